@@ -1,0 +1,255 @@
+"""What is being validated: fixes and their symptoms, budgets, contracts, impact statements and risks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from proofbook import settings, workspace
+from proofbook.environment import Name, Pattern
+from proofbook.errors import ConfigurationError
+from proofbook.settings import Settings
+
+
+class Signature(Settings):
+    """A pattern in log bodies, with lines that it must match and near-misses that it must not."""
+
+    log: Pattern | None = None
+    source: str | None = None
+    examples: list[str] = Field(default_factory=list)
+    near_misses: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _tried(self) -> Signature:
+        if self.log is None:
+            return self
+        pattern = re.compile(self.log)
+        for line in self.examples:
+            if not pattern.search(line):
+                raise ValueError(f"expected {self.log!r} to match the example {line!r}, but it does not")
+        for line in self.near_misses:
+            if pattern.search(line):
+                raise ValueError(f"expected {self.log!r} not to match the near-miss {line!r}, but it does")
+        return self
+
+
+class Symptom(Signature):
+    """How the defect shows: a close code, a log signature, or a user id that is refused."""
+
+    id: Name | None = None
+    close_code: int | None = Field(default=None, ge=1000, le=4999)
+    websocket: str | None = None
+    refused_user: str | None = None
+    tolerated_rate: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Symptom:
+        stated = [key for key in ("log", "close_code", "refused_user") if getattr(self, key) is not None]
+        if len(stated) != 1:
+            raise ValueError(f"expected one of log, close_code, refused_user, got {' and '.join(stated) or 'none'}")
+        return self
+
+    @property
+    def check_id(self) -> str:
+        """The id of the check that claims this symptom gone."""
+        if self.close_code is not None:
+            return f"websocket-{self.id or self.close_code}-gone"
+        if self.refused_user is not None:
+            return f"identity-{self.id or _slug(self.refused_user)}-accepted"
+        return f"log-{self.id or _slug(self.log or '')}-gone"
+
+
+class Fix(Settings):
+    """One defect and what was done about it."""
+
+    id: Name
+    title: str
+    file: str = ""
+    problem: str = ""
+    solution: str = ""
+    patch: str | None = None
+    git: str | None = None
+    symptoms: list[Symptom] = Field(alias="symptom", min_length=1)
+
+
+class Identity(Settings):
+    """A user id and whether the system must let it in."""
+
+    user: str
+    accept: bool
+    because: str = ""
+
+
+class Indicator(Signature):
+    """A log line that a healthy system writes."""
+
+    id: Name
+    title: str = ""
+
+    @model_validator(mode="after")
+    def _stated(self) -> Indicator:
+        if self.log is None:
+            raise ValueError("expected log = a regular expression, got nothing")
+        return self
+
+
+class Targets(Settings):
+    """Success rates that must hold, as fractions."""
+
+    health: float = Field(default=0.95, gt=0, lt=1)
+    connection: float = Field(default=0.99, gt=0, lt=1)
+    authentication: float = Field(default=0.99, gt=0, lt=1)
+    delivery: float = Field(default=0.99, gt=0, lt=1)
+    held_sockets: float = Field(default=0.95, gt=0, lt=1)
+
+
+class Budgets(Settings):
+    """Limits that must not be exceeded."""
+
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    absent_rate: float = Field(default=0.01, gt=0, lt=1)
+    latency_ratio: float = Field(default=1.2, gt=1)
+    reply_s: float = Field(default=3.0, gt=0)
+    memory_growth_mb: float = Field(default=200.0, gt=0)
+    memory_horizon_min: float = Field(default=10.0, gt=0)
+    error_rate: float = Field(default=0.01, gt=0, lt=1)
+    downtime_s: float = Field(default=1.0, gt=0)
+    image_ratio: float | None = Field(default=None, gt=0)
+    memory_limit_ratio: float | None = Field(default=None, gt=0)
+    start_up_s: float | None = Field(default=None, gt=0)
+
+
+class Deployment(Settings):
+    """The deployment that carried the fix. Empty: found in the data."""
+
+    time: dt.datetime | None = None
+    revision: str | None = None
+    service: str | None = None
+    started_log: Pattern | None = None
+
+    @model_validator(mode="after")
+    def _has_zone(self) -> Deployment:
+        if self.time is not None and self.time.tzinfo is None:
+            raise ValueError(f"expected a time with a zone such as 2026-01-31T12:00:00Z, got {self.time.isoformat()!r}")
+        return self
+
+
+class MessageContract(Settings):
+    """A JSON Schema for the messages whose fields have the values in `when`."""
+
+    id: Name
+    json_schema: str = Field(alias="schema")
+    when: dict[str, Any]
+    websocket: str | None = None
+
+
+class Impact(Settings):
+    """A statement about the business, and the findings that carry it."""
+
+    statement: str
+    findings: list[str] = Field(min_length=1)
+
+
+class Risk(Settings):
+    """A risk: resolved by findings, accepted by a person until a date, or open."""
+
+    title: str
+    status: Literal["resolved", "accepted", "open"]
+    detail: str = ""
+    findings: list[str] = Field(default_factory=list)
+    voids: list[str] = Field(default_factory=list)
+    owner: str = ""
+    until: dt.date | None = None
+
+    @model_validator(mode="after")
+    def _carried(self) -> Risk:
+        if self.status == "accepted" and not (self.owner and self.until):
+            raise ValueError(f"expected an accepted risk to name owner and until, got owner={self.owner!r}, until={self.until}")
+        if self.status == "resolved" and not self.findings:
+            raise ValueError("expected a resolved risk to name the findings that show it, got none")
+        return self
+
+
+class Waiver(Settings):
+    """Who let a check be skipped, until when, and why."""
+
+    by: str
+    until: dt.date
+    why: str
+
+
+class CheckSettings(Settings):
+    """What the case says about one check."""
+
+    claim: str | None = None
+    target: float | None = Field(default=None, gt=0, lt=1)
+    required: bool | None = None
+    waived: Waiver | None = None
+
+
+class Case(Settings):
+    """One case file."""
+
+    title: str
+    mission: str = ""
+    team: str = ""
+    next_review_h: float = Field(default=24.0, gt=0)
+    deployment: Deployment = Field(default_factory=Deployment)
+    fixes: list[Fix] = Field(default_factory=list, alias="fix")
+    identities: list[Identity] = Field(default_factory=list, alias="identity")
+    indicators: list[Indicator] = Field(default_factory=list, alias="indicator")
+    targets: Targets = Field(default_factory=Targets)
+    budgets: Budgets = Field(default_factory=Budgets)
+    messages: list[MessageContract] = Field(default_factory=list, alias="message")
+    impacts: list[Impact] = Field(default_factory=list, alias="impact")
+    risks: list[Risk] = Field(default_factory=list, alias="risk")
+    checks: dict[str, CheckSettings] = Field(default_factory=dict)
+    not_checked: list[str] = Field(default_factory=list)
+
+    name: str = Field(default="", exclude=True)
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Case:
+        ids = [symptom.check_id for fix in self.fixes for symptom in fix.symptoms]
+        ids += [f"log-{indicator.id}-present" for indicator in self.indicators]
+        twice = sorted({item for item in ids if ids.count(item) > 1})
+        if twice:
+            raise ValueError(f"expected every symptom and indicator to have an id of its own, got {twice[0]!r} twice; set id")
+        return self
+
+
+def load(name: str, *, base: Path) -> Case:
+    """The case that a name or a path means; empty: one with no fix, judged by guards only.
+
+    Raises:
+        UnknownName: there is none.
+        ConfigurationError: its file, or a file that it names, cannot be used.
+    """
+    if not name:
+        return Case(title="Is it healthy?", name="", folder=base)
+    path = find(name, base=base)
+    case = settings.load(Case, path).model_copy(update={"name": path.stem, "folder": path.parent})
+    missing = [(key, f"expected a file, found nothing at {workspace.shown(path.parent / file)}") for key, file in named_files(case) if not (path.parent / file).is_file()]
+    if missing:
+        raise ConfigurationError(workspace.shown(path), missing)
+    return case
+
+
+def find(name: str, *, base: Path) -> Path:
+    """The case's file."""
+    return workspace.find_file("case", name, workspace.cases(base), where=workspace.shown(base / "notebooks" / "cases"))
+
+
+def named_files(case: Case) -> list[tuple[str, str]]:
+    """(key, path relative to the case's folder) of every file that the case names."""
+    files = [(f"fix[{index}].patch", fix.patch) for index, fix in enumerate(case.fixes) if fix.patch]
+    return files + [(f"message[{index}].schema", message.json_schema) for index, message in enumerate(case.messages)]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "pattern"

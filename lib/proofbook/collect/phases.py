@@ -1,0 +1,237 @@
+"""Records one phase: which collectors run, in which order, and what is printed before they do."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from proofbook import evidence
+from proofbook.case import Case
+from proofbook.collect import contracts, deployments, logs, metrics, rollout, service, websocket
+from proofbook.collect.session import Session
+from proofbook.environment import Environment, Service, WebSocket
+from proofbook.errors import CouldNotLook
+from proofbook.judge import estimates
+
+Say = Callable[[str], None]
+LATENCY_COUNT = 600
+BEFORE_JOURNEYS = 60
+METRICS_EVERY_S = 0.25
+# The part of α that collecting may spend on stopping early for a failure; judging uses its own, from the case.
+ALPHA_STOP = 0.05 / 20
+
+
+def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]:
+    """What a phase will do, in sentences, before it does it."""
+    lines = []
+    for item in environment.services:
+        if phase == "rollout":
+            continue
+        plan = estimates.plan_for(case.targets.health)
+        lines.append(f"{item.name}: up to {plan.most} health requests and 5 to a path that must not exist; {plan.describe()}")
+        lines += [f"{item.name}: {LATENCY_COUNT} timed requests to {path}" for path in item.timed]
+    for socket in environment.websockets:
+        if phase == "before":
+            lines.append(f"{socket.name}: {BEFORE_JOURNEYS} connections, each with {socket.messages if socket.delivers else 0} messages and {socket.dwell_s:g} s of dwelling")
+        elif phase == "after":
+            plan = estimates.plan_for(case.targets.connection)
+            lines.append(f"{socket.name}: up to {plan.most} connections, each with {socket.messages if socket.delivers else 0} messages and {socket.dwell_s:g} s of dwelling; {plan.describe()}")
+            if environment.login and environment.login.bad_tokens:
+                lines.append(f"{socket.name}: bad tokens, 5 tries each, beside the good one")
+        elif environment.rollout.held_sockets:
+            lines.append(f"{socket.name}: {environment.rollout.held_sockets} sockets held open")
+    if phase == "rollout":
+        lines.append(f"health of the critical services at {environment.rollout.per_s:g} requests a second, on new connections, until the deployment is over")
+    else:
+        lines += [f"log {item.name}: read once" for item in environment.logs]
+    if environment.services:
+        lines.append(f"pace: at most {environment.pace.per_s:g} requests a second, {environment.pace.concurrency} at once")
+    return lines
+
+
+async def record(environment: Environment, case: Case, phase: str, *, folder: Path, base: Path, during: Awaitable[Any] | None = None, say: Say = print) -> None:
+    """Records a phase into `folder`.
+
+    Raises:
+        MissingSecret, ConfigurationError: known before anything is sent or written.
+        CouldNotLook: a host name does not resolve, the login gives no token, or the service said 429 too often.
+    """
+    session = Session(environment, base=base)
+    planned = describe_plan(environment, case, phase)
+    for line in planned:
+        say(f"plan · {phase} · {line}")
+    started = dt.datetime.now(dt.UTC)
+    collect = {"before": _before, "rollout": _rollout, "after": _after}[phase]
+    tables, problems = await collect(environment, case, session, say, during)
+    recorded = evidence.Phase(started=started, ended=dt.datetime.now(dt.UTC), planned=planned, done=dict(session.done), problems=problems)
+    evidence.write_phase(folder, environment=environment.name, phase=phase, tables=tables, recorded=recorded)
+    done = ", ".join(f"{count} {what}" for what, count in sorted(session.done.items())) or "nothing sent"
+    say(f"done · {phase} · {done} in {(recorded.ended - started).total_seconds():.0f} s")
+
+
+Recorded = tuple[dict[str, pd.DataFrame], list[str]]
+
+
+async def _before(environment: Environment, case: Case, session: Session, say: Say, _: Any) -> Recorded:
+    tables: dict[str, pd.DataFrame] = {}
+    began = time.monotonic()
+    tables |= await _settled(environment, case, session)
+    tables |= await _latency(environment, session)
+    tables |= await _journeys(environment, session, checkpoints=lambda _: (BEFORE_JOURNEYS,), decided=lambda *_: True)
+    await asyncio.sleep(max(0.0, environment.observe_s - (time.monotonic() - began)))
+    return await _records(environment, session, tables)
+
+
+async def _after(environment: Environment, case: Case, session: Session, say: Say, _: Any) -> Recorded:
+    began = time.monotonic()
+    tables = await _settled(environment, case, session)
+    tables |= await _refusals(environment, session)
+    await asyncio.sleep(max(0.0, environment.warm_up_s - (time.monotonic() - began)))
+    began, over = time.monotonic(), asyncio.Event()
+    sampled = asyncio.gather(*(metrics.sample(item, every_s=METRICS_EVERY_S, until=over, session=session) for item in environment.services if item.metrics))
+    try:
+        tables |= await _latency(environment, session)
+        tables |= await _journeys(environment, session, checkpoints=lambda socket: _checkpoints(socket, case), decided=lambda socket, seen: _decided(socket, case, seen))
+        await asyncio.sleep(max(0.0, environment.observe_s - (time.monotonic() - began)))
+    finally:
+        over.set()
+        found = await sampled
+    if found:
+        tables["metrics"] = pd.concat(found, ignore_index=True)
+    return await _records(environment, session, tables)
+
+
+async def _rollout(environment: Environment, case: Case, session: Session, say: Say, during: Awaitable[Any] | None) -> Recorded:
+    over = asyncio.Event()
+    watched = [item for item in environment.services if item.critical]
+    if not watched:
+        raise CouldNotLook(f"{environment.name} has no critical service to watch through a deployment")
+    held_count = environment.rollout.held_sockets
+    user = environment.login.user if environment.login else ""
+    held = [asyncio.create_task(rollout.hold(socket, user=user, count=held_count, until=over, session=session)) for socket in environment.websockets if held_count]
+    shared = asyncio.ensure_future(_open_first(held_count, environment, during))
+    tables: dict[str, pd.DataFrame] = {}
+    try:
+        seen = await asyncio.gather(*(_watch_one(item, shared, session) for item in watched))
+        tables["rollout"] = pd.concat(seen, ignore_index=True)
+    finally:
+        over.set()
+        sockets = await asyncio.gather(*held)
+    if sockets:
+        tables["held"] = pd.concat(sockets, ignore_index=True)
+    return tables, []
+
+
+async def _open_first(held: int, environment: Environment, during: Awaitable[Any] | None) -> None:
+    """Gives held sockets and probes a moment before the deployment starts, so that they see the old revision."""
+    await asyncio.sleep(1.0 + held / environment.pace.per_s)
+    await (during if during is not None else asyncio.sleep(environment.rollout.duration_s))
+
+
+async def _watch_one(item: Service, shared: asyncio.Future[None], session: Session) -> pd.DataFrame:
+    return (await rollout.watch(item, during=asyncio.shield(shared), session=session)).assign(service=item.name)
+
+
+async def _settled(environment: Environment, case: Case, session: Session) -> dict[str, pd.DataFrame]:
+    """Health, the OpenAPI documents, and the table of user ids: what does not mind a cold start."""
+    plan = estimates.plan_for(case.targets.health)
+    checkpoints = sorted({60, *(n for n, _ in plan.looks)})
+
+    def decided(failures: int, count: int) -> bool:
+        return estimates.decided(plan, failures=failures, count=count, alpha_fail=ALPHA_STOP)
+
+    tables: dict[str, pd.DataFrame] = {}
+    health = await asyncio.gather(*(service.probe_health(item, session=session, checkpoints=checkpoints, decided=decided) for item in environment.services))
+    if health:
+        tables["health"] = pd.concat(health, ignore_index=True).astype({"status": "Int64", "body_ok": "boolean", "revision": "str"})
+    documents = [await contracts.fetch_openapi(item, session=session) for item in environment.services if item.openapi]
+    if documents:
+        tables["openapi"] = pd.concat(documents, ignore_index=True)
+    users = list(dict.fromkeys([item.user for item in case.identities] + [symptom.refused_user for fix in case.fixes for symptom in fix.symptoms if symptom.refused_user]))
+    if users and environment.websockets:
+        tables["identities"] = await websocket.try_identities(environment.websockets[0], users, session=session)
+    return tables
+
+
+async def _latency(environment: Environment, session: Session) -> dict[str, pd.DataFrame]:
+    timed = [await service.time_endpoint(item, path, count=LATENCY_COUNT, session=session) for item in environment.services for path in item.timed]
+    return {"latency": pd.concat(timed, ignore_index=True).astype({"status": "Int64"})} if timed else {}
+
+
+async def _journeys(
+    environment: Environment, session: Session, *, checkpoints: Callable[[WebSocket], Sequence[int]], decided: Callable[[WebSocket, Sequence[websocket.Journey]], bool]
+) -> dict[str, pd.DataFrame]:
+    journeys, messages = [], []
+    for socket in environment.websockets:
+        user = environment.login.user if environment.login else ""
+        made, received = await websocket.make_journeys(socket, user=user, session=session, checkpoints=checkpoints(socket), decided=lambda seen, socket=socket: decided(socket, seen))
+        journeys.append(made)
+        messages.append(received)
+    return {"websocket": pd.concat(journeys, ignore_index=True), "messages": pd.concat(messages, ignore_index=True)} if journeys else {}
+
+
+async def _refusals(environment: Environment, session: Session) -> dict[str, pd.DataFrame]:
+    if environment.login is None or not environment.login.bad_tokens:
+        return {}
+    tried = [await websocket.try_tokens(socket, user=environment.login.user, session=session) for socket in environment.websockets if socket.token.place != "none"]
+    return {"refusals": pd.concat(tried, ignore_index=True)} if tried else {}
+
+
+async def _records(environment: Environment, session: Session, tables: dict[str, pd.DataFrame]) -> Recorded:
+    """What others wrote down: logs and revisions."""
+    problems = []
+    if environment.logs:
+        readings = await logs.read_all(environment.logs, base=session.base)
+        tables["logs"] = pd.concat([reading.entries for reading in readings], ignore_index=True)
+        tables["log_sources"] = pd.DataFrame([_summary(reading) for reading in readings])
+        problems += [reading.problem for reading in readings if reading.problem]
+    if environment.deployments is not None:
+        try:
+            tables["revisions"] = await asyncio.to_thread(deployments.read_revisions, environment.deployments, base=session.base)
+        except CouldNotLook as error:
+            problems.append(str(error))
+    return tables, problems
+
+
+def _summary(reading: logs.Reading) -> dict[str, Any]:
+    counts = reading.counts
+    return {
+        "source": reading.source,
+        "shape": reading.shape,
+        "read": reading.read,
+        "kept": len(reading.entries),
+        "duplicates": reading.duplicates,
+        "unparsed": reading.unparsed,
+        "unparsed_sample": reading.unparsed_sample,
+        "empty_bodies": reading.empty_bodies,
+        "newest_first": reading.newest_first,
+        "problem": reading.problem,
+        "severities": ", ".join(f"{name} {count}" for name, count in sorted(counts.items())),
+    }
+
+
+def _checkpoints(socket: WebSocket, case: Case) -> Sequence[int]:
+    """60 to see a plain failure early, then every look of the plans."""
+    looks = [n for plan in _plans(socket, case).values() for n, _ in plan.looks]
+    return sorted({min(60, *looks), *looks})
+
+
+def _decided(socket: WebSocket, case: Case, seen: Sequence[websocket.Journey]) -> bool:
+    failures = {"connection": sum(not connected(journey, socket) for journey in seen), "delivery": sum(journey.reply_ok is not True for journey in seen)}
+    return all(estimates.decided(plan, failures=failures[claim], count=len(seen), alpha_fail=ALPHA_STOP) for claim, plan in _plans(socket, case).items())
+
+
+def _plans(socket: WebSocket, case: Case) -> dict[str, estimates.Plan]:
+    plans = {"connection": estimates.plan_for(case.targets.connection)}
+    return plans | ({"delivery": estimates.plan_for(case.targets.delivery)} if socket.delivers else {})
+
+
+def connected(journey: websocket.Journey, socket: WebSocket) -> bool:
+    """Upgraded, and greeted where a greeting is expected."""
+    return journey.upgraded and (socket.greeting is None or journey.greeted is True)

@@ -1,0 +1,97 @@
+"""Watches a service through a rolling deployment: fresh connections all the time, and sockets held open."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import httpx
+import pandas as pd
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from proofbook.collect import service as services
+from proofbook.collect import websocket as sockets
+from proofbook.collect.session import Session, describe
+from proofbook.environment import Service, WebSocket
+
+
+async def watch(service: Service, *, during: Awaitable[Any], session: Session) -> pd.DataFrame:
+    """Asks for the service's health at jittered times while `during` runs, and for `settle_s` after it.
+
+    Returns:
+        One row per request: timestamp (UTC), at_s (since the start), status (nullable int), ok, error, total_s, revision.
+    """
+    pace = session.environment.rollout
+    began = time.perf_counter()
+    deployment = asyncio.ensure_future(during)
+    asked: list[asyncio.Task[dict[str, Any]]] = []
+    chance = random.Random()
+    async with services.client_for(service, session, keep_alive=False) as client:
+        ends_at: float | None = None
+        while ends_at is None or time.perf_counter() < ends_at:
+            asked.append(asyncio.create_task(_ask(service, client, session, began)))
+            await asyncio.sleep(chance.uniform(0.5, 1.5) / pace.per_s)
+            if ends_at is None and deployment.done():
+                ends_at = time.perf_counter() + pace.settle_s
+        rows = await asyncio.gather(*asked)
+    await deployment
+    return pd.DataFrame(rows).sort_values("at_s", ignore_index=True)
+
+
+async def hold(endpoint: WebSocket, *, user: str, count: int, until: asyncio.Event, session: Session) -> pd.DataFrame:
+    """Opens `count` sockets and keeps them open until the event is set or the server ends them.
+
+    Returns:
+        One row per socket, columns as the fields of Journey; dwell_s is the time held.
+    """
+    token = await session.token(user)
+    journeys = [sockets.Journey(endpoint=endpoint.name, user=user) for _ in range(count)]
+
+    async def keep(journey: sockets.Journey) -> None:
+        async with session.turn("websocket connections"):
+            try:
+                connection = await sockets.open_connection(endpoint, token, session, journey)
+            except (OSError, TimeoutError, InvalidHandshake) as error:
+                journey.error, journey.closed_in = describe(error), "connect"
+                return
+        began = time.perf_counter()
+        journey.closed_in = "hold"
+        ended = asyncio.create_task(until.wait())
+        try:
+            while not until.is_set():
+                receive = asyncio.create_task(connection.recv())
+                done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if receive in done:
+                    receive.result()
+                else:
+                    receive.cancel()
+        except ConnectionClosed:
+            pass
+        finally:
+            ended.cancel()
+        journey.dwell_s = time.perf_counter() - began
+        await sockets.leave(journey, connection)
+
+    await asyncio.gather(*(keep(journey) for journey in journeys))
+    return sockets.frame(journeys)
+
+
+async def _ask(service: Service, client: httpx.AsyncClient, session: Session, began: float) -> dict[str, Any]:
+    """One request outside the pace: a watch that waits its turn would not see a gap."""
+    session.done["http requests"] += 1
+    row: dict[str, Any] = {"timestamp": pd.Timestamp.now("UTC"), "at_s": time.perf_counter() - began, "status": pd.NA, "ok": False, "error": "", "revision": None}
+    sent = time.perf_counter()
+    try:
+        answer = await client.get(service.health, headers=session.service_headers(service), timeout=5.0)
+    except httpx.HTTPError as error:
+        return {**row, "error": describe(error), "total_s": time.perf_counter() - sent}
+    return {
+        **row,
+        "status": answer.status_code,
+        "ok": answer.status_code in service.health_status,
+        "revision": services.field_of(service.revision_path, answer),
+        "total_s": time.perf_counter() - sent,
+    }

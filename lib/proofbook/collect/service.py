@@ -1,0 +1,159 @@
+"""Probes HTTP services: health, a path that must not exist, and endpoints that are timed."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jmespath
+import pandas as pd
+
+from proofbook.collect.session import Session, describe, match_fields, name_not_found
+from proofbook.environment import Expectation, Service
+from proofbook.errors import CouldNotLook
+from proofbook.redaction import scrub
+
+BODY_SAMPLE = 300
+
+
+async def probe_health(service: Service, *, session: Session, checkpoints: Sequence[int], decided: Callable[[int, int], bool], unknown_count: int = 5) -> pd.DataFrame:
+    """Asks for a service's health until `decided(failures, count)`, asked at the checkpoints, and for a path that must not be there.
+
+    Returns:
+        One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
+        body_ok, body (sample), error, connect_s, tls_s, first_byte_s, total_s, revision, certificate_days.
+    Raises:
+        CouldNotLook: the host name does not resolve, or 429 came too often.
+    """
+    url = session.service_urls[service.name]
+    days = await certificate_days(url, session.tls(service.ca_file, url))
+    # A new connection each time, so that connecting is part of what is measured.
+    async with client_for(service, session, keep_alive=False) as client:
+        rows: list[dict[str, Any]] = []
+        for checkpoint in checkpoints:
+            rows += await asyncio.gather(*(_ask(service, "health", service.health, client, session) for _ in range(checkpoint - len(rows))))
+            if decided(sum(not row["ok"] for row in rows), len(rows)):
+                break
+        rows += await asyncio.gather(*(_ask(service, "unknown-path", service.unknown_path, client, session) for _ in range(unknown_count)))
+    return pd.DataFrame(rows).assign(certificate_days=days)
+
+
+async def time_endpoint(service: Service, path: str, *, count: int, session: Session) -> pd.DataFrame:
+    """Times `count` requests to one endpoint over kept connections.
+
+    Returns:
+        One row per request: service, path, timestamp (UTC), status (nullable int), ok, error, total_s.
+    """
+    async with client_for(service, session, keep_alive=True) as client:
+        rows = await asyncio.gather(*(_ask(service, "timed", path, client, session) for _ in range(count)))
+    return pd.DataFrame(rows)[["service", "path", "timestamp", "status", "ok", "error", "total_s"]]
+
+
+async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[int | None, str, str]:
+    """A JSON document as (status, text, error)."""
+    async with client_for(service, session, keep_alive=False) as client, session.turn("http requests"):
+        try:
+            answer = await client.get(path, headers=session.service_headers(service))
+            return answer.status_code, answer.text, ""
+        except httpx.HTTPError as error:
+            return None, "", describe(error)
+
+
+def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
+    url = session.service_urls[service.name]
+    context = session.tls(service.ca_file, url)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
+    return httpx.AsyncClient(base_url=url, verify=context if context is not None else False, timeout=session.environment.pace.timeout_s, limits=limits, follow_redirects=False)
+
+
+async def _ask(service: Service, kind: str, path: str, client: httpx.AsyncClient, session: Session) -> dict[str, Any]:
+    marks: dict[str, float] = {}
+
+    async def mark(event: str, _: Any) -> None:
+        marks[event] = time.perf_counter()
+
+    async with session.turn("http requests"):
+        row: dict[str, Any] = {"service": service.name, "kind": kind, "path": path, "timestamp": pd.Timestamp.now("UTC"), "status": pd.NA, "ok": False, "body_ok": pd.NA, "body": "", "error": "", "revision": None}
+        began = time.perf_counter()
+        try:
+            answer = await client.get(path, headers=session.service_headers(service), extensions={"trace": mark})
+        except httpx.HTTPError as error:
+            if name_not_found(error):
+                raise CouldNotLook(f"the host of service {service.name!r} ({urlsplit(str(client.base_url)).hostname}) does not resolve; check its url") from None
+            return {**row, "error": describe(error), "total_s": time.perf_counter() - began, **_phases(marks, began)}
+        total = time.perf_counter() - began
+    if answer.status_code == 429:
+        await session.throttled(answer.headers.get("retry-after"))
+    wanted = service.health_status if kind == "health" else [200]
+    body_ok = _body_ok(service.health_expect, answer.text) if kind == "health" and service.health_expect else None
+    return {
+        **row,
+        "status": answer.status_code,
+        "ok": answer.status_code in wanted and body_ok is not False,
+        "body_ok": pd.NA if body_ok is None else body_ok,
+        "body": scrub(answer.text[:BODY_SAMPLE]),
+        "revision": field_of(service.revision_path, answer) if kind == "health" else None,
+        "total_s": total,
+        **_phases(marks, began),
+    }
+
+
+def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
+    def between(first: str, last: str) -> float | None:
+        return marks[last] - marks[first] if first in marks and last in marks else None
+
+    return {
+        "connect_s": between("connection.connect_tcp.started", "connection.connect_tcp.complete"),
+        "tls_s": between("connection.start_tls.started", "connection.start_tls.complete"),
+        "first_byte_s": marks["http11.receive_response_headers.complete"] - began if "http11.receive_response_headers.complete" in marks else None,
+    }
+
+
+def _body_ok(expected: Expectation, text: str) -> bool:
+    if expected.regex is not None and not re.search(expected.regex, text):
+        return False
+    if not expected.fields:
+        return True
+    try:
+        return match_fields(expected.fields, json.loads(text), {})
+    except ValueError:
+        return False
+
+
+def field_of(path: str | None, answer: httpx.Response) -> str | None:
+    if path is None:
+        return None
+    try:
+        value = jmespath.search(path, answer.json())
+    except ValueError:
+        return None
+    return None if value is None else str(value)
+
+
+async def certificate_days(url: str, context: ssl.SSLContext | None) -> float | None:
+    """Days until the server's certificate ends; None without TLS or when it could not be had."""
+    if context is None:
+        return None
+    parts = urlsplit(url)
+
+    def ask() -> float | None:
+        try:
+            with socket.create_connection((parts.hostname, parts.port or 443), timeout=5) as plain, context.wrap_socket(plain, server_hostname=parts.hostname) as tls:
+                ends = (tls.getpeercert() or {}).get("notAfter")
+        except OSError:
+            return None
+        if not isinstance(ends, str):
+            return None
+        left = dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), dt.UTC) - dt.datetime.now(dt.UTC)
+        return left.total_seconds() / 86400
+
+    return await asyncio.to_thread(ask)

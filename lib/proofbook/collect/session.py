@@ -1,0 +1,183 @@
+"""One collection's manners and credentials: addresses resolved once, pace kept, tokens fetched, everything counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import ssl
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jmespath
+
+from proofbook.environment import Environment, Service, WebSocket, check_url
+from proofbook.errors import ConfigurationError, CouldNotLook
+from proofbook.redaction import Secret, scrub
+from proofbook.settings import Reference
+
+# Trace ids of probes start with this, so that their lines can be told apart in the service's own log.
+TRACE_MARK = "70726f6f66"  # "proof" in hexadecimal
+USER_AGENT = "proofbook-probe"
+
+
+class Session:
+    """What the collectors of one phase share. Resolving fails before anything is sent."""
+
+    def __init__(self, environment: Environment, *, base: Path) -> None:
+        self.environment = environment
+        self.base = base
+        self.done: Counter[str] = Counter()
+        self._where = f"environments/{environment.name}.toml"
+        self._slots = asyncio.Semaphore(environment.pace.concurrency)
+        self._next_turn = 0.0
+        self._throttled = 0
+        self._tokens: dict[str, Secret] = {}
+        self.service_urls = {item.name: self._url(item.url, ("http", "https"), f"service {item.name!r}: url").rstrip("/") for item in environment.services}
+        self.socket_urls = {item.name: self._url(item.url, ("ws", "wss"), f"websocket {item.name!r}: url") for item in environment.websockets}
+        self._login_headers = self._headers(environment.login.headers, "login.headers") if environment.login else {}
+        self._login_url = self._url(environment.login.url, ("http", "https"), "login.url").rstrip("/") + environment.login.path if environment.login and environment.login.url else ""
+        self._service_headers = {item.name: self._headers(item.headers, f"service {item.name!r}: headers") for item in environment.services}
+        self._socket_headers = {item.name: self._headers(item.headers, f"websocket {item.name!r}: headers") for item in environment.websockets}
+        self.bad_tokens = self._supplied_bad_tokens()
+        if environment.login and environment.login.token:
+            self._tokens[environment.login.user] = self._secret(environment.login.token, "login.token")
+
+    @asynccontextmanager
+    async def turn(self, what: str) -> AsyncIterator[None]:
+        """Waits for a place within the environment's pace and concurrency, and counts the request.
+
+        Raises:
+            CouldNotLook: the service said 429 too often.
+        """
+        async with self._slots:
+            if self._throttled >= 3:
+                raise CouldNotLook(f"{self.environment.name} answered 429 (too many requests) {self._throttled} times; probe more slowly: lower [pace] per_s")
+            now = time.monotonic()
+            wait = self._next_turn - now
+            self._next_turn = max(self._next_turn, now) + 1 / self.environment.pace.per_s
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self.done[what] += 1
+            yield
+
+    async def throttled(self, retry_after: str | None) -> None:
+        """Backs off after a 429."""
+        self._throttled += 1
+        seconds = float(retry_after) if retry_after and retry_after.isdigit() else 2.0**self._throttled
+        self._next_turn = max(self._next_turn, time.monotonic()) + min(seconds, 60.0)
+
+    async def token(self, user: str) -> Secret | None:
+        """A good token for `user`; None when the environment has no way to get one for that user.
+
+        Raises:
+            CouldNotLook: the login did not give one.
+        """
+        login = self.environment.login
+        if login is None or user in self._tokens:
+            return self._tokens.get(user)
+        if not self._login_url:
+            return None
+        body = json.loads(json.dumps(login.body).replace("{user}", user))
+        try:
+            async with self.turn("logins"):
+                async with httpx.AsyncClient(timeout=self.environment.pace.timeout_s) as client:
+                    answer = await client.post(self._login_url, json=body, headers=self._login_headers)
+            token = jmespath.search(login.token_path, answer.json()) if answer.status_code < 400 else None
+        except (httpx.HTTPError, ValueError) as error:
+            raise CouldNotLook(f"{self._where}: login at {self._login_url} failed: {describe(error)}") from None
+        if not isinstance(token, str):
+            raise CouldNotLook(f"{self._where}: expected a token at {login.token_path!r} from {self._login_url}, got status {answer.status_code}; check [login]")
+        self._tokens[user] = Secret(token)
+        return self._tokens[user]
+
+    def service_headers(self, service: Service) -> dict[str, str]:
+        return {"user-agent": USER_AGENT, **self._service_headers[service.name], **trace_headers()}
+
+    def socket_headers(self, socket: WebSocket) -> dict[str, str]:
+        return {**self._socket_headers[socket.name], **trace_headers()}
+
+    def tls(self, ca_file: str | None, url: str) -> ssl.SSLContext | None:
+        """A context that checks certificates, with the environment's own CA where it names one.
+
+        Raises:
+            ConfigurationError: the CA file cannot be used.
+        """
+        if urlsplit(url).scheme not in ("https", "wss"):
+            return None
+        try:
+            return ssl.create_default_context(cafile=str(self.base / ca_file) if ca_file else None)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(self._where, [("ca_file", f"expected a PEM file with certificates at {ca_file}, got: {error}")]) from None
+
+    def _supplied_bad_tokens(self) -> dict[str, Secret]:
+        login = self.environment.login
+        if login is None:
+            return {}
+        named = {"expired": login.expired, "wrong-audience": login.wrong_audience}
+        return {kind: self._secret(reference, f"login.{kind.replace('-', '_')}") for kind, reference in named.items() if reference is not None}
+
+    def _url(self, reference: Reference, schemes: tuple[str, ...], key: str) -> str:
+        value = self._read(reference, key)
+        try:
+            return check_url(value, schemes)
+        except ValueError as error:
+            raise ConfigurationError(self._where, [(key, str(error))]) from None
+
+    def _headers(self, headers: dict[str, Reference], key: str) -> dict[str, str]:
+        # A header that is referenced instead of written is a secret.
+        return {name: value.text if value.text is not None else self._secret(value, f"{key}.{name}").reveal() for name, value in headers.items()}
+
+    def _read(self, reference: Reference, key: str) -> str:
+        return reference.read(base=self.base, where=f"{self._where}: {key}", hint=self.environment.hint)
+
+    def _secret(self, reference: Reference, key: str) -> Secret:
+        return Secret(self._read(reference, key))
+
+
+def trace_headers() -> dict[str, str]:
+    """A W3C trace context whose trace id is marked as a probe's."""
+    return {"traceparent": f"00-{TRACE_MARK}{secrets.token_hex(11)}-{secrets.token_hex(8)}-01"}
+
+
+def describe(error: BaseException) -> str:
+    """An error of the network in a few words, without secrets."""
+    text = str(error) or type(error).__name__
+    cause = error.__cause__ or error.__context__
+    if not str(error) and cause is not None and str(cause):
+        text = f"{type(error).__name__}: {cause}"
+    return scrub(text)[:300]
+
+
+def name_not_found(error: BaseException) -> bool:
+    """Whether a host name did not resolve: then nobody was asked, which is an error of ours, not a failed sample."""
+    text = ""
+    current: BaseException | None = error
+    while current is not None:
+        text += f" {type(current).__name__} {current}"
+        current = current.__cause__ or current.__context__
+    return any(words in text for words in ("gaierror", "Name or service not known", "nodename nor servname", "Temporary failure in name resolution", "No address associated"))
+
+
+def match_fields(fields: dict[str, Any], message: Any, values: dict[str, str]) -> bool:
+    """Whether every JMESPath in `fields` finds the value wanted, `{id}`-like places filled in."""
+    return all(jmespath.search(path, message) == fill(wanted, values) for path, wanted in fields.items())
+
+
+def fill(template: Any, values: dict[str, str]) -> Any:
+    """`template` with `{id}`, `{text}`, `{user}` filled in, at any depth."""
+    if isinstance(template, str):
+        for name, value in values.items():
+            template = template.replace("{" + name + "}", value)
+        return template
+    if isinstance(template, dict):
+        return {key: fill(item, values) for key, item in template.items()}
+    if isinstance(template, list):
+        return [fill(item, values) for item in template]
+    return template

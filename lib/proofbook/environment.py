@@ -1,0 +1,267 @@
+"""Where a case is validated: services, WebSocket endpoints, how to log in, logs, and the manners of probing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from proofbook import settings, workspace
+from proofbook.settings import Reference, Settings, TextOrReference
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression, got {value!r} ({error})") from None
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+class Pace(Settings):
+    """How politely to probe. Applies to the whole run."""
+
+    per_s: float = Field(default=5.0, gt=0, le=1000)
+    concurrency: int = Field(default=5, ge=1, le=500)
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+
+
+class Expectation(Settings):
+    """How an answer is recognised: JMESPath expressions with the values wanted, or a regular expression.
+
+    In both, `{id}`, `{text}` and `{user}` stand for what this journey sent.
+    """
+
+    fields: dict[str, Any] = Field(default_factory=dict, alias="json")
+    regex: str | None = None
+
+    @model_validator(mode="after")
+    def _stated(self) -> Expectation:
+        if not self.fields and self.regex is None:
+            raise ValueError('expected json = {"path" = value} or regex = "…", got neither')
+        if self.regex is not None:
+            _pattern(re.sub(r"\{(id|text|user)\}", "x", self.regex))
+        return self
+
+
+class Service(Settings):
+    """An HTTP service."""
+
+    name: Name
+    url: TextOrReference
+    critical: bool = True
+    health: str = "/health"
+    health_status: list[int] = Field(default_factory=lambda: [200])
+    health_expect: Expectation | None = None
+    revision_path: str | None = None
+    unknown_path: str = "/proofbook-no-such-path"
+    headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    authenticated: bool = False
+    ca_file: str | None = None
+    openapi: str | None = None
+    metrics: str | None = None
+    memory_metric: str = "process_resident_memory_bytes"
+    timed: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _http_url(self) -> Service:
+        _check_url(self.url, ("http", "https"))
+        return self
+
+
+class TokenPlace(Settings):
+    """Where the token goes in a WebSocket handshake, and how it is written there."""
+
+    place: Literal["header", "subprotocol", "query", "cookie", "first_message", "none"] = Field(default="header", alias="in")
+    name: str = ""
+    format: str = ""
+
+    @model_validator(mode="after")
+    def _has_token(self) -> TokenPlace:
+        if self.format and "{token}" not in self.format:
+            raise ValueError(f"expected a format with {{token}}, got {self.format!r}")
+        return self
+
+
+class WebSocket(Settings):
+    """A WebSocket endpoint and the conversation that shows it works."""
+
+    name: Name = "ws"
+    service: str
+    url: TextOrReference
+    token: TokenPlace = Field(default_factory=TokenPlace)
+    headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    test_headers: dict[str, str] = Field(default_factory=dict)
+    subprotocols: list[str] = Field(default_factory=list)
+    ca_file: str | None = None
+    greeting: Expectation | None = None
+    send: str | None = None
+    send_json: Any = None
+    send_base64: str | None = None
+    expect: Expectation | None = None
+    messages: int = Field(default=1, ge=1, le=100)
+    dwell_s: float = Field(default=0.3, ge=0, le=60)
+
+    @model_validator(mode="after")
+    def _conversation(self) -> WebSocket:
+        _check_url(self.url, ("ws", "wss"))
+        said = [key for key in ("send", "send_json", "send_base64") if getattr(self, key) is not None]
+        if len(said) > 1:
+            raise ValueError(f"expected one of send, send_json, send_base64, got {' and '.join(said)}")
+        if bool(said) != (self.expect is not None):
+            raise ValueError("expected send and expect together; without both, delivery is not measured")
+        return self
+
+    @property
+    def delivers(self) -> bool:
+        """Whether a message is sent and a reply expected."""
+        return self.expect is not None
+
+
+class Login(Settings):
+    """How to get tokens. A fixed token, or a request that issues one for any user id."""
+
+    token: Reference | None = None
+    url: TextOrReference | None = None
+    path: str = ""
+    headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    body: dict[str, Any] = Field(default_factory=lambda: {"user_id": "{user}"}, alias="json")
+    token_path: str = "access_token"
+    user: str = "proofbook"
+    expired: Reference | None = None
+    wrong_audience: Reference | None = None
+    bad_tokens: bool = True
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Login:
+        if (self.token is None) == (self.url is None):
+            raise ValueError("expected either token or url, got " + ("both" if self.token else "neither"))
+        return self
+
+
+class LogSource(Settings):
+    """Where log entries come from: a file (or glob), or a command that prints them."""
+
+    name: Name
+    service: str | None = None
+    file: str | None = None
+    command: list[str] | None = None
+    shape: Literal["auto", "cloud-logging", "text"] = "auto"
+    covers_s: float | None = Field(default=None, gt=0)
+    limit: int | None = Field(default=None, gt=0)
+    utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> LogSource:
+        if (self.file is None) == (self.command is None):
+            raise ValueError("expected either file or command, got " + ("both" if self.file else "neither"))
+        return self
+
+
+class Deployments(Settings):
+    """A JSON document that describes revisions, in the shape of `gcloud run revisions list --format=json`.
+
+    The paths are JMESPath expressions into one revision.
+    """
+
+    file: str | None = None
+    command: list[str] | None = None
+    revision: str = "metadata.name"
+    created: str = "metadata.creationTimestamp"
+    image_bytes: str = 'metadata.annotations."image-size-bytes"'
+    memory_limit: str = "spec.containers[0].resources.limits.memory"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Deployments:
+        if (self.file is None) == (self.command is None):
+            raise ValueError("expected either file or command, got " + ("both" if self.file else "neither"))
+        return self
+
+
+class Rollout(Settings):
+    """How a rolling deployment is watched."""
+
+    per_s: float = Field(default=20.0, gt=0, le=200)
+    held_sockets: int = Field(default=0, ge=0, le=1000)
+    settle_s: float = Field(default=2.0, ge=0, le=600)
+    duration_s: float = Field(default=60.0, gt=0, le=7200)
+    allowed_close_codes: list[int] = Field(default_factory=lambda: [1000, 1001, 1012])
+    max_connection_s: float | None = Field(default=None, gt=0)
+
+
+class Environment(Settings):
+    """One environment file."""
+
+    title: str = ""
+    case: str = ""
+    hint: str = ""
+    protected: bool = False
+    writes: bool = False
+    warm_up_s: float = Field(default=0.0, ge=0, le=3600)
+    observe_s: float = Field(default=0.0, ge=0, le=86400)
+    pace: Pace = Field(default_factory=Pace)
+    services: list[Service] = Field(default_factory=list, alias="service")
+    websockets: list[WebSocket] = Field(default_factory=list, alias="websocket")
+    login: Login | None = None
+    logs: list[LogSource] = Field(default_factory=list, alias="log")
+    deployments: Deployments | None = None
+    rollout: Rollout = Field(default_factory=Rollout)
+
+    name: str = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Environment:
+        for kind, items in (("service", self.services), ("websocket", self.websockets), ("log", self.logs)):
+            names = [item.name for item in items]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"expected different names in [[{kind}]], got {twice[0]!r} twice")
+        known = {service.name for service in self.services}
+        for socket in self.websockets:
+            if socket.service not in known:
+                raise ValueError(f"expected websocket {socket.name!r} to name a [[service]] ({', '.join(sorted(known))}), got {socket.service!r}")
+            if socket.token.place != "none" and self.login is None:
+                raise ValueError(f"expected [login] because websocket {socket.name!r} sends a token; add it or set token = {{in = \"none\"}}")
+        if not (self.services or self.logs):
+            raise ValueError("expected at least one [[service]] or [[log]], got none")
+        return self
+
+    def service(self, name: str) -> Service:
+        """The service of that name."""
+        return next(service for service in self.services if service.name == name)
+
+
+def load(name: str, *, base: Path) -> Environment:
+    """The environment that a name or a path means.
+
+    Raises:
+        UnknownName: there is none.
+        ConfigurationError: its file cannot be used.
+    """
+    path = find(name, base=base)
+    return settings.load(Environment, path).model_copy(update={"name": path.stem})
+
+
+def find(name: str, *, base: Path) -> Path:
+    """The environment's file."""
+    return workspace.find_file("environment", name, workspace.environments(base), where=workspace.shown(base / "notebooks" / "environments"))
+
+
+def _check_url(url: Reference, schemes: tuple[str, ...]) -> None:
+    if url.text is not None:
+        check_url(url.text, schemes)
+
+
+def check_url(url: str, schemes: tuple[str, ...]) -> str:
+    """`url` itself if it has one of the schemes and a host; the message never shows user info."""
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(f"expected a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}, got {url.rsplit('@')[-1]!r}")
+    return url

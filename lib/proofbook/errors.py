@@ -1,0 +1,90 @@
+"""Everything that Proofbook raises on purpose.
+
+ProofbookError
+├── UsageError              the question was put wrongly: known before the network is touched, exit 2
+│   ├── ConfigurationError  an environment or case file says something that cannot be
+│   ├── UnknownName         an environment, case, notebook or check that is not there
+│   └── MissingSecret       a named secret that could not be found
+└── CouldNotLook            the world did not let us look: exit 4
+    └── EvidenceError       recorded evidence is absent, altered or of another version
+
+A check that fails is a value (a Finding), never an exception.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class ProofbookError(Exception):
+    """Base of all; its text is one sentence that a user can act on."""
+
+    exit_code = EXIT_CODES["error"]
+
+
+class UsageError(ProofbookError):
+    """The request or a file is wrong; nothing was touched."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigurationError(UsageError):
+    """A file holds something that cannot be used.
+
+    Attributes:
+        file: path as the user would type it.
+        problems: (key, what was wanted and what came) pairs.
+    """
+
+    def __init__(self, file: str, problems: Iterable[tuple[str, str]]) -> None:
+        self.file = file
+        self.problems = list(problems)
+        super().__init__(file, self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self.file}: {key}: {what}" if key else f"{self.file}: {what}" for key, what in self.problems)
+
+
+class UnknownName(UsageError):
+    """A name that is not there, with the nearest one that is."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        self.known = sorted(known)
+        self.where = where
+        super().__init__(kind, name)
+
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(self.name, self.known, n=1)
+        place = f" in {self.where}" if self.where else ""
+        if near:
+            return f"there is no {self.kind} {self.name!r}{place}; did you mean {near[0]!r}?"
+        known = ", ".join(self.known) if self.known else "none"
+        return f"there is no {self.kind} {self.name!r}{place}; there are: {known}"
+
+
+class MissingSecret(UsageError):
+    """A secret that an environment names could not be found. The value is never part of this."""
+
+    def __init__(self, reference: str, why: str, *, where: str) -> None:
+        self.reference = reference
+        self.why = why
+        self.where = where
+        super().__init__(reference, why)
+
+    def __str__(self) -> str:
+        return f"{self.where}: expected a secret in {self.reference}, but {self.why}"
+
+
+class CouldNotLook(ProofbookError):
+    """Collecting or judging itself broke: the verdict is `error`, not `fail`."""
+
+
+class EvidenceError(CouldNotLook):
+    """Recorded evidence is absent, altered, or written by another version."""

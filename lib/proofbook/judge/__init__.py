@@ -1,0 +1,1 @@
+"""Judging: pure functions from recorded evidence to findings. Nothing here touches network, clock or disk."""

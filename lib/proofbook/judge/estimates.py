@@ -1,0 +1,261 @@
+"""Estimates with their intervals: pure functions over numbers, each with its source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with one- or two-sided bounds at `confidence` each side."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+
+
+def proportion(successes: int, count: int, *, confidence: float = 0.95) -> Interval:
+    """A success rate with one-sided bounds, each at `confidence`.
+
+    Raises:
+        ValueError: no samples (empty is not zero), or more successes than samples.
+    Source: Clopper and Pearson 1934.
+
+    >>> round(proportion(3, 3).low, 3)
+    0.368
+    >>> round(proportion(100, 100).low, 3)
+    0.97
+    """
+    if count <= 0 or not 0 <= successes <= count:
+        raise ValueError(f"expected 0 <= successes <= count with count > 0, got {successes} of {count}")
+    tail = 1 - confidence
+    low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, count - successes + 1))
+    high = 1.0 if successes == count else float(stats.beta.ppf(1 - tail, successes + 1, count - successes))
+    return Interval(value=successes / count, low=low, high=high, confidence=confidence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How many samples to take: looks fixed beforehand, (n, failures allowed) each, in order."""
+
+    target: float
+    looks: tuple[tuple[int, int], ...]
+
+    @property
+    def most(self) -> int:
+        return self.looks[-1][0]
+
+    def describe(self) -> str:
+        """The plan in words, printed before it starts."""
+        steps = ", else ".join(f"{n} with at most {allowed} failed" for n, allowed in self.looks)
+        return f"to show {self.target:.3%} success: {steps}".replace(".000%", " %").replace("00%", " %")
+
+
+@lru_cache(maxsize=64)
+def plan_for(target: float, *, confidence: float = 0.95, looks: int = 3) -> Plan:
+    """Looks whose joint chance to pass a service exactly at the target stays at or under 1 − confidence.
+
+    Each look spends the same part of it; the part is lowered until the exact joint chance fits.
+
+    >>> plan_for(0.99).looks
+    ((365, 0), (553, 1), (717, 2))
+    >>> false_pass(plan_for(0.99).looks, rate=0.01) <= 0.05
+    True
+    """
+    rate = 1 - target
+    share = (1 - confidence) * 0.5113
+    while True:
+        chosen = tuple((_smallest_n(rate, allowed, share), allowed) for allowed in range(looks))
+        if false_pass(chosen, rate=rate) <= 1 - confidence:
+            return Plan(target=target, looks=chosen)
+        share *= 0.98
+
+
+def false_pass(looks: Sequence[tuple[int, int]], *, rate: float) -> float:
+    """The exact chance that a service failing at `rate` passes at one of the looks."""
+    alive = np.array([1.0])
+    passed, before = 0.0, 0
+    for n, allowed in looks:
+        step = stats.binom.pmf(np.arange(n - before + 1), n - before, rate)
+        alive = np.convolve(alive, step)
+        passed += float(alive[: allowed + 1].sum())
+        alive[: allowed + 1] = 0.0
+        before = n
+    return passed
+
+
+def _smallest_n(rate: float, allowed: int, share: float) -> int:
+    low, high = 1, 1
+    while stats.binom.cdf(allowed, high, rate) > share:
+        high *= 2
+    while low < high:
+        middle = (low + high) // 2
+        if stats.binom.cdf(allowed, middle, rate) > share:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def passes(plan: Plan, *, failures: int, count: int) -> bool:
+    """Whether the largest look that `count` reaches allows this many failures.
+
+    >>> passes(plan_for(0.99), failures=0, count=364), passes(plan_for(0.99), failures=0, count=365)
+    (False, True)
+    """
+    reached = [allowed for n, allowed in plan.looks if n <= count]
+    return bool(reached) and failures <= reached[-1]
+
+
+def too_many(*, failures: int, count: int, target: float, alpha_fail: float) -> bool:
+    """Whether the failures reject "the service keeps its target" at `alpha_fail` (exact binomial tail)."""
+    return failures > 0 and float(stats.binom.sf(failures - 1, count, 1 - target)) < alpha_fail
+
+
+def decided(plan: Plan, *, failures: int, count: int, alpha_fail: float) -> bool:
+    """Whether more samples cannot change the answer of this plan. Asked at n = 60 and at the plan's looks only."""
+    if count >= plan.most or passes(plan, failures=failures, count=count):
+        return True
+    return too_many(failures=failures, count=count, target=plan.target, alpha_fail=alpha_fail / (len(plan.looks) + 1))
+
+
+def more_clean_needed(plan: Plan, *, failures: int, count: int) -> int | None:
+    """How many further samples, all clean, reach a look that passes; None when no look can."""
+    reachable = [n for n, allowed in plan.looks if failures <= allowed and n > count]
+    return reachable[0] - count if reachable else None
+
+
+def gone_severity(*, seen_before: int, count_before: int, count_after: int, confidence: float = 0.95) -> float:
+    """The chance to see the fault again in `count_after` trials, had it stayed: 1 − (1 − q)ⁿ, q the lower bound before.
+
+    >>> round(gone_severity(seen_before=20, count_before=20, count_after=5), 3)
+    1.0
+    """
+    rate = proportion(seen_before, count_before, confidence=confidence).low
+    return float(1 - (1 - rate) ** count_after)
+
+
+def two_samples(*, before: tuple[int, int], after: tuple[int, int]) -> float:
+    """One-sided p-value that the fault's rate after is not lower than before, for (seen, count) pairs.
+
+    Source: Boschloo 1970, through scipy. Fisher's exact test stands in above 400 samples, where both agree.
+
+    >>> round(two_samples(before=(3, 3), after=(0, 3)), 4)
+    0.0156
+    """
+    table = [[before[0], after[0]], [before[1] - before[0], after[1] - after[0]]]
+    if before[1] + after[1] > 400:
+        return float(stats.fisher_exact(table, alternative="greater").pvalue)
+    return float(stats.boschloo_exact(table, alternative="greater").pvalue)
+
+
+def event_rate_upper(events: int, *, exposure: float, confidence: float = 0.95) -> float:
+    """Upper bound of a Poisson rate. Zero events in T: 3.00/T.
+
+    >>> round(event_rate_upper(0, exposure=1.0), 2)
+    3.0
+    """
+    return float(stats.chi2.ppf(confidence, 2 * (events + 1)) / 2 / exposure)
+
+
+def silence_by_luck(*, before_events: int, before_exposure: float, after_exposure: float) -> float:
+    """The chance of no event after, had the rate stayed (exact conditional Poisson): (T0/(T0+T1))^k0.
+
+    Source: Przyborowski and Wilenski 1940.
+
+    >>> round(silence_by_luck(before_events=100, before_exposure=24 * 60, after_exposure=30), 3)
+    0.127
+    """
+    return float((before_exposure / (before_exposure + after_exposure)) ** before_events)
+
+
+def silent_blocks(*, before: Sequence[int], after: Sequence[int]) -> float:
+    """One-sided Fisher p-value for silent against non-silent blocks: safe under bursts shorter than a block.
+
+    >>> round(silent_blocks(before=[3, 1, 4, 1], after=[0, 0, 0, 0]), 3)
+    0.014
+    """
+    loud_before, loud_after = sum(n > 0 for n in before), sum(n > 0 for n in after)
+    table = [[loud_before, loud_after], [len(before) - loud_before, len(after) - loud_after]]
+    return float(stats.fisher_exact(table, alternative="greater").pvalue)
+
+
+def median_ratio(before: Floats, after: Floats, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 20) -> Interval:
+    """The ratio of medians after/before, with one-sided bounds from a circular block bootstrap.
+
+    Blocks keep neighbours together, since latencies in a series are not independent.
+    Source: Politis and Romano 1992.
+    """
+    rng = np.random.default_rng(seed)
+    ratios = _block_medians(after, rng, resamples) / _block_medians(before, rng, resamples)
+    tail = 1 - confidence
+    return Interval(value=float(np.median(after) / np.median(before)), low=float(np.quantile(ratios, tail)), high=float(np.quantile(ratios, 1 - tail)), confidence=confidence)
+
+
+def _block_medians(values: Floats, rng: np.random.Generator, resamples: int) -> Floats:
+    n = len(values)
+    length = max(1, round(2 * n ** (1 / 3)))
+    starts = rng.integers(0, n, size=(resamples, math.ceil(n / length)))
+    index = (starts[:, :, None] + np.arange(length)).reshape(resamples, -1)[:, :n] % n
+    return np.asarray(np.median(values[index], axis=1), dtype=np.float64)
+
+
+def quantile(values: Floats, q: float) -> float | None:
+    """A quantile, or None when there are too few samples for it to mean anything (59 for p95, 299 for p99).
+
+    >>> quantile(np.arange(20.0), 0.95) is None
+    True
+    """
+    least = math.ceil(math.log(0.05) / math.log(max(q, 1 - q)))
+    return float(np.quantile(values, q)) if len(values) >= least else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slope:
+    """Growth per second with one-sided bounds, and how many independent batches carry it."""
+
+    per_s: float
+    low: float
+    high: float
+    batches: int
+
+
+def batch_slope(seconds: Floats, values: Floats, *, confidence: float = 0.95, batches: int = 12) -> Slope | None:
+    """The trend of one series by batch means, with a t-interval widened for what correlation is left between batches.
+
+    Returns:
+        None with fewer than 10 batches of at least 3 points, or when time does not move.
+    Source: batch means, Conway 1963; widening by (1+r)/(1−r) for residual lag-1 correlation r.
+    """
+    order = np.argsort(seconds, kind="stable")
+    groups = [part for part in np.array_split(order, batches) if len(part) >= 3]
+    if len(groups) < 10 or np.ptp(seconds) <= 0:
+        return None
+    x = np.array([seconds[part].mean() for part in groups])
+    y = np.array([values[part].mean() for part in groups])
+    fit = stats.linregress(x, y)
+    residuals = y - (fit.intercept + fit.slope * x)
+    spread = float(residuals @ residuals)
+    r = max(0.0, float(residuals[1:] @ residuals[:-1]) / spread) if spread > 0 else 0.0
+    error = float(fit.stderr) * math.sqrt((1 + min(r, 0.9)) / (1 - min(r, 0.9)))
+    reach = float(stats.t.ppf(confidence, len(groups) - 2)) * error
+    return Slope(per_s=float(fit.slope), low=float(fit.slope) - reach, high=float(fit.slope) + reach, batches=len(groups))
+
+
+def downtime_share_upper(*, failures: int, count: int, confidence: float = 0.95) -> float:
+    """Upper bound of the share of a window in which the service was down, from jittered probes.
+
+    >>> round(300 * downtime_share_upper(failures=0, count=3000), 2)
+    0.3
+    """
+    return 1 - proportion(count - failures, count, confidence=confidence).low

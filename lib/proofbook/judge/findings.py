@@ -1,0 +1,216 @@
+"""What a judge says: a finding with its controls, its sample size and its interval."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+MIME = "application/vnd.proofbook.finding+json"
+
+
+class Verdict(Enum):
+    """Best to worst. "We could not tell" and "we could not look" are answers of their own."""
+
+    PASS = "pass"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value with its interval; `low` or `high` is None on an open side."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """How the estimate was made, in the field's words."""
+
+    name: str
+    confidence: float | None = None
+    side: str = ""
+    null_hypothesis: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A proof that the check could have failed (or that the probe works).
+
+    kind: positive, negative, liveness, comparability, before, mutation.
+    guards: the verdicts that are taken away when it did not hold.
+    """
+
+    kind: str
+    name: str
+    guards: tuple[str, ...]
+    expected: str
+    got: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """How much was looked at."""
+
+    n: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """What would settle an inconclusive finding."""
+
+    what: str
+    n: int | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A judge's answer before the generic controls are applied. `reason` is a short code, empty for a plain pass."""
+
+    verdict: Verdict
+    statement: str
+    reason: str = ""
+    estimate: Estimate | None = None
+    method: Method | None = None
+    threshold: str = ""
+    severity: float | None = None
+    exposure: Exposure | None = None
+    controls: tuple[Control, ...] = ()
+    needed: Needed | None = None
+    not_established: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One claim judged."""
+
+    id: str
+    kind: str
+    claim: str
+    required: bool
+    verdict: Verdict
+    reason: str
+    statement: str
+    fix: str | None = None
+    critical: bool = True
+    group: str = ""
+    estimate: Estimate | None = None
+    method: Method | None = None
+    threshold: str = ""
+    severity: float | None = None
+    exposure: Exposure | None = None
+    window: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+    controls: tuple[Control, ...] = ()
+    needed: Needed | None = None
+    evidence: tuple[dict[str, str], ...] = ()
+    not_established: tuple[str, ...] = ()
+    waived: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with numbers rounded to six significant digits so that processors agree."""
+        data: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return data
+
+
+def from_json(data: dict[str, Any]) -> Finding:
+    """A finding back from its plain values."""
+    parts = dict(data)
+    parts["verdict"] = Verdict(parts["verdict"])
+    for key, kind in (("estimate", Estimate), ("method", Method), ("exposure", Exposure), ("needed", Needed)):
+        parts[key] = kind(**parts[key]) if parts.get(key) else None
+    parts["controls"] = tuple(Control(**{**item, "guards": tuple(item["guards"])}) for item in parts["controls"])
+    parts["evidence"] = tuple(parts["evidence"])
+    parts["not_established"] = tuple(parts["not_established"])
+    return Finding(**parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overall:
+    """The verdict over all findings, in one sentence."""
+
+    verdict: Verdict
+    reason: str
+    sentence: str
+    blocking: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
+
+
+def overall(findings: Iterable[Finding], *, missing: Iterable[str] = (), partial: bool = False) -> Overall:
+    """The run's verdict (METHODS: any required fail, then error, then inconclusive, else pass; guards veto).
+
+    Args:
+        findings: every finding of the run.
+        missing: ids of checks that the run owed and that no notebook judged.
+        partial: only some notebooks were run, so what is missing was not asked for.
+
+    >>> overall([]).verdict
+    <Verdict.INCONCLUSIVE: 'inconclusive'>
+    """
+    found = list(findings)
+    absent = tuple(sorted(missing))
+    counted = [item for item in found if not item.waived or item.verdict is Verdict.FAIL]
+    failed = [item for item in counted if item.verdict is Verdict.FAIL and (item.required or item.critical)]
+    broken = [item for item in counted if item.verdict is Verdict.ERROR and item.required]
+    unclear = [item for item in counted if item.verdict is Verdict.INCONCLUSIVE and item.required]
+    required = [item for item in counted if item.required]
+    beside = tuple(item.id for item in counted if item.verdict is not Verdict.PASS and item not in failed + broken + unclear)
+    waived = tuple(item.id for item in found if item.waived)
+    fixes = [item for item in required if item.kind == "fix"]
+
+    def answer(verdict: Verdict, reason: str, sentence: str, blocking: Iterable[str] = ()) -> Overall:
+        return Overall(verdict=verdict, reason=reason, sentence=sentence, blocking=tuple(blocking), beside=beside, waived=waived)
+
+    if failed:
+        broken_fix = any(item.kind == "fix" for item in failed)
+        words = "NOT FIXED" if broken_fix else "BROKEN"
+        return answer(Verdict.FAIL, failed[0].reason, f"{words}: {_list(item.claim for item in failed)}", (item.id for item in failed))
+    if absent and not partial:
+        return answer(Verdict.ERROR, "missing", f"COULD NOT LOOK: no notebook judged {_list(absent)}", absent)
+    if broken:
+        return answer(Verdict.ERROR, broken[0].reason, f"COULD NOT LOOK: {broken[0].statement}", (item.id for item in broken))
+    if absent:
+        return answer(Verdict.INCONCLUSIVE, "partial", f"PARTIAL: not judged in this run: {_list(absent)}", absent)
+    if unclear:
+        return answer(Verdict.INCONCLUSIVE, unclear[0].reason, f"NOT KNOWN: {unclear[0].statement}", (item.id for item in unclear))
+    if not required:
+        return answer(Verdict.INCONCLUSIVE, "nothing-required", "NOT KNOWN: nothing that this case requires was judged")
+    if fixes and all(item.reason == "absent" for item in fixes):
+        words = "ABSENT"
+    elif fixes:
+        words = "FIXED"
+    else:
+        words = "HEALTHY"
+    tail = f" ({len(waived)} waived)" if waived else ""
+    return answer(Verdict.PASS, "", f"{words}{tail}: {len(required)} required findings hold")
+
+
+def _list(items: Iterable[str], *, most: int = 3) -> str:
+    names = list(items)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return "; ".join(names[:most]) + more
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+        return value
+    number = float(value)
+    return float(f"{number:.6g}") if math.isfinite(number) else None

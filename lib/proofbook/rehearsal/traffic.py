@@ -1,0 +1,63 @@
+"""Background traffic: users who list threads and chat, all the time, whatever is being validated."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import secrets
+import sys
+
+import httpx
+import websockets
+
+HTTP_PER_S = 20.0
+CHATS_PER_S = 5.0
+USERS = ("user_1", "user_2", "user_3", "staging-e2e-user-002")
+
+
+def trace_header() -> dict[str, str]:
+    return {"traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"}
+
+
+async def list_threads(client: httpx.AsyncClient) -> None:
+    with contextlib.suppress(httpx.HTTPError):
+        await client.get("/api/threads", headers={"user-agent": "rehearsal-traffic", **trace_header()})
+
+
+async def chat(base: str, token: str, number: int) -> None:
+    headers = {"Authorization": f"Bearer {token}", **trace_header()}
+    with contextlib.suppress(OSError, TimeoutError, websockets.WebSocketException):
+        async with websockets.connect(base.replace("http", "ws", 1) + "/ws", additional_headers=headers, proxy=None, open_timeout=5) as socket:
+            await asyncio.wait_for(socket.recv(), 5)
+            await socket.send(json.dumps({"type": "chat_message", "id": f"traffic-{number}", "text": "Hello"}))
+            await asyncio.wait_for(socket.recv(), 5)
+
+
+async def main(base: str, auth: str, client_secret_file: str) -> None:
+    with open(client_secret_file, encoding="utf-8") as file:  # noqa: ASYNC230 — once, before anything runs
+        secret = file.read().strip()
+    tokens = []
+    async with httpx.AsyncClient(timeout=5.0) as client:
+        for user in USERS:
+            answer = await client.post(f"{auth}/token", json={"user_id": user}, headers={"X-Client-Secret": secret})
+            tokens.append(answer.json()["access_token"])
+    # No kept connections: they would tie the traffic to a revision that is going away.
+    users = httpx.AsyncClient(base_url=base, timeout=5.0, limits=httpx.Limits(max_keepalive_connections=0))
+    running: set[asyncio.Task[None]] = set()
+    ticks_per_chat = round(HTTP_PER_S / CHATS_PER_S)
+    for tick in itertools.count():
+        work = [list_threads(users)]
+        if tick % ticks_per_chat == 0:
+            number = tick // ticks_per_chat
+            work.append(chat(base, tokens[number % len(tokens)], number))
+        for coroutine in work:
+            task = asyncio.create_task(coroutine)
+            running.add(task)
+            task.add_done_callback(running.discard)
+        await asyncio.sleep(1 / HTTP_PER_S)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:4]))

@@ -1,0 +1,182 @@
+"""Reading TOML files strictly: unknown keys refused, every error names file, key, what was wanted and what came."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+
+from proofbook import workspace
+from proofbook.errors import ConfigurationError, MissingSecret
+from proofbook.redaction import Secret
+
+
+class Settings(BaseModel):
+    """Base of everything that a file may state."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Reference(Settings):
+    """A value named instead of written: `{env = "NAME"}`, `{file = "path"}` or `{command = ["program", "argument"]}`.
+
+    Files are read relative to the workspace. `{python}` in a command stands for the running interpreter.
+    """
+
+    env: str | None = None
+    file: str | None = None
+    command: list[str] | None = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Reference:
+        named = [key for key in ("env", "file", "command", "text") if getattr(self, key) is not None]
+        if len(named) != 1:
+            raise ValueError('expected exactly one of {env = "NAME"}, {file = "path"}, {command = [...]}')
+        return self
+
+    def __str__(self) -> str:
+        if self.text is not None:
+            return self.text
+        if self.env is not None:
+            return f"environment variable {self.env}"
+        if self.file is not None:
+            return f"file {self.file}"
+        return f"the output of {' '.join(self.command or [])}"
+
+    def read(self, *, base: Path, where: str, hint: str = "") -> str:
+        """The value, stripped of surrounding white space.
+
+        Raises:
+            MissingSecret: the variable is unset, the file absent or empty, or the command failed.
+        """
+        if self.text is not None:
+            return self.text
+        tail = f"; {hint}" if hint else ""
+        value = ""
+        if self.env is not None:
+            value = os.environ.get(self.env, "")
+            why = f"it is not set{tail or '; export it first'}"
+        elif self.file is not None:
+            try:
+                value = (base / self.file).read_text(encoding="utf-8").strip()
+                why = f"that file is empty{tail}"
+            except OSError as error:
+                why = f"it cannot be read ({error.strerror}){tail}"
+        else:
+            value, why = _run(fill_python(self.command or []), base)
+        if not value.strip():
+            raise MissingSecret(str(self), why, where=where)
+        return value.strip()
+
+    def read_secret(self, *, base: Path, where: str, hint: str = "") -> Secret:
+        """The same, as a Secret."""
+        return Secret(self.read(base=base, where=where, hint=hint))
+
+
+def _as_reference(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+TextOrReference = Annotated[Reference, BeforeValidator(_as_reference)]
+
+
+def fill_python(command: list[str]) -> list[str]:
+    """A command with `{python}` replaced by the running interpreter."""
+    return [part.replace("{python}", sys.executable) for part in command]
+
+
+def _run(command: list[str], base: Path) -> tuple[str, str]:
+    try:
+        done = subprocess.run(command, cwd=base, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        return "", f"the program {command[0]} is not installed"
+    except subprocess.TimeoutExpired:
+        return "", "the command did not end within 60 s"
+    if done.returncode != 0:
+        return "", f"the command ended with exit code {done.returncode}"
+    return done.stdout, "the command printed nothing"
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load(model: type[Model], path: Path) -> Model:
+    """The file's content as `model`.
+
+    Raises:
+        ConfigurationError: the file is absent, not TOML, or states something that cannot be.
+    """
+    name = workspace.shown(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(name, [("", "expected a TOML file, found nothing; check the name")]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(name, [("", f"expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8")]) from None
+    except OSError as error:
+        raise ConfigurationError(name, [("", f"cannot be read ({error.strerror})")]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(name, [("", f"expected TOML, got a syntax error: {error}")]) from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationError(name, [_problem(item, model) for item in error.errors()]) from None
+
+
+def _problem(item: Any, model: type[BaseModel]) -> tuple[str, str]:
+    """pydantic's finding as (key, sentence); the value is shown only where it cannot be a secret."""
+    location = item["loc"]
+    key = _dotted(location)
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}" if known else "remove it"
+        return key, f"unknown key; {hint}"
+    if kind == "missing":
+        return key, "expected a value, got nothing; add it"
+    message = item["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if message.startswith("input should be "):
+        message = f"expected {message.removeprefix('input should be ')}"
+    value = item.get("input")
+    if "got " not in message and isinstance(value, str | int | float | bool):
+        message += f", got {value!r}"
+    return key, message
+
+
+def _dotted(location: tuple[Any, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that the file may hold at `location`, for a hint."""
+    current: Any = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        fields = getattr(current, "model_fields", {})
+        match = next((field for name, field in fields.items() if part in (name, field.alias)), None)
+        current = _model_in(match.annotation) if match is not None else None
+    fields = getattr(current, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        found = _model_in(part)
+        if found is not None:
+            return found
+    return None

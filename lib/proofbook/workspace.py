@@ -1,0 +1,78 @@
+"""Where things lie: the nearest parent folder with `notebooks/` is the workspace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from proofbook.errors import UnknownName, UsageError
+
+
+def root(start: Path | None = None) -> Path:
+    """The workspace that `start` (default: the current folder) belongs to.
+
+    A folder without one gets the notebooks shipped in the wheel, so that a pip install works without a clone.
+
+    Raises:
+        UsageError: neither a parent folder nor the installed package holds notebooks.
+    """
+    named = os.environ.get("PROOFBOOK_WORKSPACE")
+    here = Path(named) if named else (start or Path.cwd())
+    for folder in (here, *here.resolve().parents):
+        if (folder / "notebooks" / "02-websocket.ipynb").is_file():
+            return folder.resolve()
+    shipped = Path(__file__).parent / "shipped"
+    if (shipped / "notebooks").is_dir():
+        return shipped
+    raise UsageError(f"expected a folder with notebooks/ at or above {here}, found none; run proofbook inside a workspace")
+
+
+def environments(base: Path) -> dict[str, Path]:
+    """Environment files by name; `*.example.toml` are not environments yet."""
+    return _toml_files(base / "notebooks" / "environments")
+
+
+def cases(base: Path) -> dict[str, Path]:
+    """Case files by name."""
+    return _toml_files(base / "notebooks" / "cases")
+
+
+def notebooks(base: Path) -> dict[str, Path]:
+    """The judging notebooks and the report by name (`02-websocket`), in their order."""
+    found = (base / "notebooks").glob("*.ipynb")
+    return {path.stem: path for path in sorted(found) if path.stem[:2].isdigit()}
+
+
+def outputs(base: Path) -> Path:
+    """Where runs are kept: `outputs/` of the workspace, or PROOFBOOK_OUTPUTS (relative to the current folder)."""
+    named = os.environ.get("PROOFBOOK_OUTPUTS")
+    if named:
+        return Path(named).resolve()
+    return (Path.cwd() if base.name == "shipped" else base) / "outputs"
+
+
+def find_file(kind: str, name: str, known: dict[str, Path], *, where: str) -> Path:
+    """The file that a name or a path means.
+
+    Raises:
+        UnknownName: neither a known name nor an existing file.
+    """
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path.resolve()
+    raise UnknownName(kind, name, known, where=where)
+
+
+def shown(path: Path) -> str:
+    """A path as a user would type it: relative to the current folder where that is shorter."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _toml_files(folder: Path) -> dict[str, Path]:
+    found = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    return {path.stem: path for path in found if not path.name.endswith(".example.toml")}
