@@ -1,0 +1,208 @@
+"""A check is a recipe, never a table: so it can be judged again on the evidence from before, and on mutants."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from proofbook.judge.findings import Control, Finding, Judgement, Needed, Verdict
+from proofbook.judge.window import Windows, find_windows
+
+Tables = Callable[[str, str], "pd.DataFrame | None"]
+
+
+class CouldNotSee(Exception):
+    """A judge has nothing to judge by: becomes an inconclusive finding, never leaves this package."""
+
+    def __init__(self, reason: str, statement: str, *, repair: str) -> None:
+        self.reason = reason
+        self.statement = statement
+        self.repair = repair
+        super().__init__(statement)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The evidence as a judge sees it, with tables exchanged for mutants, or before in the place of after."""
+
+    tables: Tables
+    windows: Windows
+    alpha_fail: float = 0.05
+    confidence: float = 0.95
+    exchanged: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
+    before_as_after: bool = False
+    live: bool = True
+
+    def table(self, name: str, phase: str = "after") -> pd.DataFrame | None:
+        """A table or None; treat it as read-only."""
+        if phase == "after" and self.before_as_after:
+            phase = "before"
+        return self.exchanged[(phase, name)] if (phase, name) in self.exchanged else self.tables(name, phase)
+
+    def need(self, name: str, phase: str = "after") -> pd.DataFrame:
+        """A table that has rows.
+
+        Raises:
+            CouldNotSee: it was not recorded, or is empty.
+        """
+        table = self.table(name, phase)
+        if table is None or table.empty:
+            what = "was not recorded" if table is None else "is empty"
+            raise CouldNotSee("no-evidence", f"the table {phase}/{name} {what}", repair=f"record it: proofbook collect --phase {phase}")
+        return table
+
+    def has_before(self, name: str) -> bool:
+        table = self.table(name, "before")
+        return table is not None and not table.empty
+
+    def as_before(self) -> View:
+        """The same view with the evidence from before in the place of after."""
+        return replace(self, before_as_after=True, windows=self.windows.as_before())
+
+    def exchange(self, name: str, table: pd.DataFrame, phase: str = "after") -> View:
+        """The same view with one table exchanged."""
+        return replace(self, exchanged={**self.exchanged, (phase, name): table})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A way to break the evidence that the check must notice. `change` gives None where it cannot apply."""
+
+    name: str
+    change: Callable[[View], View | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to judge: which tables, and a function of a view."""
+
+    tables: tuple[str, ...]
+    judge: Callable[[View], Judgement]
+    mutants: tuple[Mutant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One claim and its recipe. kind: `fix` or `guard`."""
+
+    id: str
+    kind: str
+    claim: str
+    group: str
+    recipe: Recipe
+    required: bool = False
+    critical: bool = True
+    fix: str | None = None
+    waived_by: str = ""
+    waived_until: dt.date | None = None
+    voided_by: str = ""
+
+
+def view_of(tables: Tables, *, phases: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]], deployment: Any = None, confidence: float = 0.95, checks: int = 1) -> View:
+    """A view over recorded tables. `checks` is the number of statistical checks that share the chance of a false `fail`.
+
+    Without a phase `after` nothing was probed: the log's own span is then the window.
+    """
+    windows = find_windows(tables, phases=phases, deployment=deployment)
+    return View(tables=tables, windows=windows, confidence=confidence, alpha_fail=(1 - confidence) / max(1, checks), live="after" in phases)
+
+
+def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()) -> Finding:
+    """The finding: the judgement, less every verdict whose control did not hold."""
+    judgement = _judge(check.recipe, view)
+    controls = [*judgement.controls, *_proofs(check, view, judgement)]
+    verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
+    broken = next((control for control in controls if not control.held and verdict.value in control.guards), None)
+    if broken is not None:
+        statement = f"{judgement.statement}; but the {broken.kind} control “{broken.name}” did not hold: expected {broken.expected}, got {broken.got}"
+        verdict, reason = Verdict.INCONCLUSIVE, f"control-{broken.kind}"
+    elif verdict is Verdict.PASS and not any(control.held and "pass" in control.guards for control in controls):
+        verdict, reason, statement = Verdict.INCONCLUSIVE, "no-control", f"{statement}; but nothing shows that this check could have failed"
+    if verdict is Verdict.PASS and check.voided_by:
+        verdict, reason, statement = Verdict.INCONCLUSIVE, "voided", f"{statement}; but the open risk “{check.voided_by}” voids it"
+    severity = judgement.severity
+    if severity is None and verdict is Verdict.PASS:
+        severity = _share_caught(controls)
+    windows = view.windows
+    return Finding(
+        id=check.id,
+        kind=check.kind,
+        claim=check.claim,
+        fix=check.fix,
+        required=check.required,
+        critical=check.critical,
+        group=check.group,
+        verdict=verdict,
+        reason=reason,
+        statement=statement,
+        estimate=judgement.estimate,
+        method=judgement.method,
+        threshold=judgement.threshold,
+        severity=severity,
+        exposure=judgement.exposure,
+        window={"before": _shown(windows.before), "after": _shown(windows.after)},
+        controls=tuple(controls),
+        needed=judgement.needed or (_repair(broken) if verdict is Verdict.INCONCLUSIVE else None),
+        evidence=digests,
+        not_established=judgement.not_established,
+        waived=_waiver(check, view),
+    )
+
+
+def _judge(recipe: Recipe, view: View) -> Judgement:
+    try:
+        return recipe.judge(view)
+    except CouldNotSee as error:
+        return Judgement(verdict=Verdict.INCONCLUSIVE, reason=error.reason, statement=error.statement, needed=Needed(what=error.repair))
+
+
+def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
+    """The controls that every check gets: a fix claim is judged on before, a guard on its mutants."""
+    if judgement.verdict is not Verdict.PASS:
+        return []
+    if check.kind == "fix":
+        if not any(view.has_before(name) for name in check.recipe.tables):
+            return []
+        there = _judge(check.recipe, view.as_before())
+        return [Control(kind="before", name="the same check on the evidence from before", guards=("pass",), expected="not pass", got=f"{there.verdict.value}: {there.statement}", held=there.verdict is not Verdict.PASS)]
+    changed = [(mutant.name, mutant.change(view)) for mutant in check.recipe.mutants]
+    tried = [(name, _judge(check.recipe, view)) for name, view in changed if view is not None]
+    if not tried:
+        return []
+    missed = [name for name, there in tried if there.verdict is Verdict.PASS]
+    caught = [f"{name}: {there.verdict.value}" for name, there in tried if there.verdict is not Verdict.PASS]
+    got = f"caught {len(caught)} of {len(tried)} ({'; '.join(caught + [f'{name}: MISSED' for name in missed])})"
+    return [Control(kind="mutation", name="the same check on evidence broken on purpose", guards=("pass",), expected=f"caught {len(tried)} of {len(tried)}", got=got, held=not missed)]
+
+
+def _share_caught(controls: list[Control]) -> float | None:
+    for control in controls:
+        if control.kind == "mutation":
+            caught, _, tried = control.got.removeprefix("caught ").partition(" (")[0].partition(" of ")
+            return int(caught) / int(tried)
+    return None
+
+
+def _repair(broken: Control | None) -> Needed | None:
+    return Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again") if broken else None
+
+
+def _waiver(check: Check, view: View) -> str:
+    """The waiver in words while it lasts; its end is compared with the evidence, since judging knows no clock."""
+    after = view.windows.after
+    if not check.waived_by or check.waived_until is None or after is None or after[1].date() > check.waived_until:
+        return ""
+    return f"waived by {check.waived_by} until {check.waived_until.isoformat()}"
+
+
+def _shown(window: tuple[pd.Timestamp, pd.Timestamp] | None) -> tuple[str, str] | None:
+    return None if window is None else (stamp(window[0]), stamp(window[1]))
+
+
+def stamp(time: pd.Timestamp) -> str:
+    """A time as RFC 3339 in UTC, to the millisecond."""
+    return str(time.isoformat(timespec="milliseconds")).replace("+00:00", "Z")

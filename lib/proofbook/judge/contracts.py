@@ -1,0 +1,265 @@
+"""Nothing that clients rely on was taken away: OpenAPI documents before and after, and messages against their schemas."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jmespath
+import jsonschema
+
+from proofbook.judge import estimates
+from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+
+def openapi_kept(service: str) -> Recipe:
+    """A recipe for "no client of the old definition breaks"."""
+
+    def document(view: View, phase: str) -> dict[str, Any]:
+        rows = view.need("openapi", phase)
+        row = rows[rows["service"] == service]
+        if row.empty or not row.iloc[0]["document"]:
+            why = f": {row.iloc[0]['error'] or row.iloc[0]['status']}" if len(row) else ""
+            raise CouldNotSee("no-definition", f"{service} gave no OpenAPI document {phase}{why}", repair="see the service's openapi path")
+        found: dict[str, Any] = json.loads(row.iloc[0]["document"])
+        return found
+
+    def judge(view: View) -> Judgement:
+        before, after = document(view, "before"), document(view, "after")
+        operations = sum(1 for _ in _operations(before))
+        broken, unclear = breaks(before, after)
+        verdict = Verdict.FAIL if broken else Verdict.INCONCLUSIVE if unclear or not operations else Verdict.PASS
+        added = sorted({f"{method.upper()} {path}" for path, method, _ in _operations(after)} - {f"{method.upper()} {path}" for path, method, _ in _operations(before)})
+        statement = "; ".join([*broken, *unclear][:4]) if broken or unclear else f"all {operations} operations of before are kept" + (f"; new: {', '.join(added[:4])}" if added else "")
+        return Judgement(
+            verdict=verdict,
+            reason={Verdict.PASS: "", Verdict.FAIL: "breaking-change", Verdict.INCONCLUSIVE: "not-decidable"}[verdict],
+            statement=statement,
+            estimate=Estimate(value=float(len(broken)), low=float(len(broken)), high=None if unclear else float(len(broken)), unit="breaking changes"),
+            method=Method(name="operations, parameters, request and response fields, types and enums compared", null_hypothesis="something that clients use was taken away"),
+            threshold="none",
+            exposure=Exposure(n=operations, unit="operations"),
+            controls=(Control(kind="liveness", name="the definition describes operations", guards=("pass",), expected="at least 1", got=str(operations), held=operations > 0),),
+        )
+
+    def mutant(change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
+        def applied(view: View) -> View | None:
+            after = copy.deepcopy(document(view, "after"))
+            if not change(after):
+                return None
+            rows = view.need("openapi").copy()
+            rows.loc[rows["service"] == service, "document"] = json.dumps(after)
+            return view.exchange("openapi", rows)
+
+        return applied
+
+    mutants = (
+        Mutant(name="an operation removed", change=mutant(_remove_operation)),
+        Mutant(name="a response field removed", change=mutant(_remove_field)),
+        Mutant(name="a response field's type changed", change=mutant(_change_type)),
+        Mutant(name="a required parameter added", change=mutant(_add_parameter)),
+    )
+    return Recipe(tables=("openapi",), judge=judge, mutants=mutants)
+
+
+def breaks(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """(definite breaks, what the definitions do not say enough to decide) for clients of `before`."""
+    broken: list[str] = []
+    unclear: list[str] = []
+    new = {(path, method): operation for path, method, operation in _operations(after)}
+    for path, method, operation in _operations(before):
+        name = f"{method.upper()} {path}"
+        if (path, method) not in new:
+            broken.append(f"{name} is gone")
+            continue
+        _compare_requests(name, operation, new[(path, method)], before, after, broken)
+        _compare_responses(name, operation, new[(path, method)], before, after, broken, unclear)
+    return broken, unclear
+
+
+def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoint: str | None, what: str) -> Recipe:
+    """A recipe for "every received message of this kind fits its JSON Schema"."""
+    validator = jsonschema.Draft202012Validator(dict(schema))
+
+    def chosen(view: View) -> list[tuple[int, Any]]:
+        rows = view.need("messages")
+        rows = rows[rows["endpoint"] == endpoint] if endpoint else rows
+        found = []
+        for index, body in rows["body"].items():
+            try:
+                message = json.loads(body)
+            except ValueError:
+                continue
+            if all(jmespath.search(path, message) == wanted for path, wanted in when.items()):
+                found.append((index, message))
+        if not found:
+            raise CouldNotSee("no-messages", f"no {what} message was received", repair="see whether anything connects, and the case's `when`")
+        return found
+
+    def judge(view: View) -> Judgement:
+        messages = chosen(view)
+        errors = [error for _, message in messages for error in [jsonschema.exceptions.best_match(validator.iter_errors(message))] if error is not None]
+        bounds = estimates.proportion(len(messages) - len(errors), len(messages), confidence=view.confidence)
+        example = f", such as {errors[0].json_path}: {errors[0].message[:120]}" if errors else ""
+        return Judgement(
+            verdict=Verdict.FAIL if errors else Verdict.PASS,
+            reason="schema" if errors else "",
+            statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {what} messages fit their schema{example}",
+            estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction"),
+            method=Method(name="JSON Schema, every different message received", confidence=view.confidence, side="one-sided", null_hypothesis="messages do not fit", source="JSON Schema 2020-12"),
+            threshold="all",
+            exposure=Exposure(n=len(messages), unit="different messages"),
+            controls=(Control(kind="liveness", name="messages of this kind were received", guards=("pass",), expected="at least 1", got=f"{len(messages):,}", held=True),),
+        )
+
+    def mutant(change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
+        def applied(view: View) -> View | None:
+            index, message = chosen(view)[0]
+            if not isinstance(message, dict) or not change(message):
+                return None
+            rows = view.need("messages").copy()
+            rows.loc[index, "body"] = json.dumps(message)
+            return view.exchange("messages", rows)
+
+        return applied
+
+    required = [name for name in schema.get("required", []) if name not in when]
+
+    def drop(message: dict[str, Any]) -> bool:
+        return bool(required) and message.pop(required[0], None) is not None
+
+    def retype(message: dict[str, Any]) -> bool:
+        if not required:
+            return False
+        message[required[0]] = 17 if not isinstance(message.get(required[0]), int) else "seventeen"
+        return True
+
+    return Recipe(tables=("messages",), judge=judge, mutants=(Mutant(name="a required field dropped", change=mutant(drop)), Mutant(name="a field's type changed", change=mutant(retype))))
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in sorted((document.get("paths") or {}).items()):
+        for method in METHODS:
+            if isinstance(item, dict) and method in item:
+                yield path, method, item[method]
+
+
+def _compare_requests(name: str, old: dict[str, Any], new: dict[str, Any], before: dict[str, Any], after: dict[str, Any], broken: list[str]) -> None:
+    def required(operation: dict[str, Any], document: dict[str, Any]) -> set[tuple[str, str]]:
+        parameters = [_resolve(parameter, document) for parameter in operation.get("parameters", [])]
+        return {(item.get("in", ""), item.get("name", "")) for item in parameters if item.get("required")}
+
+    for place, parameter in sorted(required(new, after) - required(old, before)):
+        broken.append(f"{name} now requires the {place} parameter {parameter}")
+    old_body, new_body = _schema(old.get("requestBody"), before), _schema(new.get("requestBody"), after)
+    if new_body is not None:
+        had = set((old_body or {}).get("required", []))
+        for field in sorted(set(new_body.get("required", [])) - had):
+            broken.append(f"{name} now requires the request field {field}")
+
+
+def _compare_responses(name: str, old: dict[str, Any], new: dict[str, Any], before: dict[str, Any], after: dict[str, Any], broken: list[str], unclear: list[str]) -> None:
+    for status, response in sorted((old.get("responses") or {}).items()):
+        if not str(status).startswith("2"):
+            continue
+        counterpart = (new.get("responses") or {}).get(status)
+        if counterpart is None:
+            broken.append(f"{name} no longer answers {status}")
+            continue
+        was, now = _schema(response, before), _schema(counterpart, after)
+        if was:
+            if not now:
+                unclear.append(f"{name}: the definition no longer says what {status} holds")
+            else:
+                _compare_schemas(f"{name} {status}", was, now, before, after, broken, depth=0)
+
+
+def _compare_schemas(where: str, was: dict[str, Any], now: dict[str, Any], before: dict[str, Any], after: dict[str, Any], broken: list[str], *, depth: int) -> None:
+    if depth > 8:
+        return
+    was, now = _resolve(was, before), _resolve(now, after)
+    if was.get("type") and now.get("type") and was["type"] != now["type"]:
+        broken.append(f"{where}: type {was['type']} became {now['type']}")
+        return
+    extra = set(map(str, now.get("enum", []))) - set(map(str, was.get("enum", [])))
+    if was.get("enum") and extra:
+        broken.append(f"{where}: new values {', '.join(sorted(extra))}")
+    for field, schema in sorted((was.get("properties") or {}).items()):
+        there = (now.get("properties") or {}).get(field)
+        if there is None:
+            broken.append(f"{where}: the field {field} is gone")
+            continue
+        if field in was.get("required", []) and field not in now.get("required", []):
+            broken.append(f"{where}: the field {field} is no longer always there")
+        _compare_schemas(f"{where}.{field}", schema, there, before, after, broken, depth=depth + 1)
+    if isinstance(was.get("items"), dict) and isinstance(now.get("items"), dict):
+        _compare_schemas(f"{where}[]", was["items"], now["items"], before, after, broken, depth=depth + 1)
+
+
+def _schema(part: Any, document: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON schema of a request body or a response, references resolved one step."""
+    content = (_resolve(part, document) if isinstance(part, dict) else {}).get("content") or {}
+    for kind, item in content.items():
+        if "json" in kind and isinstance(item.get("schema"), dict):
+            return _resolve(item["schema"], document)
+    return None
+
+
+def _resolve(part: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    seen = 0
+    while isinstance(part, dict) and "$ref" in part and seen < 20:
+        target: Any = document
+        for step in str(part["$ref"]).removeprefix("#/").split("/"):
+            target = target.get(step, {}) if isinstance(target, dict) else {}
+        part, seen = target, seen + 1
+    return part
+
+
+def _remove_operation(document: dict[str, Any]) -> bool:
+    found = next(_operations(document), None)
+    if found is None:
+        return False
+    del document["paths"][found[0]][found[1]]
+    return True
+
+
+def _object_in_response(document: dict[str, Any]) -> dict[str, Any] | None:
+    for _, _, operation in _operations(document):
+        for status, response in (operation.get("responses") or {}).items():
+            schema = _schema(response, document) if str(status).startswith("2") else None
+            while schema and isinstance(schema.get("items"), dict):
+                schema = _resolve(schema["items"], document)
+            if schema and schema.get("properties"):
+                return schema
+    return None
+
+
+def _remove_field(document: dict[str, Any]) -> bool:
+    schema = _object_in_response(document)
+    if schema is None:
+        return False
+    schema["properties"].pop(next(iter(schema["properties"])))
+    return True
+
+
+def _change_type(document: dict[str, Any]) -> bool:
+    schema = _object_in_response(document)
+    typed = next((item for item in (schema or {}).get("properties", {}).values() if item.get("type")), None)
+    if typed is None:
+        return False
+    typed["type"] = "integer" if typed["type"] != "integer" else "string"
+    return True
+
+
+def _add_parameter(document: dict[str, Any]) -> bool:
+    found = next(_operations(document), None)
+    if found is None:
+        return False
+    found[2].setdefault("parameters", []).append({"in": "query", "name": "proofbook_mutant", "required": True, "schema": {"type": "string"}})
+    return True
+

@@ -1,0 +1,258 @@
+"""Named patterns in logs: gone after the fix, or present as a sign of health; counted with their exposure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from proofbook.case import Signature
+from proofbook.judge import estimates
+from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.log_coverage import Coverage, coverage_of, entries_in
+from proofbook.judge.success import judge_rate
+from proofbook.judge.window import Span
+
+# The trace ids of our own probes start with this; their lines are left out of claims read from logs.
+PROBE_TRACE = "70726f6f66"
+BLOCKS_BEFORE = 5
+
+
+def without_probes(entries: pd.DataFrame) -> pd.DataFrame:
+    """The entries that our own probes did not cause."""
+    return entries[~entries["trace_id"].fillna("").str.startswith(PROBE_TRACE)]
+
+
+def matching(entries: pd.DataFrame, pattern: str) -> pd.DataFrame:
+    """The entries whose body holds the pattern."""
+    return entries[entries["body"].str.contains(re.compile(pattern), regex=True, na=False)]
+
+
+def affected(entries: pd.DataFrame) -> int:
+    """How many requests the entries belong to: lines of one trace count once, since crashes come in bursts of lines."""
+    traced = entries["trace_id"].dropna()
+    return int(traced.nunique() + (len(entries) - len(traced)))
+
+
+def served(entries: pd.DataFrame) -> int:
+    """How many requests the platform logged."""
+    return int(entries["http_status"].notna().sum())
+
+
+def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Recipe:
+    """A recipe for "this pattern is gone": seen before, silent after, in a log that covers both."""
+    pattern = signature.log or ""
+
+    def judge(view: View) -> Judgement:
+        after = _on_new_revision(view, without_probes(entries_in(view, "after", source=source)))
+        hits_after = matching(after, pattern)
+        cover_after = coverage_of(view, source, "after")
+        tried = _tried(signature)
+        if len(hits_after):
+            return _still_there(hits_after, after, tried)
+        before = without_probes(entries_in(view, "before", source=source)) if view.windows.before is not None or view.has_before("logs") else None
+        if before is None:
+            return _absent(signature, after, cover_after, absent_rate, view, tried)
+        hits_before = matching(before, pattern)
+        cover_before = coverage_of(view, source, "before")
+        controls = [*tried, cover_after.control("the log after", guards=("pass",)), cover_before.control("the log before", guards=("pass",))]
+        if hits_before.empty:
+            held = Control(kind="positive", name="the pattern matched before", guards=("pass",), expected="at least 1 request", got="0", held=False)
+            if not cover_before.held or not cover_after.held:
+                return _could_not_see((cover_before, cover_after), (*controls, held))
+            return Judgement(
+                verdict=Verdict.INCONCLUSIVE,
+                reason="never-seen",
+                statement="the pattern matched nothing before either, so its silence now proves nothing",
+                controls=(*controls, held),
+                needed=Needed(what="a log from before in which the pattern matches, or an example line that proves the pattern"),
+            )
+        return _compare(view, before, after, hits_before, tuple(controls), (cover_before, cover_after))
+
+    return Recipe(tables=("logs", "log_sources"), judge=judge)
+
+
+def present(signature: Signature, *, source: str | None) -> Recipe:
+    """A recipe for "this line of a healthy system is written"."""
+    pattern = signature.log or ""
+
+    def judge(view: View) -> Judgement:
+        after = _on_new_revision(view, without_probes(entries_in(view, "after", source=source)))
+        hits = matching(after, pattern)
+        cover = coverage_of(view, source, "after")
+        number = affected(hits)
+        minutes = max(cover.window_s / 60, 1e-9)
+        controls = (*_tried(signature), cover.control("the log after", guards=("fail",)), Control(kind="positive", name="near-misses do not match", guards=("pass",), expected="none matches", got=f"{len(signature.near_misses)} tried when the case was loaded", held=True))
+        return Judgement(
+            verdict=Verdict.PASS if number else Verdict.FAIL,
+            reason="" if number else "indicator-absent",
+            statement=f"written for {number:,} requests in {minutes:.1f} min" if number else f"never written in {minutes:.1f} min",
+            estimate=Estimate(value=number / minutes, low=None, high=None if number else estimates.event_rate_upper(0, exposure=minutes), unit="requests per minute"),
+            method=Method(name="count of affected requests", null_hypothesis="it is not written"),
+            threshold="at least 1",
+            exposure=Exposure(n=len(after), unit="entries"),
+            controls=controls,
+        )
+
+    def removed(view: View) -> View:
+        logs = view.need("logs")
+        return view.exchange("logs", logs.drop(matching(logs, pattern).index))
+
+    return Recipe(tables=("logs", "log_sources"), judge=judge, mutants=(Mutant(name="its lines removed", change=removed),))
+
+
+def error_rate(*, source: str | None, most: float) -> Recipe:
+    """A recipe for "few requests in the log end in a server error"."""
+
+    def requests(view: View) -> pd.DataFrame:
+        after = _on_new_revision(view, without_probes(entries_in(view, "after", source=source)))
+        rows = after[after["http_status"].notna()]
+        if rows.empty:
+            raise CouldNotSee("no-requests", "the log holds no request entries of the new revision", repair="name a log source with request entries")
+        return rows
+
+    def judge(view: View) -> Judgement:
+        rows = requests(view)
+        failures = int((rows["http_status"] >= 500).sum())
+        cover = coverage_of(view, source, "after")
+        return judge_rate(count=len(rows), failures=failures, target=1 - most, planned=False, view=view, unit="logged requests", what="ended without a server error", controls=(cover.control("the log after", guards=("pass",)),))
+
+    def broken(view: View) -> View:
+        rows = requests(view)
+        logs = view.need("logs").copy()
+        chosen = rows.index[:: max(1, int(1 / (2 * most)))]
+        logs.loc[chosen, "http_status"] = 500
+        return view.exchange("logs", logs)
+
+    return Recipe(tables=("logs", "log_sources"), judge=judge, mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=broken),))
+
+
+def _on_new_revision(view: View, entries: pd.DataFrame) -> pd.DataFrame:
+    """Entries of the revision that carries the fix; those that name no revision count too."""
+    revision = view.windows.new_revision
+    if revision is None or view.before_as_after:
+        return entries
+    return entries[entries["service_version"].isna() | (entries["service_version"] == revision)]
+
+
+def _tried(signature: Signature) -> tuple[Control, ...]:
+    if not signature.near_misses:
+        return ()
+    return (Control(kind="negative", name="near-misses do not match the pattern", guards=("pass", "fail"), expected="no match", got=f"none of {len(signature.near_misses)} matched", held=True),)
+
+
+def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, ...]) -> Judgement:
+    number, total = affected(hits), max(served(after), affected(hits))
+    bounds = estimates.proportion(number, total)
+    sample = hits.iloc[0]["body"].strip().rpartition("\n")[2][:160]
+    return Judgement(
+        verdict=Verdict.FAIL,
+        reason="still-there",
+        statement=f"{number:,} requests after the fix wrote it, such as “{sample}”",
+        estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction of requests"),
+        method=Method(name="one occurrence on the fixed revision refutes “gone”", confidence=0.95, side="one-sided", source="Clopper and Pearson 1934"),
+        threshold="none",
+        exposure=Exposure(n=total, unit="requests"),
+        controls=(*tried, Control(kind="positive", name="the pattern matches", guards=("fail",), expected="at least 1 request", got=f"{number:,}", held=True)),
+    )
+
+
+def _could_not_see(covers: Sequence[Coverage], controls: tuple[Control, ...]) -> Judgement:
+    code, sentence = next(reason for cover in covers for reason in cover.reasons)
+    return Judgement(
+        verdict=Verdict.INCONCLUSIVE,
+        reason=code,
+        statement=f"could not see: {sentence}",
+        controls=controls,
+        needed=Needed(what="an export that covers the window: raise its limit, page through it, or narrow the window"),
+    )
+
+
+def _absent(signature: Signature, after: pd.DataFrame, cover: Coverage, most: float, view: View, tried: tuple[Control, ...]) -> Judgement:
+    """Without any before: absent, never fixed."""
+    requests = served(after)
+    proven = bool(signature.examples)
+    controls = (*tried, cover.control("the log after", guards=("pass",)), Control(kind="positive", name="an injected line matches", guards=("pass",), expected="a match", got=f"{len(signature.examples)} example lines matched" if proven else "the case gives no example", held=proven))
+    if not cover.held:
+        return _could_not_see((cover,), controls)
+    upper = estimates.proportion(0, requests, confidence=view.confidence).high if requests else 1.0
+    enough = upper <= most
+    more = int(np.ceil(np.log(1 - view.confidence) / np.log(1 - most)))
+    return Judgement(
+        verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
+        reason="absent" if enough else "too-early",
+        statement=f"absent: in none of {requests:,} requests (at most {upper:.2%}); nothing recorded from before says that it was ever there",
+        estimate=Estimate(value=0.0, low=0.0, high=upper, unit="fraction of requests"),
+        method=Method(name="Clopper-Pearson upper bound", confidence=view.confidence, side="one-sided", null_hypothesis=f"at least {most:.1%} of requests are affected", source="Clopper and Pearson 1934"),
+        threshold=f"at most {most:.1%} of requests",
+        severity=1 - (1 - most) ** requests if enough else None,
+        exposure=Exposure(n=requests, unit="requests"),
+        controls=controls,
+        needed=None if enough else Needed(what=f"{more:,} requests without it in all", n=more),
+    )
+
+
+def _compare(view: View, before: pd.DataFrame, after: pd.DataFrame, hits_before: pd.DataFrame, controls: tuple[Control, ...], covers: tuple[Coverage, Coverage]) -> Judgement:
+    """Seen before, silent after: the chance of that by luck, by exposure and by blocks, the larger counts."""
+    k0 = affected(hits_before)
+    requests = served(before), served(after)
+    by_requests = min(requests) > 0
+    exposure = (float(requests[0]), float(requests[1])) if by_requests else (covers[0].window_s / 60, covers[1].window_s / 60)
+    unit = "requests" if by_requests else "minutes"
+    luck = estimates.silence_by_luck(before_events=k0, before_exposure=exposure[0], after_exposure=max(exposure[1], 1e-12)) if exposure[0] > 0 else 1.0
+    blocks = _blocks(hits_before, view.windows.before, view.windows.after)
+    by_blocks = estimates.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
+    p = max(luck, by_blocks)
+    passed = p < 1 - view.confidence
+    rate_ratio = _per_second(requests[1], covers[1]) / _per_second(requests[0], covers[0]) if by_requests else 1.0
+    comparable = 0.2 <= rate_ratio <= 5
+    upper = estimates.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence)
+    return Judgement(
+        verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
+        reason="" if passed else "too-early",
+        statement=f"{k0:,} affected in {exposure[0]:,.0f} {unit} before → 0 in {exposure[1]:,.0f} {unit} after; luck alone gives that silence with p = {p:.2g}",
+        estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
+        method=Method(
+            name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and Fisher's test on silent blocks longer than the clusters seen (p = {by_blocks:.2g}); the larger counts",
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis="the rate is what it was before",
+            source="Przyborowski and Wilenski 1940; Fisher 1935",
+        ),
+        threshold=f"p below {1 - view.confidence:.2g}",
+        severity=1 - p if passed else None,
+        exposure=Exposure(n=exposure[1], unit=unit),
+        controls=(
+            *controls,
+            Control(kind="positive", name="the pattern matched before", guards=("pass",), expected="at least 1 request", got=f"{k0:,} requests", held=True),
+            Control(kind="comparability", name="comparable load", guards=("pass",), expected="0.2 to 5 times the requests per second of before", got=f"{rate_ratio:.2f} times", held=comparable),
+        ),
+        needed=None if passed else Needed(what=_more(k0, exposure, unit, view.confidence)),
+    )
+
+
+def _more(k0: int, exposure: tuple[float, float], unit: str, confidence: float) -> str:
+    """The exposure after which silence would be convincing."""
+    wanted = exposure[0] * ((1 - confidence) ** (-1 / k0) - 1)
+    return f"{max(0.0, wanted - exposure[1]):,.0f} more {unit} without it, in at least 4 blocks"
+
+
+def _blocks(hits: pd.DataFrame, before: Span | None, after: Span | None) -> tuple[list[int], list[int]] | None:
+    """Hits per block of equal length; None when clusters are longer than a block."""
+    if before is None or after is None:
+        return None
+    length = (before[1] - before[0]).total_seconds() / BLOCKS_BEFORE
+    traced = hits.dropna(subset=["trace_id"]).groupby("trace_id")["timestamp"]
+    longest = float((traced.max() - traced.min()).dt.total_seconds().max()) if len(traced) else 0.0
+    if length <= longest or length <= 0:
+        return None
+    index = ((hits["timestamp"] - before[0]).dt.total_seconds() // length).clip(0, BLOCKS_BEFORE - 1).astype(int)
+    counts = [int((index == block).sum()) for block in range(BLOCKS_BEFORE)]
+    return counts, [0] * int((after[1] - after[0]).total_seconds() // length)
+
+
+def _per_second(requests: int, cover: Coverage) -> float:
+    return requests / max(cover.window_s, 1e-9)

@@ -1,0 +1,255 @@
+"""What a run owes: the checks that an environment and a case declare between them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from proofbook.case import Case, Fix, Symptom
+from proofbook.environment import Environment, WebSocket
+from proofbook.errors import ConfigurationError, UnknownName
+from proofbook.judge import contracts, gone, latency, log_coverage, log_signatures, memory, refusal, revisions, rollout
+from proofbook.judge.checks import Check, Recipe
+from proofbook.judge.success import success_rate, unknown_path_control
+
+GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
+
+
+def declare(environment: Environment, case: Case) -> dict[str, Check]:
+    """Every check of this environment and case by id, with what the case says about each.
+
+    Raises:
+        ConfigurationError: the case speaks of a log source, a service or an endpoint that the environment does not have.
+        UnknownName: the case's [checks] names one that does not exist.
+    """
+    _hang_together(environment, case)
+    checks = {check.id: check for check in _all(environment, case)}
+    for check_id, said in case.checks.items():
+        if check_id not in checks:
+            raise UnknownName("check", check_id, checks, where=f"[checks] of case {case.name}")
+        check = checks[check_id]
+        checks[check_id] = replace(
+            check,
+            claim=said.claim or check.claim,
+            required=check.required if said.required is None else said.required,
+            waived_by=said.waived.by if said.waived else "",
+            waived_until=said.waived.until if said.waived else None,
+        )
+    for risk in case.risks:
+        for check_id in risk.voids if risk.status != "resolved" else []:
+            if check_id in checks:
+                checks[check_id] = replace(checks[check_id], voided_by=risk.title)
+    return checks
+
+
+def _all(environment: Environment, case: Case) -> Iterator[Check]:
+    yield from _services(environment, case)
+    for socket in environment.websockets:
+        yield from _websocket(socket, environment, case)
+    yield from _fixes(environment, case)
+    yield from _logs(environment, case)
+    yield from _stability(environment, case)
+    yield from _deployment(environment, case)
+    yield from _contracts(environment, case)
+
+
+def _services(environment: Environment, case: Case) -> Iterator[Check]:
+    for item in environment.services:
+        check_id = f"health-{item.name}"
+        recipe = success_rate(
+            "health",
+            lambda rows: rows["ok"],
+            where=lambda rows, name=item.name: (rows["service"] == name) & (rows["kind"] == "health"),
+            target=_target(case, check_id, case.targets.health),
+            fails_on={"ok": False},
+            unit="health requests",
+            what="were answered as healthy",
+            planned=True,
+            controls=unknown_path_control(item.name),
+        )
+        yield Check(id=check_id, kind="guard", claim=f"{item.name} is healthy", group="services", recipe=recipe, required=item.critical, critical=item.critical)
+
+
+def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Check]:
+    suffix = f"-{socket.name}" if len(environment.websockets) > 1 else ""
+    critical = environment.service(socket.service).critical
+    greeted = socket.greeting is not None
+
+    def here(rows: Any) -> Any:
+        return rows["endpoint"] == socket.name
+
+    def connected(rows: Any) -> Any:
+        return rows["upgraded"] & (rows["greeted"].fillna(False).astype(bool) if greeted else True)
+
+    broken = {"upgraded": False, "greeted": False}
+
+    def guard(check_id: str, claim: str, recipe: Recipe, *, required: bool) -> Check:
+        return Check(id=check_id + suffix, kind="guard", claim=claim, group="websocket", recipe=recipe, required=required and critical, critical=critical)
+
+    connection_target = _target(case, f"websocket-connection{suffix}", case.targets.connection)
+    yield guard(
+        "websocket-connection",
+        f"connections to {socket.name} are made" + (" and greeted" if greeted else ""),
+        success_rate("websocket", connected, where=here, target=connection_target, fails_on=broken, unit="connections", what="were made", planned=connection_target == case.targets.connection),
+        required=True,
+    )
+    if socket.token.place != "none":
+        yield guard(
+            "websocket-authentication",
+            f"{socket.name} lets good tokens in, and only those",
+            success_rate("websocket", connected, where=here, target=_target(case, f"websocket-authentication{suffix}", case.targets.authentication), fails_on=broken, unit="logins", what="with a good token were let in", planned=True, controls=refusal.bad_tokens_refused(socket.name), extra_tables=("refusals",)),
+            required=False,
+        )
+        yield guard("websocket-refuses-bad-tokens", f"{socket.name} refuses bad tokens", refusal.refuses_tokens(socket.name, with_test_headers=False), required=True)
+        if socket.test_headers:
+            yield guard("websocket-refuses-test-headers", f"no test header opens {socket.name} to bad tokens", refusal.refuses_tokens(socket.name, with_test_headers=True), required=True)
+    if socket.delivers:
+        yield guard(
+            "websocket-delivery",
+            f"{socket.name} answers every message rightly",
+            success_rate("websocket", lambda rows: rows["reply_ok"], where=here, target=_target(case, f"websocket-delivery{suffix}", case.targets.delivery), fails_on={"reply_ok": False}, unit="conversations", what="were answered in full, in order and unaltered", planned=True),
+            required=True,
+        )
+    if case.identities and socket is environment.websockets[0]:
+        yield Check(id="identity-table", kind="guard", claim="user ids are let in and refused as the table says", group="websocket", recipe=refusal.identity_table(case.identities), required=critical, critical=critical)
+
+
+def _fixes(environment: Environment, case: Case) -> Iterator[Check]:
+    most = case.budgets.absent_rate
+    for fix in case.fixes:
+        for symptom in fix.symptoms:
+            claim, group, recipe = _symptom(environment, symptom, most)
+            yield Check(id=symptom.check_id, kind="fix", claim=claim, group=group, recipe=recipe, required=True, fix=fix.id)
+
+
+def _symptom(environment: Environment, symptom: Symptom, most: float) -> tuple[str, str, Recipe]:
+    if symptom.close_code is not None:
+        sends = all(socket.delivers for socket in environment.websockets if symptom.websocket in (None, socket.name))
+        recipe = gone.close_code_gone(symptom.close_code, endpoint=symptom.websocket, sends=sends, tolerated_rate=symptom.tolerated_rate, absent_rate=most)
+        return f"connections no longer close with {symptom.close_code}", "websocket", recipe
+    if symptom.refused_user is not None:
+        return f"{symptom.refused_user} is no longer refused", "websocket", gone.refusal_gone(symptom.refused_user, absent_rate=most)
+    return f"“{symptom.log}” is gone from the log", "logs", log_signatures.gone(symptom, source=_source(environment, symptom.source), absent_rate=most)
+
+
+def _logs(environment: Environment, case: Case) -> Iterator[Check]:
+    reads = any(symptom.log for fix in case.fixes for symptom in fix.symptoms)
+    for source in environment.logs:
+        suffix = f"-{source.name}" if len(environment.logs) > 1 else ""
+        recipe = log_coverage.covers(source.name, covers_s=source.covers_s, limit=source.limit, fixes=reads)
+        yield Check(id=f"log-coverage{suffix}", kind="guard", claim=f"the log {source.name} covers what is claimed from it", group="logs", recipe=recipe, required=reads or not environment.services)
+        if environment.services:
+            yield Check(id=f"log-error-rate{suffix}", kind="guard", claim=f"few requests in the log {source.name} end in a server error", group="logs", recipe=log_signatures.error_rate(source=source.name, most=case.budgets.error_rate))
+    for indicator in case.indicators:
+        recipe = log_signatures.present(indicator, source=_source(environment, indicator.source))
+        yield Check(id=f"log-{indicator.id}-present", kind="guard", claim=f"{indicator.title or indicator.id}: “{indicator.log}” is written", group="logs", recipe=recipe)
+
+
+def _stability(environment: Environment, case: Case) -> Iterator[Check]:
+    budgets = case.budgets
+    for item in environment.services:
+        for path in item.timed:
+            recipe = latency.not_slower(item.name, path, ratio=budgets.latency_ratio)
+            yield Check(id=f"latency-{item.name}-{_slug(path)}", kind="guard", claim=f"{path} of {item.name} is not slower than before", group="stability", recipe=recipe, critical=item.critical)
+        if item.metrics:
+            recipe = memory.stable(item.name, budget_mb=budgets.memory_growth_mb, horizon_min=budgets.memory_horizon_min)
+            yield Check(id=f"memory-{item.name}", kind="guard", claim=f"{item.name} does not leak memory", group="stability", recipe=recipe, critical=item.critical)
+    for socket in environment.websockets:
+        if socket.delivers:
+            suffix = f"-{socket.name}" if len(environment.websockets) > 1 else ""
+            recipe = success_rate(
+                "websocket",
+                lambda rows: rows["reply_s"] <= budgets.reply_s,
+                where=lambda rows, name=socket.name: (rows["endpoint"] == name) & (rows["sent"] > 0),
+                target=0.95,
+                fails_on={"reply_s": budgets.reply_s * 2},
+                unit="first replies",
+                what=f"came within {budgets.reply_s:g} s",
+            )
+            yield Check(id=f"websocket-reply-time{suffix}", kind="guard", claim=f"{socket.name} replies within {budgets.reply_s:g} s", group="stability", recipe=recipe, critical=environment.service(socket.service).critical)
+
+
+def _deployment(environment: Environment, case: Case) -> Iterator[Check]:
+    budgets = case.budgets
+    for item in environment.services:
+        if item.revision_path and case.fixes:
+            yield Check(id=f"deployment-revision-{item.name}", kind="guard", claim=f"a new revision of {item.name} serves, and no old one", group="deployment", recipe=revisions.new_one_serves(item.name, expected=case.deployment.revision), critical=item.critical)
+        if item.critical and case.fixes and environment.rollout.held_sockets and item.revision_path:
+            yield Check(id=f"rollout-downtime-{item.name}", kind="guard", claim=f"{item.name} was not down during the rollout", group="deployment", recipe=rollout.no_downtime(item.name, budget_s=budgets.downtime_s))
+    for socket in environment.websockets:
+        if environment.rollout.held_sockets and case.fixes:
+            recipe = rollout.held_sockets(socket.name, target=case.targets.held_sockets, allowed=environment.rollout.allowed_close_codes, max_connection_s=environment.rollout.max_connection_s)
+            yield Check(id=f"rollout-held-{socket.name}", kind="guard", claim=f"sockets of {socket.name} held through the rollout were closed as allowed", group="deployment", recipe=recipe)
+    if environment.deployments is not None and case.fixes:
+        if budgets.image_ratio is not None:
+            yield Check(id="deployment-image", kind="guard", claim="the image is smaller", group="deployment", recipe=revisions.shrunk("image_bytes", ratio=budgets.image_ratio, what="image", unit_bytes=1e6, unit="MB"), critical=False)
+        if budgets.memory_limit_ratio is not None:
+            yield Check(id="deployment-memory-limit", kind="guard", claim="the memory limit is lower", group="deployment", recipe=revisions.shrunk("memory_limit_bytes", ratio=budgets.memory_limit_ratio, what="memory limit", unit_bytes=2**20, unit="MiB"), critical=False)
+        if budgets.start_up_s is not None and case.deployment.started_log:
+            yield Check(id="deployment-start-up", kind="guard", claim="the new revision starts quickly", group="deployment", recipe=revisions.starts_within(case.deployment.started_log, budget_s=budgets.start_up_s), critical=False)
+
+
+def _contracts(environment: Environment, case: Case) -> Iterator[Check]:
+    for item in environment.services:
+        if item.openapi and case.fixes:
+            yield Check(id=f"contract-{item.name}-openapi", kind="guard", claim=f"clients of {item.name}'s old API still work", group="contracts", recipe=contracts.openapi_kept(item.name), critical=item.critical)
+    for message in case.messages:
+        schema = json.loads((case.folder / message.json_schema).read_text(encoding="utf-8"))
+        recipe = contracts.messages_valid(schema, when=message.when, endpoint=message.websocket, what=message.id)
+        yield Check(id=f"contract-message-{message.id}", kind="guard", claim=f"{message.id} messages fit their schema", group="contracts", recipe=recipe)
+
+
+def _hang_together(environment: Environment, case: Case) -> None:
+    """The case and the environment must speak of the same things."""
+    sources = {source.name for source in environment.logs}
+    endpoints = {socket.name for socket in environment.websockets}
+    problems = []
+    for key, symptom in _signatures(case):
+        if symptom.log is not None and not sources:
+            problems.append((key, f"expected environment {environment.name} to have a [[log]], it has none; add one or leave this out"))
+        elif symptom.source is not None and symptom.source not in sources:
+            problems.append((f"{key}.source", f"expected a log of environment {environment.name} ({', '.join(sorted(sources))}), got {symptom.source!r}"))
+        if isinstance(symptom, Symptom) and (symptom.close_code is not None or symptom.refused_user is not None) and not endpoints:
+            problems.append((key, f"expected environment {environment.name} to have a [[websocket]], it has none; add one or leave this out"))
+        if isinstance(symptom, Symptom) and symptom.websocket is not None and symptom.websocket not in endpoints:
+            problems.append((f"{key}.websocket", f"expected a websocket of environment {environment.name} ({', '.join(sorted(endpoints))}), got {symptom.websocket!r}"))
+    for index, message in enumerate(case.messages):
+        problems += _schema_problems(case, f"message[{index}].schema", message.json_schema)
+    if problems:
+        raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
+def _schema_problems(case: Case, key: str, file: str) -> list[tuple[str, str]]:
+    import jsonschema
+
+    try:
+        jsonschema.Draft202012Validator.check_schema(json.loads((case.folder / file).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        return [(key, f"expected a JSON file at {file}, got: {error}")]
+    except jsonschema.SchemaError as error:
+        return [(key, f"expected a JSON Schema in {file}, got: {error.message}")]
+    return []
+
+
+def _signatures(case: Case) -> Iterator[tuple[str, Any]]:
+    def place(fix: Fix, index: int) -> str:
+        return f"fix {fix.id!r}: symptom[{index}]"
+
+    yield from ((place(fix, index), symptom) for fix in case.fixes for index, symptom in enumerate(fix.symptoms))
+    yield from ((f"indicator {indicator.id!r}", indicator) for indicator in case.indicators)
+
+
+def _source(environment: Environment, named: str | None) -> str | None:
+    return named or (environment.logs[0].name if len(environment.logs) == 1 else None)
+
+
+def _target(case: Case, check_id: str, default: float) -> float:
+    said = case.checks.get(check_id)
+    return said.target if said is not None and said.target is not None else default
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

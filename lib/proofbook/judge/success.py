@@ -1,0 +1,121 @@
+"""Success rates: connections, logins, deliveries, health, anything that works or does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from proofbook.judge import estimates
+from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+
+Rows = Callable[[pd.DataFrame], Any]
+MoreControls = Callable[[View], Sequence[Control]]
+
+
+def success_rate(
+    table: str,
+    ok: Rows,
+    *,
+    fails_on: Mapping[str, Any],
+    target: float = 0.99,
+    where: Rows | None = None,
+    unit: str = "attempts",
+    what: str = "succeeded",
+    planned: bool = False,
+    controls: MoreControls | None = None,
+    extra_tables: tuple[str, ...] = (),
+    not_established: tuple[str, ...] = (),
+) -> Recipe:
+    """A recipe for "at least `target` of the rows are ok".
+
+    Args:
+        table: name of an evidence table.
+        ok: from the table's rows to one boolean per row; missing counts as not ok.
+        fails_on: column to a value with which a row must not be ok; the mutants are made of it.
+        target: fraction, 0 to 1.
+        where: from the table to the rows that count.
+        planned: the rows were collected by `plan_for(target)`; otherwise their number was fixed beforehand.
+    Raises:
+        ValueError: no `fails_on`, or a target outside 0 to 1, before any data arrives.
+    """
+    if not fails_on:
+        raise ValueError("expected fails_on = {column: value}, a row that must not be ok; without it the check could not fail")
+    if not 0 < target < 1:
+        raise ValueError(f"expected a target between 0 and 1, got {target}")
+
+    def rows_of(view: View) -> pd.DataFrame:
+        rows = view.need(table)
+        rows = rows[where(rows)] if where is not None else rows
+        if rows.empty:
+            raise CouldNotSee("no-samples", f"no {unit} in {table}", repair="collect some")
+        return rows
+
+    def judge(view: View) -> Judgement:
+        good = pd.Series(ok(rows_of(view))).fillna(False).astype(bool)
+        count, failures = len(good), int((~good).sum())
+        return judge_rate(count=count, failures=failures, target=target, planned=planned, view=view, unit=unit, what=what, controls=tuple(controls(view)) if controls else (), not_established=not_established)
+
+    def mutant(share: float) -> Callable[[View], View | None]:
+        def change(view: View) -> View:
+            rows = rows_of(view)
+            number = min(len(rows), int(np.ceil(share * len(rows))) + len(estimates.plan_for(target).looks))
+            broken = view.need(table).copy()
+            chosen = rows.index[np.linspace(0, len(rows) - 1, number).astype(int)]
+            for column, value in fails_on.items():
+                broken[column] = broken[column].astype(object)
+                broken.loc[chosen, column] = value
+                broken[column] = broken[column].astype(rows[column].dtype) if value is not None and value is not pd.NA else broken[column]
+            return view.exchange(table, broken)
+
+        return change
+
+    twice = 2 * (1 - target)
+    mutants = (Mutant(name=f"{twice:.0%} of the {unit} broken", change=mutant(twice)), Mutant(name=f"all {unit} broken", change=mutant(1.0)))
+    return Recipe(tables=(table, *extra_tables), judge=judge, mutants=mutants)
+
+
+def judge_rate(
+    *, count: int, failures: int, target: float, planned: bool, view: View, unit: str, what: str, controls: tuple[Control, ...] = (), not_established: tuple[str, ...] = ()
+) -> Judgement:
+    """Pass by rejecting "the rate is below target", fail by rejecting its opposite, else inconclusive."""
+    bounds = estimates.proportion(count - failures, count, confidence=view.confidence)
+    plan = estimates.plan_for(target, confidence=view.confidence)
+    passed = estimates.passes(plan, failures=failures, count=count) if planned else bounds.low >= target
+    failed = estimates.too_many(failures=failures, count=count, target=target, alpha_fail=view.alpha_fail)
+    severity = 1 - (estimates.false_pass(plan.looks, rate=1 - target) if planned else (1 - view.confidence))
+    statement = f"{count - failures:,} of {count:,} {unit} {what} ({bounds.value:.2%}; at least {bounds.low:.2%} at {view.confidence:.0%} confidence)"
+    verdict, reason = (Verdict.FAIL, "below-target") if failed else (Verdict.PASS, "") if passed else (Verdict.INCONCLUSIVE, "too-early")
+    needed = None
+    if verdict is Verdict.INCONCLUSIVE:
+        more = estimates.more_clean_needed(plan, failures=failures, count=count)
+        needed = Needed(what=f"{more:,} more {unit}, all of which succeed" if more else f"a new run: with {failures} failures no look of this plan can pass", n=more)
+    return Judgement(
+        verdict=verdict,
+        reason=reason,
+        statement=statement,
+        estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction"),
+        method=Method(name="Clopper-Pearson" + (f", looks fixed beforehand: {plan.describe()}" if planned else ""), confidence=view.confidence, side="one-sided", null_hypothesis=f"the success rate is below {target:.1%}", source="Clopper and Pearson 1934"),
+        threshold=f"at least {target:.1%}",
+        severity=severity if verdict is Verdict.PASS else None,
+        exposure=Exposure(n=count, unit=unit),
+        controls=(Control(kind="liveness", name="samples were taken", guards=("pass", "fail"), expected="at least 1", got=f"{count:,}", held=count > 0), *controls),
+        needed=needed,
+        not_established=not_established,
+    )
+
+
+def unknown_path_control(service: str) -> MoreControls:
+    """The negative control of health: a path that is not there must not be 200."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need("health")
+        rows = rows[(rows["service"] == service) & (rows["kind"] == "unknown-path")]
+        statuses = sorted({"no answer" if pd.isna(status) else str(status) for status in rows["status"]})
+        held = len(rows) > 0 and not rows["status"].isin(range(200, 400)).fillna(False).any()
+        return [Control(kind="negative", name="a path that must not exist", guards=("pass",), expected="not 200", got=", ".join(statuses) or "not tried", held=bool(held))]
+
+    return control
