@@ -1,1 +1,45 @@
-"""Did the fix really restore it?"""
+"""Did the fix really restore it? A check counts only if it could have failed.
+
+In a notebook: `import proofbook as pb`, then `book = pb.open("staging")` and `book.check("websocket-connection")`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from proofbook import figures as figures
+    from proofbook.book import Book as Book
+    from proofbook.book import open as open
+    from proofbook.judge.success import success_rate as success_rate
+    from proofbook.look import logs as logs
+    from proofbook.look import probe as probe
+    from proofbook.report.summary import open_report as report
+
+__version__ = "0.1.0"
+
+__all__ = ["Book", "figures", "logs", "open", "probe", "report", "success_rate"]
+
+_HOMES = {
+    "Book": ("proofbook.book", "Book"),
+    "figures": ("proofbook.figures", None),
+    "logs": ("proofbook.look", "logs"),
+    "open": ("proofbook.book", "open"),
+    "probe": ("proofbook.look", "probe"),
+    "report": ("proofbook.report.summary", "open_report"),
+    "success_rate": ("proofbook.judge.success", "success_rate"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is first used, so that `import proofbook` stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'proofbook' has no attribute {name!r}")
+    home, attribute = _HOMES[name]
+    module = importlib.import_module(home)
+    return module if attribute is None else getattr(module, attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

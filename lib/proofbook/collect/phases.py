@@ -92,12 +92,13 @@ async def _after(environment: Environment, case: Case, session: Session, say: Sa
     began = time.monotonic()
     tables = await _settled(environment, case, session)
     tables |= await _refusals(environment, session)
+    tables |= await _journeys(environment, session, checkpoints=lambda socket: _checkpoints(socket, case), decided=lambda socket, seen: _decided(socket, case, seen))
     await asyncio.sleep(max(0.0, environment.warm_up_s - (time.monotonic() - began)))
+    # Memory is watched under steady load only: many connections at once make a step that looks like growth.
     began, over = time.monotonic(), asyncio.Event()
     sampled = asyncio.gather(*(metrics.sample(item, every_s=METRICS_EVERY_S, until=over, session=session) for item in environment.services if item.metrics))
     try:
         tables |= await _latency(environment, session)
-        tables |= await _journeys(environment, session, checkpoints=lambda socket: _checkpoints(socket, case), decided=lambda socket, seen: _decided(socket, case, seen))
         await asyncio.sleep(max(0.0, environment.observe_s - (time.monotonic() - began)))
     finally:
         over.set()

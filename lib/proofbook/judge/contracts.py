@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jmespath
-import jsonschema
 
+from proofbook import quick
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
@@ -84,7 +84,6 @@ def breaks(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[str], li
 
 def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoint: str | None, what: str) -> Recipe:
     """A recipe for "every received message of this kind fits its JSON Schema"."""
-    validator = jsonschema.Draft202012Validator(dict(schema))
 
     def chosen(view: View) -> list[tuple[int, Any]]:
         rows = view.need("messages")
@@ -103,9 +102,9 @@ def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoi
 
     def judge(view: View) -> Judgement:
         messages = chosen(view)
-        errors = [error for _, message in messages for error in [jsonschema.exceptions.best_match(validator.iter_errors(message))] if error is not None]
+        errors = [error for _, message in messages if (error := schema_error(schema, message))]
         bounds = estimates.proportion(len(messages) - len(errors), len(messages), confidence=view.confidence)
-        example = f", such as {errors[0].json_path}: {errors[0].message[:120]}" if errors else ""
+        example = f", such as {errors[0]}" if errors else ""
         return Judgement(
             verdict=Verdict.FAIL if errors else Verdict.PASS,
             reason="schema" if errors else "",
@@ -140,6 +139,27 @@ def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoi
         return True
 
     return Recipe(tables=("messages",), judge=judge, mutants=(Mutant(name="a required field dropped", change=mutant(drop)), Mutant(name="a field's type changed", change=mutant(retype))))
+
+
+def schema_error(schema: Mapping[str, Any], message: Any) -> str:
+    """Where and how a message does not fit its schema; empty when it does."""
+    quick.skip_iri_grammar()
+    import jsonschema
+
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(dict(schema)).iter_errors(message))
+    return "" if error is None else f"{error.json_path}: {error.message[:120]}"
+
+
+def schema_problem(schema: Any) -> str:
+    """Why this is no JSON Schema; empty when it is one."""
+    quick.skip_iri_grammar()
+    import jsonschema
+
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        return str(error.message)
+    return ""
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -18,6 +18,18 @@ from proofbook.judge.success import success_rate, unknown_path_control
 GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
 
 
+def check_files(environment: Environment, case: Case) -> None:
+    """Everything that can be wrong between an environment and a case, found before anything is touched.
+
+    Raises:
+        ConfigurationError, UnknownName: as `declare`, and for message schemas that are none.
+    """
+    declare(environment, case)
+    problems = [problem for index, message in enumerate(case.messages) for problem in _schema_problems(case, f"message[{index}].schema", message.json_schema)]
+    if problems:
+        raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
 def declare(environment: Environment, case: Case) -> dict[str, Check]:
     """Every check of this environment and case by id, with what the case says about each.
 
@@ -216,22 +228,17 @@ def _hang_together(environment: Environment, case: Case) -> None:
             problems.append((key, f"expected environment {environment.name} to have a [[websocket]], it has none; add one or leave this out"))
         if isinstance(symptom, Symptom) and symptom.websocket is not None and symptom.websocket not in endpoints:
             problems.append((f"{key}.websocket", f"expected a websocket of environment {environment.name} ({', '.join(sorted(endpoints))}), got {symptom.websocket!r}"))
-    for index, message in enumerate(case.messages):
-        problems += _schema_problems(case, f"message[{index}].schema", message.json_schema)
     if problems:
         raise ConfigurationError(f"cases/{case.name}.toml", problems)
 
 
 def _schema_problems(case: Case, key: str, file: str) -> list[tuple[str, str]]:
-    import jsonschema
-
     try:
-        jsonschema.Draft202012Validator.check_schema(json.loads((case.folder / file).read_text(encoding="utf-8")))
+        schema = json.loads((case.folder / file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return [(key, f"expected a JSON file at {file}, got: {error}")]
-    except jsonschema.SchemaError as error:
-        return [(key, f"expected a JSON Schema in {file}, got: {error.message}")]
-    return []
+    problem = contracts.schema_problem(schema)
+    return [(key, f"expected a JSON Schema in {file}, got: {problem}")] if problem else []
 
 
 def _signatures(case: Case) -> Iterator[tuple[str, Any]]:

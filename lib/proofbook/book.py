@@ -1,0 +1,141 @@
+"""What a notebook holds: the evidence, the checks that the case declares, and the findings so far."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fnmatch
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from proofbook import background, redaction, workspace
+from proofbook import case as cases
+from proofbook import environment as environments
+from proofbook import evidence as recorded_evidence
+from proofbook.collect import phases
+from proofbook.errors import UnknownName, UsageError
+from proofbook.judge import checks, findings, owed
+from proofbook.judge.checks import Check, Recipe
+from proofbook.judge.findings import Finding
+from proofbook.report import cards
+
+
+class Book:
+    """Evidence and checks of one environment and case. Made by `open`."""
+
+    def __init__(self, *, environment: environments.Environment, case: cases.Case, evidence: recorded_evidence.Evidence) -> None:
+        self.environment = environment
+        self.case = case
+        self.evidence = evidence
+        self.declared = owed.declare(environment, case)
+        self.findings: dict[str, Finding] = {}
+        self.view = view_of(evidence, environment=environment, case=case, count=len(self.declared))
+
+    def table(self, name: str, phase: str = "after") -> pd.DataFrame:
+        """A recorded table; an empty one where that phase did not record it."""
+        table = self.evidence.table(name, phase)
+        return pd.DataFrame() if table is None else table
+
+    def check(self, check_id: str, recipe: Recipe | None = None, *, claim: str = "", kind: str = "guard") -> None:
+        """Judges and shows a check, or every check whose id matches a pattern such as `health-*`.
+
+        With a recipe it is a check of one's own. Returns nothing: the finding is in `findings[check_id]`.
+
+        Raises:
+            UnknownName: neither the case and environment declare it nor a recipe is given.
+        """
+        if recipe is not None:
+            own = self.declared.get(check_id) or Check(id=check_id, kind=kind, claim=claim or check_id.replace("-", " "), group="own", recipe=recipe, critical=False)
+            self._judge(own)
+            return
+        matching = fnmatch.filter(self.declared, check_id)
+        if not matching and not any(sign in check_id for sign in "*?["):
+            raise UnknownName("check", check_id, self.declared, where=f"case {self.case.name or '(none)'} on environment {self.environment.name}")
+        if not matching:
+            _display(html=cards.note(f"Nothing to check here: this environment and case declare no {check_id}."), text=f"no check matches {check_id}")
+        for item in matching:
+            self._judge(self.declared[item])
+
+    def judge_all(self) -> list[Finding]:
+        """Every declared check judged, without showing anything."""
+        return [self._settle(check) for check in self.declared.values()]
+
+    def needed(self) -> None:
+        """Shows what would settle the findings so far that are inconclusive, and what was not established."""
+        _display(html=cards.needed(list(self.findings.values())), text="; ".join(f"{item.id}: {item.needed.what}" for item in self.findings.values() if item.needed) or "nothing more is needed")
+
+    def _judge(self, check: Check) -> None:
+        finding = self._settle(check)
+        self.findings[check.id] = finding
+        _display(html=cards.finding(finding), text=f"{finding.verdict.value}: {finding.claim}: {finding.statement}", data={findings.MIME: finding.to_json()})
+
+    def _settle(self, check: Check) -> Finding:
+        return checks.settle(check, self.view, digests=self.evidence.digests(check.recipe.tables))
+
+    def _repr_html_(self) -> str:
+        recorded = ", ".join(f"{phase} ({sum(table.rows for table in item.tables.values()):,} rows)" for phase, item in self.evidence.manifest.phases.items())
+        return cards.note(f"{self.environment.title or self.environment.name}: {self.case.title}. Evidence: {recorded}. {len(self.declared)} checks declared.")
+
+
+def open(name: str, *, case: str = "", evidence: str = "") -> Book:
+    """The book of an environment: from recorded evidence, or from evidence recorded now.
+
+    Args:
+        name: environment, as a name or the path of its TOML file.
+        case: likewise; empty means the environment's own.
+        evidence: folder of evidence, or of a run that holds one; empty means collect now.
+    Raises:
+        UsageError: a file or name is wrong. CouldNotLook: collecting broke.
+    """
+    redaction.guard_kernel()
+    base = workspace.root()
+    where, what = load(name, case, base=base)
+    owed.declare(where, what)
+    folder = evidence_folder(evidence, base=base) if evidence else _collect_now(where, what, base)
+    return Book(environment=where, case=what, evidence=recorded_evidence.read(folder))
+
+
+def load(name: str, case_name: str, *, base: Path) -> tuple[environments.Environment, cases.Case]:
+    """The environment and the case that it names or that was asked for."""
+    where = environments.load(name, base=base)
+    return where, cases.load(case_name or where.case, base=base)
+
+
+def evidence_folder(text: str, *, base: Path) -> Path:
+    """The evidence folder that a path means: itself, or `evidence/` of a run's folder.
+
+    Raises:
+        UsageError: nothing is there.
+    """
+    for path in (Path(text), base / text):
+        if (path / recorded_evidence.MANIFEST).is_file():
+            return path.resolve()
+        if (path / "evidence" / recorded_evidence.MANIFEST).is_file():
+            return (path / "evidence").resolve()
+    raise UsageError(f"expected a folder of evidence (with {recorded_evidence.MANIFEST}) at {text}, found none; give a run's folder or its evidence/")
+
+
+def view_of(recorded: recorded_evidence.Evidence, *, environment: environments.Environment, case: cases.Case, count: int) -> checks.View:
+    """The view by which every check of this environment and case is judged."""
+    live = {phase: span for phase in recorded.manifest.phases if (span := recorded.window(phase)) is not None} if environment.services else {}
+    return checks.view_of(recorded.table, phases=live, deployment=case.deployment, confidence=case.budgets.confidence, checks=count)
+
+
+def new_run_id() -> str:
+    """Sorts by time: `20261124T104128Z-1f3a`."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def _collect_now(where: environments.Environment, what: cases.Case, base: Path) -> Path:
+    folder = workspace.outputs(base) / where.name / new_run_id() / "evidence"
+    background.run(phases.record(where, what, "after", folder=folder, base=base))
+    return folder
+
+
+def _display(*, html: str, text: str, data: dict[str, Any] | None = None) -> None:
+    from IPython.display import display
+
+    display({"text/html": html, "text/plain": text, **(data or {})}, raw=True)
+

@@ -1,0 +1,214 @@
+"""Executes notebooks with Papermill, each in a process of its own, and says what became of them.
+
+Papermill alone lets a notebook look finished that is not (an early sys.exit, a killed kernel), has no time-out for a whole
+notebook, and writes secrets that a cell prints. All three are closed here.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proofbook import quick, workspace
+from proofbook.environment import Environment
+from proofbook.errors import MissingSecret, UnknownName
+from proofbook.redaction import scrub, scrub_value
+
+PARAMETERS = ("environment", "case", "evidence")
+ENGINE = "proofbook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """What became of one notebook; `problem` is empty when it ran to its end."""
+
+    name: str
+    path: Path
+    seconds: float
+    problem: str = ""
+
+
+def select(names: Sequence[str], *, base: Path) -> dict[str, Path]:
+    """The judging notebooks asked for, all when none is named; `00-…` is never among them, since it runs last anyway.
+
+    Raises:
+        UnknownName: there is no such notebook, or it lacks one of the three parameters.
+    """
+    known = {name: path for name, path in workspace.notebooks(base).items() if not name.startswith("00-")}
+    for name in names:
+        if name not in known:
+            raise UnknownName("notebook", name, known, where=workspace.shown(base / "notebooks"))
+    chosen = {name: known[name] for name in (names or known)}
+    for path in chosen.values():
+        missing = [name for name in PARAMETERS if name not in parameters_of(path)]
+        if missing:
+            raise UnknownName("parameter", missing[0], parameters_of(path), where=workspace.shown(path))
+    return chosen
+
+
+def parameters_of(path: Path) -> list[str]:
+    """The names that a notebook's cell tagged `parameters` assigns."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    tagged = ["".join(cell["source"]) for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    return [target.id for source in tagged for node in ast.parse(source).body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)]
+
+
+def execute_all(notebooks: dict[str, Path], *, folder: Path, parameters: dict[str, str], jobs: int = 2, timeout_s: float = 300.0, say: Callable[[str], None] = lambda _: None) -> list[Executed]:
+    """Executes the notebooks, `jobs` at once; the copies with outputs are in `folder`.
+
+    A notebook over its time is ended with its kernel. Ctrl-C ends all of them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    waiting, running, done = list(notebooks.items()), {}, {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                name, path = waiting.pop(0)
+                running[name] = (_start(path, folder / f"{name}.ipynb", parameters), time.monotonic())
+            for name, (process, began) in list(running.items()):
+                seconds = time.monotonic() - began
+                if process.poll() is None and seconds < timeout_s:
+                    continue
+                del running[name]
+                done[name] = _outcome(name, notebooks[name], folder / f"{name}.ipynb", process, seconds, timeout_s)
+                say(f"{name}: {done[name].problem or 'executed'} ({seconds:.1f} s)")
+            time.sleep(0.05)
+    finally:
+        for process, _ in running.values():
+            _end(process)
+    return [done[name] for name in notebooks]
+
+
+def _start(source: Path, target: Path, parameters: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "proofbook.execute", str(source), str(target), json.dumps(parameters)]
+    # A session of its own, so that ending it ends the kernel too.
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(timeout=2)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+
+
+def _outcome(name: str, source: Path, path: Path, process: subprocess.Popen[bytes], seconds: float, timeout_s: float) -> Executed:
+    timed_out = process.poll() is None
+    if timed_out:
+        _end(process)
+    said = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
+    if process.stderr:
+        process.stderr.close()
+    problem = f"did not end within {timeout_s:.0f} s" if timed_out else ""
+    if not problem and process.returncode != 0:
+        problem = scrub(said.rpartition("\n")[2])[:300] or f"its process ended with {process.returncode}"
+    if not path.exists():
+        # Keep what was asked, so that the report shows the notebook even though nothing of it ran.
+        path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    problem = problem or _stopped_early(path)
+    return Executed(name=name, path=path, seconds=seconds, problem=problem)
+
+
+def _stopped_early(path: Path) -> str:
+    """Words for a notebook whose later cells never ran, though nothing failed."""
+    cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    left = [index for index, cell in enumerate(cells, start=1) if cell.get("execution_count") is None]
+    failed = [index for index, cell in enumerate(cells, start=1) if cell.get("metadata", {}).get("papermill", {}).get("exception")]
+    if failed:
+        return f"its code cell {failed[0]} raised an exception"
+    if left:
+        return f"it stopped before code cell {left[0]} of {len(cells)}: a cell ended the kernel or left the notebook"
+    return ""
+
+
+def remember_secrets(environment: Environment, *, base: Path) -> None:
+    """Reads the secrets that an environment names by variable or file, so that scrubbing knows their values."""
+    login = environment.login
+    references = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
+    for group in (environment.services, environment.websockets):
+        references += [value for item in group for value in item.headers.values()]
+    for reference in references:
+        if reference is not None and reference.text is None and reference.command is None:
+            try:
+                reference.read_secret(base=base, where=environment.name)
+            except MissingSecret:
+                # Not there now, so it cannot leak either.
+                continue
+
+
+def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
+    """The worker: one notebook through Papermill, with our engine."""
+    quick.skip_iri_grammar()
+    import papermill
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+
+    from proofbook import environment as environments
+
+    base = workspace.root()
+    remember_secrets(environments.load(parameters["environment"], base=base), base=base)
+
+    class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
+            _scrub_on_save(nb_man)
+            with tempfile.TemporaryDirectory(prefix="proofbook-") as sockets:
+                return _client(nb_man, kernel_name, sockets).execute()
+
+    papermill_engines.register(ENGINE, Engine)
+    try:
+        papermill.execute_notebook(str(source), str(target), parameters=parameters, engine_name=ENGINE, progress_bar=False, cwd=str(Path.cwd()))
+    except PapermillExecutionError as error:
+        print(scrub(f"code cell {error.exec_count or '?'} raised {error.ename}: {error.evalue}".replace("\n", " ")), file=sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 — whatever ended the kernel must become one sentence, not a traceback
+        print(scrub(f"its kernel died ({type(error).__name__}: {error})".replace("\n", " ")), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _scrub_on_save(nb_man: Any) -> None:
+    """Every save, also of a half-run or failed notebook, writes scrubbed outputs."""
+    save = nb_man.save
+
+    def scrubbed(**kwargs: Any) -> None:
+        for cell in nb_man.nb.cells:
+            for output in cell.get("outputs", []):
+                for key in ("text", "traceback", "evalue"):
+                    if key in output:
+                        output[key] = scrub_value(output[key])
+                if "data" in output:
+                    output["data"] = type(output["data"])(scrub_value(dict(output["data"])))
+        save(**kwargs)
+
+    nb_man.save = scrubbed
+
+
+def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:
+    """Papermill's client, with the kernel on sockets in a folder of its own instead of open TCP ports."""
+    from papermill.clientwrap import PapermillNotebookClient
+
+    class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
+        def create_kernel_manager(self) -> Any:
+            manager = super().create_kernel_manager()
+            manager.transport = "ipc"
+            manager.ip = f"{sockets}/kernel"
+            return manager
+
+    return Client(nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=60, raise_on_iopub_timeout=False)
+
+
+if __name__ == "__main__":
+    sys.exit(_run_one(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])))

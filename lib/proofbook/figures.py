@@ -1,0 +1,142 @@
+"""Charts for notebooks: each takes tables and gives a Plotly figure with a title that says what it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from proofbook.judge.estimates import proportion
+from proofbook.judge.findings import Finding
+
+INK = {"before": "#b45309", "after": "#2563eb", "rollout": "#6b7280", "pass": "#1a7f4b", "fail": "#c0262d", "inconclusive": "#9a6700", "error": "#7a3e9d"}
+
+
+def latencies(before: pd.DataFrame, after: pd.DataFrame) -> Any:
+    """Distribution of request times before and after, in milliseconds."""
+    figure = _figure("Request time", "Time (ms)", "Share of requests")
+    for name, table in (("before", before), ("after", after)):
+        if len(table):
+            values = np.sort(table["total_s"].to_numpy() * 1000)
+            figure.add_trace(go.Scatter(x=_thin(values), y=_thin(np.arange(1, len(values) + 1) / len(values)), name=f"{name} (n = {len(values)})", mode="lines", line={"color": INK[name]}))
+    return figure
+
+
+def close_ledger(before: pd.DataFrame, after: pd.DataFrame) -> Any:
+    """How connections ended, before and after: close code and who closed first, as shares."""
+    figure = _figure("How connections ended", "", "Share of connections")
+    for name, table in (("before", before), ("after", after)):
+        if len(table):
+            shares = _endings(table).value_counts(normalize=True).sort_index()
+            figure.add_trace(go.Bar(x=list(shares.index), y=shares.to_numpy(), name=f"{name} (n = {len(table)})", marker_color=INK[name]))
+    return figure
+
+
+def phases(after: pd.DataFrame) -> Any:
+    """Where the time of a WebSocket journey goes: medians of each phase, in milliseconds."""
+    names = {"resolve_s": "resolve", "tcp_s": "TCP", "tls_s": "TLS", "upgrade_s": "upgrade", "greeting_s": "greeting", "reply_s": "first reply"}
+    figure = _figure("Phases of a WebSocket journey (median)", "", "Time (ms)")
+    medians = {label: 1000 * after[column].median() for column, label in names.items() if column in after and after[column].notna().any()}
+    figure.add_trace(go.Bar(x=list(medians), y=list(medians.values()), marker_color=INK["after"], showlegend=False))
+    return figure
+
+
+def success(tables: dict[str, pd.Series]) -> Any:
+    """Success rates with their 95 % intervals, one row a name."""
+    figure = _figure("Success rate with 95 % bounds", "Share", "")
+    for name, ok in tables.items():
+        if len(ok):
+            bounds = proportion(int(ok.sum()), len(ok), confidence=0.975)
+            figure.add_trace(go.Scatter(x=[bounds.value], y=[f"{name} (n = {len(ok)})"], error_x={"type": "data", "symmetric": False, "array": [bounds.high - bounds.value], "arrayminus": [bounds.value - bounds.low]}, mode="markers", marker={"color": INK["after"], "size": 9}, showlegend=False))
+    return figure
+
+
+def log_timeline(logs: pd.DataFrame, *, deployed_at: pd.Timestamp | None = None) -> Any:
+    """Entries by severity over time, the deployment marked."""
+    figure = _figure("Log entries by severity", "Time (UTC)", "Entries")
+    if logs.empty:
+        return figure
+    span = (logs["timestamp"].max() - logs["timestamp"].min()).total_seconds()
+    step = f"{max(1, round(span / 60))}s"
+    severities = logs["severity_text"].fillna("none")
+    for name in sorted(severities.unique()):
+        counts = logs.loc[severities == name].set_index("timestamp").resample(step).size()
+        figure.add_trace(go.Bar(x=[stamp.isoformat() for stamp in counts.index], y=counts.to_numpy(), name=str(name)))
+    figure.update_layout(barmode="stack")
+    _mark(figure, deployed_at)
+    return figure
+
+
+def signature_timeline(logs: pd.DataFrame, patterns: dict[str, str], *, deployed_at: pd.Timestamp | None = None) -> Any:
+    """Matches of named patterns over time, the deployment marked."""
+    figure = _figure("Signatures over time", "Time (UTC)", "Entries")
+    if logs.empty:
+        return figure
+    span = (logs["timestamp"].max() - logs["timestamp"].min()).total_seconds()
+    step = f"{max(1, round(span / 60))}s"
+    for name, pattern in patterns.items():
+        hits = logs[logs["body"].str.contains(pattern, regex=True, na=False)]
+        counts = hits.set_index("timestamp").resample(step).size()
+        figure.add_trace(go.Scatter(x=[stamp.isoformat() for stamp in counts.index], y=counts.to_numpy(), name=f"{name} ({len(hits)})", mode="lines+markers"))
+    _mark(figure, deployed_at)
+    return figure
+
+
+def memory(metrics: pd.DataFrame) -> Any:
+    """Memory of each instance over time, in megabytes."""
+    figure = _figure("Memory", "Time (UTC)", "Resident memory (MB)")
+    if metrics.empty:
+        return figure
+    for (service, instance), part in metrics.groupby(["service", "instance"]):
+        figure.add_trace(go.Scatter(x=[stamp.isoformat() for stamp in part["timestamp"]], y=part["value"].to_numpy() / 1e6, name=f"{service}, {instance}", mode="lines"))
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def rollout(table: pd.DataFrame) -> Any:
+    """Probes through the rollout: time of each answer, failed ones marked, coloured by revision."""
+    figure = _figure("Probes through the rollout", "Seconds since watching began", "Time (ms)")
+    if table.empty:
+        return figure
+    for revision, part in table.assign(revision=table["revision"].fillna("no answer")).groupby("revision"):
+        good = part["ok"].astype(bool)
+        figure.add_trace(go.Scatter(x=part["at_s"].to_numpy(), y=1000 * part["total_s"].to_numpy(), name=str(revision), mode="markers", marker={"symbol": ["circle" if ok else "x" for ok in good]}))
+    return figure
+
+
+def verdicts(findings: list[Finding]) -> Any:
+    """How many findings have which verdict, by group."""
+    figure = _figure("Findings by question", "Findings", "")
+    groups = list(dict.fromkeys(item.group for item in findings))
+    for verdict in ("pass", "inconclusive", "error", "fail"):
+        counts = [sum(item.group == group and item.verdict.value == verdict for item in findings) for group in groups]
+        if any(counts):
+            figure.add_trace(go.Bar(x=counts, y=groups, name=verdict, orientation="h", marker_color=INK[verdict]))
+    figure.update_layout(barmode="stack")
+    return figure
+
+
+def _endings(table: pd.DataFrame) -> pd.Series:
+    codes = table["close_code"].astype("string").fillna("")
+    closed = codes + " by " + table["closed_by"].fillna("").replace("", "nobody")
+    return closed.where(table["upgraded"], "not made: " + table["error"].fillna(""))
+
+
+def _figure(title: str, x: str, y: str) -> Any:
+    figure = go.Figure()
+    figure.update_layout(title=title, xaxis_title=x, yaxis_title=y, height=340, margin={"l": 60, "r": 20, "t": 50, "b": 50}, template="none", font={"family": "system-ui, sans-serif", "size": 13}, legend={"orientation": "h", "y": -0.25})
+    return figure
+
+
+def _mark(figure: Any, deployed_at: pd.Timestamp | None) -> None:
+    if deployed_at is not None:
+        when = deployed_at.isoformat()
+        figure.add_shape(type="line", x0=when, x1=when, y0=0, y1=1, yref="paper", line={"dash": "dot", "color": INK["rollout"]})
+        figure.add_annotation(x=when, y=1, yref="paper", text="deployed", showarrow=False, yanchor="bottom")
+
+
+def _thin(values: Any, most: int = 300) -> Any:
+    """At most 300 points: the eye sees no more, and the report stays small."""
+    return values if len(values) <= most else values[np.linspace(0, len(values) - 1, most).astype(int)]

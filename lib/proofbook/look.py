@@ -1,0 +1,41 @@
+"""A quick look without any file: a log export or an endpoint as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from proofbook import background
+from proofbook.collect import logs as log_reader
+from proofbook.collect import websocket
+from proofbook.collect.session import Session
+from proofbook.environment import Environment, LogSource, Service, WebSocket
+from proofbook.errors import UsageError
+from proofbook.settings import Reference
+
+
+def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
+    """The entries of a log export, columns as `proofbook.collect.logs.COLUMNS`, one row per entry.
+
+    Raises:
+        UsageError: there is nothing to read.
+    """
+    reading = log_reader.read_logs(LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset), base=Path())
+    if reading.problem:
+        raise UsageError(reading.problem)
+    return reading.entries
+
+
+def probe(url: str, *, count: int = 5) -> pd.DataFrame:
+    """`count` connections to a WebSocket endpoint without a token, at five a second; columns as the fields of Journey."""
+    host = url.split("://", 1)[-1].split("/", 1)[0]
+    socket = WebSocket.model_validate({"name": "look", "service": "look", "url": url, "token": {"in": "none"}})
+    where = Environment(name="look", services=[Service(name="look", url=Reference(text=f"http://{host}"))], websockets=[socket])
+
+    async def look() -> pd.DataFrame:
+        session = Session(where, base=Path())
+        made, _ = await websocket.make_journeys(socket, user="", session=session, checkpoints=(count,), decided=lambda _: True)
+        return made
+
+    return background.run(look())

@@ -1,0 +1,100 @@
+"""Findings as small pieces of HTML: readable without scripts, in a notebook and in the report. Everything is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from proofbook.judge.findings import Control, Estimate, Finding, Verdict
+
+MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?", Verdict.ERROR: "!"}
+COLOURS = {Verdict.PASS: "#1a7f4b", Verdict.FAIL: "#c0262d", Verdict.INCONCLUSIVE: "#9a6700", Verdict.ERROR: "#7a3e9d"}
+
+
+def badge(verdict: Verdict, *, waived: str = "") -> str:
+    """The verdict with its sign: never by colour alone."""
+    words = f"{verdict.value}, {waived}" if waived else verdict.value
+    return f'<span class="pb-badge pb-{verdict.value}" style="color:{COLOURS[verdict]};border:1px solid currentColor;border-radius:4px;padding:0 .4em;white-space:nowrap;font-weight:600">{MARKS[verdict]} {escape(words)}</span>'
+
+
+def finding(item: Finding) -> str:
+    """One finding: verdict and claim, the statement, and behind a fold the estimate, the method, the controls, the evidence."""
+    rows = [
+        ("Estimate", estimate(item.estimate)),
+        ("Required", escape(item.threshold)),
+        ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
+        ("Severity", f"{item.severity:.1%} chance to have failed, had the defect been there" if item.severity is not None else ""),
+        ("Method", escape(_method(item))),
+        ("Window", escape("; ".join(f"{name}: {span[0]} to {span[1]}" for name, span in item.window.items() if span))),
+        ("Evidence", ", ".join(f"{escape(entry['name'])} <code>{escape(entry['sha256'][:12])}</code>" for entry in item.evidence)),
+        ("Not established", escape("; ".join(item.not_established))),
+    ]
+    table = "".join(f"<tr><th scope='row' style='text-align:left;vertical-align:top;padding-right:1em;white-space:nowrap'>{name}</th><td style='text-align:left'>{text}</td></tr>" for name, text in rows if text)
+    needs = f'<p class="pb-needed" style="margin:.3em 0"><b>Needed:</b> {escape(item.needed.what)}</p>' if item.needed else ""
+    required = "" if item.required else ' <small style="opacity:.75">(not required)</small>'
+    return (
+        f'<section class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.6em 0">'
+        f"<p style='margin:.2em 0'>{badge(item.verdict, waived=item.waived)} <b>{escape(item.claim)}</b>{required} <a class='pb-link' href='#finding-{escape(item.id)}'><code>{escape(item.id)}</code></a></p>"
+        f"<p style='margin:.3em 0'>{escape(item.statement)}</p>{needs}"
+        f"<details><summary>How we know</summary><table class='pb-facts'>{table}</table>{controls(item.controls)}</details></section>"
+    )
+
+
+def controls(items: Iterable[Control]) -> str:
+    """The controls as a table: what was expected, what was got, which verdict hangs on it."""
+    rows = "".join(
+        f"<tr><td>{'✔' if item.held else '✘'} {escape(item.kind)}</td><td>{escape(item.name)}</td><td>{escape(item.expected)}</td><td>{escape(item.got)}</td><td>{escape(', '.join(item.guards))}</td></tr>" for item in items
+    )
+    if not rows:
+        return ""
+    return f"<table class='pb-controls'><thead><tr><th>Control</th><th></th><th>Expected</th><th>Got</th><th>Guards</th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+def estimate(item: Estimate | None) -> str:
+    """The value with its interval, in its unit."""
+    if item is None or item.value is None:
+        return ""
+    low = "…" if item.low is None else number(item.low, item.unit)
+    high = "…" if item.high is None else number(item.high, item.unit)
+    unit = item.unit.removeprefix("fraction").removeprefix(" of").strip()
+    return f"{number(item.value, item.unit)} [{low} to {high}] {escape(unit)}".strip()
+
+
+def number(value: float, unit: str) -> str:
+    """A number as people read it: fractions as per cent.
+
+    >>> number(0.9918, "fraction"), number(0.957, "ratio"), number(1850.0, "MB")
+    ('99.18 %', '0.957', '1,850')
+    """
+    if unit.startswith("fraction"):
+        return f"{100 * value:.2f} %"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def needed(items: list[Finding]) -> str:
+    """What would settle what is open, and what nobody established."""
+    open_items = [item for item in items if item.needed]
+    gaps = [(item, gap) for item in items for gap in item.not_established]
+    if not open_items and not gaps:
+        return note("Nothing more is needed: every finding here is settled.")
+    lines = [f"<li><code>{escape(item.id)}</code>: {escape(item.needed.what)}</li>" for item in open_items if item.needed]
+    lines += [f"<li>Not established (<code>{escape(item.id)}</code>): {escape(gap)}</li>" for item, gap in gaps]
+    return f"<ul>{''.join(lines)}</ul>"
+
+
+def note(text: str) -> str:
+    """A sentence in passing."""
+    return f'<p class="pb-note" style="opacity:.85">{escape(text)}</p>'
+
+
+def _method(item: Finding) -> str:
+    if item.method is None:
+        return ""
+    parts = [item.method.name]
+    if item.method.confidence is not None:
+        parts.append(f"{item.method.confidence:.0%} confidence{', ' + item.method.side if item.method.side else ''}")
+    if item.method.null_hypothesis:
+        parts.append(f"to be rejected: “{item.method.null_hypothesis}”")
+    if item.method.source:
+        parts.append(item.method.source)
+    return "; ".join(parts)
