@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook import background, redaction, workspace
+from proofbook import background, quick, redaction, workspace
 from proofbook import case as cases
 from proofbook import environment as environments
 from proofbook import evidence as recorded_evidence
@@ -90,6 +90,8 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
         UsageError: a file or name is wrong. CouldNotLook: collecting broke.
     """
     redaction.guard_kernel()
+    # Showing the first chart loads nbformat and with it jsonschema.
+    quick.skip_iri_grammar()
     base = workspace.root()
     where, what = load(name, case, base=base)
     owed.declare(where, what)

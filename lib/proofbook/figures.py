@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from proofbook.judge.estimates import proportion
 from proofbook.judge.findings import Finding
 
+SEVERITIES = {"ERROR": "#c0262d", "CRITICAL": "#7f1d1d", "WARNING": "#d97706", "NOTICE": "#0e7490", "INFO": "#8aa4c8", "DEBUG": "#c4cad1", "none": "#9ca3af"}
 INK = {"before": "#b45309", "after": "#2563eb", "rollout": "#6b7280", "pass": "#1a7f4b", "fail": "#c0262d", "inconclusive": "#9a6700", "error": "#7a3e9d"}
 
 
@@ -63,7 +64,7 @@ def log_timeline(logs: pd.DataFrame, *, deployed_at: pd.Timestamp | None = None)
     severities = logs["severity_text"].fillna("none")
     for name in sorted(severities.unique()):
         counts = logs.loc[severities == name].set_index("timestamp").resample(step).size()
-        figure.add_trace(go.Bar(x=[stamp.isoformat() for stamp in counts.index], y=counts.to_numpy(), name=str(name)))
+        figure.add_trace(go.Bar(x=[stamp.isoformat() for stamp in counts.index], y=counts.to_numpy(), name=str(name), marker_color=SEVERITIES.get(str(name))))
     figure.update_layout(barmode="stack")
     _mark(figure, deployed_at)
     return figure
@@ -126,7 +127,8 @@ def _endings(table: pd.DataFrame) -> pd.Series:
 
 def _figure(title: str, x: str, y: str) -> Any:
     figure = go.Figure()
-    figure.update_layout(title=title, xaxis_title=x, yaxis_title=y, height=340, margin={"l": 60, "r": 20, "t": 50, "b": 50}, template="none", font={"family": "system-ui, sans-serif", "size": 13}, legend={"orientation": "h", "y": -0.25})
+    figure.update_layout(title=title, xaxis_title=x, yaxis_title=y, height=340, margin={"l": 60, "r": 20, "t": 50, "b": 50}, template="none", font={"family": "system-ui, sans-serif", "size": 13}, legend={"orientation": "h", "y": -0.3})
+    figure.update_yaxes(automargin=True)
     return figure
 
 

@@ -92,7 +92,7 @@ def cover(entries: pd.DataFrame, window: Span | None, *, read: int | None = None
         reasons.append(("log-gap", f"nothing was written for {longest:.0f} s, while {allowed:.0f} s would be unusual"))
     if cut and not stated:
         order = ", newest first," if newest_first else ""
-        reasons.append(("log-cut", f"{cut}{order} and they span {span:,.0f} s: what lies outside was not exported"))
+        reasons.append(("log-cut", f"{cut}{order} and they span {span:,.1f} s: what lies outside was not exported"))
     plain = entries[entries["http_status"].isna()]
     empty = float((plain["body"].str.strip() == "").mean()) if len(plain) else 0.0
     if empty > MOST_EMPTY:
@@ -157,7 +157,7 @@ def covers(source: str, *, covers_s: float | None, limit: int | None, fixes: boo
         bad = [(which, code, sentence) for which, part in parts.items() for code, sentence in part.reasons]
         unparsed = int(about.iloc[0]["unparsed"])
         lost = f"; {unparsed:,} lines could not be parsed, such as {about.iloc[0]['unparsed_sample']!r}" if unparsed else ""
-        whole = f"{int(about.iloc[0]['read']):,} entries read ({about.iloc[0]['shape']}), {after.entries:,} in the window, spanning {after.covered_s:,.0f} s, longest silence {after.longest_gap_s:.1f} s{lost}"
+        whole = f"{int(about.iloc[0]['read']):,} entries read ({about.iloc[0]['shape']}), {after.entries:,} in the window, spanning {after.covered_s:,.1f} s, longest silence {after.longest_gap_s:.1f} s{lost}"
         statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)
         return Judgement(
             verdict=Verdict.INCONCLUSIVE if bad else Verdict.PASS,

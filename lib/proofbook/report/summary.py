@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import fnmatch
 import json
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pandas as pd
 
 from proofbook import book as books
 from proofbook import evidence as recorded_evidence
-from proofbook import workspace
+from proofbook import quick, workspace
 from proofbook.case import Case, Fix, Risk
 from proofbook.environment import Environment
 from proofbook.errors import UsageError
@@ -92,6 +93,7 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
     Raises:
         UsageError: no evidence was named, or no executed notebook lies beside it.
     """
+    quick.skip_iri_grammar()
     base = workspace.root()
     where, what = books.load(name, case, base=base)
     if not evidence:
@@ -282,10 +284,12 @@ def _facts(summary: Summary) -> list[str]:
     """The two or three facts that carry the verdict, as HTML."""
     overall = summary.overall
     if overall.verdict is Verdict.PASS:
-        carrying = [item for item in summary.findings if item.kind == "fix"] or [item for item in summary.findings if item.required]
+        order = [symptom.check_id for fix in summary.case.fixes for symptom in fix.symptoms]
+        carrying = sorted((item for item in summary.findings if item.kind == "fix"), key=lambda item: order.index(item.id)) or [item for item in summary.findings if item.required]
     else:
         carrying = [item for item in summary.findings if item.id in overall.blocking]
-    lines = [f"{escape(item.claim)}: {escape(item.statement)}" for item in carrying[:4]]
+    # The interval stands in the tables below; the first screen says what was seen.
+    lines = [f"{escape(item.claim[0].upper() + item.claim[1:])}: {escape(re.sub(r' [(]at most [^)]*[)]$', '', item.statement))}" for item in carrying[:4]]
     if not lines:
         lines = [escape(overall.sentence)]
     guards = [item for item in summary.findings if item.kind == "guard"]

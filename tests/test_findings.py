@@ -1,0 +1,131 @@
+"""The run's verdict follows from its findings, and a control that did not hold takes its verdict away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import proofbook as pb
+from proofbook.judge.checks import Check, Mutant, Recipe, View, settle
+from proofbook.judge.findings import Control, Finding, Judgement, Verdict, from_json, overall
+from proofbook.judge.window import Windows
+
+PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
+
+
+def finding(verdict: Verdict, *, required: bool = True, kind: str = "guard", critical: bool = True, waived: str = "", reason: str = "") -> Finding:
+    return Finding(id=f"{kind}-{verdict.value}-{required}", kind=kind, claim="it works", required=required, critical=critical, verdict=verdict, reason=reason, statement="seen", waived=waived)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "wanted"),
+    [
+        ([], INCONCLUSIVE),
+        ([PASS], PASS),
+        ([PASS, INCONCLUSIVE], INCONCLUSIVE),
+        ([PASS, INCONCLUSIVE, ERROR], ERROR),
+        ([PASS, INCONCLUSIVE, ERROR, FAIL], FAIL),
+    ],
+)
+def test_the_worst_required_finding_decides(verdicts: list[Verdict], wanted: Verdict) -> None:
+    assert overall([finding(verdict) for verdict in verdicts]).verdict is wanted
+
+
+def test_an_optional_guard_vetoes_only_by_failing_on_something_critical() -> None:
+    assert overall([finding(PASS), finding(INCONCLUSIVE, required=False)]).verdict is PASS
+    assert overall([finding(PASS), finding(FAIL, required=False)]).verdict is FAIL
+    assert overall([finding(PASS), finding(FAIL, required=False, critical=False)]).verdict is PASS
+    assert overall([finding(PASS), finding(INCONCLUSIVE, required=False)]).beside == ("guard-inconclusive-False",)
+
+
+def test_optional_findings_alone_decide_nothing() -> None:
+    assert overall([finding(PASS, required=False)]).verdict is INCONCLUSIVE
+
+
+def test_what_was_owed_and_not_judged_is_an_error_except_in_a_partial_run() -> None:
+    assert overall([finding(PASS)], missing=["log-coverage"]).verdict is ERROR
+    assert overall([finding(PASS)], missing=["log-coverage"], partial=True).reason == "partial"
+    assert overall([finding(PASS)], missing=[], partial=True).verdict is PASS
+
+
+def test_a_waiver_covers_what_could_not_be_seen_and_never_a_failure() -> None:
+    waived = overall([finding(PASS), finding(INCONCLUSIVE, waived="waived by Ada until 2027-01-01")])
+    assert waived.verdict is PASS and "1 waived" in waived.sentence
+    assert overall([finding(PASS), finding(FAIL, waived="waived by Ada until 2027-01-01")]).verdict is FAIL
+
+
+def test_absent_is_never_worded_fixed() -> None:
+    assert overall([finding(PASS, kind="fix", reason="absent")]).sentence.startswith("ABSENT")
+    assert overall([finding(PASS, kind="fix")]).sentence.startswith("FIXED")
+    assert overall([finding(PASS)]).sentence.startswith("HEALTHY")
+
+
+@given(st.lists(st.sampled_from([PASS, INCONCLUSIVE, ERROR, FAIL]), max_size=6), st.sampled_from([INCONCLUSIVE, ERROR, FAIL]))
+def test_one_more_bad_finding_never_makes_it_pass(verdicts: list[Verdict], bad: Verdict) -> None:
+    assert overall([*(finding(verdict) for verdict in verdicts), finding(bad)]).verdict is not PASS
+
+
+def view(tables: dict[tuple[str, str], pd.DataFrame]) -> View:
+    now = pd.Timestamp("2026-01-01T00:00:00Z")
+    return View(tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=(now, now)))
+
+
+def check(judgement: Judgement, mutants: tuple[Mutant, ...] = (), kind: str = "guard") -> Check:
+    return Check(id="x", kind=kind, claim="it works", group="own", recipe=Recipe(tables=(), judge=lambda _: judgement, mutants=mutants))
+
+
+def control(*, held: bool, guards: tuple[str, ...]) -> Control:
+    return Control(kind="liveness", name="alive", guards=guards, expected="yes", got="yes" if held else "no", held=held)
+
+
+@given(st.sampled_from([PASS, FAIL]), st.lists(st.tuples(st.booleans(), st.sampled_from([("pass",), ("fail",), ("pass", "fail")])), max_size=4))
+def test_a_control_that_did_not_hold_never_leaves_the_verdict_that_it_guards(verdict: Verdict, controls: list[tuple[bool, tuple[str, ...]]]) -> None:
+    made = tuple(control(held=held, guards=guards) for held, guards in controls)
+    found = settle(check(Judgement(verdict=verdict, statement="seen", controls=made)), view({}))
+    if any(not held and verdict.value in guards for held, guards in controls):
+        assert found.verdict is INCONCLUSIVE and found.needed is not None
+
+
+def test_a_pass_without_any_control_is_inconclusive() -> None:
+    found = settle(check(Judgement(verdict=PASS, statement="all good")), view({}))
+    assert (found.verdict, found.reason) == (INCONCLUSIVE, "no-control")
+
+
+def test_a_check_that_passes_on_its_mutant_is_inconclusive() -> None:
+    blind = check(Judgement(verdict=PASS, statement="all good"), (Mutant(name="broken", change=lambda seen: seen),))
+    found = settle(blind, view({}))
+    assert (found.verdict, found.reason) == (INCONCLUSIVE, "control-mutation")
+    assert "MISSED" in found.controls[0].got
+
+
+def rows(ok: list[Any]) -> View:
+    return view({("after", "websocket"): pd.DataFrame({"ok": pd.array(ok, dtype="boolean")})})
+
+
+def test_a_check_of_ones_own_is_judged_with_its_mutants() -> None:
+    recipe = pb.success_rate("websocket", lambda table: table["ok"], fails_on={"ok": False}, target=0.9)
+    own = Check(id="own", kind="guard", claim="mine", group="own", recipe=recipe)
+    assert settle(own, rows([True] * 60)).verdict is PASS
+    assert settle(own, rows([True] * 3)).reason == "too-early"
+    assert settle(own, rows([True] * 3)).needed.n == 33  # type: ignore[union-attr]
+    assert settle(own, rows([False] * 30 + [True] * 30)).verdict is FAIL
+    assert settle(own, rows([pd.NA] * 60)).verdict is FAIL
+    assert settle(own, rows([])).reason == "no-evidence"
+    assert settle(own, view({})).reason == "no-evidence"
+
+
+def test_a_recipe_that_cannot_fail_is_refused_before_data_arrives() -> None:
+    with pytest.raises(ValueError, match="could not fail"):
+        pb.success_rate("websocket", lambda table: table["ok"], fails_on={})
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        pb.success_rate("websocket", lambda table: table["ok"], fails_on={"ok": False}, target=1.0)
+
+
+def test_a_finding_survives_the_way_through_json() -> None:
+    recipe = pb.success_rate("websocket", lambda table: table["ok"], fails_on={"ok": False}, target=0.9)
+    found = settle(Check(id="own", kind="guard", claim="mine", group="own", recipe=recipe), rows([True] * 60))
+    assert from_json(found.to_json()).to_json() == found.to_json()

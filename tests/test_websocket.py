@@ -1,0 +1,253 @@
+"""The WebSocket probe against real servers that misbehave in known ways."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from proofbook.collect import websocket
+from proofbook.collect.session import Session
+from proofbook.environment import Environment
+from proofbook.errors import CouldNotLook
+
+Handler = Callable[[ServerConnection], Awaitable[None]]
+
+
+def environment(port: int, *, scheme: str = "ws", host: str = "127.0.0.1", login: dict[str, Any] | None = None, **socket: Any) -> Environment:
+    text = {
+        "service": [{"name": "backend", "url": f"http://{host}:{port}"}],
+        "websocket": [{"name": "ws", "service": "backend", "url": f"{scheme}://{host}:{port}/ws", "token": {"in": "none"}, "dwell_s": 0.15, **socket}],
+        "pace": {"per_s": 500, "concurrency": 20, "timeout_s": 1.0},
+    }
+    return Environment.model_validate({**text, **({"login": login} if login else {})})
+
+
+ECHO = {"send_json": {"id": "{id}", "text": "{text}"}, "expect": {"json": {"id": "{id}", "text": "{text}"}}}
+
+
+async def journeys(handler: Handler, *, count: int = 3, tls: ssl.SSLContext | None = None, base: Path = Path(), process_request: Any = None, **socket: Any) -> pd.DataFrame:
+    async with serve(handler, "127.0.0.1", 0, ssl=tls, process_request=process_request) as server:
+        where = environment(server.sockets[0].getsockname()[1], scheme="wss" if tls else "ws", **socket)
+        session = Session(where, base=base)
+        table, _ = await websocket.make_journeys(where.websockets[0], user="user_1", session=session, checkpoints=(count,), decided=lambda _: True)
+        return table
+
+
+def run(handler: Handler, **kwargs: Any) -> pd.Series:
+    """The first of three journeys, once all three look the same in what is judged."""
+    table = asyncio.run(journeys(handler, **kwargs))
+    assert len(table) == 3
+    row: pd.Series = table.iloc[0]
+    return row
+
+
+async def echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+
+
+def test_a_good_server_is_seen_as_good_with_its_phases_timed() -> None:
+    row = run(echo, **ECHO)
+    assert row["upgraded"] and row["reply_ok"] and row["close_code"] == 1000 and row["closed_by"] == "probe"
+    assert all(row[name] > 0 for name in ("resolve_s", "tcp_s", "upgrade_s", "reply_s"))
+    assert row["dwell_s"] >= 0.15
+
+
+def test_a_close_at_the_first_message_is_in_the_ledger() -> None:
+    async def crash(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.close(1011, "internal error")
+
+    row = run(crash, **ECHO)
+    assert (row["close_code"], row["closed_by"], row["closed_in"], row["close_reason"]) == (1011, "server", "reply", "internal error")
+    assert row["reply_lost"] == 1 and not row["reply_ok"] and row["clean"]
+
+
+def test_a_close_after_the_reply_is_seen_because_the_probe_dwells() -> None:
+    async def late(connection: ServerConnection) -> None:
+        await connection.send(await connection.recv())
+        await asyncio.sleep(0.05)
+        await connection.close(1011)
+
+    row = run(late, **ECHO)
+    assert row["reply_ok"] and row["close_code"] == 1011 and row["closed_in"] == "dwell"
+
+
+def test_a_connection_cut_without_a_close_frame_is_1006_and_not_clean() -> None:
+    async def cut(connection: ServerConnection) -> None:
+        await connection.recv()
+        connection.transport.abort()
+
+    row = run(cut, **ECHO)
+    assert row["close_code"] == 1006 and not row["clean"] and row["closed_by"] == "server"
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        (lambda message: [], "reply_lost"),
+        (lambda message: [message, message], "reply_duplicated"),
+        (lambda message: [{**message, "text": "other"}], "reply_altered"),
+    ],
+)
+def test_wrong_replies_are_told_apart(change: Callable[[dict[str, str]], list[dict[str, str]]], column: str) -> None:
+    async def answer(connection: ServerConnection) -> None:
+        async for message in connection:
+            for reply in change(json.loads(message)):
+                await connection.send(json.dumps(reply))
+
+    row = run(answer, **ECHO)
+    assert row[column] == 1 and not row["reply_ok"]
+    assert sum(row[name] for name in ("reply_lost", "reply_duplicated", "reply_altered", "reply_reordered")) == 1
+
+
+def test_replies_in_another_order_are_seen() -> None:
+    async def swap(connection: ServerConnection) -> None:
+        first, second = await connection.recv(), await connection.recv()
+        await connection.send(second)
+        await connection.send(first)
+        await connection.wait_closed()
+
+    row = run(swap, messages=2, **ECHO)
+    assert row["reply_reordered"] == 1 and row["replied"] == 2 and not row["reply_ok"]
+
+
+def test_a_server_that_accepts_and_then_is_silent_loses_the_reply() -> None:
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    row = run(silent, **ECHO)
+    assert row["upgraded"] and row["reply_lost"] == 1 and "no reply within 1 s" in row["error"]
+
+
+def test_a_refused_upgrade_keeps_its_status_and_body() -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(503, "no healthy upstream\n")
+
+    row = run(echo, process_request=refuse, **ECHO)
+    assert not row["upgraded"] and row["http_status"] == 503 and "no healthy upstream" in row["http_body"] and row["closed_in"] == "upgrade"
+
+
+def test_a_missing_greeting_and_a_wrong_one_are_told_apart() -> None:
+    async def other(connection: ServerConnection) -> None:
+        await connection.send("hi there")
+        await connection.wait_closed()
+
+    async def none(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    greeting = {"greeting": {"regex": "^welcome"}}
+    assert "another greeting" in run(other, **greeting)["error"]
+    assert run(none, **greeting)["error"] == "no greeting"
+
+
+def test_binary_and_plain_text_conversations_work() -> None:
+    assert run(echo, send_base64=base64.b64encode(b"\x00ping").decode(), expect={"regex": "ping"})["reply_ok"]
+    assert run(echo, send="hello {id}", expect={"regex": "^hello {id}$"})["reply_ok"]
+
+
+@pytest.mark.parametrize(
+    ("place", "got"),
+    [
+        ({"in": "header"}, lambda request: request.headers.get("Authorization") == "Bearer good"),
+        ({"in": "header", "name": "X-Token", "format": "Token {token}"}, lambda request: request.headers.get("X-Token") == "Token good"),
+        ({"in": "query", "name": "t"}, lambda request: request.path.endswith("?t=good")),
+        ({"in": "cookie", "name": "session"}, lambda request: request.headers.get("Cookie") == "session=good"),
+        ({"in": "subprotocol"}, lambda request: "jwt.good" in request.headers.get("Sec-WebSocket-Protocol", "")),
+    ],
+)
+def test_the_token_goes_where_the_environment_says(place: dict[str, str], got: Callable[[Request], bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOD_TOKEN", "good")
+    seen: list[bool] = []
+
+    def look(connection: ServerConnection, request: Request) -> Response | None:
+        seen.append(got(request))
+        return None
+
+    run(echo, process_request=look, token=place, login={"token": {"env": "GOOD_TOKEN"}}, **ECHO)
+    assert seen == [True] * 3
+
+
+def test_a_refused_connection_is_a_failed_sample_and_an_unknown_host_is_an_error() -> None:
+    async def dead() -> pd.DataFrame:
+        where = environment(1)
+        table, _ = await websocket.make_journeys(where.websockets[0], user="", session=Session(where, base=Path()), checkpoints=(2,), decided=lambda _: True)
+        return table
+
+    table = asyncio.run(dead())
+    assert not table["upgraded"].any() and (table["closed_in"] == "connect").all()
+
+    async def unknown() -> None:
+        where = environment(1, host="no-such-host.invalid")
+        await websocket.make_journeys(where.websockets[0], user="", session=Session(where, base=Path()), checkpoints=(1,), decided=lambda _: True)
+
+    with pytest.raises(CouldNotLook, match=r"no-such-host\.invalid.* does not resolve"):
+        asyncio.run(unknown())
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, str]:
+    """A server context and the file of the private CA that signed it."""
+    import datetime as dt
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "private CA")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - dt.timedelta(days=1), now + dt.timedelta(days=10))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    return context, "ca.pem"
+
+
+def test_a_private_ca_is_trusted_only_when_named(tmp_path: Path) -> None:
+    context, file = certificate(tmp_path)
+    good = run(echo, tls=context, base=tmp_path, ca_file=file, **ECHO)
+    assert good["reply_ok"] and good["tls_s"] > 0
+    bad = run(echo, tls=context, base=tmp_path, **ECHO)
+    assert not bad["upgraded"] and "certificate verify failed" in bad["error"].lower()
+
+
+def test_pace_and_concurrency_hold() -> None:
+    open_now, most, times = 0, 0, []
+
+    async def count(connection: ServerConnection) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        times.append(asyncio.get_running_loop().time())
+        with contextlib.suppress(Exception):
+            await connection.wait_closed()
+        open_now -= 1
+
+    async def go() -> None:
+        async with serve(count, "127.0.0.1", 0) as server:
+            where = environment(server.sockets[0].getsockname()[1]).model_copy(update={"pace": Environment.model_fields["pace"].default_factory().model_copy(update={"per_s": 40.0, "concurrency": 3})})  # type: ignore[misc, union-attr]
+            session = Session(where, base=Path())
+            await websocket.make_journeys(where.websockets[0], user="", session=session, checkpoints=(12,), decided=lambda _: True)
+            assert session.done["websocket connections"] == 12
+
+    asyncio.run(go())
+    assert most <= 4  # a connection that the probe has closed may still be ending on the server's side
+    assert len(times) == 12 and max(times) - min(times) >= 11 / 40 - 0.05
