@@ -34,7 +34,9 @@ async def journeys(count: int) -> float:
         where = environment.load("rehearsal", base=BASE)
         session = Session(where, base=BASE)
         began = time.perf_counter()
-        table, _ = await websocket.make_journeys(where.websockets[0], user="user_1", session=session, checkpoints=(count,), decided=lambda _: True)
+        table, _ = await websocket.make_journeys(
+            where.websockets[0], user="user_1", session=session, checkpoints=(count,), decided=lambda _: True
+        )
         seconds = time.perf_counter() - began
         assert table["reply_ok"].all()
         return seconds

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +28,9 @@ ROOT = Path(__file__).parent.parent
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the notebooks, environments and cases, with outputs of its own; PROOFBOOK_WORKSPACE points there."""
     base = tmp_path_factory.mktemp("workspace")
-    shutil.copytree(ROOT / "notebooks", base / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copytree(
+        ROOT / "notebooks", base / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROOFBOOK_WORKSPACE", str(base))
         patch.setenv("PLOTLY_RENDERER", "plotly_mimetype")
@@ -47,16 +52,29 @@ class Rehearsal:
     def deploy(self, *faults: str) -> None:
         self.wait(self.stack.deploy("after", faults))
 
-    def record(self, phase: str, folder: Path, *, during: Coroutine[Any, Any, Any] | None = None) -> None:
+    def record(
+        self,
+        phase: str,
+        folder: Path,
+        *,
+        during: Coroutine[Any, Any, Any] | None = None,
+        observe_s: float | None = None,
+    ) -> None:
         where = environment.load("rehearsal", base=self.base)
+        if observe_s is not None:
+            where = where.model_copy(update={"observe_s": observe_s})
         what = case.load("ssot-fixes", base=self.base)
-        self.wait(phases.record(where, what, phase, folder=folder, base=self.base, during=during, say=lambda _: None))
+        self.wait(
+            phases.record(
+                where, what, phase, folder=folder, base=self.base, during=during, say=lambda _: None
+            )
+        )
 
-    def evidence_with(self, *faults: str, to: Path) -> Path:
+    def evidence_with(self, *faults: str, to: Path, observe_s: float | None = None) -> Path:
         """Evidence of a whole deployment: before and rollout are shared, after is recorded anew with these faults."""
         shutil.copytree(self.recorded["shared"], to)
         self.deploy(*faults)
-        self.record("after", to)
+        self.record("after", to, observe_s=observe_s)
         return to
 
 
@@ -89,6 +107,30 @@ def healthy_evidence(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFact
     shutil.copytree(rehearsal.recorded["shared"], folder)
     rehearsal.record("after", folder)
     return folder
+
+
+def proofbook(
+    *arguments: str, cwd: Path, workspace: Path, timeout_s: float = 300, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PROOFBOOK_WORKSPACE": str(workspace), **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "proofbook.cli", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env=environment,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_run(workspace: Path, healthy_evidence: Path) -> Path:
+    """A run judged from healthy evidence by the whole command line."""
+    done = proofbook(
+        "run", "rehearsal", "--evidence", str(healthy_evidence), "--json", cwd=workspace, workspace=workspace
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Path(json.loads(done.stdout)[0]["folder"])
 
 
 @pytest.fixture

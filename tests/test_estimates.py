@@ -71,7 +71,10 @@ def test_one_more_failure_never_helps(count: int, failures: int) -> None:
 def test_a_service_at_its_target_seldom_fails() -> None:
     rng = np.random.default_rng(4)
     failures = rng.binomial(365, 0.01, size=5000)
-    called = [estimates.too_many(failures=int(number), count=365, target=0.99, alpha_fail=0.05) for number in failures]
+    called = [
+        estimates.too_many(failures=int(number), count=365, target=0.99, alpha_fail=0.05)
+        for number in failures
+    ]
     assert np.mean(called) <= 0.055
 
 
@@ -95,7 +98,12 @@ def test_blocks_stay_honest_under_bursts_where_poisson_does_not() -> None:
         # Nothing fixed: bursts of ten at one in three blocks, before and after alike.
         before, after = (10 * rng.binomial(1, 0.33, size=6) for _ in range(2))
         if after.sum() == 0 and before.sum() > 0:
-            fooled_poisson += estimates.silence_by_luck(before_events=int(before.sum()), before_exposure=1, after_exposure=1) < 0.05
+            fooled_poisson += (
+                estimates.silence_by_luck(
+                    before_events=int(before.sum()), before_exposure=1, after_exposure=1
+                )
+                < 0.05
+            )
             fooled_blocks += estimates.silent_blocks(before=list(before), after=list(after)) < 0.05
     assert fooled_poisson > 20
     assert fooled_blocks / 400 <= 0.02
@@ -106,7 +114,13 @@ def test_latency_of_a_slower_service_is_not_called_as_good() -> None:
     before = 0.04 * rng.lognormal(0, 0.1, 600)
     assert estimates.median_ratio(before, 0.04 * rng.lognormal(0, 0.1, 600)).high < 1.2
     assert estimates.median_ratio(before, 0.056 * rng.lognormal(0, 0.1, 600)).low > 1.2
-    passed = [estimates.median_ratio(rng.lognormal(0, 0.5, 150), 1.2 * rng.lognormal(0, 0.5, 150), resamples=300).high < 1.2 for _ in range(200)]
+    passed = [
+        estimates.median_ratio(
+            rng.lognormal(0, 0.5, 150), 1.2 * rng.lognormal(0, 0.5, 150), resamples=300
+        ).high
+        < 1.2
+        for _ in range(200)
+    ]
     assert np.mean(passed) <= 0.09
 
 

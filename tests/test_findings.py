@@ -17,8 +17,26 @@ from proofbook.judge.window import Windows
 PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
 
 
-def finding(verdict: Verdict, *, required: bool = True, kind: str = "guard", critical: bool = True, waived: str = "", reason: str = "") -> Finding:
-    return Finding(id=f"{kind}-{verdict.value}-{required}", kind=kind, claim="it works", required=required, critical=critical, verdict=verdict, reason=reason, statement="seen", waived=waived)
+def finding(
+    verdict: Verdict,
+    *,
+    required: bool = True,
+    kind: str = "guard",
+    critical: bool = True,
+    waived: str = "",
+    reason: str = "",
+) -> Finding:
+    return Finding(
+        id=f"{kind}-{verdict.value}-{required}",
+        kind=kind,
+        claim="it works",
+        required=required,
+        critical=critical,
+        verdict=verdict,
+        reason=reason,
+        statement="seen",
+        waived=waived,
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,7 +57,9 @@ def test_an_optional_guard_vetoes_only_by_failing_on_something_critical() -> Non
     assert overall([finding(PASS), finding(INCONCLUSIVE, required=False)]).verdict is PASS
     assert overall([finding(PASS), finding(FAIL, required=False)]).verdict is FAIL
     assert overall([finding(PASS), finding(FAIL, required=False, critical=False)]).verdict is PASS
-    assert overall([finding(PASS), finding(INCONCLUSIVE, required=False)]).beside == ("guard-inconclusive-False",)
+    assert overall([finding(PASS), finding(INCONCLUSIVE, required=False)]).beside == (
+        "guard-inconclusive-False",
+    )
 
 
 def test_optional_findings_alone_decide_nothing() -> None:
@@ -64,26 +84,44 @@ def test_absent_is_never_worded_fixed() -> None:
     assert overall([finding(PASS)]).sentence.startswith("HEALTHY")
 
 
-@given(st.lists(st.sampled_from([PASS, INCONCLUSIVE, ERROR, FAIL]), max_size=6), st.sampled_from([INCONCLUSIVE, ERROR, FAIL]))
+@given(
+    st.lists(st.sampled_from([PASS, INCONCLUSIVE, ERROR, FAIL]), max_size=6),
+    st.sampled_from([INCONCLUSIVE, ERROR, FAIL]),
+)
 def test_one_more_bad_finding_never_makes_it_pass(verdicts: list[Verdict], bad: Verdict) -> None:
     assert overall([*(finding(verdict) for verdict in verdicts), finding(bad)]).verdict is not PASS
 
 
 def view(tables: dict[tuple[str, str], pd.DataFrame]) -> View:
     now = pd.Timestamp("2026-01-01T00:00:00Z")
-    return View(tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=(now, now)))
+    return View(
+        tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=(now, now))
+    )
 
 
 def check(judgement: Judgement, mutants: tuple[Mutant, ...] = (), kind: str = "guard") -> Check:
-    return Check(id="x", kind=kind, claim="it works", group="own", recipe=Recipe(tables=(), judge=lambda _: judgement, mutants=mutants))
+    return Check(
+        id="x",
+        kind=kind,
+        claim="it works",
+        group="own",
+        recipe=Recipe(tables=(), judge=lambda _: judgement, mutants=mutants),
+    )
 
 
 def control(*, held: bool, guards: tuple[str, ...]) -> Control:
-    return Control(kind="liveness", name="alive", guards=guards, expected="yes", got="yes" if held else "no", held=held)
+    return Control(
+        kind="liveness", name="alive", guards=guards, expected="yes", got="yes" if held else "no", held=held
+    )
 
 
-@given(st.sampled_from([PASS, FAIL]), st.lists(st.tuples(st.booleans(), st.sampled_from([("pass",), ("fail",), ("pass", "fail")])), max_size=4))
-def test_a_control_that_did_not_hold_never_leaves_the_verdict_that_it_guards(verdict: Verdict, controls: list[tuple[bool, tuple[str, ...]]]) -> None:
+@given(
+    st.sampled_from([PASS, FAIL]),
+    st.lists(st.tuples(st.booleans(), st.sampled_from([("pass",), ("fail",), ("pass", "fail")])), max_size=4),
+)
+def test_a_control_that_did_not_hold_never_leaves_the_verdict_that_it_guards(
+    verdict: Verdict, controls: list[tuple[bool, tuple[str, ...]]]
+) -> None:
     made = tuple(control(held=held, guards=guards) for held, guards in controls)
     found = settle(check(Judgement(verdict=verdict, statement="seen", controls=made)), view({}))
     if any(not held and verdict.value in guards for held, guards in controls):
@@ -96,7 +134,9 @@ def test_a_pass_without_any_control_is_inconclusive() -> None:
 
 
 def test_a_check_that_passes_on_its_mutant_is_inconclusive() -> None:
-    blind = check(Judgement(verdict=PASS, statement="all good"), (Mutant(name="broken", change=lambda seen: seen),))
+    blind = check(
+        Judgement(verdict=PASS, statement="all good"), (Mutant(name="broken", change=lambda seen: seen),)
+    )
     found = settle(blind, view({}))
     assert (found.verdict, found.reason) == (INCONCLUSIVE, "control-mutation")
     assert "MISSED" in found.controls[0].got
@@ -111,7 +151,7 @@ def test_a_check_of_ones_own_is_judged_with_its_mutants() -> None:
     own = Check(id="own", kind="guard", claim="mine", group="own", recipe=recipe)
     assert settle(own, rows([True] * 60)).verdict is PASS
     assert settle(own, rows([True] * 3)).reason == "too-early"
-    assert settle(own, rows([True] * 3)).needed.n == 33  # type: ignore[union-attr]
+    assert settle(own, rows([True] * 3)).needed.n == 26  # type: ignore[union-attr]
     assert settle(own, rows([False] * 30 + [True] * 30)).verdict is FAIL
     assert settle(own, rows([pd.NA] * 60)).verdict is FAIL
     assert settle(own, rows([])).reason == "no-evidence"

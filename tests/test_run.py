@@ -15,32 +15,28 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from conftest import Rehearsal, proofbook
 
-from conftest import Rehearsal
 from proofbook.execute import execute_all
 from proofbook.report.summary import findings_in
+from proofbook.run import compare_findings
 
 SECRET = "correct-horse-battery-staple"
-
-
-def proofbook(*arguments: str, cwd: Path, workspace: Path, timeout_s: float = 300, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PROOFBOOK_WORKSPACE": str(workspace), **variables}
-    return subprocess.run([sys.executable, "-m", "proofbook.cli", *arguments], cwd=cwd, capture_output=True, text=True, timeout=timeout_s, env=environment)
-
-
-@pytest.fixture(scope="session")
-def finished_run(workspace: Path, healthy_evidence: Path) -> Path:
-    """A run judged from healthy evidence by the whole command line."""
-    done = proofbook("run", "rehearsal", "--evidence", str(healthy_evidence), "--json", cwd=workspace, workspace=workspace)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Path(json.loads(done.stdout)[0]["folder"])
 
 
 @pytest.mark.rehearsal
 def test_a_run_keeps_everything_that_was_promised(finished_run: Path) -> None:
     content = json.loads((finished_run / "run.json").read_text())
     assert content["verdict"] == "pass" and content["schema_version"] == 1
-    assert {path.name for path in finished_run.iterdir()} == {"run.json", "report.html", "junit.xml", "summary.md", "evidence", "notebooks", "inputs"}
+    assert {path.name for path in finished_run.iterdir()} == {
+        "run.json",
+        "report.html",
+        "junit.xml",
+        "summary.md",
+        "evidence",
+        "notebooks",
+        "inputs",
+    }
     for item in content["findings"]:
         if item["verdict"] == "pass":
             assert any(control["held"] for control in item["controls"]), item["id"]
@@ -50,7 +46,9 @@ def test_a_run_keeps_everything_that_was_promised(finished_run: Path) -> None:
 
 
 @pytest.mark.rehearsal
-def test_replay_finds_the_same_findings_and_names_an_altered_file(finished_run: Path, workspace: Path, tmp_path: Path) -> None:
+def test_replay_finds_the_same_findings_and_names_an_altered_file(
+    finished_run: Path, workspace: Path, tmp_path: Path
+) -> None:
     same = proofbook("replay", str(finished_run), cwd=workspace, workspace=workspace)
     assert same.returncode == 0 and same.stdout.startswith("identical"), same.stdout + same.stderr
     copy = tmp_path / "copy"
@@ -63,23 +61,46 @@ def test_replay_finds_the_same_findings_and_names_an_altered_file(finished_run: 
     assert other.returncode == 1 and "after/websocket.parquet" in other.stdout and "altered" in other.stdout
 
 
-@pytest.mark.rehearsal
-def test_replay_tells_which_finding_differs(finished_run: Path, workspace: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(finished_run, copy)
-    content = json.loads((copy / "run.json").read_text())
-    next(item for item in content["findings"] if item["id"] == "websocket-1011-gone")["verdict"] = "fail"
-    (copy / "run.json").write_text(json.dumps(content))
-    done = proofbook("replay", str(copy), cwd=workspace, workspace=workspace)
-    assert done.returncode == 1 and "websocket-1011-gone: verdict differs: fail → pass" in done.stdout
+def test_a_difference_names_the_finding_the_fields_and_both_values() -> None:
+    first = {"id": "a-gone", "verdict": "fail", "reason": "still-there", "statement": "seen"}
+    lines = compare_findings(
+        [first, {**first, "id": "b"}], [{**first, "verdict": "pass", "reason": ""}, {**first, "id": "c"}]
+    )
+    assert lines == [
+        "b: only in the first",
+        "c: only in the second",
+        "a-gone: verdict, reason differ: fail → pass",
+    ]
+    assert compare_findings([first], [first]) == []
 
 
 @pytest.mark.rehearsal
-def test_plain_papermill_gives_the_findings_of_the_run(finished_run: Path, workspace: Path, tmp_path: Path) -> None:
+def test_plain_papermill_gives_the_findings_of_the_run(
+    finished_run: Path, workspace: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "papermill" / "02-websocket.ipynb"
     out.parent.mkdir()
-    command = [sys.executable, "-m", "papermill", str(workspace / "notebooks" / "02-websocket.ipynb"), str(out), "-p", "environment", "rehearsal", "-p", "evidence", str(finished_run / "evidence")]
-    subprocess.run(command, check=True, capture_output=True, cwd=workspace, env={**os.environ, "PROOFBOOK_WORKSPACE": str(workspace)}, timeout=120)
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(workspace / "notebooks" / "02-websocket.ipynb"),
+        str(out),
+        "-p",
+        "environment",
+        "rehearsal",
+        "-p",
+        "evidence",
+        str(finished_run / "evidence"),
+    ]
+    subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        cwd=workspace,
+        env={**os.environ, "PROOFBOOK_WORKSPACE": str(workspace)},
+        timeout=120,
+    )
     kept = {item["id"]: item for item in json.loads((finished_run / "run.json").read_text())["findings"]}
     found = findings_in(out.parent)
     assert len(found) >= 8
@@ -89,8 +110,24 @@ def test_plain_papermill_gives_the_findings_of_the_run(finished_run: Path, works
 @pytest.mark.rehearsal
 def test_plain_papermill_works_alone_while_a_rehearsal_is_up(rehearsal: Rehearsal, tmp_path: Path) -> None:
     rehearsal.deploy()
-    command = [sys.executable, "-m", "papermill", str(rehearsal.base / "notebooks" / "02-websocket.ipynb"), str(tmp_path / "out.ipynb"), "-p", "environment", "rehearsal"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=rehearsal.base, env={**os.environ, "PROOFBOOK_WORKSPACE": str(rehearsal.base)}, timeout=180)
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(rehearsal.base / "notebooks" / "02-websocket.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        "-p",
+        "environment",
+        "rehearsal",
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=rehearsal.base,
+        env={**os.environ, "PROOFBOOK_WORKSPACE": str(rehearsal.base)},
+        timeout=180,
+    )
     assert done.returncode == 0, done.stderr
     found = {item.id: item for item in findings_in(tmp_path)}
     assert found["websocket-connection"].verdict.value == "pass"
@@ -104,7 +141,16 @@ def test_plain_papermill_works_alone_while_a_rehearsal_is_up(rehearsal: Rehearsa
 
 @pytest.mark.rehearsal
 def test_a_partial_run_is_inconclusive(workspace: Path, healthy_evidence: Path) -> None:
-    done = proofbook("run", "rehearsal", "--evidence", str(healthy_evidence), "--notebook", "06-contracts", cwd=workspace, workspace=workspace)
+    done = proofbook(
+        "run",
+        "rehearsal",
+        "--evidence",
+        str(healthy_evidence),
+        "--notebook",
+        "06-contracts",
+        cwd=workspace,
+        workspace=workspace,
+    )
     assert done.returncode == 3 and "PARTIAL" in done.stdout, done.stdout + done.stderr
 
 
@@ -112,8 +158,13 @@ def test_a_partial_run_is_inconclusive(workspace: Path, healthy_evidence: Path) 
 
 
 def notebook(folder: Path, *cells: str) -> Path:
-    made = nbformat.v4.new_notebook()
-    made.cells = [nbformat.v4.new_code_cell('environment = ""\ncase = ""\nevidence = ""', metadata={"tags": ["parameters"]}), *(nbformat.v4.new_code_cell(cell) for cell in cells)]
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    made.cells = [
+        nbformat.v4.new_code_cell(
+            'environment = ""\ncase = ""\nevidence = ""', metadata={"tags": ["parameters"]}
+        ),
+        *(nbformat.v4.new_code_cell(cell) for cell in cells),
+    ]
     path = folder / "09-mine.ipynb"
     nbformat.write(made, path)
     return path
@@ -128,10 +179,17 @@ def notebook(folder: Path, *cells: str) -> Path:
         ("import time; time.sleep(60)", "did not end within 12 s"),
     ],
 )
-def test_a_notebook_that_does_not_reach_its_end_is_never_taken_for_success(workspace: Path, tmp_path: Path, cell: str, problem: str) -> None:
+def test_a_notebook_that_does_not_reach_its_end_is_never_taken_for_success(
+    workspace: Path, tmp_path: Path, cell: str, problem: str
+) -> None:
     source = notebook(tmp_path, cell, "print('the end')")
     out = tmp_path / "out"
-    [executed] = execute_all({"09-mine": source}, folder=out, parameters={"environment": "rehearsal", "case": "", "evidence": ""}, timeout_s=12)
+    [executed] = execute_all(
+        {"09-mine": source},
+        folder=out,
+        parameters={"environment": "rehearsal", "case": "", "evidence": ""},
+        timeout_s=12,
+    )
     assert problem in executed.problem
     assert (out / "09-mine.ipynb").is_file()
 
@@ -140,12 +198,24 @@ def test_a_secret_that_a_cell_prints_or_raises_is_never_written(workspace: Path,
     place = tmp_path / "w"
     shutil.copytree(workspace / "notebooks", place / "notebooks")
     (place / "secret").write_text(SECRET)
-    (place / "notebooks" / "environments" / "mine.toml").write_text('[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\nheaders = { X-Key = { file = "secret" } }\n')
-    source = notebook(tmp_path, f"print('{SECRET[:14]}' + '{SECRET[14:]}')", f"'{SECRET[:14]}' + '{SECRET[14:]}'", f"raise ValueError('{SECRET[:14]}' + '{SECRET[14:]}')")
+    (place / "notebooks" / "environments" / "mine.toml").write_text(
+        '[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\nheaders = { X-Key = { file = "secret" } }\n'
+    )
+    source = notebook(
+        tmp_path,
+        f"print('{SECRET[:14]}' + '{SECRET[14:]}')",
+        f"'{SECRET[:14]}' + '{SECRET[14:]}'",
+        f"raise ValueError('{SECRET[:14]}' + '{SECRET[14:]}')",
+    )
     before = os.environ["PROOFBOOK_WORKSPACE"]
     os.environ["PROOFBOOK_WORKSPACE"] = str(place)
     try:
-        [executed] = execute_all({"09-mine": source}, folder=tmp_path / "out", parameters={"environment": "mine", "case": "", "evidence": ""}, timeout_s=60)
+        [executed] = execute_all(
+            {"09-mine": source},
+            folder=tmp_path / "out",
+            parameters={"environment": "mine", "case": "", "evidence": ""},
+            timeout_s=60,
+        )
     finally:
         os.environ["PROOFBOOK_WORKSPACE"] = before
     text = executed.path.read_text()
@@ -154,14 +224,18 @@ def test_a_secret_that_a_cell_prints_or_raises_is_never_written(workspace: Path,
 
 
 @pytest.mark.rehearsal
-def test_a_broken_notebook_makes_the_run_an_error_and_the_report_says_what_happened(workspace: Path, healthy_evidence: Path, tmp_path: Path) -> None:
+def test_a_broken_notebook_makes_the_run_an_error_and_the_report_says_what_happened(
+    workspace: Path, healthy_evidence: Path, tmp_path: Path
+) -> None:
     place = tmp_path / "w"
     shutil.copytree(workspace / "notebooks", place / "notebooks")
     path = place / "notebooks" / "06-contracts.ipynb"
     made = nbformat.read(path, as_version=4)
-    made.cells[3].source = "import sys; sys.exit(0)"
+    next(cell for cell in made.cells if "openapi" in cell.source).source = "import sys; sys.exit(0)"
     nbformat.write(made, path)
-    done = proofbook("run", "rehearsal", "--evidence", str(healthy_evidence), "--json", cwd=place, workspace=place)
+    done = proofbook(
+        "run", "rehearsal", "--evidence", str(healthy_evidence), "--json", cwd=place, workspace=place
+    )
     assert done.returncode == 4, done.stdout + done.stderr
     [content] = json.loads(done.stdout)
     assert content["verdict"] == "error" and "06-contracts" in content["sentence"]
@@ -182,22 +256,34 @@ def test_a_broken_notebook_makes_the_run_an_error_and_the_report_says_what_happe
         (["run", "rehearsal", "--notebook", "02-websockets"], "did you mean '02-websocket'?"),
         (["run", "rehearsal", "--run", "2026"], "there is no run '2026'"),
         (["run", "rehearsal", "--evidence", "nowhere"], "expected a folder of evidence"),
-        (["run", "gone"], "outputs/rehearsal/nowhere.url, but it cannot be read (No such file or directory); start it first"),
+        (
+            ["run", "gone"],
+            "outputs/rehearsal/nowhere.url, but it cannot be read (No such file or directory); start it first",
+        ),
         (["run", "guarded"], "environment guarded is protected: say --yes to probe it"),
         (["collect", "rehearsal", "--phase", "befor"], "there is no phase 'befor'; did you mean 'before'?"),
-        (["collect", "rehearsal", "--phase", "before", "--during", "true"], "--during goes with --phase rollout, not with before"),
+        (
+            ["collect", "rehearsal", "--phase", "before", "--during", "true"],
+            "--during goes with --phase rollout, not with before",
+        ),
         (["demo", "--fault", "slwo"], "there is no fault 'slwo'; did you mean 'slow'?"),
         (["replay", "nothing"], "there is no run 'nothing'"),
         (["show"], "Missing argument"),
         (["validate"], "No such command"),
     ],
 )
-def test_a_mistake_gets_one_sentence_exit_2_and_leaves_nothing(workspace: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
+def test_a_mistake_gets_one_sentence_exit_2_and_leaves_nothing(
+    workspace: Path, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
     place = tmp_path / "w"
     shutil.copytree(workspace / "notebooks", place / "notebooks")
     environments = place / "notebooks" / "environments"
-    (environments / "gone.toml").write_text('hint = "start it first"\n[[service]]\nname = "a"\nurl = { file = "outputs/rehearsal/nowhere.url" }\n')
-    (environments / "guarded.toml").write_text('protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n')
+    (environments / "gone.toml").write_text(
+        'hint = "start it first"\n[[service]]\nname = "a"\nurl = { file = "outputs/rehearsal/nowhere.url" }\n'
+    )
+    (environments / "guarded.toml").write_text(
+        'protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'
+    )
     done = proofbook(*arguments, cwd=place, workspace=place)
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode == 2, said
@@ -209,15 +295,38 @@ def test_an_output_folder_that_cannot_be_written_is_named(workspace: Path, tmp_p
     (tmp_path / "file").write_text("in the way")
     environment = tmp_path / "dead.toml"
     environment.write_text('[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n')
-    done = proofbook("run", str(environment), cwd=tmp_path, workspace=workspace, PROOFBOOK_OUTPUTS=str(tmp_path / "file" / "x"))
-    assert done.returncode == 2 and "expected to be able to write to" in done.stderr and "Traceback" not in done.stderr
+    done = proofbook(
+        "run",
+        str(environment),
+        cwd=tmp_path,
+        workspace=workspace,
+        PROOFBOOK_OUTPUTS=str(tmp_path / "file" / "x"),
+    )
+    assert (
+        done.returncode == 2
+        and "expected to be able to write to" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
-def test_an_unreachable_service_fails_and_an_unknown_host_is_an_error(workspace: Path, tmp_path: Path) -> None:
+def test_an_unreachable_service_fails_and_an_unknown_host_is_an_error(
+    workspace: Path, tmp_path: Path
+) -> None:
     for name, url, code in (("dead", "http://127.0.0.1:1", 1), ("unknown", "http://no-such-host.invalid", 4)):
         environment = tmp_path / f"{name}.toml"
-        environment.write_text(f'[pace]\nper_s = 500\nconcurrency = 20\n[[service]]\nname = "a"\nurl = "{url}"\n')
-        done = proofbook("run", str(environment), "--notebook", "01-service-health", "--json", cwd=tmp_path, workspace=workspace, PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"))
+        environment.write_text(
+            f'[pace]\nper_s = 500\nconcurrency = 20\n[[service]]\nname = "a"\nurl = "{url}"\n'
+        )
+        done = proofbook(
+            "run",
+            str(environment),
+            "--notebook",
+            "01-service-health",
+            "--json",
+            cwd=tmp_path,
+            workspace=workspace,
+            PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"),
+        )
         assert done.returncode == code, done.stdout + done.stderr
         [folder] = (tmp_path / "outputs" / name).iterdir()
         content = json.loads((folder / "run.json").read_text())
@@ -226,19 +335,47 @@ def test_an_unreachable_service_fails_and_an_unknown_host_is_an_error(workspace:
 
 def test_a_logs_only_environment_is_judged_by_its_log(workspace: Path, tmp_path: Path) -> None:
     start = pd.Timestamp("2026-01-01T00:00:00Z")
-    lines = [json.dumps({"timestamp": (start + pd.Timedelta(seconds=index)).isoformat(), "textPayload": "[INFO] fine"}) for index in range(1000)]
+    lines = [
+        json.dumps(
+            {"timestamp": (start + pd.Timedelta(seconds=index)).isoformat(), "textPayload": "[INFO] fine"}
+        )
+        for index in range(1000)
+    ]
     (tmp_path / "export.jsonl").write_text("\n".join(reversed(lines)))
     environment = tmp_path / "only-logs.toml"
     environment.write_text(f'[[log]]\nname = "export"\nfile = "{tmp_path}/export.jsonl"\n')
-    done = proofbook("run", str(environment), "--notebook", "03-logs", cwd=tmp_path, workspace=workspace, PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"))
-    assert done.returncode == 3 and "exactly 1,000 entries, newest first," in " ".join(done.stdout.split()), done.stdout + done.stderr
+    done = proofbook(
+        "run",
+        str(environment),
+        "--notebook",
+        "03-logs",
+        cwd=tmp_path,
+        workspace=workspace,
+        PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"),
+    )
+    assert done.returncode == 3 and "exactly 1,000 entries, newest first," in " ".join(done.stdout.split()), (
+        done.stdout + done.stderr
+    )
 
 
 def test_ctrl_c_ends_the_children_and_marks_the_run(workspace: Path, tmp_path: Path) -> None:
     environment = tmp_path / "slow.toml"
-    environment.write_text('[pace]\nper_s = 0.5\nconcurrency = 1\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n')
+    environment.write_text(
+        '[pace]\nper_s = 0.5\nconcurrency = 1\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'
+    )
     command = [sys.executable, "-m", "proofbook.cli", "run", str(environment)]
-    process = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PROOFBOOK_WORKSPACE": str(workspace), "PROOFBOOK_OUTPUTS": str(tmp_path / "outputs")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PROOFBOOK_WORKSPACE": str(workspace),
+            "PROOFBOOK_OUTPUTS": str(tmp_path / "outputs"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 30
     while not list(tmp_path.glob("outputs/slow/*/run.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -248,3 +385,36 @@ def test_ctrl_c_ends_the_children_and_marks_the_run(workspace: Path, tmp_path: P
     assert process.returncode == 130 and "Traceback" not in out + err
     [kept] = tmp_path.glob("outputs/slow/*/run.json")
     assert json.loads(kept.read_text())["reason"] == "interrupted"
+
+
+@pytest.mark.skipif(
+    not os.environ.get("PROOFBOOK_REAL_LOGS"),
+    reason="PROOFBOOK_REAL_LOGS does not name the folder of real exports",
+)
+def test_real_exports_through_a_logs_only_environment(workspace: Path, tmp_path: Path) -> None:
+    folder = Path(os.environ["PROOFBOOK_REAL_LOGS"]) / "netra-staging"
+    names = ("cloud-logging-2025-09-07", "cloud-logging-2025-09-16-last-hour", "jwt-rejections-2025-09-07")
+    environment = tmp_path / "exports.toml"
+    environment.write_text(
+        "".join(
+            f'[[log]]\nname = "log-{index}"\nfile = "{folder}/{name}.json"\n'
+            for index, name in enumerate(names)
+        )
+    )
+    done = proofbook(
+        "run",
+        str(environment),
+        "--notebook",
+        "03-logs",
+        "--json",
+        cwd=tmp_path,
+        workspace=workspace,
+        PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"),
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    found = {item["id"]: item for item in json.loads(done.stdout)[0]["findings"]}
+    for index, count in enumerate((2002, 1000, 20)):
+        assert f"{count:,} entries read" in found[f"log-coverage-log-{index}"]["statement"]
+    last_hour = found["log-coverage-log-1"]
+    assert (last_hour["verdict"], last_hour["reason"]) == ("inconclusive", "log-cut")
+    assert "exactly 1,000 entries, newest first, and they span 106.9 s" in last_hour["statement"]

@@ -31,20 +31,40 @@ def write(folder: Path, text: str | bytes, name: str = "mine.toml") -> str:
     [
         ("", "mine.toml: expected at least one [[service]] or [[log]], got none"),
         ("a = [", "mine.toml: expected TOML, got a syntax error: Invalid value (at end of document)"),
-        (b"title = '\xff'", "mine.toml: expected UTF-8 text, got byte 0xff at offset 9; save the file as UTF-8"),
+        (
+            b"title = '\xff'",
+            "mine.toml: expected UTF-8 text, got byte 0xff at offset 9; save the file as UTF-8",
+        ),
         (SERVICE + "critcal = true", "mine.toml: service[0].critcal: unknown key; did you mean 'critical'?"),
-        ('[[service]]\nname = "backend"\nurl = "staging.example.com"', "mine.toml: service[0]: expected a URL that starts with http:// or https://, got 'staging.example.com'"),
+        (
+            '[[service]]\nname = "backend"\nurl = "staging.example.com"',
+            "mine.toml: service[0]: expected a URL that starts with http:// or https://, got 'staging.example.com'",
+        ),
         ('[[service]]\nname = "backend"', "mine.toml: service[0].url: expected a value, got nothing; add it"),
         (SERVICE + "[pace]\nper_s = 0", "mine.toml: pace.per_s: expected greater than 0, got 0"),
-        (SERVICE + 'critical = "perhaps"', "mine.toml: service[0].critical: expected a valid boolean, unable to interpret input, got 'perhaps'"),
+        (
+            SERVICE + 'critical = "perhaps"',
+            "mine.toml: service[0].critical: expected a valid boolean, unable to interpret input, got 'perhaps'",
+        ),
         (SERVICE + SERVICE, "mine.toml: expected different names in [[service]], got 'backend' twice"),
-        (SOCKET, "mine.toml: expected [login] because websocket 'ws' sends a token; add it or set token = {in = \"none\"}"),
-        (SOCKET + 'token = {in = "none"}\nsend = "hello"', "mine.toml: websocket[0]: expected send and expect together; without both, delivery is not measured"),
-        ('[[log]]\nname = "a"\nfile = "x"\ncommand = ["y"]', "mine.toml: log[0]: expected either file or command, got both"),
+        (
+            SOCKET,
+            "mine.toml: expected [login] because websocket 'ws' sends a token; add it or set token = {in = \"none\"}",
+        ),
+        (
+            SOCKET + 'token = {in = "none"}\nsend = "hello"',
+            "mine.toml: websocket[0]: expected send and expect together; without both, delivery is not measured",
+        ),
+        (
+            '[[log]]\nname = "a"\nfile = "x"\ncommand = ["y"]',
+            "mine.toml: log[0]: expected either file or command, got both",
+        ),
         (SERVICE + "[login]\nuser = 'x'", "mine.toml: login: expected either token or url, got neither"),
     ],
 )
-def test_an_environment_that_cannot_be_gets_one_sentence(in_folder: Path, text: str | bytes, sentence: str) -> None:
+def test_an_environment_that_cannot_be_gets_one_sentence(
+    in_folder: Path, text: str | bytes, sentence: str
+) -> None:
     with pytest.raises(ConfigurationError) as raised:
         environment.load(write(in_folder, text), base=in_folder)
     assert str(raised.value) == sentence
@@ -54,15 +74,42 @@ def test_an_environment_that_cannot_be_gets_one_sentence(in_folder: Path, text: 
     ("text", "sentence"),
     [
         ("", "mine.toml: title: expected a value, got nothing; add it"),
-        ('title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "("', "mine.toml: fix[0].symptom[0].log: expected a regular expression, got '(' (missing ), unterminated subpattern at position 0)"),
-        ('title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "x"\nexamples = ["y"]', "mine.toml: fix[0].symptom[0]: expected 'x' to match the example 'y', but it does not"),
-        ('title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "x"\nnear_misses = ["xy"]', "mine.toml: fix[0].symptom[0]: expected 'x' not to match the near-miss 'xy', but it does"),
-        ('title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nid = "q"', "mine.toml: fix[0].symptom[0]: expected one of log, close_code, refused_user, got none"),
-        ('title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\npatch = "no.patch"\n[[fix.symptom]]\nlog = "x"', "mine.toml: fix[0].patch: expected a file, found nothing at no.patch"),
-        ('title = "t"\n[[risk]]\ntitle = "r"\nstatus = "accepted"', "mine.toml: risk[0]: expected an accepted risk to name owner and until, got owner='', until=None"),
-        ('title = "t"\n[budgets]\nlatency_ratio = 1', "mine.toml: budgets.latency_ratio: expected greater than 1, got 1"),
-        ('title = "t"\n[budgets]\nconfidence = 1', "mine.toml: budgets.confidence: expected less than 1, got 1"),
-        ('title = "t"\n[deployment]\ntime = 2026-01-01T00:00:00', "mine.toml: deployment: expected a time with a zone such as 2026-01-31T12:00:00Z, got '2026-01-01T00:00:00'"),
+        (
+            'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "("',
+            "mine.toml: fix[0].symptom[0].log: expected a regular expression, got '(' (missing ), unterminated subpattern at position 0)",
+        ),
+        (
+            'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "x"\nexamples = ["y"]',
+            "mine.toml: fix[0].symptom[0]: expected 'x' to match the example 'y', but it does not",
+        ),
+        (
+            'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "x"\nnear_misses = ["xy"]',
+            "mine.toml: fix[0].symptom[0]: expected 'x' not to match the near-miss 'xy', but it does",
+        ),
+        (
+            'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nid = "q"',
+            "mine.toml: fix[0].symptom[0]: expected one of log, close_code, refused_user, got none",
+        ),
+        (
+            'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\npatch = "no.patch"\n[[fix.symptom]]\nlog = "x"',
+            "mine.toml: fix[0].patch: expected a file, found nothing at no.patch",
+        ),
+        (
+            'title = "t"\n[[risk]]\ntitle = "r"\nstatus = "accepted"',
+            "mine.toml: risk[0]: expected an accepted risk to name owner and until, got owner='', until=None",
+        ),
+        (
+            'title = "t"\n[budgets]\nlatency_ratio = 1',
+            "mine.toml: budgets.latency_ratio: expected greater than 1, got 1",
+        ),
+        (
+            'title = "t"\n[budgets]\nconfidence = 1',
+            "mine.toml: budgets.confidence: expected less than 1, got 1",
+        ),
+        (
+            'title = "t"\n[deployment]\ntime = 2026-01-01T00:00:00',
+            "mine.toml: deployment: expected a time with a zone such as 2026-01-31T12:00:00Z, got '2026-01-01T00:00:00'",
+        ),
     ],
 )
 def test_a_case_that_cannot_be_gets_one_sentence(in_folder: Path, text: str, sentence: str) -> None:
@@ -73,7 +120,14 @@ def test_a_case_that_cannot_be_gets_one_sentence(in_folder: Path, text: str, sen
 
 def test_a_case_that_speaks_of_another_system_is_refused(in_folder: Path) -> None:
     where = environment.load(write(in_folder, SERVICE), base=in_folder)
-    what = case.load(write(in_folder, 'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nclose_code = 1011\n[[fix.symptom]]\nlog = "x"', "case.toml"), base=in_folder)
+    what = case.load(
+        write(
+            in_folder,
+            'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nclose_code = 1011\n[[fix.symptom]]\nlog = "x"',
+            "case.toml",
+        ),
+        base=in_folder,
+    )
     with pytest.raises(ConfigurationError) as raised:
         owed.declare(where, what)
     assert "to have a [[websocket]], it has none" in str(raised.value)
@@ -82,7 +136,9 @@ def test_a_case_that_speaks_of_another_system_is_refused(in_folder: Path) -> Non
 
 def test_an_unknown_check_in_the_case_names_the_nearest(in_folder: Path) -> None:
     where = environment.load(write(in_folder, SERVICE), base=in_folder)
-    what = case.load(write(in_folder, 'title = "t"\n[checks.health-bakend]\nrequired = false', "case.toml"), base=in_folder)
+    what = case.load(
+        write(in_folder, 'title = "t"\n[checks.health-bakend]\nrequired = false', "case.toml"), base=in_folder
+    )
     with pytest.raises(ProofbookError, match="did you mean 'health-backend'"):
         owed.declare(where, what)
 
@@ -97,18 +153,30 @@ def test_the_shipped_environments_can_be_read(name: str) -> None:
 
 @pytest.mark.parametrize(
     "token",
-    ['{in = "header", name = "X-Token", format = "Token {token}"}', '{in = "query", name = "t"}', '{in = "subprotocol"}', '{in = "cookie", name = "session"}', '{in = "first_message"}', '{in = "none"}'],
+    [
+        '{in = "header", name = "X-Token", format = "Token {token}"}',
+        '{in = "query", name = "t"}',
+        '{in = "subprotocol"}',
+        '{in = "cookie", name = "session"}',
+        '{in = "first_message"}',
+        '{in = "none"}',
+    ],
 )
 def test_every_place_for_a_token_can_be_described(in_folder: Path, token: str) -> None:
     text = SOCKET + f'token = {token}\n[login]\ntoken = {{env = "X"}}'
     assert environment.load(write(in_folder, text), base=in_folder).websockets[0].token.place
 
 
-def test_a_missing_secret_is_named_and_its_value_never_shown(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_secret_is_named_and_its_value_never_shown(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("NOT_THERE", raising=False)
     with pytest.raises(MissingSecret) as raised:
         Reference(env="NOT_THERE").read(base=in_folder, where="environments/x.toml: login.token")
-    assert str(raised.value) == "environments/x.toml: login.token: expected a secret in environment variable NOT_THERE, but it is not set; export it first"
+    assert (
+        str(raised.value)
+        == "environments/x.toml: login.token: expected a secret in environment variable NOT_THERE, but it is not set; export it first"
+    )
     monkeypatch.setenv("THERE", "correct-horse-battery")
     secret = Reference(env="THERE").read_secret(base=in_folder, where="x")
     assert "correct-horse" not in f"{secret} {secret!r}"
@@ -117,7 +185,9 @@ def test_a_missing_secret_is_named_and_its_value_never_shown(in_folder: Path, mo
 
 def test_a_failing_command_is_named_and_its_output_never_shown(in_folder: Path) -> None:
     with pytest.raises(MissingSecret) as raised:
-        Reference(command=[sys.executable, "-c", "print('hidden'); raise SystemExit(3)"]).read(base=in_folder, where="x")
+        Reference(command=[sys.executable, "-c", "print('hidden'); raise SystemExit(3)"]).read(
+            base=in_folder, where="x"
+        )
     assert "ended with exit code 3" in str(raised.value) and "but the command ended" in str(raised.value)
     with pytest.raises(MissingSecret, match="is not installed"):
         Reference(command=["no-such-program-anywhere"]).read(base=in_folder, where="x")
@@ -125,7 +195,13 @@ def test_a_failing_command_is_named_and_its_output_never_shown(in_folder: Path) 
 
 def test_importing_is_quick() -> None:
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", "import proofbook, sys; print('pandas' in sys.modules)"], capture_output=True, text=True, check=True, env={**os.environ})
+    done = subprocess.run(
+        [sys.executable, "-c", "import proofbook, sys; print('pandas' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ},
+    )
     assert done.stdout.strip() == "False", f"took {time.perf_counter() - began:.2f} s"
 
 

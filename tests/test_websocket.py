@@ -24,10 +24,27 @@ from proofbook.errors import CouldNotLook
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
 
-def environment(port: int, *, scheme: str = "ws", host: str = "127.0.0.1", login: dict[str, Any] | None = None, **socket: Any) -> Environment:
+def environment(
+    port: int,
+    *,
+    scheme: str = "ws",
+    host: str = "127.0.0.1",
+    login: dict[str, Any] | None = None,
+    **socket: Any,
+) -> Environment:
     text = {
+        "writes": True,
         "service": [{"name": "backend", "url": f"http://{host}:{port}"}],
-        "websocket": [{"name": "ws", "service": "backend", "url": f"{scheme}://{host}:{port}/ws", "token": {"in": "none"}, "dwell_s": 0.15, **socket}],
+        "websocket": [
+            {
+                "name": "ws",
+                "service": "backend",
+                "url": f"{scheme}://{host}:{port}/ws",
+                "token": {"in": "none"},
+                "dwell_s": 0.15,
+                **socket,
+            }
+        ],
         "pace": {"per_s": 500, "concurrency": 20, "timeout_s": 1.0},
     }
     return Environment.model_validate({**text, **({"login": login} if login else {})})
@@ -36,11 +53,22 @@ def environment(port: int, *, scheme: str = "ws", host: str = "127.0.0.1", login
 ECHO = {"send_json": {"id": "{id}", "text": "{text}"}, "expect": {"json": {"id": "{id}", "text": "{text}"}}}
 
 
-async def journeys(handler: Handler, *, count: int = 3, tls: ssl.SSLContext | None = None, base: Path = Path(), process_request: Any = None, **socket: Any) -> pd.DataFrame:
+async def journeys(
+    handler: Handler,
+    *,
+    count: int = 3,
+    tls: ssl.SSLContext | None = None,
+    base: Path = Path(),
+    process_request: Any = None,
+    **socket: Any,
+) -> pd.DataFrame:
     async with serve(handler, "127.0.0.1", 0, ssl=tls, process_request=process_request) as server:
         where = environment(server.sockets[0].getsockname()[1], scheme="wss" if tls else "ws", **socket)
         session = Session(where, base=base)
-        table, _ = await websocket.make_journeys(where.websockets[0], user="user_1", session=session, checkpoints=(count,), decided=lambda _: True)
+        user = where.login.user if where.login else "user_1"
+        table, _ = await websocket.make_journeys(
+            where.websockets[0], user=user, session=session, checkpoints=(count,), decided=lambda _: True
+        )
         return table
 
 
@@ -70,7 +98,12 @@ def test_a_close_at_the_first_message_is_in_the_ledger() -> None:
         await connection.close(1011, "internal error")
 
     row = run(crash, **ECHO)
-    assert (row["close_code"], row["closed_by"], row["closed_in"], row["close_reason"]) == (1011, "server", "reply", "internal error")
+    assert (row["close_code"], row["closed_by"], row["closed_in"], row["close_reason"]) == (
+        1011,
+        "server",
+        "reply",
+        "internal error",
+    )
     assert row["reply_lost"] == 1 and not row["reply_ok"] and row["clean"]
 
 
@@ -101,7 +134,9 @@ def test_a_connection_cut_without_a_close_frame_is_1006_and_not_clean() -> None:
         (lambda message: [{**message, "text": "other"}], "reply_altered"),
     ],
 )
-def test_wrong_replies_are_told_apart(change: Callable[[dict[str, str]], list[dict[str, str]]], column: str) -> None:
+def test_wrong_replies_are_told_apart(
+    change: Callable[[dict[str, str]], list[dict[str, str]]], column: str
+) -> None:
     async def answer(connection: ServerConnection) -> None:
         async for message in connection:
             for reply in change(json.loads(message)):
@@ -109,7 +144,9 @@ def test_wrong_replies_are_told_apart(change: Callable[[dict[str, str]], list[di
 
     row = run(answer, **ECHO)
     assert row[column] == 1 and not row["reply_ok"]
-    assert sum(row[name] for name in ("reply_lost", "reply_duplicated", "reply_altered", "reply_reordered")) == 1
+    assert (
+        sum(row[name] for name in ("reply_lost", "reply_duplicated", "reply_altered", "reply_reordered")) == 1
+    )
 
 
 def test_replies_in_another_order_are_seen() -> None:
@@ -136,7 +173,12 @@ def test_a_refused_upgrade_keeps_its_status_and_body() -> None:
         return connection.respond(503, "no healthy upstream\n")
 
     row = run(echo, process_request=refuse, **ECHO)
-    assert not row["upgraded"] and row["http_status"] == 503 and "no healthy upstream" in row["http_body"] and row["closed_in"] == "upgrade"
+    assert (
+        not row["upgraded"]
+        and row["http_status"] == 503
+        and "no healthy upstream" in row["http_body"]
+        and row["closed_in"] == "upgrade"
+    )
 
 
 def test_a_missing_greeting_and_a_wrong_one_are_told_apart() -> None:
@@ -161,13 +203,24 @@ def test_binary_and_plain_text_conversations_work() -> None:
     ("place", "got"),
     [
         ({"in": "header"}, lambda request: request.headers.get("Authorization") == "Bearer good"),
-        ({"in": "header", "name": "X-Token", "format": "Token {token}"}, lambda request: request.headers.get("X-Token") == "Token good"),
+        (
+            {"in": "header", "name": "X-Token", "format": "Token {token}"},
+            lambda request: request.headers.get("X-Token") == "Token good",
+        ),
         ({"in": "query", "name": "t"}, lambda request: request.path.endswith("?t=good")),
-        ({"in": "cookie", "name": "session"}, lambda request: request.headers.get("Cookie") == "session=good"),
-        ({"in": "subprotocol"}, lambda request: "jwt.good" in request.headers.get("Sec-WebSocket-Protocol", "")),
+        (
+            {"in": "cookie", "name": "session"},
+            lambda request: request.headers.get("Cookie") == "session=good",
+        ),
+        (
+            {"in": "subprotocol"},
+            lambda request: "jwt.good" in request.headers.get("Sec-WebSocket-Protocol", ""),
+        ),
     ],
 )
-def test_the_token_goes_where_the_environment_says(place: dict[str, str], got: Callable[[Request], bool], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_goes_where_the_environment_says(
+    place: dict[str, str], got: Callable[[Request], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GOOD_TOKEN", "good")
     seen: list[bool] = []
 
@@ -182,7 +235,13 @@ def test_the_token_goes_where_the_environment_says(place: dict[str, str], got: C
 def test_a_refused_connection_is_a_failed_sample_and_an_unknown_host_is_an_error() -> None:
     async def dead() -> pd.DataFrame:
         where = environment(1)
-        table, _ = await websocket.make_journeys(where.websockets[0], user="", session=Session(where, base=Path()), checkpoints=(2,), decided=lambda _: True)
+        table, _ = await websocket.make_journeys(
+            where.websockets[0],
+            user="",
+            session=Session(where, base=Path()),
+            checkpoints=(2,),
+            decided=lambda _: True,
+        )
         return table
 
     table = asyncio.run(dead())
@@ -190,7 +249,13 @@ def test_a_refused_connection_is_a_failed_sample_and_an_unknown_host_is_an_error
 
     async def unknown() -> None:
         where = environment(1, host="no-such-host.invalid")
-        await websocket.make_journeys(where.websockets[0], user="", session=Session(where, base=Path()), checkpoints=(1,), decided=lambda _: True)
+        await websocket.make_journeys(
+            where.websockets[0],
+            user="",
+            session=Session(where, base=Path()),
+            checkpoints=(1,),
+            decided=lambda _: True,
+        )
 
     with pytest.raises(CouldNotLook, match=r"no-such-host\.invalid.* does not resolve"):
         asyncio.run(unknown())
@@ -209,13 +274,26 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, str]:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "private CA")])
     now = dt.datetime.now(dt.UTC)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - dt.timedelta(days=1), now + dt.timedelta(days=10))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        x509.CertificateBuilder(
+            name,
+            name,
+            key.public_key(),
+            x509.random_serial_number(),
+            now - dt.timedelta(days=1),
+            now + dt.timedelta(days=10),
+        )
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
     return context, "ca.pem"
@@ -243,9 +321,17 @@ def test_pace_and_concurrency_hold() -> None:
 
     async def go() -> None:
         async with serve(count, "127.0.0.1", 0) as server:
-            where = environment(server.sockets[0].getsockname()[1]).model_copy(update={"pace": Environment.model_fields["pace"].default_factory().model_copy(update={"per_s": 40.0, "concurrency": 3})})  # type: ignore[misc, union-attr]
+            where = environment(server.sockets[0].getsockname()[1]).model_copy(
+                update={
+                    "pace": Environment.model_fields["pace"]
+                    .default_factory()
+                    .model_copy(update={"per_s": 40.0, "concurrency": 3})
+                }
+            )  # type: ignore[misc, union-attr]
             session = Session(where, base=Path())
-            await websocket.make_journeys(where.websockets[0], user="", session=session, checkpoints=(12,), decided=lambda _: True)
+            await websocket.make_journeys(
+                where.websockets[0], user="", session=session, checkpoints=(12,), decided=lambda _: True
+            )
             assert session.done["websocket connections"] == 12
 
     asyncio.run(go())

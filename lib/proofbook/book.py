@@ -25,7 +25,9 @@ from proofbook.report import cards
 class Book:
     """Evidence and checks of one environment and case. Made by `open`."""
 
-    def __init__(self, *, environment: environments.Environment, case: cases.Case, evidence: recorded_evidence.Evidence) -> None:
+    def __init__(
+        self, *, environment: environments.Environment, case: cases.Case, evidence: recorded_evidence.Evidence
+    ) -> None:
         self.environment = environment
         self.case = case
         self.evidence = evidence
@@ -38,7 +40,9 @@ class Book:
         table = self.evidence.table(name, phase)
         return pd.DataFrame() if table is None else table
 
-    def check(self, check_id: str, recipe: Recipe | None = None, *, claim: str = "", kind: str = "guard") -> None:
+    def check(
+        self, check_id: str, recipe: Recipe | None = None, *, claim: str = "", kind: str = "guard"
+    ) -> None:
         """Judges and shows a check, or every check whose id matches a pattern such as `health-*`.
 
         With a recipe it is a check of one's own. Returns nothing: the finding is in `findings[check_id]`.
@@ -47,14 +51,29 @@ class Book:
             UnknownName: neither the case and environment declare it nor a recipe is given.
         """
         if recipe is not None:
-            own = self.declared.get(check_id) or Check(id=check_id, kind=kind, claim=claim or check_id.replace("-", " "), group="own", recipe=recipe, critical=False)
-            self._judge(own)
+            own = Check(
+                id=check_id,
+                kind=kind,
+                claim=claim or check_id.replace("-", " "),
+                group="own",
+                recipe=recipe,
+                critical=False,
+            )
+            self._judge(owed.as_the_case_says(own, self.case))
             return
         matching = fnmatch.filter(self.declared, check_id)
         if not matching and not any(sign in check_id for sign in "*?["):
-            raise UnknownName("check", check_id, self.declared, where=f"case {self.case.name or '(none)'} on environment {self.environment.name}")
+            raise UnknownName(
+                "check",
+                check_id,
+                self.declared,
+                where=f"case {self.case.name or '(none)'} on environment {self.environment.name}",
+            )
         if not matching:
-            _display(html=cards.note(f"Nothing to check here: this environment and case declare no {check_id}."), text=f"no check matches {check_id}")
+            _display(
+                html=cards.note(f"Nothing to check here: this environment and case declare no {check_id}."),
+                text=f"no check matches {check_id}",
+            )
         for item in matching:
             self._judge(self.declared[item])
 
@@ -64,19 +83,32 @@ class Book:
 
     def needed(self) -> None:
         """Shows what would settle the findings so far that are inconclusive, and what was not established."""
-        _display(html=cards.needed(list(self.findings.values())), text="; ".join(f"{item.id}: {item.needed.what}" for item in self.findings.values() if item.needed) or "nothing more is needed")
+        _display(
+            html=cards.needed(list(self.findings.values())),
+            text="; ".join(f"{item.id}: {item.needed.what}" for item in self.findings.values() if item.needed)
+            or "nothing more is needed",
+        )
 
     def _judge(self, check: Check) -> None:
         finding = self._settle(check)
         self.findings[check.id] = finding
-        _display(html=cards.finding(finding), text=f"{finding.verdict.value}: {finding.claim}: {finding.statement}", data={findings.MIME: finding.to_json()})
+        _display(
+            html=cards.finding(finding),
+            text=f"{finding.verdict.value}: {finding.claim}: {finding.statement}",
+            data={findings.MIME: finding.to_json()},
+        )
 
     def _settle(self, check: Check) -> Finding:
         return checks.settle(check, self.view, digests=self.evidence.digests(check.recipe.tables))
 
     def _repr_html_(self) -> str:
-        recorded = ", ".join(f"{phase} ({sum(table.rows for table in item.tables.values()):,} rows)" for phase, item in self.evidence.manifest.phases.items())
-        return cards.note(f"{self.environment.title or self.environment.name}: {self.case.title}. Evidence: {recorded}. {len(self.declared)} checks declared.")
+        recorded = ", ".join(
+            f"{phase} ({sum(table.rows for table in item.tables.values()):,} rows)"
+            for phase, item in self.evidence.manifest.phases.items()
+        )
+        return cards.note(
+            f"{self.environment.title or self.environment.name}: {self.case.title}. Evidence: {recorded}. {len(self.declared)} checks declared."
+        )
 
 
 def open(name: str, *, case: str = "", evidence: str = "") -> Book:
@@ -116,13 +148,31 @@ def evidence_folder(text: str, *, base: Path) -> Path:
             return path.resolve()
         if (path / "evidence" / recorded_evidence.MANIFEST).is_file():
             return (path / "evidence").resolve()
-    raise UsageError(f"expected a folder of evidence (with {recorded_evidence.MANIFEST}) at {text}, found none; give a run's folder or its evidence/")
+    raise UsageError(
+        f"expected a folder of evidence (with {recorded_evidence.MANIFEST}) at {text}, found none; give a run's folder or its evidence/"
+    )
 
 
-def view_of(recorded: recorded_evidence.Evidence, *, environment: environments.Environment, case: cases.Case, count: int) -> checks.View:
+def view_of(
+    recorded: recorded_evidence.Evidence,
+    *,
+    environment: environments.Environment,
+    case: cases.Case,
+    count: int,
+) -> checks.View:
     """The view by which every check of this environment and case is judged."""
-    live = {phase: span for phase in recorded.manifest.phases if (span := recorded.window(phase)) is not None} if environment.services else {}
-    return checks.view_of(recorded.table, phases=live, deployment=case.deployment, confidence=case.budgets.confidence, checks=count)
+    live = (
+        {phase: span for phase in recorded.manifest.phases if (span := recorded.window(phase)) is not None}
+        if environment.services
+        else {}
+    )
+    return checks.view_of(
+        recorded.table,
+        phases=live,
+        deployment=case.deployment,
+        confidence=case.budgets.confidence,
+        checks=count,
+    )
 
 
 def new_run_id() -> str:
@@ -137,7 +187,6 @@ def _collect_now(where: environments.Environment, what: cases.Case, base: Path) 
 
 
 def _display(*, html: str, text: str, data: dict[str, Any] | None = None) -> None:
-    from IPython.display import display
+    from IPython import display
 
-    display({"text/html": html, "text/plain": text, **(data or {})}, raw=True)
-
+    display.display({"text/html": html, "text/plain": text, **(data or {})}, raw=True)

@@ -50,7 +50,9 @@ class Symptom(Signature):
     def _one_kind(self) -> Symptom:
         stated = [key for key in ("log", "close_code", "refused_user") if getattr(self, key) is not None]
         if len(stated) != 1:
-            raise ValueError(f"expected one of log, close_code, refused_user, got {' and '.join(stated) or 'none'}")
+            raise ValueError(
+                f"expected one of log, close_code, refused_user, got {' and '.join(stated) or 'none'}"
+            )
         return self
 
     @property
@@ -134,7 +136,9 @@ class Deployment(Settings):
     @model_validator(mode="after")
     def _has_zone(self) -> Deployment:
         if self.time is not None and self.time.tzinfo is None:
-            raise ValueError(f"expected a time with a zone such as 2026-01-31T12:00:00Z, got {self.time.isoformat()!r}")
+            raise ValueError(
+                f"expected a time with a zone such as 2026-01-31T12:00:00Z, got {self.time.isoformat()!r}"
+            )
         return self
 
 
@@ -168,7 +172,9 @@ class Risk(Settings):
     @model_validator(mode="after")
     def _carried(self) -> Risk:
         if self.status == "accepted" and not (self.owner and self.until):
-            raise ValueError(f"expected an accepted risk to name owner and until, got owner={self.owner!r}, until={self.until}")
+            raise ValueError(
+                f"expected an accepted risk to name owner and until, got owner={self.owner!r}, until={self.until}"
+            )
         if self.status == "resolved" and not self.findings:
             raise ValueError("expected a resolved risk to name the findings that show it, got none")
         return self
@@ -186,7 +192,6 @@ class CheckSettings(Settings):
     """What the case says about one check."""
 
     claim: str | None = None
-    target: float | None = Field(default=None, gt=0, lt=1)
     required: bool | None = None
     waived: Waiver | None = None
 
@@ -219,7 +224,9 @@ class Case(Settings):
         ids += [f"log-{indicator.id}-present" for indicator in self.indicators]
         twice = sorted({item for item in ids if ids.count(item) > 1})
         if twice:
-            raise ValueError(f"expected every symptom and indicator to have an id of its own, got {twice[0]!r} twice; set id")
+            raise ValueError(
+                f"expected every symptom and indicator to have an id of its own, got {twice[0]!r} twice; set id"
+            )
         return self
 
 
@@ -234,7 +241,11 @@ def load(name: str, *, base: Path) -> Case:
         return Case(title="Is it healthy?", name="", folder=base)
     path = find(name, base=base)
     case = settings.load(Case, path).model_copy(update={"name": path.stem, "folder": path.parent})
-    missing = [(key, f"expected a file, found nothing at {workspace.shown(path.parent / file)}") for key, file in named_files(case) if not (path.parent / file).is_file()]
+    missing = [
+        (key, f"expected a file, found nothing at {workspace.shown(path.parent / file)}")
+        for key, file in named_files(case)
+        if not (path.parent / file).is_file()
+    ]
     if missing:
         raise ConfigurationError(workspace.shown(path), missing)
     return case
@@ -242,13 +253,17 @@ def load(name: str, *, base: Path) -> Case:
 
 def find(name: str, *, base: Path) -> Path:
     """The case's file."""
-    return workspace.find_file("case", name, workspace.cases(base), where=workspace.shown(base / "notebooks" / "cases"))
+    return workspace.find_file(
+        "case", name, workspace.cases(base), where=workspace.shown(base / "notebooks" / "cases")
+    )
 
 
 def named_files(case: Case) -> list[tuple[str, str]]:
     """(key, path relative to the case's folder) of every file that the case names."""
     files = [(f"fix[{index}].patch", fix.patch) for index, fix in enumerate(case.fixes) if fix.patch]
-    return files + [(f"message[{index}].schema", message.json_schema) for index, message in enumerate(case.messages)]
+    return files + [
+        (f"message[{index}].schema", message.json_schema) for index, message in enumerate(case.messages)
+    ]
 
 
 def _slug(text: str) -> str:

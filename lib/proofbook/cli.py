@@ -16,16 +16,38 @@ from rich.console import Console
 from rich.table import Table
 
 from proofbook import workspace
-from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, CouldNotLook, ProofbookError, UnknownName, UsageError
+from proofbook.errors import (
+    EXIT_CODES,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    CouldNotLook,
+    ProofbookError,
+    UnknownName,
+    UsageError,
+)
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Did the fix really restore it? A check counts only if it could have failed.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Did the fix really restore it? A check counts only if it could have failed.",
+)
 
-Environment = Annotated[str, typer.Argument(metavar="ENV", help="Environment: a name in notebooks/environments, or a TOML file.")]
-Case = Annotated[str, typer.Option("--case", help="Case: a name in notebooks/cases, or a TOML file. Default: the environment's own.")]
+Environment = Annotated[
+    str, typer.Argument(metavar="ENV", help="Environment: a name in notebooks/environments, or a TOML file.")
+]
+Case = Annotated[
+    str,
+    typer.Option(
+        "--case", help="Case: a name in notebooks/cases, or a TOML file. Default: the environment's own."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what a program would read.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Probe a protected environment without asking.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks executed at once.")]
-Faults = Annotated[list[str] | None, typer.Option("--fault", help="Break the rehearsal on purpose; see: proofbook faults.")]
+Faults = Annotated[
+    list[str] | None, typer.Option("--fault", help="Break the rehearsal on purpose; see: proofbook faults.")
+]
 WORST = ("pass", "inconclusive", "error", "fail")
 
 
@@ -33,11 +55,20 @@ WORST = ("pass", "inconclusive", "error", "fail")
 def run(
     env: Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")],
     case: Case = "",
-    run_id: Annotated[str | None, typer.Option("--run", help="Continue this run: judge what was recorded, collect what is missing.")] = None,
-    evidence: Annotated[str | None, typer.Option("--evidence", help="Judge this evidence instead of collecting.")] = None,
-    notebook: Annotated[list[str] | None, typer.Option("--notebook", help="Only these notebooks; the run is then partial.")] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", help="Continue this run: judge what was recorded, collect what is missing."),
+    ] = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="Judge this evidence instead of collecting.")
+    ] = None,
+    notebook: Annotated[
+        list[str] | None, typer.Option("--notebook", help="Only these notebooks; the run is then partial.")
+    ] = None,
     jobs: Jobs = 2,
-    timeout_s: Annotated[float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")] = 300.0,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")
+    ] = 300.0,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +82,19 @@ def run(
         _ask(name, base, yes=yes)
     results = []
     for name in env:
-        folder, content = _wait(runs.validate(name, case, run=run_id, evidence_path=evidence, notebooks=notebook or [], jobs=jobs, timeout_s=timeout_s, base=base, say=_say))
+        folder, content = _wait(
+            runs.validate(
+                name,
+                case,
+                run=run_id,
+                evidence_path=evidence,
+                notebooks=notebook or [],
+                jobs=jobs,
+                timeout_s=timeout_s,
+                base=base,
+                say=_say,
+            )
+        )
         results.append((folder, content))
         if not as_json:
             _print_result(folder, content)
@@ -65,8 +108,12 @@ def collect(
     env: Environment,
     phase: Annotated[str, typer.Option("--phase", help="before, rollout or after.")],
     case: Case = "",
-    run_id: Annotated[str | None, typer.Option("--run", help="Add the phase to this run. Default: a new one.")] = None,
-    during: Annotated[str | None, typer.Option("--during", help="rollout: the command that deploys; watched until it ends.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="Add the phase to this run. Default: a new one.")
+    ] = None,
+    during: Annotated[
+        str | None, typer.Option("--during", help="rollout: the command that deploys; watched until it ends.")
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,12 +129,28 @@ def collect(
     _ask(env, base, yes=yes)
     _check_can_start(env, case, base)
     folder = runs.find(run_id, base=base) if run_id else runs.new_folder(Path(env).stem, base=base)
-    _wait(runs.collect(env, case, phase, folder=folder, base=base, during=_deploy(during, base) if during else None, say=_say))
-    print(json.dumps({"run": folder.name, "folder": str(folder)}) if as_json else f"recorded {phase} in run {folder.name}; go on with: proofbook run {env} --run {folder.name}")
+    _wait(
+        runs.collect(
+            env,
+            case,
+            phase,
+            folder=folder,
+            base=base,
+            during=_deploy(during, base) if during else None,
+            say=_say,
+        )
+    )
+    print(
+        json.dumps({"run": folder.name, "folder": str(folder)})
+        if as_json
+        else f"recorded {phase} in run {folder.name}; go on with: proofbook run {env} --run {folder.name}"
+    )
 
 
 @app.command()
-def replay(run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2, as_json: AsJson = False) -> None:
+def replay(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2, as_json: AsJson = False
+) -> None:
     """Judge a run again from its evidence. Exit 1 and every difference if anything differs."""
     from proofbook import run as runs
 
@@ -98,7 +161,9 @@ def replay(run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2
     else:
         for line in differences:
             print(line)
-        print(f"{len(differences)} differences" if differences else "identical: every finding and every digest")
+        print(
+            f"{len(differences)} differences" if differences else "identical: every finding and every digest"
+        )
     raise typer.Exit(1 if differences else 0)
 
 
@@ -120,14 +185,22 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: AsJson 
 
 
 @app.command()
-def compare(first: Annotated[str, typer.Argument(metavar="A")], second: Annotated[str, typer.Argument(metavar="B")], as_json: AsJson = False) -> None:
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A")],
+    second: Annotated[str, typer.Argument(metavar="B")],
+    as_json: AsJson = False,
+) -> None:
     """Which findings differ between two runs. Exit 1 if any verdict does."""
     from proofbook import run as runs
 
     base = workspace.root()
     a, b = (runs.read(runs.find(name, base=base)) for name in (first, second))
     old, new = ({item["id"]: item["verdict"] for item in content["findings"]} for content in (a, b))
-    changes = [(name, old.get(name, "—"), new.get(name, "—")) for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    changes = [
+        (name, old.get(name, "—"), new.get(name, "—"))
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
+    ]
     if as_json:
         print(json.dumps([{"id": name, "first": was, "second": now} for name, was, now in changes], indent=2))
     else:
@@ -145,7 +218,15 @@ def history(env: Environment, as_json: AsJson = False) -> None:
 
     rows = runs.history(Path(env).stem, base=workspace.root())
     if as_json:
-        print(json.dumps([{key: row[key] for key in ("run_id", "verdict", "reason", "sentence", "case", "started")} for row in rows], indent=2))
+        print(
+            json.dumps(
+                [
+                    {key: row[key] for key in ("run_id", "verdict", "reason", "sentence", "case", "started")}
+                    for row in rows
+                ],
+                indent=2,
+            )
+        )
         return
     table = Table("run", "verdict", "in a sentence", box=None, padding=(0, 2, 0, 0))
     for row in rows:
@@ -159,9 +240,28 @@ def faults(as_json: AsJson = False) -> None:
     from proofbook.rehearsal.faults import FAULTS
 
     if as_json:
-        print(json.dumps([{name: getattr(fault, name) for name in ("name", "what", "verdict", "finding", "why", "miss")} for fault in FAULTS.values()], indent=2))
+        print(
+            json.dumps(
+                [
+                    {
+                        name: getattr(fault, name)
+                        for name in ("name", "what", "verdict", "finding", "why", "miss")
+                    }
+                    for fault in FAULTS.values()
+                ],
+                indent=2,
+            )
+        )
         return
-    table = Table("fault", "what it does", "verdict", "the finding that says so", "chance to miss it", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        "fault",
+        "what it does",
+        "verdict",
+        "the finding that says so",
+        "chance to miss it",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
     for fault in FAULTS.values():
         table.add_row(fault.name, fault.what, _coloured(fault.verdict), "\n".join(fault.finding), fault.miss)
     _console().print(table)
@@ -170,8 +270,12 @@ def faults(as_json: AsJson = False) -> None:
 @app.command()
 def rehearse(
     fault: Faults = None,
-    hold: Annotated[bool, typer.Option("--hold", help="Stay with the build from before the fix until asked to deploy.")] = False,
-    deploy: Annotated[bool, typer.Option("--deploy", help="Ask the rehearsal that is up to roll out the fix, and wait.")] = False,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Stay with the build from before the fix until asked to deploy.")
+    ] = False,
+    deploy: Annotated[
+        bool, typer.Option("--deploy", help="Ask the rehearsal that is up to roll out the fix, and wait.")
+    ] = False,
 ) -> None:
     """Keep a rehearsal up until Ctrl-C: before the fix for 15 s, then with it."""
     names = _known_faults(fault)
@@ -182,7 +286,9 @@ def rehearse(
         print(f"deployed {stack.request_deployment(up, faults=names)}")
         return
     if (up / "pid").exists() and _alive(int((up / "pid").read_text() or 0)):
-        raise UsageError(f"a rehearsal is up already (process {(up / 'pid').read_text()}); end it first, or roll out with: proofbook rehearse --deploy")
+        raise UsageError(
+            f"a rehearsal is up already (process {(up / 'pid').read_text()}); end it first, or roll out with: proofbook rehearse --deploy"
+        )
     asyncio.run(_keep_up(up, names, hold=hold))
 
 
@@ -199,9 +305,31 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
     with _rehearsal_process([*program, "--hold", *chosen], up):
         folder = runs.new_folder("rehearsal", base=base)
         _wait(runs.collect("rehearsal", "", "before", folder=folder, base=base, say=_say))
-        _wait(runs.collect("rehearsal", "", "rollout", folder=folder, base=base, during=_deploy(shlex.join([*program, "--deploy", *chosen]), base), say=_say))
+        _wait(
+            runs.collect(
+                "rehearsal",
+                "",
+                "rollout",
+                folder=folder,
+                base=base,
+                during=_deploy(shlex.join([*program, "--deploy", *chosen]), base),
+                say=_say,
+            )
+        )
         _wait(runs.collect("rehearsal", "", "after", folder=folder, base=base, say=_say))
-    folder, content = _wait(runs.validate("rehearsal", "", run=str(folder), evidence_path=None, notebooks=[], jobs=jobs, timeout_s=300.0, base=base, say=_say))
+    folder, content = _wait(
+        runs.validate(
+            "rehearsal",
+            "",
+            run=str(folder),
+            evidence_path=None,
+            notebooks=[],
+            jobs=jobs,
+            timeout_s=300.0,
+            base=base,
+            say=_say,
+        )
+    )
     if as_json:
         print(json.dumps({"folder": str(folder), **content}, indent=2))
     else:
@@ -223,12 +351,16 @@ class _rehearsal_process:
             raise UsageError("a rehearsal is up already; end it first: the demo brings up its own")
         state.unlink(missing_ok=True)
         _say("rehearsal: starting the build from before the fix")
-        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
         deadline = time.monotonic() + 60
         while not state.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
-                raise CouldNotLook("expected the rehearsal to come up within 60 s, but it did not; try: proofbook rehearse")
+                raise CouldNotLook(
+                    "expected the rehearsal to come up within 60 s, but it did not; try: proofbook rehearse"
+                )
             time.sleep(0.1)
 
     def __exit__(self, *_: object) -> None:
@@ -247,7 +379,9 @@ async def _keep_up(up: Path, faults: list[str], *, hold: bool) -> None:
         await stack.start()
         print(f"up: addresses and tokens are in {workspace.shown(up)}; Ctrl-C ends it", flush=True)
         serving = asyncio.create_task(_serve(stack, faults, hold=hold))
-        await asyncio.wait({serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
         if serving.done():
             serving.result()
         serving.cancel()
@@ -267,15 +401,21 @@ def _rehearsal() -> Any:
     try:
         from proofbook.rehearsal import stack
     except ImportError as error:
-        raise UsageError(f"the rehearsal needs {error.name}, which is not installed; install it with: pip install 'proofbook[rehearsal]'") from None
+        raise UsageError(
+            f"the rehearsal needs {error.name}, which is not installed; install it with: pip install 'proofbook[rehearsal]'"
+        ) from None
     return stack
 
 
 async def _deploy(command: str, base: Path) -> None:
     """Runs the deploying command; that it fails is an error of ours, not of the service."""
-    process = await asyncio.create_subprocess_exec(*shlex.split(command), cwd=base, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr)
+    process = await asyncio.create_subprocess_exec(
+        *shlex.split(command), cwd=base, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
+    )
     if await process.wait() != 0:
-        raise CouldNotLook(f"the deploying command ended with exit code {process.returncode}: {shlex.split(command)[0]}")
+        raise CouldNotLook(
+            f"the deploying command ended with exit code {process.returncode}: {shlex.split(command)[0]}"
+        )
 
 
 def _known_faults(names: list[str] | None) -> list[str]:
@@ -328,7 +468,9 @@ def _console() -> Console:
 
 def _print_result(folder: Path, content: dict[str, Any]) -> None:
     console = _console()
-    console.print(f"{_coloured(content['verdict'])} · {content['environment']} · {_plain(content['sentence'])}")
+    console.print(
+        f"{_coloured(content['verdict'])} · {content['environment']} · {_plain(content['sentence'])}"
+    )
     report = folder / "report.html"
     if report.exists():
         console.print(f"report: {workspace.shown(report)}", soft_wrap=True)

@@ -79,7 +79,9 @@ class Service(Settings):
 class TokenPlace(Settings):
     """Where the token goes in a WebSocket handshake, and how it is written there."""
 
-    place: Literal["header", "subprotocol", "query", "cookie", "first_message", "none"] = Field(default="header", alias="in")
+    place: Literal["header", "subprotocol", "query", "cookie", "first_message", "none"] = Field(
+        default="header", alias="in"
+    )
     name: str = ""
     format: str = ""
 
@@ -118,11 +120,6 @@ class WebSocket(Settings):
         if bool(said) != (self.expect is not None):
             raise ValueError("expected send and expect together; without both, delivery is not measured")
         return self
-
-    @property
-    def delivers(self) -> bool:
-        """Whether a message is sent and a reply expected."""
-        return self.expect is not None
 
 
 class Login(Settings):
@@ -226,12 +223,20 @@ class Environment(Settings):
         known = {service.name for service in self.services}
         for socket in self.websockets:
             if socket.service not in known:
-                raise ValueError(f"expected websocket {socket.name!r} to name a [[service]] ({', '.join(sorted(known))}), got {socket.service!r}")
+                raise ValueError(
+                    f"expected websocket {socket.name!r} to name a [[service]] ({', '.join(sorted(known))}), got {socket.service!r}"
+                )
             if socket.token.place != "none" and self.login is None:
-                raise ValueError(f"expected [login] because websocket {socket.name!r} sends a token; add it or set token = {{in = \"none\"}}")
+                raise ValueError(
+                    f'expected [login] because websocket {socket.name!r} sends a token; add it or set token = {{in = "none"}}'
+                )
         if not (self.services or self.logs):
             raise ValueError("expected at least one [[service]] or [[log]], got none")
         return self
+
+    def delivers(self, socket: WebSocket) -> bool:
+        """Whether messages are sent to this endpoint: it must say what to expect, and the environment allow writing."""
+        return self.writes and socket.expect is not None
 
     def service(self, name: str) -> Service:
         """The service of that name."""
@@ -251,7 +256,12 @@ def load(name: str, *, base: Path) -> Environment:
 
 def find(name: str, *, base: Path) -> Path:
     """The environment's file."""
-    return workspace.find_file("environment", name, workspace.environments(base), where=workspace.shown(base / "notebooks" / "environments"))
+    return workspace.find_file(
+        "environment",
+        name,
+        workspace.environments(base),
+        where=workspace.shown(base / "notebooks" / "environments"),
+    )
 
 
 def _check_url(url: Reference, schemes: tuple[str, ...]) -> None:
@@ -263,5 +273,7 @@ def check_url(url: str, schemes: tuple[str, ...]) -> str:
     """`url` itself if it has one of the schemes and a host; the message never shows user info."""
     parts = urlsplit(url)
     if parts.scheme not in schemes or not parts.hostname:
-        raise ValueError(f"expected a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}, got {url.rsplit('@')[-1]!r}")
+        raise ValueError(
+            f"expected a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}, got {url.rsplit('@')[-1]!r}"
+        )
     return url

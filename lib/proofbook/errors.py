@@ -47,7 +47,9 @@ class ConfigurationError(UsageError):
         super().__init__(file, self.problems)
 
     def __str__(self) -> str:
-        return "\n".join(f"{self.file}: {key}: {what}" if key else f"{self.file}: {what}" for key, what in self.problems)
+        return "\n".join(
+            f"{self.file}: {key}: {what}" if key else f"{self.file}: {what}" for key, what in self.problems
+        )
 
 
 class UnknownName(UsageError):

@@ -83,7 +83,10 @@ class Evidence:
     def digests(self, names: tuple[str, ...]) -> tuple[dict[str, str], ...]:
         """Name and sha256 of every recorded table of these names, over all phases."""
         return tuple(
-            {"name": f"{phase}/{name}", "sha256": recorded.tables[name].sha256} for phase, recorded in self.manifest.phases.items() for name in names if name in recorded.tables
+            {"name": f"{phase}/{name}", "sha256": recorded.tables[name].sha256}
+            for phase, recorded in self.manifest.phases.items()
+            for name in names
+            if name in recorded.tables
         )
 
     def window(self, phase: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
@@ -113,22 +116,34 @@ def read(folder: Path) -> Evidence:
     try:
         manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError:
-        raise EvidenceError(f"expected evidence with a {MANIFEST} in {workspace.shown(folder)}, found none; record some: proofbook collect") from None
+        raise EvidenceError(
+            f"expected evidence with a {MANIFEST} in {workspace.shown(folder)}, found none; record some: proofbook collect"
+        ) from None
     except (ValidationError, UnicodeDecodeError):
-        raise EvidenceError(f"{workspace.shown(path)}: expected a manifest of schema version {SCHEMA_VERSION}, got something else; it was altered or another version wrote it") from None
+        raise EvidenceError(
+            f"{workspace.shown(path)}: expected a manifest of schema version {SCHEMA_VERSION}, got something else; it was altered or another version wrote it"
+        ) from None
     if manifest.schema_version != SCHEMA_VERSION:
-        raise EvidenceError(f"{workspace.shown(path)}: expected schema version {SCHEMA_VERSION}, got {manifest.schema_version}; record the evidence again")
+        raise EvidenceError(
+            f"{workspace.shown(path)}: expected schema version {SCHEMA_VERSION}, got {manifest.schema_version}; record the evidence again"
+        )
     return Evidence(folder, manifest)
 
 
-def write_phase(folder: Path, *, environment: str, phase: str, tables: Mapping[str, pd.DataFrame], recorded: Phase) -> None:
+def write_phase(
+    folder: Path, *, environment: str, phase: str, tables: Mapping[str, pd.DataFrame], recorded: Phase
+) -> None:
     """Writes a phase's tables, then the manifest in one step: a phase is there whole or not at all."""
     place = folder / phase
     place.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         path = place / f"{name}.parquet"
         _scrubbed(table).to_parquet(path, index=False)
-        recorded.tables[name] = Table(columns={str(column): str(kind) for column, kind in table.dtypes.items()}, rows=len(table), sha256=digest(path))
+        recorded.tables[name] = Table(
+            columns={str(column): str(kind) for column, kind in table.dtypes.items()},
+            rows=len(table),
+            sha256=digest(path),
+        )
     manifest = read(folder).manifest if (folder / MANIFEST).exists() else Manifest(environment=environment)
     manifest.phases[phase] = recorded
     replace_text(folder / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
@@ -152,12 +167,20 @@ def _difference(path: Path, recorded: Table) -> str:
         found = digest(path)
     except OSError:
         return "recorded, but the file is gone"
-    return "" if found == recorded.sha256 else f"was altered after it was recorded (sha256 {found[:12]}…, recorded {recorded.sha256[:12]}…)"
+    return (
+        ""
+        if found == recorded.sha256
+        else f"was altered after it was recorded (sha256 {found[:12]}…, recorded {recorded.sha256[:12]}…)"
+    )
 
 
 def _scrubbed(table: pd.DataFrame) -> pd.DataFrame:
     """The last gate before disk: no text column keeps a secret."""
-    texts = [name for name in table.columns if pd.api.types.is_string_dtype(table[name].dtype) or table[name].dtype == object]
+    texts = [
+        name
+        for name in table.columns
+        if pd.api.types.is_string_dtype(table[name].dtype) or table[name].dtype == object
+    ]
     return table.assign(**{name: table[name].map(_scrub_cell) for name in texts}) if texts else table
 
 

@@ -59,17 +59,36 @@ def select(names: Sequence[str], *, base: Path) -> dict[str, Path]:
 def parameters_of(path: Path) -> list[str]:
     """The names that a notebook's cell tagged `parameters` assigns."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    tagged = ["".join(cell["source"]) for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
-    return [target.id for source in tagged for node in ast.parse(source).body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)]
+    tagged = [
+        "".join(cell["source"]) for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])
+    ]
+    return [
+        target.id
+        for source in tagged
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
 
 
-def execute_all(notebooks: dict[str, Path], *, folder: Path, parameters: dict[str, str], jobs: int = 2, timeout_s: float = 300.0, say: Callable[[str], None] = lambda _: None) -> list[Executed]:
+def execute_all(
+    notebooks: dict[str, Path],
+    *,
+    folder: Path,
+    parameters: dict[str, str],
+    jobs: int = 2,
+    timeout_s: float = 300.0,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Executed]:
     """Executes the notebooks, `jobs` at once; the copies with outputs are in `folder`.
 
     A notebook over its time is ended with its kernel. Ctrl-C ends all of them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    waiting, running, done = list(notebooks.items()), {}, {}
+    waiting = list(notebooks.items())
+    running: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
+    done: dict[str, Executed] = {}
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -80,7 +99,9 @@ def execute_all(notebooks: dict[str, Path], *, folder: Path, parameters: dict[st
                 if process.poll() is None and seconds < timeout_s:
                     continue
                 del running[name]
-                done[name] = _outcome(name, notebooks[name], folder / f"{name}.ipynb", process, seconds, timeout_s)
+                done[name] = _outcome(
+                    name, notebooks[name], folder / f"{name}.ipynb", process, seconds, timeout_s
+                )
                 say(f"{name}: {done[name].problem or 'executed'} ({seconds:.1f} s)")
             time.sleep(0.05)
     finally:
@@ -92,7 +113,13 @@ def execute_all(notebooks: dict[str, Path], *, folder: Path, parameters: dict[st
 def _start(source: Path, target: Path, parameters: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "proofbook.execute", str(source), str(target), json.dumps(parameters)]
     # A session of its own, so that ending it ends the kernel too.
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -104,7 +131,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def _outcome(name: str, source: Path, path: Path, process: subprocess.Popen[bytes], seconds: float, timeout_s: float) -> Executed:
+def _outcome(
+    name: str, source: Path, path: Path, process: subprocess.Popen[bytes], seconds: float, timeout_s: float
+) -> Executed:
     timed_out = process.poll() is None
     if timed_out:
         _end(process)
@@ -123,9 +152,17 @@ def _outcome(name: str, source: Path, path: Path, process: subprocess.Popen[byte
 
 def _stopped_early(path: Path) -> str:
     """Words for a notebook whose later cells never ran, though nothing failed."""
-    cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    cells = [
+        cell
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
     left = [index for index, cell in enumerate(cells, start=1) if cell.get("execution_count") is None]
-    failed = [index for index, cell in enumerate(cells, start=1) if cell.get("metadata", {}).get("papermill", {}).get("exception")]
+    failed = [
+        index
+        for index, cell in enumerate(cells, start=1)
+        if cell.get("metadata", {}).get("papermill", {}).get("exception")
+    ]
     if failed:
         return f"its code cell {failed[0]} raised an exception"
     if left:
@@ -169,11 +206,23 @@ def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
 
     papermill_engines.register(ENGINE, Engine)
     try:
-        papermill.execute_notebook(str(source), str(target), parameters=parameters, engine_name=ENGINE, progress_bar=False, cwd=str(Path.cwd()))
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters=parameters,
+            engine_name=ENGINE,
+            progress_bar=False,
+            cwd=str(Path.cwd()),
+        )
     except PapermillExecutionError as error:
-        print(scrub(f"code cell {error.exec_count or '?'} raised {error.ename}: {error.evalue}".replace("\n", " ")), file=sys.stderr)
+        print(
+            scrub(
+                f"code cell {error.exec_count or '?'} raised {error.ename}: {error.evalue}".replace("\n", " ")
+            ),
+            file=sys.stderr,
+        )
         return 1
-    except Exception as error:  # noqa: BLE001 — whatever ended the kernel must become one sentence, not a traceback
+    except Exception as error:
         print(scrub(f"its kernel died ({type(error).__name__}: {error})".replace("\n", " ")), file=sys.stderr)
         return 1
     return 0
@@ -207,7 +256,9 @@ def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:
             manager.ip = f"{sockets}/kernel"
             return manager
 
-    return Client(nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=60, raise_on_iopub_timeout=False)
+    return Client(
+        nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=60, raise_on_iopub_timeout=False
+    )
 
 
 if __name__ == "__main__":

@@ -11,8 +11,24 @@ import plotly.graph_objects as go
 from proofbook.judge.estimates import proportion
 from proofbook.judge.findings import Finding
 
-SEVERITIES = {"ERROR": "#c0262d", "CRITICAL": "#7f1d1d", "WARNING": "#d97706", "NOTICE": "#0e7490", "INFO": "#8aa4c8", "DEBUG": "#c4cad1", "none": "#9ca3af"}
-INK = {"before": "#b45309", "after": "#2563eb", "rollout": "#6b7280", "pass": "#1a7f4b", "fail": "#c0262d", "inconclusive": "#9a6700", "error": "#7a3e9d"}
+SEVERITIES = {
+    "ERROR": "#c0262d",
+    "CRITICAL": "#7f1d1d",
+    "WARNING": "#d97706",
+    "NOTICE": "#0e7490",
+    "INFO": "#8aa4c8",
+    "DEBUG": "#c4cad1",
+    "none": "#9ca3af",
+}
+INK = {
+    "before": "#b45309",
+    "after": "#2563eb",
+    "rollout": "#6b7280",
+    "pass": "#1a7f4b",
+    "fail": "#c0262d",
+    "inconclusive": "#9a6700",
+    "error": "#7a3e9d",
+}
 
 
 def latencies(before: pd.DataFrame, after: pd.DataFrame) -> Any:
@@ -21,7 +37,15 @@ def latencies(before: pd.DataFrame, after: pd.DataFrame) -> Any:
     for name, table in (("before", before), ("after", after)):
         if len(table):
             values = np.sort(table["total_s"].to_numpy() * 1000)
-            figure.add_trace(go.Scatter(x=_thin(values), y=_thin(np.arange(1, len(values) + 1) / len(values)), name=f"{name} (n = {len(values)})", mode="lines", line={"color": INK[name]}))
+            figure.add_trace(
+                go.Scatter(
+                    x=_thin(values),
+                    y=_thin(np.arange(1, len(values) + 1) / len(values)),
+                    name=f"{name} (n = {len(values)})",
+                    mode="lines",
+                    line={"color": INK[name]},
+                )
+            )
     return figure
 
 
@@ -31,16 +55,36 @@ def close_ledger(before: pd.DataFrame, after: pd.DataFrame) -> Any:
     for name, table in (("before", before), ("after", after)):
         if len(table):
             shares = _endings(table).value_counts(normalize=True).sort_index()
-            figure.add_trace(go.Bar(x=list(shares.index), y=shares.to_numpy(), name=f"{name} (n = {len(table)})", marker_color=INK[name]))
+            figure.add_trace(
+                go.Bar(
+                    x=list(shares.index),
+                    y=shares.to_numpy(),
+                    name=f"{name} (n = {len(table)})",
+                    marker_color=INK[name],
+                )
+            )
     return figure
 
 
 def phases(after: pd.DataFrame) -> Any:
     """Where the time of a WebSocket journey goes: medians of each phase, in milliseconds."""
-    names = {"resolve_s": "resolve", "tcp_s": "TCP", "tls_s": "TLS", "upgrade_s": "upgrade", "greeting_s": "greeting", "reply_s": "first reply"}
+    names = {
+        "resolve_s": "resolve",
+        "tcp_s": "TCP",
+        "tls_s": "TLS",
+        "upgrade_s": "upgrade",
+        "greeting_s": "greeting",
+        "reply_s": "first reply",
+    }
     figure = _figure("Phases of a WebSocket journey (median)", "", "Time (ms)")
-    medians = {label: 1000 * after[column].median() for column, label in names.items() if column in after and after[column].notna().any()}
-    figure.add_trace(go.Bar(x=list(medians), y=list(medians.values()), marker_color=INK["after"], showlegend=False))
+    medians = {
+        label: 1000 * after[column].median()
+        for column, label in names.items()
+        if column in after and after[column].notna().any()
+    }
+    figure.add_trace(
+        go.Bar(x=list(medians), y=list(medians.values()), marker_color=INK["after"], showlegend=False)
+    )
     return figure
 
 
@@ -50,7 +94,21 @@ def success(tables: dict[str, pd.Series]) -> Any:
     for name, ok in tables.items():
         if len(ok):
             bounds = proportion(int(ok.sum()), len(ok), confidence=0.975)
-            figure.add_trace(go.Scatter(x=[bounds.value], y=[f"{name} (n = {len(ok)})"], error_x={"type": "data", "symmetric": False, "array": [bounds.high - bounds.value], "arrayminus": [bounds.value - bounds.low]}, mode="markers", marker={"color": INK["after"], "size": 9}, showlegend=False))
+            figure.add_trace(
+                go.Scatter(
+                    x=[bounds.value],
+                    y=[f"{name} (n = {len(ok)})"],
+                    error_x={
+                        "type": "data",
+                        "symmetric": False,
+                        "array": [bounds.high - bounds.value],
+                        "arrayminus": [bounds.value - bounds.low],
+                    },
+                    mode="markers",
+                    marker={"color": INK["after"], "size": 9},
+                    showlegend=False,
+                )
+            )
     return figure
 
 
@@ -64,13 +122,22 @@ def log_timeline(logs: pd.DataFrame, *, deployed_at: pd.Timestamp | None = None)
     severities = logs["severity_text"].fillna("none")
     for name in sorted(severities.unique()):
         counts = logs.loc[severities == name].set_index("timestamp").resample(step).size()
-        figure.add_trace(go.Bar(x=[stamp.isoformat() for stamp in counts.index], y=counts.to_numpy(), name=str(name), marker_color=SEVERITIES.get(str(name))))
+        figure.add_trace(
+            go.Bar(
+                x=[stamp.isoformat() for stamp in counts.index],
+                y=counts.to_numpy(),
+                name=str(name),
+                marker_color=SEVERITIES.get(str(name)),
+            )
+        )
     figure.update_layout(barmode="stack")
     _mark(figure, deployed_at)
     return figure
 
 
-def signature_timeline(logs: pd.DataFrame, patterns: dict[str, str], *, deployed_at: pd.Timestamp | None = None) -> Any:
+def signature_timeline(
+    logs: pd.DataFrame, patterns: dict[str, str], *, deployed_at: pd.Timestamp | None = None
+) -> Any:
     """Matches of named patterns over time, the deployment marked."""
     figure = _figure("Signatures over time", "Time (UTC)", "Entries")
     if logs.empty:
@@ -80,7 +147,14 @@ def signature_timeline(logs: pd.DataFrame, patterns: dict[str, str], *, deployed
     for name, pattern in patterns.items():
         hits = logs[logs["body"].str.contains(pattern, regex=True, na=False)]
         counts = hits.set_index("timestamp").resample(step).size()
-        figure.add_trace(go.Scatter(x=[stamp.isoformat() for stamp in counts.index], y=counts.to_numpy(), name=f"{name} ({len(hits)})", mode="lines+markers"))
+        figure.add_trace(
+            go.Scatter(
+                x=[stamp.isoformat() for stamp in counts.index],
+                y=counts.to_numpy(),
+                name=f"{name} ({len(hits)})",
+                mode="lines+markers",
+            )
+        )
     _mark(figure, deployed_at)
     return figure
 
@@ -91,7 +165,14 @@ def memory(metrics: pd.DataFrame) -> Any:
     if metrics.empty:
         return figure
     for (service, instance), part in metrics.groupby(["service", "instance"]):
-        figure.add_trace(go.Scatter(x=[stamp.isoformat() for stamp in part["timestamp"]], y=part["value"].to_numpy() / 1e6, name=f"{service}, {instance}", mode="lines"))
+        figure.add_trace(
+            go.Scatter(
+                x=[stamp.isoformat() for stamp in part["timestamp"]],
+                y=part["value"].to_numpy() / 1e6,
+                name=f"{service}, {instance}",
+                mode="lines",
+            )
+        )
     figure.update_yaxes(rangemode="tozero")
     return figure
 
@@ -103,7 +184,15 @@ def rollout(table: pd.DataFrame) -> Any:
         return figure
     for revision, part in table.assign(revision=table["revision"].fillna("no answer")).groupby("revision"):
         good = part["ok"].astype(bool)
-        figure.add_trace(go.Scatter(x=part["at_s"].to_numpy(), y=1000 * part["total_s"].to_numpy(), name=str(revision), mode="markers", marker={"symbol": ["circle" if ok else "x" for ok in good]}))
+        figure.add_trace(
+            go.Scatter(
+                x=part["at_s"].to_numpy(),
+                y=1000 * part["total_s"].to_numpy(),
+                name=str(revision),
+                mode="markers",
+                marker={"symbol": ["circle" if ok else "x" for ok in good]},
+            )
+        )
     return figure
 
 
@@ -112,9 +201,14 @@ def verdicts(findings: list[Finding]) -> Any:
     figure = _figure("Findings by question", "Findings", "")
     groups = list(dict.fromkeys(item.group for item in findings))
     for verdict in ("pass", "inconclusive", "error", "fail"):
-        counts = [sum(item.group == group and item.verdict.value == verdict for item in findings) for group in groups]
+        counts = [
+            sum(item.group == group and item.verdict.value == verdict for item in findings)
+            for group in groups
+        ]
         if any(counts):
-            figure.add_trace(go.Bar(x=counts, y=groups, name=verdict, orientation="h", marker_color=INK[verdict]))
+            figure.add_trace(
+                go.Bar(x=counts, y=groups, name=verdict, orientation="h", marker_color=INK[verdict])
+            )
     figure.update_layout(barmode="stack")
     return figure
 
@@ -127,7 +221,16 @@ def _endings(table: pd.DataFrame) -> pd.Series:
 
 def _figure(title: str, x: str, y: str) -> Any:
     figure = go.Figure()
-    figure.update_layout(title=title, xaxis_title=x, yaxis_title=y, height=340, margin={"l": 60, "r": 20, "t": 50, "b": 50}, template="none", font={"family": "system-ui, sans-serif", "size": 13}, legend={"orientation": "h", "y": -0.3})
+    figure.update_layout(
+        title=title,
+        xaxis_title=x,
+        yaxis_title=y,
+        height=340,
+        margin={"l": 60, "r": 20, "t": 50, "b": 50},
+        template="none",
+        font={"family": "system-ui, sans-serif", "size": 13},
+        legend={"orientation": "h", "y": -0.3},
+    )
     figure.update_yaxes(automargin=True)
     return figure
 
@@ -135,7 +238,15 @@ def _figure(title: str, x: str, y: str) -> Any:
 def _mark(figure: Any, deployed_at: pd.Timestamp | None) -> None:
     if deployed_at is not None:
         when = deployed_at.isoformat()
-        figure.add_shape(type="line", x0=when, x1=when, y0=0, y1=1, yref="paper", line={"dash": "dot", "color": INK["rollout"]})
+        figure.add_shape(
+            type="line",
+            x0=when,
+            x1=when,
+            y0=0,
+            y1=1,
+            yref="paper",
+            line={"dash": "dot", "color": INK["rollout"]},
+        )
         figure.add_annotation(x=when, y=1, yref="paper", text="deployed", showarrow=False, yanchor="bottom")
 
 

@@ -10,9 +10,8 @@ from proofbook import background
 from proofbook.collect import logs as log_reader
 from proofbook.collect import websocket
 from proofbook.collect.session import Session
-from proofbook.environment import Environment, LogSource, Service, WebSocket
+from proofbook.environment import Environment, LogSource
 from proofbook.errors import UsageError
-from proofbook.settings import Reference
 
 
 def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
@@ -21,7 +20,9 @@ def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
     Raises:
         UsageError: there is nothing to read.
     """
-    reading = log_reader.read_logs(LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset), base=Path())
+    reading = log_reader.read_logs(
+        LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset), base=Path()
+    )
     if reading.problem:
         raise UsageError(reading.problem)
     return reading.entries
@@ -30,12 +31,18 @@ def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
 def probe(url: str, *, count: int = 5) -> pd.DataFrame:
     """`count` connections to a WebSocket endpoint without a token, at five a second; columns as the fields of Journey."""
     host = url.split("://", 1)[-1].split("/", 1)[0]
-    socket = WebSocket.model_validate({"name": "look", "service": "look", "url": url, "token": {"in": "none"}})
-    where = Environment(name="look", services=[Service(name="look", url=Reference(text=f"http://{host}"))], websockets=[socket])
+    where = Environment.model_validate(
+        {
+            "service": [{"name": "look", "url": f"http://{host}"}],
+            "websocket": [{"name": "look", "service": "look", "url": url, "token": {"in": "none"}}],
+        }
+    )
 
     async def look() -> pd.DataFrame:
         session = Session(where, base=Path())
-        made, _ = await websocket.make_journeys(socket, user="", session=session, checkpoints=(count,), decided=lambda _: True)
+        made, _ = await websocket.make_journeys(
+            where.websockets[0], user="", session=session, checkpoints=(count,), decided=lambda _: True
+        )
         return made
 
     return background.run(look())

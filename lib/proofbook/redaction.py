@@ -13,7 +13,9 @@ MASK = "[redacted]"
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
 _BEARER = re.compile(r"(?i)(\bbearer\s+|\bjwt\.)[A-Za-z0-9._~+/=-]{16,}")
 _URL_PASSWORD = re.compile(r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]+:)[^\s@/]+(@)")
-_ASSIGNED = re.compile(r"(?i)(\b(?:password|passwd|secret|api[_-]?key|access[_-]?token|client[_-]?secret)\b[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]{6,}")
+_ASSIGNED = re.compile(
+    r"(?i)(\b(?:password|passwd|secret|api[_-]?key|access[_-]?token|client[_-]?secret)\b[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]{6,}"
+)
 
 
 class Secret:
@@ -115,4 +117,3 @@ def guard_kernel() -> None:
 
     shell._showtraceback = show_scrubbed
     shell._proofbook_guarded = True
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import importlib.metadata
 import json
@@ -16,6 +17,7 @@ from proofbook import case as cases
 from proofbook import environment as environments
 from proofbook import evidence, execute, workspace
 from proofbook.collect import phases
+from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, ProofbookError, UnknownName, UsageError
 from proofbook.judge import owed
 from proofbook.judge.findings import Finding, Overall, Verdict
@@ -50,11 +52,15 @@ def new_folder(environment: str, *, base: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise UsageError(f"expected to be able to write to {workspace.shown(folder.parent)}, but: {error.strerror}; set PROOFBOOK_OUTPUTS to another folder") from None
+        raise UsageError(
+            f"expected to be able to write to {workspace.shown(folder.parent)}, but: {error.strerror}; set PROOFBOOK_OUTPUTS to another folder"
+        ) from None
     return folder
 
 
-async def collect(environment: str, case: str, phase: str, *, folder: Path, base: Path, during: Any = None, say: Say = print) -> None:
+async def collect(
+    environment: str, case: str, phase: str, *, folder: Path, base: Path, during: Any = None, say: Say = print
+) -> None:
     """Records one phase into a run's folder, and keeps the files that it was asked with."""
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
@@ -62,18 +68,50 @@ async def collect(environment: str, case: str, phase: str, *, folder: Path, base
     keep_inputs(environment, case or where.case, folder=folder, base=base)
 
 
-def judge(folder: Path, environment: str, case: str, *, base: Path, notebooks: Sequence[str] = (), jobs: int = 2, timeout_s: float = 300.0, say: Say = print) -> dict[str, Any]:
+def judge(
+    folder: Path,
+    environment: str,
+    case: str,
+    *,
+    base: Path,
+    notebooks: Sequence[str] = (),
+    jobs: int = 2,
+    timeout_s: float = 300.0,
+    say: Say = print,
+) -> dict[str, Any]:
     """Executes the notebooks over a run's evidence and writes everything that is kept of it; gives the content of run.json."""
     where, what = books.load(environment, case, base=base)
     chosen = execute.select(notebooks, base=base)
     execute.remember_secrets(where, base=base)
     started = dt.datetime.now(dt.UTC)
     say(f"judging {len(owed.declare(where, what))} declared checks with {len(chosen)} notebooks")
-    parameters = {"environment": str(environments.find(environment, base=base)), "case": _case_path(case or where.case, base), "evidence": str(folder / "evidence")}
-    executed = execute.execute_all(chosen, folder=folder / "notebooks", parameters=parameters, jobs=jobs, timeout_s=timeout_s, say=say)
-    result = summary.summarise(where, what, evidence.read(folder / "evidence"), summary.findings_in(folder / "notebooks"), partial=bool(notebooks))
+    parameters = {
+        "environment": str(environments.find(environment, base=base)),
+        "case": _case_path(case or where.case, base),
+        "evidence": str(folder / "evidence"),
+    }
+    executed = execute.execute_all(
+        chosen, folder=folder / "notebooks", parameters=parameters, jobs=jobs, timeout_s=timeout_s, say=say
+    )
+    result = summary.summarise(
+        where,
+        what,
+        evidence.read(folder / "evidence"),
+        summary.findings_in(folder / "notebooks"),
+        partial=bool(notebooks),
+    )
     report_source = workspace.notebooks(base)[REPORT_NOTEBOOK]
-    executed += execute.execute_all({REPORT_NOTEBOOK: report_source}, folder=folder / "notebooks", parameters=parameters, timeout_s=timeout_s, say=say) if result.findings else []
+    executed += (
+        execute.execute_all(
+            {REPORT_NOTEBOOK: report_source},
+            folder=folder / "notebooks",
+            parameters=parameters,
+            timeout_s=timeout_s,
+            say=say,
+        )
+        if result.findings
+        else []
+    )
     broken = [item for item in executed if item.problem]
     overall = _with_broken(result.overall, broken)
     content = _content(folder, result, overall, executed, started)
@@ -84,7 +122,18 @@ def judge(folder: Path, environment: str, case: str, *, base: Path, notebooks: S
     return content
 
 
-async def validate(environment: str, case: str, *, run: str | None, evidence_path: str | None, notebooks: Sequence[str], jobs: int, timeout_s: float, base: Path, say: Say = print) -> tuple[Path, dict[str, Any]]:
+async def validate(
+    environment: str,
+    case: str,
+    *,
+    run: str | None,
+    evidence_path: str | None,
+    notebooks: Sequence[str],
+    jobs: int,
+    timeout_s: float,
+    base: Path,
+    say: Say = print,
+) -> tuple[Path, dict[str, Any]]:
     """One whole run: continue or start, collect what is missing, judge.
 
     Raises:
@@ -96,21 +145,25 @@ async def validate(environment: str, case: str, *, run: str | None, evidence_pat
     source = books.evidence_folder(evidence_path, base=base) if evidence_path else None
     if source is None and not (run and _has_phase(find(run, base=base), "after")):
         # What can be known without the network is known before a folder is made.
-        phases.Session(where, base=base)
+        Session(where, base=base)
     folder = find(run, base=base) if run else new_folder(where.name, base=base)
     started = dt.datetime.now(dt.UTC)
-    _write_unfinished(folder, where.name, what.name, started, "unfinished", "the run did not end; run it again with --run")
+    _write_unfinished(
+        folder, where.name, what.name, started, "unfinished", "the run did not end; run it again with --run"
+    )
     try:
         if source is not None and not (folder / "evidence").exists():
             shutil.copytree(source, folder / "evidence")
         if not _has_phase(folder, "after"):
             await phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say)
         keep_inputs(environment, case or where.case, folder=folder, base=base)
-        content = judge(folder, environment, case, base=base, notebooks=notebooks, jobs=jobs, timeout_s=timeout_s, say=say)
+        content = judge(
+            folder, environment, case, base=base, notebooks=notebooks, jobs=jobs, timeout_s=timeout_s, say=say
+        )
     except CouldNotLook as error:
         _write_unfinished(folder, where.name, what.name, started, "could-not-look", scrub(str(error)))
         raise
-    except (KeyboardInterrupt, BaseExceptionGroup):
+    except (KeyboardInterrupt, asyncio.CancelledError):
         _write_unfinished(folder, where.name, what.name, started, "interrupted", "interrupted by the user")
         raise
     return folder, content
@@ -130,12 +183,24 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
     again = folder / ".replay"
     inputs = folder / "inputs"
     case = inputs / "case" / f"{recorded['case']}.toml"
-    parameters = {"environment": str(inputs / f"{recorded['environment']}.toml"), "case": str(case) if case.is_file() else "", "evidence": str(folder / "evidence")}
+    parameters = {
+        "environment": str(inputs / f"{recorded['environment']}.toml"),
+        "case": str(case) if case.is_file() else "",
+        "evidence": str(folder / "evidence"),
+    }
     try:
         names = [item["name"] for item in recorded["notebooks"] if item["name"] != REPORT_NOTEBOOK]
-        executed = execute.execute_all(execute.select(names, base=base), folder=again, parameters=parameters, jobs=jobs, say=say)
-        differences += [f"notebook {item.name}: {item.problem}" for item in executed if item.problem and item.problem not in {note.get("problem") for note in recorded["notebooks"]}]
-        differences += compare_findings(recorded["findings"], [item.to_json() for item in summary.findings_in(again)])
+        executed = execute.execute_all(
+            execute.select(names, base=base), folder=again, parameters=parameters, jobs=jobs, say=say
+        )
+        differences += [
+            f"notebook {item.name}: {item.problem}"
+            for item in executed
+            if item.problem and item.problem not in {note.get("problem") for note in recorded["notebooks"]}
+        ]
+        differences += compare_findings(
+            recorded["findings"], [item.to_json() for item in summary.findings_in(again)]
+        )
     finally:
         shutil.rmtree(again, ignore_errors=True)
     return differences
@@ -144,12 +209,22 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
 def compare_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[str]:
     """One sentence for every finding that differs, naming the fields."""
     old, new = {item["id"]: item for item in before}, {item["id"]: item for item in after}
-    lines = [f"{name}: only in the first" for name in old if name not in new] + [f"{name}: only in the second" for name in new if name not in old]
+    lines = [f"{name}: only in the first" for name in old if name not in new] + [
+        f"{name}: only in the second" for name in new if name not in old
+    ]
     for name in old:
         if name in new and old[name] != new[name]:
             fields = [key for key in old[name] if old[name][key] != new[name].get(key)]
-            shown = f"{old[name]['verdict']} → {new[name]['verdict']}" if "verdict" in fields else f"{old[name]['statement']} → {new[name]['statement']}" if "statement" in fields else ""
-            lines.append(f"{name}: {', '.join(fields)} differ{'s' if len(fields) == 1 else ''}{': ' + shown if shown else ''}")
+            shown = (
+                f"{old[name]['verdict']} → {new[name]['verdict']}"
+                if "verdict" in fields
+                else f"{old[name]['statement']} → {new[name]['statement']}"
+                if "statement" in fields
+                else ""
+            )
+            lines.append(
+                f"{name}: {', '.join(fields)} differ{'s' if len(fields) == 1 else ''}{': ' + shown if shown else ''}"
+            )
     return lines
 
 
@@ -163,9 +238,13 @@ def read(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise CouldNotLook(f"expected a finished run with run.json in {workspace.shown(folder)}, found none; finish it: proofbook run --run {folder.name}") from None
+        raise CouldNotLook(
+            f"expected a finished run with run.json in {workspace.shown(folder)}, found none; finish it: proofbook run --run {folder.name}"
+        ) from None
     if content.get("schema_version") != SCHEMA_VERSION:
-        raise CouldNotLook(f"{workspace.shown(path)}: expected schema version {SCHEMA_VERSION}, got {content.get('schema_version')}")
+        raise CouldNotLook(
+            f"{workspace.shown(path)}: expected schema version {SCHEMA_VERSION}, got {content.get('schema_version')}"
+        )
     return content
 
 
@@ -178,7 +257,17 @@ def history(environment: str, *, base: Path) -> list[dict[str, Any]]:
             try:
                 rows.append(read(path))
             except ProofbookError as error:
-                rows.append({"run_id": path.name, "verdict": "error", "reason": "unreadable", "sentence": str(error), "case": "", "started": "", "findings": []})
+                rows.append(
+                    {
+                        "run_id": path.name,
+                        "verdict": "error",
+                        "reason": "unreadable",
+                        "sentence": str(error),
+                        "case": "",
+                        "started": "",
+                        "findings": [],
+                    }
+                )
     return rows
 
 
@@ -197,7 +286,13 @@ def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> Non
             shutil.copyfile(path.parent / name, target)
 
 
-def _content(folder: Path, result: summary.Summary, overall: Overall, executed: Sequence[execute.Executed], started: dt.datetime) -> dict[str, Any]:
+def _content(
+    folder: Path,
+    result: summary.Summary,
+    overall: Overall,
+    executed: Sequence[execute.Executed],
+    started: dt.datetime,
+) -> dict[str, Any]:
     manifest = result.evidence.manifest
     first = min((phase.started for phase in manifest.phases.values()), default=started)
     return {
@@ -212,9 +307,25 @@ def _content(folder: Path, result: summary.Summary, overall: Overall, executed: 
         "sentence": scrub(overall.sentence),
         "next_review": _rfc3339(result.next_review),
         "findings": [_scrubbed(item) for item in result.findings],
-        "evidence": [{"name": f"{phase}/{name}", "rows": table.rows, "sha256": table.sha256} for phase, item in manifest.phases.items() for name, table in item.tables.items()],
-        "notebooks": [{"name": item.name, "sha256": evidence.digest(item.path), "seconds": round(item.seconds, 1), "problem": item.problem} for item in executed],
-        "versions": {"proofbook": importlib.metadata.version("proofbook"), "python": platform.python_version(), **{name: importlib.metadata.version(name) for name in ("pandas", "scipy", "papermill", "plotly")}},
+        "evidence": [
+            {"name": f"{phase}/{name}", "rows": table.rows, "sha256": table.sha256}
+            for phase, item in manifest.phases.items()
+            for name, table in item.tables.items()
+        ],
+        "notebooks": [
+            {
+                "name": item.name,
+                "sha256": evidence.digest(item.path),
+                "seconds": round(item.seconds, 1),
+                "problem": item.problem,
+            }
+            for item in executed
+        ],
+        "versions": {
+            "proofbook": importlib.metadata.version("proofbook"),
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in ("pandas", "scipy", "papermill", "plotly")},
+        },
     }
 
 
@@ -223,10 +334,19 @@ def _with_broken(overall: Overall, broken: Sequence[execute.Executed]) -> Overal
     if not broken or overall.verdict is Verdict.FAIL:
         return overall
     first = broken[0]
-    return Overall(verdict=Verdict.ERROR, reason="notebook", sentence=f"COULD NOT LOOK: notebook {first.name}: {first.problem}", blocking=overall.blocking, beside=overall.beside, waived=overall.waived)
+    return Overall(
+        verdict=Verdict.ERROR,
+        reason="notebook",
+        sentence=f"COULD NOT LOOK: notebook {first.name}: {first.problem}",
+        blocking=overall.blocking,
+        beside=overall.beside,
+        waived=overall.waived,
+    )
 
 
-def _write_unfinished(folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str) -> None:
+def _write_unfinished(
+    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
+) -> None:
     content = {
         "schema_version": SCHEMA_VERSION,
         "run_id": folder.name,

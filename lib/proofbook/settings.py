@@ -94,7 +94,9 @@ def fill_python(command: list[str]) -> list[str]:
 
 def _run(command: list[str], base: Path) -> tuple[str, str]:
     try:
-        done = subprocess.run(command, cwd=base, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, cwd=base, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        )
     except FileNotFoundError:
         return "", f"the program {command[0]} is not installed"
     except subprocess.TimeoutExpired:
@@ -117,9 +119,19 @@ def load(model: type[Model], path: Path) -> Model:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigurationError(name, [("", "expected a TOML file, found nothing; check the name")]) from None
+        raise ConfigurationError(
+            name, [("", "expected a TOML file, found nothing; check the name")]
+        ) from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(name, [("", f"expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8")]) from None
+        raise ConfigurationError(
+            name,
+            [
+                (
+                    "",
+                    f"expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8",
+                )
+            ],
+        ) from None
     except OSError as error:
         raise ConfigurationError(name, [("", f"cannot be read ({error.strerror})")]) from None
     except tomllib.TOMLDecodeError as error:
@@ -138,7 +150,13 @@ def _problem(item: Any, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "extra_forbidden":
         known = _keys_at(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}" if known else "remove it"
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"known keys: {', '.join(sorted(known))}"
+            if known
+            else "remove it"
+        )
         return key, f"unknown key; {hint}"
     if kind == "missing":
         return key, "expected a value, got nothing; add it"

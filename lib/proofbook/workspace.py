@@ -24,7 +24,9 @@ def root(start: Path | None = None) -> Path:
     shipped = Path(__file__).parent / "shipped"
     if (shipped / "notebooks").is_dir():
         return shipped
-    raise UsageError(f"expected a folder with notebooks/ at or above {here}, found none; run proofbook inside a workspace")
+    raise UsageError(
+        f"expected a folder with notebooks/ at or above {here}, found none; run proofbook inside a workspace"
+    )
 
 
 def environments(base: Path) -> dict[str, Path]:

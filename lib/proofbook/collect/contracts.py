@@ -22,5 +22,13 @@ async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
             text, error = "", "the answer is not JSON"
     else:
         text = ""
-    row = {"service": service.name, "timestamp": pd.Timestamp.now("UTC"), "status": pd.NA if status is None else status, "document": text, "error": error}
-    return pd.DataFrame([row]).astype({"status": "Int64", "document": "str", "error": "str", "service": "str"})
+    row = {
+        "service": service.name,
+        "timestamp": pd.Timestamp.now("UTC"),
+        "status": pd.NA if status is None else status,
+        "document": text,
+        "error": error,
+    }
+    return pd.DataFrame([row]).astype(
+        {"status": "Int64", "document": "str", "error": "str", "service": "str"}
+    )

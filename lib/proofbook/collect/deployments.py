@@ -15,7 +15,17 @@ from proofbook.environment import Deployments
 from proofbook.errors import CouldNotLook
 
 COLUMNS = ("revision", "created", "image_bytes", "memory_limit_bytes")
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_UNITS = {
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
 
 
 def read_revisions(deployments: Deployments, *, base: Path) -> pd.DataFrame:
@@ -30,13 +40,17 @@ def read_revisions(deployments: Deployments, *, base: Path) -> pd.DataFrame:
     try:
         entries = json.loads(text)
     except ValueError as error:
-        raise CouldNotLook(f"expected a JSON array of revisions from {origin}, got something else: {error}") from None
+        raise CouldNotLook(
+            f"expected a JSON array of revisions from {origin}, got something else: {error}"
+        ) from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise CouldNotLook(f"expected a JSON array of revisions from {origin}, got {type(entries).__name__}")
     rows = [_row(entry, deployments) for entry in entries]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["created"] = pd.to_datetime(table["created"], utc=True, errors="coerce", format="ISO8601")
-    return table.astype({"image_bytes": "float64", "memory_limit_bytes": "float64", "revision": "str"}).sort_values("created", ignore_index=True)
+    return table.astype(
+        {"image_bytes": "float64", "memory_limit_bytes": "float64", "revision": "str"}
+    ).sort_values("created", ignore_index=True)
 
 
 def quantity(text: Any) -> float | None:
@@ -53,4 +67,9 @@ def _row(entry: dict[str, Any], deployments: Deployments) -> tuple[str, Any, flo
     def at(path: str) -> Any:
         return jmespath.search(path, entry)
 
-    return str(at(deployments.revision)), at(deployments.created), quantity(at(deployments.image_bytes)), quantity(at(deployments.memory_limit))
+    return (
+        str(at(deployments.revision)),
+        at(deployments.created),
+        quantity(at(deployments.image_bytes)),
+        quantity(at(deployments.memory_limit)),
+    )

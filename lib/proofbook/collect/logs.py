@@ -37,9 +37,23 @@ COLUMNS = (
     "source",
     "line",
 )
-SEVERITY_NUMBERS = {"TRACE": 1, "DEBUG": 5, "DEFAULT": 0, "INFO": 9, "NOTICE": 10, "WARNING": 13, "ERROR": 17, "CRITICAL": 21, "ALERT": 22, "EMERGENCY": 24}
+SEVERITY_NUMBERS = {
+    "TRACE": 1,
+    "DEBUG": 5,
+    "DEFAULT": 0,
+    "INFO": 9,
+    "NOTICE": 10,
+    "WARNING": 13,
+    "ERROR": 17,
+    "CRITICAL": 21,
+    "ALERT": 22,
+    "EMERGENCY": 24,
+}
 _SEVERITY_WORDS = {"WARN": "WARNING", "ERR": "ERROR", "FATAL": "CRITICAL", "INFORMATION": "INFO"}
-_SEVERITY_IN_TEXT = re.compile(r"^\W*(?:\S+ ){0,4}?\W?(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|ALERT|EMERGENCY)\b[\]:|\s-]|\blevel=\"?(\w+)", re.IGNORECASE)
+_SEVERITY_IN_TEXT = re.compile(
+    r"^\W*(?:\S+ ){0,4}?\W?(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|ALERT|EMERGENCY)\b[\]:|\s-]|\blevel=\"?(\w+)",
+    re.IGNORECASE,
+)
 _TIME_IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|[+-]\d\d:?\d\d))?")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -80,7 +94,9 @@ def read_logs(source: LogSource, *, base: Path) -> Reading:
 
 async def read_all(sources: list[LogSource], *, base: Path) -> list[Reading]:
     """Readings of all sources, side by side."""
-    return list(await asyncio.gather(*(asyncio.to_thread(read_logs, source, base=base) for source in sources)))
+    return list(
+        await asyncio.gather(*(asyncio.to_thread(read_logs, source, base=base) for source in sources))
+    )
 
 
 def read_source_text(file: str | None, command: list[str] | None, *, base: Path) -> tuple[str, str]:
@@ -90,13 +106,19 @@ def read_source_text(file: str | None, command: list[str] | None, *, base: Path)
         CouldNotLook: the file is absent or the command failed.
     """
     if file is not None:
-        paths = sorted(base.glob(file)) if re.search(r"[*?\[]", file) and not Path(file).is_absolute() else [base / file]
+        paths = (
+            sorted(base.glob(file))
+            if re.search(r"[*?\[]", file) and not Path(file).is_absolute()
+            else [base / file]
+        )
         if not paths:
             raise CouldNotLook(f"expected files at {file}, found none")
         try:
             return "".join(path.read_bytes().decode("utf-8", "replace") for path in paths), f"file {file}"
         except OSError as error:
-            raise CouldNotLook(f"expected a file at {file}, but it cannot be read ({error.strerror})") from None
+            raise CouldNotLook(
+                f"expected a file at {file}, but it cannot be read ({error.strerror})"
+            ) from None
     assert command is not None
     filled = fill_python(command)
     origin = f"the command {Path(filled[0]).name} {' '.join(filled[1:])}"
@@ -169,7 +191,9 @@ def _parse(text: str, source: LogSource) -> tuple[str, list[tuple[Any, int]], li
 def _records_in(whole: Any) -> tuple[list[dict[str, Any]], list[str]]:
     """The entries in a JSON document: an array, one entry, or entries somewhere inside an object."""
     if isinstance(whole, list):
-        return [item for item in whole if isinstance(item, dict)], [json.dumps(item) for item in whole if not isinstance(item, dict)]
+        return [item for item in whole if isinstance(item, dict)], [
+            json.dumps(item) for item in whole if not isinstance(item, dict)
+        ]
     if isinstance(whole, dict):
         if any(key in whole for key in ("timestamp", "textPayload", "jsonPayload", "insertId", "insert_id")):
             return [whole], []
@@ -187,7 +211,8 @@ def _records_in(whole: Any) -> tuple[list[dict[str, Any]], list[str]]:
 def _cut_array(text: str) -> tuple[list[tuple[Any, int]], list[str]]:
     """The whole entries of an array that ends in the middle, and the rest."""
     decoder = json.JSONDecoder()
-    position, records = text.index("[") + 1, []
+    records: list[tuple[Any, int]] = []
+    position = text.index("[") + 1
     while True:
         while position < len(text) and text[position] in " \t\r\n,":
             position += 1
@@ -195,7 +220,8 @@ def _cut_array(text: str) -> tuple[list[tuple[Any, int]], list[str]]:
             record, position = decoder.raw_decode(text, position)
         except ValueError:
             rest = text[position:].strip()
-            return records, [rest] if rest and rest != "]" else []
+            left = rest if rest and rest != "]" else "" if records else text.strip()
+            return records, [left] if left else []
         records.append((record, text.count("\n", 0, position) + 1))
 
 
@@ -208,7 +234,10 @@ def _text_records(text: str) -> Iterator[tuple[dict[str, Any], int]]:
         if match or current is None:
             if current is not None:
                 yield current, first
-            current, first = {"textPayload": line, "timestamp": match[0].replace(",", ".") if match else None}, number
+            current, first = (
+                {"textPayload": line, "timestamp": match[0].replace(",", ".") if match else None},
+                number,
+            )
         else:
             current["textPayload"] += "\n" + line
     if current is not None:
@@ -225,7 +254,9 @@ def _row(record: dict[str, Any], line: int, source: LogSource, shape: str) -> di
     text, where = severity(get("severity", "level", "levelname"), body)
     trace = get("trace", "trace_id")
     return {
-        "timestamp": _with_zone(get("timestamp", "time", "ts", "@timestamp", "receiveTimestamp"), source, shape),
+        "timestamp": _with_zone(
+            get("timestamp", "time", "ts", "@timestamp", "receiveTimestamp"), source, shape
+        ),
         "severity_text": text,
         "severity_number": SEVERITY_NUMBERS.get(text or "", 0),
         "severity_source": where,
@@ -251,7 +282,9 @@ def _body(record: dict[str, Any], get: Any) -> str:
         return str(text)
     payload = get("jsonPayload", "json_payload", "payload", "protoPayload")
     if isinstance(payload, dict):
-        message = next((payload[name] for name in ("message", "msg", "event", "text") if payload.get(name)), None)
+        message = next(
+            (payload[name] for name in ("message", "msg", "event", "text") if payload.get(name)), None
+        )
         return str(message) if message is not None else json.dumps(payload, ensure_ascii=False)
     return "" if payload is None else str(payload)
 
@@ -259,7 +292,11 @@ def _body(record: dict[str, Any], get: Any) -> str:
 def _with_zone(value: Any, source: LogSource, shape: str) -> Any:
     """A time that states its zone, or gets the one that the environment states."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return pd.Timestamp(value, unit="s" if value < 1e11 else "ms", tz="UTC").isoformat() if 0 < value < 1e14 else None
+        return (
+            pd.Timestamp(value, unit="s" if value < 1e11 else "ms", tz="UTC").isoformat()
+            if 0 < value < 1e14
+            else None
+        )
     if not isinstance(value, str):
         return None
     if re.search(r"(?:Z|[+-]\d\d:?\d\d)$", value):
@@ -279,16 +316,22 @@ def _summarise(rows: list[dict[str, Any]], broken: list[str], source: LogSource,
     lost = [*broken, *table.loc[unplaced, "body"].head(3)]
     placed = table[~unplaced]
     times = placed["timestamp"]
-    newest_first = len(times) > 2 and bool((times.diff().dropna() <= pd.Timedelta(0)).mean() > 0.9) and times.iloc[0] > times.iloc[-1]
+    newest_first = (
+        len(times) > 2
+        and bool((times.diff().dropna() <= pd.Timedelta(0)).mean() > 0.9)
+        and times.iloc[0] > times.iloc[-1]
+    )
     named = placed["insert_id"].notna()
     twice = named & placed.duplicated(["insert_id", "timestamp"])
     kept = placed[~twice].sort_values("timestamp", kind="stable", ignore_index=True)
     no_request = kept["http_status"].isna()
     problem = ""
-    if len(kept) == 0:
-        problem = f"none of {len(rows) + len(broken)} lines of source {source.name!r} could be parsed" + (
-            "; they state no time zone: set utc_offset, such as \"+00:00\"" if unplaced.any() and shape == "text" and not source.utc_offset else ""
-        )
+    if not rows and not broken:
+        problem = f"source {source.name!r} holds no entries"
+    elif len(kept) == 0:
+        zone = unplaced.any() and shape == "text" and not source.utc_offset
+        hint = '; they state no time zone: set utc_offset, such as "+00:00"' if zone else ""
+        problem = f"none of {len(rows) + len(broken)} lines of source {source.name!r} could be parsed{hint}"
     return Reading(
         entries=kept,
         source=source.name,
@@ -300,7 +343,10 @@ def _summarise(rows: list[dict[str, Any]], broken: list[str], source: LogSource,
         empty_bodies=int(((kept["body"].str.strip() == "") & no_request).sum()),
         newest_first=newest_first,
         problem=problem,
-        counts={str(name): int(count) for name, count in kept["severity_text"].fillna("none").value_counts().items()},
+        counts={
+            str(name): int(count)
+            for name, count in kept["severity_text"].fillna("none").value_counts().items()
+        },
     )
 
 
@@ -309,5 +355,9 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True, errors="coerce", format="ISO8601")
     table["http_status"] = pd.to_numeric(table["http_status"], errors="coerce").astype("Int64")
     table["http_latency_s"] = pd.to_numeric(table["http_latency_s"]).astype("float64")
-    texts = [name for name in COLUMNS if name not in ("timestamp", "severity_number", "http_status", "http_latency_s", "line")]
+    texts = [
+        name
+        for name in COLUMNS
+        if name not in ("timestamp", "severity_number", "http_status", "http_latency_s", "line")
+    ]
     return table.astype({**dict.fromkeys(texts, "str"), "severity_number": "int64", "line": "int64"})

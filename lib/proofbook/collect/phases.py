@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -34,28 +35,47 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
         if phase == "rollout":
             continue
         plan = estimates.plan_for(case.targets.health)
-        lines.append(f"{item.name}: up to {plan.most} health requests and 5 to a path that must not exist; {plan.describe()}")
+        lines.append(
+            f"{item.name}: up to {plan.most} health requests and 5 to a path that must not exist; {plan.describe()}"
+        )
         lines += [f"{item.name}: {LATENCY_COUNT} timed requests to {path}" for path in item.timed]
     for socket in environment.websockets:
         if phase == "before":
-            lines.append(f"{socket.name}: {BEFORE_JOURNEYS} connections, each with {socket.messages if socket.delivers else 0} messages and {socket.dwell_s:g} s of dwelling")
+            lines.append(
+                f"{socket.name}: {BEFORE_JOURNEYS} connections, each with {socket.messages if environment.delivers(socket) else 0} messages and {socket.dwell_s:g} s of dwelling"
+            )
         elif phase == "after":
             plan = estimates.plan_for(case.targets.connection)
-            lines.append(f"{socket.name}: up to {plan.most} connections, each with {socket.messages if socket.delivers else 0} messages and {socket.dwell_s:g} s of dwelling; {plan.describe()}")
+            lines.append(
+                f"{socket.name}: up to {plan.most} connections, each with {socket.messages if environment.delivers(socket) else 0} messages and {socket.dwell_s:g} s of dwelling; {plan.describe()}"
+            )
             if environment.login and environment.login.bad_tokens:
                 lines.append(f"{socket.name}: bad tokens, 5 tries each, beside the good one")
         elif environment.rollout.held_sockets:
             lines.append(f"{socket.name}: {environment.rollout.held_sockets} sockets held open")
     if phase == "rollout":
-        lines.append(f"health of the critical services at {environment.rollout.per_s:g} requests a second, on new connections, until the deployment is over")
+        lines.append(
+            f"health of the critical services at {environment.rollout.per_s:g} requests a second, on new connections, until the deployment is over"
+        )
     else:
         lines += [f"log {item.name}: read once" for item in environment.logs]
     if environment.services:
-        lines.append(f"pace: at most {environment.pace.per_s:g} requests a second, {environment.pace.concurrency} at once")
+        lines.append(
+            f"pace: at most {environment.pace.per_s:g} requests a second, {environment.pace.concurrency} at once"
+        )
     return lines
 
 
-async def record(environment: Environment, case: Case, phase: str, *, folder: Path, base: Path, during: Awaitable[Any] | None = None, say: Say = print) -> None:
+async def record(
+    environment: Environment,
+    case: Case,
+    phase: str,
+    *,
+    folder: Path,
+    base: Path,
+    during: Awaitable[Any] | None = None,
+    say: Say = print,
+) -> None:
     """Records a phase into `folder`.
 
     Raises:
@@ -69,7 +89,13 @@ async def record(environment: Environment, case: Case, phase: str, *, folder: Pa
     started = dt.datetime.now(dt.UTC)
     collect = {"before": _before, "rollout": _rollout, "after": _after}[phase]
     tables, problems = await collect(environment, case, session, say, during)
-    recorded = evidence.Phase(started=started, ended=dt.datetime.now(dt.UTC), planned=planned, done=dict(session.done), problems=problems)
+    recorded = evidence.Phase(
+        started=started,
+        ended=dt.datetime.now(dt.UTC),
+        planned=planned,
+        done=dict(session.done),
+        problems=problems,
+    )
     evidence.write_phase(folder, environment=environment.name, phase=phase, tables=tables, recorded=recorded)
     done = ", ".join(f"{count} {what}" for what, count in sorted(session.done.items())) or "nothing sent"
     say(f"done · {phase} · {done} in {(recorded.ended - started).total_seconds():.0f} s")
@@ -83,7 +109,9 @@ async def _before(environment: Environment, case: Case, session: Session, say: S
     began = time.monotonic()
     tables |= await _settled(environment, case, session)
     tables |= await _latency(environment, session)
-    tables |= await _journeys(environment, session, checkpoints=lambda _: (BEFORE_JOURNEYS,), decided=lambda *_: True)
+    tables |= await _journeys(
+        environment, session, checkpoints=lambda _: (BEFORE_JOURNEYS,), decided=lambda *_: True
+    )
     await asyncio.sleep(max(0.0, environment.observe_s - (time.monotonic() - began)))
     return await _records(environment, session, tables)
 
@@ -92,11 +120,22 @@ async def _after(environment: Environment, case: Case, session: Session, say: Sa
     began = time.monotonic()
     tables = await _settled(environment, case, session)
     tables |= await _refusals(environment, session)
-    tables |= await _journeys(environment, session, checkpoints=lambda socket: _checkpoints(socket, case), decided=lambda socket, seen: _decided(socket, case, seen))
+    tables |= await _journeys(
+        environment,
+        session,
+        checkpoints=lambda socket: _checkpoints(socket, environment, case),
+        decided=lambda socket, seen: _decided(socket, environment, case, seen),
+    )
     await asyncio.sleep(max(0.0, environment.warm_up_s - (time.monotonic() - began)))
     # Memory is watched under steady load only: many connections at once make a step that looks like growth.
     began, over = time.monotonic(), asyncio.Event()
-    sampled = asyncio.gather(*(metrics.sample(item, every_s=METRICS_EVERY_S, until=over, session=session) for item in environment.services if item.metrics))
+    sampled = asyncio.gather(
+        *(
+            metrics.sample(item, every_s=METRICS_EVERY_S, until=over, session=session)
+            for item in environment.services
+            if item.metrics
+        )
+    )
     try:
         tables |= await _latency(environment, session)
         await asyncio.sleep(max(0.0, environment.observe_s - (time.monotonic() - began)))
@@ -108,14 +147,20 @@ async def _after(environment: Environment, case: Case, session: Session, say: Sa
     return await _records(environment, session, tables)
 
 
-async def _rollout(environment: Environment, case: Case, session: Session, say: Say, during: Awaitable[Any] | None) -> Recorded:
+async def _rollout(
+    environment: Environment, case: Case, session: Session, say: Say, during: Awaitable[Any] | None
+) -> Recorded:
     over = asyncio.Event()
     watched = [item for item in environment.services if item.critical]
     if not watched:
         raise CouldNotLook(f"{environment.name} has no critical service to watch through a deployment")
     held_count = environment.rollout.held_sockets
     user = environment.login.user if environment.login else ""
-    held = [asyncio.create_task(rollout.hold(socket, user=user, count=held_count, until=over, session=session)) for socket in environment.websockets if held_count]
+    held = [
+        asyncio.create_task(rollout.hold(socket, user=user, count=held_count, until=over, session=session))
+        for socket in environment.websockets
+        if held_count
+    ]
     shared = asyncio.ensure_future(_open_first(held_count, environment, during))
     tables: dict[str, pd.DataFrame] = {}
     try:
@@ -136,7 +181,9 @@ async def _open_first(held: int, environment: Environment, during: Awaitable[Any
 
 
 async def _watch_one(item: Service, shared: asyncio.Future[None], session: Session) -> pd.DataFrame:
-    return (await rollout.watch(item, during=asyncio.shield(shared), session=session)).assign(service=item.name)
+    return (await rollout.watch(item, during=asyncio.shield(shared), session=session)).assign(
+        service=item.name
+    )
 
 
 async def _settled(environment: Environment, case: Case, session: Session) -> dict[str, pd.DataFrame]:
@@ -148,39 +195,80 @@ async def _settled(environment: Environment, case: Case, session: Session) -> di
         return estimates.decided(plan, failures=failures, count=count, alpha_fail=ALPHA_STOP)
 
     tables: dict[str, pd.DataFrame] = {}
-    health = await asyncio.gather(*(service.probe_health(item, session=session, checkpoints=checkpoints, decided=decided) for item in environment.services))
+    health = await asyncio.gather(
+        *(
+            service.probe_health(item, session=session, checkpoints=checkpoints, decided=decided)
+            for item in environment.services
+        )
+    )
     if health:
-        tables["health"] = pd.concat(health, ignore_index=True).astype({"status": "Int64", "body_ok": "boolean", "revision": "str"})
-    documents = [await contracts.fetch_openapi(item, session=session) for item in environment.services if item.openapi]
+        tables["health"] = pd.concat(health, ignore_index=True).astype(
+            {"status": "Int64", "body_ok": "boolean", "revision": "str"}
+        )
+    documents = [
+        await contracts.fetch_openapi(item, session=session) for item in environment.services if item.openapi
+    ]
     if documents:
         tables["openapi"] = pd.concat(documents, ignore_index=True)
-    users = list(dict.fromkeys([item.user for item in case.identities] + [symptom.refused_user for fix in case.fixes for symptom in fix.symptoms if symptom.refused_user]))
+    users = list(
+        dict.fromkeys(
+            [item.user for item in case.identities]
+            + [symptom.refused_user for fix in case.fixes for symptom in fix.symptoms if symptom.refused_user]
+        )
+    )
     if users and environment.websockets:
-        tables["identities"] = await websocket.try_identities(environment.websockets[0], users, session=session)
+        tables["identities"] = await websocket.try_identities(
+            environment.websockets[0], users, session=session
+        )
     return tables
 
 
 async def _latency(environment: Environment, session: Session) -> dict[str, pd.DataFrame]:
-    timed = [await service.time_endpoint(item, path, count=LATENCY_COUNT, session=session) for item in environment.services for path in item.timed]
+    timed = [
+        await service.time_endpoint(item, path, count=LATENCY_COUNT, session=session)
+        for item in environment.services
+        for path in item.timed
+    ]
     return {"latency": pd.concat(timed, ignore_index=True).astype({"status": "Int64"})} if timed else {}
 
 
 async def _journeys(
-    environment: Environment, session: Session, *, checkpoints: Callable[[WebSocket], Sequence[int]], decided: Callable[[WebSocket, Sequence[websocket.Journey]], bool]
+    environment: Environment,
+    session: Session,
+    *,
+    checkpoints: Callable[[WebSocket], Sequence[int]],
+    decided: Callable[[WebSocket, Sequence[websocket.Journey]], bool],
 ) -> dict[str, pd.DataFrame]:
     journeys, messages = [], []
     for socket in environment.websockets:
         user = environment.login.user if environment.login else ""
-        made, received = await websocket.make_journeys(socket, user=user, session=session, checkpoints=checkpoints(socket), decided=lambda seen, socket=socket: decided(socket, seen))
+        made, received = await websocket.make_journeys(
+            socket,
+            user=user,
+            session=session,
+            checkpoints=checkpoints(socket),
+            decided=functools.partial(decided, socket),
+        )
         journeys.append(made)
         messages.append(received)
-    return {"websocket": pd.concat(journeys, ignore_index=True), "messages": pd.concat(messages, ignore_index=True)} if journeys else {}
+    return (
+        {
+            "websocket": pd.concat(journeys, ignore_index=True),
+            "messages": pd.concat(messages, ignore_index=True),
+        }
+        if journeys
+        else {}
+    )
 
 
 async def _refusals(environment: Environment, session: Session) -> dict[str, pd.DataFrame]:
     if environment.login is None or not environment.login.bad_tokens:
         return {}
-    tried = [await websocket.try_tokens(socket, user=environment.login.user, session=session) for socket in environment.websockets if socket.token.place != "none"]
+    tried = [
+        await websocket.try_tokens(socket, user=environment.login.user, session=session)
+        for socket in environment.websockets
+        if socket.token.place != "none"
+    ]
     return {"refusals": pd.concat(tried, ignore_index=True)} if tried else {}
 
 
@@ -194,7 +282,9 @@ async def _records(environment: Environment, session: Session, tables: dict[str,
         problems += [reading.problem for reading in readings if reading.problem]
     if environment.deployments is not None:
         try:
-            tables["revisions"] = await asyncio.to_thread(deployments.read_revisions, environment.deployments, base=session.base)
+            tables["revisions"] = await asyncio.to_thread(
+                deployments.read_revisions, environment.deployments, base=session.base
+            )
         except CouldNotLook as error:
             problems.append(str(error))
     return tables, problems
@@ -217,20 +307,30 @@ def _summary(reading: logs.Reading) -> dict[str, Any]:
     }
 
 
-def _checkpoints(socket: WebSocket, case: Case) -> Sequence[int]:
+def _checkpoints(socket: WebSocket, environment: Environment, case: Case) -> Sequence[int]:
     """60 to see a plain failure early, then every look of the plans."""
-    looks = [n for plan in _plans(socket, case).values() for n, _ in plan.looks]
+    looks = [n for plan in _plans(socket, environment, case).values() for n, _ in plan.looks]
     return sorted({min(60, *looks), *looks})
 
 
-def _decided(socket: WebSocket, case: Case, seen: Sequence[websocket.Journey]) -> bool:
-    failures = {"connection": sum(not connected(journey, socket) for journey in seen), "delivery": sum(journey.reply_ok is not True for journey in seen)}
-    return all(estimates.decided(plan, failures=failures[claim], count=len(seen), alpha_fail=ALPHA_STOP) for claim, plan in _plans(socket, case).items())
+def _decided(
+    socket: WebSocket, environment: Environment, case: Case, seen: Sequence[websocket.Journey]
+) -> bool:
+    failures = {
+        "connection": sum(not connected(journey, socket) for journey in seen),
+        "delivery": sum(journey.reply_ok is not True for journey in seen),
+    }
+    return all(
+        estimates.decided(plan, failures=failures[claim], count=len(seen), alpha_fail=ALPHA_STOP)
+        for claim, plan in _plans(socket, environment, case).items()
+    )
 
 
-def _plans(socket: WebSocket, case: Case) -> dict[str, estimates.Plan]:
+def _plans(socket: WebSocket, environment: Environment, case: Case) -> dict[str, estimates.Plan]:
     plans = {"connection": estimates.plan_for(case.targets.connection)}
-    return plans | ({"delivery": estimates.plan_for(case.targets.delivery)} if socket.delivers else {})
+    if environment.delivers(socket):
+        plans["delivery"] = estimates.plan_for(case.targets.delivery)
+    return plans
 
 
 def connected(journey: websocket.Journey, socket: WebSocket) -> bool:

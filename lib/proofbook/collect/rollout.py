@@ -41,7 +41,9 @@ async def watch(service: Service, *, during: Awaitable[Any], session: Session) -
     return pd.DataFrame(rows).sort_values("at_s", ignore_index=True)
 
 
-async def hold(endpoint: WebSocket, *, user: str, count: int, until: asyncio.Event, session: Session) -> pd.DataFrame:
+async def hold(
+    endpoint: WebSocket, *, user: str, count: int, until: asyncio.Event, session: Session
+) -> pd.DataFrame:
     """Opens `count` sockets and keeps them open until the event is set or the server ends them.
 
     Returns:
@@ -82,7 +84,14 @@ async def hold(endpoint: WebSocket, *, user: str, count: int, until: asyncio.Eve
 async def _ask(service: Service, client: httpx.AsyncClient, session: Session, began: float) -> dict[str, Any]:
     """One request outside the pace: a watch that waits its turn would not see a gap."""
     session.done["http requests"] += 1
-    row: dict[str, Any] = {"timestamp": pd.Timestamp.now("UTC"), "at_s": time.perf_counter() - began, "status": pd.NA, "ok": False, "error": "", "revision": None}
+    row: dict[str, Any] = {
+        "timestamp": pd.Timestamp.now("UTC"),
+        "at_s": time.perf_counter() - began,
+        "status": pd.NA,
+        "ok": False,
+        "error": "",
+        "revision": None,
+    }
     sent = time.perf_counter()
     try:
         answer = await client.get(service.health, headers=session.service_headers(service), timeout=5.0)

@@ -25,7 +25,14 @@ from proofbook.redaction import scrub
 BODY_SAMPLE = 300
 
 
-async def probe_health(service: Service, *, session: Session, checkpoints: Sequence[int], decided: Callable[[int, int], bool], unknown_count: int = 5) -> pd.DataFrame:
+async def probe_health(
+    service: Service,
+    *,
+    session: Session,
+    checkpoints: Sequence[int],
+    decided: Callable[[int, int], bool],
+    unknown_count: int = 5,
+) -> pd.DataFrame:
     """Asks for a service's health until `decided(failures, count)`, asked at the checkpoints, and for a path that must not be there.
 
     Returns:
@@ -40,10 +47,20 @@ async def probe_health(service: Service, *, session: Session, checkpoints: Seque
     async with client_for(service, session, keep_alive=False) as client:
         rows: list[dict[str, Any]] = []
         for checkpoint in checkpoints:
-            rows += await asyncio.gather(*(_ask(service, "health", service.health, client, session) for _ in range(checkpoint - len(rows))))
+            rows += await asyncio.gather(
+                *(
+                    _ask(service, "health", service.health, client, session)
+                    for _ in range(checkpoint - len(rows))
+                )
+            )
             if decided(sum(not row["ok"] for row in rows), len(rows)):
                 break
-        rows += await asyncio.gather(*(_ask(service, "unknown-path", service.unknown_path, client, session) for _ in range(unknown_count)))
+        rows += await asyncio.gather(
+            *(
+                _ask(service, "unknown-path", service.unknown_path, client, session)
+                for _ in range(unknown_count)
+            )
+        )
     return pd.DataFrame(rows).assign(certificate_days=days)
 
 
@@ -72,29 +89,59 @@ def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx
     url = session.service_urls[service.name]
     context = session.tls(service.ca_file, url)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    return httpx.AsyncClient(base_url=url, verify=context if context is not None else False, timeout=session.environment.pace.timeout_s, limits=limits, follow_redirects=False)
+    return httpx.AsyncClient(
+        base_url=url,
+        verify=context if context is not None else False,
+        timeout=session.environment.pace.timeout_s,
+        limits=limits,
+        follow_redirects=False,
+    )
 
 
-async def _ask(service: Service, kind: str, path: str, client: httpx.AsyncClient, session: Session) -> dict[str, Any]:
+async def _ask(
+    service: Service, kind: str, path: str, client: httpx.AsyncClient, session: Session
+) -> dict[str, Any]:
     marks: dict[str, float] = {}
 
     async def mark(event: str, _: Any) -> None:
         marks[event] = time.perf_counter()
 
     async with session.turn("http requests"):
-        row: dict[str, Any] = {"service": service.name, "kind": kind, "path": path, "timestamp": pd.Timestamp.now("UTC"), "status": pd.NA, "ok": False, "body_ok": pd.NA, "body": "", "error": "", "revision": None}
+        row: dict[str, Any] = {
+            "service": service.name,
+            "kind": kind,
+            "path": path,
+            "timestamp": pd.Timestamp.now("UTC"),
+            "status": pd.NA,
+            "ok": False,
+            "body_ok": pd.NA,
+            "body": "",
+            "error": "",
+            "revision": None,
+        }
         began = time.perf_counter()
         try:
-            answer = await client.get(path, headers=session.service_headers(service), extensions={"trace": mark})
+            answer = await client.get(
+                path, headers=session.service_headers(service), extensions={"trace": mark}
+            )
         except httpx.HTTPError as error:
             if name_not_found(error):
-                raise CouldNotLook(f"the host of service {service.name!r} ({urlsplit(str(client.base_url)).hostname}) does not resolve; check its url") from None
-            return {**row, "error": describe(error), "total_s": time.perf_counter() - began, **_phases(marks, began)}
+                raise CouldNotLook(
+                    f"the host of service {service.name!r} ({urlsplit(str(client.base_url)).hostname}) does not resolve; check its url"
+                ) from None
+            return {
+                **row,
+                "error": describe(error),
+                "total_s": time.perf_counter() - began,
+                **_phases(marks, began),
+            }
         total = time.perf_counter() - began
     if answer.status_code == 429:
         await session.throttled(answer.headers.get("retry-after"))
     wanted = service.health_status if kind == "health" else [200]
-    body_ok = _body_ok(service.health_expect, answer.text) if kind == "health" and service.health_expect else None
+    body_ok = (
+        _body_ok(service.health_expect, answer.text) if kind == "health" and service.health_expect else None
+    )
     return {
         **row,
         "status": answer.status_code,
@@ -114,7 +161,9 @@ def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
     return {
         "connect_s": between("connection.connect_tcp.started", "connection.connect_tcp.complete"),
         "tls_s": between("connection.start_tls.started", "connection.start_tls.complete"),
-        "first_byte_s": marks["http11.receive_response_headers.complete"] - began if "http11.receive_response_headers.complete" in marks else None,
+        "first_byte_s": marks["http11.receive_response_headers.complete"] - began
+        if "http11.receive_response_headers.complete" in marks
+        else None,
     }
 
 
@@ -147,7 +196,10 @@ async def certificate_days(url: str, context: ssl.SSLContext | None) -> float | 
 
     def ask() -> float | None:
         try:
-            with socket.create_connection((parts.hostname, parts.port or 443), timeout=5) as plain, context.wrap_socket(plain, server_hostname=parts.hostname) as tls:
+            with (
+                socket.create_connection((parts.hostname, parts.port or 443), timeout=5) as plain,
+                context.wrap_socket(plain, server_hostname=parts.hostname) as tls,
+            ):
                 ends = (tls.getpeercert() or {}).get("notAfter")
         except OSError:
             return None

@@ -39,12 +39,37 @@ class Session:
         self._next_turn = 0.0
         self._throttled = 0
         self._tokens: dict[str, Secret] = {}
-        self.service_urls = {item.name: self._url(item.url, ("http", "https"), f"service {item.name!r}: url").rstrip("/") for item in environment.services}
-        self.socket_urls = {item.name: self._url(item.url, ("ws", "wss"), f"websocket {item.name!r}: url") for item in environment.websockets}
-        self._login_headers = self._headers(environment.login.headers, "login.headers") if environment.login else {}
-        self._login_url = self._url(environment.login.url, ("http", "https"), "login.url").rstrip("/") + environment.login.path if environment.login and environment.login.url else ""
-        self._service_headers = {item.name: self._headers(item.headers, f"service {item.name!r}: headers") for item in environment.services}
-        self._socket_headers = {item.name: self._headers(item.headers, f"websocket {item.name!r}: headers") for item in environment.websockets}
+        self.service_urls = {
+            item.name: self._url(item.url, ("http", "https"), f"service {item.name!r}: url").rstrip("/")
+            for item in environment.services
+        }
+        self.socket_urls = {
+            item.name: self._url(item.url, ("ws", "wss"), f"websocket {item.name!r}: url")
+            for item in environment.websockets
+        }
+        self._login_headers = (
+            self._headers(environment.login.headers, "login.headers") if environment.login else {}
+        )
+        self._login_url = (
+            self._url(environment.login.url, ("http", "https"), "login.url").rstrip("/")
+            + environment.login.path
+            if environment.login and environment.login.url
+            else ""
+        )
+        self._service_headers = {
+            item.name: self._headers(item.headers, f"service {item.name!r}: headers")
+            for item in environment.services
+        }
+        self._socket_headers = {
+            item.name: self._headers(item.headers, f"websocket {item.name!r}: headers")
+            for item in environment.websockets
+        }
+        used = [(item.ca_file, self.service_urls[item.name]) for item in environment.services]
+        used += [(item.ca_file, self.socket_urls[item.name]) for item in environment.websockets]
+        # Made once: each context reads every certificate of the system.
+        self._contexts = {
+            file: self._context(file) for file in {file for file, url in used if _encrypted(url)}
+        }
         self.bad_tokens = self._supplied_bad_tokens()
         if environment.login and environment.login.token:
             self._tokens[environment.login.user] = self._secret(environment.login.token, "login.token")
@@ -58,7 +83,9 @@ class Session:
         """
         async with self._slots:
             if self._throttled >= 3:
-                raise CouldNotLook(f"{self.environment.name} answered 429 (too many requests) {self._throttled} times; probe more slowly: lower [pace] per_s")
+                raise CouldNotLook(
+                    f"{self.environment.name} answered 429 (too many requests) {self._throttled} times; probe more slowly: lower [pace] per_s"
+                )
             now = time.monotonic()
             wait = self._next_turn - now
             self._next_turn = max(self._next_turn, now) + 1 / self.environment.pace.per_s
@@ -86,14 +113,20 @@ class Session:
             return None
         body = json.loads(json.dumps(login.body).replace("{user}", user))
         try:
-            async with self.turn("logins"):
-                async with httpx.AsyncClient(timeout=self.environment.pace.timeout_s) as client:
-                    answer = await client.post(self._login_url, json=body, headers=self._login_headers)
+            async with (
+                self.turn("logins"),
+                httpx.AsyncClient(timeout=self.environment.pace.timeout_s) as client,
+            ):
+                answer = await client.post(self._login_url, json=body, headers=self._login_headers)
             token = jmespath.search(login.token_path, answer.json()) if answer.status_code < 400 else None
         except (httpx.HTTPError, ValueError) as error:
-            raise CouldNotLook(f"{self._where}: login at {self._login_url} failed: {describe(error)}") from None
+            raise CouldNotLook(
+                f"{self._where}: login at {self._login_url} failed: {describe(error)}"
+            ) from None
         if not isinstance(token, str):
-            raise CouldNotLook(f"{self._where}: expected a token at {login.token_path!r} from {self._login_url}, got status {answer.status_code}; check [login]")
+            raise CouldNotLook(
+                f"{self._where}: expected a token at {login.token_path!r} from {self._login_url}, got status {answer.status_code}; check [login]"
+            )
         self._tokens[user] = Secret(token)
         return self._tokens[user]
 
@@ -104,24 +137,26 @@ class Session:
         return {**self._socket_headers[socket.name], **trace_headers()}
 
     def tls(self, ca_file: str | None, url: str) -> ssl.SSLContext | None:
-        """A context that checks certificates, with the environment's own CA where it names one.
+        """The context that checks certificates for an address; None without TLS."""
+        return self._contexts.get(ca_file) if _encrypted(url) else None
 
-        Raises:
-            ConfigurationError: the CA file cannot be used.
-        """
-        if urlsplit(url).scheme not in ("https", "wss"):
-            return None
+    def _context(self, ca_file: str | None) -> ssl.SSLContext:
         try:
             return ssl.create_default_context(cafile=str(self.base / ca_file) if ca_file else None)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(self._where, [("ca_file", f"expected a PEM file with certificates at {ca_file}, got: {error}")]) from None
+            wanted = f"expected a PEM file with certificates at {ca_file}, got: {error}"
+            raise ConfigurationError(self._where, [("ca_file", wanted)]) from None
 
     def _supplied_bad_tokens(self) -> dict[str, Secret]:
         login = self.environment.login
         if login is None:
             return {}
         named = {"expired": login.expired, "wrong-audience": login.wrong_audience}
-        return {kind: self._secret(reference, f"login.{kind.replace('-', '_')}") for kind, reference in named.items() if reference is not None}
+        return {
+            kind: self._secret(reference, f"login.{kind.replace('-', '_')}")
+            for kind, reference in named.items()
+            if reference is not None
+        }
 
     def _url(self, reference: Reference, schemes: tuple[str, ...], key: str) -> str:
         value = self._read(reference, key)
@@ -132,13 +167,20 @@ class Session:
 
     def _headers(self, headers: dict[str, Reference], key: str) -> dict[str, str]:
         # A header that is referenced instead of written is a secret.
-        return {name: value.text if value.text is not None else self._secret(value, f"{key}.{name}").reveal() for name, value in headers.items()}
+        return {
+            name: value.text if value.text is not None else self._secret(value, f"{key}.{name}").reveal()
+            for name, value in headers.items()
+        }
 
     def _read(self, reference: Reference, key: str) -> str:
         return reference.read(base=self.base, where=f"{self._where}: {key}", hint=self.environment.hint)
 
     def _secret(self, reference: Reference, key: str) -> Secret:
         return Secret(self._read(reference, key))
+
+
+def _encrypted(url: str) -> bool:
+    return urlsplit(url).scheme in ("https", "wss")
 
 
 def trace_headers() -> dict[str, str]:
@@ -162,7 +204,16 @@ def name_not_found(error: BaseException) -> bool:
     while current is not None:
         text += f" {type(current).__name__} {current}"
         current = current.__cause__ or current.__context__
-    return any(words in text for words in ("gaierror", "Name or service not known", "nodename nor servname", "Temporary failure in name resolution", "No address associated"))
+    return any(
+        words in text
+        for words in (
+            "gaierror",
+            "Name or service not known",
+            "nodename nor servname",
+            "Temporary failure in name resolution",
+            "No address associated",
+        )
+    )
 
 
 def match_fields(fields: dict[str, Any], message: Any, values: dict[str, str]) -> bool:

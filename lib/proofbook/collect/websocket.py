@@ -73,7 +73,12 @@ class _TimedConnection(ClientConnection):
 
 
 async def make_journeys(
-    endpoint: WebSocket, *, user: str, session: Session, checkpoints: Sequence[int], decided: Callable[[Sequence[Journey]], bool]
+    endpoint: WebSocket,
+    *,
+    user: str,
+    session: Session,
+    checkpoints: Sequence[int],
+    decided: Callable[[Sequence[Journey]], bool],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Connects, sends, reads and dwells until `decided(journeys)`, which is asked at the checkpoints only.
 
@@ -89,7 +94,9 @@ async def make_journeys(
         journeys += batch
         if decided(journeys):
             break
-    return frame(journeys), pd.DataFrame({"endpoint": endpoint.name, "body": list(messages)[:2000]}, dtype="str")
+    return frame(journeys), pd.DataFrame(
+        {"endpoint": endpoint.name, "body": list(messages)[:2000]}, dtype="str"
+    )
 
 
 async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = 5) -> pd.DataFrame:
@@ -106,16 +113,28 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
     attempts: list[tuple[Journey, Secret | None, dict[str, str]]] = []
     for _ in range(tries):
         attempts.append((Journey(endpoint=endpoint.name, user=user, token_kind="good"), good, {}))
-        attempts += [(Journey(endpoint=endpoint.name, user=user, token_kind=kind), token, {}) for kind, token in bad.items()]
+        attempts += [
+            (Journey(endpoint=endpoint.name, user=user, token_kind=kind), token, {})
+            for kind, token in bad.items()
+        ]
         if "tampered" in bad:
             attempts += [
-                (Journey(endpoint=endpoint.name, user=user, token_kind=f"tampered with {name}"), bad["tampered"], {name: value}) for name, value in endpoint.test_headers.items()
+                (
+                    Journey(endpoint=endpoint.name, user=user, token_kind=f"tampered with {name}"),
+                    bad["tampered"],
+                    {name: value},
+                )
+                for name, value in endpoint.test_headers.items()
             ]
-    await asyncio.gather(*(_knock(journey, endpoint, token, session, extra) for journey, token, extra in attempts))
+    await asyncio.gather(
+        *(_knock(journey, endpoint, token, session, extra) for journey, token, extra in attempts)
+    )
     return frame([journey for journey, _, _ in attempts])
 
 
-async def try_identities(endpoint: WebSocket, users: Sequence[str], *, session: Session, tries: int = 5) -> pd.DataFrame:
+async def try_identities(
+    endpoint: WebSocket, users: Sequence[str], *, session: Session, tries: int = 5
+) -> pd.DataFrame:
     """Logs in as each user id and connects; the rows are those of `try_tokens`, with token_kind `good`."""
     journeys: list[Journey] = []
     for user in users:
@@ -128,7 +147,13 @@ async def try_identities(endpoint: WebSocket, users: Sequence[str], *, session: 
     return frame(journeys)
 
 
-async def open_connection(endpoint: WebSocket, token: Secret | None, session: Session, journey: Journey, extra_headers: dict[str, str] | None = None) -> _TimedConnection:
+async def open_connection(
+    endpoint: WebSocket,
+    token: Secret | None,
+    session: Session,
+    journey: Journey,
+    extra_headers: dict[str, str] | None = None,
+) -> _TimedConnection:
     """A connection with its phases timed into `journey`.
 
     Raises:
@@ -147,7 +172,9 @@ async def open_connection(endpoint: WebSocket, token: Secret | None, session: Se
     try:
         addresses = await loop.getaddrinfo(parts.hostname, port, type=sockets.SOCK_STREAM)
     except sockets.gaierror:
-        raise CouldNotLook(f"the host of websocket {endpoint.name!r} ({parts.hostname}) does not resolve; check its url") from None
+        raise CouldNotLook(
+            f"the host of websocket {endpoint.name!r} ({parts.hostname}) does not resolve; check its url"
+        ) from None
     resolved = time.perf_counter()
     journey.resolve_s = resolved - began
     plain = sockets.socket(addresses[0][0], sockets.SOCK_STREAM)
@@ -183,7 +210,9 @@ async def open_connection(endpoint: WebSocket, token: Secret | None, session: Se
     return connection
 
 
-async def _travel(journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, messages: dict[str, None]) -> None:
+async def _travel(
+    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, messages: dict[str, None]
+) -> None:
     """The whole way: connect, greeting, send, read, dwell, close."""
     async with session.turn("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
@@ -195,9 +224,16 @@ async def _travel(journey: Journey, endpoint: WebSocket, token: Secret | None, s
             await _say_first(connection, endpoint, token)
             await _greet(journey, endpoint, connection, session, messages)
             said: list[dict[str, str]] = []
-            if endpoint.delivers and journey.greeted is not False:
+            if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
-                said = [{"id": secrets.token_hex(8), "text": f"hello {secrets.token_hex(4)}", "user": journey.user} for _ in range(endpoint.messages)]
+                said = [
+                    {
+                        "id": secrets.token_hex(8),
+                        "text": f"hello {secrets.token_hex(4)}",
+                        "user": journey.user,
+                    }
+                    for _ in range(endpoint.messages)
+                ]
                 await _converse(journey, endpoint, said, connection, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, connection, messages)
@@ -206,7 +242,9 @@ async def _travel(journey: Journey, endpoint: WebSocket, token: Secret | None, s
         await leave(journey, connection)
 
 
-async def _knock(journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]) -> None:
+async def _knock(
+    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
+) -> None:
     """Connects and looks whether one is let in: a greeting, or half a second without being thrown out."""
     async with session.turn("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
@@ -226,7 +264,9 @@ async def _knock(journey: Journey, endpoint: WebSocket, token: Secret | None, se
         await leave(journey, connection)
 
 
-async def _enter(journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]) -> _TimedConnection | None:
+async def _enter(
+    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
+) -> _TimedConnection | None:
     try:
         return await open_connection(endpoint, token, session, journey, extra)
     except InvalidStatus as error:
@@ -238,7 +278,10 @@ async def _enter(journey: Journey, endpoint: WebSocket, token: Secret | None, se
     except (InvalidHandshake, ConnectionClosed, EOFError) as error:
         journey.closed_in, journey.error = "upgrade", describe(error)
     except TimeoutError:
-        journey.closed_in, journey.error = "upgrade", f"no answer within {session.environment.pace.timeout_s:g} s"
+        journey.closed_in, journey.error = (
+            "upgrade",
+            f"no answer within {session.environment.pace.timeout_s:g} s",
+        )
     except OSError as error:
         journey.closed_in, journey.error = "connect", describe(error)
     return None
@@ -246,10 +289,18 @@ async def _enter(journey: Journey, endpoint: WebSocket, token: Secret | None, se
 
 async def _say_first(connection: ClientConnection, endpoint: WebSocket, token: Secret | None) -> None:
     if endpoint.token.place == "first_message" and token is not None:
-        await connection.send((endpoint.token.format or '{"token": "{token}"}').replace("{token}", token.reveal()))
+        await connection.send(
+            (endpoint.token.format or '{"token": "{token}"}').replace("{token}", token.reveal())
+        )
 
 
-async def _greet(journey: Journey, endpoint: WebSocket, connection: ClientConnection, session: Session, messages: dict[str, None]) -> None:
+async def _greet(
+    journey: Journey,
+    endpoint: WebSocket,
+    connection: ClientConnection,
+    session: Session,
+    messages: dict[str, None],
+) -> None:
     if endpoint.greeting is None:
         return
     began = time.perf_counter()
@@ -270,7 +321,12 @@ async def _greet(journey: Journey, endpoint: WebSocket, connection: ClientConnec
 
 
 async def _converse(
-    journey: Journey, endpoint: WebSocket, expected: Sequence[dict[str, str]], connection: ClientConnection, session: Session, messages: dict[str, None]
+    journey: Journey,
+    endpoint: WebSocket,
+    expected: Sequence[dict[str, str]],
+    connection: ClientConnection,
+    session: Session,
+    messages: dict[str, None],
 ) -> None:
     """Sends the journey's messages and reads until each has its reply, or time is up."""
     open_replies, last_answered = list(range(len(expected))), -1
@@ -301,10 +357,18 @@ async def _converse(
         journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
     finally:
         journey.reply_lost = len(expected) - journey.replied
-        journey.reply_ok = journey.reply_lost == 0 and not (journey.reply_altered or journey.reply_duplicated or journey.reply_reordered)
+        journey.reply_ok = journey.reply_lost == 0 and not (
+            journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
+        )
 
 
-async def _dwell(journey: Journey, endpoint: WebSocket, said: Sequence[dict[str, str]], connection: ClientConnection, messages: dict[str, None]) -> None:
+async def _dwell(
+    journey: Journey,
+    endpoint: WebSocket,
+    said: Sequence[dict[str, str]],
+    connection: ClientConnection,
+    messages: dict[str, None],
+) -> None:
     """Stays and listens: a close or a second reply that comes late is seen."""
     began = time.perf_counter()
     try:
@@ -323,7 +387,9 @@ async def _dwell(journey: Journey, endpoint: WebSocket, said: Sequence[dict[str,
 
 def _has_id(expected: Expectation | None) -> bool:
     """Whether replies can be told apart: without `{id}` every message of that kind looks like a reply."""
-    return expected is not None and ("{id}" in (expected.regex or "") or "{id}" in json.dumps(expected.fields))
+    return expected is not None and (
+        "{id}" in (expected.regex or "") or "{id}" in json.dumps(expected.fields)
+    )
 
 
 async def leave(journey: Journey, connection: ClientConnection) -> None:
@@ -334,7 +400,11 @@ async def leave(journey: Journey, connection: ClientConnection) -> None:
     protocol = connection.protocol
     journey.close_code = connection.close_code
     journey.close_reason = scrub(connection.close_reason or "")[:120]
-    journey.closed_by = "server" if by_peer or (protocol.close_rcvd is not None and protocol.close_rcvd_then_sent) else "probe"
+    journey.closed_by = (
+        "server"
+        if by_peer or (protocol.close_rcvd is not None and protocol.close_rcvd_then_sent)
+        else "probe"
+    )
     journey.clean = protocol.close_rcvd is not None and protocol.close_sent is not None
     if journey.closed_by == "probe":
         journey.closed_in = "end"
@@ -342,11 +412,26 @@ async def leave(journey: Journey, connection: ClientConnection) -> None:
 
 def frame(journeys: Sequence[Journey]) -> pd.DataFrame:
     """Journeys as a table with stable types, also when there are none."""
-    table = pd.DataFrame([{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys], columns=list(Journey.__dataclass_fields__))
-    whole = {"http_status": "Int64", "close_code": "Int64", "greeted": "boolean", "reply_ok": "boolean", "clean": "boolean", "upgraded": "bool"}
-    counts = dict.fromkeys(("sent", "replied", "reply_lost", "reply_altered", "reply_duplicated", "reply_reordered"), "int64")
+    table = pd.DataFrame(
+        [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys],
+        columns=list(Journey.__dataclass_fields__),
+    )
+    whole = {
+        "http_status": "Int64",
+        "close_code": "Int64",
+        "greeted": "boolean",
+        "reply_ok": "boolean",
+        "clean": "boolean",
+        "upgraded": "bool",
+    }
+    counts = dict.fromkeys(
+        ("sent", "replied", "reply_lost", "reply_altered", "reply_duplicated", "reply_reordered"), "int64"
+    )
     seconds = dict.fromkeys((name for name in table.columns if name.endswith("_s")), "float64")
-    texts = dict.fromkeys(("endpoint", "user", "token_kind", "http_body", "close_reason", "closed_by", "closed_in", "error"), "str")
+    texts = dict.fromkeys(
+        ("endpoint", "user", "token_kind", "http_body", "close_reason", "closed_by", "closed_in", "error"),
+        "str",
+    )
     table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True)
     return table.astype({**whole, **counts, **seconds, **texts})
 
@@ -354,7 +439,9 @@ def frame(journeys: Sequence[Journey]) -> pd.DataFrame:
 def recognises(expected: Expectation, message: str | bytes, values: dict[str, str]) -> bool:
     """Whether a message is what was expected."""
     text = _text(message)
-    if expected.regex is not None and not re.search(fill(expected.regex, {name: re.escape(value) for name, value in values.items()}), text):
+    if expected.regex is not None and not re.search(
+        fill(expected.regex, {name: re.escape(value) for name, value in values.items()}), text
+    ):
         return False
     return not expected.fields or match_fields(expected.fields, _json(text), values)
 
@@ -369,13 +456,19 @@ def tamper(token: str) -> str:
     return token[:middle] + ("B" if token[middle] == "A" else "A") + token[middle + 1 :]
 
 
-def _correlate(endpoint: WebSocket, message: str | bytes, expected: Sequence[dict[str, str]]) -> tuple[int | None, str]:
+def _correlate(
+    endpoint: WebSocket, message: str | bytes, expected: Sequence[dict[str, str]]
+) -> tuple[int | None, str]:
     """Which sent message a received one answers, and whether as expected or altered."""
     assert endpoint.expect is not None
     for index, values in enumerate(expected):
         if recognises(endpoint.expect, message, values):
             return index, "ok"
-    by_id = {path: wanted for path, wanted in endpoint.expect.fields.items() if isinstance(wanted, str) and "{id}" in wanted}
+    by_id = {
+        path: wanted
+        for path, wanted in endpoint.expect.fields.items()
+        if isinstance(wanted, str) and "{id}" in wanted
+    }
     parsed = _json(_text(message))
     for index, values in enumerate(expected):
         if by_id and match_fields(by_id, parsed, values):
@@ -391,7 +484,9 @@ def _message(endpoint: WebSocket, values: dict[str, str]) -> str | bytes:
     return json.dumps(fill(endpoint.send_json, values))
 
 
-def _place_token(endpoint: WebSocket, token: str, url: str, headers: dict[str, str], subprotocols: list[str]) -> str:
+def _place_token(
+    endpoint: WebSocket, token: str, url: str, headers: dict[str, str], subprotocols: list[str]
+) -> str:
     place = endpoint.token
     if place.place == "header":
         headers[place.name or "Authorization"] = (place.format or "Bearer {token}").replace("{token}", token)

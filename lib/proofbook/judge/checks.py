@@ -52,7 +52,11 @@ class View:
         table = self.table(name, phase)
         if table is None or table.empty:
             what = "was not recorded" if table is None else "is empty"
-            raise CouldNotSee("no-evidence", f"the table {phase}/{name} {what}", repair=f"record it: proofbook collect --phase {phase}")
+            raise CouldNotSee(
+                "no-evidence",
+                f"the table {phase}/{name} {what}",
+                repair=f"record it: proofbook collect --phase {phase}",
+            )
         return table
 
     def has_before(self, name: str) -> bool:
@@ -102,13 +106,26 @@ class Check:
     voided_by: str = ""
 
 
-def view_of(tables: Tables, *, phases: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]], deployment: Any = None, confidence: float = 0.95, checks: int = 1) -> View:
+def view_of(
+    tables: Tables,
+    *,
+    phases: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]],
+    deployment: Any = None,
+    confidence: float = 0.95,
+    checks: int = 1,
+) -> View:
     """A view over recorded tables. `checks` is the number of statistical checks that share the chance of a false `fail`.
 
     Without a phase `after` nothing was probed: the log's own span is then the window.
     """
     windows = find_windows(tables, phases=phases, deployment=deployment)
-    return View(tables=tables, windows=windows, confidence=confidence, alpha_fail=(1 - confidence) / max(1, checks), live="after" in phases)
+    return View(
+        tables=tables,
+        windows=windows,
+        confidence=confidence,
+        alpha_fail=(1 - confidence) / max(1, checks),
+        live="after" in phases,
+    )
 
 
 def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()) -> Finding:
@@ -116,14 +133,26 @@ def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()
     judgement = _judge(check.recipe, view)
     controls = [*judgement.controls, *_proofs(check, view, judgement)]
     verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
-    broken = next((control for control in controls if not control.held and verdict.value in control.guards), None)
+    broken = next(
+        (control for control in controls if not control.held and verdict.value in control.guards), None
+    )
     if broken is not None:
         statement = f"{judgement.statement}; but the {broken.kind} control “{broken.name}” did not hold: expected {broken.expected}, got {broken.got}"
         verdict, reason = Verdict.INCONCLUSIVE, f"control-{broken.kind}"
-    elif verdict is Verdict.PASS and not any(control.held and "pass" in control.guards for control in controls):
-        verdict, reason, statement = Verdict.INCONCLUSIVE, "no-control", f"{statement}; but nothing shows that this check could have failed"
+    elif verdict is Verdict.PASS and not any(
+        control.held and "pass" in control.guards for control in controls
+    ):
+        verdict, reason, statement = (
+            Verdict.INCONCLUSIVE,
+            "no-control",
+            f"{statement}; but nothing shows that this check could have failed",
+        )
     if verdict is Verdict.PASS and check.voided_by:
-        verdict, reason, statement = Verdict.INCONCLUSIVE, "voided", f"{statement}; but the open risk “{check.voided_by}” voids it"
+        verdict, reason, statement = (
+            Verdict.INCONCLUSIVE,
+            "voided",
+            f"{statement}; but the open risk “{check.voided_by}” voids it",
+        )
     severity = judgement.severity
     if severity is None and verdict is Verdict.PASS:
         severity = _share_caught(controls)
@@ -157,7 +186,12 @@ def _judge(recipe: Recipe, view: View) -> Judgement:
     try:
         return recipe.judge(view)
     except CouldNotSee as error:
-        return Judgement(verdict=Verdict.INCONCLUSIVE, reason=error.reason, statement=error.statement, needed=Needed(what=error.repair))
+        return Judgement(
+            verdict=Verdict.INCONCLUSIVE,
+            reason=error.reason,
+            statement=error.statement,
+            needed=Needed(what=error.repair),
+        )
 
 
 def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
@@ -168,15 +202,35 @@ def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
         if not any(view.has_before(name) for name in check.recipe.tables):
             return []
         there = _judge(check.recipe, view.as_before())
-        return [Control(kind="before", name="the same check on the evidence from before", guards=("pass",), expected="not pass", got=f"{there.verdict.value}: {there.statement}", held=there.verdict is not Verdict.PASS)]
+        return [
+            Control(
+                kind="before",
+                name="the same check on the evidence from before",
+                guards=("pass",),
+                expected="not pass",
+                got=f"{there.verdict.value}: {there.statement}",
+                held=there.verdict is not Verdict.PASS,
+            )
+        ]
     changed = [(mutant.name, mutant.change(view)) for mutant in check.recipe.mutants]
     tried = [(name, _judge(check.recipe, view)) for name, view in changed if view is not None]
     if not tried:
         return []
     missed = [name for name, there in tried if there.verdict is Verdict.PASS]
     caught = [f"{name}: {there.verdict.value}" for name, there in tried if there.verdict is not Verdict.PASS]
-    got = f"caught {len(caught)} of {len(tried)} ({'; '.join(caught + [f'{name}: MISSED' for name in missed])})"
-    return [Control(kind="mutation", name="the same check on evidence broken on purpose", guards=("pass",), expected=f"caught {len(tried)} of {len(tried)}", got=got, held=not missed)]
+    got = (
+        f"caught {len(caught)} of {len(tried)} ({'; '.join(caught + [f'{name}: MISSED' for name in missed])})"
+    )
+    return [
+        Control(
+            kind="mutation",
+            name="the same check on evidence broken on purpose",
+            guards=("pass",),
+            expected=f"caught {len(tried)} of {len(tried)}",
+            got=got,
+            held=not missed,
+        )
+    ]
 
 
 def _share_caught(controls: list[Control]) -> float | None:
@@ -188,13 +242,22 @@ def _share_caught(controls: list[Control]) -> float | None:
 
 
 def _repair(broken: Control | None) -> Needed | None:
-    return Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again") if broken else None
+    return (
+        Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again")
+        if broken
+        else None
+    )
 
 
 def _waiver(check: Check, view: View) -> str:
     """The waiver in words while it lasts; its end is compared with the evidence, since judging knows no clock."""
     after = view.windows.after
-    if not check.waived_by or check.waived_until is None or after is None or after[1].date() > check.waived_until:
+    if (
+        not check.waived_by
+        or check.waived_until is None
+        or after is None
+        or after[1].date() > check.waived_until
+    ):
         return ""
     return f"waived by {check.waived_by} until {check.waived_until.isoformat()}"
 

@@ -25,7 +25,11 @@ def openapi_kept(service: str) -> Recipe:
         row = rows[rows["service"] == service]
         if row.empty or not row.iloc[0]["document"]:
             why = f": {row.iloc[0]['error'] or row.iloc[0]['status']}" if len(row) else ""
-            raise CouldNotSee("no-definition", f"{service} gave no OpenAPI document {phase}{why}", repair="see the service's openapi path")
+            raise CouldNotSee(
+                "no-definition",
+                f"{service} gave no OpenAPI document {phase}{why}",
+                repair="see the service's openapi path",
+            )
         found: dict[str, Any] = json.loads(row.iloc[0]["document"])
         return found
 
@@ -33,18 +37,47 @@ def openapi_kept(service: str) -> Recipe:
         before, after = document(view, "before"), document(view, "after")
         operations = sum(1 for _ in _operations(before))
         broken, unclear = breaks(before, after)
-        verdict = Verdict.FAIL if broken else Verdict.INCONCLUSIVE if unclear or not operations else Verdict.PASS
-        added = sorted({f"{method.upper()} {path}" for path, method, _ in _operations(after)} - {f"{method.upper()} {path}" for path, method, _ in _operations(before)})
-        statement = "; ".join([*broken, *unclear][:4]) if broken or unclear else f"all {operations} operations of before are kept" + (f"; new: {', '.join(added[:4])}" if added else "")
+        verdict = (
+            Verdict.FAIL if broken else Verdict.INCONCLUSIVE if unclear or not operations else Verdict.PASS
+        )
+        added = sorted(
+            {f"{method.upper()} {path}" for path, method, _ in _operations(after)}
+            - {f"{method.upper()} {path}" for path, method, _ in _operations(before)}
+        )
+        statement = (
+            "; ".join([*broken, *unclear][:4])
+            if broken or unclear
+            else f"all {operations} operations of before are kept"
+            + (f"; new: {', '.join(added[:4])}" if added else "")
+        )
         return Judgement(
             verdict=verdict,
-            reason={Verdict.PASS: "", Verdict.FAIL: "breaking-change", Verdict.INCONCLUSIVE: "not-decidable"}[verdict],
+            reason={Verdict.PASS: "", Verdict.FAIL: "breaking-change", Verdict.INCONCLUSIVE: "not-decidable"}[
+                verdict
+            ],
             statement=statement,
-            estimate=Estimate(value=float(len(broken)), low=float(len(broken)), high=None if unclear else float(len(broken)), unit="breaking changes"),
-            method=Method(name="operations, parameters, request and response fields, types and enums compared", null_hypothesis="something that clients use was taken away"),
+            estimate=Estimate(
+                value=float(len(broken)),
+                low=float(len(broken)),
+                high=None if unclear else float(len(broken)),
+                unit="breaking changes",
+            ),
+            method=Method(
+                name="operations, parameters, request and response fields, types and enums compared",
+                null_hypothesis="something that clients use was taken away",
+            ),
             threshold="none",
             exposure=Exposure(n=operations, unit="operations"),
-            controls=(Control(kind="liveness", name="the definition describes operations", guards=("pass",), expected="at least 1", got=str(operations), held=operations > 0),),
+            controls=(
+                Control(
+                    kind="liveness",
+                    name="the definition describes operations",
+                    guards=("pass",),
+                    expected="at least 1",
+                    got=str(operations),
+                    held=operations > 0,
+                ),
+            ),
         )
 
     def mutant(change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
@@ -82,10 +115,12 @@ def breaks(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[str], li
     return broken, unclear
 
 
-def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoint: str | None, what: str) -> Recipe:
+def messages_valid(
+    schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoint: str | None, what: str
+) -> Recipe:
     """A recipe for "every received message of this kind fits its JSON Schema"."""
 
-    def chosen(view: View) -> list[tuple[int, Any]]:
+    def chosen(view: View) -> list[tuple[Any, Any]]:
         rows = view.need("messages")
         rows = rows[rows["endpoint"] == endpoint] if endpoint else rows
         found = []
@@ -97,7 +132,11 @@ def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoi
             if all(jmespath.search(path, message) == wanted for path, wanted in when.items()):
                 found.append((index, message))
         if not found:
-            raise CouldNotSee("no-messages", f"no {what} message was received", repair="see whether anything connects, and the case's `when`")
+            raise CouldNotSee(
+                "no-messages",
+                f"no {what} message was received",
+                repair="see whether anything connects, and the case's `when`",
+            )
         return found
 
     def judge(view: View) -> Judgement:
@@ -110,10 +149,25 @@ def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoi
             reason="schema" if errors else "",
             statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {what} messages fit their schema{example}",
             estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction"),
-            method=Method(name="JSON Schema, every different message received", confidence=view.confidence, side="one-sided", null_hypothesis="messages do not fit", source="JSON Schema 2020-12"),
+            method=Method(
+                name="JSON Schema, every different message received",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis="messages do not fit",
+                source="JSON Schema 2020-12",
+            ),
             threshold="all",
             exposure=Exposure(n=len(messages), unit="different messages"),
-            controls=(Control(kind="liveness", name="messages of this kind were received", guards=("pass",), expected="at least 1", got=f"{len(messages):,}", held=True),),
+            controls=(
+                Control(
+                    kind="liveness",
+                    name="messages of this kind were received",
+                    guards=("pass",),
+                    expected="at least 1",
+                    got=f"{len(messages):,}",
+                    held=True,
+                ),
+            ),
         )
 
     def mutant(change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
@@ -138,7 +192,14 @@ def messages_valid(schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoi
         message[required[0]] = 17 if not isinstance(message.get(required[0]), int) else "seventeen"
         return True
 
-    return Recipe(tables=("messages",), judge=judge, mutants=(Mutant(name="a required field dropped", change=mutant(drop)), Mutant(name="a field's type changed", change=mutant(retype))))
+    return Recipe(
+        tables=("messages",),
+        judge=judge,
+        mutants=(
+            Mutant(name="a required field dropped", change=mutant(drop)),
+            Mutant(name="a field's type changed", change=mutant(retype)),
+        ),
+    )
 
 
 def schema_error(schema: Mapping[str, Any], message: Any) -> str:
@@ -146,7 +207,9 @@ def schema_error(schema: Mapping[str, Any], message: Any) -> str:
     quick.skip_iri_grammar()
     import jsonschema
 
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(dict(schema)).iter_errors(message))
+    error = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(dict(schema)).iter_errors(message)
+    )
     return "" if error is None else f"{error.json_path}: {error.message[:120]}"
 
 
@@ -169,7 +232,14 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
                 yield path, method, item[method]
 
 
-def _compare_requests(name: str, old: dict[str, Any], new: dict[str, Any], before: dict[str, Any], after: dict[str, Any], broken: list[str]) -> None:
+def _compare_requests(
+    name: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    before: dict[str, Any],
+    after: dict[str, Any],
+    broken: list[str],
+) -> None:
     def required(operation: dict[str, Any], document: dict[str, Any]) -> set[tuple[str, str]]:
         parameters = [_resolve(parameter, document) for parameter in operation.get("parameters", [])]
         return {(item.get("in", ""), item.get("name", "")) for item in parameters if item.get("required")}
@@ -183,7 +253,15 @@ def _compare_requests(name: str, old: dict[str, Any], new: dict[str, Any], befor
             broken.append(f"{name} now requires the request field {field}")
 
 
-def _compare_responses(name: str, old: dict[str, Any], new: dict[str, Any], before: dict[str, Any], after: dict[str, Any], broken: list[str], unclear: list[str]) -> None:
+def _compare_responses(
+    name: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    before: dict[str, Any],
+    after: dict[str, Any],
+    broken: list[str],
+    unclear: list[str],
+) -> None:
     for status, response in sorted((old.get("responses") or {}).items()):
         if not str(status).startswith("2"):
             continue
@@ -199,7 +277,16 @@ def _compare_responses(name: str, old: dict[str, Any], new: dict[str, Any], befo
                 _compare_schemas(f"{name} {status}", was, now, before, after, broken, depth=0)
 
 
-def _compare_schemas(where: str, was: dict[str, Any], now: dict[str, Any], before: dict[str, Any], after: dict[str, Any], broken: list[str], *, depth: int) -> None:
+def _compare_schemas(
+    where: str,
+    was: dict[str, Any],
+    now: dict[str, Any],
+    before: dict[str, Any],
+    after: dict[str, Any],
+    broken: list[str],
+    *,
+    depth: int,
+) -> None:
     if depth > 8:
         return
     was, now = _resolve(was, before), _resolve(now, after)
@@ -280,6 +367,7 @@ def _add_parameter(document: dict[str, Any]) -> bool:
     found = next(_operations(document), None)
     if found is None:
         return False
-    found[2].setdefault("parameters", []).append({"in": "query", "name": "proofbook_mutant", "required": True, "schema": {"type": "string"}})
+    found[2].setdefault("parameters", []).append(
+        {"in": "query", "name": "proofbook_mutant", "required": True, "schema": {"type": "string"}}
+    )
     return True
-

@@ -126,7 +126,9 @@ def decided(plan: Plan, *, failures: int, count: int, alpha_fail: float) -> bool
     """Whether more samples cannot change the answer of this plan. Asked at n = 60 and at the plan's looks only."""
     if count >= plan.most or passes(plan, failures=failures, count=count):
         return True
-    return too_many(failures=failures, count=count, target=plan.target, alpha_fail=alpha_fail / (len(plan.looks) + 1))
+    return too_many(
+        failures=failures, count=count, target=plan.target, alpha_fail=alpha_fail / (len(plan.looks) + 1)
+    )
 
 
 def more_clean_needed(plan: Plan, *, failures: int, count: int) -> int | None:
@@ -135,7 +137,18 @@ def more_clean_needed(plan: Plan, *, failures: int, count: int) -> int | None:
     return reachable[0] - count if reachable else None
 
 
-def gone_severity(*, seen_before: int, count_before: int, count_after: int, confidence: float = 0.95) -> float:
+def fixed_n(target: float, *, failures: int, confidence: float = 0.95) -> int:
+    """The smallest number of samples, fixed beforehand, that shows the target with at most this many failures.
+
+    >>> [fixed_n(0.99, failures=failures) for failures in range(4)]
+    [299, 473, 628, 773]
+    """
+    return _smallest_n(1 - target, failures, 1 - confidence)
+
+
+def gone_severity(
+    *, seen_before: int, count_before: int, count_after: int, confidence: float = 0.95
+) -> float:
     """The chance to see the fault again in `count_after` trials, had it stayed: 1 − (1 − q)ⁿ, q the lower bound before.
 
     >>> round(gone_severity(seen_before=20, count_before=20, count_after=5), 3)
@@ -190,7 +203,9 @@ def silent_blocks(*, before: Sequence[int], after: Sequence[int]) -> float:
     return float(stats.fisher_exact(table, alternative="greater").pvalue)
 
 
-def median_ratio(before: Floats, after: Floats, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 20) -> Interval:
+def median_ratio(
+    before: Floats, after: Floats, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 20
+) -> Interval:
     """The ratio of medians after/before, with one-sided bounds from a circular block bootstrap.
 
     Blocks keep neighbours together, since latencies in a series are not independent.
@@ -199,7 +214,12 @@ def median_ratio(before: Floats, after: Floats, *, confidence: float = 0.95, res
     rng = np.random.default_rng(seed)
     ratios = _block_medians(after, rng, resamples) / _block_medians(before, rng, resamples)
     tail = 1 - confidence
-    return Interval(value=float(np.median(after) / np.median(before)), low=float(np.quantile(ratios, tail)), high=float(np.quantile(ratios, 1 - tail)), confidence=confidence)
+    return Interval(
+        value=float(np.median(after) / np.median(before)),
+        low=float(np.quantile(ratios, tail)),
+        high=float(np.quantile(ratios, 1 - tail)),
+        confidence=confidence,
+    )
 
 
 def _block_medians(values: Floats, rng: np.random.Generator, resamples: int) -> Floats:
@@ -230,7 +250,9 @@ class Slope:
     batches: int
 
 
-def batch_slope(seconds: Floats, values: Floats, *, confidence: float = 0.95, batches: int = 12) -> Slope | None:
+def batch_slope(
+    seconds: Floats, values: Floats, *, confidence: float = 0.95, batches: int = 12
+) -> Slope | None:
     """The trend of one series by batch means, with a t-interval widened for what correlation is left between batches.
 
     Returns:
@@ -249,7 +271,12 @@ def batch_slope(seconds: Floats, values: Floats, *, confidence: float = 0.95, ba
     r = max(0.0, float(residuals[1:] @ residuals[:-1]) / spread) if spread > 0 else 0.0
     error = float(fit.stderr) * math.sqrt((1 + min(r, 0.9)) / (1 - min(r, 0.9)))
     reach = float(stats.t.ppf(confidence, len(groups) - 2)) * error
-    return Slope(per_s=float(fit.slope), low=float(fit.slope) - reach, high=float(fit.slope) + reach, batches=len(groups))
+    return Slope(
+        per_s=float(fit.slope),
+        low=float(fit.slope) - reach,
+        high=float(fit.slope) + reach,
+        batches=len(groups),
+    )
 
 
 def downtime_share_upper(*, failures: int, count: int, confidence: float = 0.95) -> float:

@@ -130,7 +130,9 @@ def from_json(data: dict[str, Any]) -> Finding:
     parts["verdict"] = Verdict(parts["verdict"])
     for key, kind in (("estimate", Estimate), ("method", Method), ("exposure", Exposure), ("needed", Needed)):
         parts[key] = kind(**parts[key]) if parts.get(key) else None
-    parts["controls"] = tuple(Control(**{**item, "guards": tuple(item["guards"])}) for item in parts["controls"])
+    parts["controls"] = tuple(
+        Control(**{**item, "guards": tuple(item["guards"])}) for item in parts["controls"]
+    )
     parts["evidence"] = tuple(parts["evidence"])
     parts["not_established"] = tuple(parts["not_established"])
     return Finding(**parts)
@@ -166,27 +168,57 @@ def overall(findings: Iterable[Finding], *, missing: Iterable[str] = (), partial
     broken = [item for item in counted if item.verdict is Verdict.ERROR and item.required]
     unclear = [item for item in counted if item.verdict is Verdict.INCONCLUSIVE and item.required]
     required = [item for item in counted if item.required]
-    beside = tuple(item.id for item in counted if item.verdict is not Verdict.PASS and item not in failed + broken + unclear)
+    beside = tuple(
+        item.id
+        for item in counted
+        if item.verdict is not Verdict.PASS and item not in failed + broken + unclear
+    )
     waived = tuple(item.id for item in found if item.waived)
     fixes = [item for item in required if item.kind == "fix"]
 
     def answer(verdict: Verdict, reason: str, sentence: str, blocking: Iterable[str] = ()) -> Overall:
-        return Overall(verdict=verdict, reason=reason, sentence=sentence, blocking=tuple(blocking), beside=beside, waived=waived)
+        return Overall(
+            verdict=verdict,
+            reason=reason,
+            sentence=sentence,
+            blocking=tuple(blocking),
+            beside=beside,
+            waived=waived,
+        )
 
     if failed:
         broken_fix = any(item.kind == "fix" for item in failed)
         words = "NOT FIXED" if broken_fix else "BROKEN"
-        return answer(Verdict.FAIL, failed[0].reason, f"{words}: {_list(item.claim for item in failed)}", (item.id for item in failed))
+        return answer(
+            Verdict.FAIL,
+            failed[0].reason,
+            f"{words}: {_list(item.claim for item in failed)}",
+            (item.id for item in failed),
+        )
     if absent and not partial:
         return answer(Verdict.ERROR, "missing", f"COULD NOT LOOK: no notebook judged {_list(absent)}", absent)
     if broken:
-        return answer(Verdict.ERROR, broken[0].reason, f"COULD NOT LOOK: {broken[0].statement}", (item.id for item in broken))
+        return answer(
+            Verdict.ERROR,
+            broken[0].reason,
+            f"COULD NOT LOOK: {broken[0].statement}",
+            (item.id for item in broken),
+        )
     if absent:
-        return answer(Verdict.INCONCLUSIVE, "partial", f"PARTIAL: not judged in this run: {_list(absent)}", absent)
+        return answer(
+            Verdict.INCONCLUSIVE, "partial", f"PARTIAL: not judged in this run: {_list(absent)}", absent
+        )
     if unclear:
-        return answer(Verdict.INCONCLUSIVE, unclear[0].reason, f"NOT KNOWN: {unclear[0].statement}", (item.id for item in unclear))
+        return answer(
+            Verdict.INCONCLUSIVE,
+            unclear[0].reason,
+            f"NOT KNOWN: {unclear[0].statement}",
+            (item.id for item in unclear),
+        )
     if not required:
-        return answer(Verdict.INCONCLUSIVE, "nothing-required", "NOT KNOWN: nothing that this case requires was judged")
+        return answer(
+            Verdict.INCONCLUSIVE, "nothing-required", "NOT KNOWN: nothing that this case requires was judged"
+        )
     if fixes and all(item.reason == "absent" for item in fixes):
         words = "ABSENT"
     elif fixes:

@@ -20,31 +20,71 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
         rows = rows[(rows["service"] == service) & (rows["path"] == path)]
         good = rows[rows["ok"].fillna(False).astype(bool)].sort_values("timestamp")
         if len(good) < LEAST_SAMPLES:
-            raise CouldNotSee("too-few-samples", f"{len(good)} good answers from {path} {phase}, at least {LEAST_SAMPLES} are needed", repair="collect more, or see why they fail")
+            raise CouldNotSee(
+                "too-few-samples",
+                f"{len(good)} good answers from {path} {phase}, at least {LEAST_SAMPLES} are needed",
+                repair="collect more, or see why they fail",
+            )
         return rows, good["total_s"].to_numpy(dtype=np.float64)
 
     def judge(view: View) -> Judgement:
         (rows_before, before), (rows_after, after) = samples(view, "before"), samples(view, "after")
         interval = estimates.median_ratio(before, after, confidence=view.confidence)
         strict = estimates.median_ratio(before, after, confidence=1 - view.alpha_fail)
-        verdict = Verdict.PASS if interval.high < ratio else Verdict.FAIL if strict.low > ratio else Verdict.INCONCLUSIVE
+        verdict = (
+            Verdict.PASS
+            if interval.high < ratio
+            else Verdict.FAIL
+            if strict.low > ratio
+            else Verdict.INCONCLUSIVE
+        )
         tails = estimates.quantile(before, 0.95), estimates.quantile(after, 0.95)
-        p95 = f"; p95 {1000 * tails[0]:.0f} → {1000 * tails[1]:.0f} ms" if tails[0] is not None and tails[1] is not None else ""
+        p95 = (
+            f"; p95 {1000 * tails[0]:.0f} → {1000 * tails[1]:.0f} ms"
+            if tails[0] is not None and tails[1] is not None
+            else ""
+        )
         answered = len(before) / len(rows_before), len(after) / len(rows_after)
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "slower", Verdict.INCONCLUSIVE: "too-early"}[verdict],
             statement=f"median {1000 * np.median(before):.0f} → {1000 * np.median(after):.0f} ms, ratio {interval.value:.2f} (at most {interval.high:.2f} at {view.confidence:.0%} confidence){p95}",
-            estimate=Estimate(value=interval.value, low=interval.low, high=interval.high, unit="ratio of medians"),
-            method=Method(name="non-inferiority on the median, circular block bootstrap", confidence=view.confidence, side="one-sided", null_hypothesis=f"the median is at least {ratio:g} times what it was", source="Politis and Romano 1992"),
+            estimate=Estimate(
+                value=interval.value, low=interval.low, high=interval.high, unit="ratio of medians"
+            ),
+            method=Method(
+                name="non-inferiority on the median, circular block bootstrap",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis=f"the median is at least {ratio:g} times what it was",
+                source="Politis and Romano 1992",
+            ),
             threshold=f"ratio below {ratio:g}",
             exposure=Exposure(n=len(after), unit="requests"),
-            controls=(Control(kind="comparability", name="as many answers as before", guards=("pass",), expected="at least 99 % of both", got=f"{answered[0]:.1%} before, {answered[1]:.1%} after", held=min(answered) >= 0.99),),
-            needed=Needed(what=f"more samples: the interval {interval.low:.2f} to {interval.high:.2f} holds the margin {ratio:g}", n=4 * len(after)) if verdict is Verdict.INCONCLUSIVE else None,
+            controls=(
+                Control(
+                    kind="comparability",
+                    name="as many answers as before",
+                    guards=("pass",),
+                    expected="at least 99 % of both",
+                    got=f"{answered[0]:.1%} before, {answered[1]:.1%} after",
+                    held=min(answered) >= 0.99,
+                ),
+            ),
+            needed=Needed(
+                what=f"more samples: the interval {interval.low:.2f} to {interval.high:.2f} holds the margin {ratio:g}",
+                n=4 * len(after),
+            )
+            if verdict is Verdict.INCONCLUSIVE
+            else None,
         )
 
     def slowed(view: View) -> View:
         rows = view.need("latency")
         return view.exchange("latency", rows.assign(total_s=rows["total_s"] * ratio * 1.25))
 
-    return Recipe(tables=("latency",), judge=judge, mutants=(Mutant(name=f"latencies × {ratio * 1.25:g}", change=slowed),))
+    return Recipe(
+        tables=("latency",),
+        judge=judge,
+        mutants=(Mutant(name=f"latencies × {ratio * 1.25:g}", change=slowed),),
+    )

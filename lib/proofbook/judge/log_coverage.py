@@ -37,7 +37,14 @@ class Coverage:
         """The liveness control that this coverage is."""
         span = f"{self.entries:,} entries over {self.covered_s:.0f} of {self.window_s:.0f} s"
         got = span if self.held else f"{span}; {'; '.join(sentence for _, sentence in self.reasons)}"
-        return Control(kind="liveness", name=name, guards=guards, expected="the window covered by a live log", got=got, held=self.held)
+        return Control(
+            kind="liveness",
+            name=name,
+            guards=guards,
+            expected="the window covered by a live log",
+            got=got,
+            held=self.held,
+        )
 
 
 def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
@@ -49,7 +56,9 @@ def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataF
     recorded = view.table("logs", "before") if which == "before" else None
     logs = recorded if recorded is not None else view.need("logs")
     if view.before_as_after and view.table("logs") is None:
-        raise CouldNotSee("no-evidence", "no log was recorded before", repair="record it: proofbook collect --phase before")
+        raise CouldNotSee(
+            "no-evidence", "no log was recorded before", repair="record it: proofbook collect --phase before"
+        )
     if source is not None:
         logs = logs[logs["source"] == source]
     if window is None:
@@ -57,7 +66,16 @@ def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataF
     return logs[(logs["timestamp"] >= window[0]) & (logs["timestamp"] <= window[1])]
 
 
-def cover(entries: pd.DataFrame, window: Span | None, *, read: int | None = None, newest_first: bool = False, limit: int | None = None, revision: str | None = None, stated: bool = True) -> Coverage:
+def cover(
+    entries: pd.DataFrame,
+    window: Span | None,
+    *,
+    read: int | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+    revision: str | None = None,
+    stated: bool = True,
+) -> Coverage:
     """How much of `window` the entries cover.
 
     Args:
@@ -71,7 +89,16 @@ def cover(entries: pd.DataFrame, window: Span | None, *, read: int | None = None
     times = entries["timestamp"].sort_values()
     if times.empty:
         seconds = (window[1] - window[0]).total_seconds() if window else 0.0
-        return Coverage(entries=0, first=None, last=None, covered_s=0.0, window_s=seconds, longest_gap_s=seconds, allowed_gap_s=0.0, reasons=(("log-silent", "nothing was written in the window"),))
+        return Coverage(
+            entries=0,
+            first=None,
+            last=None,
+            covered_s=0.0,
+            window_s=seconds,
+            longest_gap_s=seconds,
+            allowed_gap_s=0.0,
+            reasons=(("log-silent", "nothing was written in the window"),),
+        )
     first, last = times.iloc[0], times.iloc[-1]
     start, end = window if window is not None else (first, last)
     span = (last - first).total_seconds()
@@ -84,22 +111,43 @@ def cover(entries: pd.DataFrame, window: Span | None, *, read: int | None = None
     cut = _limit_hit(whole, limit, entries)
     reasons = []
     if late > allowed:
-        why = f"{cut}, so what came before {_clock(first)} is cut" if cut else f"the first entry is {late:.0f} s after the window begins"
+        why = (
+            f"{cut}, so what came before {_clock(first)} is cut"
+            if cut
+            else f"the first entry is {late:.0f} s after the window begins"
+        )
         reasons.append(("log-cut" if cut else "log-starts-late", why))
     if early > allowed:
         reasons.append(("log-ends-early", f"the last entry is {early:.0f} s before the window ends"))
     if longest > allowed and not reasons:
-        reasons.append(("log-gap", f"nothing was written for {longest:.0f} s, while {allowed:.0f} s would be unusual"))
+        reasons.append(
+            ("log-gap", f"nothing was written for {longest:.0f} s, while {allowed:.0f} s would be unusual")
+        )
     if cut and not stated:
         order = ", newest first," if newest_first else ""
-        reasons.append(("log-cut", f"{cut}{order} and they span {span:,.1f} s: what lies outside was not exported"))
+        reasons.append(
+            ("log-cut", f"{cut}{order} and they span {span:,.1f} s: what lies outside was not exported")
+        )
     plain = entries[entries["http_status"].isna()]
     empty = float((plain["body"].str.strip() == "").mean()) if len(plain) else 0.0
     if empty > MOST_EMPTY:
         reasons.append(("log-empty-bodies", f"{empty:.0%} of the entries have no body"))
-    if revision is not None and entries["service_version"].notna().any() and not (entries["service_version"] == revision).any():
+    if (
+        revision is not None
+        and entries["service_version"].notna().any()
+        and not (entries["service_version"] == revision).any()
+    ):
         reasons.append(("log-silent", f"revision {revision} wrote nothing"))
-    return Coverage(entries=len(entries), first=first, last=last, covered_s=max(0.0, span), window_s=window_s, longest_gap_s=longest, allowed_gap_s=allowed, reasons=tuple(reasons))
+    return Coverage(
+        entries=len(entries),
+        first=first,
+        last=last,
+        covered_s=max(0.0, span),
+        window_s=window_s,
+        longest_gap_s=longest,
+        allowed_gap_s=allowed,
+        reasons=tuple(reasons),
+    )
 
 
 def allowed_gap(count: int, span_s: float, window_s: float) -> float:
@@ -121,7 +169,11 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
     entries = entries_in(view, which, source=source)
     phase = "before" if which == "before" and view.table("log_sources", "before") is not None else "after"
     sources = view.table("log_sources", phase)
-    about = sources[sources["source"] == source].iloc[0] if sources is not None and source is not None and (sources["source"] == source).any() else None
+    about = (
+        sources[sources["source"] == source].iloc[0]
+        if sources is not None and source is not None and (sources["source"] == source).any()
+        else None
+    )
     window = view.windows.before if which == "before" else view.windows.after
     live = view.live and window is not None
     return cover(
@@ -129,7 +181,9 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
         window if live or which == "before" else None,
         read=None if about is None else int(about["read"]),
         newest_first=about is not None and bool(about["newest_first"]),
-        revision=view.windows.new_revision if which == "after" and view.windows.deployed_at is not None else None,
+        revision=view.windows.new_revision
+        if which == "after" and view.windows.deployed_at is not None
+        else None,
         stated=live or which == "before",
     )
 
@@ -142,7 +196,9 @@ def covers(source: str, *, covers_s: float | None, limit: int | None, fixes: boo
         about = sources[sources["source"] == source]
         if about.empty or about.iloc[0]["problem"]:
             why = about.iloc[0]["problem"] if len(about) else "it was not read"
-            raise CouldNotSee("no-log", f"log {source!r}: {why}", repair="repair the log source in the environment file")
+            raise CouldNotSee(
+                "no-log", f"log {source!r}: {why}", repair="repair the log source in the environment file"
+            )
         entries = entries_in(view, "after", source=source)
         window = view.windows.after if view.live else None
         stated = view.live
@@ -150,13 +206,29 @@ def covers(source: str, *, covers_s: float | None, limit: int | None, fixes: boo
             last = entries["timestamp"].max()
             window, stated = (last - pd.Timedelta(seconds=covers_s), last), True
         revision = view.windows.new_revision if view.windows.deployed_at is not None else None
-        after = cover(entries, window, read=int(about.iloc[0]["read"]), newest_first=bool(about.iloc[0]["newest_first"]), limit=limit, revision=revision, stated=stated)
+        after = cover(
+            entries,
+            window,
+            read=int(about.iloc[0]["read"]),
+            newest_first=bool(about.iloc[0]["newest_first"]),
+            limit=limit,
+            revision=revision,
+            stated=stated,
+        )
         parts = {"after": after}
-        if fixes and (view.windows.before is not None or view.has_before("logs")) and not view.before_as_after:
+        if (
+            fixes
+            and (view.windows.before is not None or view.has_before("logs"))
+            and not view.before_as_after
+        ):
             parts["before"] = coverage_of(view, source, "before")
         bad = [(which, code, sentence) for which, part in parts.items() for code, sentence in part.reasons]
         unparsed = int(about.iloc[0]["unparsed"])
-        lost = f"; {unparsed:,} lines could not be parsed, such as {about.iloc[0]['unparsed_sample']!r}" if unparsed else ""
+        lost = (
+            f"; {unparsed:,} lines could not be parsed, such as {about.iloc[0]['unparsed_sample']!r}"
+            if unparsed
+            else ""
+        )
         whole = f"{int(about.iloc[0]['read']):,} entries read ({about.iloc[0]['shape']}), {after.entries:,} in the window, spanning {after.covered_s:,.1f} s, longest silence {after.longest_gap_s:.1f} s{lost}"
         statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)
         return Judgement(
@@ -164,14 +236,38 @@ def covers(source: str, *, covers_s: float | None, limit: int | None, fixes: boo
             reason=bad[0][1] if bad else "",
             statement=f"{statement} ({whole})" if bad else whole,
             estimate=Estimate(value=after.covered_s, unit="s covered"),
-            method=Method(name="first and last entry, silences against the source's own rhythm, limits hit, empty bodies", null_hypothesis="the window is not covered"),
+            method=Method(
+                name="first and last entry, silences against the source's own rhythm, limits hit, empty bodies",
+                null_hypothesis="the window is not covered",
+            ),
             threshold=f"no silence over {after.allowed_gap_s:.1f} s",
             exposure=Exposure(n=after.entries, unit="entries"),
-            controls=(Control(kind="liveness", name="entries were read", guards=("pass",), expected="at least 1", got=f"{after.entries:,}", held=after.entries > 0),),
-            needed=Needed(what="an export of the whole window: raise its limit, page through it, or narrow the window") if bad else None,
+            controls=(
+                Control(
+                    kind="liveness",
+                    name="entries were read",
+                    guards=("pass",),
+                    expected="at least 1",
+                    got=f"{after.entries:,}",
+                    held=after.entries > 0,
+                ),
+            ),
+            needed=Needed(
+                what="an export of the whole window: raise its limit, page through it, or narrow the window"
+            )
+            if bad
+            else None,
         )
 
-    return Recipe(tables=("logs", "log_sources"), judge=judge, mutants=(Mutant(name="the older half cut away", change=_half_cut), Mutant(name="nothing after the first second", change=_silenced), Mutant(name="bodies emptied", change=_emptied)))
+    return Recipe(
+        tables=("logs", "log_sources"),
+        judge=judge,
+        mutants=(
+            Mutant(name="the older half cut away", change=_half_cut),
+            Mutant(name="nothing after the first second", change=_silenced),
+            Mutant(name="bodies emptied", change=_emptied),
+        ),
+    )
 
 
 def _half_cut(view: View) -> View | None:
@@ -186,7 +282,9 @@ def _silenced(view: View) -> View | None:
     entries = entries_in(view, "after")
     if view.windows.after is None or not view.live:
         return None
-    return view.exchange("logs", entries[entries["timestamp"] < view.windows.after[0] + pd.Timedelta(seconds=1)])
+    return view.exchange(
+        "logs", entries[entries["timestamp"] < view.windows.after[0] + pd.Timedelta(seconds=1)]
+    )
 
 
 def _emptied(view: View) -> View:
@@ -201,7 +299,11 @@ def _limit_hit(read: int, limit: int | None, entries: pd.DataFrame) -> str:
     if read in ROUND_TOTALS or (read and read % 1000 == 0):
         return f"the export holds exactly {read:,} entries"
     counts = entries["severity_text"].value_counts()
-    same = [(int(number), int((counts == number).sum())) for number in ROUND_TOTALS if (counts == number).sum() >= 2]
+    same = [
+        (int(number), int((counts == number).sum()))
+        for number in ROUND_TOTALS
+        if (counts == number).sum() >= 2
+    ]
     return f"{same[0][1]} severities hold exactly {same[0][0]} entries each" if same else ""
 
 

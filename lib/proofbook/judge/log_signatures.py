@@ -53,14 +53,29 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
         tried = _tried(signature)
         if len(hits_after):
             return _still_there(hits_after, after, tried)
-        before = without_probes(entries_in(view, "before", source=source)) if view.windows.before is not None or view.has_before("logs") else None
+        before = (
+            without_probes(entries_in(view, "before", source=source))
+            if view.windows.before is not None or view.has_before("logs")
+            else None
+        )
         if before is None:
             return _absent(signature, after, cover_after, absent_rate, view, tried)
         hits_before = matching(before, pattern)
         cover_before = coverage_of(view, source, "before")
-        controls = [*tried, cover_after.control("the log after", guards=("pass",)), cover_before.control("the log before", guards=("pass",))]
+        controls = [
+            *tried,
+            cover_after.control("the log after", guards=("pass",)),
+            cover_before.control("the log before", guards=("pass",)),
+        ]
         if hits_before.empty:
-            held = Control(kind="positive", name="the pattern matched before", guards=("pass",), expected="at least 1 request", got="0", held=False)
+            held = Control(
+                kind="positive",
+                name="the pattern matched before",
+                guards=("pass",),
+                expected="at least 1 request",
+                got="0",
+                held=False,
+            )
             if not cover_before.held or not cover_after.held:
                 return _could_not_see((cover_before, cover_after), (*controls, held))
             return Judgement(
@@ -68,7 +83,9 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
                 reason="never-seen",
                 statement="the pattern matched nothing before either, so its silence now proves nothing",
                 controls=(*controls, held),
-                needed=Needed(what="a log from before in which the pattern matches, or an example line that proves the pattern"),
+                needed=Needed(
+                    what="a log from before in which the pattern matches, or an example line that proves the pattern"
+                ),
             )
         return _compare(view, before, after, hits_before, tuple(controls), (cover_before, cover_after))
 
@@ -85,12 +102,30 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
         cover = coverage_of(view, source, "after")
         number = affected(hits)
         minutes = max(cover.window_s / 60, 1e-9)
-        controls = (*_tried(signature), cover.control("the log after", guards=("fail",)), Control(kind="positive", name="near-misses do not match", guards=("pass",), expected="none matches", got=f"{len(signature.near_misses)} tried when the case was loaded", held=True))
+        controls = (
+            *_tried(signature),
+            cover.control("the log after", guards=("fail",)),
+            Control(
+                kind="positive",
+                name="near-misses do not match",
+                guards=("pass",),
+                expected="none matches",
+                got=f"{len(signature.near_misses)} tried when the case was loaded",
+                held=True,
+            ),
+        )
         return Judgement(
             verdict=Verdict.PASS if number else Verdict.FAIL,
             reason="" if number else "indicator-absent",
-            statement=f"written for {number:,} requests in {minutes:.1f} min" if number else f"never written in {minutes:.1f} min",
-            estimate=Estimate(value=number / minutes, low=None, high=None if number else estimates.event_rate_upper(0, exposure=minutes), unit="requests per minute"),
+            statement=f"written for {number:,} requests in {minutes:.1f} min"
+            if number
+            else f"never written in {minutes:.1f} min",
+            estimate=Estimate(
+                value=number / minutes,
+                low=None,
+                high=None if number else estimates.event_rate_upper(0, exposure=minutes),
+                unit="requests per minute",
+            ),
             method=Method(name="count of affected requests", null_hypothesis="it is not written"),
             threshold="at least 1",
             exposure=Exposure(n=len(after), unit="entries"),
@@ -101,7 +136,11 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
         logs = view.need("logs")
         return view.exchange("logs", logs.drop(matching(logs, pattern).index))
 
-    return Recipe(tables=("logs", "log_sources"), judge=judge, mutants=(Mutant(name="its lines removed", change=removed),))
+    return Recipe(
+        tables=("logs", "log_sources"),
+        judge=judge,
+        mutants=(Mutant(name="its lines removed", change=removed),),
+    )
 
 
 def error_rate(*, source: str | None, most: float) -> Recipe:
@@ -111,14 +150,27 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
         after = _on_new_revision(view, without_probes(entries_in(view, "after", source=source)))
         rows = after[after["http_status"].notna()]
         if rows.empty:
-            raise CouldNotSee("no-requests", "the log holds no request entries of the new revision", repair="name a log source with request entries")
+            raise CouldNotSee(
+                "no-requests",
+                "the log holds no request entries of the new revision",
+                repair="name a log source with request entries",
+            )
         return rows
 
     def judge(view: View) -> Judgement:
         rows = requests(view)
         failures = int((rows["http_status"] >= 500).sum())
         cover = coverage_of(view, source, "after")
-        return judge_rate(count=len(rows), failures=failures, target=1 - most, planned=False, view=view, unit="logged requests", what="ended without a server error", controls=(cover.control("the log after", guards=("pass",)),))
+        return judge_rate(
+            count=len(rows),
+            failures=failures,
+            target=1 - most,
+            planned=False,
+            view=view,
+            unit="logged requests",
+            what="ended without a server error",
+            controls=(cover.control("the log after", guards=("pass",)),),
+        )
 
     def broken(view: View) -> View:
         rows = requests(view)
@@ -127,7 +179,11 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
         logs.loc[chosen, "http_status"] = 500
         return view.exchange("logs", logs)
 
-    return Recipe(tables=("logs", "log_sources"), judge=judge, mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=broken),))
+    return Recipe(
+        tables=("logs", "log_sources"),
+        judge=judge,
+        mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=broken),),
+    )
 
 
 def _on_new_revision(view: View, entries: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +197,16 @@ def _on_new_revision(view: View, entries: pd.DataFrame) -> pd.DataFrame:
 def _tried(signature: Signature) -> tuple[Control, ...]:
     if not signature.near_misses:
         return ()
-    return (Control(kind="negative", name="near-misses do not match the pattern", guards=("pass", "fail"), expected="no match", got=f"none of {len(signature.near_misses)} matched", held=True),)
+    return (
+        Control(
+            kind="negative",
+            name="near-misses do not match the pattern",
+            guards=("pass", "fail"),
+            expected="no match",
+            got=f"none of {len(signature.near_misses)} matched",
+            held=True,
+        ),
+    )
 
 
 def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, ...]) -> Judgement:
@@ -153,10 +218,25 @@ def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, 
         reason="still-there",
         statement=f"{number:,} requests after the fix wrote it, such as “{sample}”",
         estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction of requests"),
-        method=Method(name="one occurrence on the fixed revision refutes “gone”", confidence=0.95, side="one-sided", source="Clopper and Pearson 1934"),
+        method=Method(
+            name="one occurrence on the fixed revision refutes “gone”",
+            confidence=0.95,
+            side="one-sided",
+            source="Clopper and Pearson 1934",
+        ),
         threshold="none",
         exposure=Exposure(n=total, unit="requests"),
-        controls=(*tried, Control(kind="positive", name="the pattern matches", guards=("fail",), expected="at least 1 request", got=f"{number:,}", held=True)),
+        controls=(
+            *tried,
+            Control(
+                kind="positive",
+                name="the pattern matches",
+                guards=("fail",),
+                expected="at least 1 request",
+                got=f"{number:,}",
+                held=True,
+            ),
+        ),
     )
 
 
@@ -167,15 +247,35 @@ def _could_not_see(covers: Sequence[Coverage], controls: tuple[Control, ...]) ->
         reason=code,
         statement=f"could not see: {sentence}",
         controls=controls,
-        needed=Needed(what="an export that covers the window: raise its limit, page through it, or narrow the window"),
+        needed=Needed(
+            what="an export that covers the window: raise its limit, page through it, or narrow the window"
+        ),
     )
 
 
-def _absent(signature: Signature, after: pd.DataFrame, cover: Coverage, most: float, view: View, tried: tuple[Control, ...]) -> Judgement:
+def _absent(
+    signature: Signature,
+    after: pd.DataFrame,
+    cover: Coverage,
+    most: float,
+    view: View,
+    tried: tuple[Control, ...],
+) -> Judgement:
     """Without any before: absent, never fixed."""
     requests = served(after)
     proven = bool(signature.examples)
-    controls = (*tried, cover.control("the log after", guards=("pass",)), Control(kind="positive", name="an injected line matches", guards=("pass",), expected="a match", got=f"{len(signature.examples)} example lines matched" if proven else "the case gives no example", held=proven))
+    controls = (
+        *tried,
+        cover.control("the log after", guards=("pass",)),
+        Control(
+            kind="positive",
+            name="an injected line matches",
+            guards=("pass",),
+            expected="a match",
+            got=f"{len(signature.examples)} example lines matched" if proven else "the case gives no example",
+            held=proven,
+        ),
+    )
     if not cover.held:
         return _could_not_see((cover,), controls)
     upper = estimates.proportion(0, requests, confidence=view.confidence).high if requests else 1.0
@@ -186,7 +286,13 @@ def _absent(signature: Signature, after: pd.DataFrame, cover: Coverage, most: fl
         reason="absent" if enough else "too-early",
         statement=f"absent: in none of {requests:,} requests (at most {upper:.2%}); nothing recorded from before says that it was ever there",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit="fraction of requests"),
-        method=Method(name="Clopper-Pearson upper bound", confidence=view.confidence, side="one-sided", null_hypothesis=f"at least {most:.1%} of requests are affected", source="Clopper and Pearson 1934"),
+        method=Method(
+            name="Clopper-Pearson upper bound",
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis=f"at least {most:.1%} of requests are affected",
+            source="Clopper and Pearson 1934",
+        ),
         threshold=f"at most {most:.1%} of requests",
         severity=1 - (1 - most) ** requests if enough else None,
         exposure=Exposure(n=requests, unit="requests"),
@@ -195,19 +301,38 @@ def _absent(signature: Signature, after: pd.DataFrame, cover: Coverage, most: fl
     )
 
 
-def _compare(view: View, before: pd.DataFrame, after: pd.DataFrame, hits_before: pd.DataFrame, controls: tuple[Control, ...], covers: tuple[Coverage, Coverage]) -> Judgement:
+def _compare(
+    view: View,
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    hits_before: pd.DataFrame,
+    controls: tuple[Control, ...],
+    covers: tuple[Coverage, Coverage],
+) -> Judgement:
     """Seen before, silent after: the chance of that by luck, by exposure and by blocks, the larger counts."""
     k0 = affected(hits_before)
     requests = served(before), served(after)
     by_requests = min(requests) > 0
-    exposure = (float(requests[0]), float(requests[1])) if by_requests else (covers[0].window_s / 60, covers[1].window_s / 60)
+    exposure = (
+        (float(requests[0]), float(requests[1]))
+        if by_requests
+        else (covers[0].window_s / 60, covers[1].window_s / 60)
+    )
     unit = "requests" if by_requests else "minutes"
-    luck = estimates.silence_by_luck(before_events=k0, before_exposure=exposure[0], after_exposure=max(exposure[1], 1e-12)) if exposure[0] > 0 else 1.0
+    luck = (
+        estimates.silence_by_luck(
+            before_events=k0, before_exposure=exposure[0], after_exposure=max(exposure[1], 1e-12)
+        )
+        if exposure[0] > 0
+        else 1.0
+    )
     blocks = _blocks(hits_before, view.windows.before, view.windows.after)
     by_blocks = estimates.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
     p = max(luck, by_blocks)
     passed = p < 1 - view.confidence
-    rate_ratio = _per_second(requests[1], covers[1]) / _per_second(requests[0], covers[0]) if by_requests else 1.0
+    rate_ratio = (
+        _per_second(requests[1], covers[1]) / _per_second(requests[0], covers[0]) if by_requests else 1.0
+    )
     comparable = 0.2 <= rate_ratio <= 5
     upper = estimates.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence)
     return Judgement(
@@ -227,8 +352,22 @@ def _compare(view: View, before: pd.DataFrame, after: pd.DataFrame, hits_before:
         exposure=Exposure(n=exposure[1], unit=unit),
         controls=(
             *controls,
-            Control(kind="positive", name="the pattern matched before", guards=("pass",), expected="at least 1 request", got=f"{k0:,} requests", held=True),
-            Control(kind="comparability", name="comparable load", guards=("pass",), expected="0.2 to 5 times the requests per second of before", got=f"{rate_ratio:.2f} times", held=comparable),
+            Control(
+                kind="positive",
+                name="the pattern matched before",
+                guards=("pass",),
+                expected="at least 1 request",
+                got=f"{k0:,} requests",
+                held=True,
+            ),
+            Control(
+                kind="comparability",
+                name="comparable load",
+                guards=("pass",),
+                expected="0.2 to 5 times the requests per second of before",
+                got=f"{rate_ratio:.2f} times",
+                held=comparable,
+            ),
         ),
         needed=None if passed else Needed(what=_more(k0, exposure, unit, view.confidence)),
     )
@@ -240,7 +379,9 @@ def _more(k0: int, exposure: tuple[float, float], unit: str, confidence: float) 
     return f"{max(0.0, wanted - exposure[1]):,.0f} more {unit} without it, in at least 4 blocks"
 
 
-def _blocks(hits: pd.DataFrame, before: Span | None, after: Span | None) -> tuple[list[int], list[int]] | None:
+def _blocks(
+    hits: pd.DataFrame, before: Span | None, after: Span | None
+) -> tuple[list[int], list[int]] | None:
     """Hits per block of equal length; None when clusters are longer than a block."""
     if before is None or after is None:
         return None
@@ -249,7 +390,9 @@ def _blocks(hits: pd.DataFrame, before: Span | None, after: Span | None) -> tupl
     longest = float((traced.max() - traced.min()).dt.total_seconds().max()) if len(traced) else 0.0
     if length <= longest or length <= 0:
         return None
-    index = ((hits["timestamp"] - before[0]).dt.total_seconds() // length).clip(0, BLOCKS_BEFORE - 1).astype(int)
+    index = (
+        ((hits["timestamp"] - before[0]).dt.total_seconds() // length).clip(0, BLOCKS_BEFORE - 1).astype(int)
+    )
     counts = [int((index == block).sum()) for block in range(BLOCKS_BEFORE)]
     return counts, [0] * int((after[1] - after[0]).total_seconds() // length)
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from proofbook.case import Case, Fix, Symptom
 from proofbook.environment import Environment, WebSocket
 from proofbook.errors import ConfigurationError, UnknownName
-from proofbook.judge import contracts, gone, latency, log_coverage, log_signatures, memory, refusal, revisions, rollout
+from proofbook.judge import (
+    contracts,
+    gone,
+    latency,
+    log_coverage,
+    log_signatures,
+    memory,
+    refusal,
+    revisions,
+    rollout,
+)
 from proofbook.judge.checks import Check, Recipe
-from proofbook.judge.success import success_rate, unknown_path_control
+from proofbook.judge.success import Rows, success_rate, unknown_path_control
 
 GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
 
@@ -25,7 +37,11 @@ def check_files(environment: Environment, case: Case) -> None:
         ConfigurationError, UnknownName: as `declare`, and for message schemas that are none.
     """
     declare(environment, case)
-    problems = [problem for index, message in enumerate(case.messages) for problem in _schema_problems(case, f"message[{index}].schema", message.json_schema)]
+    problems = [
+        problem
+        for index, message in enumerate(case.messages)
+        for problem in _schema_problems(case, f"message[{index}].schema", message.json_schema)
+    ]
     if problems:
         raise ConfigurationError(f"cases/{case.name}.toml", problems)
 
@@ -40,21 +56,61 @@ def declare(environment: Environment, case: Case) -> dict[str, Check]:
     _hang_together(environment, case)
     checks = {check.id: check for check in _all(environment, case)}
     for check_id, said in case.checks.items():
-        if check_id not in checks:
-            raise UnknownName("check", check_id, checks, where=f"[checks] of case {case.name}")
-        check = checks[check_id]
-        checks[check_id] = replace(
+        if check_id not in checks and said.claim is None:
+            raise UnknownName(
+                "check",
+                check_id,
+                checks,
+                where=f"[checks] of case {case.name}; one of your own needs a claim there",
+            )
+    checks = {check_id: as_the_case_says(check, case) for check_id, check in checks.items()}
+    own = [check_id for check_id in case.checks if check_id not in checks]
+    _named_findings_exist(case, [*checks, *own])
+    return checks
+
+
+def owed_ids(case: Case, declared: Iterable[str]) -> set[str]:
+    """The ids that a run must judge: the declared ones, and the case's own."""
+    return {*declared, *case.checks}
+
+
+def as_the_case_says(check: Check, case: Case) -> Check:
+    """A check with the claim, the waiver and the weight that the case's [checks] gives it, and with what voids it."""
+    said = case.checks.get(check.id)
+    if said is not None:
+        check = replace(
             check,
             claim=said.claim or check.claim,
             required=check.required if said.required is None else said.required,
             waived_by=said.waived.by if said.waived else "",
             waived_until=said.waived.until if said.waived else None,
         )
-    for risk in case.risks:
-        for check_id in risk.voids if risk.status != "resolved" else []:
-            if check_id in checks:
-                checks[check_id] = replace(checks[check_id], voided_by=risk.title)
-    return checks
+    void = next(
+        (risk.title for risk in case.risks if risk.status != "resolved" and check.id in risk.voids), ""
+    )
+    return replace(check, voided_by=void) if void else check
+
+
+def _named_findings_exist(case: Case, known: Sequence[str]) -> None:
+    """An impact or a risk that names no finding of this run would stay unproven for ever, by a slip of the pen."""
+    named = [(f"impact[{index}]", name) for index, item in enumerate(case.impacts) for name in item.findings]
+    named += [
+        (f"risk[{index}]", name)
+        for index, item in enumerate(case.risks)
+        for name in [*item.findings, *item.voids]
+    ]
+    problems = [
+        (key, f"expected the id of a finding, got {name!r}; {_near(name, known)}")
+        for key, name in named
+        if not fnmatch.filter(known, name)
+    ]
+    if problems:
+        raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    found = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {found[0]!r}?" if found else "see: proofbook show RUN"
 
 
 def _all(environment: Environment, case: Case) -> Iterator[Check]:
@@ -74,15 +130,23 @@ def _services(environment: Environment, case: Case) -> Iterator[Check]:
         recipe = success_rate(
             "health",
             lambda rows: rows["ok"],
-            where=lambda rows, name=item.name: (rows["service"] == name) & (rows["kind"] == "health"),
-            target=_target(case, check_id, case.targets.health),
+            where=_of("service", item.name, kind="health"),
+            target=case.targets.health,
             fails_on={"ok": False},
             unit="health requests",
             what="were answered as healthy",
             planned=True,
             controls=unknown_path_control(item.name),
         )
-        yield Check(id=check_id, kind="guard", claim=f"{item.name} is healthy", group="services", recipe=recipe, required=item.critical, critical=item.critical)
+        yield Check(
+            id=check_id,
+            kind="guard",
+            claim=f"{item.name} is healthy",
+            group="services",
+            recipe=recipe,
+            required=item.critical,
+            critical=item.critical,
+        )
 
 
 def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Check]:
@@ -99,34 +163,88 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
     broken = {"upgraded": False, "greeted": False}
 
     def guard(check_id: str, claim: str, recipe: Recipe, *, required: bool) -> Check:
-        return Check(id=check_id + suffix, kind="guard", claim=claim, group="websocket", recipe=recipe, required=required and critical, critical=critical)
+        return Check(
+            id=check_id + suffix,
+            kind="guard",
+            claim=claim,
+            group="websocket",
+            recipe=recipe,
+            required=required and critical,
+            critical=critical,
+        )
 
-    connection_target = _target(case, f"websocket-connection{suffix}", case.targets.connection)
     yield guard(
         "websocket-connection",
         f"connections to {socket.name} are made" + (" and greeted" if greeted else ""),
-        success_rate("websocket", connected, where=here, target=connection_target, fails_on=broken, unit="connections", what="were made", planned=connection_target == case.targets.connection),
+        success_rate(
+            "websocket",
+            connected,
+            where=here,
+            target=case.targets.connection,
+            fails_on=broken,
+            unit="connections",
+            what="were made",
+            planned=True,
+        ),
         required=True,
     )
     if socket.token.place != "none":
         yield guard(
             "websocket-authentication",
             f"{socket.name} lets good tokens in, and only those",
-            success_rate("websocket", connected, where=here, target=_target(case, f"websocket-authentication{suffix}", case.targets.authentication), fails_on=broken, unit="logins", what="with a good token were let in", planned=True, controls=refusal.bad_tokens_refused(socket.name), extra_tables=("refusals",)),
+            success_rate(
+                "websocket",
+                connected,
+                where=here,
+                target=case.targets.authentication,
+                fails_on=broken,
+                unit="logins",
+                what="with a good token were let in",
+                planned=True,
+                controls=refusal.bad_tokens_refused(socket.name),
+                extra_tables=("refusals",),
+            ),
             required=False,
         )
-        yield guard("websocket-refuses-bad-tokens", f"{socket.name} refuses bad tokens", refusal.refuses_tokens(socket.name, with_test_headers=False), required=True)
+        yield guard(
+            "websocket-refuses-bad-tokens",
+            f"{socket.name} refuses bad tokens",
+            refusal.refuses_tokens(socket.name, with_test_headers=False),
+            required=True,
+        )
         if socket.test_headers:
-            yield guard("websocket-refuses-test-headers", f"no test header opens {socket.name} to bad tokens", refusal.refuses_tokens(socket.name, with_test_headers=True), required=True)
-    if socket.delivers:
+            yield guard(
+                "websocket-refuses-test-headers",
+                f"no test header opens {socket.name} to bad tokens",
+                refusal.refuses_tokens(socket.name, with_test_headers=True),
+                required=True,
+            )
+    if environment.delivers(socket):
         yield guard(
             "websocket-delivery",
             f"{socket.name} answers every message rightly",
-            success_rate("websocket", lambda rows: rows["reply_ok"], where=here, target=_target(case, f"websocket-delivery{suffix}", case.targets.delivery), fails_on={"reply_ok": False}, unit="conversations", what="were answered in full, in order and unaltered", planned=True),
+            success_rate(
+                "websocket",
+                lambda rows: rows["reply_ok"],
+                where=here,
+                target=case.targets.delivery,
+                fails_on={"reply_ok": False},
+                unit="conversations",
+                what="were answered in full, in order and unaltered",
+                planned=True,
+            ),
             required=True,
         )
     if case.identities and socket is environment.websockets[0]:
-        yield Check(id="identity-table", kind="guard", claim="user ids are let in and refused as the table says", group="websocket", recipe=refusal.identity_table(case.identities), required=critical, critical=critical)
+        yield Check(
+            id="identity-table",
+            kind="guard",
+            claim="user ids are let in and refused as the table says",
+            group="websocket",
+            recipe=refusal.identity_table(case.identities),
+            required=critical,
+            critical=critical,
+        )
 
 
 def _fixes(environment: Environment, case: Case) -> Iterator[Check]:
@@ -134,17 +252,43 @@ def _fixes(environment: Environment, case: Case) -> Iterator[Check]:
     for fix in case.fixes:
         for symptom in fix.symptoms:
             claim, group, recipe = _symptom(environment, symptom, most)
-            yield Check(id=symptom.check_id, kind="fix", claim=claim, group=group, recipe=recipe, required=True, fix=fix.id)
+            yield Check(
+                id=symptom.check_id,
+                kind="fix",
+                claim=claim,
+                group=group,
+                recipe=recipe,
+                required=True,
+                fix=fix.id,
+            )
 
 
 def _symptom(environment: Environment, symptom: Symptom, most: float) -> tuple[str, str, Recipe]:
     if symptom.close_code is not None:
-        sends = all(socket.delivers for socket in environment.websockets if symptom.websocket in (None, socket.name))
-        recipe = gone.close_code_gone(symptom.close_code, endpoint=symptom.websocket, sends=sends, tolerated_rate=symptom.tolerated_rate, absent_rate=most)
+        sends = all(
+            environment.delivers(socket)
+            for socket in environment.websockets
+            if symptom.websocket in (None, socket.name)
+        )
+        recipe = gone.close_code_gone(
+            symptom.close_code,
+            endpoint=symptom.websocket,
+            sends=sends,
+            tolerated_rate=symptom.tolerated_rate,
+            absent_rate=most,
+        )
         return f"connections no longer close with {symptom.close_code}", "websocket", recipe
     if symptom.refused_user is not None:
-        return f"{symptom.refused_user} is no longer refused", "websocket", gone.refusal_gone(symptom.refused_user, absent_rate=most)
-    return f"“{symptom.log}” is gone from the log", "logs", log_signatures.gone(symptom, source=_source(environment, symptom.source), absent_rate=most)
+        return (
+            f"{symptom.refused_user} is no longer refused",
+            "websocket",
+            gone.refusal_gone(symptom.refused_user, absent_rate=most),
+        )
+    return (
+        f"“{symptom.log}” is gone from the log",
+        "logs",
+        log_signatures.gone(symptom, source=_source(environment, symptom.source), absent_rate=most),
+    )
 
 
 def _logs(environment: Environment, case: Case) -> Iterator[Check]:
@@ -152,12 +296,31 @@ def _logs(environment: Environment, case: Case) -> Iterator[Check]:
     for source in environment.logs:
         suffix = f"-{source.name}" if len(environment.logs) > 1 else ""
         recipe = log_coverage.covers(source.name, covers_s=source.covers_s, limit=source.limit, fixes=reads)
-        yield Check(id=f"log-coverage{suffix}", kind="guard", claim=f"the log {source.name} covers what is claimed from it", group="logs", recipe=recipe, required=reads or not environment.services)
+        yield Check(
+            id=f"log-coverage{suffix}",
+            kind="guard",
+            claim=f"the log {source.name} covers what is claimed from it",
+            group="logs",
+            recipe=recipe,
+            required=reads or not environment.services,
+        )
         if environment.services:
-            yield Check(id=f"log-error-rate{suffix}", kind="guard", claim=f"few requests in the log {source.name} end in a server error", group="logs", recipe=log_signatures.error_rate(source=source.name, most=case.budgets.error_rate))
+            yield Check(
+                id=f"log-error-rate{suffix}",
+                kind="guard",
+                claim=f"few requests in the log {source.name} end in a server error",
+                group="logs",
+                recipe=log_signatures.error_rate(source=source.name, most=case.budgets.error_rate),
+            )
     for indicator in case.indicators:
         recipe = log_signatures.present(indicator, source=_source(environment, indicator.source))
-        yield Check(id=f"log-{indicator.id}-present", kind="guard", claim=f"{indicator.title or indicator.id}: “{indicator.log}” is written", group="logs", recipe=recipe)
+        yield Check(
+            id=f"log-{indicator.id}-present",
+            kind="guard",
+            claim=f"{indicator.title or indicator.id}: “{indicator.log}” is written",
+            group="logs",
+            recipe=recipe,
+        )
 
 
 def _stability(environment: Environment, case: Case) -> Iterator[Check]:
@@ -165,53 +328,144 @@ def _stability(environment: Environment, case: Case) -> Iterator[Check]:
     for item in environment.services:
         for path in item.timed:
             recipe = latency.not_slower(item.name, path, ratio=budgets.latency_ratio)
-            yield Check(id=f"latency-{item.name}-{_slug(path)}", kind="guard", claim=f"{path} of {item.name} is not slower than before", group="stability", recipe=recipe, critical=item.critical)
+            yield Check(
+                id=f"latency-{item.name}-{_slug(path)}",
+                kind="guard",
+                claim=f"{path} of {item.name} is not slower than before",
+                group="stability",
+                recipe=recipe,
+                critical=item.critical,
+            )
         if item.metrics:
-            recipe = memory.stable(item.name, budget_mb=budgets.memory_growth_mb, horizon_min=budgets.memory_horizon_min)
-            yield Check(id=f"memory-{item.name}", kind="guard", claim=f"{item.name} does not leak memory", group="stability", recipe=recipe, critical=item.critical)
+            recipe = memory.stable(
+                item.name, budget_mb=budgets.memory_growth_mb, horizon_min=budgets.memory_horizon_min
+            )
+            yield Check(
+                id=f"memory-{item.name}",
+                kind="guard",
+                claim=f"{item.name} does not leak memory",
+                group="stability",
+                recipe=recipe,
+                critical=item.critical,
+            )
     for socket in environment.websockets:
-        if socket.delivers:
+        if environment.delivers(socket):
             suffix = f"-{socket.name}" if len(environment.websockets) > 1 else ""
             recipe = success_rate(
                 "websocket",
                 lambda rows: rows["reply_s"] <= budgets.reply_s,
-                where=lambda rows, name=socket.name: (rows["endpoint"] == name) & (rows["sent"] > 0),
+                where=_sent_to(socket.name),
                 target=0.95,
                 fails_on={"reply_s": budgets.reply_s * 2},
                 unit="first replies",
                 what=f"came within {budgets.reply_s:g} s",
             )
-            yield Check(id=f"websocket-reply-time{suffix}", kind="guard", claim=f"{socket.name} replies within {budgets.reply_s:g} s", group="stability", recipe=recipe, critical=environment.service(socket.service).critical)
+            yield Check(
+                id=f"websocket-reply-time{suffix}",
+                kind="guard",
+                claim=f"{socket.name} replies within {budgets.reply_s:g} s",
+                group="stability",
+                recipe=recipe,
+                critical=environment.service(socket.service).critical,
+            )
 
 
 def _deployment(environment: Environment, case: Case) -> Iterator[Check]:
     budgets = case.budgets
     for item in environment.services:
         if item.revision_path and case.fixes:
-            yield Check(id=f"deployment-revision-{item.name}", kind="guard", claim=f"a new revision of {item.name} serves, and no old one", group="deployment", recipe=revisions.new_one_serves(item.name, expected=case.deployment.revision), critical=item.critical)
+            yield Check(
+                id=f"deployment-revision-{item.name}",
+                kind="guard",
+                claim=f"a new revision of {item.name} serves, and no old one",
+                group="deployment",
+                recipe=revisions.new_one_serves(item.name, expected=case.deployment.revision),
+                critical=item.critical,
+            )
         if item.critical and case.fixes and environment.rollout.held_sockets and item.revision_path:
-            yield Check(id=f"rollout-downtime-{item.name}", kind="guard", claim=f"{item.name} was not down during the rollout", group="deployment", recipe=rollout.no_downtime(item.name, budget_s=budgets.downtime_s))
+            yield Check(
+                id=f"rollout-downtime-{item.name}",
+                kind="guard",
+                claim=f"{item.name} was not down during the rollout",
+                group="deployment",
+                recipe=rollout.no_downtime(item.name, budget_s=budgets.downtime_s),
+            )
     for socket in environment.websockets:
         if environment.rollout.held_sockets and case.fixes:
-            recipe = rollout.held_sockets(socket.name, target=case.targets.held_sockets, allowed=environment.rollout.allowed_close_codes, max_connection_s=environment.rollout.max_connection_s)
-            yield Check(id=f"rollout-held-{socket.name}", kind="guard", claim=f"sockets of {socket.name} held through the rollout were closed as allowed", group="deployment", recipe=recipe)
+            recipe = rollout.held_sockets(
+                socket.name,
+                target=case.targets.held_sockets,
+                allowed=environment.rollout.allowed_close_codes,
+                max_connection_s=environment.rollout.max_connection_s,
+            )
+            yield Check(
+                id=f"rollout-held-{socket.name}",
+                kind="guard",
+                claim=f"sockets of {socket.name} held through the rollout were closed as allowed",
+                group="deployment",
+                recipe=recipe,
+            )
     if environment.deployments is not None and case.fixes:
         if budgets.image_ratio is not None:
-            yield Check(id="deployment-image", kind="guard", claim="the image is smaller", group="deployment", recipe=revisions.shrunk("image_bytes", ratio=budgets.image_ratio, what="image", unit_bytes=1e6, unit="MB"), critical=False)
+            yield Check(
+                id="deployment-image",
+                kind="guard",
+                claim="the image is smaller",
+                group="deployment",
+                recipe=revisions.shrunk(
+                    "image_bytes", ratio=budgets.image_ratio, what="image", unit_bytes=1e6, unit="MB"
+                ),
+                critical=False,
+            )
         if budgets.memory_limit_ratio is not None:
-            yield Check(id="deployment-memory-limit", kind="guard", claim="the memory limit is lower", group="deployment", recipe=revisions.shrunk("memory_limit_bytes", ratio=budgets.memory_limit_ratio, what="memory limit", unit_bytes=2**20, unit="MiB"), critical=False)
+            yield Check(
+                id="deployment-memory-limit",
+                kind="guard",
+                claim="the memory limit is lower",
+                group="deployment",
+                recipe=revisions.shrunk(
+                    "memory_limit_bytes",
+                    ratio=budgets.memory_limit_ratio,
+                    what="memory limit",
+                    unit_bytes=2**20,
+                    unit="MiB",
+                ),
+                critical=False,
+            )
         if budgets.start_up_s is not None and case.deployment.started_log:
-            yield Check(id="deployment-start-up", kind="guard", claim="the new revision starts quickly", group="deployment", recipe=revisions.starts_within(case.deployment.started_log, budget_s=budgets.start_up_s), critical=False)
+            yield Check(
+                id="deployment-start-up",
+                kind="guard",
+                claim="the new revision starts quickly",
+                group="deployment",
+                recipe=revisions.starts_within(case.deployment.started_log, budget_s=budgets.start_up_s),
+                critical=False,
+            )
 
 
 def _contracts(environment: Environment, case: Case) -> Iterator[Check]:
     for item in environment.services:
         if item.openapi and case.fixes:
-            yield Check(id=f"contract-{item.name}-openapi", kind="guard", claim=f"clients of {item.name}'s old API still work", group="contracts", recipe=contracts.openapi_kept(item.name), critical=item.critical)
+            yield Check(
+                id=f"contract-{item.name}-openapi",
+                kind="guard",
+                claim=f"clients of {item.name}'s old API still work",
+                group="contracts",
+                recipe=contracts.openapi_kept(item.name),
+                critical=item.critical,
+            )
     for message in case.messages:
         schema = json.loads((case.folder / message.json_schema).read_text(encoding="utf-8"))
-        recipe = contracts.messages_valid(schema, when=message.when, endpoint=message.websocket, what=message.id)
-        yield Check(id=f"contract-message-{message.id}", kind="guard", claim=f"{message.id} messages fit their schema", group="contracts", recipe=recipe)
+        recipe = contracts.messages_valid(
+            schema, when=message.when, endpoint=message.websocket, what=message.id
+        )
+        yield Check(
+            id=f"contract-message-{message.id}",
+            kind="guard",
+            claim=f"{message.id} messages fit their schema",
+            group="contracts",
+            recipe=recipe,
+        )
 
 
 def _hang_together(environment: Environment, case: Case) -> None:
@@ -221,13 +475,41 @@ def _hang_together(environment: Environment, case: Case) -> None:
     problems = []
     for key, symptom in _signatures(case):
         if symptom.log is not None and not sources:
-            problems.append((key, f"expected environment {environment.name} to have a [[log]], it has none; add one or leave this out"))
+            problems.append(
+                (
+                    key,
+                    f"expected environment {environment.name} to have a [[log]], it has none; add one or leave this out",
+                )
+            )
         elif symptom.source is not None and symptom.source not in sources:
-            problems.append((f"{key}.source", f"expected a log of environment {environment.name} ({', '.join(sorted(sources))}), got {symptom.source!r}"))
-        if isinstance(symptom, Symptom) and (symptom.close_code is not None or symptom.refused_user is not None) and not endpoints:
-            problems.append((key, f"expected environment {environment.name} to have a [[websocket]], it has none; add one or leave this out"))
-        if isinstance(symptom, Symptom) and symptom.websocket is not None and symptom.websocket not in endpoints:
-            problems.append((f"{key}.websocket", f"expected a websocket of environment {environment.name} ({', '.join(sorted(endpoints))}), got {symptom.websocket!r}"))
+            problems.append(
+                (
+                    f"{key}.source",
+                    f"expected a log of environment {environment.name} ({', '.join(sorted(sources))}), got {symptom.source!r}",
+                )
+            )
+        if (
+            isinstance(symptom, Symptom)
+            and (symptom.close_code is not None or symptom.refused_user is not None)
+            and not endpoints
+        ):
+            problems.append(
+                (
+                    key,
+                    f"expected environment {environment.name} to have a [[websocket]], it has none; add one or leave this out",
+                )
+            )
+        if (
+            isinstance(symptom, Symptom)
+            and symptom.websocket is not None
+            and symptom.websocket not in endpoints
+        ):
+            problems.append(
+                (
+                    f"{key}.websocket",
+                    f"expected a websocket of environment {environment.name} ({', '.join(sorted(endpoints))}), got {symptom.websocket!r}",
+                )
+            )
     if problems:
         raise ConfigurationError(f"cases/{case.name}.toml", problems)
 
@@ -245,7 +527,9 @@ def _signatures(case: Case) -> Iterator[tuple[str, Any]]:
     def place(fix: Fix, index: int) -> str:
         return f"fix {fix.id!r}: symptom[{index}]"
 
-    yield from ((place(fix, index), symptom) for fix in case.fixes for index, symptom in enumerate(fix.symptoms))
+    yield from (
+        (place(fix, index), symptom) for fix in case.fixes for index, symptom in enumerate(fix.symptoms)
+    )
     yield from ((f"indicator {indicator.id!r}", indicator) for indicator in case.indicators)
 
 
@@ -253,9 +537,12 @@ def _source(environment: Environment, named: str | None) -> str | None:
     return named or (environment.logs[0].name if len(environment.logs) == 1 else None)
 
 
-def _target(case: Case, check_id: str, default: float) -> float:
-    said = case.checks.get(check_id)
-    return said.target if said is not None and said.target is not None else default
+def _of(column: str, name: str, *, kind: str) -> Rows:
+    return lambda rows: (rows[column] == name) & (rows["kind"] == kind)
+
+
+def _sent_to(endpoint: str) -> Rows:
+    return lambda rows: (rows["endpoint"] == endpoint) & (rows["sent"] > 0)
 
 
 def _slug(text: str) -> str:

@@ -35,35 +35,63 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
 
     def is_bad(rows: pd.DataFrame) -> pd.Series:
         with_header = rows["token_kind"].str.startswith("tampered with")
-        return (rows["endpoint"] == endpoint) & (with_header if with_test_headers else ~with_header & (rows["token_kind"] != "good"))
+        return (rows["endpoint"] == endpoint) & (
+            with_header if with_test_headers else ~with_header & (rows["token_kind"] != "good")
+        )
 
     def judge(view: View) -> Judgement:
         rows = view.need("refusals")
         bad = rows[is_bad(rows)]
         if bad.empty:
-            raise CouldNotSee("not-tried", f"no bad token was tried on {endpoint}", repair="let the environment send bad tokens, or waive this check")
+            raise CouldNotSee(
+                "not-tried",
+                f"no bad token was tried on {endpoint}",
+                repair="let the environment send bad tokens, or waive this check",
+            )
         accepted, refused = let_in(bad), refused_by_name(bad)
         kinds = list(dict.fromkeys(bad["token_kind"]))
         missing = [] if with_test_headers else [kind for kind in WANTED_KINDS if kind not in kinds]
         bounds = estimates.proportion(int(refused.sum()), len(bad), confidence=view.confidence)
         if accepted.any():
             names = ", ".join(sorted(set(bad.loc[accepted, "token_kind"])))
-            verdict, reason, statement = Verdict.FAIL, "bad-token-accepted", f"{int(accepted.sum())} of {len(bad)} bad tokens were let in ({names})"
+            verdict, reason, statement = (
+                Verdict.FAIL,
+                "bad-token-accepted",
+                f"{int(accepted.sum())} of {len(bad)} bad tokens were let in ({names})",
+            )
         elif not refused.all():
             odd = sorted(set(bad.loc[~refused, "error"].replace("", "closed without a reason")))
-            verdict, reason, statement = Verdict.INCONCLUSIVE, "unnamed-refusal", f"{int((~refused).sum())} of {len(bad)} bad tokens got no named refusal ({'; '.join(odd)[:120]})"
+            verdict, reason, statement = (
+                Verdict.INCONCLUSIVE,
+                "unnamed-refusal",
+                f"{int((~refused).sum())} of {len(bad)} bad tokens got no named refusal ({'; '.join(odd)[:120]})",
+            )
         else:
-            verdict, reason, statement = Verdict.PASS, "", f"all {len(bad)} tries with bad tokens were refused by name ({', '.join(kinds)})"
+            verdict, reason, statement = (
+                Verdict.PASS,
+                "",
+                f"all {len(bad)} tries with bad tokens were refused by name ({', '.join(kinds)})",
+            )
         return Judgement(
             verdict=verdict,
             reason=reason,
             statement=statement,
-            estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction refused by name"),
-            method=Method(name="every bad token refused by 401, 403, close 1008 or 4401", confidence=view.confidence, side="one-sided", null_hypothesis="bad tokens are let in", source="Clopper and Pearson 1934"),
+            estimate=Estimate(
+                value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction refused by name"
+            ),
+            method=Method(
+                name="every bad token refused by 401, 403, close 1008 or 4401",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis="bad tokens are let in",
+                source="Clopper and Pearson 1934",
+            ),
             threshold="none let in",
             exposure=Exposure(n=len(bad), unit="tries"),
             controls=(_good_token_control(rows[rows["endpoint"] == endpoint], bad),),
-            not_established=tuple(f"a token of kind {kind} was not tried: the environment supplies none" for kind in missing),
+            not_established=tuple(
+                f"a token of kind {kind} was not tried: the environment supplies none" for kind in missing
+            ),
         )
 
     def one_accepted(view: View) -> View:
@@ -74,7 +102,10 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
         rows = view.need("refusals")
         return view.exchange("refusals", changed(rows, rows.index[is_bad(rows)], _TIMED_OUT))
 
-    mutants = (Mutant(name="one bad token let in", change=one_accepted), Mutant(name="time-outs instead of refusals", change=timed_out))
+    mutants = (
+        Mutant(name="one bad token let in", change=one_accepted),
+        Mutant(name="time-outs instead of refusals", change=timed_out),
+    )
     return Recipe(tables=("refusals",), judge=judge, mutants=mutants)
 
 
@@ -83,14 +114,27 @@ def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
 
     def control(view: View) -> Sequence[Control]:
         rows = view.table("refusals")
-        bad = rows[(rows["endpoint"] == endpoint) & (rows["token_kind"] != "good")] if rows is not None else None
+        bad = (
+            rows[(rows["endpoint"] == endpoint) & (rows["token_kind"] != "good")]
+            if rows is not None
+            else None
+        )
         if bad is None or bad.empty:
             got, held = "no bad token was tried", False
         else:
             accepted = int(let_in(bad).sum())
             named = int(refused_by_name(bad).sum())
             got, held = f"{named} of {len(bad)} refused by name, {accepted} let in", named == len(bad)
-        return [Control(kind="negative", name="bad tokens beside the good one", guards=("pass",), expected="every one refused by name", got=got, held=held)]
+        return [
+            Control(
+                kind="negative",
+                name="bad tokens beside the good one",
+                guards=("pass",),
+                expected="every one refused by name",
+                got=got,
+                held=held,
+            )
+        ]
 
     return control
 
@@ -104,7 +148,11 @@ def identity_table(identities: Sequence[Identity]) -> Recipe:
         rows = rows[rows["user"].isin(wanted)]
         untried = [user for user in wanted if user not in set(rows["user"])]
         if rows.empty:
-            raise CouldNotSee("not-tried", "no user id of the case was tried", repair="give the environment a [login] that issues tokens for any user")
+            raise CouldNotSee(
+                "not-tried",
+                "no user id of the case was tried",
+                repair="give the environment a [login] that issues tokens for any user",
+            )
         must = rows["user"].map(wanted).astype(bool)
         accepted, refused = let_in(rows), refused_by_name(rows)
         wrong = rows[(must & refused) | (~must & accepted)]
@@ -112,34 +160,77 @@ def identity_table(identities: Sequence[Identity]) -> Recipe:
         right = len(rows) - len(wrong) - len(unclear)
         bounds = estimates.proportion(right, len(rows), confidence=view.confidence)
         if len(wrong):
-            names = "; ".join(f"{user} was {'let in' if not wanted[user] else 'refused'}" for user in dict.fromkeys(wrong["user"]))
-            verdict, reason, statement = Verdict.FAIL, "wrong-answer", f"{len(wrong)} of {len(rows)} tries were answered wrongly ({names})"
+            names = "; ".join(
+                f"{user} was {'let in' if not wanted[user] else 'refused'}"
+                for user in dict.fromkeys(wrong["user"])
+            )
+            verdict, reason, statement = (
+                Verdict.FAIL,
+                "wrong-answer",
+                f"{len(wrong)} of {len(rows)} tries were answered wrongly ({names})",
+            )
         elif len(unclear) or untried:
             names = ", ".join(dict.fromkeys([*unclear["user"], *untried]))
-            verdict, reason, statement = Verdict.INCONCLUSIVE, "unclear-answer", f"no clear answer for {names}"
+            verdict, reason, statement = (
+                Verdict.INCONCLUSIVE,
+                "unclear-answer",
+                f"no clear answer for {names}",
+            )
         else:
-            verdict, reason, statement = Verdict.PASS, "", f"all {len(wanted)} ids were answered rightly in {len(rows)} tries ({sum(wanted.values())} let in, {len(wanted) - sum(wanted.values())} refused)"
+            verdict, reason, statement = (
+                Verdict.PASS,
+                "",
+                f"all {len(wanted)} ids were answered rightly in {len(rows)} tries ({sum(wanted.values())} let in, {len(wanted) - sum(wanted.values())} refused)",
+            )
         both = len(set(wanted.values())) == 2
         return Judgement(
             verdict=verdict,
             reason=reason,
             statement=statement,
             estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction right"),
-            method=Method(name="every try as the table says", confidence=view.confidence, side="one-sided", null_hypothesis="an id is answered wrongly", source="Clopper and Pearson 1934"),
+            method=Method(
+                name="every try as the table says",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis="an id is answered wrongly",
+                source="Clopper and Pearson 1934",
+            ),
             threshold="no wrong answer",
             exposure=Exposure(n=len(rows), unit="tries"),
-            controls=(Control(kind="negative", name="ids of both kinds", guards=("pass",), expected="some to let in and some to refuse", got="both" if both else "one kind only", held=both),),
+            controls=(
+                Control(
+                    kind="negative",
+                    name="ids of both kinds",
+                    guards=("pass",),
+                    expected="some to let in and some to refuse",
+                    got="both" if both else "one kind only",
+                    held=both,
+                ),
+            ),
         )
 
     def one_wrong(accept: bool) -> Callable[[View], View | None]:
         def change(view: View) -> View | None:
             rows = view.need("identities")
-            chosen = rows.index[rows["user"].isin([user for user, must in wanted.items() if must == accept])][:1]
-            return view.exchange("identities", changed(rows, chosen, _REFUSED if accept else _ACCEPTED)) if len(chosen) else None
+            chosen = rows.index[rows["user"].isin([user for user, must in wanted.items() if must == accept])][
+                :1
+            ]
+            return (
+                view.exchange("identities", changed(rows, chosen, _REFUSED if accept else _ACCEPTED))
+                if len(chosen)
+                else None
+            )
 
         return change
 
-    return Recipe(tables=("identities",), judge=judge, mutants=(Mutant(name="a good id refused", change=one_wrong(True)), Mutant(name="a wrong id let in", change=one_wrong(False))))
+    return Recipe(
+        tables=("identities",),
+        judge=judge,
+        mutants=(
+            Mutant(name="a good id refused", change=one_wrong(True)),
+            Mutant(name="a wrong id let in", change=one_wrong(False)),
+        ),
+    )
 
 
 def changed(rows: pd.DataFrame, chosen: Any, values: dict[str, Any]) -> pd.DataFrame:
@@ -153,6 +244,16 @@ def changed(rows: pd.DataFrame, chosen: Any, values: dict[str, Any]) -> pd.DataF
 def _good_token_control(rows: pd.DataFrame, bad: pd.DataFrame) -> Control:
     """Positive: the good token was let in during the same minute as the bad ones were refused."""
     good = rows[rows["token_kind"] == "good"]
-    near = good[(good["timestamp"] >= bad["timestamp"].min() - pd.Timedelta(minutes=1)) & (good["timestamp"] <= bad["timestamp"].max() + pd.Timedelta(minutes=1))]
+    near = good[
+        (good["timestamp"] >= bad["timestamp"].min() - pd.Timedelta(minutes=1))
+        & (good["timestamp"] <= bad["timestamp"].max() + pd.Timedelta(minutes=1))
+    ]
     accepted = int(let_in(near).sum())
-    return Control(kind="positive", name="the good token in the same minute", guards=("pass",), expected="let in", got=f"let in {accepted} of {len(near)} times", held=accepted > 0 and accepted == len(near))
+    return Control(
+        kind="positive",
+        name="the good token in the same minute",
+        guards=("pass",),
+        expected="let in",
+        got=f"let in {accepted} of {len(near)} times",
+        held=accepted > 0 and accepted == len(near),
+    )

@@ -43,7 +43,9 @@ def success_rate(
         ValueError: no `fails_on`, or a target outside 0 to 1, before any data arrives.
     """
     if not fails_on:
-        raise ValueError("expected fails_on = {column: value}, a row that must not be ok; without it the check could not fail")
+        raise ValueError(
+            "expected fails_on = {column: value}, a row that must not be ok; without it the check could not fail"
+        )
     if not 0 < target < 1:
         raise ValueError(f"expected a target between 0 and 1, got {target}")
 
@@ -57,7 +59,17 @@ def success_rate(
     def judge(view: View) -> Judgement:
         good = pd.Series(ok(rows_of(view))).fillna(False).astype(bool)
         count, failures = len(good), int((~good).sum())
-        return judge_rate(count=count, failures=failures, target=target, planned=planned, view=view, unit=unit, what=what, controls=tuple(controls(view)) if controls else (), not_established=not_established)
+        return judge_rate(
+            count=count,
+            failures=failures,
+            target=target,
+            planned=planned,
+            view=view,
+            unit=unit,
+            what=what,
+            controls=tuple(controls(view)) if controls else (),
+            not_established=not_established,
+        )
 
     def mutant(share: float) -> Callable[[View], View | None]:
         def change(view: View) -> View:
@@ -68,18 +80,34 @@ def success_rate(
             for column, value in fails_on.items():
                 broken[column] = broken[column].astype(object)
                 broken.loc[chosen, column] = value
-                broken[column] = broken[column].astype(rows[column].dtype) if value is not None and value is not pd.NA else broken[column]
+                broken[column] = (
+                    broken[column].astype(rows[column].dtype)
+                    if value is not None and value is not pd.NA
+                    else broken[column]
+                )
             return view.exchange(table, broken)
 
         return change
 
     twice = 2 * (1 - target)
-    mutants = (Mutant(name=f"{twice:.0%} of the {unit} broken", change=mutant(twice)), Mutant(name=f"all {unit} broken", change=mutant(1.0)))
+    mutants = (
+        Mutant(name=f"{twice:.0%} of the {unit} broken", change=mutant(twice)),
+        Mutant(name=f"all {unit} broken", change=mutant(1.0)),
+    )
     return Recipe(tables=(table, *extra_tables), judge=judge, mutants=mutants)
 
 
 def judge_rate(
-    *, count: int, failures: int, target: float, planned: bool, view: View, unit: str, what: str, controls: tuple[Control, ...] = (), not_established: tuple[str, ...] = ()
+    *,
+    count: int,
+    failures: int,
+    target: float,
+    planned: bool,
+    view: View,
+    unit: str,
+    what: str,
+    controls: tuple[Control, ...] = (),
+    not_established: tuple[str, ...] = (),
 ) -> Judgement:
     """Pass by rejecting "the rate is below target", fail by rejecting its opposite, else inconclusive."""
     bounds = estimates.proportion(count - failures, count, confidence=view.confidence)
@@ -88,23 +116,61 @@ def judge_rate(
     failed = estimates.too_many(failures=failures, count=count, target=target, alpha_fail=view.alpha_fail)
     severity = 1 - (estimates.false_pass(plan.looks, rate=1 - target) if planned else (1 - view.confidence))
     statement = f"{count - failures:,} of {count:,} {unit} {what} ({bounds.value:.2%}; at least {bounds.low:.2%} at {view.confidence:.0%} confidence)"
-    verdict, reason = (Verdict.FAIL, "below-target") if failed else (Verdict.PASS, "") if passed else (Verdict.INCONCLUSIVE, "too-early")
-    needed = None
-    if verdict is Verdict.INCONCLUSIVE:
-        more = estimates.more_clean_needed(plan, failures=failures, count=count)
-        needed = Needed(what=f"{more:,} more {unit}, all of which succeed" if more else f"a new run: with {failures} failures no look of this plan can pass", n=more)
+    verdict, reason = (
+        (Verdict.FAIL, "below-target")
+        if failed
+        else (Verdict.PASS, "")
+        if passed
+        else (Verdict.INCONCLUSIVE, "too-early")
+    )
+    needed = (
+        _needed(plan, failures=failures, count=count, target=target, planned=planned, view=view, unit=unit)
+        if verdict is Verdict.INCONCLUSIVE
+        else None
+    )
     return Judgement(
         verdict=verdict,
         reason=reason,
         statement=statement,
         estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction"),
-        method=Method(name="Clopper-Pearson" + (f", looks fixed beforehand: {plan.describe()}" if planned else ""), confidence=view.confidence, side="one-sided", null_hypothesis=f"the success rate is below {target:.1%}", source="Clopper and Pearson 1934"),
+        method=Method(
+            name="Clopper-Pearson" + (f", looks fixed beforehand: {plan.describe()}" if planned else ""),
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis=f"the success rate is below {target:.1%}",
+            source="Clopper and Pearson 1934",
+        ),
         threshold=f"at least {target:.1%}",
         severity=severity if verdict is Verdict.PASS else None,
         exposure=Exposure(n=count, unit=unit),
-        controls=(Control(kind="liveness", name="samples were taken", guards=("pass", "fail"), expected="at least 1", got=f"{count:,}", held=count > 0), *controls),
+        controls=(
+            Control(
+                kind="liveness",
+                name="samples were taken",
+                guards=("pass", "fail"),
+                expected="at least 1",
+                got=f"{count:,}",
+                held=count > 0,
+            ),
+            *controls,
+        ),
         needed=needed,
         not_established=not_established,
+    )
+
+
+def _needed(
+    plan: estimates.Plan, *, failures: int, count: int, target: float, planned: bool, view: View, unit: str
+) -> Needed:
+    if not planned:
+        wanted = estimates.fixed_n(target, failures=failures, confidence=view.confidence)
+        return Needed(what=f"{wanted:,} {unit} in all with no more than {failures} failed", n=wanted - count)
+    more = estimates.more_clean_needed(plan, failures=failures, count=count)
+    return Needed(
+        what=f"{more:,} more {unit}, all of which succeed"
+        if more
+        else f"a new run: with {failures} failures no look of this plan can pass",
+        n=more,
     )
 
 
@@ -116,6 +182,15 @@ def unknown_path_control(service: str) -> MoreControls:
         rows = rows[(rows["service"] == service) & (rows["kind"] == "unknown-path")]
         statuses = sorted({"no answer" if pd.isna(status) else str(status) for status in rows["status"]})
         held = len(rows) > 0 and not rows["status"].isin(range(200, 400)).fillna(False).any()
-        return [Control(kind="negative", name="a path that must not exist", guards=("pass",), expected="not 200", got=", ".join(statuses) or "not tried", held=bool(held))]
+        return [
+            Control(
+                kind="negative",
+                name="a path that must not exist",
+                guards=("pass",),
+                expected="not 200",
+                got=", ".join(statuses) or "not tried",
+                held=bool(held),
+            )
+        ]
 
     return control

@@ -26,7 +26,9 @@ class Windows:
         return replace(self, after=self.before, new_revision=self.old_revision)
 
 
-def find_windows(tables: Callable[[str, str], pd.DataFrame | None], *, phases: Mapping[str, Span], deployment: Any = None) -> Windows:
+def find_windows(
+    tables: Callable[[str, str], pd.DataFrame | None], *, phases: Mapping[str, Span], deployment: Any = None
+) -> Windows:
     """Windows from what was stated, else from the revisions document, else from revisions in the log.
 
     Args:
@@ -37,7 +39,9 @@ def find_windows(tables: Callable[[str, str], pd.DataFrame | None], *, phases: M
     revisions = _revisions(tables)
     logs = tables("logs", "after")
     seen = _first_seen(logs)
-    newest = getattr(deployment, "revision", None) or (revisions.index[-1] if len(revisions) else seen.index[-1] if len(seen) > 1 else None)
+    newest = getattr(deployment, "revision", None) or (
+        revisions.index[-1] if len(revisions) else seen.index[-1] if len(seen) > 1 else None
+    )
     older = [name for name in (revisions.index if len(revisions) else seen.index) if name != newest]
     stated = getattr(deployment, "time", None)
     deployed_at = pd.Timestamp(stated).tz_convert("UTC") if stated is not None else None
@@ -76,5 +80,7 @@ def _first_seen(logs: pd.DataFrame | None) -> pd.Series:
 
 def _serving(health: pd.DataFrame | None) -> str | None:
     """The revision that answered most, where health says so."""
-    named = health["revision"].dropna() if health is not None and "revision" in health else pd.Series(dtype="str")
+    named = (
+        health["revision"].dropna() if health is not None and "revision" in health else pd.Series(dtype="str")
+    )
     return str(named.mode().iloc[0]) if len(named) else None

@@ -37,7 +37,9 @@ def health() -> dict[str, str]:
 def token(request: TokenRequest, x_client_secret: Annotated[str, Header()] = "") -> Token:
     if not secrets.compare_digest(x_client_secret, os.environ[CLIENT_SECRET_VARIABLE]):
         raise HTTPException(401, "wrong client secret")
-    return Token(access_token=tokens.issue(request.user_id, lifetime_s=request.lifetime_s, audience=request.audience))
+    return Token(
+        access_token=tokens.issue(request.user_id, lifetime_s=request.lifetime_s, audience=request.audience)
+    )
 
 
 @app.get("/verify")

@@ -31,7 +31,9 @@ SERVICE_S = 0.040 * (1.4 if "slow" in FAULTS else 1.0)
 # Kept for what is not under test; the handler below looks asyncio.sleep up each time, as its users' code does.
 pause = asyncio.sleep
 
-log = CloudLog(Path(os.environ["REHEARSAL_LOG"]), service="backend", revision=REVISION, silent="log-silent" in FAULTS)
+log = CloudLog(
+    Path(os.environ["REHEARSAL_LOG"]), service="backend", revision=REVISION, silent="log-silent" in FAULTS
+)
 requests_total = Counter("rehearsal_requests", "Requests served", ["path", "status"])
 id_manager = importlib.import_module(f"proofbook.rehearsal.builds.{BUILD}.id_manager")
 asyncio_safe = importlib.import_module(f"proofbook.rehearsal.builds.{BUILD}.windows_asyncio_safe")
@@ -43,7 +45,9 @@ async def answer(socket: WebSocket, message: dict[str, Any], user: str) -> None:
     """Answers one chat message."""
     await asyncio.sleep(0.01)
     await pause(SERVICE_S - 0.01)
-    await socket.send_json({"type": "agent_response", "reply_to": message.get("id"), "text": message.get("text"), "user": user})
+    await socket.send_json(
+        {"type": "agent_response", "reply_to": message.get("id"), "text": message.get("text"), "user": user}
+    )
 
 
 answer_safely = asyncio_safe.windows_asyncio_safe(answer)
@@ -52,7 +56,9 @@ answer_the_old_way = old_asyncio_safe.windows_asyncio_safe(answer)
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    log.structured("Application startup complete", severity="INFO", startup_s=round(time.monotonic() - STARTED, 3))
+    log.structured(
+        "Application startup complete", severity="INFO", startup_s=round(time.monotonic() - STARTED, 3)
+    )
     leak = asyncio.create_task(leak_memory()) if "memory-leak" in FAULTS else None
     yield
     if leak is not None:
@@ -90,13 +96,22 @@ class Agent(BaseModel):
 async def log_request(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     began = time.perf_counter()
     response = await call_next(request)
-    requests_total.labels(request.url.path if response.status_code != 404 else "other", response.status_code).inc()
+    requests_total.labels(
+        request.url.path if response.status_code != 404 else "other", response.status_code
+    ).inc()
     log_http(request.method, str(request.url), response.status_code, began, request.headers)
     return response
 
 
 def log_http(method: str, url: str, status: int, began: float, headers: Any) -> None:
-    log.request(method=method, url=url, status=status, latency_s=time.perf_counter() - began, user_agent=headers.get("user-agent", ""), trace=trace_of(headers))
+    log.request(
+        method=method,
+        url=url,
+        status=status,
+        latency_s=time.perf_counter() - began,
+        user_agent=headers.get("user-agent", ""),
+        trace=trace_of(headers),
+    )
 
 
 def trace_of(headers: Any) -> str | None:
@@ -167,7 +182,12 @@ async def chat(socket: WebSocket) -> None:
         await socket.close(1008, "invalid user id")
         return
     log.text(f"[INFO] WebSocket authenticated user={user}", trace=trace)
-    await socket.send_json({"type": "system_message", "data": {"event": "connection_established", "connection_ready": True, "user_id": user}})
+    await socket.send_json(
+        {
+            "type": "system_message",
+            "data": {"event": "connection_established", "connection_ready": True, "user_id": user},
+        }
+    )
     await converse(socket, user, trace)
 
 
@@ -180,7 +200,13 @@ async def converse(socket: WebSocket, user: str, trace: str | None) -> None:
             elif message.get("type") == "chat_message":
                 old_path = "intermittent-1011" in FAULTS and chance.random() < 0.02
                 await (answer_the_old_way if old_path else answer_safely)(socket, message, user)
-                log.structured("Message delivered", severity="INFO", trace=trace, user_id=user, message_id=message.get("id"))
+                log.structured(
+                    "Message delivered",
+                    severity="INFO",
+                    trace=trace,
+                    user_id=user,
+                    message_id=message.get("id"),
+                )
             else:
                 await socket.send_json({"type": "error", "error": "unknown message type"})
     except WebSocketDisconnect:
@@ -191,7 +217,9 @@ async def converse(socket: WebSocket, user: str, trace: str | None) -> None:
 
 
 async def refuse(socket: WebSocket, status: int, began: float) -> None:
-    await socket.send_denial_response(Response(json.dumps({"detail": "refused"}), status_code=status, media_type="application/json"))
+    await socket.send_denial_response(
+        Response(json.dumps({"detail": "refused"}), status_code=status, media_type="application/json")
+    )
     log_http("GET", str(socket.url), status, began, socket.headers)
 
 

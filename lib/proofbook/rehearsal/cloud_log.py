@@ -20,7 +20,12 @@ class CloudLog:
         self._silent = silent
         self._resource = {
             "type": "cloud_run_revision",
-            "labels": {"project_id": PROJECT, "service_name": service, "revision_name": revision, "location": "loopback"},
+            "labels": {
+                "project_id": PROJECT,
+                "service_name": service,
+                "revision_name": revision,
+                "location": "loopback",
+            },
         }
         self._log_name = f"projects/{PROJECT}/logs/run.googleapis.com%2F"
 
@@ -32,9 +37,18 @@ class CloudLog:
         """A `jsonPayload` entry."""
         self._write("stderr", {"jsonPayload": {"message": message, **fields}}, severity, trace)
 
-    def request(self, *, method: str, url: str, status: int, latency_s: float, user_agent: str, trace: str | None) -> None:
+    def request(
+        self, *, method: str, url: str, status: int, latency_s: float, user_agent: str, trace: str | None
+    ) -> None:
         """A request entry, as the platform's front end writes it."""
-        request = {"requestMethod": method, "requestUrl": url, "status": status, "latency": f"{latency_s:.6f}s", "userAgent": user_agent, "protocol": "HTTP/1.1"}
+        request = {
+            "requestMethod": method,
+            "requestUrl": url,
+            "status": status,
+            "latency": f"{latency_s:.6f}s",
+            "userAgent": user_agent,
+            "protocol": "HTTP/1.1",
+        }
         severity = "ERROR" if status >= 500 else "WARNING" if status >= 400 else "INFO"
         self._write("requests", {"httpRequest": request}, severity, trace)
 
@@ -42,7 +56,14 @@ class CloudLog:
         if self._silent:
             return
         now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        entry: dict[str, Any] = {"insertId": uuid.uuid4().hex[:20], "logName": self._log_name + log, "receiveTimestamp": now, "resource": self._resource, "timestamp": now, **payload}
+        entry: dict[str, Any] = {
+            "insertId": uuid.uuid4().hex[:20],
+            "logName": self._log_name + log,
+            "receiveTimestamp": now,
+            "resource": self._resource,
+            "timestamp": now,
+            **payload,
+        }
         if severity is not None:
             entry["severity"] = severity
         if trace is not None:

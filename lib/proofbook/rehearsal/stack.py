@@ -29,7 +29,10 @@ from proofbook.rehearsal.cloud_log import PROJECT
 from proofbook.rehearsal.forwarder import Forwarder
 
 # What the platform says of each build: the seed's figures for the image and the memory limit.
-PLATFORM = {"before": {"image_bytes": 1_850_000_000, "memory": "2Gi"}, "after": {"image_bytes": 407_000_000, "memory": "512Mi"}}
+PLATFORM = {
+    "before": {"image_bytes": 1_850_000_000, "memory": "2Gi"},
+    "after": {"image_bytes": 407_000_000, "memory": "512Mi"},
+}
 DRAIN_S = 0.3
 
 
@@ -45,7 +48,11 @@ class Stack:
         self._backend: subprocess.Popen[bytes] | None = None
         self._revisions: list[dict[str, Any]] = []
         self._secret = secrets.token_urlsafe(24)
-        self._environment = {**os.environ, tokens.KEY_VARIABLE: secrets.token_urlsafe(32), auth.CLIENT_SECRET_VARIABLE: self._secret}
+        self._environment = {
+            **os.environ,
+            tokens.KEY_VARIABLE: secrets.token_urlsafe(32),
+            auth.CLIENT_SECRET_VARIABLE: self._secret,
+        }
 
     async def start(self, *, traffic: bool = True) -> None:
         """Brings everything up with the build from before the fix."""
@@ -61,11 +68,15 @@ class Stack:
             self._processes[name] = self._spawn([name, str(port)], {})
             self._forwarders[name].switch(port)
         await self._start_backend("before", ())
-        await asyncio.gather(*(self._wait_until_healthy(self._url(name), path) for name, path in (("auth", "/health"), ("frontend", "/healthz"))))
+        await asyncio.gather(
+            *(
+                self._wait_until_healthy(self._url(name), path)
+                for name, path in (("auth", "/health"), ("frontend", "/healthz"))
+            )
+        )
         await self._write_addresses()
         if traffic:
-            command = [sys.executable, "-m", "proofbook.rehearsal.traffic", self._url("backend"), self._url("auth"), str(self.up / "client-secret")]
-            self._processes["traffic"] = subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL)
+            self._start_traffic()
         self._write_state("before")
 
     async def deploy(self, build: str, faults: Sequence[str]) -> None:
@@ -111,12 +122,24 @@ class Stack:
         created = dt.datetime.now(dt.UTC)
         self._backend = self._spawn(
             ["backend", str(port)],
-            {"REHEARSAL_BUILD": build, "REHEARSAL_REVISION": revision, "REHEARSAL_FAULTS": ",".join(faults), "REHEARSAL_LOG": str(self.up / "logs" / "backend.jsonl")},
+            {
+                "REHEARSAL_BUILD": build,
+                "REHEARSAL_REVISION": revision,
+                "REHEARSAL_FAULTS": ",".join(faults),
+                "REHEARSAL_LOG": str(self.up / "logs" / "backend.jsonl"),
+            },
         )
         await self._wait_until_healthy(f"http://127.0.0.1:{port}", "/health")
         self._forwarders["backend"].switch(port)
         self._revisions.append(_revision(revision, "after" if self._number > 1 else "before", created))
         _replace(self.up / "revisions.json", json.dumps(self._revisions, indent=2))
+
+    def _start_traffic(self) -> None:
+        where = [self._url("backend"), self._url("auth"), str(self.up / "client-secret")]
+        command = [sys.executable, "-m", "proofbook.rehearsal.traffic", *where]
+        self._processes["traffic"] = subprocess.Popen(
+            command, env=self._environment, stdin=subprocess.DEVNULL
+        )
 
     def _spawn(self, arguments: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "proofbook.rehearsal.serve", *arguments]
@@ -130,7 +153,9 @@ class Stack:
                     if (await client.get(base + path)).status_code == 200:
                         return
                 await asyncio.sleep(0.05)
-        raise CouldNotLook(f"expected the rehearsal's service at {base} to be healthy within {timeout_s:.0f} s, but it is not")
+        raise CouldNotLook(
+            f"expected the rehearsal's service at {base} to be healthy within {timeout_s:.0f} s, but it is not"
+        )
 
     def _url(self, name: str) -> str:
         return f"http://127.0.0.1:{self._forwarders[name].port}"
@@ -139,8 +164,14 @@ class Stack:
         files = {f"{name}.url": self._url(name) for name in self._forwarders}
         files["backend-ws.url"] = self._url("backend").replace("http", "ws", 1) + "/ws"
         files["client-secret"] = self._secret
-        async with httpx.AsyncClient(base_url=self._url("auth"), headers={"X-Client-Secret": self._secret}) as client:
-            for name, body in (("token", {}), ("token-expired", {"lifetime_s": -60}), ("token-wrong-audience", {"audience": "somebody-else"})):
+        async with httpx.AsyncClient(
+            base_url=self._url("auth"), headers={"X-Client-Secret": self._secret}
+        ) as client:
+            for name, body in (
+                ("token", {}),
+                ("token-expired", {"lifetime_s": -60}),
+                ("token-wrong-audience", {"audience": "somebody-else"}),
+            ):
                 answer = await client.post("/token", json={"user_id": "user_1", **body})
                 files[name] = answer.raise_for_status().json()["access_token"]
         for name, text in files.items():
@@ -149,10 +180,17 @@ class Stack:
             file.write_text(text + "\n", encoding="utf-8")
 
     def _write_state(self, build: str) -> None:
-        _replace(self.up / "state.json", json.dumps({"build": build, "faults": self.faults, "revision": self._revisions[-1]["metadata"]["name"]}))
+        _replace(
+            self.up / "state.json",
+            json.dumps(
+                {"build": build, "faults": self.faults, "revision": self._revisions[-1]["metadata"]["name"]}
+            ),
+        )
 
 
-def request_deployment(up: Path, *, build: str = "after", faults: Sequence[str] = (), timeout_s: float = 60.0) -> str:
+def request_deployment(
+    up: Path, *, build: str = "after", faults: Sequence[str] = (), timeout_s: float = 60.0
+) -> str:
     """Asks the rehearsal that is up to roll out `build` and waits until it serves; gives the new revision's name.
 
     Raises:
@@ -160,7 +198,9 @@ def request_deployment(up: Path, *, build: str = "after", faults: Sequence[str] 
     """
     pid_file = up / "pid"
     if not pid_file.exists():
-        raise CouldNotLook(f"expected a rehearsal to be up in {up}, found none; start it with: proofbook rehearse")
+        raise CouldNotLook(
+            f"expected a rehearsal to be up in {up}, found none; start it with: proofbook rehearse"
+        )
     state_file = up / "state.json"
     before = state_file.read_text(encoding="utf-8")
     _replace(up / "request.json", json.dumps({"build": build, "faults": list(faults)}))
@@ -191,7 +231,14 @@ def _revision(name: str, build: str, created: dt.datetime) -> dict[str, Any]:
             "creationTimestamp": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "annotations": {"image-size-bytes": str(platform["image_bytes"])},
         },
-        "spec": {"containers": [{"image": f"registry.invalid/{PROJECT}/backend:{build}", "resources": {"limits": {"memory": platform["memory"]}}}]},
+        "spec": {
+            "containers": [
+                {
+                    "image": f"registry.invalid/{PROJECT}/backend:{build}",
+                    "resources": {"limits": {"memory": platform["memory"]}},
+                }
+            ]
+        },
     }
 
 

@@ -15,7 +15,11 @@ KEY_VARIABLE = "REHEARSAL_JWT_KEY"
 def issue(user_id: str, *, lifetime_s: float = 3600.0, audience: str = AUDIENCE) -> str:
     """A signed token for `user_id`; a negative lifetime makes one that has expired."""
     now = time.time()
-    return jwt.encode({"sub": user_id, "aud": audience, "iss": ISSUER, "iat": int(now), "exp": int(now + lifetime_s)}, os.environ[KEY_VARIABLE], algorithm="HS256")
+    return jwt.encode(
+        {"sub": user_id, "aud": audience, "iss": ISSUER, "iat": int(now), "exp": int(now + lifetime_s)},
+        os.environ[KEY_VARIABLE],
+        algorithm="HS256",
+    )
 
 
 def check(token: str) -> str:
@@ -24,5 +28,7 @@ def check(token: str) -> str:
     Raises:
         jwt.InvalidTokenError: not ours, altered, expired, or meant for another audience.
     """
-    claims = jwt.decode(token, os.environ[KEY_VARIABLE], algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
+    claims = jwt.decode(
+        token, os.environ[KEY_VARIABLE], algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER
+    )
     return str(claims["sub"])

@@ -8,6 +8,7 @@ import itertools
 import json
 import secrets
 import sys
+from pathlib import Path
 
 import httpx
 import websockets
@@ -29,19 +30,24 @@ async def list_threads(client: httpx.AsyncClient) -> None:
 async def chat(base: str, token: str, number: int) -> None:
     headers = {"Authorization": f"Bearer {token}", **trace_header()}
     with contextlib.suppress(OSError, TimeoutError, websockets.WebSocketException):
-        async with websockets.connect(base.replace("http", "ws", 1) + "/ws", additional_headers=headers, proxy=None, open_timeout=5) as socket:
+        async with websockets.connect(
+            base.replace("http", "ws", 1) + "/ws", additional_headers=headers, proxy=None, open_timeout=5
+        ) as socket:
             await asyncio.wait_for(socket.recv(), 5)
-            await socket.send(json.dumps({"type": "chat_message", "id": f"traffic-{number}", "text": "Hello"}))
+            await socket.send(
+                json.dumps({"type": "chat_message", "id": f"traffic-{number}", "text": "Hello"})
+            )
             await asyncio.wait_for(socket.recv(), 5)
 
 
 async def main(base: str, auth: str, client_secret_file: str) -> None:
-    with open(client_secret_file, encoding="utf-8") as file:  # noqa: ASYNC230 — once, before anything runs
-        secret = file.read().strip()
+    secret = Path(client_secret_file).read_text(encoding="utf-8").strip()  # noqa: ASYNC240 — once, before anything runs
     tokens = []
     async with httpx.AsyncClient(timeout=5.0) as client:
         for user in USERS:
-            answer = await client.post(f"{auth}/token", json={"user_id": user}, headers={"X-Client-Secret": secret})
+            answer = await client.post(
+                f"{auth}/token", json={"user_id": user}, headers={"X-Client-Secret": secret}
+            )
             tokens.append(answer.json()["access_token"])
     # No kept connections: they would tie the traffic to a revision that is going away.
     users = httpx.AsyncClient(base_url=base, timeout=5.0, limits=httpx.Limits(max_keepalive_connections=0))

@@ -8,7 +8,12 @@ from html import escape
 from proofbook.judge.findings import Control, Estimate, Finding, Verdict
 
 MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?", Verdict.ERROR: "!"}
-COLOURS = {Verdict.PASS: "#1a7f4b", Verdict.FAIL: "#c0262d", Verdict.INCONCLUSIVE: "#9a6700", Verdict.ERROR: "#7a3e9d"}
+COLOURS = {
+    Verdict.PASS: "#1a7f4b",
+    Verdict.FAIL: "#c0262d",
+    Verdict.INCONCLUSIVE: "#9a6700",
+    Verdict.ERROR: "#7a3e9d",
+}
 
 
 def badge(verdict: Verdict, *, waived: str = "") -> str:
@@ -23,14 +28,38 @@ def finding(item: Finding) -> str:
         ("Estimate", estimate(item.estimate)),
         ("Required", escape(item.threshold)),
         ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
-        ("Severity", f"{item.severity:.1%} chance to have failed, had the defect been there" if item.severity is not None else ""),
+        (
+            "Severity",
+            f"{item.severity:.1%} chance to have failed, had the defect been there"
+            if item.severity is not None
+            else "",
+        ),
         ("Method", escape(_method(item))),
-        ("Window", escape("; ".join(f"{name}: {span[0]} to {span[1]}" for name, span in item.window.items() if span))),
-        ("Evidence", ", ".join(f"{escape(entry['name'])} <code>{escape(entry['sha256'][:12])}</code>" for entry in item.evidence)),
+        (
+            "Window",
+            escape(
+                "; ".join(f"{name}: {span[0]} to {span[1]}" for name, span in item.window.items() if span)
+            ),
+        ),
+        (
+            "Evidence",
+            ", ".join(
+                f"{escape(entry['name'])} <code>{escape(entry['sha256'][:12])}</code>"
+                for entry in item.evidence
+            ),
+        ),
         ("Not established", escape("; ".join(item.not_established))),
     ]
-    table = "".join(f"<tr><th scope='row' style='text-align:left;vertical-align:top;padding-right:1em;white-space:nowrap'>{name}</th><td style='text-align:left'>{text}</td></tr>" for name, text in rows if text)
-    needs = f'<p class="pb-needed" style="margin:.3em 0"><b>Needed:</b> {escape(item.needed.what)}</p>' if item.needed else ""
+    table = "".join(
+        f"<tr><th scope='row' style='text-align:left;vertical-align:top;padding-right:1em;white-space:nowrap'>{name}</th><td style='text-align:left'>{text}</td></tr>"
+        for name, text in rows
+        if text
+    )
+    needs = (
+        f'<p class="pb-needed" style="margin:.3em 0"><b>Needed:</b> {escape(item.needed.what)}</p>'
+        if item.needed
+        else ""
+    )
     required = "" if item.required else ' <small style="opacity:.75">(not required)</small>'
     return (
         f'<section class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.6em 0">'
@@ -43,7 +72,8 @@ def finding(item: Finding) -> str:
 def controls(items: Iterable[Control]) -> str:
     """The controls as a table: what was expected, what was got, which verdict hangs on it."""
     rows = "".join(
-        f"<tr><td>{'✔' if item.held else '✘'} {escape(item.kind)}</td><td>{escape(item.name)}</td><td>{escape(item.expected)}</td><td>{escape(item.got)}</td><td>{escape(', '.join(item.guards))}</td></tr>" for item in items
+        f"<tr><td>{'✔' if item.held else '✘'} {escape(item.kind)}</td><td>{escape(item.name)}</td><td>{escape(item.expected)}</td><td>{escape(item.got)}</td><td>{escape(', '.join(item.guards))}</td></tr>"
+        for item in items
     )
     if not rows:
         return ""
@@ -77,8 +107,14 @@ def needed(items: list[Finding]) -> str:
     gaps = [(item, gap) for item in items for gap in item.not_established]
     if not open_items and not gaps:
         return note("Nothing more is needed: every finding here is settled.")
-    lines = [f"<li><code>{escape(item.id)}</code>: {escape(item.needed.what)}</li>" for item in open_items if item.needed]
-    lines += [f"<li>Not established (<code>{escape(item.id)}</code>): {escape(gap)}</li>" for item, gap in gaps]
+    lines = [
+        f"<li><code>{escape(item.id)}</code>: {escape(item.needed.what)}</li>"
+        for item in open_items
+        if item.needed
+    ]
+    lines += [
+        f"<li>Not established (<code>{escape(item.id)}</code>): {escape(gap)}</li>" for item, gap in gaps
+    ]
     return f"<ul>{''.join(lines)}</ul>"
 
 
@@ -92,7 +128,9 @@ def _method(item: Finding) -> str:
         return ""
     parts = [item.method.name]
     if item.method.confidence is not None:
-        parts.append(f"{item.method.confidence:.0%} confidence{', ' + item.method.side if item.method.side else ''}")
+        parts.append(
+            f"{item.method.confidence:.0%} confidence{', ' + item.method.side if item.method.side else ''}"
+        )
     if item.method.null_hypothesis:
         parts.append(f"to be rejected: “{item.method.null_hypothesis}”")
     if item.method.source:

@@ -16,9 +16,16 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(run: dict[str, Any], findings: Iterable[Finding]) -> str:
     """The XML text of a run. A waived finding is skipped, with who waived it."""
     items = list(findings)
-    suite = ET.Element("testsuite", name=f"{run['environment']}: {run['case'] or 'no case'}", timestamp=run["started"])
+    suite = ET.Element(
+        "testsuite", name=f"{run['environment']}: {run['case'] or 'no case'}", timestamp=run["started"]
+    )
     for item in items:
-        case = ET.SubElement(suite, "testcase", classname=f"{run['environment']}.{item.group}", name=_text(f"{item.id}: {item.claim}"))
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            classname=f"{run['environment']}.{item.group}",
+            name=_text(f"{item.id}: {item.claim}"),
+        )
         if item.waived:
             ET.SubElement(case, "skipped", message=_text(item.waived))
         elif item.verdict is Verdict.ERROR:

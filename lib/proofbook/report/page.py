@@ -33,16 +33,20 @@ def write(path: Path, *, run: dict[str, Any], executed: Sequence[Executed], summ
     ordered = sorted(executed, key=lambda item: item.name)
     sections = [_section(item) for item in ordered]
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    text = _environment().get_template("page.html.j2").render(
-        run=run,
-        title=f"{run['verdict']}: {summary.environment.title or summary.environment.name}",
-        mark=cards.MARKS[_verdict(run)],
-        colour=cards.COLOURS[_verdict(run)],
-        sections=sections,
-        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        plotly=_plotly() if any(section["figures"] for section in sections) else "",
+    text = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            run=run,
+            title=f"{run['verdict']}: {summary.environment.title or summary.environment.name}",
+            mark=cards.MARKS[_verdict(run)],
+            colour=cards.COLOURS[_verdict(run)],
+            sections=sections,
+            style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            plotly=_plotly() if any(section["figures"] for section in sections) else "",
+        )
     )
     replace_text(path, text)
 
@@ -64,14 +68,22 @@ def _section(item: Executed) -> dict[str, Any]:
                 output["data"] = {"text/html": _figure(output["data"][PLOTLY])}
     exporter = HTMLExporter(template_name="proofbook", extra_template_basedirs=[str(TEMPLATES)])
     body, _ = exporter.from_notebook_node(notebook)
-    return {"name": item.name, "title": title, "body": body, "problem": scrub(item.problem), "figures": figures}
+    return {
+        "name": item.name,
+        "title": title,
+        "body": body,
+        "problem": scrub(item.problem),
+        "figures": figures,
+    }
 
 
 def _figure(figure: dict[str, Any]) -> str:
     """A place for a chart: its data as JSON, its title as text for those without scripts."""
     title = figure.get("layout", {}).get("title", {})
     words = title.get("text", "") if isinstance(title, dict) else str(title)
-    data = json.dumps({"data": figure["data"], "layout": figure["layout"]}, ensure_ascii=True).replace("<", "\\u003c")
+    data = json.dumps({"data": figure["data"], "layout": figure["layout"]}, ensure_ascii=True).replace(
+        "<", "\\u003c"
+    )
     return f'<figure class="pb-figure" role="img" aria-label="Chart: {escape(words)}"><div class="pb-plot"></div><script type="application/json">{data}</script><figcaption>{escape(words)}</figcaption></figure>'
 
 
@@ -84,7 +96,13 @@ def _plotly() -> str:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _verdict(run: dict[str, Any]) -> Verdict:

@@ -7,7 +7,7 @@ import fnmatch
 import json
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -37,7 +37,12 @@ GROUP_TITLES = {
     "contracts": "Did anything break for clients?",
     "own": "Further checks",
 }
-WORDS = {Verdict.PASS: "SUCCESS", Verdict.FAIL: "FAILURE", Verdict.INCONCLUSIVE: "INCONCLUSIVE", Verdict.ERROR: "ERROR"}
+WORDS = {
+    Verdict.PASS: "SUCCESS",
+    Verdict.FAIL: "FAILURE",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE",
+    Verdict.ERROR: "ERROR",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,10 @@ class Summary:
     @property
     def ended(self) -> dt.datetime:
         """When the last evidence was recorded: the report's time, since judging knows no clock."""
-        return max((phase.ended for phase in self.evidence.manifest.phases.values()), default=dt.datetime.fromtimestamp(0, dt.UTC))
+        return max(
+            (phase.ended for phase in self.evidence.manifest.phases.values()),
+            default=dt.datetime.fromtimestamp(0, dt.UTC),
+        )
 
     @property
     def next_review(self) -> dt.datetime:
@@ -62,7 +70,9 @@ class Summary:
 
     def of(self, patterns: Iterable[str]) -> list[Finding]:
         """Findings whose id matches one of the patterns."""
-        return [item for item in self.findings if any(fnmatch.fnmatch(item.id, pattern) for pattern in patterns)]
+        return [
+            item for item in self.findings if any(fnmatch.fnmatch(item.id, pattern) for pattern in patterns)
+        ]
 
 
 class Report:
@@ -77,9 +87,9 @@ class Report:
             raise AttributeError(f"the report has no part {name!r}; it has: {', '.join(PARTS)}")
 
         def show() -> None:
-            from IPython.display import HTML, display
+            from IPython import display
 
-            display(HTML(PARTS[name](self.summary)))
+            display.display(display.HTML(PARTS[name](self.summary)))
 
         return show
 
@@ -97,22 +107,35 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
     base = workspace.root()
     where, what = books.load(name, case, base=base)
     if not evidence:
-        raise UsageError("the report judges nothing: give it a run's evidence, or let the runner call it: proofbook run")
+        raise UsageError(
+            "the report judges nothing: give it a run's evidence, or let the runner call it: proofbook run"
+        )
     folder = books.evidence_folder(evidence, base=base)
     found = findings_in(folder.parent / "notebooks")
     if not found:
-        raise UsageError(f"expected executed notebooks beside {workspace.shown(folder)}, found none; run them first: proofbook run")
+        raise UsageError(
+            f"expected executed notebooks beside {workspace.shown(folder)}, found none; run them first: proofbook run"
+        )
     return Report(summarise(where, what, recorded_evidence.read(folder), found))
 
 
-def summarise(where: Environment, what: Case, recorded: recorded_evidence.Evidence, found: Iterable[Finding], *, partial: bool = False) -> Summary:
+def summarise(
+    where: Environment,
+    what: Case,
+    recorded: recorded_evidence.Evidence,
+    found: Iterable[Finding],
+    *,
+    partial: bool = False,
+) -> Summary:
     """Findings with the verdict that follows from them and from what was owed."""
     items = tuple(found)
     declared = owed.declare(where, what)
-    missing = sorted(set(declared) - {item.id for item in items})
+    missing = sorted(owed.owed_ids(what, declared) - {item.id for item in items})
     overall = judged.overall(items, missing=missing, partial=partial)
     view = books.view_of(recorded, environment=where, case=what, count=len(declared))
-    return Summary(environment=where, case=what, findings=items, overall=overall, evidence=recorded, view=view)
+    return Summary(
+        environment=where, case=what, findings=items, overall=overall, evidence=recorded, view=view
+    )
 
 
 def findings_in(folder: Path) -> list[Finding]:
@@ -148,10 +171,16 @@ def header(summary: Summary) -> str:
     """Who validated what, where and when."""
     recorded = summary.evidence.manifest.phases
     rows = [
-        ("Environment", escape(f"{summary.environment.title or summary.environment.name} ({summary.environment.name})")),
+        (
+            "Environment",
+            escape(f"{summary.environment.title or summary.environment.name} ({summary.environment.name})"),
+        ),
         ("Mission", escape(summary.case.mission)),
         ("Validation team", escape(summary.case.team)),
-        *[(f"Evidence {phase}", f"{_time(item.started)} to {_time(item.ended)}") for phase, item in recorded.items()],
+        *[
+            (f"Evidence {phase}", f"{_time(item.started)} to {_time(item.ended)}")
+            for phase, item in recorded.items()
+        ],
         ("Next review", _time(summary.next_review)),
         ("Not checked", escape("; ".join(summary.case.not_checked))),
     ]
@@ -171,8 +200,12 @@ def diffs(summary: Summary) -> str:
     for fix in summary.case.fixes:
         text = diff_of(fix, summary.case)
         if text:
-            lines = "".join(f'<span class="{_diff_class(line)}">{escape(line)}</span>\n' for line in text.splitlines())
-            parts.append(f"<details><summary>{escape(fix.title)}: <code>{escape(fix.file)}</code></summary><pre class='pb-diff'>{lines}</pre></details>")
+            lines = "".join(
+                f'<span class="{_diff_class(line)}">{escape(line)}</span>\n' for line in text.splitlines()
+            )
+            parts.append(
+                f"<details><summary>{escape(fix.title)}: <code>{escape(fix.file)}</code></summary><pre class='pb-diff'>{lines}</pre></details>"
+            )
     return "".join(parts) or cards.note("The case names no patch and no git range.")
 
 
@@ -180,9 +213,12 @@ def impact(summary: Summary) -> str:
     """Each business statement: supported, refuted or unproven."""
     rows = []
     for item in summary.case.impacts:
-        carried = summary.of(item.findings)
-        rows.append((escape(item.statement), *_standing(carried)))
-    return _table(["Statement", "Standing", "Because"], rows) if rows else cards.note("The case states no business impact.")
+        rows.append((escape(item.statement), *_standing(item.findings, summary)))
+    return (
+        _table(["Statement", "Standing", "Because"], rows)
+        if rows
+        else cards.note("The case states no business impact.")
+    )
 
 
 def findings_table(summary: Summary) -> str:
@@ -190,11 +226,18 @@ def findings_table(summary: Summary) -> str:
     parts = []
     for group in dict.fromkeys(item.group for item in summary.findings):
         rows = [
-            (cards.badge(item.verdict, waived=item.waived), f'<a href="#finding-{escape(item.id)}">{escape(item.claim)}</a>', escape(item.statement), _severity(item))
+            (
+                cards.badge(item.verdict, waived=item.waived),
+                f'<a href="#finding-{escape(item.id)}">{escape(item.claim)}</a>',
+                escape(item.statement),
+                _severity(item),
+            )
             for item in summary.findings
             if item.group == group
         ]
-        parts.append(f"<h3>{escape(GROUP_TITLES.get(group, group))}</h3>{_table(['Verdict', 'Claim', 'What we saw', 'Severity'], rows)}")
+        parts.append(
+            f"<h3>{escape(GROUP_TITLES.get(group, group))}</h3>{_table(['Verdict', 'Claim', 'What we saw', 'Severity'], rows)}"
+        )
     return "".join(parts)
 
 
@@ -202,11 +245,20 @@ def deployment(summary: Summary) -> str:
     """The timeline of revisions, and what the platform says of each."""
     windows = summary.view.windows
     table = summary.evidence.table("revisions")
-    lines = [f"<p>Before: revision <b>{escape(windows.old_revision or 'unknown')}</b>. Now: <b>{escape(windows.new_revision or 'unknown')}</b>{', since ' + _time(windows.deployed_at) if windows.deployed_at is not None else ''}.</p>"]
+    lines = [
+        f"<p>Before: revision <b>{escape(windows.old_revision or 'unknown')}</b>. Now: <b>{escape(windows.new_revision or 'unknown')}</b>{', since ' + _time(windows.deployed_at) if windows.deployed_at is not None else ''}.</p>"
+    ]
     if table is not None and len(table):
         rows = [
-            (f"<code>{escape(str(row.revision))}</code>", _time(row.created) if pd.notna(row.created) else "", f"{row.image_bytes / 1e6:,.0f} MB" if pd.notna(row.image_bytes) else "", f"{row.memory_limit_bytes / 2**20:,.0f} MiB" if pd.notna(row.memory_limit_bytes) else "")
-            for row in table.itertuples()
+            (
+                f"<code>{escape(str(row['revision']))}</code>",
+                _time(row["created"]) if pd.notna(row["created"]) else "",
+                f"{row['image_bytes'] / 1e6:,.0f} MB" if pd.notna(row["image_bytes"]) else "",
+                f"{row['memory_limit_bytes'] / 2**20:,.0f} MiB"
+                if pd.notna(row["memory_limit_bytes"])
+                else "",
+            )
+            for _, row in table.iterrows()
         ]
         lines.append(_table(["Revision", "Made", "Image", "Memory limit"], rows))
     return "".join(lines)
@@ -215,14 +267,24 @@ def deployment(summary: Summary) -> str:
 def risks(summary: Summary) -> str:
     """The risk register: what holds a resolved risk closed, who accepted a residual one and until when."""
     rows = [(escape(risk.title), *_risk(risk, summary), escape(risk.detail)) for risk in summary.case.risks]
-    return _table(["Risk", "Status", "Because", "Detail"], rows) if rows else cards.note("The case names no risk.")
+    return (
+        _table(["Risk", "Status", "Because", "Detail"], rows)
+        if rows
+        else cards.note("The case names no risk.")
+    )
 
 
 def contracts(summary: Summary) -> str:
     """Breaking changes, in one sentence each."""
     items = [item for item in summary.findings if item.group == "contracts"]
     rows = [(cards.badge(item.verdict), escape(item.claim), escape(item.statement)) for item in items]
-    return _table(["Verdict", "Contract", "What we saw"], rows) if rows else cards.note("Not checked: the environment publishes no API definition and the case names no message schema.")
+    return (
+        _table(["Verdict", "Contract", "What we saw"], rows)
+        if rows
+        else cards.note(
+            "Not checked: the environment publishes no API definition and the case names no message schema."
+        )
+    )
 
 
 def recommendations(summary: Summary) -> str:
@@ -260,9 +322,17 @@ PARTS = {
 def markdown(summary: Summary) -> str:
     """A summary for a pull request or a chat message."""
     overall = summary.overall
-    lines = [f"## {cards.MARKS[overall.verdict]} {overall.verdict.value}: {summary.environment.name} · {summary.case.title}", "", scrub(overall.sentence), ""]
+    lines = [
+        f"## {cards.MARKS[overall.verdict]} {overall.verdict.value}: {summary.environment.name} · {summary.case.title}",
+        "",
+        scrub(overall.sentence),
+        "",
+    ]
     lines += ["| | claim | what we saw |", "|---|---|---|"]
-    lines += [f"| {cards.MARKS[item.verdict]} {item.verdict.value} | {_cell(item.claim)} | {_cell(item.statement)} |" for item in summary.findings]
+    lines += [
+        f"| {cards.MARKS[item.verdict]} {item.verdict.value} | {_cell(item.claim)} | {_cell(item.statement)} |"
+        for item in summary.findings
+    ]
     lines += ["", *(f"- {line}" for line in _recommendations(summary)), ""]
     return "\n".join(lines)
 
@@ -273,7 +343,13 @@ def diff_of(fix: Fix, case: Case) -> str:
         return (case.folder / fix.patch).read_text(encoding="utf-8")
     if fix.git:
         try:
-            done = subprocess.run(["git", "diff", fix.git, "--", *([fix.file] if fix.file else [])], cwd=case.folder, capture_output=True, text=True, timeout=20)
+            done = subprocess.run(
+                ["git", "diff", fix.git, "--", *([fix.file] if fix.file else [])],
+                cwd=case.folder,
+                capture_output=True,
+                text=True,
+                timeout=20,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout if done.returncode == 0 else ""
@@ -285,17 +361,24 @@ def _facts(summary: Summary) -> list[str]:
     overall = summary.overall
     if overall.verdict is Verdict.PASS:
         order = [symptom.check_id for fix in summary.case.fixes for symptom in fix.symptoms]
-        carrying = sorted((item for item in summary.findings if item.kind == "fix"), key=lambda item: order.index(item.id)) or [item for item in summary.findings if item.required]
+        carrying = sorted(
+            (item for item in summary.findings if item.kind == "fix"), key=lambda item: order.index(item.id)
+        ) or [item for item in summary.findings if item.required]
     else:
         carrying = [item for item in summary.findings if item.id in overall.blocking]
     # The interval stands in the tables below; the first screen says what was seen.
-    lines = [f"{escape(item.claim[0].upper() + item.claim[1:])}: {escape(re.sub(r' [(]at most [^)]*[)]$', '', item.statement))}" for item in carrying[:4]]
+    lines = [
+        f"{escape(item.claim[0].upper() + item.claim[1:])}: {escape(re.sub(r' [(]at most [^)]*[)]$', '', item.statement))}"
+        for item in carrying[:4]
+    ]
     if not lines:
         lines = [escape(overall.sentence)]
     guards = [item for item in summary.findings if item.kind == "guard"]
     good = sum(item.verdict is Verdict.PASS for item in guards)
     beside = f" Beside the verdict: {escape(', '.join(overall.beside))}." if overall.beside else ""
-    unchecked = f" Not checked: {escape(' '.join(summary.case.not_checked))}" if summary.case.not_checked else ""
+    unchecked = (
+        f" Not checked: {escape(' '.join(summary.case.not_checked))}" if summary.case.not_checked else ""
+    )
     lines.append(f"{good} of {len(guards)} other checks pass.{beside}{unchecked}")
     return lines
 
@@ -307,25 +390,43 @@ def _doubt(summary: Summary) -> str:
     if summary.overall.verdict is not Verdict.PASS:
         return "Yes, either way: what is needed to decide is listed."
     severities = [item.severity for item in summary.findings if item.required and item.severity is not None]
-    return f"Any one remaining fault of the size that we claim to see would have shown in at least {min(severities):.1%} of such runs." if severities else "No severity is known."
+    return (
+        f"Any one remaining fault of the size that we claim to see would have shown in at least {min(severities):.1%} of such runs."
+        if severities
+        else "No severity is known."
+    )
 
 
 def _recommendations(summary: Summary) -> list[str]:
     overall = summary.overall
     lines = []
     if overall.verdict is Verdict.FAIL:
-        lines += [f"Hold the release: {item.claim} does not hold ({item.statement})." for item in summary.findings if item.id in overall.blocking]
+        lines += [
+            f"Hold the release: {item.claim} does not hold ({item.statement})."
+            for item in summary.findings
+            if item.id in overall.blocking
+        ]
     elif overall.verdict is Verdict.PASS:
         lines.append("Nothing blocks; go on.")
     else:
-        lines += [f"{item.needed.what[0].upper()}{item.needed.what[1:]} ({item.id})." for item in summary.findings if item.id in overall.blocking and item.needed]
+        lines += [
+            f"{item.needed.what[0].upper()}{item.needed.what[1:]} ({item.id})."
+            for item in summary.findings
+            if item.id in overall.blocking and item.needed
+        ]
         lines = lines or [f"{overall.sentence}."]
-    lines += [f"Look at {item.id}: {item.statement}." for item in summary.findings if item.id in overall.beside]
-    lines += [f"Renew or end the waiver of {item.id}: {item.waived}." for item in summary.findings if item.waived]
+    lines += [
+        f"Look at {item.id}: {item.statement}." for item in summary.findings if item.id in overall.beside
+    ]
+    lines += [
+        f"Renew or end the waiver of {item.id}: {item.waived}." for item in summary.findings if item.waived
+    ]
     for risk in summary.case.risks:
         if risk.status == "accepted" and risk.until is not None:
             over = summary.ended.date() > risk.until
-            lines.append(f"{'Overdue: decide' if over else 'Decide'} on the accepted risk “{risk.title}” {'since' if over else 'by'} {risk.until.isoformat()} ({risk.owner}).")
+            lines.append(
+                f"{'Overdue: decide' if over else 'Decide'} on the accepted risk “{risk.title}” {'since' if over else 'by'} {risk.until.isoformat()} ({risk.owner})."
+            )
         elif risk.status == "open":
             lines.append(f"Close the open risk “{risk.title}”.")
     return list(dict.fromkeys(lines))
@@ -333,8 +434,25 @@ def _recommendations(summary: Summary) -> list[str]:
 
 def _fix(fix: Fix, summary: Summary) -> str:
     items = [item for item in summary.findings if item.fix == fix.id]
-    rows = [(cards.badge(item.verdict, waived=item.waived), f'<a href="#finding-{escape(item.id)}">{escape(item.claim)}</a>', _before(item), _after(item), _severity(item), cards.estimate(item.estimate), _held(item)) for item in items]
-    standing = "seen before, gone after" if items and all(item.verdict is Verdict.PASS and item.reason != "absent" for item in items) else "absent: never recorded before" if items and all(item.reason == "absent" for item in items) else "NOT shown to be fixed"
+    rows = [
+        (
+            cards.badge(item.verdict, waived=item.waived),
+            f'<a href="#finding-{escape(item.id)}">{escape(item.claim)}</a>',
+            _before(item),
+            _after(item),
+            _severity(item),
+            cards.estimate(item.estimate),
+            _held(item),
+        )
+        for item in items
+    ]
+    standing = (
+        "seen before, gone after"
+        if items and all(item.verdict is Verdict.PASS and item.reason != "absent" for item in items)
+        else "absent: never recorded before"
+        if items and all(item.reason == "absent" for item in items)
+        else "NOT shown to be fixed"
+    )
     return (
         f'<section class="pb-fix" id="fix-{escape(fix.id)}"><h3>{escape(fix.title)}: {standing}</h3>'
         f"<p><code>{escape(fix.file)}</code></p><p><b>Problem.</b> {escape(fix.problem)}</p><p><b>Solution.</b> {escape(fix.solution)}</p>"
@@ -344,13 +462,25 @@ def _fix(fix: Fix, summary: Summary) -> str:
 
 def _before(item: Finding) -> str:
     control = next((control for control in item.controls if control.kind == "positive"), None)
-    return f"seen: {escape(control.got)}" if control and control.held else "not seen" if control else "not recorded"
+    return (
+        f"seen: {escape(control.got)}"
+        if control and control.held
+        else "not seen"
+        if control
+        else "not recorded"
+    )
 
 
 def _after(item: Finding) -> str:
     if item.exposure is None or item.estimate is None or item.estimate.value is None:
         return "could not see"
-    return ("gone" if item.verdict is Verdict.PASS else "still there" if item.verdict is Verdict.FAIL else "not decided") + f": {item.exposure.n:,.0f} {escape(item.exposure.unit)} looked at"
+    return (
+        "gone"
+        if item.verdict is Verdict.PASS
+        else "still there"
+        if item.verdict is Verdict.FAIL
+        else "not decided"
+    ) + f": {item.exposure.n:,.0f} {escape(item.exposure.unit)} looked at"
 
 
 def _held(item: Finding) -> str:
@@ -361,30 +491,37 @@ def _severity(item: Finding) -> str:
     return f"{item.severity:.1%}" if item.severity is not None else ""
 
 
-def _standing(carried: list[Finding]) -> tuple[str, str]:
+def _standing(patterns: Sequence[str], summary: Summary) -> tuple[str, str]:
+    carried = summary.of(patterns)
     failed = [item for item in carried if item.verdict is Verdict.FAIL]
-    open_items = [item for item in carried if item.verdict is not Verdict.PASS]
+    unproven = [item.id for item in carried if item.verdict is not Verdict.PASS]
+    unproven += [f"{pattern} (not judged)" for pattern in patterns if not summary.of([pattern])]
     if failed:
         return "<b>✘ refuted</b>", escape("; ".join(f"{item.id}: {item.statement}" for item in failed))
-    if open_items or not carried:
-        return "<b>? unproven</b>", escape(", ".join(item.id for item in open_items) or "no such finding in this run")
+    if unproven:
+        return "<b>? unproven</b>", escape(", ".join(unproven))
     return "<b>✔ supported</b>", escape(", ".join(item.id for item in carried))
 
 
 def _risk(risk: Risk, summary: Summary) -> tuple[str, str]:
     if risk.status == "resolved":
-        standing, because = _standing(summary.of(risk.findings))
+        standing, because = _standing(risk.findings, summary)
         return ("✔ resolved" if "supported" in standing else "<b>✘ reopened</b>", because)
     if risk.status == "accepted":
         assert risk.until is not None
         over = summary.ended.date() > risk.until
-        return ("<b>! acceptance expired</b>" if over else "accepted", escape(f"{risk.owner}, until {risk.until.isoformat()}"))
+        return (
+            "<b>! acceptance expired</b>" if over else "accepted",
+            escape(f"{risk.owner}, until {risk.until.isoformat()}"),
+        )
     return "<b>? open</b>", escape(f"voids {', '.join(risk.voids)}" if risk.voids else "")
 
 
-def _table(head: list[str], rows: list[tuple[str, ...]], *, headed: bool = True) -> str:
+def _table(head: list[str], rows: Sequence[tuple[str, ...]], *, headed: bool = True) -> str:
     top = f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr></thead>" if headed else ""
-    body = "".join("<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in row) + "</tr>" for row in rows
+    )
     return f"<div class='pb-scroll'><table class='pb-table'>{top}<tbody>{body}</tbody></table></div>"
 
 

@@ -1,0 +1,123 @@
+"""A check counts only if it could have failed: judged on before, on mutants, and without its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from proofbook.book import Book, load
+from proofbook.evidence import read
+from proofbook.judge.checks import _judge, settle
+from proofbook.judge.findings import Verdict
+from proofbook.judge.gone import compare
+from proofbook.judge.window import find_windows
+
+pytestmark = pytest.mark.rehearsal
+
+
+@pytest.fixture(scope="module")
+def book(workspace: Path, healthy_evidence: Path) -> Book:
+    where, what = load("rehearsal", "", base=workspace)
+    return Book(environment=where, case=what, evidence=read(healthy_evidence))
+
+
+def test_no_fix_claim_passes_on_the_evidence_from_before(book: Book) -> None:
+    claims = [check for check in book.declared.values() if check.kind == "fix"]
+    assert len(claims) == 4
+    for check in claims:
+        assert _judge(check.recipe, book.view.as_before()).verdict is Verdict.FAIL, check.id
+
+
+def test_no_guard_passes_on_any_of_its_mutants_and_every_guard_has_some(book: Book) -> None:
+    for check in book.declared.values():
+        if check.kind == "guard":
+            mutants = [mutant.change(book.view) for mutant in check.recipe.mutants]
+            assert any(view is not None for view in mutants), check.id
+            for mutant, view in zip(check.recipe.mutants, mutants, strict=True):
+                if view is not None:
+                    assert _judge(check.recipe, view).verdict is not Verdict.PASS, (
+                        f"{check.id}: {mutant.name}"
+                    )
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_without_its_evidence_no_check_passes(book: Book, empty: bool) -> None:
+    for check in book.declared.values():
+        gone = check.recipe.tables[0]
+
+        def tables(name: str, phase: str, gone: str = gone) -> pd.DataFrame | None:
+            table = book.view.tables(name, phase)
+            if name == gone:
+                return table.iloc[0:0] if empty and table is not None else None
+            return table
+
+        found = settle(check, replace(book.view, tables=tables))
+        assert found.verdict is Verdict.INCONCLUSIVE, f"{check.id}: {found.statement}"
+        assert found.needed is not None, check.id
+
+
+def test_with_nothing_recorded_before_a_fix_is_absent_at_best(book: Book) -> None:
+    view = replace(
+        book.view,
+        tables=lambda name, phase: book.view.tables(name, phase) if phase != "before" else None,
+        windows=replace(book.view.windows, before=None),
+    )
+    for check in book.declared.values():
+        if check.kind == "fix":
+            found = settle(check, view)
+            assert found.reason in ("absent", "too-early"), f"{check.id}: {found.verdict} {found.statement}"
+            assert found.statement.startswith("absent")
+
+
+def test_adding_a_failure_after_the_fix_never_helps(book: Book) -> None:
+    order = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
+    previous = 0
+    for hits in (0, 1, 2, 10):
+        judged = compare(
+            book.view,
+            what="closed",
+            unit="connections",
+            hits=hits,
+            count=365,
+            before=(60, 60),
+            example="",
+            tolerated_rate=0.01,
+            absent_rate=0.01,
+        )
+        assert order.index(judged.verdict) >= previous
+        previous = order.index(judged.verdict)
+
+
+def test_shuffled_samples_give_the_same_findings(book: Book) -> None:
+    shuffled = {
+        ("after", name): table.sample(frac=1, random_state=1)
+        for name in ("websocket", "health", "refusals", "identities", "logs", "latency", "metrics")
+        if (table := book.view.tables(name, "after")) is not None
+    }
+    view = replace(book.view, exchanged=shuffled)
+    for check in book.declared.values():
+        assert settle(check, view).verdict is settle(check, book.view).verdict, check.id
+
+
+def test_the_deployment_is_found_in_the_log_when_nothing_else_names_it() -> None:
+    start = pd.Timestamp("2026-01-01T00:00:00Z")
+    logs = pd.DataFrame(
+        {
+            "timestamp": [start + pd.Timedelta(minutes=index) for index in range(10)],
+            "service_version": ["r-1"] * 6 + ["r-2"] * 4,
+        }
+    )
+    windows = find_windows(
+        lambda name, phase: logs if (phase, name) == ("after", "logs") else None, phases={}
+    )
+    assert (windows.old_revision, windows.new_revision) == ("r-1", "r-2")
+    assert windows.deployed_at == start + pd.Timedelta(minutes=6)
+    assert windows.before == (start, start + pd.Timedelta(minutes=6))
+    alone = logs.assign(service_version="r-1")
+    windows = find_windows(
+        lambda name, phase: alone if (phase, name) == ("after", "logs") else None, phases={}
+    )
+    assert windows.deployed_at is None and windows.before is None

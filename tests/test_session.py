@@ -1,0 +1,179 @@
+"""Manners: what is sent, what is never sent, and when probing stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from proofbook.case import Case
+from proofbook.collect import contracts, logs, service, websocket
+from proofbook.collect.phases import describe_plan
+from proofbook.collect.session import TRACE_MARK, Session
+from proofbook.environment import Environment
+from proofbook.errors import CouldNotLook
+from proofbook.judge import owed
+
+
+async def answering(
+    status: int, body: str = "{}", headers: dict[str, str] | None = None
+) -> tuple[asyncio.Server, list[str]]:
+    """A bare HTTP server that gives every request the same answer and keeps what was asked."""
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        lines = [
+            f"HTTP/1.1 {status} X",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+            *(f"{name}: {value}" for name, value in (headers or {}).items()),
+        ]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_server(answer, "127.0.0.1", 0), asked
+
+
+def environment(port: int, **more: Any) -> Environment:
+    return Environment.model_validate(
+        {
+            "pace": {"per_s": 200, "concurrency": 10, "timeout_s": 2},
+            "service": [{"name": "a", "url": f"http://127.0.0.1:{port}", **more}],
+        }
+    )
+
+
+def test_probes_are_marked_and_health_is_more_than_a_status() -> None:
+    async def go() -> None:
+        server, asked = await answering(200, json.dumps({"status": "degraded"}))
+        async with server:
+            where = environment(
+                server.sockets[0].getsockname()[1], health_expect={"json": {"status": "healthy"}}
+            )
+            table = await service.probe_health(
+                where.services[0],
+                session=Session(where, base=Path()),
+                checkpoints=(3,),
+                decided=lambda *_: True,
+            )
+        assert (table["kind"] == "health").sum() == 3 and not table.loc[table["kind"] == "health", "ok"].any()
+        assert all(
+            "proofbook-probe" in request and f"traceparent: 00-{TRACE_MARK}" in request for request in asked
+        )
+
+    asyncio.run(go())
+
+
+def test_too_many_requests_are_obeyed_and_then_it_stops() -> None:
+    async def go() -> None:
+        server, asked = await answering(429, headers={"Retry-After": "0"})
+        async with server:
+            where = environment(server.sockets[0].getsockname()[1])
+            with pytest.raises(CouldNotLook, match="answered 429"):
+                await service.probe_health(
+                    where.services[0],
+                    session=Session(where, base=Path()),
+                    checkpoints=(60,),
+                    decided=lambda *_: True,
+                )
+        assert len(asked) <= 20
+
+    asyncio.run(go())
+
+
+def test_a_definition_that_is_not_there_is_kept_as_such() -> None:
+    async def go() -> None:
+        server, _ = await answering(200, "<html>not a definition</html>")
+        async with server:
+            where = environment(server.sockets[0].getsockname()[1], openapi="/openapi.json")
+            table = await contracts.fetch_openapi(where.services[0], session=Session(where, base=Path()))
+        assert table.iloc[0]["document"] == "" and table.iloc[0]["error"] == "the answer is not JSON"
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_nothing_is_sent_where_writing_is_not_allowed(writes: bool) -> None:
+    received: list[str] = []
+
+    async def keep(connection: ServerConnection) -> None:
+        async for message in connection:
+            received.append(str(message))
+            await connection.send(message)
+
+    async def go() -> None:
+        async with serve(keep, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            where = Environment.model_validate(
+                {
+                    "writes": writes,
+                    "service": [{"name": "a", "url": f"http://127.0.0.1:{port}"}],
+                    "websocket": [
+                        {
+                            "name": "ws",
+                            "service": "a",
+                            "url": f"ws://127.0.0.1:{port}",
+                            "token": {"in": "none"},
+                            "send": "{id}",
+                            "expect": {"regex": "^{id}$"},
+                            "dwell_s": 0,
+                        }
+                    ],
+                }
+            )
+            checks = owed.declare(where, Case(title="t"))
+            assert ("websocket-delivery" in checks) is writes
+            assert ("1 messages" in " ".join(describe_plan(where, Case(title="t"), "after"))) is writes
+            session = Session(where, base=Path())
+            table, _ = await websocket.make_journeys(
+                where.websockets[0], user="", session=session, checkpoints=(2,), decided=lambda _: True
+            )
+            assert table["upgraded"].all() and table["sent"].sum() == (2 if writes else 0)
+
+    asyncio.run(go())
+    assert len(received) == (2 if writes else 0)
+
+
+def test_a_login_that_gives_no_token_is_an_error_with_its_address_and_without_its_secret(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secret").write_text("correct-horse-battery")
+
+    async def go() -> None:
+        server, asked = await answering(200, "{}")
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            where = Environment.model_validate(
+                {
+                    "service": [{"name": "a", "url": f"http://127.0.0.1:{port}"}],
+                    "login": {
+                        "url": f"http://127.0.0.1:{port}",
+                        "path": "/token",
+                        "headers": {"X-Secret": {"file": "secret"}},
+                    },
+                }
+            )
+            with pytest.raises(CouldNotLook) as raised:
+                await Session(where, base=tmp_path).token("user_1")
+        assert "expected a token at 'access_token'" in str(raised.value) and "correct-horse" not in str(
+            raised.value
+        )
+        assert "correct-horse-battery" in asked[0]
+
+    asyncio.run(go())
+
+
+def test_a_quick_look_needs_no_file(tmp_path: Path) -> None:
+    import proofbook as pb
+
+    (tmp_path / "export.json").write_text(
+        json.dumps([{"timestamp": "2026-01-01T00:00:00Z", "textPayload": "x"}])
+    )
+    assert len(pb.logs(str(tmp_path / "export.json"))) == 1
+    assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == logs.COLUMNS
