@@ -231,7 +231,9 @@ def test_a_broken_notebook_makes_the_run_an_error_and_the_report_says_what_happe
     shutil.copytree(workspace / "notebooks", place / "notebooks")
     path = place / "notebooks" / "06-contracts.ipynb"
     made = nbformat.read(path, as_version=4)
-    next(cell for cell in made.cells if "openapi" in cell.source).source = "import sys; sys.exit(0)"
+    next(
+        cell for cell in made.cells if cell.cell_type == "code" and "openapi" in cell.source
+    ).source = "import sys; sys.exit(0)"
     nbformat.write(made, path)
     done = proofbook(
         "run", "rehearsal", "--evidence", str(healthy_evidence), "--json", cwd=place, workspace=place

@@ -170,6 +170,7 @@ def view_of(
         recorded.table,
         phases=live,
         deployment=case.deployment,
+        find_deployment=bool(case.fixes),
         confidence=case.budgets.confidence,
         checks=count,
     )

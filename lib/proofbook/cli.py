@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,12 +78,12 @@ def run(
     base = workspace.root()
     if run_id and len(env) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
-    for name in env:
+    for name in env if evidence is None else []:
         _ask(name, base, yes=yes)
     results = []
     for name in env:
-        folder, content = _wait(
-            runs.validate(
+        try:
+            folder, content = runs.validate(
                 name,
                 case,
                 run=run_id,
@@ -94,13 +94,17 @@ def run(
                 base=base,
                 say=_say,
             )
-        )
-        results.append((folder, content))
+        except CouldNotLook as error:
+            # The other environments are still worth looking at.
+            _say(str(error))
+            results.append({"environment": name, "verdict": "error", "sentence": str(error)})
+            continue
+        results.append({"folder": str(folder), **content})
         if not as_json:
             _print_result(folder, content)
     if as_json:
-        print(json.dumps([{"folder": str(folder), **content} for folder, content in results], indent=2))
-    raise typer.Exit(EXIT_CODES[max((content["verdict"] for _, content in results), key=WORST.index)])
+        print(json.dumps(results, indent=2))
+    raise typer.Exit(EXIT_CODES[max((content["verdict"] for content in results), key=WORST.index)])
 
 
 @app.command()
@@ -129,16 +133,14 @@ def collect(
     _ask(env, base, yes=yes)
     _check_can_start(env, case, base)
     folder = runs.find(run_id, base=base) if run_id else runs.new_folder(Path(env).stem, base=base)
-    _wait(
-        runs.collect(
-            env,
-            case,
-            phase,
-            folder=folder,
-            base=base,
-            during=_deploy(during, base) if during else None,
-            say=_say,
-        )
+    runs.collect(
+        env,
+        case,
+        phase,
+        folder=folder,
+        base=base,
+        during=_deploy(during, base) if during else None,
+        say=_say,
     )
     print(
         json.dumps({"run": folder.name, "folder": str(folder)})
@@ -304,31 +306,27 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
     chosen = [part for name in fault or [] for part in ("--fault", name)]
     with _rehearsal_process([*program, "--hold", *chosen], up):
         folder = runs.new_folder("rehearsal", base=base)
-        _wait(runs.collect("rehearsal", "", "before", folder=folder, base=base, say=_say))
-        _wait(
-            runs.collect(
-                "rehearsal",
-                "",
-                "rollout",
-                folder=folder,
-                base=base,
-                during=_deploy(shlex.join([*program, "--deploy", *chosen]), base),
-                say=_say,
-            )
-        )
-        _wait(runs.collect("rehearsal", "", "after", folder=folder, base=base, say=_say))
-    folder, content = _wait(
-        runs.validate(
+        runs.collect("rehearsal", "", "before", folder=folder, base=base, say=_say)
+        runs.collect(
             "rehearsal",
             "",
-            run=str(folder),
-            evidence_path=None,
-            notebooks=[],
-            jobs=jobs,
-            timeout_s=300.0,
+            "rollout",
+            folder=folder,
             base=base,
+            during=_deploy(shlex.join([*program, "--deploy", *chosen]), base),
             say=_say,
         )
+        runs.collect("rehearsal", "", "after", folder=folder, base=base, say=_say)
+    folder, content = runs.validate(
+        "rehearsal",
+        "",
+        run=str(folder),
+        evidence_path=None,
+        notebooks=[],
+        jobs=jobs,
+        timeout_s=300.0,
+        base=base,
+        say=_say,
     )
     if as_json:
         print(json.dumps({"folder": str(folder), **content}, indent=2))
@@ -369,8 +367,6 @@ class _rehearsal_process:
 
 
 async def _keep_up(up: Path, faults: list[str], *, hold: bool) -> None:
-    import signal
-
     stack = _rehearsal().Stack(up)
     stopped = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
@@ -450,10 +446,6 @@ def _ask(env: str, base: Path, *, yes: bool) -> None:
         raise UsageError("not probed")
 
 
-def _wait(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)
-
-
 def _alive(pid: int) -> bool:
     return pid > 0 and Path(f"/proc/{pid}").exists()
 
@@ -489,12 +481,14 @@ def _plain(text: str) -> str:
 
 def main() -> None:
     """Runs a command; a user's mistake gives one sentence, never a traceback."""
+    # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except ProofbookError as error:
         print(str(error), file=sys.stderr)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:

@@ -147,7 +147,16 @@ def _outcome(
         # Keep what was asked, so that the report shows the notebook even though nothing of it ran.
         path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     problem = problem or _stopped_early(path)
+    if problem:
+        _note_problem(path, problem)
     return Executed(name=name, path=path, seconds=seconds, problem=problem)
+
+
+def _note_problem(path: Path, problem: str) -> None:
+    """Writes what happened into the executed notebook, so that whoever reads it knows."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content.setdefault("metadata", {})["proofbook"] = {"problem": problem}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _stopped_early(path: Path) -> str:
@@ -189,6 +198,7 @@ def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
     """The worker: one notebook through Papermill, with our engine."""
     quick.skip_iri_grammar()
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.exceptions import PapermillExecutionError
 
@@ -213,6 +223,7 @@ def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
             engine_name=ENGINE,
             progress_bar=False,
             cwd=str(Path.cwd()),
+            **_kernel_of(source),
         )
     except PapermillExecutionError as error:
         print(
@@ -222,10 +233,22 @@ def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
             file=sys.stderr,
         )
         return 1
+    except DeadKernelError:
+        print("its kernel died", file=sys.stderr)
+        return 1
     except Exception as error:
-        print(scrub(f"its kernel died ({type(error).__name__}: {error})".replace("\n", " ")), file=sys.stderr)
+        print(
+            scrub(f"could not be executed ({type(error).__name__}: {error})".replace("\n", " ")),
+            file=sys.stderr,
+        )
         return 1
     return 0
+
+
+def _kernel_of(source: Path) -> dict[str, str]:
+    """What Papermill must be told about a notebook that does not say which kernel it wants."""
+    spec = json.loads(source.read_text(encoding="utf-8")).get("metadata", {}).get("kernelspec", {})
+    return {"kernel_name": spec.get("name") or "python3", "language": spec.get("language") or "python"}
 
 
 def _scrub_on_save(nb_man: Any) -> None:

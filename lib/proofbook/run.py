@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import importlib.metadata
 import json
@@ -20,7 +21,7 @@ from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, ProofbookError, UnknownName, UsageError
 from proofbook.judge import owed
-from proofbook.judge.findings import Finding, Overall, Verdict
+from proofbook.judge.findings import Finding
 from proofbook.redaction import scrub, scrub_value
 from proofbook.report import junit, page, summary
 
@@ -58,13 +59,20 @@ def new_folder(environment: str, *, base: Path) -> Path:
     return folder
 
 
-async def collect(
+def collect(
     environment: str, case: str, phase: str, *, folder: Path, base: Path, during: Any = None, say: Say = print
 ) -> None:
     """Records one phase into a run's folder, and keeps the files that it was asked with."""
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
-    await phases.record(where, what, phase, folder=folder / "evidence", base=base, during=during, say=say)
+    try:
+        asyncio.run(
+            phases.record(where, what, phase, folder=folder / "evidence", base=base, during=during, say=say)
+        )
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only when nothing is in it: a run that has something keeps it
+        raise
     keep_inputs(environment, case or where.case, folder=folder, base=base)
 
 
@@ -79,42 +87,31 @@ def judge(
     timeout_s: float = 300.0,
     say: Say = print,
 ) -> dict[str, Any]:
-    """Executes the notebooks over a run's evidence and writes everything that is kept of it; gives the content of run.json."""
+    """Executes the notebooks over a run's evidence and writes all that is kept of it; gives the content of run.json."""
     where, what = books.load(environment, case, base=base)
     chosen = execute.select(notebooks, base=base)
     execute.remember_secrets(where, base=base)
     started = dt.datetime.now(dt.UTC)
     say(f"judging {len(owed.declare(where, what))} declared checks with {len(chosen)} notebooks")
+    shutil.rmtree(
+        folder / "notebooks", ignore_errors=True
+    )  # findings of an earlier judging must not be taken for these
     parameters = {
         "environment": str(environments.find(environment, base=base)),
-        "case": _case_path(case or where.case, base),
+        "case": str(cases.find(case or where.case, base=base)) if case or where.case else "",
         "evidence": str(folder / "evidence"),
     }
-    executed = execute.execute_all(
-        chosen, folder=folder / "notebooks", parameters=parameters, jobs=jobs, timeout_s=timeout_s, say=say
-    )
-    result = summary.summarise(
-        where,
-        what,
-        evidence.read(folder / "evidence"),
-        summary.findings_in(folder / "notebooks"),
-        partial=bool(notebooks),
-    )
-    report_source = workspace.notebooks(base)[REPORT_NOTEBOOK]
-    executed += (
-        execute.execute_all(
-            {REPORT_NOTEBOOK: report_source},
-            folder=folder / "notebooks",
-            parameters=parameters,
-            timeout_s=timeout_s,
-            say=say,
+
+    def execute_some(some: dict[str, Path]) -> list[execute.Executed]:
+        return execute.execute_all(
+            some, folder=folder / "notebooks", parameters=parameters, jobs=jobs, timeout_s=timeout_s, say=say
         )
-        if result.findings
-        else []
-    )
-    broken = [item for item in executed if item.problem]
-    overall = _with_broken(result.overall, broken)
-    content = _content(folder, result, overall, executed, started)
+
+    executed = execute_some(chosen)
+    if summary.findings_in(folder / "notebooks"):
+        executed += execute_some({REPORT_NOTEBOOK: workspace.notebooks(base)[REPORT_NOTEBOOK]})
+    result = summary.of_run(folder, where, what, base=base)
+    content = _content(folder, result, executed, started)
     page.write(folder / "report.html", run=content, executed=executed, summary=result)
     (folder / "junit.xml").write_text(junit.render(content, result.findings), encoding="utf-8")
     (folder / "summary.md").write_text(summary.markdown(result), encoding="utf-8")
@@ -122,7 +119,7 @@ def judge(
     return content
 
 
-async def validate(
+def validate(
     environment: str,
     case: str,
     *,
@@ -148,23 +145,27 @@ async def validate(
         Session(where, base=base)
     folder = find(run, base=base) if run else new_folder(where.name, base=base)
     started = dt.datetime.now(dt.UTC)
-    _write_unfinished(
-        folder, where.name, what.name, started, "unfinished", "the run did not end; run it again with --run"
+
+    def unfinished(reason: str, sentence: str) -> None:
+        _write_unfinished(folder, where.name, what.name, started, reason, sentence)
+
+    unfinished(
+        "unfinished", f"the run did not end; go on with: proofbook run {environment} --run {folder.name}"
     )
     try:
         if source is not None and not (folder / "evidence").exists():
             shutil.copytree(source, folder / "evidence")
         if not _has_phase(folder, "after"):
-            await phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say)
+            asyncio.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
         keep_inputs(environment, case or where.case, folder=folder, base=base)
         content = judge(
             folder, environment, case, base=base, notebooks=notebooks, jobs=jobs, timeout_s=timeout_s, say=say
         )
     except CouldNotLook as error:
-        _write_unfinished(folder, where.name, what.name, started, "could-not-look", scrub(str(error)))
+        unfinished("could-not-look", scrub(str(error)))
         raise
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _write_unfinished(folder, where.name, what.name, started, "interrupted", "interrupted by the user")
+    except KeyboardInterrupt:
+        unfinished("interrupted", "interrupted by the user")
         raise
     return folder, content
 
@@ -287,12 +288,9 @@ def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> Non
 
 
 def _content(
-    folder: Path,
-    result: summary.Summary,
-    overall: Overall,
-    executed: Sequence[execute.Executed],
-    started: dt.datetime,
+    folder: Path, result: summary.Summary, executed: Sequence[execute.Executed], started: dt.datetime
 ) -> dict[str, Any]:
+    overall = result.overall
     manifest = result.evidence.manifest
     first = min((phase.started for phase in manifest.phases.values()), default=started)
     return {
@@ -329,21 +327,6 @@ def _content(
     }
 
 
-def _with_broken(overall: Overall, broken: Sequence[execute.Executed]) -> Overall:
-    """A notebook that did not run to its end is an error of the run, unless something failed already."""
-    if not broken or overall.verdict is Verdict.FAIL:
-        return overall
-    first = broken[0]
-    return Overall(
-        verdict=Verdict.ERROR,
-        reason="notebook",
-        sentence=f"COULD NOT LOOK: notebook {first.name}: {first.problem}",
-        blocking=overall.blocking,
-        beside=overall.beside,
-        waived=overall.waived,
-    )
-
-
 def _write_unfinished(
     folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
 ) -> None:
@@ -373,10 +356,6 @@ def _scrubbed(item: Finding) -> dict[str, Any]:
 def _has_phase(folder: Path, phase: str) -> bool:
     path = folder / "evidence"
     return (path / evidence.MANIFEST).is_file() and phase in evidence.read(path).manifest.phases
-
-
-def _case_path(case: str, base: Path) -> str:
-    return str(cases.find(case, base=base)) if case else ""
 
 
 def _environment_folders(base: Path) -> list[Path]:

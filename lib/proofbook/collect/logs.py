@@ -164,7 +164,7 @@ def _parse(text: str, source: LogSource) -> tuple[str, list[tuple[Any, int]], li
         return "text", list(_text_records(text)), []
     try:
         whole = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     else:
         records, left = _records_in(whole)
@@ -178,7 +178,7 @@ def _parse(text: str, source: LogSource) -> tuple[str, list[tuple[Any, int]], li
             continue
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             broken.append(line)
             continue
         if isinstance(record, dict):
@@ -209,20 +209,24 @@ def _records_in(whole: Any) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _cut_array(text: str) -> tuple[list[tuple[Any, int]], list[str]]:
-    """The whole entries of an array that ends in the middle, and the rest."""
+    """The whole entries of an array that ends in the middle, and what is left of it."""
     decoder = json.JSONDecoder()
     records: list[tuple[Any, int]] = []
+    left: list[str] = []
     position = text.index("[") + 1
     while True:
         while position < len(text) and text[position] in " \t\r\n,":
             position += 1
         try:
-            record, position = decoder.raw_decode(text, position)
-        except ValueError:
+            record, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
             rest = text[position:].strip()
-            left = rest if rest and rest != "]" else "" if records else text.strip()
-            return records, [left] if left else []
-        records.append((record, text.count("\n", 0, position) + 1))
+            return records, [*left, rest or text.strip()] if rest != "]" else left
+        if isinstance(record, dict):
+            records.append((record, text.count("\n", 0, end) + 1))
+        else:
+            left.append(text[position:end])
+        position = end
 
 
 def _text_records(text: str) -> Iterator[tuple[dict[str, Any], int]]:
@@ -248,8 +252,8 @@ def _row(record: dict[str, Any], line: int, source: LogSource, shape: str) -> di
     def get(*names: str) -> Any:
         return next((record[name] for name in names if record.get(name) not in (None, "")), None)
 
-    request = get("httpRequest", "http_request") or {}
-    labels = (get("resource") or {}).get("labels", {}) if isinstance(get("resource"), dict) else {}
+    request = _mapping(get("httpRequest", "http_request"))
+    labels = _mapping(_mapping(get("resource")).get("labels"))
     body = clean(_body(record, get))
     text, where = severity(get("severity", "level", "levelname"), body)
     trace = get("trace", "trace_id")
@@ -274,6 +278,11 @@ def _row(record: dict[str, Any], line: int, source: LogSource, shape: str) -> di
         "source": source.name,
         "line": line,
     }
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """A nested object, or an empty one where an entry holds something else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _body(record: dict[str, Any], get: Any) -> str:

@@ -23,7 +23,9 @@ from proofbook.judge import estimates
 Say = Callable[[str], None]
 LATENCY_COUNT = 600
 BEFORE_JOURNEYS = 60
-METRICS_EVERY_S = 0.25
+# At the default pace twice a second, and never more than four times.
+METRICS_PER_TURN = 2.5
+METRICS_LEAST_S = 0.25
 # The part of α that collecting may spend on stopping early for a failure; judging uses its own, from the case.
 ALPHA_STOP = 0.05 / 20
 
@@ -88,7 +90,7 @@ async def record(
         say(f"plan · {phase} · {line}")
     started = dt.datetime.now(dt.UTC)
     collect = {"before": _before, "rollout": _rollout, "after": _after}[phase]
-    tables, problems = await collect(environment, case, session, say, during)
+    tables, problems = await collect(environment, case, session, during)
     recorded = evidence.Phase(
         started=started,
         ended=dt.datetime.now(dt.UTC),
@@ -104,7 +106,7 @@ async def record(
 Recorded = tuple[dict[str, pd.DataFrame], list[str]]
 
 
-async def _before(environment: Environment, case: Case, session: Session, say: Say, _: Any) -> Recorded:
+async def _before(environment: Environment, case: Case, session: Session, _: Any) -> Recorded:
     tables: dict[str, pd.DataFrame] = {}
     began = time.monotonic()
     tables |= await _settled(environment, case, session)
@@ -116,7 +118,7 @@ async def _before(environment: Environment, case: Case, session: Session, say: S
     return await _records(environment, session, tables)
 
 
-async def _after(environment: Environment, case: Case, session: Session, say: Say, _: Any) -> Recorded:
+async def _after(environment: Environment, case: Case, session: Session, _: Any) -> Recorded:
     began = time.monotonic()
     tables = await _settled(environment, case, session)
     tables |= await _refusals(environment, session)
@@ -129,9 +131,10 @@ async def _after(environment: Environment, case: Case, session: Session, say: Sa
     await asyncio.sleep(max(0.0, environment.warm_up_s - (time.monotonic() - began)))
     # Memory is watched under steady load only: many connections at once make a step that looks like growth.
     began, over = time.monotonic(), asyncio.Event()
+    every_s = max(METRICS_LEAST_S, METRICS_PER_TURN / environment.pace.per_s)
     sampled = asyncio.gather(
         *(
-            metrics.sample(item, every_s=METRICS_EVERY_S, until=over, session=session)
+            metrics.sample(item, every_s=every_s, until=over, session=session)
             for item in environment.services
             if item.metrics
         )
@@ -148,7 +151,7 @@ async def _after(environment: Environment, case: Case, session: Session, say: Sa
 
 
 async def _rollout(
-    environment: Environment, case: Case, session: Session, say: Say, during: Awaitable[Any] | None
+    environment: Environment, case: Case, session: Session, during: Awaitable[Any] | None
 ) -> Recorded:
     over = asyncio.Event()
     watched = [item for item in environment.services if item.critical]

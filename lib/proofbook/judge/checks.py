@@ -111,6 +111,7 @@ def view_of(
     *,
     phases: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]],
     deployment: Any = None,
+    find_deployment: bool = True,
     confidence: float = 0.95,
     checks: int = 1,
 ) -> View:
@@ -118,7 +119,7 @@ def view_of(
 
     Without a phase `after` nothing was probed: the log's own span is then the window.
     """
-    windows = find_windows(tables, phases=phases, deployment=deployment)
+    windows = find_windows(tables, phases=phases, deployment=deployment, find_deployment=find_deployment)
     return View(
         tables=tables,
         windows=windows,

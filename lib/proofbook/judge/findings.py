@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -150,13 +150,20 @@ class Overall:
     waived: tuple[str, ...] = ()
 
 
-def overall(findings: Iterable[Finding], *, missing: Iterable[str] = (), partial: bool = False) -> Overall:
+def overall(
+    findings: Iterable[Finding],
+    *,
+    missing: Iterable[str] = (),
+    partial: bool = False,
+    broken: Mapping[str, str] | None = None,
+) -> Overall:
     """The run's verdict (METHODS: any required fail, then error, then inconclusive, else pass; guards veto).
 
     Args:
         findings: every finding of the run.
         missing: ids of checks that the run owed and that no notebook judged.
         partial: only some notebooks were run, so what is missing was not asked for.
+        broken: notebooks that did not reach their end, and why: an error of the run, unless something failed already.
 
     >>> overall([]).verdict
     <Verdict.INCONCLUSIVE: 'inconclusive'>
@@ -165,13 +172,13 @@ def overall(findings: Iterable[Finding], *, missing: Iterable[str] = (), partial
     absent = tuple(sorted(missing))
     counted = [item for item in found if not item.waived or item.verdict is Verdict.FAIL]
     failed = [item for item in counted if item.verdict is Verdict.FAIL and (item.required or item.critical)]
-    broken = [item for item in counted if item.verdict is Verdict.ERROR and item.required]
+    unseen = [item for item in counted if item.verdict is Verdict.ERROR and item.required]
     unclear = [item for item in counted if item.verdict is Verdict.INCONCLUSIVE and item.required]
     required = [item for item in counted if item.required]
     beside = tuple(
         item.id
         for item in counted
-        if item.verdict is not Verdict.PASS and item not in failed + broken + unclear
+        if item.verdict is not Verdict.PASS and item not in failed + unseen + unclear
     )
     waived = tuple(item.id for item in found if item.waived)
     fixes = [item for item in required if item.kind == "fix"]
@@ -195,14 +202,16 @@ def overall(findings: Iterable[Finding], *, missing: Iterable[str] = (), partial
             f"{words}: {_list(item.claim for item in failed)}",
             (item.id for item in failed),
         )
+    for name, problem in (broken or {}).items():
+        return answer(Verdict.ERROR, "notebook", f"COULD NOT LOOK: notebook {name}: {problem}")
     if absent and not partial:
         return answer(Verdict.ERROR, "missing", f"COULD NOT LOOK: no notebook judged {_list(absent)}", absent)
-    if broken:
+    if unseen:
         return answer(
             Verdict.ERROR,
-            broken[0].reason,
-            f"COULD NOT LOOK: {broken[0].statement}",
-            (item.id for item in broken),
+            unseen[0].reason,
+            f"COULD NOT LOOK: {unseen[0].statement}",
+            (item.id for item in unseen),
         )
     if absent:
         return answer(
@@ -219,12 +228,10 @@ def overall(findings: Iterable[Finding], *, missing: Iterable[str] = (), partial
         return answer(
             Verdict.INCONCLUSIVE, "nothing-required", "NOT KNOWN: nothing that this case requires was judged"
         )
-    if fixes and all(item.reason == "absent" for item in fixes):
-        words = "ABSENT"
-    elif fixes:
-        words = "FIXED"
-    else:
-        words = "HEALTHY"
+    absent_only = sum(item.reason == "absent" for item in fixes)
+    words = "HEALTHY" if not fixes else "ABSENT" if absent_only == len(fixes) else "FIXED"
+    if words == "FIXED" and absent_only:
+        words += f" ({absent_only} of {len(fixes)} symptoms only absent)"
     tail = f" ({len(waived)} waived)" if waived else ""
     return answer(Verdict.PASS, "", f"{words}{tail}: {len(required)} required findings hold")
 

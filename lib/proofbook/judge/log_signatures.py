@@ -187,11 +187,14 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
 
 
 def _on_new_revision(view: View, entries: pd.DataFrame) -> pd.DataFrame:
-    """Entries of the revision that carries the fix; those that name no revision count too."""
+    """The entries less those of other revisions of the service that was deployed; other services stay."""
     revision = view.windows.new_revision
     if revision is None or view.before_as_after:
         return entries
-    return entries[entries["service_version"].isna() | (entries["service_version"] == revision)]
+    named = entries["service_version"].notna()
+    deployed = entries.loc[entries["service_version"] == revision, "service_name"]
+    same_service = entries["service_name"].isin(deployed.dropna().unique()) if len(deployed) else named
+    return entries[~(named & same_service & (entries["service_version"] != revision))]
 
 
 def _tried(signature: Signature) -> tuple[Control, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 Span = tuple[pd.Timestamp, pd.Timestamp]
+Tables = Callable[[str, str], "pd.DataFrame | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Windows:
 
 
 def find_windows(
-    tables: Callable[[str, str], pd.DataFrame | None], *, phases: Mapping[str, Span], deployment: Any = None
+    tables: Tables, *, phases: Mapping[str, Span], deployment: Any = None, find_deployment: bool = True
 ) -> Windows:
     """Windows from what was stated, else from the revisions document, else from revisions in the log.
 
@@ -35,47 +36,49 @@ def find_windows(
         tables: (name, phase) to table.
         phases: when each phase was recorded; without `after`, the log's own span counts.
         deployment: the case's deployment (time, revision, service), or None.
+        find_deployment: whether a deployment matters at all; without a fix the phases stay as they were recorded.
     """
-    revisions = _revisions(tables)
     logs = tables("logs", "after")
-    seen = _first_seen(logs)
-    newest = getattr(deployment, "revision", None) or (
-        revisions.index[-1] if len(revisions) else seen.index[-1] if len(seen) > 1 else None
-    )
-    older = [name for name in (revisions.index if len(revisions) else seen.index) if name != newest]
-    stated = getattr(deployment, "time", None)
-    deployed_at = pd.Timestamp(stated).tz_convert("UTC") if stated is not None else None
-    # One revision alone is no deployment: something must have been there before it.
-    if deployed_at is None and newest is not None and older:
-        deployed_at = revisions.get(newest, seen.get(newest))
-    before = phases.get("before")
-    after = phases.get("after")
+    before, after = phases.get("before"), phases.get("after")
     # Without live probes the entries' own times say what the log is about.
     if after is None and logs is not None and len(logs):
         after = (logs["timestamp"].min(), logs["timestamp"].max())
+    old, new = _serving(tables("health", "before")), _serving(tables("health", "after"))
+    if not find_deployment:
+        return Windows(before=before, after=after, old_revision=old, new_revision=new)
+    made = _made(tables, getattr(deployment, "service", None))
+    new = getattr(deployment, "revision", None) or (made.index[-1] if len(made) > 1 else new)
+    older = [name for name in made.index if name != new]
+    deployed_at = _deployed_at(deployment, made, new, older)
     if after is not None and deployed_at is not None and deployed_at < after[1]:
         after = (deployed_at, after[1])
     if before is None and deployed_at is not None and logs is not None and len(logs):
         first = logs["timestamp"].min()
         before = (first, deployed_at) if first < deployed_at else None
-    old = _serving(tables("health", "before")) or (older[-1] if older else None)
-    return Windows(before=before, after=after, deployed_at=deployed_at, old_revision=old, new_revision=newest)
+    old = old or (older[-1] if older else None)
+    return Windows(before=before, after=after, deployed_at=deployed_at, old_revision=old, new_revision=new)
 
 
-def _revisions(tables: Callable[[str, str], pd.DataFrame | None]) -> pd.Series:
-    """Creation times by revision, oldest first."""
+def _deployed_at(deployment: Any, made: pd.Series, new: str | None, older: list[str]) -> pd.Timestamp | None:
+    """When the new revision came; one revision alone is no deployment, since nothing was there before it."""
+    stated = getattr(deployment, "time", None)
+    if stated is not None:
+        return pd.Timestamp(stated).tz_convert("UTC")
+    return made.get(new) if new is not None and older else None
+
+
+def _made(tables: Tables, service: str | None) -> pd.Series:
+    """When each revision was made, oldest first: from the platform's document, else from its first log entry."""
     table = tables("revisions", "after")
-    if table is None or table.empty:
-        return pd.Series(dtype="datetime64[ns, UTC]")
-    known = table.dropna(subset=["created"]).sort_values("created")
-    return known.set_index("revision")["created"]
-
-
-def _first_seen(logs: pd.DataFrame | None) -> pd.Series:
-    """First entry by revision, oldest first."""
+    if table is not None and len(table):
+        return table.dropna(subset=["created"]).sort_values("created").set_index("revision")["created"]
+    logs = tables("logs", "after")
     if logs is None or logs.empty:
         return pd.Series(dtype="datetime64[ns, UTC]")
-    return logs.dropna(subset=["service_version"]).groupby("service_version")["timestamp"].min().sort_values()
+    named = logs.dropna(subset=["service_version"])
+    if service is not None and "service_name" in named:
+        named = named[named["service_name"] == service]
+    return named.groupby("service_version")["timestamp"].min().sort_values()
 
 
 def _serving(health: pd.DataFrame | None) -> str | None:

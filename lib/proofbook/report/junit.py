@@ -1,4 +1,5 @@
-"""JUnit XML: one test case per finding. An inconclusive is a failure of its own type, never a pass."""
+"""JUnit XML: one test case per finding. An inconclusive is never a pass: a failure of its own type
+where it is required, else skipped."""
 
 from __future__ import annotations
 
@@ -30,6 +31,8 @@ def render(run: dict[str, Any], findings: Iterable[Finding]) -> str:
             ET.SubElement(case, "skipped", message=_text(item.waived))
         elif item.verdict is Verdict.ERROR:
             ET.SubElement(case, "error", type="error", message=_text(item.statement))
+        elif item.verdict is Verdict.INCONCLUSIVE and not item.required:
+            ET.SubElement(case, "skipped", message=_text(f"not required: {item.statement}"))
         elif item.verdict is not Verdict.PASS:
             needed = f"; needed: {item.needed.what}" if item.needed else ""
             ET.SubElement(case, "failure", type=item.verdict.value, message=_text(item.statement + needed))

@@ -111,12 +111,24 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
             "the report judges nothing: give it a run's evidence, or let the runner call it: proofbook run"
         )
     folder = books.evidence_folder(evidence, base=base)
-    found = findings_in(folder.parent / "notebooks")
-    if not found:
+    if not findings_in(folder.parent / "notebooks"):
         raise UsageError(
             f"expected executed notebooks beside {workspace.shown(folder)}, found none; run them first: proofbook run"
         )
-    return Report(summarise(where, what, recorded_evidence.read(folder), found))
+    return Report(of_run(folder.parent, where, what, base=base))
+
+
+def of_run(folder: Path, where: Environment, what: Case, *, base: Path) -> Summary:
+    """The summary of a run's folder, from its evidence and from what its executed notebooks carry."""
+    executed = {path.stem for path in (folder / "notebooks").glob("*.ipynb")}
+    return summarise(
+        where,
+        what,
+        recorded_evidence.read(folder / "evidence"),
+        findings_in(folder / "notebooks"),
+        partial=any(name not in executed for name in workspace.notebooks(base) if not name.startswith("00-")),
+        broken=problems_in(folder / "notebooks"),
+    )
 
 
 def summarise(
@@ -126,16 +138,32 @@ def summarise(
     found: Iterable[Finding],
     *,
     partial: bool = False,
+    broken: dict[str, str] | None = None,
 ) -> Summary:
     """Findings with the verdict that follows from them and from what was owed."""
     items = tuple(found)
     declared = owed.declare(where, what)
     missing = sorted(owed.owed_ids(what, declared) - {item.id for item in items})
-    overall = judged.overall(items, missing=missing, partial=partial)
+    overall = judged.overall(items, missing=missing, partial=partial, broken=broken)
     view = books.view_of(recorded, environment=where, case=what, count=len(declared))
     return Summary(
         environment=where, case=what, findings=items, overall=overall, evidence=recorded, view=view
     )
+
+
+def problems_in(folder: Path) -> dict[str, str]:
+    """What went wrong with executed notebooks, by name, as the runner wrote it into them."""
+    found = {}
+    for path in sorted(folder.glob("*.ipynb")):
+        problem = (
+            json.loads(path.read_text(encoding="utf-8"))
+            .get("metadata", {})
+            .get("proofbook", {})
+            .get("problem")
+        )
+        if problem:
+            found[path.stem] = str(problem)
+    return found
 
 
 def findings_in(folder: Path) -> list[Finding]:
