@@ -14,7 +14,6 @@ from proofbook import background, quick, redaction, workspace
 from proofbook import case as cases
 from proofbook import environment as environments
 from proofbook import evidence as recorded_evidence
-from proofbook.collect import phases
 from proofbook.errors import UnknownName, UsageError
 from proofbook.judge import checks, findings, owed
 from proofbook.judge.checks import Check, Recipe
@@ -182,6 +181,9 @@ def new_run_id() -> str:
 
 
 def _collect_now(where: environments.Environment, what: cases.Case, base: Path) -> Path:
+    # Late: a notebook over recorded evidence never touches the network.
+    from proofbook.collect import phases
+
     folder = workspace.outputs(base) / where.name / new_run_id() / "evidence"
     background.run(phases.record(where, what, "after", folder=folder, base=base))
     return folder
