@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 
 from proofbook.book import Book, load
+from proofbook.case import CheckSettings, Risk, Waiver
+from proofbook.errors import UnknownName
 from proofbook.evidence import read
 from proofbook.judge.checks import _judge, settle
 from proofbook.judge.findings import Verdict
@@ -121,3 +124,40 @@ def test_the_deployment_is_found_in_the_log_when_nothing_else_names_it() -> None
         lambda name, phase: alone if (phase, name) == ("after", "logs") else None, phases={}
     )
     assert windows.deployed_at is None and windows.before is None
+
+
+def test_an_unknown_check_names_the_nearest_and_a_pattern_may_match_nothing(book: Book) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'websocket-connection'"):
+        book.check("websocket-conection")
+    book.check("no-such-*")
+    assert "no-such-*" not in book.findings
+
+
+def test_a_log_that_could_not_be_read_is_inconclusive_with_its_reason(book: Book) -> None:
+    sources = book.view.need("log_sources").assign(problem="expected a file at backend.jsonl, found none")
+    found = settle(book.declared["log-coverage"], book.view.exchange("log_sources", sources))
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "no-log")
+    assert "expected a file at backend.jsonl" in found.statement
+
+
+def test_an_open_risk_voids_the_finding_that_it_names_and_a_waiver_ends(
+    workspace: Path, healthy_evidence: Path
+) -> None:
+    where, what = load("rehearsal", "", base=workspace)
+    risk = Risk(title="bypass", status="open", voids=["websocket-authentication"])
+    waiver = Waiver(by="Ada", until=dt.date(2026, 1, 1), why="none")
+    late = CheckSettings(waived=waiver)
+    lasting = CheckSettings(waived=waiver.model_copy(update={"until": dt.date(2999, 1, 1)}))
+    changed = what.model_copy(
+        update={"risks": [risk], "checks": {"health-auth": late, "health-backend": lasting}}
+    )
+    found = {
+        item.id: item
+        for item in Book(environment=where, case=changed, evidence=read(healthy_evidence)).judge_all()
+    }
+    assert (found["websocket-authentication"].verdict, found["websocket-authentication"].reason) == (
+        Verdict.INCONCLUSIVE,
+        "voided",
+    )
+    assert found["health-auth"].waived == ""
+    assert found["health-backend"].waived == "waived by Ada until 2999-01-01"

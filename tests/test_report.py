@@ -13,7 +13,7 @@ import pytest
 
 from proofbook import book, evidence
 from proofbook.judge.findings import Control, Finding, Verdict
-from proofbook.report import cards, junit, summary
+from proofbook.report import cards, junit, parts, summary
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = (
@@ -177,11 +177,11 @@ def test_impact_and_risks_follow_the_findings(workspace: Path, healthy_evidence:
         for item in good
     ]
     fine, bad = (summary.summarise(where, what, recorded, items) for items in (good, broken))
-    assert "✔ supported" in summary.impact(fine) and "refuted" not in summary.impact(fine)
-    assert "reopened" in summary.risks(bad) and "reopened" not in summary.risks(fine)
-    assert summary.recommendations(bad).startswith("<ul><li>Hold the release")
+    assert "✔ supported" in parts.impact(fine) and "refuted" not in parts.impact(fine)
+    assert "reopened" in parts.risks(bad) and "reopened" not in parts.risks(fine)
+    assert parts.recommendations(bad).startswith("<ul><li>Hold the release")
     assert fine.next_review - fine.ended == dt.timedelta(hours=24)
     unjudged = summary.summarise(
         where, what, recorded, [item for item in good if item.id != "websocket-delivery"]
     )
-    assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in summary.impact(unjudged)
+    assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in parts.impact(unjudged)

@@ -389,6 +389,58 @@ def test_ctrl_c_ends_the_children_and_marks_the_run(workspace: Path, tmp_path: P
     assert json.loads(kept.read_text())["reason"] == "interrupted"
 
 
+@pytest.mark.rehearsal
+def test_ctrl_c_while_judging_ends_notebooks_and_kernels(
+    workspace: Path, healthy_evidence: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "w"
+    shutil.copytree(workspace / "notebooks", place / "notebooks")
+    notebook(tmp_path, "open('started', 'w').close()\nimport time; time.sleep(90)").rename(
+        place / "notebooks" / "09-mine.ipynb"
+    )
+    mark = f"PROOFBOOK_TEST_MARK={tmp_path.name}"
+    command = [
+        sys.executable,
+        "-m",
+        "proofbook.cli",
+        "run",
+        "rehearsal",
+        "--evidence",
+        str(healthy_evidence),
+        "--notebook",
+        "09-mine",
+    ]
+    environment = {**os.environ, "PROOFBOOK_WORKSPACE": str(place), "PROOFBOOK_TEST_MARK": tmp_path.name}
+    process = subprocess.Popen(
+        command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (place / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(marked(mark)) >= 3  # the command, its worker, the kernel
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in out + err
+    [kept] = place.glob("outputs/rehearsal/*/run.json")
+    assert json.loads(kept.read_text())["reason"] == "interrupted"
+    deadline = time.monotonic() + 15
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert marked(mark) == []
+
+
+def marked(mark: str) -> list[str]:
+    """The processes that carry a mark in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in path.read_bytes().split(b"\0"):
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
 @pytest.mark.skipif(
     not os.environ.get("PROOFBOOK_REAL_LOGS"),
     reason="PROOFBOOK_REAL_LOGS does not name the folder of real exports",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from proofbook.judge.success import success_rate as success_rate
     from proofbook.look import logs as logs
     from proofbook.look import probe as probe
-    from proofbook.report.summary import open_report as report
+    from proofbook.report.parts import open_report as report
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ _HOMES = {
     "logs": ("proofbook.look", "logs"),
     "open": ("proofbook.book", "open"),
     "probe": ("proofbook.look", "probe"),
-    "report": ("proofbook.report.summary", "open_report"),
+    "report": ("proofbook.report.parts", "open_report"),
     "success_rate": ("proofbook.judge.success", "success_rate"),
 }
 

@@ -73,6 +73,7 @@ class Fix(Settings):
     file: str = ""
     problem: str = ""
     solution: str = ""
+    architecture: str = ""
     patch: str | None = None
     git: str | None = None
     symptoms: list[Symptom] = Field(alias="symptom", min_length=1)

@@ -23,7 +23,7 @@ from proofbook.errors import CouldNotLook, ProofbookError, UnknownName, UsageErr
 from proofbook.judge import owed
 from proofbook.judge.findings import Finding
 from proofbook.redaction import scrub, scrub_value
-from proofbook.report import junit, page, summary
+from proofbook.report import junit, page, parts, summary
 
 Say = Callable[[str], None]
 SCHEMA_VERSION = 1
@@ -114,7 +114,7 @@ def judge(
     content = _content(folder, result, executed, started)
     page.write(folder / "report.html", run=content, executed=executed, summary=result)
     (folder / "junit.xml").write_text(junit.render(content, result.findings), encoding="utf-8")
-    (folder / "summary.md").write_text(summary.markdown(result), encoding="utf-8")
+    (folder / "summary.md").write_text(parts.markdown(result), encoding="utf-8")
     evidence.replace_text(folder / "run.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return content
 

@@ -154,9 +154,9 @@ def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()
             "voided",
             f"{statement}; but the open risk “{check.voided_by}” voids it",
         )
-    severity = judgement.severity
+    severity, severity_by = (judgement.severity, "samples") if verdict is Verdict.PASS else (None, "")
     if severity is None and verdict is Verdict.PASS:
-        severity = _share_caught(controls)
+        severity, severity_by = _share_caught(controls), "mutants"
     windows = view.windows
     return Finding(
         id=check.id,
@@ -173,6 +173,7 @@ def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()
         method=judgement.method,
         threshold=judgement.threshold,
         severity=severity,
+        severity_by=severity_by,
         exposure=judgement.exposure,
         window={"before": _shown(windows.before), "after": _shown(windows.after)},
         controls=tuple(controls),

@@ -148,7 +148,7 @@ def messages_valid(
             verdict=Verdict.FAIL if errors else Verdict.PASS,
             reason="schema" if errors else "",
             statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {what} messages fit their schema{example}",
-            estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction"),
+            estimate=Estimate.of(bounds, unit="fraction"),
             method=Method(
                 name="JSON Schema, every different message received",
                 confidence=view.confidence,

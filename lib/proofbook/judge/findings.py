@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from proofbook.judge.estimates import Interval
+
 MIME = "application/vnd.proofbook.finding+json"
 
 
@@ -29,6 +31,11 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+
+    @classmethod
+    def of(cls, interval: Interval, *, unit: str) -> Estimate:
+        """An interval in its unit."""
+        return cls(value=interval.value, low=interval.low, high=interval.high, unit=unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +101,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One claim judged."""
+    """One claim judged.
+
+    severity: the chance that this check would have failed had the defect been there; None unless it passed.
+    severity_by: `samples` where a bound gives it, `mutants` where it is the share of mutants caught.
+    """
 
     id: str
     kind: str
@@ -110,6 +121,7 @@ class Finding:
     method: Method | None = None
     threshold: str = ""
     severity: float | None = None
+    severity_by: str = ""
     exposure: Exposure | None = None
     window: dict[str, tuple[str, str] | None] = field(default_factory=dict)
     controls: tuple[Control, ...] = ()

@@ -100,7 +100,7 @@ def compare(
 ) -> Judgement:
     """Gone, still there, absent or too early, for `hits` of `count` now and `before` = (seen, count)."""
     bounds = estimates.proportion(hits, count, confidence=view.confidence)
-    estimate = Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit=f"fraction of {unit}")
+    estimate = Estimate.of(bounds, unit=f"fraction of {unit}")
     exposure = Exposure(n=count, unit=unit)
     reached = Control(
         kind="liveness",
@@ -121,7 +121,7 @@ def compare(
         return Judgement(
             verdict=Verdict.FAIL,
             reason="still-there",
-            statement=f"{hits:,} of {count:,} {unit} {what} after the fix{example}",
+            statement=f"{hits:,} of {count:,} {unit} {what}{example}",
             estimate=estimate,
             method=Method(
                 name="one occurrence on the fixed revision refutes “gone”"

@@ -49,9 +49,7 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "slower", Verdict.INCONCLUSIVE: "too-early"}[verdict],
             statement=f"median {1000 * np.median(before):.0f} → {1000 * np.median(after):.0f} ms, ratio {interval.value:.2f} (at most {interval.high:.2f} at {view.confidence:.0%} confidence){p95}",
-            estimate=Estimate(
-                value=interval.value, low=interval.low, high=interval.high, unit="ratio of medians"
-            ),
+            estimate=Estimate.of(interval, unit="ratio of medians"),
             method=Method(
                 name="non-inferiority on the median, circular block bootstrap",
                 confidence=view.confidence,

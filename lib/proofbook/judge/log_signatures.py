@@ -219,8 +219,8 @@ def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, 
     return Judgement(
         verdict=Verdict.FAIL,
         reason="still-there",
-        statement=f"{number:,} requests after the fix wrote it, such as “{sample}”",
-        estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction of requests"),
+        statement=f"{number:,} requests wrote it, such as “{sample}”",
+        estimate=Estimate.of(bounds, unit="fraction of requests"),
         method=Method(
             name="one occurrence on the fixed revision refutes “gone”",
             confidence=0.95,

@@ -76,9 +76,7 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
             verdict=verdict,
             reason=reason,
             statement=statement,
-            estimate=Estimate(
-                value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction refused by name"
-            ),
+            estimate=Estimate.of(bounds, unit="fraction refused by name"),
             method=Method(
                 name="every bad token refused by 401, 403, close 1008 or 4401",
                 confidence=view.confidence,
@@ -187,7 +185,7 @@ def identity_table(identities: Sequence[Identity]) -> Recipe:
             verdict=verdict,
             reason=reason,
             statement=statement,
-            estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction right"),
+            estimate=Estimate.of(bounds, unit="fraction right"),
             method=Method(
                 name="every try as the table says",
                 confidence=view.confidence,

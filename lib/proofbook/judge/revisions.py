@@ -44,9 +44,7 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
                 if old.any()
                 else f"; before: {', '.join(sorted(before)) or 'not recorded'}"
             ),
-            estimate=Estimate(
-                value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction of answers"
-            ),
+            estimate=Estimate.of(bounds, unit="fraction of answers"),
             method=Method(
                 name="the revision that health names",
                 confidence=view.confidence,

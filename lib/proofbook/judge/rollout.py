@@ -116,7 +116,7 @@ def held_sockets(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "dropped", Verdict.INCONCLUSIVE: "too-early"}[verdict],
             statement=f"{count - dropped} of {count} held sockets were kept or closed as allowed ({ledger})",
-            estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction"),
+            estimate=Estimate.of(bounds, unit="fraction"),
             method=Method(
                 name="Clopper-Pearson; any other close code fails",
                 confidence=view.confidence,

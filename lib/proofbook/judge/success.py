@@ -132,7 +132,7 @@ def judge_rate(
         verdict=verdict,
         reason=reason,
         statement=statement,
-        estimate=Estimate(value=bounds.value, low=bounds.low, high=bounds.high, unit="fraction"),
+        estimate=Estimate.of(bounds, unit="fraction"),
         method=Method(
             name="Clopper-Pearson" + (f", looks fixed beforehand: {plan.describe()}" if planned else ""),
             confidence=view.confidence,

@@ -30,7 +30,7 @@ def finding(item: Finding) -> str:
         ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
         (
             "Severity",
-            f"{item.severity:.1%} chance to have failed, had the defect been there"
+            f"{severity(item)}: how often this check would have failed, had the defect been there"
             if item.severity is not None
             else "",
         ),
@@ -63,10 +63,27 @@ def finding(item: Finding) -> str:
     required = "" if item.required else ' <small style="opacity:.75">(not required)</small>'
     return (
         f'<section class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.6em 0">'
-        f"<p style='margin:.2em 0'>{badge(item.verdict, waived=item.waived)} <b>{escape(item.claim)}</b>{required} <a class='pb-link' href='#finding-{escape(item.id)}'><code>{escape(item.id)}</code></a></p>"
+        f"<p style='margin:.2em 0'>{badge(item.verdict, waived=item.waived)} <b>{sentence(item.claim)}</b>{required} <a class='pb-link' href='#finding-{escape(item.id)}'><code>{escape(item.id)}</code></a></p>"
         f"<p style='margin:.3em 0'>{escape(item.statement)}</p>{needs}"
         f"<details><summary>How we know</summary><table class='pb-facts'>{table}</table>{controls(item.controls)}</details></section>"
     )
+
+
+def severity(item: Finding) -> str:
+    """How likely the check would have failed had the defect been there, never rounded up to certainty."""
+    if item.severity is None:
+        return ""
+    if item.severity_by == "mutants":
+        caught = next(
+            (control.got.partition(" (")[0] for control in item.controls if control.kind == "mutation"), ""
+        )
+        return f"{caught.removeprefix('caught ')} mutants caught"
+    return "over 99.9%" if item.severity > 0.999 else f"{item.severity:.1%}"
+
+
+def sentence(text: str) -> str:
+    """Text that starts with a capital letter, escaped."""
+    return escape(text[:1].upper() + text[1:])
 
 
 def controls(items: Iterable[Control]) -> str:
@@ -94,10 +111,10 @@ def number(value: float, unit: str) -> str:
     """A number as people read it: fractions as per cent.
 
     >>> number(0.9918, "fraction"), number(0.957, "ratio"), number(1850.0, "MB")
-    ('99.18 %', '0.957', '1,850')
+    ('99.18%', '0.957', '1,850')
     """
     if unit.startswith("fraction"):
-        return f"{100 * value:.2f} %"
+        return f"{value:.2%}"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
