@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from proofbook import figures as figures
+    from proofbook import tables as tables
     from proofbook.book import Book as Book
     from proofbook.book import open as open
     from proofbook.judge.success import success_rate as success_rate
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Book", "figures", "logs", "open", "probe", "report", "success_rate"]
+__all__ = ["Book", "figures", "logs", "open", "probe", "report", "success_rate", "tables"]
 
 _HOMES = {
     "Book": ("proofbook.book", "Book"),
@@ -28,6 +29,7 @@ _HOMES = {
     "open": ("proofbook.book", "open"),
     "probe": ("proofbook.look", "probe"),
     "report": ("proofbook.report.parts", "open_report"),
+    "tables": ("proofbook.tables", None),
     "success_rate": ("proofbook.judge.success", "success_rate"),
 }
 

@@ -80,6 +80,11 @@ class Book:
         """Every declared check judged, without showing anything."""
         return [self._settle(check) for check in self.declared.values()]
 
+    def patterns(self) -> dict[str, str]:
+        """The log patterns that must be gone, by the id of their check."""
+        symptoms = [symptom for fix in self.case.fixes for symptom in fix.symptoms]
+        return {symptom.check_id: symptom.log for symptom in symptoms if symptom.log}
+
     def needed(self) -> None:
         """Shows what would settle the findings so far that are inconclusive, and what was not established."""
         _display(

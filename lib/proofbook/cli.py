@@ -406,7 +406,7 @@ def _rehearsal() -> Any:
 async def _deploy(command: str, base: Path) -> None:
     """Runs the deploying command; that it fails is an error of ours, not of the service."""
     process = await asyncio.create_subprocess_exec(
-        *shlex.split(command), cwd=base, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
+        *shlex.split(command), cwd=workspace.home(base), stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
     )
     if await process.wait() != 0:
         raise CouldNotLook(

@@ -181,6 +181,7 @@ def _stopped_early(path: Path) -> str:
 
 def remember_secrets(environment: Environment, *, base: Path) -> None:
     """Reads the secrets that an environment names by variable or file, so that scrubbing knows their values."""
+    home = workspace.home(base)
     login = environment.login
     references = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
     for group in (environment.services, environment.websockets):
@@ -188,7 +189,7 @@ def remember_secrets(environment: Environment, *, base: Path) -> None:
     for reference in references:
         if reference is not None and reference.text is None and reference.command is None:
             try:
-                reference.read_secret(base=base, where=environment.name)
+                reference.read_secret(base=home, where=environment.name)
             except MissingSecret:
                 # Not there now, so it cannot leak either.
                 continue

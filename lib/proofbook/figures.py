@@ -88,6 +88,12 @@ def phases(after: pd.DataFrame) -> Any:
     return figure
 
 
+def health(table: pd.DataFrame) -> Any:
+    """Health of each service as a success rate with its interval."""
+    asked = table[table["kind"] == "health"] if len(table) else pd.DataFrame({"service": []})
+    return success({str(name): part["ok"] for name, part in asked.groupby("service")})
+
+
 def success(tables: dict[str, pd.Series]) -> Any:
     """Success rates with their 95 % intervals, one row a name."""
     figure = _figure("Success rate with 95 % bounds", "Share", "")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from proofbook.errors import UnknownName, UsageError
 
+# The wheel carries a copy of the notebooks here.
+SHIPPED = Path(__file__).parent / "shipped"
+
 
 def root(start: Path | None = None) -> Path:
     """The workspace that `start` (default: the current folder) belongs to.
@@ -21,12 +24,16 @@ def root(start: Path | None = None) -> Path:
     for folder in (here, *here.resolve().parents):
         if (folder / "notebooks" / "02-websocket.ipynb").is_file():
             return folder.resolve()
-    shipped = Path(__file__).parent / "shipped"
-    if (shipped / "notebooks").is_dir():
-        return shipped
+    if (SHIPPED / "notebooks").is_dir():
+        return SHIPPED
     raise UsageError(
         f"expected a folder with notebooks/ at or above {here}, found none; run proofbook inside a workspace"
     )
+
+
+def home(base: Path) -> Path:
+    """The folder that relative paths in environment files mean: the workspace, or the current folder without one."""
+    return Path.cwd() if base == SHIPPED else base
 
 
 def environments(base: Path) -> dict[str, Path]:
@@ -50,7 +57,7 @@ def outputs(base: Path) -> Path:
     named = os.environ.get("PROOFBOOK_OUTPUTS")
     if named:
         return Path(named).resolve()
-    return (Path.cwd() if base.name == "shipped" else base) / "outputs"
+    return home(base) / "outputs"
 
 
 def find_file(kind: str, name: str, known: dict[str, Path], *, where: str) -> Path:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import jmespath
 
+from proofbook import workspace
 from proofbook.environment import Environment, Service, WebSocket, check_url
 from proofbook.errors import ConfigurationError, CouldNotLook
 from proofbook.redaction import Secret, scrub
@@ -32,7 +33,7 @@ class Session:
 
     def __init__(self, environment: Environment, *, base: Path) -> None:
         self.environment = environment
-        self.base = base
+        self.base = workspace.home(base)
         self.done: Counter[str] = Counter()
         self._where = f"environments/{environment.name}.toml"
         self._slots = asyncio.Semaphore(environment.pace.concurrency)

@@ -1,0 +1,56 @@
+"""What the repository promises of its own files."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from proofbook.rehearsal import builds
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_thin_and_stored_without_outputs(path: Path) -> None:
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert cells[0]["cell_type"] == "markdown" and "".join(cells[0]["source"]).startswith("# ")
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
+    assert tagged == code[:1]
+    names = [node.targets[0].id for node in ast.parse("".join(tagged[0]["source"])).body]  # type: ignore[attr-defined]
+    assert names == ["environment", "case", "evidence"]
+    for cell in code:
+        tree = ast.parse("".join(cell["source"]))
+        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(tree))
+        assert len("".join(cell["source"]).splitlines()) <= 5
+
+
+@pytest.mark.parametrize(
+    ("patch", "module"), [("recursion", "windows_asyncio_safe"), ("identity", "id_manager")]
+)
+def test_the_patch_shown_in_the_report_is_the_change_that_is_deployed(patch: str, module: str) -> None:
+    folder = Path(str(builds.__file__)).parent
+    before, after = (
+        (folder / build / f"{module}.py").read_text().splitlines(keepends=True)
+        for build in ("before", "after")
+    )
+    wanted = "".join(difflib.unified_diff(before, after, f"a/backend/{module}.py", f"b/backend/{module}.py"))
+    shown = (ROOT / "notebooks" / "cases" / f"{patch}.patch").read_text()
+    assert [line for line in shown.splitlines() if line[:1] in "+-"] == [
+        line for line in wanted.splitlines() if line[:1] in "+-"
+    ]
+
+
+def test_pins_are_names_and_versions_only() -> None:
+    lines = [
+        line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")
+    ]
+    assert len(lines) > 50
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+", line) for line in lines)
