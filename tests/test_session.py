@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,18 @@ async def answering(
     asked: list[str] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        lines = [
-            f"HTTP/1.1 {status} X",
-            f"Content-Length: {len(body)}",
-            "Connection: close",
-            *(f"{name}: {value}" for name, value in (headers or {}).items()),
-        ]
-        writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
-        await writer.drain()
-        writer.close()
+        try:
+            asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close"]
+            lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+            writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the probe gave up
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     return await asyncio.start_server(answer, "127.0.0.1", 0), asked
 

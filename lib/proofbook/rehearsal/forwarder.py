@@ -12,6 +12,7 @@ class Forwarder:
     def __init__(self) -> None:
         self._target_port = 0
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def start(self) -> None:
@@ -24,8 +25,16 @@ class Forwarder:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+        ending = list(self._open)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
         try:
             upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
