@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from proofbook.case import Symptom
 from proofbook.collect.logs import Reading, _table, read_logs, severity
 from proofbook.environment import LogSource
-from proofbook.judge.checks import Check, View, settle
+from proofbook.judge.checks import Check, View, settle, view_of
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.log_coverage import cover, covers
 from proofbook.judge.log_signatures import gone
@@ -300,6 +300,17 @@ def test_one_crash_before_is_too_early(tmp_path: Path) -> None:
     assert found.needed is not None
 
 
+def test_one_log_that_holds_both_revisions_is_its_own_before(tmp_path: Path) -> None:
+    table = frame([*traffic(0, "r-1", crash_every=5), *traffic(100, "r-2")], tmp_path)
+    tables = {("after", "logs"): table}
+    seen = view_of(lambda name, phase: tables.get((phase, name)), phases={})
+    recipe = gone(Symptom(log="RecursionError"), source="log", absent_rate=0.01)
+    found = settle(Check(id="log-gone", kind="fix", claim="gone", group="logs", recipe=recipe), seen)
+    assert found.verdict is Verdict.PASS, found.statement
+    [before] = [control for control in found.controls if control.kind == "before"]
+    assert before.held and before.got.startswith("fail")
+
+
 # Real exports --------------------------------------------------------------------------------------------------------
 
 REAL = os.environ.get("PROOFBOOK_REAL_LOGS")
@@ -339,6 +350,7 @@ def test_the_export_named_last_hour_is_called_what_it_is(covers_s: float | None)
                 "unparsed": 0,
                 "unparsed_sample": "",
                 "problem": "",
+                "covers_s": covers_s,
             }
         ]
     )
@@ -354,7 +366,7 @@ def test_the_export_named_last_hour_is_called_what_it_is(covers_s: float | None)
             kind="guard",
             claim="covered",
             group="logs",
-            recipe=covers("real", covers_s=covers_s, limit=None, fixes=False),
+            recipe=covers("real", fixes=False),
         ),
         seen,
     )

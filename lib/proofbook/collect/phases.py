@@ -16,7 +16,7 @@ from proofbook import evidence
 from proofbook.case import Case
 from proofbook.collect import contracts, deployments, logs, metrics, rollout, service, websocket
 from proofbook.collect.session import Session
-from proofbook.environment import Environment, Service, WebSocket
+from proofbook.environment import Environment, LogSource, Service, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.judge import estimates
 
@@ -281,7 +281,9 @@ async def _records(environment: Environment, session: Session, tables: dict[str,
     if environment.logs:
         readings = await logs.read_all(environment.logs, base=session.base)
         tables["logs"] = pd.concat([reading.entries for reading in readings], ignore_index=True)
-        tables["log_sources"] = pd.DataFrame([_summary(reading) for reading in readings])
+        tables["log_sources"] = pd.DataFrame(
+            [_summary(reading, source) for reading, source in zip(readings, environment.logs, strict=True)]
+        )
         problems += [reading.problem for reading in readings if reading.problem]
     if environment.deployments is not None:
         try:
@@ -293,7 +295,7 @@ async def _records(environment: Environment, session: Session, tables: dict[str,
     return tables, problems
 
 
-def _summary(reading: logs.Reading) -> dict[str, Any]:
+def _summary(reading: logs.Reading, source: LogSource) -> dict[str, Any]:
     counts = reading.counts
     return {
         "source": reading.source,
@@ -306,6 +308,8 @@ def _summary(reading: logs.Reading) -> dict[str, Any]:
         "empty_bodies": reading.empty_bodies,
         "newest_first": reading.newest_first,
         "problem": reading.problem,
+        "limit": float("nan") if source.limit is None else float(source.limit),
+        "covers_s": float("nan") if source.covers_s is None else source.covers_s,
         "severities": ", ".join(f"{name} {count}" for name, count in sorted(counts.items())),
     }
 

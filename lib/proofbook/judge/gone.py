@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
@@ -41,7 +42,7 @@ def close_code_gone(
             if len(hits)
             else ""
         )
-        return compare(
+        judged = compare(
             view,
             what=f"closed with {code}",
             unit="connections",
@@ -52,6 +53,8 @@ def close_code_gone(
             tolerated_rate=tolerated_rate,
             absent_rate=absent_rate,
         )
+        unsaid = () if sends else ("no message was sent: a close at the first message would not have shown",)
+        return replace(judged, not_established=unsaid)
 
     return Recipe(tables=("websocket",), judge=judge)
 

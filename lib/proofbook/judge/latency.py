@@ -69,6 +69,9 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
                     held=min(answered) >= 0.99,
                 ),
             ),
+            not_established=(
+                "whether the defect itself slowed the service before, which would hide a slowdown now",
+            ),
             needed=Needed(
                 what=f"more samples: the interval {interval.low:.2f} to {interval.high:.2f} holds the margin {ratio:g}",
                 n=4 * len(after),

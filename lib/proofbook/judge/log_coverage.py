@@ -51,18 +51,23 @@ def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataF
     """The log entries of the window `before` or `after` (all revisions), of one source or of all.
 
     Entries from before come from their own recording, else from the older part of the log read after.
+
+    Raises:
+        CouldNotSee: no log was recorded.
     """
+    is_before = which == "before" or view.before_as_after
     window = view.windows.before if which == "before" else view.windows.after
-    recorded = view.table("logs", "before") if which == "before" else None
-    logs = recorded if recorded is not None else view.need("logs")
-    if view.before_as_after and view.table("logs") is None:
+    logs = view.table("logs", "before") if is_before else view.need("logs")
+    if logs is None:
+        logs = view.tables("logs", "after")
+    if logs is None:
         raise CouldNotSee(
             "no-evidence", "no log was recorded before", repair="record it: proofbook collect --phase before"
         )
     if source is not None:
         logs = logs[logs["source"] == source]
     if window is None:
-        return logs.iloc[0:0] if which == "before" else logs
+        return logs.iloc[0:0] if is_before else logs
     return logs[(logs["timestamp"] >= window[0]) & (logs["timestamp"] <= window[1])]
 
 
@@ -165,71 +170,55 @@ def allowed_gap(count: int, span_s: float, window_s: float) -> float:
 
 
 def coverage_of(view: View, source: str | None, which: str) -> Coverage:
-    """The coverage of the before or after window by one source."""
+    """The coverage of the before or after window by one source.
+
+    The window of a live run is known independently of the log. A log alone is its own window, unless its source states
+    how long it should reach back; before a deployment found in it, it is taken as it is.
+    """
     entries = entries_in(view, which, source=source)
-    phase = "before" if which == "before" and view.table("log_sources", "before") is not None else "after"
-    sources = view.table("log_sources", phase)
-    about = (
-        sources[sources["source"] == source].iloc[0]
-        if sources is not None and source is not None and (sources["source"] == source).any()
-        else None
-    )
+    about = _about(view, source, which)
     window = view.windows.before if which == "before" else view.windows.after
-    live = view.live and window is not None
+    known = view.live or which == "before"
+    reach_s = _stated(about, "covers_s")
+    if not known and reach_s is not None and len(entries):
+        last = entries["timestamp"].max()
+        window, known = (last - pd.Timedelta(seconds=reach_s), last), True
+    limit = _stated(about, "limit")
     return cover(
         entries,
-        window if live or which == "before" else None,
+        window if known else None,
         read=None if about is None else int(about["read"]),
         newest_first=about is not None and bool(about["newest_first"]),
+        limit=None if limit is None else int(limit),
         revision=view.windows.new_revision
         if which == "after" and view.windows.deployed_at is not None
         else None,
-        stated=live or which == "before",
+        stated=known,
     )
 
 
-def covers(source: str, *, covers_s: float | None, limit: int | None, fixes: bool) -> Recipe:
+def covers(source: str, *, fixes: bool) -> Recipe:
     """A recipe for "this log covers the windows that the claims are about"."""
 
     def judge(view: View) -> Judgement:
-        sources = view.need("log_sources")
-        about = sources[sources["source"] == source]
-        if about.empty or about.iloc[0]["problem"]:
-            why = about.iloc[0]["problem"] if len(about) else "it was not read"
-            raise CouldNotSee(
-                "no-log", f"log {source!r}: {why}", repair="repair the log source in the environment file"
-            )
-        entries = entries_in(view, "after", source=source)
-        window = view.windows.after if view.live else None
-        stated = view.live
-        if covers_s is not None and not view.live and len(entries):
-            last = entries["timestamp"].max()
-            window, stated = (last - pd.Timedelta(seconds=covers_s), last), True
-        revision = view.windows.new_revision if view.windows.deployed_at is not None else None
-        after = cover(
-            entries,
-            window,
-            read=int(about.iloc[0]["read"]),
-            newest_first=bool(about.iloc[0]["newest_first"]),
-            limit=limit,
-            revision=revision,
-            stated=stated,
-        )
+        view.need("log_sources")
+        about = _about(view, source, "after")
+        if about is None or about["problem"]:
+            why = about["problem"] if about is not None else "it was not read"
+            repair = "repair the log source in the environment file"
+            raise CouldNotSee("no-log", f"log {source!r}: {why}", repair=repair)
+        after = coverage_of(view, source, "after")
         parts = {"after": after}
-        if (
-            fixes
-            and (view.windows.before is not None or view.has_before("logs"))
-            and not view.before_as_after
-        ):
+        if fixes and view.windows.before is not None and not view.before_as_after:
             parts["before"] = coverage_of(view, source, "before")
         bad = [(which, code, sentence) for which, part in parts.items() for code, sentence in part.reasons]
-        unparsed = int(about.iloc[0]["unparsed"])
+        unparsed = int(about["unparsed"])
         lost = (
-            f"; {unparsed:,} lines could not be parsed, such as {about.iloc[0]['unparsed_sample']!r}"
+            f"; {unparsed:,} lines could not be parsed, such as {about['unparsed_sample']!r}"
             if unparsed
             else ""
         )
-        whole = f"{int(about.iloc[0]['read']):,} entries read ({about.iloc[0]['shape']}), {after.entries:,} in the window, spanning {after.covered_s:,.1f} s, longest silence {after.longest_gap_s:.1f} s{lost}"
+        whole = f"{int(about['read']):,} entries read ({about['shape']}), {after.entries:,} in the window, spanning {after.covered_s:,.1f} s, longest silence {after.longest_gap_s:.1f} s{lost}"
         statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)
         return Judgement(
             verdict=Verdict.INCONCLUSIVE if bad else Verdict.PASS,
@@ -259,15 +248,26 @@ def covers(source: str, *, covers_s: float | None, limit: int | None, fixes: boo
             else None,
         )
 
-    return Recipe(
-        tables=("logs", "log_sources"),
-        judge=judge,
-        mutants=(
-            Mutant(name="the older half cut away", change=_half_cut),
-            Mutant(name="nothing after the first second", change=_silenced),
-            Mutant(name="bodies emptied", change=_emptied),
-        ),
+    mutants = (
+        Mutant(name="the older half cut away", change=_half_cut),
+        Mutant(name="nothing after the first second", change=_silenced),
+        Mutant(name="bodies emptied", change=_emptied),
     )
+    return Recipe(tables=("logs", "log_sources"), judge=judge, mutants=mutants)
+
+
+def _about(view: View, source: str | None, which: str) -> pd.Series | None:
+    """What was noted of a source when it was read; of before, from its own recording where there is one."""
+    recorded = view.table("log_sources", "before") if which == "before" else None
+    sources = recorded if recorded is not None else view.table("log_sources")
+    rows = sources[sources["source"] == source] if sources is not None and source is not None else None
+    return None if rows is None or rows.empty else rows.iloc[0]
+
+
+def _stated(about: pd.Series | None, name: str) -> float | None:
+    """A number that the environment states of a source, or None."""
+    value = about.get(name) if about is not None else None
+    return None if value is None or pd.isna(value) else float(value)
 
 
 def _half_cut(view: View) -> View | None:

@@ -105,14 +105,6 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
         controls = (
             *_tried(signature),
             cover.control("the log after", guards=("fail",)),
-            Control(
-                kind="positive",
-                name="near-misses do not match",
-                guards=("pass",),
-                expected="none matches",
-                got=f"{len(signature.near_misses)} tried when the case was loaded",
-                held=True,
-            ),
         )
         return Judgement(
             verdict=Verdict.PASS if number else Verdict.FAIL,
@@ -198,16 +190,18 @@ def _on_new_revision(view: View, entries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tried(signature: Signature) -> tuple[Control, ...]:
+    """Negative: lines that look alike must not match; tried again here, not only when the case was loaded."""
     if not signature.near_misses:
         return ()
+    matched = [line for line in signature.near_misses if re.search(signature.log or "", line)]
     return (
         Control(
             kind="negative",
             name="near-misses do not match the pattern",
             guards=("pass", "fail"),
             expected="no match",
-            got=f"none of {len(signature.near_misses)} matched",
-            held=True,
+            got=f"{len(matched)} of {len(signature.near_misses)} matched",
+            held=not matched,
         ),
     )
 

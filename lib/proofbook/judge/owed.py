@@ -295,7 +295,7 @@ def _logs(environment: Environment, case: Case) -> Iterator[Check]:
     reads = any(symptom.log for fix in case.fixes for symptom in fix.symptoms)
     for source in environment.logs:
         suffix = f"-{source.name}" if len(environment.logs) > 1 else ""
-        recipe = log_coverage.covers(source.name, covers_s=source.covers_s, limit=source.limit, fixes=reads)
+        recipe = log_coverage.covers(source.name, fixes=reads)
         yield Check(
             id=f"log-coverage{suffix}",
             kind="guard",
