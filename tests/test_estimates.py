@@ -138,6 +138,28 @@ def test_a_trendless_series_with_memory_is_seldom_called_a_leak() -> None:
     assert called / 300 <= 0.08
 
 
+def test_identical_and_broken_readings_give_no_false_certainty() -> None:
+    flat = estimates.batch_slope(np.arange(48.0), np.full(48, 71.7), resolution=0.004)
+    assert flat is not None and flat.per_s == 0 and flat.low < 0 < flat.high
+    holed = np.full(48, 71.7)
+    holed[::7] = np.nan
+    again = estimates.batch_slope(np.arange(48.0), holed, resolution=0.004)
+    assert again is not None and np.isfinite([again.low, again.high]).all()
+    assert estimates.batch_slope(np.arange(48.0), np.full(48, np.nan)) is None
+
+
+def test_the_trend_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(8)
+    seconds = np.arange(120.0)
+    values = 3 * seconds + rng.normal(size=120)
+    ours = estimates.batch_slope(seconds, values)
+    x, y = (part.reshape(12, 10).mean(axis=1) for part in (seconds, values))
+    theirs = stats.linregress(x, y)
+    assert ours is not None and ours.per_s == pytest.approx(theirs.slope)
+    least = stats.t.ppf(0.95, 10) * theirs.stderr
+    assert ours.high - ours.per_s >= least * 0.999999
+
+
 def test_too_few_points_give_no_trend() -> None:
     assert estimates.batch_slope(np.arange(20.0), np.arange(20.0)) is None
     assert estimates.batch_slope(np.zeros(100), np.arange(100.0)) is None

@@ -251,32 +251,38 @@ class Slope:
 
 
 def batch_slope(
-    seconds: Floats, values: Floats, *, confidence: float = 0.95, batches: int = 12
+    seconds: Floats, values: Floats, *, resolution: float = 0.0, confidence: float = 0.95, batches: int = 12
 ) -> Slope | None:
     """The trend of one series by batch means, with a t-interval widened for what correlation is left between batches.
 
+    Args:
+        seconds, values: the series; readings that are not finite are left out.
+        resolution: the smallest step that the measurement can show; identical readings are known no better than that.
     Returns:
         None with fewer than 10 batches of at least 3 points, or when time does not move.
     Source: batch means, Conway 1963; widening by (1+r)/(1−r) for residual lag-1 correlation r.
+
+    >>> flat = batch_slope(np.arange(60.0), np.full(60, 5.0), resolution=0.1)
+    >>> flat.per_s, flat.low < 0 < flat.high
+    (0.0, True)
     """
-    order = np.argsort(seconds, kind="stable")
-    groups = [part for part in np.array_split(order, batches) if len(part) >= 3]
+    finite = np.isfinite(seconds) & np.isfinite(values)
+    seconds, values = seconds[finite], values[finite]
+    groups = [part for part in np.array_split(np.argsort(seconds, kind="stable"), batches) if len(part) >= 3]
     if len(groups) < 10 or np.ptp(seconds) <= 0:
         return None
     x = np.array([seconds[part].mean() for part in groups])
     y = np.array([values[part].mean() for part in groups])
-    fit = stats.linregress(x, y)
-    residuals = y - (fit.intercept + fit.slope * x)
+    spread_x = float(((x - x.mean()) ** 2).sum())
+    slope = float(((x - x.mean()) * (y - y.mean())).sum()) / spread_x
+    residuals = y - y.mean() - slope * (x - x.mean())
     spread = float(residuals @ residuals)
     r = max(0.0, float(residuals[1:] @ residuals[:-1]) / spread) if spread > 0 else 0.0
-    error = float(fit.stderr) * math.sqrt((1 + min(r, 0.9)) / (1 - min(r, 0.9)))
+    # A step of `resolution` is spread evenly over its width: variance resolution²/12.
+    variance = max(spread / (len(groups) - 2), resolution**2 / 12)
+    error = math.sqrt(variance / spread_x * (1 + min(r, 0.9)) / (1 - min(r, 0.9)))
     reach = float(stats.t.ppf(confidence, len(groups) - 2)) * error
-    return Slope(
-        per_s=float(fit.slope),
-        low=float(fit.slope) - reach,
-        high=float(fit.slope) + reach,
-        batches=len(groups),
-    )
+    return Slope(per_s=slope, low=slope - reach, high=slope + reach, batches=len(groups))
 
 
 def downtime_share_upper(*, failures: int, count: int, confidence: float = 0.95) -> float:

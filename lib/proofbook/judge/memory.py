@@ -10,6 +10,8 @@ from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 
 LEAST_READINGS = 30
+# Resident memory is counted in pages.
+PAGE_MB = 4096 / 1e6
 
 
 def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
@@ -35,8 +37,10 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
                 (part["timestamp"] - part["timestamp"].min()).dt.total_seconds().to_numpy(dtype=np.float64)
             )
             values = part["value"].to_numpy(dtype=np.float64) / 1e6
-            slope = estimates.batch_slope(seconds, values, confidence=view.confidence)
-            strict = estimates.batch_slope(seconds, values, confidence=1 - view.alpha_fail)
+            slope = estimates.batch_slope(seconds, values, resolution=PAGE_MB, confidence=view.confidence)
+            strict = estimates.batch_slope(
+                seconds, values, resolution=PAGE_MB, confidence=1 - view.alpha_fail
+            )
             if slope is not None and strict is not None:
                 slopes[str(instance)] = (slope, strict)
         if not slopes:

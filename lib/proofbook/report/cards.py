@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from html import escape
 
@@ -113,6 +114,8 @@ def number(value: float, unit: str) -> str:
     >>> number(0.9918, "fraction"), number(0.957, "ratio"), number(1850.0, "MB")
     ('99.18%', '0.957', '1,850')
     """
+    if not math.isfinite(value):
+        return "…"
     if unit.startswith("fraction"):
         return f"{value:.2%}"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
