@@ -169,3 +169,11 @@ def test_a_finding_survives_the_way_through_json() -> None:
     recipe = pb.success_rate("websocket", lambda table: table["ok"], fails_on={"ok": False}, target=0.9)
     found = settle(Check(id="own", kind="guard", claim="mine", group="own", recipe=recipe), rows([True] * 60))
     assert from_json(found.to_json()).to_json() == found.to_json()
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("too-early", "too early"), ("never-seen", "never seen before"), ("log-cut", "could not see")],
+)
+def test_an_inconclusive_run_says_which_kind_it_is(reason: str, words: str) -> None:
+    assert overall([finding(INCONCLUSIVE, reason=reason)]).sentence == f"NOT KNOWN, {words}: seen"

@@ -136,6 +136,11 @@ class Finding:
         return data
 
 
+def situation(reason: str) -> str:
+    """Which of the three kinds of inconclusive a reason is, in the words that readers learn."""
+    return {"too-early": "too early", "never-seen": "never seen before"}.get(reason, "could not see")
+
+
 def from_json(data: dict[str, Any]) -> Finding:
     """A finding back from its plain values."""
     parts = dict(data)
@@ -233,7 +238,7 @@ def overall(
         return answer(
             Verdict.INCONCLUSIVE,
             unclear[0].reason,
-            f"NOT KNOWN: {unclear[0].statement}",
+            f"NOT KNOWN, {situation(unclear[0].reason)}: {unclear[0].statement}",
             (item.id for item in unclear),
         )
     if not required:

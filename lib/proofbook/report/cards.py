@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from html import escape
 
-from proofbook.judge.findings import Control, Estimate, Finding, Verdict
+from proofbook.judge.findings import Control, Estimate, Finding, Verdict, situation
 
 MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?", Verdict.ERROR: "!"}
 COLOURS = {
@@ -17,10 +17,15 @@ COLOURS = {
 }
 
 
-def badge(verdict: Verdict, *, waived: str = "") -> str:
-    """The verdict with its sign: never by colour alone."""
-    words = f"{verdict.value}, {waived}" if waived else verdict.value
-    return f'<span class="pb-badge pb-{verdict.value}" style="color:{COLOURS[verdict]};border:1px solid currentColor;border-radius:4px;padding:0 .4em;white-space:nowrap;font-weight:600">{MARKS[verdict]} {escape(words)}</span>'
+def badge(item: Finding) -> str:
+    """The verdict with its sign, never by colour alone; an inconclusive says which kind it is."""
+    words = item.verdict.value
+    if item.verdict is Verdict.INCONCLUSIVE:
+        words += f": {situation(item.reason)}"
+    if item.waived:
+        words += f", {item.waived}"
+    style = f"color:{COLOURS[item.verdict]};border:1px solid currentColor;border-radius:4px;padding:0 .4em;font-weight:600"
+    return f'<span class="pb-badge pb-{item.verdict.value}" style="{style}">{MARKS[item.verdict]} {escape(words)}</span>'
 
 
 def finding(item: Finding) -> str:
@@ -64,7 +69,7 @@ def finding(item: Finding) -> str:
     required = "" if item.required else ' <small style="opacity:.75">(not required)</small>'
     return (
         f'<section class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.6em 0">'
-        f"<p style='margin:.2em 0'>{badge(item.verdict, waived=item.waived)} <b>{sentence(item.claim)}</b>{required} <a class='pb-link' href='#finding-{escape(item.id)}'><code>{escape(item.id)}</code></a></p>"
+        f"<p style='margin:.2em 0'>{badge(item)} <b>{sentence(item.claim)}</b>{required} <a class='pb-link' href='#finding-{escape(item.id)}'><code>{escape(item.id)}</code></a></p>"
         f"<p style='margin:.3em 0'>{escape(item.statement)}</p>{needs}"
         f"<details><summary>How we know</summary><table class='pb-facts'>{table}</table>{controls(item.controls)}</details></section>"
     )

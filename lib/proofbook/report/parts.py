@@ -159,7 +159,7 @@ def findings_table(summary: Summary) -> str:
     for group in dict.fromkeys(item.group for item in summary.findings):
         rows = [
             (
-                cards.badge(item.verdict, waived=item.waived),
+                cards.badge(item),
                 f'<a href="#finding-{escape(item.id)}">{cards.sentence(item.claim)}</a>',
                 escape(item.statement),
                 cards.severity(item),
@@ -209,7 +209,7 @@ def risks(summary: Summary) -> str:
 def contracts(summary: Summary) -> str:
     """Breaking changes, in one sentence each."""
     items = [item for item in summary.findings if item.group == "contracts"]
-    rows = [(cards.badge(item.verdict), cards.sentence(item.claim), escape(item.statement)) for item in items]
+    rows = [(cards.badge(item), cards.sentence(item.claim), escape(item.statement)) for item in items]
     return (
         _table(["Verdict", "Contract", "What we saw"], rows)
         if rows
@@ -386,7 +386,7 @@ def _fix(fix: Fix, summary: Summary) -> str:
     items = [item for item in summary.findings if item.fix == fix.id]
     rows = [
         (
-            cards.badge(item.verdict, waived=item.waived),
+            cards.badge(item),
             f'<a href="#finding-{escape(item.id)}">{cards.sentence(item.claim)}</a>',
             _before(item),
             _after(item),
