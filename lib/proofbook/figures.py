@@ -237,7 +237,9 @@ def _figure(title: str, x: str, y: str) -> Any:
         font={"family": "system-ui, sans-serif", "size": 13},
         legend={"orientation": "h", "y": -0.3},
     )
-    figure.update_yaxes(automargin=True)
+    # Half transparent, so that it suits light and dark paper.
+    figure.update_xaxes(gridcolor="rgba(128,128,128,.25)", linecolor="rgba(128,128,128,.6)")
+    figure.update_yaxes(gridcolor="rgba(128,128,128,.25)", linecolor="rgba(128,128,128,.6)", automargin=True)
     return figure
 
 

@@ -185,7 +185,7 @@ def overall(
     >>> overall([]).verdict
     <Verdict.INCONCLUSIVE: 'inconclusive'>
     """
-    found = list(findings)
+    found = sorted(findings, key=lambda item: item.kind != "fix")  # what the case is about comes first
     absent = tuple(sorted(missing))
     counted = [item for item in found if not item.waived or item.verdict is Verdict.FAIL]
     failed = [item for item in counted if item.verdict is Verdict.FAIL and (item.required or item.critical)]

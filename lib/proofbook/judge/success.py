@@ -115,7 +115,6 @@ def judge_rate(
     passed = estimates.passes(plan, failures=failures, count=count) if planned else bounds.low >= target
     failed = estimates.too_many(failures=failures, count=count, target=target, alpha_fail=view.alpha_fail)
     severity = 1 - (estimates.false_pass(plan.looks, rate=1 - target) if planned else (1 - view.confidence))
-    statement = f"{count - failures:,} of {count:,} {unit} {what} ({bounds.value:.2%}; at least {bounds.low:.2%} at {view.confidence:.0%} confidence)"
     verdict, reason = (
         (Verdict.FAIL, "below-target")
         if failed
@@ -123,6 +122,9 @@ def judge_rate(
         if passed
         else (Verdict.INCONCLUSIVE, "too-early")
     )
+    bound = f"at most {bounds.high:.2%}" if verdict is Verdict.FAIL else f"at least {bounds.low:.2%}"
+    share = f"{bounds.value:.2%}; {bound} at {view.confidence:.0%} confidence"
+    statement = f"{count - failures:,} of {count:,} {unit} {what} ({share})"
     needed = (
         _needed(plan, failures=failures, count=count, target=target, planned=planned, view=view, unit=unit)
         if verdict is Verdict.INCONCLUSIVE

@@ -309,18 +309,19 @@ def diff_of(fix: Fix, case: Case) -> str:
 def _facts(summary: Summary) -> list[str]:
     """The two or three facts that carry the verdict, as HTML."""
     overall = summary.overall
+    by_id = {item.id: item for item in summary.findings}
     if overall.verdict is Verdict.PASS:
-        order = [symptom.check_id for fix in summary.case.fixes for symptom in fix.symptoms]
-        carrying = sorted(
-            (item for item in summary.findings if item.kind == "fix"), key=lambda item: order.index(item.id)
-        ) or [item for item in summary.findings if item.required]
+        symptoms = [symptom.check_id for fix in summary.case.fixes for symptom in fix.symptoms]
+        carrying = [by_id[name] for name in symptoms if name in by_id]
+        carrying = carrying or [item for item in summary.findings if item.required]
     else:
-        carrying = [item for item in summary.findings if item.id in overall.blocking]
-    # The interval stands in the tables below; the first screen says what was seen.
+        carrying = [by_id[name] for name in overall.blocking if name in by_id]
     lines = [
-        f"{cards.sentence(item.claim)}: {escape(re.sub(r' [(]at most [^)]*[)]$', '', item.statement))}"
+        f"{cards.MARKS[item.verdict]} {cards.sentence(item.claim)}: {escape(_without_bound(item.statement))}"
         for item in carrying[:4]
     ]
+    if len(carrying) > 4 and overall.verdict is not Verdict.PASS:
+        lines.append(f"and {len(carrying) - 4} more: {escape(', '.join(item.id for item in carrying[4:]))}")
     if not lines:
         lines = [escape(overall.sentence)]
     guards = [item for item in summary.findings if item.kind == "guard"]
@@ -331,6 +332,11 @@ def _facts(summary: Summary) -> list[str]:
     )
     lines.append(f"{good} of {len(guards)} other checks pass.{beside}{unchecked}")
     return lines
+
+
+def _without_bound(statement: str) -> str:
+    """A statement without its closing bracket of bounds: the first screen says what was seen, the tables how sure."""
+    return re.sub(r" [(](?:at most|[0-9.]+%;)[^)]*[)]$", "", statement)
 
 
 def _doubt(summary: Summary) -> str:
@@ -351,11 +357,9 @@ def _recommendations(summary: Summary) -> list[str]:
     overall = summary.overall
     lines = []
     if overall.verdict is Verdict.FAIL:
-        lines += [
-            f"Hold the release: {item.claim} does not hold ({item.statement})."
-            for item in summary.findings
-            if item.id in overall.blocking
-        ]
+        by_id = {item.id: item for item in summary.findings}
+        for item in (by_id[name] for name in overall.blocking if name in by_id):
+            lines.append(f"Hold the release: “{item.claim}” does not hold: {_without_bound(item.statement)}.")
     elif overall.verdict is Verdict.PASS:
         lines.append("Nothing blocks; go on.")
     else:
