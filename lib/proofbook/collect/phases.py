@@ -90,10 +90,15 @@ async def record(
         say(f"plan · {phase} · {line}")
     started = dt.datetime.now(dt.UTC)
     collect = {"before": _before, "rollout": _rollout, "after": _after}[phase]
-    tables, problems = await collect(environment, case, session, during)
+    tables = await collect(environment, case, session, during)
+    # Before the logs are read: reading takes time, in which nothing more can be in what was read.
+    ended = dt.datetime.now(dt.UTC)
+    problems: list[str] = []
+    if phase != "rollout":
+        problems = await _read_records(environment, session, tables)
     recorded = evidence.Phase(
         started=started,
-        ended=dt.datetime.now(dt.UTC),
+        ended=ended,
         planned=planned,
         done=dict(session.done),
         problems=problems,
@@ -103,7 +108,7 @@ async def record(
     say(f"done · {phase} · {done} in {(recorded.ended - started).total_seconds():.0f} s")
 
 
-Recorded = tuple[dict[str, pd.DataFrame], list[str]]
+Recorded = dict[str, pd.DataFrame]
 
 
 async def _before(environment: Environment, case: Case, session: Session, _: Any) -> Recorded:
@@ -115,7 +120,7 @@ async def _before(environment: Environment, case: Case, session: Session, _: Any
         environment, session, checkpoints=lambda _: (BEFORE_JOURNEYS,), decided=lambda *_: True
     )
     await asyncio.sleep(max(0.0, environment.observe_s - (time.monotonic() - began)))
-    return await _records(environment, session, tables)
+    return tables
 
 
 async def _after(environment: Environment, case: Case, session: Session, _: Any) -> Recorded:
@@ -147,7 +152,7 @@ async def _after(environment: Environment, case: Case, session: Session, _: Any)
         found = await sampled
     if found:
         tables["metrics"] = pd.concat(found, ignore_index=True)
-    return await _records(environment, session, tables)
+    return tables
 
 
 async def _rollout(
@@ -174,7 +179,7 @@ async def _rollout(
         sockets = await asyncio.gather(*held)
     if sockets:
         tables["held"] = pd.concat(sockets, ignore_index=True)
-    return tables, []
+    return tables
 
 
 async def _open_first(held: int, environment: Environment, during: Awaitable[Any] | None) -> None:
@@ -275,8 +280,8 @@ async def _refusals(environment: Environment, session: Session) -> dict[str, pd.
     return {"refusals": pd.concat(tried, ignore_index=True)} if tried else {}
 
 
-async def _records(environment: Environment, session: Session, tables: dict[str, pd.DataFrame]) -> Recorded:
-    """What others wrote down: logs and revisions."""
+async def _read_records(environment: Environment, session: Session, tables: Recorded) -> list[str]:
+    """Adds what others wrote down, logs and revisions, to the tables; gives what could not be read."""
     problems = []
     if environment.logs:
         readings = await logs.read_all(environment.logs, base=session.base)
@@ -292,7 +297,7 @@ async def _records(environment: Environment, session: Session, tables: dict[str,
             )
         except CouldNotLook as error:
             problems.append(str(error))
-    return tables, problems
+    return problems
 
 
 def _summary(reading: logs.Reading, source: LogSource) -> dict[str, Any]:

@@ -315,7 +315,7 @@ def _compare(
         if by_requests
         else (covers[0].window_s / 60, covers[1].window_s / 60)
     )
-    unit = "requests" if by_requests else "minutes"
+    unit, shown = ("requests", ",.0f") if by_requests else ("minutes", ",.1f")
     luck = (
         estimates.silence_by_luck(
             before_events=k0, before_exposure=exposure[0], after_exposure=max(exposure[1], 1e-12)
@@ -335,7 +335,7 @@ def _compare(
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
-        statement=f"{k0:,} affected in {exposure[0]:,.0f} {unit} before → 0 in {exposure[1]:,.0f} {unit} after; luck alone gives that silence with p = {p:.2g}",
+        statement=f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after; luck alone gives that silence with p = {p:.2g}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and Fisher's test on silent blocks longer than the clusters seen (p = {by_blocks:.2g}); the larger counts",
