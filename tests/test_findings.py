@@ -151,7 +151,7 @@ def test_a_check_of_ones_own_is_judged_with_its_mutants() -> None:
     own = Check(id="own", kind="guard", claim="mine", group="own", recipe=recipe)
     assert settle(own, rows([True] * 60)).verdict is PASS
     assert settle(own, rows([True] * 3)).reason == "too-early"
-    assert settle(own, rows([True] * 3)).needed.n == 26  # type: ignore[union-attr]
+    assert settle(own, rows([True] * 3)).needed.n == 26
     assert settle(own, rows([False] * 30 + [True] * 30)).verdict is FAIL
     assert settle(own, rows([pd.NA] * 60)).verdict is FAIL
     assert settle(own, rows([])).reason == "no-evidence"

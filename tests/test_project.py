@@ -24,7 +24,7 @@ def test_notebooks_are_thin_and_stored_without_outputs(path: Path) -> None:
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
     tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
     assert tagged == code[:1]
-    names = [node.targets[0].id for node in ast.parse("".join(tagged[0]["source"])).body]  # type: ignore[attr-defined]
+    names = [node.targets[0].id for node in ast.parse("".join(tagged[0]["source"])).body]
     assert names == ["environment", "case", "evidence"]
     for cell in code:
         tree = ast.parse("".join(cell["source"]))

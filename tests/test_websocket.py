@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 
 from proofbook.collect import websocket
 from proofbook.collect.session import Session
-from proofbook.environment import Environment
+from proofbook.environment import Environment, Pace
 from proofbook.errors import CouldNotLook
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -321,13 +321,8 @@ def test_pace_and_concurrency_hold() -> None:
 
     async def go() -> None:
         async with serve(count, "127.0.0.1", 0) as server:
-            where = environment(server.sockets[0].getsockname()[1]).model_copy(
-                update={
-                    "pace": Environment.model_fields["pace"]
-                    .default_factory()
-                    .model_copy(update={"per_s": 40.0, "concurrency": 3})
-                }
-            )  # type: ignore[misc, union-attr]
+            polite = {"pace": Pace(per_s=40, concurrency=3)}
+            where = environment(server.sockets[0].getsockname()[1]).model_copy(update=polite)
             session = Session(where, base=Path())
             await websocket.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(12,), decided=lambda _: True
