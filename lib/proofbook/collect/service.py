@@ -17,7 +17,7 @@ import httpx
 import jmespath
 import pandas as pd
 
-from proofbook.collect.session import Session, describe, match_fields, name_not_found
+from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
 from proofbook.environment import Expectation, Service
 from proofbook.errors import CouldNotLook
 from proofbook.redaction import scrub
@@ -47,19 +47,14 @@ async def probe_health(
     async with client_for(service, session, keep_alive=False) as client:
         rows: list[dict[str, Any]] = []
         for checkpoint in checkpoints:
-            rows += await asyncio.gather(
-                *(
-                    _ask(service, "health", service.health, client, session)
-                    for _ in range(checkpoint - len(rows))
-                )
+            rows += await side_by_side(
+                _ask(service, "health", service.health, client, session)
+                for _ in range(checkpoint - len(rows))
             )
             if decided(sum(not row["ok"] for row in rows), len(rows)):
                 break
-        rows += await asyncio.gather(
-            *(
-                _ask(service, "unknown-path", service.unknown_path, client, session)
-                for _ in range(unknown_count)
-            )
+        rows += await side_by_side(
+            _ask(service, "unknown-path", service.unknown_path, client, session) for _ in range(unknown_count)
         )
     return pd.DataFrame(rows).assign(certificate_days=days)
 
@@ -71,7 +66,7 @@ async def time_endpoint(service: Service, path: str, *, count: int, session: Ses
         One row per request: service, path, timestamp (UTC), status (nullable int), ok, error, total_s.
     """
     async with client_for(service, session, keep_alive=True) as client:
-        rows = await asyncio.gather(*(_ask(service, "timed", path, client, session) for _ in range(count)))
+        rows = await side_by_side(_ask(service, "timed", path, client, session) for _ in range(count))
     return pd.DataFrame(rows)[["service", "path", "timestamp", "status", "ok", "error", "total_s"]]
 
 

@@ -8,10 +8,10 @@ import secrets
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -26,6 +26,7 @@ from proofbook.settings import Reference
 # Trace ids of probes start with this, so that their lines can be told apart in the service's own log.
 TRACE_MARK = "70726f6f66"  # "proof" in hexadecimal
 USER_AGENT = "proofbook-probe"
+Result = TypeVar("Result")
 
 
 class Session:
@@ -182,6 +183,18 @@ class Session:
 
 def _encrypted(url: str) -> bool:
     return urlsplit(url).scheme in ("https", "wss")
+
+
+async def side_by_side(work: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """The results of all; when one breaks, the others are stopped at once, so that nothing more is sent."""
+    tasks = [asyncio.ensure_future(item) for item in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def trace_headers() -> dict[str, str]:

@@ -19,7 +19,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from proofbook.collect.session import Session, describe, fill, match_fields
+from proofbook.collect.session import Session, describe, fill, match_fields, side_by_side
 from proofbook.environment import Expectation, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.redaction import Secret, scrub
@@ -90,7 +90,7 @@ async def make_journeys(
     messages: dict[str, None] = {}
     for checkpoint in checkpoints:
         batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(checkpoint - len(journeys))]
-        await asyncio.gather(*(_travel(journey, endpoint, token, session, messages) for journey in batch))
+        await side_by_side(_travel(journey, endpoint, token, session, messages) for journey in batch)
         journeys += batch
         if decided(journeys):
             break
@@ -126,9 +126,7 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
                 )
                 for name, value in endpoint.test_headers.items()
             ]
-    await asyncio.gather(
-        *(_knock(journey, endpoint, token, session, extra) for journey, token, extra in attempts)
-    )
+    await side_by_side(_knock(journey, endpoint, token, session, extra) for journey, token, extra in attempts)
     return frame([journey for journey, _, _ in attempts])
 
 
@@ -142,7 +140,7 @@ async def try_identities(
         if token is None:
             continue
         batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(tries)]
-        await asyncio.gather(*(_knock(journey, endpoint, token, session, {}) for journey in batch))
+        await side_by_side(_knock(journey, endpoint, token, session, {}) for journey in batch)
         journeys += batch
     return frame(journeys)
 
