@@ -15,7 +15,7 @@ import pandas as pd
 from proofbook import evidence
 from proofbook.case import Case
 from proofbook.collect import contracts, deployments, logs, metrics, rollout, service, websocket
-from proofbook.collect.session import Session
+from proofbook.collect.session import Session, side_by_side
 from proofbook.environment import Environment, LogSource, Service, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.judge import estimates
@@ -203,11 +203,9 @@ async def _settled(environment: Environment, case: Case, session: Session) -> di
         return estimates.decided(plan, failures=failures, count=count, alpha_fail=ALPHA_STOP)
 
     tables: dict[str, pd.DataFrame] = {}
-    health = await asyncio.gather(
-        *(
-            service.probe_health(item, session=session, checkpoints=checkpoints, decided=decided)
-            for item in environment.services
-        )
+    health = await side_by_side(
+        service.probe_health(item, session=session, checkpoints=checkpoints, decided=decided)
+        for item in environment.services
     )
     if health:
         tables["health"] = pd.concat(health, ignore_index=True).astype(
