@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofbook.case import Symptom
-from proofbook.collect.logs import Reading, _table, read_logs, severity
+from proofbook.collect.logs import _NOTHING, Reading, connect, expression, read_logs, record
 from proofbook.environment import LogSource
 from proofbook.judge.checks import Check, View, settle, view_of
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.log_coverage import cover, covers
 from proofbook.judge.log_signatures import gone
 from proofbook.judge.window import Windows
+from proofbook.log_tables import summarise
 
 START = pd.Timestamp("2026-01-01T12:00:00Z")
 
@@ -54,7 +55,16 @@ def lines(entries: list[dict[str, Any]]) -> str:
 
 def read(folder: Path, text: str | bytes, **source: Any) -> Reading:
     (folder / "log").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_logs(LogSource(name="log", file="log", **source), base=folder)
+    return read_logs(LogSource(name="log", file="log", **source), base=folder, to=folder / "read.parquet")
+
+
+def small(entries: list[dict[str, Any]], folder: Path, *patterns: str) -> dict[str, pd.DataFrame]:
+    """The small tables that judges see."""
+    reading = read(folder, lines(entries)) if entries else None
+    with connect() as engine:
+        if reading is None:
+            engine.execute(f"COPY ({_NOTHING}) TO '{folder / 'read.parquet'}' (FORMAT parquet)")
+        return summarise(expression(engine, folder / "read.parquet"), patterns)
 
 
 def test_json_lines_array_and_wrapped_give_the_same_entries(tmp_path: Path) -> None:
@@ -86,7 +96,7 @@ def test_a_file_cut_in_the_middle_of_a_line_loses_only_that_line_and_counts_it(t
     assert (len(reading.entries), reading.unparsed) == (3, 1)
     array = json.dumps([entry(index) for index in range(4)])
     cut = read(tmp_path, array[:-20])
-    assert (len(cut.entries), cut.unparsed, cut.shape) == (3, 1, "json array, cut")
+    assert (len(cut.entries), cut.unparsed) == (3, 1)
 
 
 def test_bytes_that_are_not_utf8_do_not_lose_the_entry(tmp_path: Path) -> None:
@@ -108,14 +118,25 @@ def test_a_log_that_holds_nothing_is_a_problem_and_no_crash(tmp_path: Path, text
 
 def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert (
-        read_logs(LogSource(name="log", file="nowhere.jsonl"), base=tmp_path).problem
+        read_logs(
+            LogSource(name="log", file="nowhere.jsonl"), base=tmp_path, to=tmp_path / "read.parquet"
+        ).problem
         == "expected a file at nowhere.jsonl, but it cannot be read (No such file or directory)"
     )
     assert (
         "is not installed"
-        in read_logs(LogSource(name="log", command=["no-such-program-anywhere"]), base=tmp_path).problem
+        in read_logs(
+            LogSource(name="log", command=["no-such-program-anywhere"]),
+            base=tmp_path,
+            to=tmp_path / "read.parquet",
+        ).problem
     )
-    assert "exit code 1" in read_logs(LogSource(name="log", command=["false"]), base=tmp_path).problem
+    assert (
+        "exit code 1"
+        in read_logs(
+            LogSource(name="log", command=["false"]), base=tmp_path, to=tmp_path / "read.parquet"
+        ).problem
+    )
 
 
 def test_ansi_codes_and_secrets_are_taken_out(tmp_path: Path) -> None:
@@ -136,9 +157,14 @@ def test_ansi_codes_and_secrets_are_taken_out(tmp_path: Path) -> None:
     ],
 )
 def test_severity_comes_from_the_entry_else_from_the_text(
-    stated: str | None, body: str, wanted: str | None
+    stated: str | None, body: str, wanted: str | None, tmp_path: Path
 ) -> None:
-    assert severity(stated, body)[0] == wanted
+    more = {} if stated is None else {"severity": stated}
+    found = read(tmp_path, lines([entry(0, body, **more)])).entries.iloc[0]
+    assert (None if pd.isna(found["severity_text"]) else found["severity_text"]) == wanted
+    assert (None if pd.isna(found["severity_source"]) else found["severity_source"]) == (
+        None if wanted is None else "entry" if stated == wanted else "text"
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -175,15 +201,18 @@ def test_no_input_crashes_the_reader_and_no_line_vanishes(
     folder = tmp_path_factory.mktemp("fuzz")
     reading = read(folder, data)
     assert reading.problem or len(reading.entries) > 0
-    empty = "is empty" in reading.problem or "holds no entries" in reading.problem
-    assert empty or len(reading.entries) + reading.duplicates + reading.unparsed > 0
+    held = int(reading.entries["lines"].sum()) if reading.path else 0
+    assert held + reading.duplicates + reading.unparsed == reading.lines
+    assert reading.lines or any(
+        word in reading.problem for word in ("is empty", "holds no entries", "a binary file")
+    )
 
 
 # Coverage ------------------------------------------------------------------------------------------------------------
 
 
 def frame(entries: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
-    return read(folder, lines(entries)).entries if entries else _table([])
+    return small(entries, folder)["log_rhythm"]
 
 
 def span(first_s: float, last_s: float) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -237,7 +266,11 @@ def judged(
     *,
     pattern: str = "RecursionError",
 ) -> Finding:
-    tables = {("before", "logs"): frame(before, folder), ("after", "logs"): frame(after, folder)}
+    tables = {
+        (phase, name): table
+        for phase, entries in (("before", before), ("after", after))
+        for name, table in small(entries, folder, pattern).items()
+    }
     windows = Windows(
         before=span(0, 100),
         after=span(200, 300),
@@ -301,8 +334,10 @@ def test_one_crash_before_is_too_early(tmp_path: Path) -> None:
 
 
 def test_one_log_that_holds_both_revisions_is_its_own_before(tmp_path: Path) -> None:
-    table = frame([*traffic(0, "r-1", crash_every=5), *traffic(100, "r-2")], tmp_path)
-    tables = {("after", "logs"): table}
+    found_tables = small(
+        [*traffic(0, "r-1", crash_every=5), *traffic(100, "r-2")], tmp_path, "RecursionError"
+    )
+    tables = {("after", name): table for name, table in found_tables.items()}
     seen = view_of(lambda name, phase: tables.get((phase, name)), phases={})
     recipe = gone(Symptom(log="RecursionError"), source="log", absent_rate=0.01)
     found = settle(Check(id="log-gone", kind="fix", claim="gone", group="logs", recipe=recipe), seen)
@@ -325,36 +360,30 @@ needs_real_logs = pytest.mark.skipif(
     [
         ("cloud-logging-2025-09-07", 2002),
         ("cloud-logging-2025-09-16-last-hour", 1000),
+        ("wrapped-by-severity-2025-09-15", 162),
         ("jwt-rejections-2025-09-07", 20),
     ],
 )
-def test_real_exports_are_read_to_the_last_entry(name: str, count: int) -> None:
-    reading = read_logs(LogSource(name="real", file=f"netra-staging/{name}.json"), base=Path(str(REAL)))
-    assert (reading.read, len(reading.entries), reading.unparsed) == (count, count, 0)
+def test_real_exports_are_read_to_the_last_entry(name: str, count: int, tmp_path: Path) -> None:
+    reading = read_logs(
+        LogSource(name="real", file=f"netra-staging/{name}.json"),
+        base=Path(str(REAL)),
+        to=tmp_path / "read.parquet",
+    )
+    assert (reading.read, reading.unparsed, reading.duplicates) == (count, 0, 0)
+    assert reading.kept + reading.joined == count
+    assert int(reading.entries["lines"].sum()) == count
 
 
 @needs_real_logs
 @pytest.mark.parametrize("covers_s", [None, 3600.0])
-def test_the_export_named_last_hour_is_called_what_it_is(covers_s: float | None) -> None:
-    reading = read_logs(
-        LogSource(name="real", file="netra-staging/cloud-logging-2025-09-16-last-hour.json"),
-        base=Path(str(REAL)),
+def test_the_export_named_last_hour_is_called_what_it_is(covers_s: float | None, tmp_path: Path) -> None:
+    source = LogSource(
+        name="real", file="netra-staging/cloud-logging-2025-09-16-last-hour.json", covers_s=covers_s
     )
-    about = pd.DataFrame(
-        [
-            {
-                "source": "real",
-                "shape": reading.shape,
-                "read": reading.read,
-                "newest_first": reading.newest_first,
-                "unparsed": 0,
-                "unparsed_sample": "",
-                "problem": "",
-                "covers_s": covers_s,
-            }
-        ]
-    )
-    tables = {("after", "logs"): reading.entries, ("after", "log_sources"): about}
+    recorded, problems = record([source], [], base=Path(str(REAL)), folder=tmp_path)
+    assert not problems
+    tables = {("after", name): table for name, table in recorded.items() if isinstance(table, pd.DataFrame)}
     seen = View(
         tables=lambda name, phase: tables.get((phase, name)),
         windows=Windows(before=None, after=None),

@@ -81,9 +81,10 @@ class Book:
         return [self._settle(check) for check in self.declared.values()]
 
     def patterns(self) -> dict[str, str]:
-        """The log patterns that must be gone, by the id of their check."""
+        """The patterns that the case looks for in logs, by the id of their check."""
         symptoms = [symptom for fix in self.case.fixes for symptom in fix.symptoms]
-        return {symptom.check_id: symptom.log for symptom in symptoms if symptom.log}
+        signs = {f"log-{item.id}-present": item.log for item in self.case.indicators if item.log}
+        return {symptom.check_id: symptom.log for symptom in symptoms if symptom.log} | signs
 
     def needed(self) -> None:
         """Shows what would settle the findings so far that are inconclusive, and what was not established."""
@@ -171,13 +172,38 @@ def view_of(
         else {}
     )
     return checks.view_of(
-        recorded.table,
+        with_patterns(recorded, case.log_patterns()),
         phases=live,
         deployment=case.deployment,
         find_deployment=bool(case.fixes),
         confidence=case.budgets.confidence,
         checks=count,
     )
+
+
+def with_patterns(recorded: recorded_evidence.Evidence, patterns: list[str]) -> checks.Tables:
+    """The recorded tables; patterns that were not looked for when the log was read are looked for in its entries now."""
+    added: dict[tuple[str, str], pd.DataFrame] = {}
+
+    def table(name: str, phase: str) -> pd.DataFrame | None:
+        found = recorded.table(name, phase)
+        if name not in ("log_patterns", "log_matches") or found is None:
+            return found
+        if (phase, name) not in added:
+            known = recorded.table("log_patterns", phase)
+            new = sorted(set(patterns) - set(known["pattern"])) if known is not None else []
+            file = recorded.file("logs", phase)
+            if not new or file is None:
+                return found
+            # Late: only a changed case needs the engine.
+            from proofbook.collect import logs
+
+            for other, more in logs.look_for(file, new).items():
+                before = recorded.table(other, phase)
+                added[(phase, other)] = pd.concat([before, more], ignore_index=True)
+        return added[(phase, name)]
+
+    return table
 
 
 def new_run_id() -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from proofbook import settings, workspace
+from proofbook import patterns, settings, workspace
 from proofbook.environment import Name, Pattern
 from proofbook.errors import ConfigurationError
 from proofbook.settings import Settings
@@ -27,12 +27,11 @@ class Signature(Settings):
     def _tried(self) -> Signature:
         if self.log is None:
             return self
-        pattern = re.compile(self.log)
-        for line in self.examples:
-            if not pattern.search(line):
+        for line, hit in zip(self.examples, patterns.found_in(self.log, self.examples), strict=True):
+            if not hit:
                 raise ValueError(f"expected {self.log!r} to match the example {line!r}, but it does not")
-        for line in self.near_misses:
-            if pattern.search(line):
+        for line, hit in zip(self.near_misses, patterns.found_in(self.log, self.near_misses), strict=True):
+            if hit:
                 raise ValueError(f"expected {self.log!r} not to match the near-miss {line!r}, but it does")
         return self
 
@@ -218,6 +217,12 @@ class Case(Settings):
 
     name: str = Field(default="", exclude=True)
     folder: Path = Field(default=Path(), exclude=True)
+
+    def log_patterns(self) -> list[str]:
+        """Every pattern that this case looks for in logs."""
+        symptoms = [symptom.log for fix in self.fixes for symptom in fix.symptoms]
+        stated = [*symptoms, *(item.log for item in self.indicators), self.deployment.started_log]
+        return sorted({pattern for pattern in stated if pattern})
 
     @model_validator(mode="after")
     def _distinct(self) -> Case:

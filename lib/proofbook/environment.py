@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from proofbook import settings, workspace
+from proofbook import patterns, settings, workspace
 from proofbook.settings import Reference, Settings, TextOrReference
 
 
@@ -21,7 +21,16 @@ def _pattern(value: str) -> str:
     return value
 
 
-Pattern = Annotated[str, AfterValidator(_pattern)]
+def _log_pattern(value: str) -> str:
+    problem = patterns.problem(value)
+    if problem:
+        raise ValueError(
+            f"expected a regular expression in RE2's dialect, which has no lookaround and no backreferences, got {value!r} ({problem})"
+        )
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_log_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -144,21 +153,46 @@ class Login(Settings):
 
 
 class LogSource(Settings):
-    """Where log entries come from: a file (or glob), or a command that prints them."""
+    """Where log entries come from: a file (or glob), a command that prints them, or a table in an engine.
+
+    A command may hold `{since}` and `{until}`: the window asked for, `covers_s` (a day where not stated) back from now.
+    """
 
     name: Name
     service: str | None = None
     file: str | None = None
     command: list[str] | None = None
-    shape: Literal["auto", "cloud-logging", "text"] = "auto"
+    engine: TextOrReference | None = None
+    table: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    shape: Literal[
+        "auto", "cloud-logging", "otlp", "journald", "serilog", "loguru", "pino", "zap", "structlog", "json",
+        "nginx-access", "nginx-error", "gunicorn", "syslog-5424", "syslog-3164", "klog", "logfmt", "python-logging", "text",
+    ] = "auto"  # fmt: skip
+    pattern: Pattern | None = None
     covers_s: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, gt=0)
     utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> LogSource:
-        if (self.file is None) == (self.command is None):
-            raise ValueError("expected either file or command, got " + ("both" if self.file else "neither"))
+        stated = [key for key in ("file", "command", "engine") if getattr(self, key) is not None]
+        if len(stated) != 1:
+            raise ValueError(f"expected one of file, command, engine, got {' and '.join(stated) or 'none'}")
+        if (self.engine is None) != (self.table is None):
+            raise ValueError(
+                "expected engine and table together, got " + ("engine" if self.engine else "table") + " alone"
+            )
+        groups = set(re.findall(r"\(\?P<([a-z_]+)>", self.pattern or ""))
+        known = {"timestamp", "severity", "body", "service", "instance", "trace", "method", "url", "status"}
+        if self.pattern is not None and ("timestamp" not in groups or groups - known):
+            raise ValueError(
+                f"expected pattern to name the group timestamp, and others only of {', '.join(sorted(known - {'timestamp'}))}, got {', '.join(sorted(groups)) or 'none'}"
+            )
+        if self.engine is not None and not {"timestamp", "body"} <= self.columns.keys():
+            raise ValueError(
+                'expected columns to say at least where timestamp and body are, such as { timestamp = "ts", body = "message" }'
+            )
         return self
 
 

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow import parquet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from proofbook import workspace
 from proofbook.errors import EvidenceError
 from proofbook.redaction import scrub
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PHASES = ("before", "rollout", "after")
 MANIFEST = "manifest.json"
+# Recorded line by line, unparsed ones too: as a table it holds the entries.
+LOGS = "logs"
 
 
 class Table(BaseModel):
@@ -77,8 +80,14 @@ class Evidence:
             problem = _difference(path, recorded.tables[name])
             if problem:
                 raise EvidenceError(f"{workspace.shown(path)}: {problem}")
-            self._tables[key] = pd.read_parquet(path)
+            table = pd.read_parquet(path)
+            self._tables[key] = _entries(table) if name == LOGS else table
         return self._tables[key]
+
+    def file(self, name: str, phase: str = "after") -> Path | None:
+        """The Parquet file of a table that is too large to be one in memory, or None."""
+        recorded = self.manifest.phases.get(phase)
+        return self.folder / phase / f"{name}.parquet" if recorded and name in recorded.tables else None
 
     def digests(self, names: tuple[str, ...]) -> tuple[dict[str, str], ...]:
         """Name and sha256 of every recorded table of these names, over all phases."""
@@ -131,19 +140,26 @@ def read(folder: Path) -> Evidence:
 
 
 def write_phase(
-    folder: Path, *, environment: str, phase: str, tables: Mapping[str, pd.DataFrame], recorded: Phase
+    folder: Path, *, environment: str, phase: str, tables: Mapping[str, pd.DataFrame | Path], recorded: Phase
 ) -> None:
-    """Writes a phase's tables, then the manifest in one step: a phase is there whole or not at all."""
+    """Writes a phase's tables, then the manifest in one step: a phase is there whole or not at all.
+
+    A path is a Parquet file, written and scrubbed already, that is moved into its place.
+    """
     place = folder / phase
     place.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         path = place / f"{name}.parquet"
-        _scrubbed(table).to_parquet(path, index=False)
-        recorded.tables[name] = Table(
-            columns={str(column): str(kind) for column, kind in table.dtypes.items()},
-            rows=len(table),
-            sha256=digest(path),
-        )
+        if isinstance(table, Path):
+            table.replace(path)
+            kept = parquet.read_metadata(path)
+            columns = {field.name: str(field.type) for field in parquet.read_schema(path)}
+            rows = int(kept.num_rows)
+        else:
+            _scrubbed(table).to_parquet(path, index=False)
+            columns = {str(column): str(kind) for column, kind in table.dtypes.items()}
+            rows = len(table)
+        recorded.tables[name] = Table(columns=columns, rows=rows, sha256=digest(path))
     manifest = read(folder).manifest if (folder / MANIFEST).exists() else Manifest(environment=environment)
     manifest.phases[phase] = recorded
     replace_text(folder / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
@@ -160,6 +176,12 @@ def replace_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def _entries(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are entries; where a row is a line, its number is the line's."""
+    lines = table["line"].fillna(pd.Series(range(1, len(table) + 1), index=table.index)).astype("int64")
+    return table.assign(line=lines)[table["timestamp"].notna()].reset_index(drop=True)
 
 
 def _difference(path: Path, recorded: Table) -> str:

@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from proofbook.judge import log_novelty
+from proofbook.judge.checks import CouldNotSee, View
 from proofbook.judge.estimates import proportion
 from proofbook.judge.findings import Finding
+from proofbook.judge.window import Windows
 
 SEVERITIES = {
     "ERROR": "#c0262d",
@@ -20,6 +23,7 @@ SEVERITIES = {
     "DEBUG": "#c4cad1",
     "none": "#9ca3af",
 }
+CHANGES = {"new": "#c0262d", "more": "#d97706", "gone": "#1a7f4b", "less": "#2563eb"}
 INK = {
     "before": "#b45309",
     "after": "#2563eb",
@@ -118,16 +122,14 @@ def success(tables: dict[str, pd.Series]) -> Any:
     return figure
 
 
-def log_timeline(logs: pd.DataFrame, *, deployed_at: pd.Timestamp | None = None) -> Any:
-    """Entries by severity over time, the deployment marked."""
+def log_timeline(rhythm: pd.DataFrame, *, deployed_at: pd.Timestamp | None = None) -> Any:
+    """Entries by severity over time, from rows of `log_rhythm`, the deployment marked."""
     figure = _figure("Log entries by severity", "Time (UTC)", "Entries")
-    if logs.empty:
+    if rhythm.empty:
         return figure
-    span = (logs["timestamp"].max() - logs["timestamp"].min()).total_seconds()
-    step = f"{max(1, round(span / 60))}s"
-    severities = logs["severity_text"].fillna("none")
+    step, severities = _step(rhythm), rhythm["severity_text"].fillna("none")
     for name in sorted(severities.unique()):
-        counts = logs.loc[severities == name].set_index("timestamp").resample(step).size()
+        counts = rhythm[severities == name].set_index("first").resample(step)["entries"].sum()
         figure.add_trace(
             go.Bar(
                 x=[stamp.isoformat() for stamp in counts.index],
@@ -142,27 +144,100 @@ def log_timeline(logs: pd.DataFrame, *, deployed_at: pd.Timestamp | None = None)
 
 
 def signature_timeline(
-    logs: pd.DataFrame, patterns: dict[str, str], *, deployed_at: pd.Timestamp | None = None
+    matches: pd.DataFrame, patterns: dict[str, str], *, deployed_at: pd.Timestamp | None = None
 ) -> Any:
-    """Matches of named patterns over time, the deployment marked."""
-    figure = _figure("Signatures over time", "Time (UTC)", "Entries")
-    if logs.empty:
+    """Requests that named patterns hit over time, from rows of `log_matches`, the deployment marked."""
+    figure = _figure("Signatures over time", "Time (UTC)", "Requests")
+    if matches.empty:
         return figure
-    span = (logs["timestamp"].max() - logs["timestamp"].min()).total_seconds()
-    step = f"{max(1, round(span / 60))}s"
+    step = _step(matches)
     for name, pattern in patterns.items():
-        hits = logs[logs["body"].str.contains(pattern, regex=True, na=False)]
-        counts = hits.set_index("timestamp").resample(step).size()
+        hits = matches[matches["pattern"] == pattern]
+        counts = hits.set_index("first").resample(step)["affected"].sum()
         figure.add_trace(
             go.Scatter(
                 x=[stamp.isoformat() for stamp in counts.index],
                 y=counts.to_numpy(),
-                name=f"{name} ({len(hits)})",
+                name=f"{name} ({int(hits['affected'].sum())})",
                 mode="lines+markers",
             )
         )
     _mark(figure, deployed_at)
     return figure
+
+
+def changes(view: View, *, most: int = 12) -> Any:
+    """The kinds of message and exception that changed most, each a line of dots over time, the deployment marked."""
+    figure = _figure("What changed", "Time (UTC)", "")
+    try:
+        table = log_novelty.changes(view)
+    except CouldNotSee:
+        return figure
+    table = table[~table["change"].isin(["same", "unsure"])].head(most)
+    times = log_novelty.times(view)
+    if table.empty or times.empty:
+        return figure
+    step = _step(times)
+    for change, part in table.groupby("change", sort=False):
+        rows = times[times["key"].isin(part["key"])].merge(part[["key", "what"]], on="key")
+        counts = rows.set_index("first").groupby("what").resample(step)["entries"].sum().reset_index()
+        counts = counts[counts["entries"] > 0]
+        figure.add_trace(
+            go.Scatter(
+                x=[stamp.isoformat() for stamp in counts["first"]],
+                y=[what[:60] for what in counts["what"]],
+                name=str(change),
+                mode="markers",
+                marker={
+                    "size": np.clip(4 + 3 * np.log2(counts["entries"].to_numpy() + 1), 5, 22),
+                    "color": CHANGES.get(str(change)),
+                },
+                customdata=counts["entries"].to_numpy(),
+                hovertemplate="%{y}<br>%{x}: %{customdata}<extra></extra>",
+            )
+        )
+    figure.update_layout(height=180 + 30 * len(table))
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    _mark(figure, view.windows.deployed_at)
+    return figure
+
+
+def coverage(rhythm: pd.DataFrame, windows: Windows) -> Any:
+    """A strip per source: when anything was written, by revision; before and after as shaded spans."""
+    figure = _figure("Where the log covers the windows", "Time (UTC)", "")
+    if rhythm.empty:
+        return figure
+    for revision, part in rhythm.assign(revision=rhythm["service_version"].fillna("no revision")).groupby(
+        "revision"
+    ):
+        counts = (
+            part.set_index("first").groupby("source").resample(_step(rhythm))["entries"].sum().reset_index()
+        )
+        counts = counts[counts["entries"] > 0]
+        figure.add_trace(
+            go.Scatter(
+                x=[stamp.isoformat() for stamp in counts["first"]],
+                y=counts["source"],
+                name=str(revision),
+                mode="markers",
+                marker={"symbol": "square", "size": 9},
+            )
+        )
+    for name, span in (("before", windows.before), ("after", windows.after)):
+        if span is not None:
+            figure.add_vrect(
+                x0=span[0].isoformat(), x1=span[1].isoformat(), opacity=0.12, line_width=0, fillcolor="#888888",
+                annotation_text=name, annotation_position="top left",
+            )  # fmt: skip
+    figure.update_layout(height=220 + 40 * rhythm["source"].nunique())
+    _mark(figure, windows.deployed_at)
+    return figure
+
+
+def _step(rows: pd.DataFrame) -> str:
+    """The width of a bar, so that about sixty fill the time."""
+    span = (rows["last"].max() - rows["first"].min()).total_seconds()
+    return f"{max(1, round(span / 60))}s"
 
 
 def memory(metrics: pd.DataFrame) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -15,17 +16,17 @@ from proofbook.errors import UsageError
 
 
 def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
-    """The entries of a log export, columns as `proofbook.collect.logs.COLUMNS`, one row per entry.
+    """The entries of a log export, columns as `proofbook.collect.log_shapes.COLUMNS`, one row per entry.
 
     Raises:
         UsageError: there is nothing to read.
     """
-    reading = log_reader.read_logs(
-        LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset), base=Path()
-    )
-    if reading.problem:
-        raise UsageError(reading.problem)
-    return reading.entries
+    source = LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset)
+    with tempfile.TemporaryDirectory() as folder:
+        reading = log_reader.read_logs(source, base=Path(), to=Path(folder) / "logs.parquet")
+        if reading.problem:
+            raise UsageError(reading.problem)
+        return reading.entries
 
 
 def probe(url: str, *, count: int = 5) -> pd.DataFrame:

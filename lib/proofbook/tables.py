@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from proofbook.judge import log_novelty, log_signatures
+from proofbook.judge.checks import CouldNotSee, View
+
 JOURNEY_COLUMNS = [
     "endpoint",
     "timestamp",
@@ -47,3 +50,49 @@ def refusals(table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     groups = table.groupby(["endpoint", "token_kind", "http_status", "close_code"], dropna=False)
     return groups.size().rename("tries").reset_index()
+
+
+def changes(view: View, *, most: int = 12) -> pd.DataFrame:
+    """What the deployment changed in the log, the most telling first; what is the same, or too rare to say, is left out."""
+    try:
+        table = log_novelty.changes(view)
+    except CouldNotSee:
+        return pd.DataFrame()
+    table = table[~table["change"].isin(["same", "unsure"])].head(most)
+    return table[["change", "severity", "what", "before", "after", "ratio", "p", "first", "last"]]
+
+
+def exceptions(view: View) -> pd.DataFrame:
+    """The groups of exceptions before and after, one row per fingerprint."""
+    try:
+        table = log_novelty.exceptions(view)
+    except CouldNotSee:
+        return pd.DataFrame()
+    shown = [
+        "type",
+        "where",
+        "recursion",
+        "caused by",
+        "before",
+        "after",
+        "change",
+        "first",
+        "last",
+        "revisions",
+        "message",
+    ]
+    return table[shown] if len(table) else table
+
+
+def signatures(view: View, patterns: dict[str, str]) -> pd.DataFrame:
+    """Per pattern: affected requests before and after, with the minutes and requests in which they could have been."""
+    rows = []
+    for check_id, pattern in patterns.items():
+        row: dict[str, object] = {"check": check_id, "pattern": pattern}
+        for which in ("before", "after"):
+            try:
+                row |= log_signatures.exposed(view, which, pattern)
+            except CouldNotSee:
+                continue
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,129 +1,269 @@
-"""Reads log exports into one table with OpenTelemetry's names, and says what was read."""
+"""Reads logs of any shape and size into one table with OpenTelemetry's names, and says what was read.
+
+DuckDB reads the lines and writes Parquet, so memory does not grow with the file. What is not one entry a line (arrays,
+wrapped documents, OTLP) is first written out as such; bytes that DuckDB does not take are repaired in a copy.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
+import codecs
+import contextlib
+import datetime as dt
+import gzip
 import re
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import duckdb
+import ibis
 import pandas as pd
+import pyarrow as pa
 
+from proofbook import log_tables
+from proofbook.collect import log_documents
+from proofbook.collect.log_shapes import COLUMNS, CONTINUES, SHAPES, Shape, shape_of
+from proofbook.collect.log_sql import entries_sql, quoted, starts_sql
 from proofbook.environment import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.redaction import scrub
+from proofbook.redaction import known_secrets, scrub
 from proofbook.settings import fill_python
 
-COLUMNS = (
-    "timestamp",
-    "severity_text",
-    "severity_number",
-    "severity_source",
-    "body",
-    "service_name",
-    "service_version",
-    "trace_id",
-    "span_id",
-    "http_method",
-    "http_url",
-    "http_status",
-    "http_latency_s",
-    "user_agent",
-    "insert_id",
-    "source",
-    "line",
-)
-SEVERITY_NUMBERS = {
-    "TRACE": 1,
-    "DEBUG": 5,
-    "DEFAULT": 0,
-    "INFO": 9,
-    "NOTICE": 10,
-    "WARNING": 13,
-    "ERROR": 17,
-    "CRITICAL": 21,
-    "ALERT": 22,
-    "EMERGENCY": 24,
-}
-_SEVERITY_WORDS = {"WARN": "WARNING", "ERR": "ERROR", "FATAL": "CRITICAL", "INFORMATION": "INFO"}
-_SEVERITY_IN_TEXT = re.compile(
-    r"^\W*(?:\S+ ){0,4}?\W?(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL|ALERT|EMERGENCY)\b[\]:|\s-]|\blevel=\"?(\w+)",
-    re.IGNORECASE,
-)
-_TIME_IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|[+-]\d\d:?\d\d))?")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+HEAD_BYTES = 1 << 20
+MEMORY_LIMIT = "700MB"
+LONGEST_LINE_BYTES = 2_000_000
+SAMPLES = 3
+# A field separator that no text holds: each line is one field.
+_AS_LINES = "columns={'text': 'VARCHAR'}, delim='\x02', quote='', escape='', header=false, auto_detect=false"
+_UNREADABLE = str.maketrans({"\x00": None, "\x02": None, "\r": "\n"})
 
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """What one source gave: its entries as a table, and what must be known to trust them."""
+    """What one source gave: its entries as a Parquet file, and what must be known to trust them.
 
-    entries: pd.DataFrame
+    lines: lines that are not blank; each is in an entry, a duplicate, or unparsed.
+    joined: entries that were parts of the traceback before them.
+    ahead_s: how far the last entry lies after the moment of reading; delay_s: from writing an entry to its arrival.
+    """
+
     source: str
+    path: Path | None = None
     shape: str = ""
+    lines: int = 0
     read: int = 0
+    kept: int = 0
     duplicates: int = 0
+    joined: int = 0
     unparsed: int = 0
     unparsed_sample: str = ""
     empty_bodies: int = 0
     newest_first: bool = False
+    first: pd.Timestamp | None = None
+    last: pd.Timestamp | None = None
+    ahead_s: float = 0.0
+    delay_s: float = 0.0
     problem: str = ""
     counts: dict[str, int] = field(default_factory=dict)
 
-
-def read_logs(source: LogSource, *, base: Path) -> Reading:
-    """Every entry of a source. What cannot be parsed is counted and sampled, never dropped in silence.
-
-    A file that is absent or empty gives a Reading with a `problem`: that is a finding about the log, not a crash.
-    """
-    try:
-        text, origin = read_source_text(source.file, source.command, base=base)
-    except CouldNotLook as error:
-        return Reading(entries=_table([]), source=source.name, problem=str(error))
-    if not text.strip():
-        return Reading(entries=_table([]), source=source.name, problem=f"{origin} is empty")
-    shape, records, broken = _parse(text, source)
-    rows = [_row(record, line, source, shape) for record, line in records]
-    return _summarise(rows, broken, source, shape)
+    @property
+    def entries(self) -> pd.DataFrame:
+        """The entries as a pandas table, in the order of the source."""
+        if self.path is None:
+            return empty()
+        with connect() as engine:
+            return table(engine, f"SELECT * FROM {entries_of(self.path)}")
 
 
-async def read_all(sources: list[LogSource], *, base: Path) -> list[Reading]:
-    """Readings of all sources, side by side."""
-    return list(
-        await asyncio.gather(*(asyncio.to_thread(read_logs, source, base=base) for source in sources))
+def connect() -> duckdb.DuckDBPyConnection:
+    """An engine in memory that speaks UTC and spills to disk rather than grow."""
+    engine = duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": tempfile.gettempdir(),
+            # Nothing is fetched: what the package brings is all that reading needs.
+            "autoinstall_known_extensions": False,
+        }
     )
+    engine.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    return engine
+
+
+def table(engine: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
+    """The answer to a query, through Arrow, which keeps types and time zones."""
+    found: pd.DataFrame = engine.execute(sql).to_arrow_table().to_pandas()
+    return found
+
+
+def entries_of(path: Path) -> str:
+    """SQL for the entries in a Parquet file of this module: unparsed lines and blank ones left out, `line` filled in."""
+    names = ", ".join(
+        "coalesce(line, file_row_number + 1) AS line" if name == "line" else name for name in COLUMNS
+    )
+    return f"(SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number=true) WHERE timestamp IS NOT NULL)"
+
+
+_NOTHING = "SELECT " + ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items()) + " LIMIT 0"
+
+
+def empty() -> pd.DataFrame:
+    """A table of entries that holds none."""
+    with connect() as engine:
+        return table(engine, _NOTHING)
+
+
+def read_logs(
+    source: LogSource,
+    *,
+    base: Path,
+    to: Path,
+    now: dt.datetime | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> Reading:
+    """Writes every entry of a source to the Parquet file `to`. What cannot be parsed is counted and sampled, never dropped in silence.
+
+    A source that is absent, empty or unreadable gives a Reading with a `problem`: that is a finding about the log, not a crash.
+
+    Args:
+        now: the moment of reading, by which times without a year are placed. since, until: what lies outside is not kept.
+    """
+    now = now or dt.datetime.now(dt.UTC)
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".reading-") as name, connect() as engine:
+        work = Path(name)
+        try:
+            files = _files(source, base=base, work=work, now=now)
+            parts = [
+                _read_file(path, shown, source=source, engine=engine, work=work / f"{index}", now=now)
+                for index, (path, shown) in enumerate(files)
+            ]
+        except CouldNotLook as error:
+            return Reading(source=source.name, problem=str(error))
+        return _together(parts, source, engine=engine, to=to, now=now, span=(since, until))
+
+
+def record(
+    sources: Sequence[LogSource], patterns: Iterable[str], *, base: Path, folder: Path
+) -> tuple[dict[str, pd.DataFrame | Path], list[str]]:
+    """The tables that a phase keeps of its logs, one source after the other since each uses every core; and what went wrong.
+
+    Returns:
+        logs: the Parquet file of all entries. log_sources: one row per source. Those of `log_tables.NAMES`.
+    """
+    readings = [
+        read_logs(source, base=base, to=folder / f".{index}.reading.parquet")
+        for index, source in enumerate(sources)
+    ]
+    to = folder / ".logs.parquet"
+    paths = [reading.path for reading in readings if reading.path is not None]
+    with connect() as engine:
+        if len(paths) == 1:
+            paths[0].replace(to)
+        else:
+            rows = " UNION ALL ".join(f"SELECT * FROM {entries_of(path)}" for path in paths) or _NOTHING
+            engine.execute(f"COPY ({rows}) TO {quoted(str(to))} (FORMAT parquet)")
+        for path in paths:
+            path.unlink(missing_ok=True)
+        tables: dict[str, pd.DataFrame | Path] = dict(log_tables.summarise(expression(engine, to), patterns))
+    about = pd.DataFrame([_about(reading, source) for reading, source in zip(readings, sources, strict=True)])
+    return {**tables, "logs": to, "log_sources": about}, [
+        reading.problem for reading in readings if reading.problem
+    ]
+
+
+def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
+    """The entries in a Parquet file of this module as an Ibis table."""
+    return ibis.duckdb.from_connection(engine).sql(f"SELECT * FROM {entries_of(path)}")
+
+
+def look_for(path: Path, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """`log_patterns` and `log_matches` of patterns in a recorded Parquet file of entries."""
+    with connect() as engine:
+        return log_tables.look_for(expression(engine, path), patterns)
+
+
+def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
+    return {
+        "source": reading.source,
+        "shape": reading.shape,
+        "lines": reading.lines,
+        "read": reading.read,
+        "kept": reading.kept,
+        "duplicates": reading.duplicates,
+        "joined": reading.joined,
+        "unparsed": reading.unparsed,
+        "unparsed_sample": reading.unparsed_sample,
+        "empty_bodies": reading.empty_bodies,
+        "newest_first": reading.newest_first,
+        "ahead_s": reading.ahead_s,
+        "delay_s": reading.delay_s,
+        "problem": reading.problem,
+        "limit": float("nan") if source.limit is None else float(source.limit),
+        "covers_s": float("nan") if source.covers_s is None else source.covers_s,
+        "severities": ", ".join(f"{name} {count}" for name, count in sorted(reading.counts.items())),
+    }
 
 
 def read_source_text(file: str | None, command: list[str] | None, *, base: Path) -> tuple[str, str]:
-    """The text behind a file, a glob or a command, with the words that name it. Bytes that are not UTF-8 are kept as �.
+    """The text behind a file or a command, with the words that name it. Bytes that are not UTF-8 are kept as �.
 
     Raises:
         CouldNotLook: the file is absent or the command failed.
     """
     if file is not None:
-        paths = (
-            sorted(base.glob(file))
-            if re.search(r"[*?\[]", file) and not Path(file).is_absolute()
-            else [base / file]
-        )
-        if not paths:
-            raise CouldNotLook(f"expected files at {file}, found none")
         try:
-            return "".join(path.read_bytes().decode("utf-8", "replace") for path in paths), f"file {file}"
+            return (base / file).read_bytes().decode("utf-8", "replace"), f"file {file}"
         except OSError as error:
-            raise CouldNotLook(
-                f"expected a file at {file}, but it cannot be read ({error.strerror})"
-            ) from None
+            raise _absent(file, error) from None
     assert command is not None
-    filled = fill_python(command)
-    origin = f"the command {Path(filled[0]).name} {' '.join(filled[1:])}"
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "output"
+        origin = _run(fill_python(command), base=base, to=path)
+        return path.read_bytes().decode("utf-8", "replace"), origin
+
+
+# Files --------------------------------------------------------------------------------------------------------------
+
+
+def _files(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> list[tuple[Path, str]]:
+    """(path, name to show) of every file of a source; a command's output becomes one."""
+    if source.command is not None:
+        since = now - dt.timedelta(seconds=source.covers_s or 86400.0)
+        times = {"{since}": f"{since:%Y-%m-%dT%H:%M:%SZ}", "{until}": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+        filled = [_fill(part, times) for part in fill_python(source.command)]
+        path = work / "output"
+        origin = _run(filled, base=base, to=path)
+        if path.stat().st_size == 0:
+            raise CouldNotLook(f"{origin} printed nothing")
+        return [(path, Path(filled[0]).name)]
+    assert source.file is not None
+    if not re.search(r"[*?\[]", source.file):
+        return [(base / source.file, source.file)]
+    place, pattern = (
+        (Path("/"), source.file.lstrip("/")) if Path(source.file).is_absolute() else (base, source.file)
+    )
+    found = sorted(path for path in place.glob(pattern) if path.is_file())
+    if not found:
+        raise CouldNotLook(f"expected files at {source.file}, found none")
+    return [(path, str(path.relative_to(place))) for path in found]
+
+
+def _fill(part: str, times: dict[str, str]) -> str:
+    for name, value in times.items():
+        part = part.replace(name, value)
+    return part
+
+
+def _run(command: list[str], *, base: Path, to: Path) -> str:
+    origin = f"the command {Path(command[0]).name} {' '.join(command[1:])}"
     try:
-        done = subprocess.run(filled, cwd=base, capture_output=True, timeout=300, stdin=subprocess.DEVNULL)
+        with to.open("wb") as out:
+            done = subprocess.run(
+                command, cwd=base, stdout=out, stderr=subprocess.PIPE, timeout=300, stdin=subprocess.DEVNULL
+            )
     except FileNotFoundError:
         raise CouldNotLook(f"the program {command[0]} is not installed; the log source needs it") from None
     except subprocess.TimeoutExpired:
@@ -131,242 +271,351 @@ def read_source_text(file: str | None, command: list[str] | None, *, base: Path)
     if done.returncode != 0:
         last = scrub(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])[:200]
         raise CouldNotLook(f"{origin} ended with exit code {done.returncode}: {last}")
-    return done.stdout.decode("utf-8", "replace"), origin
+    return origin
 
 
-def clean(text: str) -> str:
-    """Log text without ANSI codes, control characters, and secrets."""
-    return scrub(_CONTROL.sub("", _ANSI.sub("", text)))
+def _absent(shown: str, error: OSError) -> CouldNotLook:
+    return CouldNotLook(f"expected a file at {shown}, but it cannot be read ({error.strerror})")
 
 
-def severity(stated: Any, body: str) -> tuple[str | None, str | None]:
-    """(severity, where it came from): the entry if it says one, else the text.
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file's bytes, unpacked where gzip or zstd packed them."""
+    with path.open("rb") as file:
+        packed = _packed(file.read(4))
+        file.seek(0)
+        if packed == "gzip":
+            with gzip.open(file) as unpacked:
+                yield unpacked  # type: ignore[misc]
+        elif packed == "zstd":
+            with pa.CompressedInputStream(pa.PythonFile(file), "zstd") as unpacked:
+                yield unpacked
+        else:
+            yield file
 
-    >>> severity("", "[ERROR] no route")
-    ('ERROR', 'text')
-    >>> severity("WARNING", "[ERROR] no route")
-    ('WARNING', 'entry')
-    """
-    if isinstance(stated, str) and stated and stated.upper() != "DEFAULT":
-        return _SEVERITY_WORDS.get(stated.upper(), stated.upper()), "entry"
-    match = _SEVERITY_IN_TEXT.search(body[:200])
-    word = (match[1] or match[2] or "").upper() if match else ""
-    word = _SEVERITY_WORDS.get(word, word)
-    return (word, "text") if word in SEVERITY_NUMBERS else (None, None)
+
+def _packed(magic: bytes) -> str:
+    return "gzip" if magic.startswith(b"\x1f\x8b") else "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
 
 
-def _parse(text: str, source: LogSource) -> tuple[str, list[tuple[Any, int]], list[str]]:
-    """(shape, records with their line, lines that could not be parsed)."""
-    start = text.lstrip()[:1]
-    if source.shape == "text" or start not in ("{", "["):
-        if source.shape == "cloud-logging":
-            return "cloud-logging", [], [line for line in text.splitlines() if line.strip()]
-        return "text", list(_text_records(text)), []
+def _head(path: Path, shown: str) -> bytes:
     try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    else:
-        records, left = _records_in(whole)
-        return "json document", [(record, index + 1) for index, record in enumerate(records)], left
-    if start == "[":
-        return "json array, cut", *_cut_array(text)
-    records_found: list[tuple[Any, int]] = []
-    broken = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            broken.append(line)
-            continue
-        if isinstance(record, dict):
-            records_found.append((record, number))
-        else:
-            broken.append(line)
-    return "json lines", records_found, broken
-
-
-def _records_in(whole: Any) -> tuple[list[dict[str, Any]], list[str]]:
-    """The entries in a JSON document: an array, one entry, or entries somewhere inside an object."""
-    if isinstance(whole, list):
-        return [item for item in whole if isinstance(item, dict)], [
-            json.dumps(item) for item in whole if not isinstance(item, dict)
-        ]
-    if isinstance(whole, dict):
-        if any(key in whole for key in ("timestamp", "textPayload", "jsonPayload", "insertId", "insert_id")):
-            return [whole], []
-        found: list[dict[str, Any]] = []
-        left: list[str] = []
-        for value in whole.values():
-            if isinstance(value, list | dict):
-                records, rest = _records_in(value)
-                found += [record for record in records if "timestamp" in record]
-                left += rest
-        return found, left
-    return [], [json.dumps(whole)]
-
-
-def _cut_array(text: str) -> tuple[list[tuple[Any, int]], list[str]]:
-    """The whole entries of an array that ends in the middle, and what is left of it."""
-    decoder = json.JSONDecoder()
-    records: list[tuple[Any, int]] = []
-    left: list[str] = []
-    position = text.index("[") + 1
-    while True:
-        while position < len(text) and text[position] in " \t\r\n,":
-            position += 1
-        try:
-            record, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            rest = text[position:].strip()
-            return records, [*left, rest or text.strip()] if rest != "]" else left
-        if isinstance(record, dict):
-            records.append((record, text.count("\n", 0, end) + 1))
-        else:
-            left.append(text[position:end])
-        position = end
-
-
-def _text_records(text: str) -> Iterator[tuple[dict[str, Any], int]]:
-    """Lines of text; those without a time belong to the entry before them."""
-    current: dict[str, Any] | None = None
-    first = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = _TIME_IN_TEXT.search(line[:120])
-        if match or current is None:
-            if current is not None:
-                yield current, first
-            current, first = (
-                {"textPayload": line, "timestamp": match[0].replace(",", ".") if match else None},
-                number,
+        if path.is_dir():
+            raise CouldNotLook(
+                f"expected a file at {shown}, got a folder; name its files, such as {shown.rstrip('/')}/*.json"
             )
-        else:
-            current["textPayload"] += "\n" + line
-    if current is not None:
-        yield current, first
+        with _opened(path) as file:
+            head: bytes = file.read(HEAD_BYTES)
+    except (OSError, EOFError) as error:
+        raise _absent(shown, error if isinstance(error, OSError) and error.strerror else OSError(0, str(error))) from None  # fmt: skip
+    if not head.strip():
+        raise CouldNotLook(f"file {shown} is empty")
+    strange = sum(head[:65536].count(byte) for byte in (0, 1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18, 19, 20))
+    if strange > 0.1 * len(head[:65536]):
+        raise CouldNotLook(f"expected a log in text at {shown}, got a binary file")
+    return head
 
 
-def _row(record: dict[str, Any], line: int, source: LogSource, shape: str) -> dict[str, Any]:
-    def get(*names: str) -> Any:
-        return next((record[name] for name in names if record.get(name) not in (None, "")), None)
-
-    request = _mapping(get("httpRequest", "http_request"))
-    labels = _mapping(_mapping(get("resource")).get("labels"))
-    body = clean(_body(record, get))
-    text, where = severity(get("severity", "level", "levelname"), body)
-    trace = get("trace", "trace_id")
-    return {
-        "timestamp": _with_zone(
-            get("timestamp", "time", "ts", "@timestamp", "receiveTimestamp"), source, shape
-        ),
-        "severity_text": text,
-        "severity_number": SEVERITY_NUMBERS.get(text or "", 0),
-        "severity_source": where,
-        "body": body,
-        "service_name": labels.get("service_name") or source.service,
-        "service_version": labels.get("revision_name"),
-        "trace_id": str(trace).rpartition("/")[2] if trace else None,
-        "span_id": get("spanId", "span_id"),
-        "http_method": request.get("requestMethod") or request.get("request_method"),
-        "http_url": clean(str(request.get("requestUrl") or request.get("request_url") or "")) or None,
-        "http_status": request.get("status"),
-        "http_latency_s": _seconds(request.get("latency")),
-        "user_agent": clean(str(request.get("userAgent") or request.get("user_agent") or "")) or None,
-        "insert_id": get("insertId", "insert_id"),
-        "source": source.name,
-        "line": line,
-    }
+# Reading ------------------------------------------------------------------------------------------------------------
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    """A nested object, or an empty one where an entry holds something else."""
-    return value if isinstance(value, dict) else {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    path: Path
+    shape: Shape
 
 
-def _body(record: dict[str, Any], get: Any) -> str:
-    text = get("textPayload", "text_payload", "message", "msg", "event")
-    if text is not None:
-        return str(text)
-    payload = get("jsonPayload", "json_payload", "payload", "protoPayload")
-    if isinstance(payload, dict):
-        message = next(
-            (payload[name] for name in ("message", "msg", "event", "text") if payload.get(name)), None
-        )
-        return str(message) if message is not None else json.dumps(payload, ensure_ascii=False)
-    return "" if payload is None else str(payload)
+def _read_file(
+    path: Path,
+    shown: str,
+    *,
+    source: LogSource,
+    engine: duckdb.DuckDBPyConnection,
+    work: Path,
+    now: dt.datetime,
+) -> _Part:
+    """One file as Parquet with a row per line, in order, so that a row's number is its line's."""
+    work.mkdir()
+    head = _head(path, shown)
+    text = head.decode("utf-8", "replace").lstrip("\ufeff")
+    whole = len(head) < HEAD_BYTES
+    if document := log_documents.kind_of(text, whole=whole):
+        lines = work / "entries.jsonl"
+        with _opened(path) as file:
+            log_documents.write_lines(file, document, to=lines)
+        path, text = lines, _head_text(lines)
+    sample = text.splitlines()
+    sample = sample[: 2000 if whole else max(1, len(sample) - 1)][:2000]
+    shape = _stated(source) or shape_of(sample)
+    out = work / "part.parquet"
+    try:
+        _convert(path, shape, shown, source=source, engine=engine, to=out, work=work, now=now)
+    except duckdb.Error:
+        repaired = work / "repaired"
+        longest = _repair(path, repaired)
+        try:
+            _convert(
+                repaired,
+                shape,
+                shown,
+                source=source,
+                engine=engine,
+                to=out,
+                work=work,
+                now=now,
+                longest=longest,
+            )
+        except duckdb.Error as error:
+            raise CouldNotLook(f"file {shown} cannot be read as {shape.in_words}: {scrub(str(error).splitlines()[0])[:200]}") from None  # fmt: skip
+    return _Part(path=out, shape=shape)
 
 
-def _with_zone(value: Any, source: LogSource, shape: str) -> Any:
-    """A time that states its zone, or gets the one that the environment states."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return (
-            pd.Timestamp(value, unit="s" if value < 1e11 else "ms", tz="UTC").isoformat()
-            if 0 < value < 1e14
-            else None
-        )
-    if not isinstance(value, str):
+def _head_text(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES).decode("utf-8", "replace")
+
+
+def _stated(source: LogSource) -> Shape | None:
+    if source.pattern is not None:
+        return Shape(name="pattern", of_json=False, pattern=source.pattern)
+    if source.shape == "auto":
         return None
-    if re.search(r"(?:Z|[+-]\d\d:?\d\d)$", value):
-        return value
-    return f"{value}{source.utc_offset}" if source.utc_offset else f"{value}Z" if shape != "text" else None
+    return Shape(name=source.shape, of_json=SHAPES.index(source.shape) < SHAPES.index("nginx-access"))
 
 
-def _seconds(value: Any) -> float | None:
-    if isinstance(value, str) and re.fullmatch(r"[0-9.]+s", value):
-        return float(value[:-1])
-    return None
-
-
-def _summarise(rows: list[dict[str, Any]], broken: list[str], source: LogSource, shape: str) -> Reading:
-    table = _table(rows)
-    unplaced = table["timestamp"].isna()
-    lost = [*broken, *table.loc[unplaced, "body"].head(3)]
-    placed = table[~unplaced]
-    times = placed["timestamp"]
-    newest_first = (
-        len(times) > 2
-        and bool((times.diff().dropna() <= pd.Timedelta(0)).mean() > 0.9)
-        and times.iloc[0] > times.iloc[-1]
-    )
-    named = placed["insert_id"].notna()
-    twice = named & placed.duplicated(["insert_id", "timestamp"])
-    kept = placed[~twice].sort_values("timestamp", kind="stable", ignore_index=True)
-    no_request = kept["http_status"].isna()
-    problem = ""
-    if not rows and not broken:
-        problem = f"source {source.name!r} holds no entries"
-    elif len(kept) == 0:
-        zone = unplaced.any() and shape == "text" and not source.utc_offset
-        hint = '; they state no time zone: set utc_offset, such as "+00:00"' if zone else ""
-        problem = f"none of {len(rows) + len(broken)} lines of source {source.name!r} could be parsed{hint}"
-    return Reading(
-        entries=kept,
+def _convert(
+    path: Path,
+    shape: Shape,
+    shown: str,
+    *,
+    source: LogSource,
+    engine: duckdb.DuckDBPyConnection,
+    to: Path,
+    work: Path,
+    now: dt.datetime,
+    longest: int = LONGEST_LINE_BYTES,
+) -> None:
+    with path.open("rb") as file:
+        packed = _packed(file.read(4))
+    lines = f"SELECT text, NULL::BIGINT AS line, 1 AS lines FROM read_csv({quoted(str(path))}, {_AS_LINES}, compression='{packed}', max_line_size={longest})"
+    if not shape.of_json and not shape.wrapper:
+        lines = _joined_lines(lines, shape, engine=engine, work=work)
+    query = entries_sql(
+        shape,
+        lines=lines,
         source=source.name,
-        shape=shape,
-        read=len(rows),
-        duplicates=int(twice.sum()),
-        unparsed=len(broken) + int(unplaced.sum()),
-        unparsed_sample=clean(lost[0])[:200] if lost else "",
-        empty_bodies=int(((kept["body"].str.strip() == "") & no_request).sum()),
-        newest_first=newest_first,
-        problem=problem,
-        counts={
-            str(name): int(count)
-            for name, count in kept["severity_text"].fillna("none").value_counts().items()
-        },
+        service=source.service,
+        file=shown,
+        zone=source.utc_offset,
+        now=now,
+        secrets=known_secrets(),
+    )
+    engine.execute(f"COPY ({query}) TO {quoted(str(to))} (FORMAT parquet)")
+
+
+def _repair(path: Path, to: Path) -> int:
+    """A copy in which every byte is UTF-8 and no character splits a field; gives the length of its longest line."""
+    longest = left = 0
+    with _opened(path) as file, to.open("w", encoding="utf-8", newline="\n") as out:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while chunk := file.read(1 << 22):
+            text = decoder.decode(chunk).replace("\r\n", "\n").translate(_UNREADABLE)
+            out.write(text)
+            pieces = text.split("\n")
+            longest = max(longest, left + len(pieces[0]), *(len(piece) for piece in pieces[1:-1] or [""]))
+            left = len(pieces[-1]) + (left if len(pieces) == 1 else 0)
+        out.write(decoder.decode(b"", final=True))
+    return max(LONGEST_LINE_BYTES, 4 * max(longest, left) + 1024)
+
+
+def _joined_lines(lines: str, shape: Shape, *, engine: duckdb.DuckDBPyConnection, work: Path) -> str:
+    """Lines of text as entries: a line that starts none goes on with the one before it."""
+    numbered = work / "lines.parquet"
+    engine.execute(
+        f"COPY (SELECT text, {starts_sql(shape)} AS starts FROM ({lines})) TO {quoted(str(numbered))} (FORMAT parquet)"
+    )
+    # Counting the starts so far runs on one core: only text needs it.
+    grouped = f"""(SELECT text, file_row_number + 1 AS line, starts,
+        count_if(starts) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS entry
+        FROM read_parquet({quoted(str(numbered))}, file_row_number=true) WHERE text IS NOT NULL)"""
+    if engine.execute(
+        f"SELECT bool_and(starts) FROM read_parquet({quoted(str(numbered))}) WHERE text IS NOT NULL"
+    ).fetchall()[0][0]:
+        return f"SELECT text, line, 1 AS lines FROM {grouped}"
+    rest = work / "rest.parquet"
+    engine.execute(f"""COPY (SELECT entry, string_agg(text, chr(10) ORDER BY line) AS more, count(*) AS n FROM {grouped}
+        WHERE NOT starts AND entry > 0 GROUP BY entry) TO {quoted(str(rest))} (FORMAT parquet)""")
+    return f"""SELECT CASE WHEN more IS NULL THEN text ELSE text || chr(10) || more END AS text, line, (1 + coalesce(n, 0))::INTEGER AS lines
+        FROM {grouped} LEFT JOIN read_parquet({quoted(str(rest))}) USING (entry) WHERE starts OR entry = 0 ORDER BY line"""
+
+
+# Together -----------------------------------------------------------------------------------------------------------
+
+
+def _together(
+    parts: Sequence[_Part],
+    source: LogSource,
+    *,
+    engine: duckdb.DuckDBPyConnection,
+    to: Path,
+    now: dt.datetime,
+    span: tuple[dt.datetime | None, dt.datetime | None],
+) -> Reading:
+    """One Parquet file of all parts, without duplicates and with split tracebacks joined."""
+    all_parts = " UNION ALL ".join(
+        f"SELECT * REPLACE (coalesce(line, file_row_number + 1) AS line) FROM read_parquet({quoted(str(part.path))}, file_row_number=true)"
+        for part in parts
+    )
+    told = table(engine, _SUMMARY.format(entries=all_parts)).iloc[0]
+    shapes = ", ".join(dict.fromkeys(part.shape.in_words for part in parts))
+    reading = Reading(
+        source=source.name, path=to, shape=shapes, lines=int(told["lines"]), read=int(told["read"])
+    )
+    reading.unparsed = int(told["unparsed"])
+    reading.newest_first = bool(told["slope"] < -0.8)
+    doubles = int(told["named"] - told["distinct_named"])
+    if len(parts) == 1 and not doubles and not told["continues"] and span == (None, None):
+        parts[0].path.replace(to)
+    else:
+        _rewrite(
+            all_parts,
+            reading,
+            engine=engine,
+            to=to,
+            doubles=doubles > 0,
+            joins=told["continues"] > 0,
+            span=span,
+        )
+    _describe(reading, engine, now)
+    reading.problem = _problem(reading, parts, source)
+    return reading
+
+
+_SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read,
+    coalesce(sum(lines) FILTER (body IS NOT NULL AND timestamp IS NULL), 0) AS unparsed,
+    count(insert_id) FILTER (timestamp IS NOT NULL) AS named,
+    count(DISTINCT hash(insert_id, timestamp)) FILTER (insert_id IS NOT NULL AND timestamp IS NOT NULL) AS distinct_named,
+    count(*) FILTER (timestamp IS NOT NULL AND regexp_matches(left(body, 60), {quoted(CONTINUES)})) AS continues,
+    coalesce(nullif(corr(line, epoch(timestamp)), 'nan'), 0) AS slope
+    FROM ({{entries}})"""
+
+
+def _rewrite(
+    parts: str,
+    reading: Reading,
+    *,
+    engine: duckdb.DuckDBPyConnection,
+    to: Path,
+    doubles: bool,
+    joins: bool,
+    span: tuple[dt.datetime | None, dt.datetime | None],
+) -> None:
+    since, until = span
+    rows = f"SELECT * FROM ({parts}) WHERE body IS NOT NULL"
+    if since is not None:
+        rows += f" AND (timestamp IS NULL OR timestamp >= TIMESTAMPTZ {quoted(since.isoformat())})"
+    if until is not None:
+        rows += f" AND (timestamp IS NULL OR timestamp <= TIMESTAMPTZ {quoted(until.isoformat())})"
+    if doubles:
+        # The first of those with one id and time is kept. Only ids that occur twice are looked at, so memory stays small.
+        twice = f"SELECT insert_id, timestamp, min(struct_pack(f := file, l := line)) AS first, count(*) - 1 AS more FROM ({rows}) WHERE insert_id IS NOT NULL AND timestamp IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE twice AS {twice}")
+        reading.duplicates = int(engine.execute("SELECT coalesce(sum(more), 0) FROM twice").fetchall()[0][0])
+        rows = f"SELECT r.* FROM ({rows}) r LEFT JOIN twice t ON r.insert_id = t.insert_id AND r.timestamp = t.timestamp WHERE t.first IS NULL OR (t.first.f = r.file AND t.first.l = r.line)"
+    if joins:
+        engine.execute(_SPLIT.format(rows=rows, order="DESC" if reading.newest_first else "ASC"))
+        reading.joined = int(
+            engine.execute("SELECT count(*) FILTER (NOT is_head) FROM split").fetchall()[0][0]
+        )
+        rows = f"""SELECT r.* REPLACE (coalesce(j.body, r.body) AS body, coalesce(j.lines, r.lines) AS lines,
+            CASE WHEN j.severity_number > r.severity_number THEN j.severity_number ELSE r.severity_number END AS severity_number,
+            CASE WHEN j.severity_number > r.severity_number THEN j.severity_text ELSE r.severity_text END AS severity_text,
+            CASE WHEN j.severity_number > r.severity_number THEN j.severity_source ELSE r.severity_source END AS severity_source)
+            FROM ({rows}) r LEFT JOIN (SELECT file, line FROM split WHERE NOT is_head) s USING (file, line)
+            LEFT JOIN (SELECT any_value(file) FILTER (is_head) AS file, any_value(line) FILTER (is_head) AS line,
+                string_agg(body, chr(10) ORDER BY place) AS body, sum(lines)::INTEGER AS lines, max(severity_number) AS severity_number,
+                arg_max(severity_text, severity_number) AS severity_text, arg_max(severity_source, severity_number) AS severity_source
+                FROM split GROUP BY instance, part HAVING count(*) > 1) j USING (file, line)
+            WHERE s.line IS NULL"""
+    names = ", ".join(COLUMNS)
+    engine.execute(
+        f"COPY (SELECT {names} FROM ({rows}) ORDER BY file, line) TO {quoted(str(to))} (FORMAT parquet)"
     )
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True, errors="coerce", format="ISO8601")
-    table["http_status"] = pd.to_numeric(table["http_status"], errors="coerce").astype("Int64")
-    table["http_latency_s"] = pd.to_numeric(table["http_latency_s"]).astype("float64")
-    texts = [
-        name
-        for name in COLUMNS
-        if name not in ("timestamp", "severity_number", "http_status", "http_latency_s", "line")
-    ]
-    return table.astype({**dict.fromkeys(texts, "str"), "severity_number": "int64", "line": "int64"})
+# What an entry is to a traceback. `tb` starts one, `in` is a part of one, `chain` joins two, `exc` ends one.
+_KIND = r"""CASE WHEN regexp_matches(body, '^Traceback \(most recent call last\)') THEN 'tb'
+    WHEN regexp_matches(body, '^[ \t]+\S') THEN 'in'
+    WHEN regexp_matches(body, '^(?:During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of )') THEN 'chain'
+    WHEN regexp_matches(body, '^[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)') THEN 'exc'
+    WHEN trim(body) = '' THEN 'blank' ELSE 'other' END"""
+
+# Entries of one instance in the order of their times. One goes on with the entry before it when that was written at most
+# a tenth of a second earlier and the two fit together; only seconds around such entries are looked at.
+_SPLIT = f"""CREATE OR REPLACE TEMP TABLE split AS
+WITH rows AS (SELECT file, line, coalesce(service_instance_id, file) AS instance, timestamp, body, lines, severity_number, severity_text, severity_source,
+        {_KIND} AS kind, contains(body, 'Traceback (most recent call last)') OR regexp_matches(body, '\n\\s+at ') AS holds
+    FROM ({{rows}}) WHERE timestamp IS NOT NULL AND http_status IS NULL),
+near AS (SELECT DISTINCT instance, unnest([epoch(timestamp)::BIGINT - 1, epoch(timestamp)::BIGINT, epoch(timestamp)::BIGINT + 1]) AS second
+    FROM rows WHERE kind IN ('in', 'chain')),
+placed AS (SELECT rows.*, row_number() OVER w AS place, lag(kind) OVER w AS before, lag(holds) OVER w AS after_one,
+        timestamp - lag(timestamp) OVER w AS gap
+    FROM rows JOIN near ON rows.instance = near.instance AND epoch(rows.timestamp)::BIGINT = near.second
+    WINDOW w AS (PARTITION BY rows.instance ORDER BY timestamp, line {{order}})),
+linked AS (SELECT *, coalesce(gap <= INTERVAL 100 MILLISECOND AND CASE kind
+        WHEN 'in' THEN before <> 'blank'
+        WHEN 'chain' THEN before IN ('tb', 'in', 'exc', 'chain', 'blank') OR after_one
+        WHEN 'tb' THEN before = 'chain'
+        WHEN 'exc' THEN before = 'in'
+        WHEN 'blank' THEN before IN ('chain', 'exc') OR after_one
+        ELSE false END, false) AS goes_on FROM placed),
+parts AS (SELECT *, count_if(NOT goes_on) OVER (PARTITION BY instance ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS part FROM linked)
+SELECT file, line, instance, place, part, body, lines, severity_number, severity_text, severity_source, NOT goes_on AS is_head FROM parts
+QUALIFY count(*) OVER (PARTITION BY instance, part) > 1"""
+
+
+def _describe(reading: Reading, engine: duckdb.DuckDBPyConnection, now: dt.datetime) -> None:
+    assert reading.path is not None
+    entries = entries_of(reading.path)
+    told = table(
+        engine,
+        f"""SELECT count(*) AS kept, min(timestamp) AS first, max(timestamp) AS last,
+        count(*) FILTER (trim(body) = '' AND http_status IS NULL) AS empty,
+        coalesce(median(epoch(observed_timestamp) - epoch(timestamp)), 0) AS delay FROM {entries}""",
+    ).iloc[0]
+    reading.kept, reading.empty_bodies, reading.delay_s = (
+        int(told["kept"]),
+        int(told["empty"]),
+        float(told["delay"]),
+    )
+    if reading.kept:
+        reading.first, reading.last = told["first"], told["last"]
+        reading.ahead_s = max(0.0, (told["last"] - pd.Timestamp(now)).total_seconds())
+    counts = engine.execute(
+        f"SELECT coalesce(severity_text, 'none'), count(*) FROM {entries} GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    reading.counts = {str(name): int(count) for name, count in counts}
+    if reading.unparsed:
+        lost = engine.execute(
+            f"SELECT left(body, 200) FROM read_parquet({quoted(str(reading.path))}) WHERE timestamp IS NULL AND body IS NOT NULL LIMIT {SAMPLES}"
+        ).fetchall()
+        reading.unparsed_sample = " ⏎ ".join(str(line) for (line,) in lost)
+
+
+def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str:
+    """Words for a source that gave nothing, with what to do."""
+    if reading.kept:
+        return ""
+    if not reading.lines:
+        return f"source {source.name!r} holds no entries"
+    if reading.read:
+        return f"none of the {reading.read:,} entries of source {source.name!r} lies in the window asked for"
+    hint = ""
+    if all(part.shape.name == "uvicorn" for part in parts):
+        hint = "; they state no time at all: have the container runtime add it (docker logs --timestamps, kubectl logs --timestamps) or log with asctime"
+    elif not source.utc_offset and any(_TIMED.search(reading.unparsed_sample) is not None for _ in parts):
+        hint = '; they state no time zone: set utc_offset, such as "+00:00"'
+    return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"
+
+
+_TIMED = re.compile(r"\d\d:\d\d:\d\d")

@@ -14,9 +14,9 @@ import pandas as pd
 
 from proofbook import evidence
 from proofbook.case import Case
-from proofbook.collect import contracts, deployments, logs, metrics, rollout, service, websocket
+from proofbook.collect import contracts, deployments, metrics, rollout, service, websocket
 from proofbook.collect.session import Session, side_by_side
-from proofbook.environment import Environment, LogSource, Service, WebSocket
+from proofbook.environment import Environment, Service, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.judge import estimates
 
@@ -90,12 +90,13 @@ async def record(
         say(f"plan · {phase} · {line}")
     started = dt.datetime.now(dt.UTC)
     collect = {"before": _before, "rollout": _rollout, "after": _after}[phase]
-    tables = await collect(environment, case, session, during)
+    tables: Tables = dict(await collect(environment, case, session, during))
     # Before the logs are read: reading takes time, in which nothing more can be in what was read.
     ended = dt.datetime.now(dt.UTC)
     problems: list[str] = []
     if phase != "rollout":
-        problems = await _read_records(environment, session, tables)
+        (folder / phase).mkdir(parents=True, exist_ok=True)
+        problems = await _read_records(environment, case, session, tables, folder=folder / phase)
     recorded = evidence.Phase(
         started=started,
         ended=ended,
@@ -109,6 +110,8 @@ async def record(
 
 
 Recorded = dict[str, pd.DataFrame]
+# A table, or the Parquet file of one that need not fit into memory.
+Tables = dict[str, pd.DataFrame | Path]
 
 
 async def _before(environment: Environment, case: Case, session: Session, _: Any) -> Recorded:
@@ -278,16 +281,20 @@ async def _refusals(environment: Environment, session: Session) -> dict[str, pd.
     return {"refusals": pd.concat(tried, ignore_index=True)} if tried else {}
 
 
-async def _read_records(environment: Environment, session: Session, tables: Recorded) -> list[str]:
+async def _read_records(
+    environment: Environment, case: Case, session: Session, tables: Tables, *, folder: Path
+) -> list[str]:
     """Adds what others wrote down, logs and revisions, to the tables; gives what could not be read."""
-    problems = []
+    problems: list[str] = []
     if environment.logs:
-        readings = await logs.read_all(environment.logs, base=session.base)
-        tables["logs"] = pd.concat([reading.entries for reading in readings], ignore_index=True)
-        tables["log_sources"] = pd.DataFrame(
-            [_summary(reading, source) for reading, source in zip(readings, environment.logs, strict=True)]
+        # Late: the engine takes a second to load, and many environments have no logs.
+        from proofbook.collect import logs
+
+        patterns = case.log_patterns()
+        recorded, problems = await asyncio.to_thread(
+            logs.record, environment.logs, patterns, base=session.base, folder=folder
         )
-        problems += [reading.problem for reading in readings if reading.problem]
+        tables |= recorded
     if environment.deployments is not None:
         try:
             tables["revisions"] = await asyncio.to_thread(
@@ -296,25 +303,6 @@ async def _read_records(environment: Environment, session: Session, tables: Reco
         except CouldNotLook as error:
             problems.append(str(error))
     return problems
-
-
-def _summary(reading: logs.Reading, source: LogSource) -> dict[str, Any]:
-    counts = reading.counts
-    return {
-        "source": reading.source,
-        "shape": reading.shape,
-        "read": reading.read,
-        "kept": len(reading.entries),
-        "duplicates": reading.duplicates,
-        "unparsed": reading.unparsed,
-        "unparsed_sample": reading.unparsed_sample,
-        "empty_bodies": reading.empty_bodies,
-        "newest_first": reading.newest_first,
-        "problem": reading.problem,
-        "limit": float("nan") if source.limit is None else float(source.limit),
-        "covers_s": float("nan") if source.covers_s is None else source.covers_s,
-        "severities": ", ".join(f"{name} {count}" for name, count in sorted(counts.items())),
-    }
 
 
 def _checkpoints(socket: WebSocket, environment: Environment, case: Case) -> Sequence[int]:

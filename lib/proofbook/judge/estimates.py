@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +191,36 @@ def silence_by_luck(*, before_events: int, before_exposure: float, after_exposur
     0.127
     """
     return float((before_exposure / (before_exposure + after_exposure)) ** before_events)
+
+
+def rates_differ(before: Any, after: Any, *, share_after: float) -> Floats:
+    """Two-sided p-values, one per pair of counts, that events fall after with another chance than `share_after`.
+
+    Source: Przyborowski and Wilenski 1940; twice the smaller tail.
+
+    >>> [round(float(p), 4) for p in rates_differ([0, 10], [5, 10], share_after=0.5)]
+    [0.0625, 1.0]
+    """
+    first, second = np.asarray(before), np.asarray(after)
+    spread = stats.binom(first + second, share_after)
+    return np.asarray(
+        np.minimum(1.0, 2 * np.minimum(spread.cdf(second), spread.sf(second - 1))), dtype=np.float64
+    )
+
+
+def holm(p_values: Floats) -> Floats:
+    """p-values adjusted for their number, step down.
+
+    Source: Holm 1979.
+
+    >>> [round(float(p), 3) for p in holm(np.array([0.01, 0.04, 0.03]))]
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * (len(p_values) - np.arange(len(p_values)))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
+    return adjusted
 
 
 def silent_blocks(*, before: Sequence[int], after: Sequence[int]) -> float:

@@ -14,6 +14,9 @@ from proofbook.judge.window import Span
 MOST_EMPTY = 0.5
 ROUND_TOTALS = (50, 100, 200, 250, 500)
 SHORTEST_GAP_S = 2.0
+RHYTHM = "log_rhythm"
+# Clocks of one cloud differ by less.
+MOST_SKEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,28 +50,37 @@ class Coverage:
         )
 
 
-def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
-    """The log entries of the window `before` or `after` (all revisions), of one source or of all.
+def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> pd.DataFrame:
+    """The rows of a small table of logs that lie in the window `before` or `after` (all revisions), of one source or of all.
 
-    Entries from before come from their own recording, else from the older part of the log read after.
+    What was written before comes from its own recording, else from the older part of the log read after.
 
     Raises:
         CouldNotSee: no log was recorded.
     """
     is_before = which == "before" or view.before_as_after
     window = view.windows.before if which == "before" else view.windows.after
-    logs = view.table("logs", "before") if is_before else view.need("logs")
-    if logs is None:
-        logs = view.tables("logs", "after")
-    if logs is None:
+    table = (
+        view.table(name, "before") if is_before else view.need(name) if name == RHYTHM else view.table(name)
+    )
+    if table is None:
+        table = view.tables(name, "after")
+    if table is None:
         raise CouldNotSee(
             "no-evidence", "no log was recorded before", repair="record it: proofbook collect --phase before"
         )
     if source is not None:
-        logs = logs[logs["source"] == source]
+        table = table[table["source"] == source]
     if window is None:
-        return logs.iloc[0:0] if is_before else logs
-    return logs[(logs["timestamp"] >= window[0]) & (logs["timestamp"] <= window[1])]
+        return table.iloc[0:0] if is_before else table
+    # A row is one bucket of time. One that holds the deployment counts as after, if it has something in it from after.
+    began = table["first"] if is_before else table["last"]
+    return table[(began >= window[0]) & (table["first"] <= window[1])]
+
+
+def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
+    """How many entries of which severity and revision were written when: rows of `log_rhythm`."""
+    return rows_in(view, RHYTHM, which, source=source)
 
 
 def cover(
@@ -80,19 +92,21 @@ def cover(
     limit: int | None = None,
     revision: str | None = None,
     stated: bool = True,
+    ahead_s: float = 0.0,
 ) -> Coverage:
     """How much of `window` the entries cover.
 
     Args:
-        entries: the source's entries in the window, with timestamp, body, severity_text, service_version, http_status.
+        entries: the source's rows of `log_rhythm` in the window.
         window: (start, end); None takes the entries' own span, and then a limit that was hit counts against it.
         read: how many entries the source gave in all.
         limit: a limit that the export is known to have.
         revision: one that must have written something.
         stated: whether the window was known independently of the entries.
+        ahead_s: how far the last entry lies after the moment at which it was read.
     """
-    times = entries["timestamp"].sort_values()
-    if times.empty:
+    count = int(entries["entries"].sum())
+    if count == 0:
         seconds = (window[1] - window[0]).total_seconds() if window else 0.0
         return Coverage(
             entries=0,
@@ -104,15 +118,14 @@ def cover(
             allowed_gap_s=0.0,
             reasons=(("log-silent", "nothing was written in the window"),),
         )
-    first, last = times.iloc[0], times.iloc[-1]
+    first, last = entries["first"].min(), entries["last"].max()
     start, end = window if window is not None else (first, last)
     span = (last - first).total_seconds()
     window_s = (end - start).total_seconds()
-    gaps = times.diff().dt.total_seconds().dropna()
-    allowed = allowed_gap(len(times), span, window_s)
-    longest = float(gaps.max()) if len(gaps) else window_s
+    allowed = allowed_gap(count, span, window_s)
+    longest = longest_gap(entries)
     late, early = (first - start).total_seconds(), (end - last).total_seconds()
-    whole = read if read is not None else len(entries)
+    whole = read if read is not None else count
     cut = _limit_hit(whole, limit, entries)
     reasons = []
     if late > allowed:
@@ -133,8 +146,8 @@ def cover(
         reasons.append(
             ("log-cut", f"{cut}{order} and they span {span:,.1f} s: what lies outside was not exported")
         )
-    plain = entries[entries["http_status"].isna()]
-    empty = float((plain["body"].str.strip() == "").mean()) if len(plain) else 0.0
+    plain = int(entries["plain"].sum())
+    empty = float(entries["empty"].sum()) / plain if plain else 0.0
     if empty > MOST_EMPTY:
         reasons.append(("log-empty-bodies", f"{empty:.0%} of the entries have no body"))
     if (
@@ -143,8 +156,15 @@ def cover(
         and not (entries["service_version"] == revision).any()
     ):
         reasons.append(("log-silent", f"revision {revision} wrote nothing"))
+    if ahead_s > MOST_SKEW_S:
+        reasons.append(
+            (
+                "log-clock",
+                f"the last entry is dated {ahead_s:,.0f} s after it was read, so the clocks disagree",
+            )
+        )
     return Coverage(
-        entries=len(entries),
+        entries=count,
         first=first,
         last=last,
         covered_s=max(0.0, span),
@@ -153,6 +173,14 @@ def cover(
         allowed_gap_s=allowed,
         reasons=tuple(reasons),
     )
+
+
+def longest_gap(entries: pd.DataFrame) -> float:
+    """The longest silence in seconds between rows of `log_rhythm`; what lies within one bucket is not looked at."""
+    ordered = entries.sort_values("first")
+    reached = ordered["last"].cummax().shift()
+    gaps = (ordered["first"] - reached).dt.total_seconds().dropna()
+    return max(0.0, float(gaps.max())) if len(gaps) else 0.0
 
 
 def allowed_gap(count: int, span_s: float, window_s: float) -> float:
@@ -181,7 +209,7 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
     known = view.live or which == "before"
     reach_s = _stated(about, "covers_s")
     if not known and reach_s is not None and len(entries):
-        last = entries["timestamp"].max()
+        last = entries["last"].max()
         window, known = (last - pd.Timedelta(seconds=reach_s), last), True
     limit = _stated(about, "limit")
     return cover(
@@ -194,6 +222,7 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
         if which == "after" and view.windows.deployed_at is not None
         else None,
         stated=known,
+        ahead_s=_stated(about, "ahead_s") or 0.0,
     )
 
 
@@ -218,7 +247,8 @@ def covers(source: str, *, fixes: bool) -> Recipe:
             if unparsed
             else ""
         )
-        whole = f"{int(about['read']):,} entries read ({about['shape']}), {after.entries:,} in the window, spanning {after.covered_s:,.1f} s, longest silence {after.longest_gap_s:.1f} s{lost}"
+        twice = f", {int(about['duplicates']):,} of them twice" if about.get("duplicates") else ""
+        whole = f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {after.longest_gap_s:.1f} s{lost}"
         statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)
         return Judgement(
             verdict=Verdict.INCONCLUSIVE if bad else Verdict.PASS,
@@ -253,7 +283,7 @@ def covers(source: str, *, fixes: bool) -> Recipe:
         Mutant(name="nothing after the first second", change=_silenced),
         Mutant(name="bodies emptied", change=_emptied),
     )
-    return Recipe(tables=("logs", "log_sources"), judge=judge, mutants=mutants)
+    return Recipe(tables=(RHYTHM, "log_sources", "logs"), judge=judge, mutants=mutants)
 
 
 def _about(view: View, source: str | None, which: str) -> pd.Series | None:
@@ -275,21 +305,19 @@ def _half_cut(view: View) -> View | None:
     if view.windows.after is None or not view.live:
         return None
     middle = view.windows.after[0] + (view.windows.after[1] - view.windows.after[0]) / 2
-    return view.exchange("logs", entries[entries["timestamp"] > middle])
+    return view.exchange(RHYTHM, entries[entries["first"] > middle])
 
 
 def _silenced(view: View) -> View | None:
     entries = entries_in(view, "after")
     if view.windows.after is None or not view.live:
         return None
-    return view.exchange(
-        "logs", entries[entries["timestamp"] < view.windows.after[0] + pd.Timedelta(seconds=1)]
-    )
+    return view.exchange(RHYTHM, entries[entries["first"] < view.windows.after[0] + pd.Timedelta(seconds=1)])
 
 
 def _emptied(view: View) -> View:
     entries = entries_in(view, "after")
-    return view.exchange("logs", entries.assign(body=""))
+    return view.exchange(RHYTHM, entries.assign(empty=entries["plain"]))
 
 
 def _limit_hit(read: int, limit: int | None, entries: pd.DataFrame) -> str:
@@ -298,13 +326,21 @@ def _limit_hit(read: int, limit: int | None, entries: pd.DataFrame) -> str:
         return f"the export stopped at its limit of {limit:,} entries"
     if read in ROUND_TOTALS or (read and read % 1000 == 0):
         return f"the export holds exactly {read:,} entries"
-    counts = entries["severity_text"].value_counts()
+    counts = entries.dropna(subset=["severity_text"]).groupby("severity_text")["entries"].sum()
     same = [
         (int(number), int((counts == number).sum()))
         for number in ROUND_TOTALS
         if (counts == number).sum() >= 2
     ]
     return f"{same[0][1]} severities hold exactly {same[0][0]} entries each" if same else ""
+
+
+def _part(cover: Coverage) -> str:
+    """Which part of the window the entries really cover."""
+    if cover.first is None or cover.last is None:
+        return "none of it covered"
+    form = "%H:%M:%S" if cover.first.date() == cover.last.date() else "%Y-%m-%d %H:%M:%S"
+    return f"covering {cover.first.strftime(form)} to {cover.last.strftime(form)} UTC, spanning {cover.covered_s:,.1f} s"
 
 
 def _clock(time: pd.Timestamp) -> str:

@@ -2,44 +2,78 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from proofbook import patterns
 from proofbook.case import Signature
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
-from proofbook.judge.log_coverage import Coverage, coverage_of, entries_in
+from proofbook.judge.log_coverage import RHYTHM, Coverage, coverage_of, entries_in, rows_in
 from proofbook.judge.success import judge_rate
 from proofbook.judge.window import Span
 
-# The trace ids of our own probes start with this; their lines are left out of claims read from logs.
-PROBE_TRACE = "70726f6f66"
 BLOCKS_BEFORE = 5
+# With fewer windows of history, placebos cannot give a p-value under 0.05.
+LEAST_PLACEBOS = 19
+TABLES = (RHYTHM, "log_matches", "log_patterns", "log_sources", "logs")
 
 
-def without_probes(entries: pd.DataFrame) -> pd.DataFrame:
-    """The entries that our own probes did not cause."""
-    return entries[~entries["trace_id"].fillna("").str.startswith(PROBE_TRACE)]
+def without_probes(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of what our own probes did not cause."""
+    return rows[~rows["own"].astype(bool)]
 
 
-def matching(entries: pd.DataFrame, pattern: str) -> pd.DataFrame:
-    """The entries whose body holds the pattern."""
-    return entries[entries["body"].str.contains(re.compile(pattern), regex=True, na=False)]
+def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.DataFrame:
+    """The rows of `log_matches` of a pattern in a window, without what our own probes caused.
+
+    Raises:
+        CouldNotSee: the pattern was not looked for when the log was read.
+    """
+    phase = (
+        "before"
+        if (which == "before" or view.before_as_after) and view.table("log_patterns", "before") is not None
+        else "after"
+    )
+    tried = view.tables("log_patterns", phase)
+    if tried is None or pattern not in set(tried["pattern"]):
+        raise CouldNotSee(
+            "no-evidence",
+            f"“{pattern}” was not looked for when the log was read",
+            repair="record the log again with this case",
+        )
+    rows = rows_in(view, "log_matches", which, source=source)
+    return without_probes(rows[rows["pattern"] == pattern])
 
 
-def affected(entries: pd.DataFrame) -> int:
-    """How many requests the entries belong to: lines of one trace count once, since crashes come in bursts of lines."""
-    traced = entries["trace_id"].dropna()
-    return int(traced.nunique() + (len(entries) - len(traced)))
+def affected(hits: pd.DataFrame) -> int:
+    """How many requests were hit: lines of one trace count once, since crashes come in bursts of lines."""
+    return int(hits["affected"].sum())
 
 
 def served(entries: pd.DataFrame) -> int:
     """How many requests the platform logged."""
-    return int(entries["http_status"].notna().sum())
+    return int(entries["requests"].sum())
+
+
+def exposed(view: View, which: str, pattern: str) -> dict[str, float]:
+    """Affected requests in a window, per minute too, with the minutes and the requests in which they could have been."""
+    entries = without_probes(entries_in(view, which))
+    hits = matching(view, which, pattern, source=None)
+    if which == "after":
+        hits, entries = on_new_revision(view, hits, entries), on_new_revision(view, entries, entries)
+    window = view.windows.before if which == "before" else view.windows.after
+    minutes = (window[1] - window[0]).total_seconds() / 60 if window else 0.0
+    return {
+        f"affected {which}": affected(hits),
+        f"per minute {which}": affected(hits) / minutes if minutes else float("nan"),
+        f"minutes {which}": minutes,
+        f"requests {which}": served(entries),
+    }
 
 
 def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Recipe:
@@ -47,20 +81,21 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
     pattern = signature.log or ""
 
     def judge(view: View) -> Judgement:
-        after = _on_new_revision(view, without_probes(entries_in(view, "after", source=source)))
-        hits_after = matching(after, pattern)
+        everything = without_probes(entries_in(view, "after", source=source))
+        after = on_new_revision(view, everything, everything)
+        hits_after = on_new_revision(view, matching(view, "after", pattern, source=source), everything)
         cover_after = coverage_of(view, source, "after")
         tried = _tried(signature)
         if len(hits_after):
             return _still_there(hits_after, after, tried)
         before = (
             without_probes(entries_in(view, "before", source=source))
-            if view.windows.before is not None or view.has_before("logs")
+            if view.windows.before is not None or view.has_before(RHYTHM)
             else None
         )
         if before is None:
             return _absent(signature, after, cover_after, absent_rate, view, tried)
-        hits_before = matching(before, pattern)
+        hits_before = matching(view, "before", pattern, source=source)
         cover_before = coverage_of(view, source, "before")
         controls = [
             *tried,
@@ -89,7 +124,7 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
             )
         return _compare(view, before, after, hits_before, tuple(controls), (cover_before, cover_after))
 
-    return Recipe(tables=("logs", "log_sources"), judge=judge)
+    return Recipe(tables=TABLES, judge=judge)
 
 
 def present(signature: Signature, *, source: str | None) -> Recipe:
@@ -97,8 +132,9 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
     pattern = signature.log or ""
 
     def judge(view: View) -> Judgement:
-        after = _on_new_revision(view, without_probes(entries_in(view, "after", source=source)))
-        hits = matching(after, pattern)
+        everything = without_probes(entries_in(view, "after", source=source))
+        after = on_new_revision(view, everything, everything)
+        hits = on_new_revision(view, matching(view, "after", pattern, source=source), everything)
         cover = coverage_of(view, source, "after")
         number = affected(hits)
         minutes = max(cover.window_s / 60, 1e-9)
@@ -120,16 +156,16 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
             ),
             method=Method(name="count of affected requests", null_hypothesis="it is not written"),
             threshold="at least 1",
-            exposure=Exposure(n=len(after), unit="entries"),
+            exposure=Exposure(n=int(after["entries"].sum()), unit="entries"),
             controls=controls,
         )
 
     def removed(view: View) -> View:
-        logs = view.need("logs")
-        return view.exchange("logs", logs.drop(matching(logs, pattern).index))
+        rows = view.need("log_matches")
+        return view.exchange("log_matches", rows[rows["pattern"] != pattern])
 
     return Recipe(
-        tables=("logs", "log_sources"),
+        tables=TABLES,
         judge=judge,
         mutants=(Mutant(name="its lines removed", change=removed),),
     )
@@ -138,24 +174,19 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
 def error_rate(*, source: str | None, most: float) -> Recipe:
     """A recipe for "few requests in the log end in a server error"."""
 
-    def requests(view: View) -> pd.DataFrame:
-        after = _on_new_revision(view, without_probes(entries_in(view, "after", source=source)))
-        rows = after[after["http_status"].notna()]
-        if rows.empty:
+    def judge(view: View) -> Judgement:
+        everything = without_probes(entries_in(view, "after", source=source))
+        rows = on_new_revision(view, everything, everything)
+        if served(rows) == 0:
             raise CouldNotSee(
                 "no-requests",
                 "the log holds no request entries of the new revision",
                 repair="name a log source with request entries",
             )
-        return rows
-
-    def judge(view: View) -> Judgement:
-        rows = requests(view)
-        failures = int((rows["http_status"] >= 500).sum())
         cover = coverage_of(view, source, "after")
         return judge_rate(
-            count=len(rows),
-            failures=failures,
+            count=served(rows),
+            failures=int(rows["server_errors"].sum()),
             target=1 - most,
             planned=False,
             view=view,
@@ -165,35 +196,35 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
         )
 
     def broken(view: View) -> View:
-        rows = requests(view)
-        logs = view.need("logs").copy()
-        chosen = rows.index[:: max(1, int(1 / (2 * most)))]
-        logs.loc[chosen, "http_status"] = 500
-        return view.exchange("logs", logs)
+        rows = view.need(RHYTHM)
+        return view.exchange(
+            RHYTHM, rows.assign(server_errors=np.ceil(2 * most * rows["requests"]).astype("int64"))
+        )
 
     return Recipe(
-        tables=("logs", "log_sources"),
+        tables=TABLES,
         judge=judge,
         mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=broken),),
     )
 
 
-def _on_new_revision(view: View, entries: pd.DataFrame) -> pd.DataFrame:
-    """The entries less those of other revisions of the service that was deployed; other services stay."""
+def on_new_revision(view: View, rows: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
+    """The rows less those of other revisions of the service that was deployed; other services stay."""
     revision = view.windows.new_revision
     if revision is None or view.before_as_after:
-        return entries
-    named = entries["service_version"].notna()
+        return rows
+    named = rows["service_version"].notna()
     deployed = entries.loc[entries["service_version"] == revision, "service_name"]
-    same_service = entries["service_name"].isin(deployed.dropna().unique()) if len(deployed) else named
-    return entries[~(named & same_service & (entries["service_version"] != revision))]
+    same_service = rows["service_name"].isin(deployed.dropna().unique()) if len(deployed) else named
+    return rows[~(named & same_service & (rows["service_version"] != revision))]
 
 
 def _tried(signature: Signature) -> tuple[Control, ...]:
     """Negative: lines that look alike must not match; tried again here, not only when the case was loaded."""
     if not signature.near_misses:
         return ()
-    matched = [line for line in signature.near_misses if re.search(signature.log or "", line)]
+    hits = patterns.found_in(signature.log or "", signature.near_misses)
+    matched = [line for line, hit in zip(signature.near_misses, hits, strict=True) if hit]
     return (
         Control(
             kind="negative",
@@ -209,7 +240,7 @@ def _tried(signature: Signature) -> tuple[Control, ...]:
 def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, ...]) -> Judgement:
     number, total = affected(hits), max(served(after), affected(hits))
     bounds = estimates.proportion(number, total)
-    sample = hits.iloc[0]["body"].strip().rpartition("\n")[2][:160]
+    sample = hits.iloc[0]["sample"].strip().rpartition("\n")[2][:160]
     return Judgement(
         verdict=Verdict.FAIL,
         reason="still-there",
@@ -323,9 +354,14 @@ def _compare(
         if exposure[0] > 0
         else 1.0
     )
+    placebos = _placebos(before, hits_before, view.windows.before, view.windows.after)
     blocks = _blocks(hits_before, view.windows.before, view.windows.after)
-    by_blocks = estimates.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
-    p = max(luck, by_blocks)
+    if placebos is not None:
+        second, test = placebos.p, placebos.in_words
+    else:
+        second = estimates.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
+        test = f"Fisher's test on silent blocks longer than the clusters seen (p = {second:.2g})"
+    p = max(luck, second)
     passed = p < 1 - view.confidence
     rate_ratio = (
         _per_second(requests[1], covers[1]) / _per_second(requests[0], covers[0]) if by_requests else 1.0
@@ -338,7 +374,7 @@ def _compare(
         statement=f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after; luck alone gives that silence with p = {p:.2g}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
-            name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and Fisher's test on silent blocks longer than the clusters seen (p = {by_blocks:.2g}); the larger counts",
+            name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",
             confidence=view.confidence,
             side="one-sided",
             null_hypothesis="the rate is what it was before",
@@ -383,15 +419,49 @@ def _blocks(
     if before is None or after is None:
         return None
     length = (before[1] - before[0]).total_seconds() / BLOCKS_BEFORE
-    traced = hits.dropna(subset=["trace_id"]).groupby("trace_id")["timestamp"]
-    longest = float((traced.max() - traced.min()).dt.total_seconds().max()) if len(traced) else 0.0
+    longest = float(hits["longest_s"].max()) if len(hits) else 0.0
     if length <= longest or length <= 0:
         return None
-    index = (
-        ((hits["timestamp"] - before[0]).dt.total_seconds() // length).clip(0, BLOCKS_BEFORE - 1).astype(int)
-    )
+    index = ((hits["first"] - before[0]).dt.total_seconds() // length).clip(0, BLOCKS_BEFORE - 1).astype(int)
     counts = [int((index == block).sum()) for block in range(BLOCKS_BEFORE)]
     return counts, [0] * int((after[1] - after[0]).total_seconds() // length)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placebos:
+    """Windows of before, as long as the one after, and how many of them were silent too."""
+
+    windows: int
+    silent: int
+
+    @property
+    def p(self) -> float:
+        """How often a window as long as this is silent with nothing fixed."""
+        return (1 + self.silent) / (1 + self.windows)
+
+    @property
+    def in_words(self) -> str:
+        return f"{self.windows} placebo windows of before, {self.silent} of them silent (p = {self.p:.2g})"
+
+
+def _placebos(
+    entries: pd.DataFrame, hits: pd.DataFrame, before: Span | None, after: Span | None
+) -> Placebos | None:
+    """Disjoint windows of before of the length of after in which something was logged; None with too little history."""
+    if before is None or after is None or after[1] <= after[0]:
+        return None
+    length = (after[1] - after[0]).total_seconds()
+    count = int((before[1] - before[0]).total_seconds() // length)
+    if count < LEAST_PLACEBOS:
+        return None
+
+    def windows(rows: pd.DataFrame) -> set[int]:
+        # Counted back from the deployment, so that the rest which does not fill a window is the oldest.
+        index = ((before[1] - rows["first"]).dt.total_seconds() // length).astype(int)
+        return set(index[index < count])
+
+    alive, loud = windows(entries), windows(hits)
+    return Placebos(windows=len(alive), silent=len(alive - loud)) if len(alive) >= LEAST_PLACEBOS else None
 
 
 def _per_second(requests: int, cover: Coverage) -> float:

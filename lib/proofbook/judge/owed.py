@@ -18,6 +18,7 @@ from proofbook.judge import (
     gone,
     latency,
     log_coverage,
+    log_novelty,
     log_signatures,
     memory,
     refusal,
@@ -311,6 +312,14 @@ def _logs(environment: Environment, case: Case) -> Iterator[Check]:
                 claim=f"few requests in the log {source.name} end in a server error",
                 group="logs",
                 recipe=log_signatures.error_rate(source=source.name, most=case.budgets.error_rate),
+            )
+        if case.fixes:
+            yield Check(
+                id=f"log-new-errors{suffix}",
+                kind="guard",
+                claim=f"no kind of error in the log {source.name} is new since the deployment",
+                group="logs",
+                recipe=log_novelty.no_new_errors(source.name),
             )
     for indicator in case.indicators:
         recipe = log_signatures.present(indicator, source=_source(environment, indicator.source))

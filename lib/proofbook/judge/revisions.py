@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -137,12 +136,9 @@ def starts_within(pattern: str, *, budget_s: float) -> Recipe:
     def judge(view: View) -> Judgement:
         new = view.windows.new_revision
         created = view.need("revisions").set_index("revision")["created"].get(new)
-        logs = view.need("logs")
-        ready = logs[
-            (logs["service_version"] == new)
-            & logs["body"].str.contains(re.compile(pattern), regex=True, na=False)
-        ]["timestamp"]
-        ready = ready[ready >= created] if created is not None else ready.iloc[0:0]
+        hits = view.need("log_matches")
+        lines = hits[(hits["service_version"] == new) & (hits["pattern"] == pattern)]
+        ready = lines["first"][lines["first"] >= created] if created is not None else lines["first"].iloc[0:0]
         if ready.empty:
             raise CouldNotSee(
                 "never-seen",
@@ -181,7 +177,7 @@ def starts_within(pattern: str, *, budget_s: float) -> Recipe:
         )
 
     return Recipe(
-        tables=("revisions", "logs"),
+        tables=("revisions", "log_matches"),
         judge=judge,
         mutants=(Mutant(name=f"{2 * budget_s:g} s later", change=late),),
     )

@@ -38,11 +38,11 @@ def find_windows(
         deployment: the case's deployment (time, revision, service), or None.
         find_deployment: whether a deployment matters at all; without a fix the phases stay as they were recorded.
     """
-    logs = tables("logs", "after")
+    logs = tables("log_rhythm", "after")
     before, after = phases.get("before"), phases.get("after")
     # Without live probes the entries' own times say what the log is about.
     if after is None and logs is not None and len(logs):
-        after = (logs["timestamp"].min(), logs["timestamp"].max())
+        after = (logs["first"].min(), logs["last"].max())
     old, new = _serving(tables("health", "before")), _serving(tables("health", "after"))
     if not find_deployment:
         return Windows(before=before, after=after, old_revision=old, new_revision=new)
@@ -53,7 +53,7 @@ def find_windows(
     if after is not None and deployed_at is not None and deployed_at < after[1]:
         after = (deployed_at, after[1])
     if before is None and deployed_at is not None and logs is not None and len(logs):
-        first = logs["timestamp"].min()
+        first = logs["first"].min()
         before = (first, deployed_at) if first < deployed_at else None
     old = old or (older[-1] if older else None)
     return Windows(before=before, after=after, deployed_at=deployed_at, old_revision=old, new_revision=new)
@@ -72,13 +72,13 @@ def _made(tables: Tables, service: str | None) -> pd.Series:
     table = tables("revisions", "after")
     if table is not None and len(table):
         return table.dropna(subset=["created"]).sort_values("created").set_index("revision")["created"]
-    logs = tables("logs", "after")
+    logs = tables("log_rhythm", "after")
     if logs is None or logs.empty:
         return pd.Series(dtype="datetime64[ns, UTC]")
     named = logs.dropna(subset=["service_version"])
     if service is not None and "service_name" in named:
         named = named[named["service_name"] == service]
-    return named.groupby("service_version")["timestamp"].min().sort_values()
+    return named.groupby("service_version")["first"].min().sort_values()
 
 
 def _serving(health: pd.DataFrame | None) -> str | None:

@@ -1,0 +1,185 @@
+"""Exports that are not one entry a line: arrays, pretty-printed or wrapped documents, OTLP. Written out as JSON lines."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+# The keys of which an entry holds at least one; an object without any of them is a wrapper round entries.
+ENTRY_KEYS = frozenset(
+    [
+        "timestamp",
+        "time",
+        "ts",
+        "@timestamp",
+        "@t",
+        "receiveTimestamp",
+        "receive_timestamp",
+        "textPayload",
+        "jsonPayload",
+        "insertId",
+        "insert_id",
+        "message",
+        "msg",
+        "__REALTIME_TIMESTAMP",
+        "timeUnixNano",
+        "record",
+        "event",
+        "httpRequest",
+    ]
+)
+CHUNK_BYTES = 1 << 22
+
+
+def kind_of(head: str, *, whole: bool) -> str:
+    """`array`, `objects` or `otlp` where the text is such a document, else an empty string: lines are read as they are.
+
+    Args:
+        head: the start of the text. whole: whether it is all of it.
+    """
+    start = head.lstrip()
+    if re.match(r"\[\s*(?:[{\[\]]|$)", start):
+        return "array"
+    if not start.startswith("{"):
+        return ""
+    first, _, rest = start.partition("\n")
+    try:
+        found = json.loads(first)
+    except (ValueError, RecursionError):
+        # An object over several lines, or a line that is broken: the next one decides.
+        after = rest.lstrip(" \t")
+        return "objects" if first.strip() == "{" or (not after.startswith("{") and _goes_on(first)) else ""
+    if isinstance(found, dict) and "resourceLogs" in found:
+        return "otlp"
+    is_wrapper = isinstance(found, dict) and not ENTRY_KEYS & found.keys() and bool(_nested(found))
+    return "objects" if is_wrapper and (not rest.strip() or not whole) else ""
+
+
+def write_lines(file: IO[bytes], kind: str, *, to: Path) -> None:
+    """The entries of a document, one a line, in their order. What is left of a cut document is written as it is."""
+    with to.open("w", encoding="utf-8", newline="\n") as out:
+        for value in _values(file, inside_array=kind == "array"):
+            if isinstance(value, str):
+                out.write(" ".join(value.split()) + "\n")
+                continue
+            for entry in _entries(value[0]):
+                out.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":"), default=str) + "\n")
+
+
+def _goes_on(first: str) -> bool:
+    return first.rstrip().endswith(("{", "[", ",", ":"))
+
+
+def _values(file: IO[bytes], *, inside_array: bool) -> Iterator[tuple[Any] | str]:
+    """The JSON values of a stream as 1-tuples, and as a string what could not be read. Memory holds one value and a chunk."""
+    decoder, unicode = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
+    text, ended = "", False
+    opened = not inside_array
+    while True:
+        text = text.lstrip(" \t\r\n,\ufeff")
+        if not opened and text.startswith("["):
+            text, opened = text[1:], True
+            continue
+        if opened and inside_array and text.startswith("]"):
+            text = text[1:].strip()
+            if ended:
+                if text:
+                    yield text
+                return
+        try:
+            value, end = decoder.raw_decode(text)
+        except (ValueError, RecursionError) as error:
+            if ended:
+                if text.strip():
+                    yield text
+                return
+            if isinstance(error, RecursionError):
+                value, end = None, -1
+        else:
+            # A number at the end of a chunk may go on in the next.
+            if end < len(text) or ended:
+                yield (value,)
+                text = text[end:]
+                continue
+        # Doubling keeps the work linear when one value is larger than a chunk.
+        chunk = file.read(max(CHUNK_BYTES, len(text)))
+        ended = not chunk
+        text += unicode.decode(chunk, final=ended)
+
+
+def _entries(value: Any) -> Iterator[Any]:
+    """The entries in a value: itself, or what an array, a wrapper or an OTLP document holds."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _entries(item)
+    elif isinstance(value, dict) and "resourceLogs" in value:
+        yield from _otlp(value)
+    elif isinstance(value, dict) and not ENTRY_KEYS & value.keys() and _nested(value):
+        for item in _nested(value):
+            yield from _entries(item)
+    else:
+        yield value
+
+
+def _nested(value: dict[str, Any]) -> list[Any]:
+    """The parts of a wrapper that may hold entries."""
+
+    def holds(item: Any) -> bool:
+        if isinstance(item, list):
+            return any(isinstance(inner, dict) for inner in item)
+        return isinstance(item, dict) and (bool(ENTRY_KEYS & item.keys()) or bool(_nested(item)))
+
+    return [item for item in value.values() if holds(item)]
+
+
+def _otlp(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """OTLP's log records, flattened to OpenTelemetry's names."""
+    for resource in _list(document.get("resourceLogs")):
+        about = _attributes(_dict(resource.get("resource")).get("attributes"))
+        for scope in _list(resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs")):
+            for record in _list(scope.get("logRecords")):
+                own = _attributes(record.get("attributes"))
+                number = record.get("severityNumber")
+                stack = own.get("exception.stacktrace")
+                yield {
+                    "timestamp": str(record.get("timeUnixNano") or record.get("observedTimeUnixNano") or ""),
+                    "severity": record.get("severityText") or _severity(number),
+                    "message": _any_value(record.get("body")),
+                    "service.name": about.get("service.name"),
+                    "service.version": about.get("service.version"),
+                    "service.instance.id": about.get("service.instance.id"),
+                    "trace_id": record.get("traceId"),
+                    "span_id": record.get("spanId"),
+                    "http.request.method": own.get("http.request.method"),
+                    "url.full": own.get("url.full"),
+                    "http.response.status_code": own.get("http.response.status_code"),
+                    **({"exception": stack} if stack else {}),
+                }
+
+
+def _severity(number: Any) -> str | None:
+    if not isinstance(number, int) or not 1 <= number <= 24:
+        return None
+    return ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")[(number - 1) // 4]
+
+
+def _attributes(items: Any) -> dict[str, Any]:
+    return {str(item.get("key")): _any_value(item.get("value")) for item in _list(items)}
+
+
+def _any_value(value: Any) -> Any:
+    """The value in OTLP's `{"stringValue": …}`."""
+    inner = next(iter(value.values()), None) if isinstance(value, dict) else value
+    return inner if isinstance(inner, str | int | float | bool) or inner is None else json.dumps(inner)
+
+
+def _list(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
