@@ -21,7 +21,7 @@ RULES = (
     ),
 )
 # Matches wherever one of the rules may; most text is done with after this one look.
-SUSPECT = r"(?i)eyJ|bearer|jwt\.|://[^/\s]*@|password|passwd|secret|api[_-]?key|access[_-]?token"
+SUSPECT = r"(?i:eyJ|bearer|jwt\.|://[^/\s]*@|password|passwd|secret|api[_-]?key|access[_-]?token)"
 _RULES = [(re.compile(pattern), replacement) for pattern, replacement in RULES]
 _SUSPECT = re.compile(SUSPECT)
 

@@ -59,6 +59,21 @@ def kind_of(head: str, *, whole: bool) -> str:
     return "objects" if is_wrapper and (not rest.strip() or not whole) else ""
 
 
+def sample(head: str, *, most: int = 200) -> list[str]:
+    """The first entries of an array, one a line."""
+    decoder, text = json.JSONDecoder(), head.lstrip().removeprefix("[")
+    found: list[str] = []
+    while len(found) < most:
+        text = text.lstrip(" \t\r\n,")
+        try:
+            value, end = decoder.raw_decode(text)
+        except (ValueError, RecursionError):
+            break
+        found.append(json.dumps(value))
+        text = text[end:]
+    return found
+
+
 def write_lines(file: IO[bytes], kind: str, *, to: Path) -> None:
     """The entries of a document, one a line, in their order. What is left of a cut document is written as it is."""
     with to.open("w", encoding="utf-8", newline="\n") as out:

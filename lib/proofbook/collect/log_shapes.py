@@ -28,8 +28,7 @@ COLUMNS = {
     "http_url": "VARCHAR",
     "http_status": "INTEGER",
     "http_latency_s": "DOUBLE",
-    "user_agent": "VARCHAR",
-    "insert_id": "VARCHAR",
+    "insert_hash": "UBIGINT",
     "attributes": "VARCHAR",
     "source": "VARCHAR",
     "file": "VARCHAR",
@@ -134,21 +133,33 @@ GROUPS = ("timestamp", "severity", "body", "service", "instance", "trace", "meth
 
 # Where JSON entries keep things, the more special first. A path is looked up once per entry, whatever its depth.
 CLOUD: dict[str, tuple[str, ...]] = {
-    "time": ("timestamp", "receiveTimestamp", "receive_timestamp"),
-    "observed": ("receiveTimestamp", "receive_timestamp"),
+    "time": ("timestamp", "receiveTimestamp"),
+    "observed": ("receiveTimestamp",),
     "severity": ("severity",),
-    "text": ("textPayload", "text_payload"),
-    "payload": ("jsonPayload", "json_payload", "payload", "protoPayload"),
+    "text": ("textPayload",),
+    "payload": ("jsonPayload", "protoPayload"),
     "service": ("resource.labels.service_name", "resource.labels.container_name"),
     "version": ("resource.labels.revision_name",),
     "instance": ("labels.instanceId", "resource.labels.pod_name"),
     "trace": ("trace",),
+    "span": ("spanId",),
+    "method": ("httpRequest.requestMethod",),
+    "url": ("httpRequest.requestUrl",),
+    "status": ("httpRequest.status",),
+    "latency": ("httpRequest.latency",),
+    "id": ("insertId",),
+}
+# As client libraries write the same entries.
+CLOUD_SNAKE: dict[str, tuple[str, ...]] = CLOUD | {
+    "time": ("timestamp", "receiveTimestamp", "receive_timestamp"),
+    "observed": ("receiveTimestamp", "receive_timestamp"),
+    "text": ("textPayload", "text_payload"),
+    "payload": ("jsonPayload", "json_payload", "payload", "protoPayload", "proto_payload"),
     "span": ("spanId", "span_id"),
     "method": ("httpRequest.requestMethod", "http_request.request_method", "http_request.requestMethod"),
     "url": ("httpRequest.requestUrl", "http_request.request_url", "http_request.requestUrl"),
     "status": ("httpRequest.status", "http_request.status"),
     "latency": ("httpRequest.latency", "http_request.latency"),
-    "agent": ("httpRequest.userAgent", "http_request.user_agent", "http_request.userAgent"),
     "id": ("insertId", "insert_id"),
 }
 PAYLOAD_TEXT = ("message", "msg", "event", "text", "textPayload")
@@ -186,7 +197,6 @@ STRUCTURED: dict[str, tuple[str, ...]] = {
     "url": ("http.url", "url.full", "req.url", "url", "RequestPath"),
     "status": ("http.status_code", "http.response.status_code", "res.statusCode", "status_code", "status", "StatusCode"),
     "latency": (),
-    "agent": ("user_agent", "http.user_agent", "req.headers.user-agent"),
     "id": ("insertId", "insert_id", "__CURSOR"),
 }  # fmt: skip
 _KEYS_OF = {
@@ -200,12 +210,16 @@ _KEYS_OF = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a source's lines are. `wrapper` is what a container runtime put around each of them."""
+    """What a source's lines are. `wrapper` is what a container runtime put around each of them.
+
+    snake: whether keys of Cloud Logging may be written in snake_case; looking for both takes longer.
+    """
 
     name: str
     of_json: bool
     wrapper: str = ""
     pattern: str = ""
+    snake: bool = True
 
     @property
     def in_words(self) -> str:
@@ -220,7 +234,7 @@ def shape_of(lines: Sequence[str]) -> Shape:
         if name == "docker-json":
             inner = shape_of([str(item.get("log", "")).rstrip("\n") for item in objects])
             return Shape(name=inner.name, of_json=inner.of_json, wrapper="docker-json")
-        return Shape(name=name, of_json=True)
+        return Shape(name=name, of_json=True, snake=any("_" in key for item in objects for key in item))
     written = [line for line in lines if line.strip() and not line[:1].isspace()]
     name = text_shape(written)
     if name == "container":

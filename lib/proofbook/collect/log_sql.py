@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from proofbook import redaction
 from proofbook.collect import log_shapes as shapes
@@ -58,25 +59,30 @@ def time_of(text: str, *, zone: str | None, year: int) -> str:
 
 
 def severity_of(word: str) -> str:
-    """SQL: one of the names in shapes.SEVERITY_NUMBERS, or NULL."""
-    cases = {**{name: name for name in shapes.SEVERITY_NUMBERS}, **shapes.SAME_SEVERITY}
-    return f"CASE upper({word}) " + " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in cases.items()) + " END"
+    """SQL: one of the names in SEVERITY_NUMBERS, or NULL."""
+    # Each WHEN costs a pass over the rows that are left: most end at the first two.
+    cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in shapes.SAME_SEVERITY.items())
+    names = _listed(shapes.SEVERITY_NUMBERS)
+    return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) ELSE CASE upper({word}) {cases} END END"
 
 
-def stripped(text: str) -> str:
-    """SQL: without ANSI codes and control characters."""
-    return f"CASE WHEN regexp_matches({text}, '{shapes.CONTROL}') THEN regexp_replace(regexp_replace({text}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g') ELSE {text} END"
-
-
-def scrubbed(text: str, secrets: Iterable[str]) -> str:
-    """SQL: without secrets, by the rules of `redaction` and the values known to this process."""
+def cleaned(text: str, secrets: Iterable[str]) -> str:
+    """SQL: without ANSI codes, control characters, and secrets, by the rules of `redaction` and the values known to it."""
     plain = text
     for value in secrets:
         plain = f"replace({plain}, {quoted(value)}, {quoted(redaction.MASK)})"
-    masked = plain
+    clean = f"regexp_replace(regexp_replace({plain}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
     for pattern, replacement in redaction.RULES:
-        masked = f"regexp_replace({masked}, {quoted(pattern)}, {quoted(replacement)}, 'g')"
-    return f"CASE WHEN regexp_matches({plain}, {quoted(redaction.SUSPECT)}) THEN {masked} ELSE {plain} END"
+        clean = f"regexp_replace({clean}, {quoted(pattern)}, {quoted(replacement)}, 'g')"
+    # Most text is done with after one look.
+    return f"CASE WHEN regexp_matches({plain}, {quoted(f'{shapes.CONTROL}|{redaction.SUSPECT}')}) THEN {clean} ELSE {plain} END"
+
+
+def cleaned_url(text: str, secrets: Iterable[str]) -> str:
+    """The same for a URL, which holds secrets in its query or before its host."""
+    may = f"contains({text}, '?') OR contains({text}, '@') OR contains({text}, 'eyJ')"
+    known = "".join(f" OR contains({text}, {quoted(value)})" for value in secrets)
+    return f"CASE WHEN {may}{known} THEN {cleaned(text, secrets)} ELSE {text} END"
 
 
 def entries_sql(
@@ -89,14 +95,16 @@ def entries_sql(
     zone: str | None,
     now: dt.datetime,
     secrets: Iterable[str] = (),
+    typed: bool = False,
 ) -> str:
     """From a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
 
     `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
-    as body; a blank one has neither.
+    as body; a blank one has neither. With `typed` the
+    relation is that of `objects_sql`, which has a column for each of the places where the shape keeps things.
     """
     of_cloud, of_pattern = shape.name == "cloud-logging", _groups_of(shape.pattern)
-    places = shapes.CLOUD if of_cloud else shapes.STRUCTURED
+    places = (shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD) if of_cloud else shapes.STRUCTURED
     keys = list(
         dict.fromkeys(key for paths in places.values() for path in paths for key in _json_paths(path))
     )
@@ -106,7 +114,12 @@ def entries_sql(
 
     def at(name: str, *others: str) -> str:
         """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
-        found = [f"r[{1 + keys.index(key)}]" for path in places.get(name, ()) for key in _json_paths(path)]
+        paths = places.get(name, ())
+        found = (
+            list(paths)
+            if typed
+            else [f"r[{1 + keys.index(key)}]" for path in paths for key in _json_paths(path)]
+        )
         group = [f"g.{name}"] if name in of_pattern else []
         return first_of([*found, *others, *group])
 
@@ -134,10 +147,14 @@ def entries_sql(
             name: at(name)
             for name in ("observed", "severity", "service", "version", "instance", "trace", "span")
         },
-        **{name: at(name) for name in ("method", "url", "status", "latency", "agent", "id")},
+        **{name: at(name) for name in ("method", "url", "status", "latency", "id")},
     }
     with_stack = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
-    texts_of = {"body": "body0", "url": "url0", "agent": "agent", "payload": "payload"}
+    clean = {
+        "body2": cleaned("body0", secrets),
+        "url2": cleaned_url("url0", secrets),
+        "payload2": cleaned("payload", secrets),
+    }
     dirty = {
         "body0": f"CASE WHEN {with_stack} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
         "url0": "coalesce(url, nullif(q.u, ''))",
@@ -150,17 +167,23 @@ def entries_sql(
     matched = (
         f", regexp_extract(rest, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g" if of_pattern else ""
     )
+    outer = f"CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(keys)}])) END AS r"
+    opened = (
+        f"opened AS (SELECT *, true AS is_json, {at('payload')} AS payload FROM ({lines}))"
+        if typed
+        else f"""wrapped AS ({_unwrapped(shape, lines)}),
+parsed AS (SELECT *, {outer}{matched} FROM wrapped),
+opened AS (SELECT *, r IS NOT NULL AS is_json, {at("payload")} AS payload FROM parsed)"""
+    )
     return f"""
-WITH wrapped AS ({_unwrapped(shape, lines)}),
-parsed AS (SELECT *, CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(keys)}])) END AS r{matched} FROM wrapped),
-opened AS (SELECT *, r IS NOT NULL AS is_json, {at("payload")} AS payload FROM parsed),
+WITH {opened},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(inner)}])) END AS p FROM opened),
 found AS (SELECT is_json, payload, rest, ts0, line, lines, {_named(columns)} FROM inside),
 told AS (SELECT *, {_named(dirty)} FROM found),
-stripped AS (SELECT * , {_named({f"{name}1": stripped(text) for name, text in texts_of.items()})} FROM told),
-clean AS (SELECT *, {_named({f"{name}2": scrubbed(f"{name}1", secrets) for name in texts_of})}, {_named(times)} FROM stripped),
+clean AS (SELECT *, {_named(clean | times)} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
-judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM worded)
+spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcd")} END AS word FROM worded),
+judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
   {_in_range(_not_ahead("t1", shape, now))} AS timestamp,
   {_in_range("t2")} AS observed_timestamp,
@@ -171,20 +194,44 @@ SELECT
   coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
   version AS service_version,
   instance AS service_instance_id,
-  coalesce(regexp_extract(trace, '[^/]+$'), {trace_in_text}) AS trace_id,
+  coalesce(nullif(split_part(trace, '/', -1), ''), {trace_in_text}) AS trace_id,
   span AS span_id,
   coalesce(method, nullif(q.m, '')) AS http_method,
   url2 AS http_url,
   try_cast(coalesce(status, nullif(q.s, '')) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
-  agent2 AS user_agent,
-  id AS insert_id,
+  hash(id) AS insert_hash,
   payload2 AS attributes,
   {quoted(source)} AS source,
   {quoted(file)} AS file,
   line,
   lines
 FROM judged"""
+
+
+def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
+    """From a file that holds nothing but JSON objects, one a line or in an array, to the relation that `typed` means.
+
+    The query fails at the first thing that is something else; it is the fastest way through a file in which nothing is.
+    """
+    places = shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD
+    tree: dict[str, Any] = {}
+    for dotted in dict.fromkeys(path for paths in places.values() for path in paths):
+        branch = tree
+        *parents, leaf = dotted.split(".")
+        for step in parents:
+            branch = branch.setdefault(step, {})
+        branch[leaf] = None
+    columns = ", ".join(f"{name}: '{_type_of(inner)}'" for name, inner in tree.items())
+    form = "array" if array else "newline_delimited"
+    return f"""SELECT *, '' AS rest, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines
+        FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
+
+
+def _type_of(tree: Mapping[str, Any] | None) -> str:
+    if tree is None:
+        return "VARCHAR"
+    return "STRUCT(" + ", ".join(f"{name} {_type_of(inner)}" for name, inner in tree.items()) + ")"
 
 
 def _named(expressions: Mapping[str, str]) -> str:
@@ -214,9 +261,11 @@ def _unwrapped(shape: Shape, lines: str) -> str:
 
 
 def _json_paths(path: str) -> list[str]:
+    """The JSONPaths of `a.b`: nested, and, since a key may hold a dot itself, as one key."""
     steps = path.split(".")
-    nested = "$" + "".join(f'."{step}"' for step in steps)
-    return [nested, f'$."{path}"'] if len(steps) > 1 and steps[0] not in ("resource", "labels", "httpRequest", "http_request") else [nested]  # fmt: skip
+    nested = "$" + "".join(f".{step}" if step.isidentifier() else f'."{step}"' for step in steps)
+    certain = steps[0] in ("resource", "labels", "httpRequest", "http_request")
+    return [nested] if len(steps) == 1 or certain else [nested, f'$."{path}"']
 
 
 def _words_of(body: str, shape: Shape) -> str:
@@ -226,7 +275,7 @@ def _words_of(body: str, shape: Shape) -> str:
 
 
 def _severity_by_text(line: str, shape: Shape) -> str:
-    words = severity_of("coalesce(nullif(w.a, ''), nullif(w.b, ''), nullif(w.c, ''), nullif(w.d, ''))")
+    words = severity_of("word")
     if not shape.name.startswith("syslog"):
         return words
     priority = f"try_cast(nullif(regexp_extract({line}, '^<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import datetime as dt
+import functools
 import gzip
 import re
 import subprocess
@@ -26,7 +27,7 @@ import pyarrow as pa
 from proofbook import log_tables
 from proofbook.collect import log_documents
 from proofbook.collect.log_shapes import COLUMNS, CONTINUES, SHAPES, Shape, shape_of
-from proofbook.collect.log_sql import entries_sql, quoted, starts_sql
+from proofbook.collect.log_sql import entries_sql, objects_sql, quoted, starts_sql
 from proofbook.environment import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.redaction import known_secrets, scrub
@@ -36,6 +37,7 @@ HEAD_BYTES = 1 << 20
 MEMORY_LIMIT = "700MB"
 LONGEST_LINE_BYTES = 2_000_000
 SAMPLES = 3
+SAMPLE_LINES = 2000
 # A field separator that no text holds: each line is one field.
 _AS_LINES = "columns={'text': 'VARCHAR'}, delim='\x02', quote='', escape='', header=false, auto_detect=false"
 _UNREADABLE = str.maketrans({"\x00": None, "\x02": None, "\r": "\n"})
@@ -339,35 +341,42 @@ def _read_file(
     head = _head(path, shown)
     text = head.decode("utf-8", "replace").lstrip("\ufeff")
     whole = len(head) < HEAD_BYTES
-    if document := log_documents.kind_of(text, whole=whole):
+    out = work / "part.parquet"
+    convert = functools.partial(
+        _convert, shown=shown, source=source, engine=engine, to=out, work=work, now=now
+    )
+    document = log_documents.kind_of(text, whole=whole)
+    shape = _stated(source) or shape_of(
+        log_documents.sample(text) if document == "array" else _sample(text, whole=whole)
+    )
+    # First as if nothing were wrong, which is fastest; then with every line tried by itself; then from a repaired copy.
+    if shape.name == "cloud-logging" and not shape.wrapper and document in ("", "array"):
+        with contextlib.suppress(duckdb.Error):
+            convert(path, shape=shape, objects=document or "lines")
+            return _Part(path=out, shape=shape)
+    if document:
         lines = work / "entries.jsonl"
         with _opened(path) as file:
             log_documents.write_lines(file, document, to=lines)
         path, text = lines, _head_text(lines)
-    sample = text.splitlines()
-    sample = sample[: 2000 if whole else max(1, len(sample) - 1)][:2000]
-    shape = _stated(source) or shape_of(sample)
-    out = work / "part.parquet"
+        shape = _stated(source) or shape_of(_sample(text, whole=False))
     try:
-        _convert(path, shape, shown, source=source, engine=engine, to=out, work=work, now=now)
+        convert(path, shape=shape)
     except duckdb.Error:
         repaired = work / "repaired"
         longest = _repair(path, repaired)
         try:
-            _convert(
-                repaired,
-                shape,
-                shown,
-                source=source,
-                engine=engine,
-                to=out,
-                work=work,
-                now=now,
-                longest=longest,
-            )
+            convert(repaired, shape=shape, longest=longest)
         except duckdb.Error as error:
-            raise CouldNotLook(f"file {shown} cannot be read as {shape.in_words}: {scrub(str(error).splitlines()[0])[:200]}") from None  # fmt: skip
+            why = scrub(str(error).splitlines()[0])[:200]
+            raise CouldNotLook(f"file {shown} cannot be read as {shape.in_words}: {why}") from None
     return _Part(path=out, shape=shape)
+
+
+def _sample(text: str, *, whole: bool) -> list[str]:
+    """The first lines of a text, less one that may be cut."""
+    lines = text.splitlines()
+    return (lines if whole or len(lines) < 2 else lines[:-1])[:SAMPLE_LINES]
 
 
 def _head_text(path: Path) -> str:
@@ -385,20 +394,24 @@ def _stated(source: LogSource) -> Shape | None:
 
 def _convert(
     path: Path,
+    *,
     shape: Shape,
     shown: str,
-    *,
     source: LogSource,
     engine: duckdb.DuckDBPyConnection,
     to: Path,
     work: Path,
     now: dt.datetime,
     longest: int = LONGEST_LINE_BYTES,
+    objects: str = "",
 ) -> None:
+    """Writes a file's entries as Parquet. objects: `lines` or `array` where it holds nothing but JSON objects."""
     with path.open("rb") as file:
         packed = _packed(file.read(4))
     lines = f"SELECT text, NULL::BIGINT AS line, 1 AS lines FROM read_csv({quoted(str(path))}, {_AS_LINES}, compression='{packed}', max_line_size={longest})"
-    if not shape.of_json and not shape.wrapper:
+    if objects:
+        lines = objects_sql(shape, path=str(path), array=objects == "array")
+    elif not shape.of_json and not shape.wrapper:
         lines = _joined_lines(lines, shape, engine=engine, work=work)
     query = entries_sql(
         shape,
@@ -409,6 +422,7 @@ def _convert(
         zone=source.utc_offset,
         now=now,
         secrets=known_secrets(),
+        typed=bool(objects),
     )
     engine.execute(f"COPY ({query}) TO {quoted(str(to))} (FORMAT parquet)")
 
@@ -493,8 +507,8 @@ def _together(
 
 _SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read,
     coalesce(sum(lines) FILTER (body IS NOT NULL AND timestamp IS NULL), 0) AS unparsed,
-    count(insert_id) FILTER (timestamp IS NOT NULL) AS named,
-    count(DISTINCT hash(insert_id, timestamp)) FILTER (insert_id IS NOT NULL AND timestamp IS NOT NULL) AS distinct_named,
+    count(insert_hash) FILTER (timestamp IS NOT NULL) AS named,
+    count(DISTINCT hash(insert_hash, timestamp)) FILTER (insert_hash IS NOT NULL AND timestamp IS NOT NULL) AS distinct_named,
     count(*) FILTER (timestamp IS NOT NULL AND regexp_matches(left(body, 60), {quoted(CONTINUES)})) AS continues,
     coalesce(nullif(corr(line, epoch(timestamp)), 'nan'), 0) AS slope
     FROM ({{entries}})"""
@@ -518,10 +532,10 @@ def _rewrite(
         rows += f" AND (timestamp IS NULL OR timestamp <= TIMESTAMPTZ {quoted(until.isoformat())})"
     if doubles:
         # The first of those with one id and time is kept. Only ids that occur twice are looked at, so memory stays small.
-        twice = f"SELECT insert_id, timestamp, min(struct_pack(f := file, l := line)) AS first, count(*) - 1 AS more FROM ({rows}) WHERE insert_id IS NOT NULL AND timestamp IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
+        twice = f"SELECT insert_hash, timestamp, min(struct_pack(f := file, l := line)) AS first, count(*) - 1 AS more FROM ({rows}) WHERE insert_hash IS NOT NULL AND timestamp IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
         engine.execute(f"CREATE OR REPLACE TEMP TABLE twice AS {twice}")
         reading.duplicates = int(engine.execute("SELECT coalesce(sum(more), 0) FROM twice").fetchall()[0][0])
-        rows = f"SELECT r.* FROM ({rows}) r LEFT JOIN twice t ON r.insert_id = t.insert_id AND r.timestamp = t.timestamp WHERE t.first IS NULL OR (t.first.f = r.file AND t.first.l = r.line)"
+        rows = f"SELECT r.* FROM ({rows}) r LEFT JOIN twice t ON r.insert_hash = t.insert_hash AND r.timestamp = t.timestamp WHERE t.first IS NULL OR (t.first.f = r.file AND t.first.l = r.line)"
     if joins:
         engine.execute(_SPLIT.format(rows=rows, order="DESC" if reading.newest_first else "ASC"))
         reading.joined = int(
