@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 # The keys of which an entry holds at least one; an object without any of them is a wrapper round entries.
 ENTRY_KEYS = frozenset(
@@ -33,6 +33,12 @@ ENTRY_KEYS = frozenset(
     ]
 )
 CHUNK_BYTES = 1 << 22
+
+
+class Bytes(Protocol):
+    """Something that can be read."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 def kind_of(head: str, *, whole: bool) -> str:
@@ -74,7 +80,7 @@ def sample(head: str, *, most: int = 200) -> list[str]:
     return found
 
 
-def write_lines(file: IO[bytes], kind: str, *, to: Path) -> None:
+def write_lines(file: Bytes, kind: str, *, to: Path) -> None:
     """The entries of a document, one a line, in their order. What is left of a cut document is written as it is."""
     with to.open("w", encoding="utf-8", newline="\n") as out:
         for value in _values(file, inside_array=kind == "array"):
@@ -89,7 +95,7 @@ def _goes_on(first: str) -> bool:
     return first.rstrip().endswith(("{", "[", ",", ":"))
 
 
-def _values(file: IO[bytes], *, inside_array: bool) -> Iterator[tuple[Any] | str]:
+def _values(file: Bytes, *, inside_array: bool) -> Iterator[tuple[Any] | str]:
     """The JSON values of a stream as 1-tuples, and as a string what could not be read. Memory holds one value and a chunk."""
     decoder, unicode = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
     text, ended = "", False

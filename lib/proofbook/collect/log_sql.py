@@ -66,6 +66,12 @@ def severity_of(word: str) -> str:
     return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) ELSE CASE upper({word}) {cases} END END"
 
 
+def stripped(text: str) -> str:
+    """SQL: without ANSI codes and control characters."""
+    clean = f"regexp_replace(regexp_replace({text}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
+    return f"CASE WHEN regexp_matches({text}, '{shapes.CONTROL}') THEN {clean} ELSE {text} END"
+
+
 def cleaned(text: str, secrets: Iterable[str]) -> str:
     """SQL: without ANSI codes, control characters, and secrets, by the rules of `redaction` and the values known to it."""
     plain = text
@@ -96,15 +102,21 @@ def entries_sql(
     now: dt.datetime,
     secrets: Iterable[str] = (),
     typed: bool = False,
+    only_bodies: bool = False,
 ) -> str:
     """From a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
 
     `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
     as body; a blank one has neither. With `typed` the
-    relation is that of `objects_sql`, which has a column for each of the places where the shape keeps things.
+    relation is that of `objects_sql`, which has a column for each of the places where the shape keeps things. With `only_bodies` nothing but times and bodies is
+    looked for.
     """
     of_cloud, of_pattern = shape.name == "cloud-logging", _groups_of(shape.pattern)
     places = (shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD) if of_cloud else shapes.STRUCTURED
+    if only_bodies:
+        places = {
+            name: paths for name, paths in places.items() if name in ("time", "text", "payload", "stack")
+        }
     keys = list(
         dict.fromkeys(key for paths in places.values() for path in paths for key in _json_paths(path))
     )
@@ -151,7 +163,8 @@ def entries_sql(
     }
     with_stack = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
     clean = {
-        "body2": cleaned("body0", secrets),
+        # A count shows no text, so there is nothing to hide.
+        "body2": stripped("body0") if only_bodies else cleaned("body0", secrets),
         "url2": cleaned_url("url0", secrets),
         "payload2": cleaned("payload", secrets),
     }

@@ -9,15 +9,14 @@ from __future__ import annotations
 import codecs
 import contextlib
 import datetime as dt
-import functools
 import gzip
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
 import ibis
@@ -137,7 +136,7 @@ def read_logs(
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".reading-") as name, connect() as engine:
         work = Path(name)
         try:
-            files = _files(source, base=base, work=work, now=now)
+            files = files_of(source, base=base, work=work, now=now)
             parts = [
                 _read_file(path, shown, source=source, engine=engine, work=work / f"{index}", now=now)
                 for index, (path, shown) in enumerate(files)
@@ -230,7 +229,7 @@ def read_source_text(file: str | None, command: list[str] | None, *, base: Path)
 # Files --------------------------------------------------------------------------------------------------------------
 
 
-def _files(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> list[tuple[Path, str]]:
+def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> list[tuple[Path, str]]:
     """(path, name to show) of every file of a source; a command's output becomes one."""
     if source.command is not None:
         since = now - dt.timedelta(seconds=source.covers_s or 86400.0)
@@ -281,19 +280,36 @@ def _absent(shown: str, error: OSError) -> CouldNotLook:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[_Stream]:
     """A file's bytes, unpacked where gzip or zstd packed them."""
     with path.open("rb") as file:
         packed = _packed(file.read(4))
         file.seek(0)
         if packed == "gzip":
-            with gzip.open(file) as unpacked:
-                yield unpacked  # type: ignore[misc]
+            yield _Stream(gzip.GzipFile(fileobj=file))
         elif packed == "zstd":
-            with pa.CompressedInputStream(pa.PythonFile(file), "zstd") as unpacked:
-                yield unpacked
+            yield _Stream(pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
         else:
-            yield file
+            yield _Stream(file)
+
+
+class _Stream:
+    """Bytes of a file up to where it can be read; a packed file that was cut ends in a line that says so."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        found = b""
+        while len(found) < size and not self._ended:
+            try:
+                piece = self._file.read(min(size - len(found), 1 << 16))
+            except (OSError, EOFError):
+                piece, self._ended = b"\n(the packed file is cut or broken here)\n", True
+            self._ended = self._ended or not piece
+            found += piece
+        return found
 
 
 def _packed(magic: bytes) -> str:
@@ -307,9 +323,9 @@ def _head(path: Path, shown: str) -> bytes:
                 f"expected a file at {shown}, got a folder; name its files, such as {shown.rstrip('/')}/*.json"
             )
         with _opened(path) as file:
-            head: bytes = file.read(HEAD_BYTES)
-    except (OSError, EOFError) as error:
-        raise _absent(shown, error if isinstance(error, OSError) and error.strerror else OSError(0, str(error))) from None  # fmt: skip
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise _absent(shown, error) from None
     if not head.strip():
         raise CouldNotLook(f"file {shown} is empty")
     strange = sum(head[:65536].count(byte) for byte in (0, 1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18, 19, 20))
@@ -337,40 +353,131 @@ def _read_file(
     now: dt.datetime,
 ) -> _Part:
     """One file as Parquet with a row per line, in order, so that a row's number is its line's."""
-    work.mkdir()
-    head = _head(path, shown)
-    text = head.decode("utf-8", "replace").lstrip("\ufeff")
-    whole = len(head) < HEAD_BYTES
     out = work / "part.parquet"
-    convert = functools.partial(
-        _convert, shown=shown, source=source, engine=engine, to=out, work=work, now=now
+    _, shape = ask(
+        path,
+        shown,
+        question=lambda entries: f"COPY ({entries}) TO {quoted(str(out))} (FORMAT parquet)",
+        source=source,
+        engine=engine,
+        work=work,
+        now=now,
     )
-    document = log_documents.kind_of(text, whole=whole)
-    shape = _stated(source) or shape_of(
-        log_documents.sample(text) if document == "array" else _sample(text, whole=whole)
-    )
-    # First as if nothing were wrong, which is fastest; then with every line tried by itself; then from a repaired copy.
-    if shape.name == "cloud-logging" and not shape.wrapper and document in ("", "array"):
-        with contextlib.suppress(duckdb.Error):
-            convert(path, shape=shape, objects=document or "lines")
-            return _Part(path=out, shape=shape)
-    if document:
-        lines = work / "entries.jsonl"
-        with _opened(path) as file:
-            log_documents.write_lines(file, document, to=lines)
-        path, text = lines, _head_text(lines)
-        shape = _stated(source) or shape_of(_sample(text, whole=False))
-    try:
-        convert(path, shape=shape)
-    except duckdb.Error:
-        repaired = work / "repaired"
-        longest = _repair(path, repaired)
+    return _Part(path=out, shape=shape)
+
+
+def ask(
+    path: Path,
+    shown: str,
+    *,
+    question: Callable[[str], str],
+    source: LogSource,
+    engine: duckdb.DuckDBPyConnection,
+    work: Path,
+    now: dt.datetime,
+    holding: Sequence[str] | None = None,
+) -> tuple[pd.DataFrame, Shape]:
+    """The answer to a question about the entries of a file, and the file's shape.
+
+    Args:
+        question: SQL from SQL for the entries. holding: only lines with one of these texts are wanted, where lines are entries.
+        work: a folder that is not there yet, for what must be written on the way.
+    Raises:
+        CouldNotLook: the file is absent, empty or cannot be read.
+    """
+    opened = _Opened(path, shown, source=source, engine=engine, work=work, now=now)
+    why = ""
+    for entries in opened.attempts(holding=holding):
         try:
-            convert(repaired, shape=shape, longest=longest)
+            return table(engine, question(entries)), opened.shape
         except duckdb.Error as error:
             why = scrub(str(error).splitlines()[0])[:200]
-            raise CouldNotLook(f"file {shown} cannot be read as {shape.in_words}: {why}") from None
-    return _Part(path=out, shape=shape)
+    raise CouldNotLook(f"file {shown} cannot be read as {opened.shape.in_words}: {why}")
+
+
+class _Opened:
+    """A file whose shape was found, and the ways to read it: the fastest first, the most patient last."""
+
+    def __init__(
+        self,
+        path: Path,
+        shown: str,
+        *,
+        source: LogSource,
+        engine: duckdb.DuckDBPyConnection,
+        work: Path,
+        now: dt.datetime,
+    ) -> None:
+        work.mkdir()
+        self.path, self.shown, self.source, self.engine, self.work, self.now = (
+            path,
+            shown,
+            source,
+            engine,
+            work,
+            now,
+        )
+        head = _head(path, shown)
+        self.whole = len(head) < HEAD_BYTES
+        text = head.decode("utf-8", "replace").lstrip("\ufeff")
+        self.document = log_documents.kind_of(text, whole=self.whole)
+        in_array = self.document == "array"
+        sample = log_documents.sample(text) if in_array else _sample(text, whole=self.whole)
+        self.shape = _stated(source) or shape_of(sample)
+
+    def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
+        """SQL for the entries, one way after the other; the next is for when the one before failed."""
+        if (
+            self.shape.name == "cloud-logging"
+            and not self.shape.wrapper
+            and self.document in ("", "array")
+            and holding is None
+        ):
+            yield self._query(
+                objects_sql(self.shape, path=str(self.path), array=self.document == "array"), typed=True
+            )
+        path = self.path
+        if self.document:
+            path = self.work / "entries.jsonl"
+            with _opened(self.path) as file:
+                log_documents.write_lines(file, self.document, to=path)
+            self.shape = _stated(self.source) or shape_of(_sample(_head_text(path), whole=False))
+        with contextlib.suppress(duckdb.Error):
+            yield self._query(self._lines(path, holding=holding), only_bodies=holding is not None)
+        # What DuckDB does not take: bytes that are not UTF-8, lines of megabytes, files that were packed and cut.
+        repaired = self.work / "repaired"
+        longest = _repair(path, repaired)
+        yield self._query(
+            self._lines(repaired, longest=longest, holding=holding), only_bodies=holding is not None
+        )
+
+    def _lines(
+        self, path: Path, *, longest: int = LONGEST_LINE_BYTES, holding: Sequence[str] | None = None
+    ) -> str:
+        with path.open("rb") as file:
+            packed = _packed(file.read(4))
+        lines = f"SELECT text, NULL::BIGINT AS line, 1 AS lines FROM read_csv({quoted(str(path))}, {_AS_LINES}, compression='{packed}', max_line_size={longest})"
+        if not self.shape.of_json and not self.shape.wrapper:
+            return _joined_lines(lines, self.shape, engine=self.engine, work=self.work)
+        # A line in which characters are escaped may hold anything.
+        may = (
+            " OR ".join(f"contains(text, {quoted(text)})" for text in (*holding, "\\u00")) if holding else ""
+        )
+        return f"{lines} WHERE {may}" if may else lines
+
+    def _query(self, lines: str, *, typed: bool = False, only_bodies: bool = False) -> str:
+        return entries_sql(
+            self.shape,
+            lines=lines,
+            source=self.source.name,
+            service=self.source.service,
+            file=self.shown,
+            zone=self.source.utc_offset,
+            now=self.now,
+            secrets=known_secrets(),
+            typed=typed,
+            only_bodies=only_bodies,
+        )
 
 
 def _sample(text: str, *, whole: bool) -> list[str]:
@@ -390,41 +497,6 @@ def _stated(source: LogSource) -> Shape | None:
     if source.shape == "auto":
         return None
     return Shape(name=source.shape, of_json=SHAPES.index(source.shape) < SHAPES.index("nginx-access"))
-
-
-def _convert(
-    path: Path,
-    *,
-    shape: Shape,
-    shown: str,
-    source: LogSource,
-    engine: duckdb.DuckDBPyConnection,
-    to: Path,
-    work: Path,
-    now: dt.datetime,
-    longest: int = LONGEST_LINE_BYTES,
-    objects: str = "",
-) -> None:
-    """Writes a file's entries as Parquet. objects: `lines` or `array` where it holds nothing but JSON objects."""
-    with path.open("rb") as file:
-        packed = _packed(file.read(4))
-    lines = f"SELECT text, NULL::BIGINT AS line, 1 AS lines FROM read_csv({quoted(str(path))}, {_AS_LINES}, compression='{packed}', max_line_size={longest})"
-    if objects:
-        lines = objects_sql(shape, path=str(path), array=objects == "array")
-    elif not shape.of_json and not shape.wrapper:
-        lines = _joined_lines(lines, shape, engine=engine, work=work)
-    query = entries_sql(
-        shape,
-        lines=lines,
-        source=source.name,
-        service=source.service,
-        file=shown,
-        zone=source.utc_offset,
-        now=now,
-        secrets=known_secrets(),
-        typed=bool(objects),
-    )
-    engine.execute(f"COPY ({query}) TO {quoted(str(to))} (FORMAT parquet)")
 
 
 def _repair(path: Path, to: Path) -> int:

@@ -1,0 +1,84 @@
+"""Patterns counted per minute straight from a file: for a quick look at a large log, without keeping its entries."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from re import _constants as tokens  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+
+import pandas as pd
+
+from proofbook.collect import log_sql, logs
+from proofbook.environment import LogSource
+
+# Characters that no JSON writer escapes, so that a line holds them as the body does.
+_PLAIN = re.compile(r"[A-Za-z0-9 _.,:;=()\[\]{}|*?!@#$%^~+-]*")
+_LEAST = 4
+
+
+def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.DataFrame:
+    """How many entries of a file hold each pattern.
+
+    Returns:
+        One row per minute in which any does: minute (UTC), then a column per pattern. Duplicates and split tracebacks are
+        counted as they are written; `read_logs` tells them apart.
+    Raises:
+        CouldNotLook: the file is absent, empty or cannot be read.
+    """
+    now = dt.datetime.now(dt.UTC)
+    counts = ", ".join(
+        f"count(*) FILTER (regexp_matches(body, {log_sql.quoted(pattern)})) AS p{number}"
+        for number, pattern in enumerate(patterns)
+    )
+    with tempfile.TemporaryDirectory() as name, logs.connect() as engine:
+        tables = []
+        for index, (path, shown) in enumerate(logs.files_of(source, base=base, work=Path(name), now=now)):
+            found, _ = logs.ask(
+                path,
+                shown,
+                question=lambda entries: (
+                    f"SELECT date_trunc('minute', timestamp) AS minute, {counts} FROM ({entries}) WHERE timestamp IS NOT NULL GROUP BY 1"
+                ),
+                source=source,
+                engine=engine,
+                work=Path(name) / str(index),
+                now=now,
+                holding=literals(patterns),
+            )
+            tables.append(found)
+    names = {f"p{number}": pattern for number, pattern in enumerate(patterns)}
+    whole = pd.concat(tables, ignore_index=True).groupby("minute", as_index=False).sum()
+    hit = whole[list(names)].sum(axis=1) > 0
+    return whole[hit].sort_values("minute", ignore_index=True).rename(columns=names)
+
+
+def literals(patterns: Sequence[str]) -> list[str] | None:
+    """For each pattern a piece of text that every match holds; None when one has none that is long enough.
+
+    >>> literals([r"RecursionError: \\w+", r"(?i)x"])
+    >>> literals([r"RecursionError: \\w+"])
+    ['RecursionError: ']
+    """
+    found = [_literal(pattern) for pattern in patterns]
+    return None if any(len(text) < _LEAST for text in found) else found
+
+
+def _literal(pattern: str) -> str:
+    try:
+        parsed = parser.parse(pattern)
+    except re.error:
+        return ""
+    if parsed.state.flags & re.IGNORECASE:
+        return ""
+    runs, current = [""], ""
+    for kind, value in parsed:
+        if kind is tokens.LITERAL and _PLAIN.fullmatch(chr(value)):
+            current += chr(value)
+        else:
+            runs.append(current)
+            current = ""
+    return max([*runs, current], key=len)
