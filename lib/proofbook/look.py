@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from proofbook import background
+from proofbook import patterns as log_patterns
+from proofbook import tables as shown
 from proofbook.collect import logs as log_reader
 from proofbook.collect import websocket
 from proofbook.collect.session import Session
 from proofbook.environment import Environment, LogSource
 from proofbook.errors import UsageError
+from proofbook.judge import log_novelty
+from proofbook.judge.checks import View
+from proofbook.judge.log_coverage import Coverage, cover
+from proofbook.judge.window import Span, Windows
 
 
 def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
@@ -27,6 +36,77 @@ def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
         if reading.problem:
             raise UsageError(reading.problem)
         return reading.entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLook:
+    """A log as `proofbook logs` shows it: what was read, how much of its span it covers, and what stands in it.
+
+    changes is None without a log from before; columns as `judge.log_novelty.changes`. signatures: as `tables.signatures`.
+    """
+
+    reading: log_reader.Reading
+    coverage: Coverage
+    kinds: pd.DataFrame
+    signatures: pd.DataFrame
+    changes: pd.DataFrame | None
+
+
+def look_at_log(
+    source: LogSource,
+    *,
+    patterns: Sequence[str] = (),
+    before: LogSource | None = None,
+    base: Path,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> LogLook:
+    """Reads a log, and one from before to compare it with, without keeping either.
+
+    Raises:
+        UsageError: there is nothing to read, or a pattern cannot be used.
+    """
+    for pattern in patterns:
+        if problem := log_patterns.problem(pattern):
+            raise UsageError(f"expected a regular expression in RE2's dialect, got {pattern!r} ({problem})")
+    tables: dict[tuple[str, str], pd.DataFrame] = {}
+    windows: dict[str, Span] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for phase, item in (("before", before), ("after", source)):
+            if item is None:
+                continue
+            window = (since, until) if phase == "after" else (None, None)
+            to = Path(folder) / f"{phase}.parquet"
+            reading = log_reader.read_logs(item, base=base, to=to, since=window[0], until=window[1])
+            if reading.problem:
+                raise UsageError(reading.problem)
+            assert reading.first is not None and reading.last is not None
+            windows[phase] = reading.first, reading.last
+            for name, table in log_reader.summarise(to, patterns).items():
+                tables[(phase, name)] = table
+    view = View(
+        tables=lambda name, phase: tables.get((phase, name)),
+        windows=Windows(before=windows.get("before"), after=windows["after"]),
+        live=False,
+    )
+    covered = cover(
+        tables[("after", "log_rhythm")],
+        None,
+        read=reading.read,
+        newest_first=reading.newest_first,
+        limit=source.limit,
+        stated=False,
+        ahead_s=reading.ahead_s,
+    )
+    return LogLook(
+        reading=reading,
+        coverage=covered,
+        kinds=log_novelty.kinds(view),
+        signatures=shown.signatures(view, {pattern: pattern for pattern in patterns}).drop(
+            columns="check", errors="ignore"
+        ),
+        changes=log_novelty.changes(view) if before is not None else None,
+    )
 
 
 def probe(url: str, *, count: int = 5) -> pd.DataFrame:

@@ -180,6 +180,12 @@ def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
     return ibis.duckdb.from_connection(engine).sql(f"SELECT * FROM {entries_of(path)}")
 
 
+def summarise(path: Path, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """The small tables of `log_tables` from a Parquet file of entries."""
+    with connect() as engine:
+        return log_tables.summarise(expression(engine, path), patterns)
+
+
 def look_for(path: Path, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
     """`log_patterns` and `log_matches` of patterns in a recorded Parquet file of entries."""
     with connect() as engine:

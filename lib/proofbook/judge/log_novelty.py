@@ -86,6 +86,23 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
     return _ranked(rows)
 
 
+def kinds(view: View) -> pd.DataFrame:
+    """What stands in the log after, exceptions and errors first: kind, severity, what, entries, first, last, sample."""
+    keys = _keys(view)
+    counted = _count(view, "after", keys, None).table
+    about = keys.drop_duplicates("key").set_index("key")
+    number = keys.groupby("key")["severity_number"].max()
+    rows = counted.join(about[["kind", "what", "sample"]]).join(number)
+    rows["severity"] = [_title(value) for value in rows["severity_number"]]
+    weight = np.where(rows["kind"] == "exception", 0, np.where(rows["severity_number"] >= ERROR, 1, 2))
+    ranked = (
+        rows.assign(_weight=weight)
+        .reset_index()
+        .sort_values(["_weight", "entries", "key"], ascending=[True, False, True])
+    )
+    return ranked[["kind", "severity", "what", "entries", "first", "last", "sample"]].reset_index(drop=True)
+
+
 def times(view: View) -> pd.DataFrame:
     """When each kind was written, in both windows: rows of `log_kind_times` with the `key` of `changes`."""
     keys = _keys(view)
