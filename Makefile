@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 report: $(READY)
 	$(BIN)/proofbook demo
 
-test: $(READY) chromium
+test: $(READY) chromium spark
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
@@ -32,6 +32,15 @@ chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
 	  echo "chromium is not installed and may not be installed by this user: the browser tests will skip; install it with: sudo apt-get install chromium"
+
+# Spark for the test of logs that lie in an engine; without Java, or the right to install it, that test skips and says so.
+.PHONY: spark
+spark: $(READY)
+	@command -v java >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq default-jre-headless >/dev/null; } || \
+	  echo "Java is not installed and may not be installed by this user: the Spark test will skip; install it with: sudo apt-get install default-jre-headless"
+	@! command -v java >/dev/null || $(BIN)/python -c 'import pyspark' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.lock
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 ...")'

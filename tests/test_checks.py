@@ -97,7 +97,7 @@ def test_adding_a_failure_after_the_fix_never_helps(book: Book) -> None:
 def test_shuffled_samples_give_the_same_findings(book: Book) -> None:
     shuffled = {
         ("after", name): table.sample(frac=1, random_state=1)
-        for name in ("websocket", "health", "refusals", "identities", "logs", "latency", "metrics")
+        for name in ("websocket", "health", "refusals", "identities", "log_rhythm", "log_matches", "log_kind_times", "latency", "metrics")
         if (table := book.view.tables(name, "after")) is not None
     }
     view = replace(book.view, exchanged=shuffled)
@@ -107,21 +107,17 @@ def test_shuffled_samples_give_the_same_findings(book: Book) -> None:
 
 def test_the_deployment_is_found_in_the_log_when_nothing_else_names_it() -> None:
     start = pd.Timestamp("2026-01-01T00:00:00Z")
-    logs = pd.DataFrame(
-        {
-            "timestamp": [start + pd.Timedelta(minutes=index) for index in range(10)],
-            "service_version": ["r-1"] * 6 + ["r-2"] * 4,
-        }
-    )
+    times = [start + pd.Timedelta(minutes=index) for index in range(10)]
+    logs = pd.DataFrame({"first": times, "last": times, "service_version": ["r-1"] * 6 + ["r-2"] * 4})
     windows = find_windows(
-        lambda name, phase: logs if (phase, name) == ("after", "logs") else None, phases={}
+        lambda name, phase: logs if (phase, name) == ("after", "log_rhythm") else None, phases={}
     )
     assert (windows.old_revision, windows.new_revision) == ("r-1", "r-2")
     assert windows.deployed_at == start + pd.Timedelta(minutes=6)
     assert windows.before == (start, start + pd.Timedelta(minutes=6))
     alone = logs.assign(service_version="r-1")
     windows = find_windows(
-        lambda name, phase: alone if (phase, name) == ("after", "logs") else None, phases={}
+        lambda name, phase: alone if (phase, name) == ("after", "log_rhythm") else None, phases={}
     )
     assert windows.deployed_at is None and windows.before is None
 

@@ -6,7 +6,7 @@ others get the same expressions, so the same entries give the same tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -30,6 +30,10 @@ HOLDS_TRACEBACK = (
 )
 
 GROUP = ("source", "bucket", "service_name", "service_version", "own")
+_ENTRY = {
+    "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
+    "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_status": "int32", "body": "string",
+}  # fmt: skip
 NAMES = ("log_rhythm", "log_patterns", "log_matches", "log_kinds", "log_kind_times")
 
 
@@ -45,6 +49,34 @@ def summarise(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
     """
     placed = _placed(entries)
     return {"log_rhythm": _rhythm(placed), **_looked_for(placed, patterns), **_kinds(placed)}
+
+
+def together(parts: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """The tables of several sources as one of each, the kinds numbered anew."""
+    if len(parts) == 1:
+        return dict(parts[0])
+    kinds = _joined([part["log_kinds"].assign(part=number) for number, part in enumerate(parts)])
+    sums = kinds.groupby(["kind", "text"], as_index=False).agg(
+        entries=("entries", "sum"), severity_number=("severity_number", "max"), sample=("sample", "min")
+    )
+    sums.insert(0, "kind_id", range(len(sums)))
+    numbers = kinds[["part", "kind_id", "kind", "text"]].merge(
+        sums[["kind_id", "kind", "text"]], on=["kind", "text"], suffixes=("_old", "")
+    )
+    when = _joined([part["log_kind_times"].assign(part=number) for number, part in enumerate(parts)])
+    renumbered = when.rename(columns={"kind_id": "kind_id_old"}).merge(numbers, on=["part", "kind_id_old"])
+    return {
+        "log_rhythm": _joined([part["log_rhythm"] for part in parts]),
+        "log_patterns": parts[0]["log_patterns"],
+        "log_matches": _joined([part["log_matches"] for part in parts]),
+        "log_kinds": _typed(sums),
+        "log_kind_times": _typed(renumbered[["kind_id", *GROUP, "entries", "first", "last"]]),
+    }
+
+
+def nothing(patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """The tables of a source that could not be read."""
+    return summarise(ibis.memtable([], schema=ibis.schema(_ENTRY)), patterns)
 
 
 def look_for(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -161,8 +193,15 @@ def _ordered(found: Any, order: list[str]) -> pd.DataFrame:
 
 
 def _frame(found: Any) -> pd.DataFrame:
-    # Through Arrow, which keeps types where an engine's own way to pandas does not.
-    table: pd.DataFrame = found.to_pyarrow().to_pandas()
+    """The rows, through Arrow, which keeps types where an engine's own way to pandas does not."""
+    backend = found.get_backend()
+    if backend.name == "pyspark":
+        from pyspark.sql import SparkSession
+
+        # Spark's way through pandas is for pandas 2.
+        table: pd.DataFrame = SparkSession.active().sql(backend.compile(found)).toArrow().to_pandas()
+    else:
+        table = found.to_pyarrow().to_pandas()
     return table
 
 

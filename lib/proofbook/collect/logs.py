@@ -152,14 +152,18 @@ def record(
     """The tables that a phase keeps of its logs, one source after the other since each uses every core; and what went wrong.
 
     Returns:
-        logs: the Parquet file of all entries. log_sources: one row per source. Those of `log_tables.NAMES`.
+        logs: the Parquet file of all entries but those that lie in an engine. log_sources: one row per source. And the
+        small tables of `log_tables.NAMES`, over all sources.
     """
-    readings = [
-        read_logs(source, base=base, to=folder / f".{index}.reading.parquet")
-        for index, source in enumerate(sources)
-    ]
+    wanted = sorted(set(patterns))
+    read, elsewhere = [], []
+    for index, source in enumerate(sources):
+        if source.engine is None:
+            read.append(read_logs(source, base=base, to=folder / f".{index}.reading.parquet"))
+        else:
+            elsewhere.append(_summarise_there(source, wanted, base=base))
     to = folder / ".logs.parquet"
-    paths = [reading.path for reading in readings if reading.path is not None]
+    paths = [reading.path for reading in read if reading.path is not None]
     with connect() as engine:
         if len(paths) == 1:
             paths[0].replace(to)
@@ -168,11 +172,36 @@ def record(
             engine.execute(f"COPY ({rows}) TO {quoted(str(to))} (FORMAT parquet)")
         for path in paths:
             path.unlink(missing_ok=True)
-        tables: dict[str, pd.DataFrame | Path] = dict(log_tables.summarise(expression(engine, to), patterns))
-    about = pd.DataFrame([_about(reading, source) for reading, source in zip(readings, sources, strict=True)])
-    return {**tables, "logs": to, "log_sources": about}, [
-        reading.problem for reading in readings if reading.problem
-    ]
+    parts = [summarise(to, wanted), *(small for _, small in elsewhere)]
+    tables: dict[str, pd.DataFrame | Path] = dict(log_tables.together(parts))
+    readings = {reading.source: reading for reading in [*read, *(reading for reading, _ in elsewhere)]}
+    about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
+    problems = [reading.problem for reading in readings.values() if reading.problem]
+    return {**tables, "logs": to, "log_sources": about}, problems
+
+
+def _summarise_there(
+    source: LogSource, patterns: list[str], *, base: Path
+) -> tuple[Reading, dict[str, pd.DataFrame]]:
+    """The small tables of a log that lies in an engine; its entries stay there."""
+    from proofbook.collect import log_engines
+
+    try:
+        small = log_tables.summarise(log_engines.entries(source, base=base), patterns)
+    except CouldNotLook as error:
+        return Reading(source=source.name, problem=str(error)), log_tables.nothing(patterns)
+    rhythm = small["log_rhythm"]
+    reading = Reading(source=source.name, shape=f"table {source.table}", read=int(rhythm["entries"].sum()))
+    reading.lines = reading.kept = reading.read
+    reading.empty_bodies = int(rhythm["empty"].sum())
+    counts = rhythm.fillna({"severity_text": "none"}).groupby("severity_text")["entries"].sum()
+    reading.counts = {str(name): int(count) for name, count in counts.items()}
+    if not reading.read:
+        reading.problem = f"source {source.name!r} holds no entries"
+    else:
+        reading.first, reading.last = rhythm["first"].min(), rhythm["last"].max()
+        reading.ahead_s = max(0.0, (rhythm["last"].max() - pd.Timestamp.now(tz="UTC")).total_seconds())
+    return reading, small
 
 
 def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
