@@ -97,7 +97,17 @@ def test_adding_a_failure_after_the_fix_never_helps(book: Book) -> None:
 def test_shuffled_samples_give_the_same_findings(book: Book) -> None:
     shuffled = {
         ("after", name): table.sample(frac=1, random_state=1)
-        for name in ("websocket", "health", "refusals", "identities", "log_rhythm", "log_matches", "log_kind_times", "latency", "metrics")
+        for name in (
+            "websocket",
+            "health",
+            "refusals",
+            "identities",
+            "log_rhythm",
+            "log_matches",
+            "log_kind_times",
+            "latency",
+            "metrics",
+        )
         if (table := book.view.tables(name, "after")) is not None
     }
     view = replace(book.view, exchanged=shuffled)

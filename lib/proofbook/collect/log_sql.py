@@ -53,7 +53,7 @@ def time_of(text: str, *, zone: str | None, year: int) -> str:
         rf"WHEN regexp_full_match({text}, '[0-9]{{8,20}}(?:\.[0-9]*)?') THEN make_timestamptz(try_cast({micros} AS BIGINT)) "
         f"WHEN regexp_matches({text}, '^[0-9]{{2}}/[A-Z]') THEN try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z') "
         f"WHEN regexp_matches({text}, '^(<[0-9]+>)?[A-Z]') THEN coalesce({', '.join(named)}) "
-        f"WHEN {zoned} THEN try_cast(replace(replace({text}, ',', '.'), 'UTC', '+00:00') AS TIMESTAMPTZ) "
+        rf"WHEN {zoned} THEN try_cast(regexp_replace(replace(replace({text}, ',', '.'), 'UTC', '+00:00'), ' ([+-])', '\1') AS TIMESTAMPTZ) "
         f"ELSE {local} END"
     )
 
@@ -213,7 +213,7 @@ SELECT
   url2 AS http_url,
   try_cast(coalesce(status, nullif(q.s, '')) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
-  hash(id) AS insert_hash,
+  CASE WHEN id IS NOT NULL THEN hash(id) END AS insert_hash,
   payload2 AS attributes,
   {quoted(source)} AS source,
   {quoted(file)} AS file,

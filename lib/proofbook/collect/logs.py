@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import datetime as dt
 import gzip
+import json
 import re
 import subprocess
 import tempfile
@@ -34,11 +35,14 @@ from proofbook.settings import fill_python
 
 HEAD_BYTES = 1 << 20
 MEMORY_LIMIT = "700MB"
+# DuckDB's longest line, and, in characters, what longer ones are cut to and how much of one text is kept.
 LONGEST_LINE_BYTES = 2_000_000
+LONGEST_LINE = 400_000
+LONGEST_TEXT = 100_000
 SAMPLES = 3
 SAMPLE_LINES = 2000
 # A field separator that no text holds: each line is one field.
-_AS_LINES = "columns={'text': 'VARCHAR'}, delim='\x02', quote='', escape='', header=false, auto_detect=false"
+_AS_LINES = "columns={'text': 'VARCHAR'}, delim='\x02', quote='', escape='', header=false, auto_detect=false, compression='none', max_line_size=2000000"
 _UNREADABLE = str.maketrans({"\x00": None, "\x02": None, "\r": "\n"})
 
 
@@ -462,36 +466,38 @@ class _Opened:
 
     def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
-        if (
-            self.shape.name == "cloud-logging"
-            and not self.shape.wrapper
-            and self.document in ("", "array")
-            and holding is None
-        ):
-            yield self._query(
-                objects_sql(self.shape, path=str(self.path), array=self.document == "array"), typed=True
-            )
         path = self.path
-        if self.document:
-            path = self.work / "entries.jsonl"
-            with _opened(self.path) as file:
-                log_documents.write_lines(file, self.document, to=path)
-            self.shape = _stated(self.source) or shape_of(_sample(_head_text(path), whole=False))
-        with contextlib.suppress(duckdb.Error):
-            yield self._query(self._lines(path, holding=holding), only_bodies=holding is not None)
-        # What DuckDB does not take: bytes that are not UTF-8, lines of megabytes, files that were packed and cut.
-        repaired = self.work / "repaired"
-        longest = _repair(path, repaired)
-        yield self._query(
-            self._lines(repaired, longest=longest, holding=holding), only_bodies=holding is not None
-        )
-
-    def _lines(
-        self, path: Path, *, longest: int = LONGEST_LINE_BYTES, holding: Sequence[str] | None = None
-    ) -> str:
         with path.open("rb") as file:
-            packed = _packed(file.read(4))
-        lines = f"SELECT text, NULL::BIGINT AS line, 1 AS lines FROM read_csv({quoted(str(path))}, {_AS_LINES}, compression='{packed}', max_line_size={longest})"
+            packed = _packed(file.read(4)) != "none"
+        if packed:
+            # Unpacked here and not by DuckDB, which does not say when a packed file was cut.
+            path = self.work / "unpacked"
+            _repair(self.path, path)
+        typed = (
+            self.shape.name == "cloud-logging" and not self.shape.wrapper and self.document in ("", "array")
+        )
+        if typed and holding is None:
+            yield self._query(
+                objects_sql(self.shape, path=str(path), array=self.document == "array"), typed=True
+            )
+        if self.document:
+            whole, path = path, self.work / "entries.jsonl"
+            with _opened(whole) as stream:
+                log_documents.write_lines(stream, self.document, to=path)
+            self.shape = _stated(self.source) or shape_of(_sample(_head_text(path), whole=False))
+        if not _has_long_lines(path):
+            with contextlib.suppress(duckdb.Error):
+                yield self._query(self._lines(path, holding=holding), only_bodies=holding is not None)
+        # What DuckDB does not take: bytes that are not UTF-8, carriage returns, lines of megabytes.
+        repaired = self.work / "repaired"
+        _repair(path, repaired)
+        lines = self._lines(repaired, holding=holding)
+        yield self._query(lines, only_bodies=holding is not None)
+
+    def _lines(self, path: Path, *, holding: Sequence[str] | None = None) -> str:
+        lines = (
+            f"SELECT text, NULL::BIGINT AS line, 1 AS lines FROM read_csv({quoted(str(path))}, {_AS_LINES})"
+        )
         if not self.shape.of_json and not self.shape.wrapper:
             return _joined_lines(lines, self.shape, engine=self.engine, work=self.work)
         # A line in which characters are escaped may hold anything.
@@ -534,19 +540,58 @@ def _stated(source: LogSource) -> Shape | None:
     return Shape(name=source.shape, of_json=SHAPES.index(source.shape) < SHAPES.index("nginx-access"))
 
 
-def _repair(path: Path, to: Path) -> int:
-    """A copy in which every byte is UTF-8 and no character splits a field; gives the length of its longest line."""
-    longest = left = 0
+def _has_long_lines(path: Path) -> bool:
+    """Whether a line is longer than DuckDB's lines may be; it would leave them out without a word."""
+    left = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 23):
+            first, *more = map(len, chunk.split(b"\n"))
+            if max(left + first, *more, 0) > LONGEST_LINE_BYTES:
+                return True
+            left = more[-1] if more else left + first
+    return left > LONGEST_LINE_BYTES
+
+
+def _repair(path: Path, to: Path) -> None:
+    """A copy, unpacked, in which every byte is UTF-8, nothing splits a line in two, and no line is too long."""
     with _opened(path) as file, to.open("w", encoding="utf-8", newline="\n") as out:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        pending: list[str] = []
         while chunk := file.read(1 << 22):
             text = decoder.decode(chunk).replace("\r\n", "\n").translate(_UNREADABLE)
-            out.write(text)
-            pieces = text.split("\n")
-            longest = max(longest, left + len(pieces[0]), *(len(piece) for piece in pieces[1:-1] or [""]))
-            left = len(pieces[-1]) + (left if len(pieces) == 1 else 0)
-        out.write(decoder.decode(b"", final=True))
-    return max(LONGEST_LINE_BYTES, 4 * max(longest, left) + 1024)
+            first, *more = text.split("\n")
+            pending.append(first)
+            if more:
+                out.write(_shortened("".join(pending)) + "\n")
+                for line in more[:-1]:
+                    out.write(_shortened(line) + "\n")
+                pending = [more[-1]]
+        out.write(_shortened("".join(pending) + decoder.decode(b"", final=True)))
+
+
+def _shortened(line: str) -> str:
+    """A line as it is, or one of megabytes with its longest texts cut, saying by how much."""
+    if len(line) <= LONGEST_LINE:
+        return line
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return _cut(line)
+    short = json.dumps(_cut_within(found), ensure_ascii=False)
+    return short if len(short) <= LONGEST_LINE else _cut(short)
+
+
+def _cut_within(value: Any) -> Any:
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, dict):
+        return {key: _cut_within(item) for key, item in value.items()}
+    return [_cut_within(item) for item in value] if isinstance(value, list) else value
+
+
+def _cut(text: str) -> str:
+    left = len(text) - LONGEST_TEXT
+    return f"{text[:LONGEST_TEXT]} [{left:,} more characters]" if left > 0 else text
 
 
 def _joined_lines(lines: str, shape: Shape, *, engine: duckdb.DuckDBPyConnection, work: Path) -> str:
