@@ -449,7 +449,9 @@ def _log_source(file: str, stated: dict[str, Any]) -> Any:
         option = "--" + str(first["loc"][0] if first["loc"] else "file").replace(
             "pattern", "line-pattern"
         ).replace("_", "-")
-        raise UsageError(f"{option}: {str(first['msg']).removeprefix('Value error, ')}") from None
+        raise UsageError(
+            f"{option}: {str(first['msg']).removeprefix('Value error, ').replace('Input should be', 'expected')}"
+        ) from None
 
 
 def _time(option: str, text: str | None) -> dt.datetime | None:

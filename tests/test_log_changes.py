@@ -1,0 +1,311 @@
+"""Exceptions are grouped by what they are, and what a deployment changed in a log is found without being named."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import proofbook
+from scipy import stats
+
+from proofbook.collect import logs
+from proofbook.environment import LogSource
+from proofbook.judge import log_novelty
+from proofbook.judge.checks import Check, View, settle
+from proofbook.judge.estimates import holm, rates_differ
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.judge.templates import merge
+from proofbook.judge.tracebacks import parse
+from proofbook.judge.window import Windows
+from proofbook.look import look_at_log
+
+START = pd.Timestamp("2026-01-01T12:00:00Z")
+
+PYTHON = """[ERROR] request 17 failed
+Traceback (most recent call last):
+  File "/app/orders.py", line {line}, in place
+    stock.take(order)
+  File "/usr/lib/python3.11/site-packages/stock/client.py", line 8, in take
+    raise KeyError(order)
+KeyError: 'order-{line}'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/orders.py", line {line}, in retry
+    return place(order)
+RuntimeError: order {line} could not be placed"""
+JAVA = """2026-01-01 ERROR Checkout - failed
+com.example.CheckoutException: cart 7 is gone
+\tat com.example.Checkout.pay(Checkout.java:{line})
+\tat org.springframework.web.Dispatcher.run(Dispatcher.java:88)
+\tat java.base/java.lang.Thread.run(Thread.java:840)
+Caused by: java.sql.SQLTimeoutException: after 30 s
+\tat com.example.Store.load(Store.java:{line})
+\t... 3 more"""
+NODE = """TypeError: Cannot read properties of undefined (reading 'id')
+    at handler (/app/src/cart.js:{line}:17)
+    at async /app/src/server.js:9:3
+    at node:internal/process/task_queues:95:5"""
+GO = """panic: runtime error: index out of range [{line}] with length 3
+
+goroutine 1 [running]:
+main.total(0xc000012345, {line})
+\t/app/main.go:{line} +0x1d
+main.main()
+\t/app/main.go:9 +0x2f
+exit status 2"""
+DOTNET = """Unhandled exception. System.InvalidOperationException: order {line}
+   at Shop.Orders.Place(Order order) in /src/Orders.cs:line {line}
+   at Microsoft.AspNetCore.Mvc.Invoke(Object state)"""
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "kind", "where", "causes"),
+    [
+        (PYTHON, "python", "RuntimeError", "retry (app/orders.py)", ["KeyError"]),
+        (JAVA, "java", "com.example.CheckoutException", "com.example.Checkout.pay (com.example.Checkout)", ["java.sql.SQLTimeoutException"]),
+        (NODE, "node", "TypeError", "handler (src/cart.js)", []),
+        (GO, "go", "panic", "main.total (app/main.go)", []),
+        (DOTNET, "dotnet", "System.InvalidOperationException", "Shop.Orders.Place (src/Orders.cs)", []),
+    ],
+)  # fmt: skip
+def test_tracebacks_of_five_languages_are_understood(
+    text: str, language: str, kind: str, where: str, causes: list[str]
+) -> None:
+    found = parse(text.replace("{line}", "12"))
+    assert found is not None
+    assert (found.language, found.raised.type, str(found.raised.where)) == (language, kind, where)
+    assert [item.type for item in found.chain[:-1]] == causes
+    moved = parse(text.replace("{line}", "77"))
+    assert moved is not None and moved.fingerprint == found.fingerprint
+    other = parse(text.replace("{line}", "12").replace("place", "put").replace("Checkout.pay", "Checkout.refund").replace("handler", "guard").replace("total", "sum").replace("Orders.Place", "Orders.Ship"))  # fmt: skip
+    assert other is not None and other.fingerprint != found.fingerprint
+
+
+def test_text_without_a_traceback_is_none() -> None:
+    for text in ("", "ValueError: x", "look at this", "    at home", "Traceback (most recent call last):"):
+        assert parse(text) is None, text
+
+
+def recursion(depth: int, entered: str) -> str:
+    cycle = ["a", "b", "c"]
+    first = cycle.index(entered)
+    frames = [
+        f'  File "/app/loop.py", line {10 + n % 3}, in {cycle[(first + n) % 3]}\n    go()'
+        for n in range(depth)
+    ]
+    return "\n".join(
+        ["Traceback (most recent call last):", *frames, "RecursionError: maximum recursion depth exceeded"]
+    )
+
+
+def test_a_recursion_is_known_by_its_cycle_whatever_its_depth_and_entry() -> None:
+    found = [parse(recursion(depth, entered)) for depth, entered in ((60, "a"), (95, "b"), (301, "c"))]
+    assert all(item is not None for item in found)
+    assert len({item.fingerprint for item in found if item}) == 1
+    assert found[0] is not None and len(found[0].raised.cycle) == 3
+    straight = 'Traceback (most recent call last):\n  File "/app/s.py", line 3, in f\n    f()\n  File "/app/s.py", line 3, in f\n    f()\n  File "/app/s.py", line 3, in f\n    f()\n  [Previous line repeated 993 more times]\nRecursionError: maximum recursion depth exceeded'
+    repeated = parse(straight)
+    assert repeated is not None and [frame.function for frame in repeated.raised.cycle] == ["f"]
+    other = parse(straight.replace("993", "17"))
+    assert other is not None and other.fingerprint == repeated.fingerprint
+
+
+# Templates -----------------------------------------------------------------------------------------------------------
+
+
+def test_templates_depend_on_the_messages_and_not_on_their_order() -> None:
+    said = [
+        f"user {name} opened {thing}"
+        for name in ("ann", "bob", "cid", "dan", "eve", "fay")
+        for thing in ("chat", "mail")
+    ]
+    said += ["cache <*> warm", "cache <*> cold", "a", "user ann left"]
+    shuffled = said.copy()
+    random.Random(3).shuffle(shuffled)
+    assert merge(said) == merge(shuffled)
+    assert set(merge(said).values()) == {
+        "user <*> opened chat", "user <*> opened mail", "cache <*> warm", "cache <*> cold", "a", "user ann left",
+    }  # fmt: skip
+
+
+def test_p_values_are_those_of_scipy_and_holm_keeps_the_order() -> None:
+    for before, after in ((0, 5), (3, 9), (20, 2)):
+        [p] = rates_differ([before], [after], share_after=0.3)
+        tails = [
+            stats.binomtest(after, before + after, 0.3, alternative=side).pvalue
+            for side in ("less", "greater")
+        ]
+        assert p == pytest.approx(min(1.0, 2 * min(tails)))
+    p_values = np.array([0.001, 0.02, 0.03, 0.5])
+    adjusted = holm(p_values)
+    assert adjusted.tolist() == pytest.approx([0.004, 0.06, 0.06, 0.5])
+
+
+# What changed --------------------------------------------------------------------------------------------------------
+
+
+def entry(at_s: float, body: str, *, revision: str, severity: str = "INFO", status: int | None = None, trace: str | None = None) -> dict[str, Any]:  # fmt: skip
+    return {
+        "timestamp": (START + pd.Timedelta(seconds=at_s)).isoformat(),
+        "insertId": f"{at_s}-{body[:20]}",
+        "logName": "l",
+        "severity": severity,
+        "resource": {"labels": {"service_name": "backend", "revision_name": revision}},
+        **({"trace": f"p/t/{trace}"} if trace else {}),
+        **({"httpRequest": {"status": status}} if status else {"textPayload": body}),
+    }
+
+
+def system(first_s: int, revision: str, *, seconds: int = 300) -> list[dict[str, Any]]:
+    """A quiet system: two requests and a message a second, and a known error now and then."""
+    found = []
+    for second in range(seconds):
+        at = first_s + second
+        found += [entry(at + n / 10, f"r{n}", revision=revision, status=200) for n in range(2)]
+        found.append(entry(at + 0.3, f"[INFO] served request {second}", revision=revision))
+        if second % 10 == 0:
+            found.append(entry(at + 0.4, f"[ERROR] slow query {second}", revision=revision, severity="ERROR"))
+    return found
+
+
+def judged(before: list[dict[str, Any]], after: list[dict[str, Any]], folder: Path) -> tuple[Finding, pd.DataFrame, View]:  # fmt: skip
+    tables = {}
+    for phase, entries in (("before", before), ("after", after)):
+        (folder / phase).mkdir()
+        (folder / phase / "log").write_text("".join(json.dumps(item) + "\n" for item in entries))
+        recorded, problems = logs.record([LogSource(name="log", file="log")], [], base=folder / phase, folder=folder / phase)  # fmt: skip
+        assert not problems
+        tables |= {(phase, name): table for name, table in recorded.items()}
+    view = View(
+        tables=lambda name, phase: tables.get((phase, name)),  # type: ignore[arg-type, return-value]
+        windows=Windows(
+            before=(START, START + pd.Timedelta(seconds=300)),
+            after=(START + pd.Timedelta(seconds=400), START + pd.Timedelta(seconds=700)),
+            deployed_at=START + pd.Timedelta(seconds=400),
+            old_revision="r-1",
+            new_revision="r-2",
+        ),
+        alpha_fail=0.05 / 20,
+    )
+    check = Check(
+        id="log-new-errors", kind="guard", claim="none", group="logs", recipe=log_novelty.no_new_errors("log")
+    )
+    return settle(check, view), log_novelty.changes(view), view
+
+
+def test_a_deployment_that_changed_nothing_is_said_to_have_changed_nothing(tmp_path: Path) -> None:
+    finding, changes, _ = judged(system(0, "r-1"), system(400, "r-2"), tmp_path)
+    assert finding.verdict is Verdict.PASS, finding.statement
+    assert finding.severity == 1.0
+    assert set(changes["change"]) == {"same"}
+
+
+def test_a_new_exception_is_found_and_comes_first(tmp_path: Path) -> None:
+    crashes = [entry(400 + second, PYTHON.replace("{line}", str(second)), revision="r-2", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
+    finding, changes, view = judged(system(0, "r-1"), system(400, "r-2") + crashes, tmp_path)
+    assert (finding.verdict, finding.reason) == (Verdict.FAIL, "new-error")
+    assert "RuntimeError" in finding.statement and "30 times after, never before" in finding.statement
+    first = changes.iloc[0]
+    assert (first["change"], first["kind"], first["before"], first["after"]) == ("new", "exception", 0, 30)
+    [group] = log_novelty.exceptions(view).to_dict("records")
+    assert (group["type"], group["caused by"], group["revisions"]) == ("RuntimeError", "KeyError", "r-2")
+
+
+def test_one_new_error_is_too_seldom_to_be_called_new(tmp_path: Path) -> None:
+    once = [entry(500, "[ERROR] disk failed", revision="r-2", severity="ERROR")]
+    finding, _, _ = judged(system(0, "r-1"), system(400, "r-2") + once, tmp_path)
+    assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "too-early")
+    assert "disk failed" in finding.statement and finding.needed is not None
+
+
+def test_what_is_gone_more_and_less_is_told_apart_from_noise(tmp_path: Path) -> None:
+    before = system(0, "r-1") + [entry(second + 0.5, f"[WARNING] retry {second}", revision="r-1", severity="WARNING") for second in range(0, 300, 5)]  # fmt: skip
+    after = system(400, "r-2") + [entry(400 + n / 2 + 0.25, f"[ERROR] slow query {n}", revision="r-2", severity="ERROR") for n in range(600)]  # fmt: skip
+    _, changes, _ = judged(before, after, tmp_path)
+    told = dict(zip(changes["what"], changes["change"], strict=True))
+    assert told == {
+        "[WARNING] retry <*>": "gone",
+        "[ERROR] slow query <*>": "more",
+        "[INFO] served request <*>": "same",
+    }
+
+
+def test_our_own_probes_and_the_old_revision_bring_nothing_new(tmp_path: Path) -> None:
+    ours = [entry(450 + n, "[ERROR] bad token", revision="r-2", severity="ERROR", trace=f"70726f6f66{n:022x}") for n in range(60)]  # fmt: skip
+    draining = [entry(400 + n / 10, "[ERROR] draining", revision="r-1", severity="ERROR") for n in range(60)]
+    finding, changes, _ = judged(system(0, "r-1"), system(400, "r-2") + ours + draining, tmp_path)
+    assert finding.verdict is Verdict.PASS, finding.statement
+    assert not changes["what"].str.contains("bad token|draining").any()
+
+
+def test_a_burst_is_not_evidence_of_a_rate(tmp_path: Path) -> None:
+    burst = [entry(500 + n / 100, f"[ERROR] storm {n}", revision="r-2", severity="ERROR") for n in range(90)]
+    finding, changes, _ = judged(system(0, "r-1"), system(400, "r-2") + burst, tmp_path)
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert changes.set_index("what").loc["[ERROR] storm <*>", "change"] == "unsure"
+
+
+# The command line and the real pair ---------------------------------------------------------------------------------------
+
+
+def test_the_command_line_shows_a_log_and_what_changed(tmp_path: Path, workspace: Path) -> None:
+    crashes = [entry(400 + second, PYTHON.replace("{line}", str(second)), revision="r-2", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
+    for name, entries in (("old.jsonl", system(0, "r-1")), ("new.jsonl", system(400, "r-2") + crashes)):
+        (tmp_path / name).write_text("".join(json.dumps(item) + "\n" for item in entries) + "not json\n")
+    done = proofbook("logs", "new.jsonl", "--before", "old.jsonl", "--pattern", "could not be placed", cwd=tmp_path, workspace=workspace)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for words in ("shape      cloud-logging", "960 read", "1 lines could not be parsed", "'not json'", "What changed", "RuntimeError", "could not be placed"):  # fmt: skip
+        assert words in done.stdout, done.stdout
+    told = json.loads(proofbook("logs", "new.jsonl", "--json", cwd=tmp_path, workspace=workspace).stdout)
+    assert (told["read"], told["unparsed"], told["kinds"][0]["kind"]) == (960, 1, "exception")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.jsonl"], "expected a file at nowhere.jsonl, but it cannot be read (No such file or directory)"),
+        (["."], "expected a file at ., got a folder; name its files"),
+        (["log", "--since", "yesterday"], "--since: expected a time such as 2026-11-24T09:40:00Z, got 'yesterday'"),
+        (["log", "--until", "2026-01-01"], "--until: expected a time with its zone"),
+        (["log", "--pattern", "(a"], "expected a regular expression in RE2's dialect, got '(a' (missing ): (a)"),
+        (["log", "--line-pattern", "x"], "expected pattern to name the group timestamp"),
+        (["log", "--shape", "xml"], "--shape: expected 'auto', 'cloud-logging'"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_get_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, workspace: Path
+) -> None:
+    (tmp_path / "log").write_text("2026-01-01T00:00:00Z INFO x\n")
+    done = proofbook("logs", *arguments, cwd=tmp_path, workspace=workspace)
+    assert done.returncode == 2
+    assert words in done.stderr and "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+REAL = os.environ.get("PROOFBOOK_REAL_LOGS")
+
+
+@pytest.mark.skipif(not REAL, reason="PROOFBOOK_REAL_LOGS does not name the folder of real exports")
+def test_on_the_real_pair_the_crash_loop_and_its_exception_come_first() -> None:
+    folder = Path(str(REAL)) / "netra-staging"
+    looked = look_at_log(
+        LogSource(name="log", file="cloud-logging-2025-09-16-last-hour.json"),
+        before=LogSource(name="log", file="cloud-logging-2025-09-07.json"),
+        patterns=["ModuleNotFoundError.*monitoring"],
+        base=folder,
+    )
+    assert looked.changes is not None
+    first = looked.changes.iloc[0]
+    assert (first["change"], first["kind"], first["after"]) == ("new", "exception", 15)
+    assert "monitoring" in first["what"] and "setup_middleware" in first["what"]
+    leading = " ".join(looked.changes.head(8)["what"])
+    assert "Worker failed to boot" in leading and "ModuleNotFoundError" in leading
+    assert [code for code, _ in looked.coverage.reasons] == ["log-cut"]
+    assert int(looked.signatures["affected after"].iloc[0]) > 0 and int(looked.signatures["affected before"].iloc[0]) == 0  # fmt: skip
