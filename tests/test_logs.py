@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proofbook.case import Symptom
@@ -168,6 +168,7 @@ def test_severity_comes_from_the_entry_else_from_the_text(
 
 
 @settings(max_examples=150, deadline=None)
+@example(data=b'[[null,null,null,null,"   \\"\\"                  \\u0008\\u0080"],{"textPayload":null}')
 @given(
     data=st.binary(max_size=300)
     | st.text(max_size=300).map(str.encode)
@@ -288,6 +289,7 @@ def traffic(first_s: int, revision: str, *, crash_every: int = 0) -> list[dict[s
     for index in range(300):
         at = first_s + index / 3
         entries.append(entry(at, status=200, revision=revision, trace=index))
+        entries.append(entry(at + 0.02, f"[INFO] served {index}", revision=revision, trace=index))
         if crash_every and index % crash_every == 0:
             entries.append(
                 entry(at + 0.01, "[ERROR] RecursionError: maximum", revision=revision, trace=index)
@@ -325,6 +327,45 @@ def test_silence_in_a_silent_log_is_inconclusive(tmp_path: Path) -> None:
 def test_a_pattern_that_never_matched_proves_nothing(tmp_path: Path) -> None:
     found = judged(traffic(0, "r-1"), traffic(200, "r-2"), tmp_path)
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "never-seen")
+
+
+def test_a_log_that_lost_its_messages_and_kept_its_requests_shows_no_silence(tmp_path: Path) -> None:
+    requests = [item for item in traffic(200, "r-2") if "httpRequest" in item]
+    found = judged(traffic(0, "r-1", crash_every=5), requests, tmp_path)
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "control-liveness")
+    assert "not one message" in found.statement
+
+
+def history(hours: int, *, crash_every_h: int) -> list[dict[str, Any]]:
+    """A log that goes back for hours, an entry and a request each minute, and a burst of crashes every few hours."""
+    entries = []
+    for minute in range(60 * hours):
+        entries.append(entry(60 * minute, status=200, trace=minute))
+        entries.append(entry(60 * minute + 1, f"[INFO] minute {minute}", trace=minute))
+        if minute % (60 * crash_every_h) == 30:
+            entries += [entry(60 * minute + n / 10, "[ERROR] RecursionError", trace=10**6 + minute + n) for n in range(10)]  # fmt: skip
+    return entries
+
+
+@pytest.mark.parametrize(("crash_every_h", "verdict"), [(1, Verdict.PASS), (4, Verdict.INCONCLUSIVE)])
+def test_bursts_are_held_against_windows_of_before_that_were_silent_too(
+    crash_every_h: int, verdict: Verdict, tmp_path: Path
+) -> None:
+    hours = 40
+    end = 3600 * hours
+    after = [entry(end + 60 * minute + 1, f"[INFO] minute {minute}", revision="r-2", trace=minute) for minute in range(90)]  # fmt: skip
+    after += [entry(end + 60 * minute, status=200, revision="r-2", trace=minute) for minute in range(90)]
+    tables = {
+        (phase, name): table
+        for phase, entries in (("before", history(hours, crash_every_h=crash_every_h)), ("after", after))
+        for name, table in small(entries, tmp_path, "RecursionError").items()
+    }
+    windows = Windows(before=span(0, end), after=span(end, end + 5400), deployed_at=span(end, end)[0], new_revision="r-2")  # fmt: skip
+    seen = View(tables=lambda name, phase: tables.get((phase, name)), windows=windows)
+    recipe = gone(Symptom(log="RecursionError"), source="log", absent_rate=0.01)
+    found = settle(Check(id="log-gone", kind="fix", claim="gone", group="logs", recipe=recipe), seen)
+    assert found.method is not None and "26 placebo windows" in found.method.name
+    assert found.verdict is verdict, found.statement
 
 
 def test_one_crash_before_is_too_early(tmp_path: Path) -> None:

@@ -472,3 +472,73 @@ def test_real_exports_through_a_logs_only_environment(workspace: Path, tmp_path:
     last_hour = found["log-coverage-log-1"]
     assert (last_hour["verdict"], last_hour["reason"]) == ("inconclusive", "log-cut")
     assert "exactly 1,000 entries, newest first, and they span 106.9 s" in last_hour["statement"]
+
+
+MISSING = "ModuleNotFoundError: No module named 'backend.monitoring'"
+CLAIM = f"""title = "The monitoring module is there again"
+[deployment]
+service = "backend"
+[[fix]]
+id = "monitoring"
+title = "The monitoring module was not in the image"
+[[fix.symptom]]
+id = "missing"
+log = "ModuleNotFoundError: No module named '[a-z_.]*monitoring'"
+examples = ["{MISSING}"]
+near_misses = ["ModuleNotFoundError: No module named 'backend.metrics'"]
+"""
+
+
+def served_by(revision: str, first_s: int, *, crashes: bool, seconds: int = 600) -> list[dict[str, object]]:
+    """Ten minutes of a service's log, two requests a second; with crashes, one in ten of them."""
+    start = pd.Timestamp("2026-01-01T00:00:00Z") + pd.Timedelta(seconds=first_s)
+    labels = {"labels": {"service_name": "backend", "revision_name": revision}}
+    entries: list[dict[str, object]] = []
+    for number in range(2 * seconds):
+        at = {"timestamp": (start + pd.Timedelta(seconds=number / 2)).isoformat(), "resource": labels}
+        trace = f"projects/p/traces/{revision}-{number}"
+        entries.append({**at, "trace": trace, "httpRequest": {"status": 200}})
+        entries.append({**at, "trace": trace, "severity": "INFO", "textPayload": f"[INFO] served {number}"})
+        if crashes and number % 10 == 0:
+            entries.append({**at, "trace": trace, "severity": "ERROR", "textPayload": MISSING})
+    return entries
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [("gone", 0, ""), ("still there", 1, "still-there"), ("not covered", 3, "log-ends-early"), ("never seen", 3, "never-seen")],
+)  # fmt: skip
+def test_a_claim_from_a_log_alone_is_what_the_log_supports(
+    name: str, code: int, reason: str, workspace: Path, tmp_path: Path
+) -> None:
+    old = served_by("r-1", 0, crashes=name != "never seen")
+    new = served_by("r-2", 600, crashes=name == "still there")
+    if name == "not covered":
+        # The new revision fell silent after two minutes; another service shows that time went on.
+        other = {"labels": {"service_name": "frontend", "revision_name": "f-1"}}
+        late = {"timestamp": "2026-01-01T00:20:00Z", "resource": other, "textPayload": "[INFO] fine"}
+        new = [*new[:480], late]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(item) + "\n" for item in [*old, *new]))
+    (tmp_path / "claim.toml").write_text(CLAIM)
+    (tmp_path / "where.toml").write_text('[[log]]\nname = "backend"\nfile = "log.jsonl"\n'.replace("log.jsonl", str(tmp_path / "log.jsonl")))  # fmt: skip
+    done = proofbook(
+        "run",
+        str(tmp_path / "where.toml"),
+        "--case",
+        str(tmp_path / "claim.toml"),
+        "--notebook",
+        "03-logs",
+        "--json",
+        cwd=tmp_path,
+        workspace=workspace,
+        PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"),
+    )
+    [content] = json.loads(done.stdout)
+    found = {item["id"]: item for item in content["findings"]}["log-missing-gone"]
+    verdict = {0: "pass", 1: "fail", 3: "inconclusive"}[code]
+    assert found["verdict"] == verdict, found
+    if name == "not covered":
+        assert "log-" in found["reason"] or found["reason"] == "control-liveness", found
+    else:
+        assert found["reason"] == reason, found
+    assert done.returncode == code, content["sentence"]

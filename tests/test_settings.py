@@ -57,7 +57,7 @@ def write(folder: Path, text: str | bytes, name: str = "mine.toml") -> str:
         ),
         (
             '[[log]]\nname = "a"\nfile = "x"\ncommand = ["y"]',
-            "mine.toml: log[0]: expected either file or command, got both",
+            "mine.toml: log[0]: expected one of file, command, engine, got file and command",
         ),
         (SERVICE + "[login]\nuser = 'x'", "mine.toml: login: expected either token or url, got neither"),
     ],
@@ -76,7 +76,7 @@ def test_an_environment_that_cannot_be_gets_one_sentence(
         ("", "mine.toml: title: expected a value, got nothing; add it"),
         (
             'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "("',
-            "mine.toml: fix[0].symptom[0].log: expected a regular expression, got '(' (missing ), unterminated subpattern at position 0)",
+            "mine.toml: fix[0].symptom[0].log: expected a regular expression (RE2's: no lookaround, no backreferences), got '(' (missing ): ()",
         ),
         (
             'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "x"\nexamples = ["y"]',

@@ -25,7 +25,7 @@ def _log_pattern(value: str) -> str:
     problem = patterns.problem(value)
     if problem:
         raise ValueError(
-            f"expected a regular expression in RE2's dialect, which has no lookaround and no backreferences, got {value!r} ({problem})"
+            f"expected a regular expression (RE2's: no lookaround, no backreferences), got {value!r} ({problem})"
         )
     return value
 

@@ -68,7 +68,9 @@ def look_at_log(
     """
     for pattern in patterns:
         if problem := log_patterns.problem(pattern):
-            raise UsageError(f"expected a regular expression in RE2's dialect, got {pattern!r} ({problem})")
+            raise UsageError(
+                f"expected a regular expression (RE2's: no lookaround, no backreferences), got {pattern!r} ({problem})"
+            )
     tables: dict[tuple[str, str], pd.DataFrame] = {}
     windows: dict[str, Span] = {}
     with tempfile.TemporaryDirectory() as folder:

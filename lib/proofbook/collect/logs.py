@@ -429,7 +429,8 @@ def ask(
     for entries in opened.attempts(holding=holding):
         try:
             return table(engine, question(entries)), opened.shape
-        except duckdb.Error as error:
+        # DuckDB cuts its messages by bytes, and one cut within a character is no duckdb.Error.
+        except (duckdb.Error, UnicodeDecodeError) as error:
             why = scrub(str(error).splitlines()[0])[:200]
     raise CouldNotLook(f"file {shown} cannot be read as {opened.shape.in_words}: {why}")
 
@@ -486,7 +487,7 @@ class _Opened:
                 log_documents.write_lines(stream, self.document, to=path)
             self.shape = _stated(self.source) or shape_of(_sample(_head_text(path), whole=False))
         if not _has_long_lines(path):
-            with contextlib.suppress(duckdb.Error):
+            with contextlib.suppress(duckdb.Error, UnicodeDecodeError):
                 yield self._query(self._lines(path, holding=holding), only_bodies=holding is not None)
         # What DuckDB does not take: bytes that are not UTF-8, carriage returns, lines of megabytes.
         repaired = self.work / "repaired"

@@ -93,6 +93,7 @@ def cover(
     revision: str | None = None,
     stated: bool = True,
     ahead_s: float = 0.0,
+    had_messages: bool = False,
 ) -> Coverage:
     """How much of `window` the entries cover.
 
@@ -104,6 +105,7 @@ def cover(
         revision: one that must have written something.
         stated: whether the window was known independently of the entries.
         ahead_s: how far the last entry lies after the moment at which it was read.
+        had_messages: whether the log held more than requests before.
     """
     count = int(entries["entries"].sum())
     if count == 0:
@@ -148,6 +150,13 @@ def cover(
         )
     plain = int(entries["plain"].sum())
     empty = float(entries["empty"].sum()) / plain if plain else 0.0
+    if had_messages and plain == 0:
+        reasons.append(
+            (
+                "log-no-messages",
+                "it holds requests but not one message, so nothing that the service says would be seen",
+            )
+        )
     if empty > MOST_EMPTY:
         reasons.append(("log-empty-bodies", f"{empty:.0%} of the entries have no body"))
     if (
@@ -223,7 +232,14 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
         else None,
         stated=known,
         ahead_s=_stated(about, "ahead_s") or 0.0,
+        had_messages=which == "after" and _had_messages(view, source),
     )
+
+
+def _had_messages(view: View, source: str | None) -> bool:
+    if view.before_as_after or (view.windows.before is None and not view.has_before(RHYTHM)):
+        return False
+    return bool(entries_in(view, "before", source=source)["plain"].sum())
 
 
 def covers(source: str, *, fixes: bool) -> Recipe:
@@ -315,8 +331,10 @@ def _silenced(view: View) -> View | None:
     return view.exchange(RHYTHM, entries[entries["first"] < view.windows.after[0] + pd.Timedelta(seconds=1)])
 
 
-def _emptied(view: View) -> View:
+def _emptied(view: View) -> View | None:
     entries = entries_in(view, "after")
+    if entries["plain"].sum() == 0:
+        return None
     return view.exchange(RHYTHM, entries.assign(empty=entries["plain"]))
 
 

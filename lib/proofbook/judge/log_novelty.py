@@ -121,6 +121,12 @@ def no_new_errors(source: str | None) -> Recipe:
         verdict = Verdict.FAIL if len(certain) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
         worst = (certain if len(certain) else errors).head(1)
         kinds = len(table[table["after"] > 0])
+        if kinds == 0:
+            raise CouldNotSee(
+                "no-evidence",
+                "the log after holds no message at all",
+                repair="a log with messages, not requests alone",
+            )
         statement = (
             f"{len(errors)} new: {worst['what'].iloc[0]} ({int(worst['after'].iloc[0]):,} times after, never before)"
             if len(errors)
