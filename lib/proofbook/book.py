@@ -129,6 +129,8 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
     redaction.guard_kernel()
     # Showing the first chart loads nbformat and with it jsonschema.
     quick.skip_iri_grammar()
+    # A message that is cut after fifty characters, as pandas does it, says little.
+    pd.set_option("display.max_colwidth", 200)
     base = workspace.root()
     where, what = load(name, case, base=base)
     owed.declare(where, what)

@@ -59,7 +59,13 @@ def changes(view: View, *, most: int = 12) -> pd.DataFrame:
     except CouldNotSee:
         return pd.DataFrame()
     table = table[~table["change"].isin(["same", "unsure"])].head(most)
-    return table[["change", "severity", "what", "before", "after", "ratio", "p", "first", "last"]]
+    shown = _with_clock(
+        table[["change", "severity", "what", "before", "after", "ratio", "p", "first", "last"]]
+    )
+    return shown.assign(
+        ratio=[f"× {ratio:.2g}" if 0 < ratio < float("inf") else "" for ratio in table["ratio"]],
+        p=[f"{p:.1g}" for p in table["p"]],
+    )
 
 
 def exceptions(view: View) -> pd.DataFrame:
@@ -81,7 +87,26 @@ def exceptions(view: View) -> pd.DataFrame:
         "revisions",
         "message",
     ]
-    return table[shown] if len(table) else table
+    return _with_clock(table[shown]) if len(table) else table
+
+
+def log_sources(table: pd.DataFrame) -> pd.DataFrame:
+    """What each log source gave: entries read, counted twice, joined, lost, by severity; and what went wrong."""
+    if table.empty:
+        return pd.DataFrame()
+    shown = [
+        "source",
+        "shape",
+        "read",
+        "duplicates",
+        "joined",
+        "unparsed",
+        "unparsed_sample",
+        "severities",
+        "problem",
+    ]
+    # What is empty everywhere says nothing.
+    return table[[name for name in shown if (table[name] != "").any()]]
 
 
 def signatures(view: View, patterns: dict[str, str]) -> pd.DataFrame:
@@ -96,3 +121,12 @@ def signatures(view: View, patterns: dict[str, str]) -> pd.DataFrame:
                 continue
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _with_clock(table: pd.DataFrame) -> pd.DataFrame:
+    """Times to the second; the day only where there is more than one."""
+    if table.empty:
+        return table
+    days = pd.concat([table["first"], table["last"]]).dt.date.nunique()
+    form = "%H:%M:%S" if days == 1 else "%Y-%m-%d %H:%M:%S"
+    return table.assign(first=table["first"].dt.strftime(form), last=table["last"].dt.strftime(form))

@@ -139,7 +139,6 @@ def no_new_errors(source: str | None) -> Recipe:
             estimate=Estimate(value=float(len(errors)), unit="new kinds of error"),
             method=Method(
                 name="exact conditional test on each kind's rate, bursts of one second counted by their mean size, Holm over all kinds",
-                confidence=1 - view.alpha_fail,
                 side="two-sided",
                 null_hypothesis="its rate is what it was before",
                 source="Przyborowski and Wilenski 1940; Holm 1979",

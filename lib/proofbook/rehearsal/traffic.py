@@ -16,7 +16,10 @@ import websockets
 HTTP_PER_S = 20.0
 # Few: each traceback of the old build holds its event loop up, and would hide how slow an endpoint was before.
 CHATS_PER_S = 1.0
-USERS = ("user_1", "user_2", "user_3", "staging-e2e-user-002")
+USERS = ("user_1", "user_2", "user_3")
+# The old build refuses this one at the door, which costs it nothing.
+REFUSED_USER = "staging-e2e-user-002"
+REFUSED_PER_S = 2.0
 
 
 def trace_header() -> dict[str, str]:
@@ -45,7 +48,7 @@ async def main(base: str, auth: str, client_secret_file: str) -> None:
     secret = Path(client_secret_file).read_text(encoding="utf-8").strip()  # noqa: ASYNC240 — once, before anything runs
     tokens = []
     async with httpx.AsyncClient(timeout=5.0) as client:
-        for user in USERS:
+        for user in (*USERS, REFUSED_USER):
             answer = await client.post(
                 f"{auth}/token", json={"user_id": user}, headers={"X-Client-Secret": secret}
             )
@@ -53,12 +56,15 @@ async def main(base: str, auth: str, client_secret_file: str) -> None:
     # No kept connections: they would tie the traffic to a revision that is going away.
     users = httpx.AsyncClient(base_url=base, timeout=5.0, limits=httpx.Limits(max_keepalive_connections=0))
     running: set[asyncio.Task[None]] = set()
-    ticks_per_chat = round(HTTP_PER_S / CHATS_PER_S)
+    *ordinary, refused = tokens
+    numbers = itertools.count()
     for tick in itertools.count():
         work = [list_threads(users)]
-        if tick % ticks_per_chat == 0:
-            number = tick // ticks_per_chat
-            work.append(chat(base, tokens[number % len(tokens)], number))
+        if tick % round(HTTP_PER_S / CHATS_PER_S) == 0:
+            number = next(numbers)
+            work.append(chat(base, ordinary[number % len(ordinary)], number))
+        if tick % round(HTTP_PER_S / REFUSED_PER_S) == 5:
+            work.append(chat(base, refused, next(numbers)))
         for coroutine in work:
             task = asyncio.create_task(coroutine)
             running.add(task)
