@@ -25,6 +25,7 @@ lab: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/logs.py --with-peers
 
 # A browser for the report's tests; without the right to install one, those tests skip and say so.
 .PHONY: chromium

@@ -45,6 +45,19 @@ def write_log(path: Path, *, megabytes: float) -> int:
     return count
 
 
+def write_copies(base: Path, path: Path, *, megabytes: float) -> None:
+    """A longer log: copies of a shorter one, each with insert ids and days of its own."""
+    text = base.read_bytes()
+    with path.open("wb") as out:
+        for number in range(max(1, round(megabytes * 1e6 / len(text)))):
+            day = (dt.date(2026, 1, 1) + dt.timedelta(days=number)).isoformat().encode()
+            out.write(
+                text.replace(b'"insertId": "', f'"insertId": "{number}-'.encode()).replace(
+                    b"2026-11-01T", day + b"T"
+                )
+            )
+
+
 def _entry(chance: random.Random, now: dt.datetime, *, new: bool) -> dict[str, object]:
     stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
     trace = f"{chance.getrandbits(128):032x}"
@@ -325,8 +338,10 @@ def main() -> None:
             print(
                 "\n| input | entries | read | per GB | with small tables | most memory |\n|---|---|---|---|---|---|"
             )
+            short = folder / "short.jsonl"
+            write_log(short, megabytes=100)
             for gigabytes in (0.1, 1, 10):
-                write_log(path, megabytes=gigabytes * 1000)
+                write_copies(short, path, megabytes=gigabytes * 1000)
                 done = subprocess.run(
                     [sys.executable, "-c", CONVERT, str(path), str(to), *PATTERNS],
                     capture_output=True,
