@@ -93,7 +93,7 @@ def connect() -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions": False,
         }
     )
-    engine.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    engine.execute("SET TimeZone = 'UTC'")
     return engine
 
 
