@@ -242,7 +242,8 @@ def mine(engine: object, path: Path) -> Callable[[], int]:
 
     connection = ibis.duckdb.from_connection(engine)
     lines = f"SELECT body FROM read_csv('{path}', columns={{body: 'VARCHAR'}}, delim='\x02', quote='', escape='', header=false, auto_detect=false)"
-    table = connection.sql(lines).cache()
+    connection.raw_sql(f"CREATE TEMP TABLE messages AS {lines}")
+    table = connection.table("messages")
 
     def work() -> int:
         text = table.body.re_replace(VALUE, MASK)
