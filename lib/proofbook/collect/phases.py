@@ -22,6 +22,7 @@ from proofbook.judge import estimates
 
 Say = Callable[[str], None]
 LATENCY_COUNT = 600
+CONTROL_EVERY = 4
 BEFORE_JOURNEYS = 60
 # At the default pace twice a second, and never more than four times.
 METRICS_PER_TURN = 2.5
@@ -40,7 +41,10 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
         lines.append(
             f"{item.name}: up to {plan.most} health requests and 5 to a path that must not exist; {plan.describe()}"
         )
-        lines += [f"{item.name}: {LATENCY_COUNT} timed requests to {path}" for path in item.timed]
+        lines += [
+            f"{item.name}: {LATENCY_COUNT} timed requests to {path}, and {LATENCY_COUNT // CONTROL_EVERY} to {item.health} in between"
+            for path in item.timed
+        ]
     for socket in environment.websockets:
         if phase == "before":
             lines.append(
@@ -233,12 +237,22 @@ async def _settled(environment: Environment, case: Case, session: Session) -> di
 
 
 async def _latency(environment: Environment, session: Session) -> dict[str, pd.DataFrame]:
-    timed = [
-        await service.time_endpoint(item, path, count=LATENCY_COUNT, session=session)
-        for item in environment.services
-        for path in item.timed
-    ]
-    return {"latency": pd.concat(timed, ignore_index=True).astype({"status": "Int64"})} if timed else {}
+    timed, control = [], []
+    for item in environment.services:
+        for path in item.timed:
+            # The health endpoint, asked in between, tells a slower endpoint from a slower machine.
+            own, beside = await service.time_endpoint(
+                item, path, count=LATENCY_COUNT, every=CONTROL_EVERY, session=session
+            )
+            timed.append(own)
+            control.append(beside.assign(beside=path))
+    if not timed:
+        return {}
+    tables = {
+        "latency": pd.concat(timed, ignore_index=True),
+        "latency_control": pd.concat(control, ignore_index=True),
+    }
+    return {name: table.astype({"status": "Int64"}) for name, table in tables.items()}
 
 
 async def _journeys(

@@ -59,15 +59,23 @@ async def probe_health(
     return pd.DataFrame(rows).assign(certificate_days=days)
 
 
-async def time_endpoint(service: Service, path: str, *, count: int, session: Session) -> pd.DataFrame:
-    """Times `count` requests to one endpoint over kept connections.
+async def time_endpoint(
+    service: Service, path: str, *, count: int, every: int, session: Session
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Times `count` requests to one endpoint over kept connections, and after every few of them one to the health endpoint.
 
     Returns:
-        One row per request: service, path, timestamp (UTC), status (nullable int), ok, error, total_s.
+        Two tables, the endpoint's and the health endpoint's, one row per request: service, path, timestamp (UTC), status
+        (nullable int), ok, error, total_s.
     """
+    paths = [
+        which for number in range(count) for which in (path, service.health)[: 1 + (number % every == 0)]
+    ]
     async with client_for(service, session, keep_alive=True) as client:
-        rows = await side_by_side(_ask(service, "timed", path, client, session) for _ in range(count))
-    return pd.DataFrame(rows)[["service", "path", "timestamp", "status", "ok", "error", "total_s"]]
+        rows = await side_by_side(_ask(service, "timed", which, client, session) for which in paths)
+    table = pd.DataFrame(rows)[["service", "path", "timestamp", "status", "ok", "error", "total_s"]]
+    beside = pd.Series([which != path for which in paths])
+    return table[~beside].reset_index(drop=True), table[beside].reset_index(drop=True)
 
 
 async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[int | None, str, str]:

@@ -1,0 +1,55 @@
+"""A slower endpoint fails; a slower machine, which slows the health endpoint too, does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from proofbook.judge.checks import View
+from proofbook.judge.findings import Verdict
+from proofbook.judge.latency import not_slower
+from proofbook.judge.window import Windows
+
+
+def timed(median_ms: float, *, count: int, seed: int, path: str) -> pd.DataFrame:
+    spread = np.random.default_rng(seed).gamma(4.0, 1.0, count)
+    return pd.DataFrame(
+        {
+            "service": "backend",
+            "path": path,
+            "beside": "/api",
+            "ok": True,
+            "timestamp": pd.date_range("2026-01-01", periods=count, freq="12ms", tz="UTC"),
+            "total_s": (median_ms - 3.67 + spread) / 1000,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("before_ms", "after_ms", "health_ms", "verdict"),
+    [
+        (45, 46, (6, 6), Verdict.PASS),
+        (45, 62, (6, 6), Verdict.FAIL),
+        (45, 60, (6, 20), Verdict.INCONCLUSIVE),
+        (45, 76, (6, 20), Verdict.FAIL),
+        # A machine that was slow before must not hide what is slow now.
+        (54, 62, (15, 6), Verdict.FAIL),
+    ],
+)
+def test_what_the_health_endpoint_lost_is_not_held_against_the_endpoint(
+    before_ms: float, after_ms: float, health_ms: tuple[float, float], verdict: Verdict
+) -> None:
+    tables = {
+        ("before", "latency"): timed(before_ms, count=600, seed=1, path="/api"),
+        ("after", "latency"): timed(after_ms, count=600, seed=2, path="/api"),
+        ("before", "latency_control"): timed(health_ms[0], count=150, seed=3, path="/health"),
+        ("after", "latency_control"): timed(health_ms[1], count=150, seed=4, path="/health"),
+    }
+    view = View(
+        tables=lambda name, phase: tables.get((phase, name)),
+        windows=Windows(before=None, after=None),
+        alpha_fail=0.002,
+    )
+    found = not_slower("backend", "/api", ratio=1.2).judge(view)
+    assert found.verdict is verdict, found.statement
