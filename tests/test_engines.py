@@ -17,9 +17,11 @@ import pandas as pd
 import pytest
 
 from proofbook.book import load
+from proofbook.case import Case
 from proofbook.collect import log_engines, logs
-from proofbook.environment import LogSource
+from proofbook.environment import Environment, LogSource
 from proofbook.errors import CouldNotLook
+from proofbook.evidence import read
 from proofbook.judge import owed
 from proofbook.judge.checks import settle, view_of
 from proofbook.log_tables import summarise
@@ -69,10 +71,8 @@ def findings_by(
 
 
 def judged(
-    small: dict[tuple[str, str], pd.DataFrame], where, what, evidence: Path
-) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
-    from proofbook.evidence import read
-
+    small: dict[tuple[str, str], pd.DataFrame], where: Environment, what: Case, evidence: Path
+) -> list[dict[str, object]]:
     recorded = read(evidence)
     phases = {phase: recorded.window(phase) for phase in ("before", "after")}
     view = view_of(

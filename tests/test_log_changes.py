@@ -185,7 +185,7 @@ def judged(before: list[dict[str, Any]], after: list[dict[str, Any]], folder: Pa
         assert not problems
         tables |= {(phase, name): table for name, table in recorded.items()}
     view = View(
-        tables=lambda name, phase: tables.get((phase, name)),  # type: ignore[arg-type, return-value]
+        tables=lambda name, phase: tables.get((phase, name)),
         windows=Windows(
             before=(START, START + pd.Timedelta(seconds=300)),
             after=(START + pd.Timedelta(seconds=400), START + pd.Timedelta(seconds=700)),

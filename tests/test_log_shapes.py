@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import proofbook as pb
 from proofbook.collect.log_counts import per_minute
-from proofbook.collect.logs import Reading, read_logs
+from proofbook.collect.logs import Reading, read_logs, record
 from proofbook.environment import LogSource
-from proofbook.errors import CouldNotLook
+from proofbook.errors import CouldNotLook, UsageError
 
 NOON = "2026-01-01T12:00:00"
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
@@ -153,6 +154,15 @@ WRITTEN = {
         shape="pino",
         body="broken\nError: no\n    at f (/app/a.js:1:2)",
         columns={"service_instance_id": "h"},
+    ),
+    "bunyan": Written(
+        text=lines(
+            {"name": "app", "hostname": "h", "pid": 1, "level": 50, "msg": "broken", "time": f"{NOON}.000Z", "v": 0},
+            {"name": "app", "hostname": "h", "pid": 1, "level": 30, "msg": "fine", "time": "2026-01-01T12:00:01.000Z", "v": 0},
+        ),
+        severities=["ERROR", "INFO"],
+        shape="pino",
+        body="broken",
     ),
     "zap": Written(
         text=lines({"level": "error", "ts": 1767268800.0, "msg": "broken"}, {"level": "info", "ts": 1767268801.25, "msg": "fine"}),
@@ -316,6 +326,26 @@ def test_a_packed_file_that_was_cut_keeps_what_it_holds_and_says_so(tmp_path: Pa
     reading = read(tmp_path, packed[: len(packed) // 2])
     assert 500 < reading.kept < 5000
     assert reading.unparsed == 2 and "the packed file is cut" in reading.unparsed_sample
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_array_on_one_long_line_is_read_to_the_last_entry(packed: bool, tmp_path: Path) -> None:
+    entries = [cloud(f"number {number}", number % 60, insertId=str(number)) for number in range(20_000)]
+    text = json.dumps(entries).encode()
+    assert len(text) > 3_000_000 and b"\n" not in text
+    for content in (text, text[:-10]):
+        reading = read(tmp_path / str(len(content)), gzip.compress(content) if packed else content)
+        assert (reading.kept, reading.unparsed) == ((20_000, 0) if content is text else (19_999, 1))
+
+
+def test_lines_that_could_not_be_read_are_kept_whether_there_is_one_source_or_more(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(lines(cloud("fine", 0, insertId=name)) + f"lost in {name}\n")
+    for names in ("a", "ab"):
+        recorded, _ = record([LogSource(name=name, file=name) for name in names], [], base=tmp_path, folder=tmp_path / f"out-{names}")  # fmt: skip
+        rows = pd.read_parquet(str(recorded["logs"]))
+        assert rows.loc[rows["timestamp"].isna(), "body"].tolist() == [f"lost in {name}" for name in names]
+        assert rows["line"].dropna().tolist() == ([] if names == "a" else [1, 2, 1, 2])
 
 
 def test_a_command_is_told_the_window(tmp_path: Path) -> None:
@@ -492,7 +522,7 @@ def test_entries_dated_after_they_were_read_are_noticed(tmp_path: Path) -> None:
 )
 def test_a_source_that_cannot_be_is_refused(source: dict[str, str], wanted: str) -> None:
     with pytest.raises(ValueError, match=wanted):
-        LogSource(name="log", file="log", **source)  # type: ignore[arg-type]
+        LogSource(name="log", file="log", **source)
 
 
 def test_a_pattern_that_would_backtrack_without_end_is_quick(tmp_path: Path) -> None:
@@ -510,6 +540,9 @@ def test_counts_straight_from_a_file_are_those_of_its_entries(tmp_path: Path) ->
             LogSource(name="log", file="log"), ["RecursionError: .", "all well"], base=tmp_path
         )
         assert counts[["RecursionError: .", "all well"]].sum().tolist() == [180, 60]
+        assert pb.counts(str(tmp_path / "log"), ["all well"])["all well"].sum() == 60
+    with pytest.raises(UsageError, match="no lookaround"):
+        pb.counts(str(tmp_path / "log"), ["x(?!y)"])
     with pytest.raises(CouldNotLook, match="cannot be read"):
         per_minute(LogSource(name="log", file="nowhere"), ["x"], base=tmp_path)
 

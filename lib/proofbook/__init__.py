@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from proofbook.book import Book as Book
     from proofbook.book import open as open
     from proofbook.judge.success import success_rate as success_rate
+    from proofbook.look import counts as counts
     from proofbook.look import logs as logs
     from proofbook.look import probe as probe
     from proofbook.report.parts import open_report as report
 
 __version__ = "0.1.0"
 
-__all__ = ["Book", "figures", "logs", "open", "probe", "report", "success_rate", "tables"]
+__all__ = ["Book", "counts", "figures", "logs", "open", "probe", "report", "success_rate", "tables"]
 
 _HOMES = {
     "Book": ("proofbook.book", "Book"),
+    "counts": ("proofbook.look", "counts"),
     "figures": ("proofbook.figures", None),
     "logs": ("proofbook.look", "logs"),
     "open": ("proofbook.book", "open"),

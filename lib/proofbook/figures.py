@@ -23,7 +23,9 @@ SEVERITIES = {
     "DEBUG": "#c4cad1",
     "none": "#9ca3af",
 }
-CHANGES = {"new": "#c0262d", "more": "#d97706", "gone": "#1a7f4b", "less": "#2563eb"}
+# What is new or more is bad news only where it is an error.
+CHANGES = {"new error": "#c0262d", "more errors": "#d97706", "new": "#2563eb", "more": "#7aa2f7", "gone": "#1a7f4b", "less": "#6bbf8f"}  # fmt: skip
+LONGEST_LABEL = 32
 INK = {
     "before": "#b45309",
     "after": "#2563eb",
@@ -177,15 +179,22 @@ def changes(view: View, *, most: int = 12) -> Any:
     times = log_novelty.times(view)
     if table.empty or times.empty:
         return figure
-    step = _step(times)
-    for change, part in table.groupby("change", sort=False):
+    step, wrong = _step(times), log_novelty.is_error(table)
+    names = table["change"].where(
+        ~wrong, table["change"].replace({"new": "new error", "more": "more errors"})
+    )
+    labels = table["what"].map(
+        lambda what: what if len(what) <= LONGEST_LABEL else f"{what[:LONGEST_LABEL]}…"
+    )
+    table = table.assign(what=labels)
+    for change, part in table.groupby(names, sort=False):
         rows = times[times["key"].isin(part["key"])].merge(part[["key", "what"]], on="key")
         counts = rows.set_index("first").groupby("what").resample(step)["entries"].sum().reset_index()
         counts = counts[counts["entries"] > 0]
         figure.add_trace(
             go.Scatter(
                 x=[stamp.isoformat() for stamp in counts["first"]],
-                y=[what[:60] for what in counts["what"]],
+                y=counts["what"],
                 name=str(change),
                 mode="markers",
                 marker={
@@ -198,6 +207,7 @@ def changes(view: View, *, most: int = 12) -> Any:
         )
     figure.update_layout(height=180 + 30 * len(table))
     figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_xaxes(nticks=4, tickangle=0)
     _mark(figure, view.windows.deployed_at)
     return figure
 

@@ -13,8 +13,8 @@ import pandas as pd
 from proofbook import background
 from proofbook import patterns as log_patterns
 from proofbook import tables as shown
+from proofbook.collect import log_counts, websocket
 from proofbook.collect import logs as log_reader
-from proofbook.collect import websocket
 from proofbook.collect.session import Session
 from proofbook.environment import Environment, LogSource
 from proofbook.errors import UsageError
@@ -36,6 +36,27 @@ def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
         if reading.problem:
             raise UsageError(reading.problem)
         return reading.entries
+
+
+def counts(file: str, patterns: Sequence[str], *, utc_offset: str | None = None) -> pd.DataFrame:
+    """How many entries of a log hold each pattern, per minute; the quickest way through a large file, which keeps nothing.
+
+    Returns:
+        minute (UTC), then a column per pattern.
+    Raises:
+        UsageError: a pattern cannot be used. CouldNotLook: the file cannot be read.
+    """
+    _check_patterns(patterns)
+    source = LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset)
+    return log_counts.per_minute(source, patterns, base=Path())
+
+
+def _check_patterns(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if problem := log_patterns.problem(pattern):
+            raise UsageError(
+                f"expected a regular expression (RE2's: no lookaround, no backreferences), got {pattern!r} ({problem})"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +87,7 @@ def look_at_log(
     Raises:
         UsageError: there is nothing to read, or a pattern cannot be used.
     """
-    for pattern in patterns:
-        if problem := log_patterns.problem(pattern):
-            raise UsageError(
-                f"expected a regular expression (RE2's: no lookaround, no backreferences), got {pattern!r} ({problem})"
-            )
+    _check_patterns(patterns)
     tables: dict[tuple[str, str], pd.DataFrame] = {}
     windows: dict[str, Span] = {}
     with tempfile.TemporaryDirectory() as folder:

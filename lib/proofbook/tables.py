@@ -63,8 +63,8 @@ def changes(view: View, *, most: int = 12) -> pd.DataFrame:
         table[["change", "severity", "what", "before", "after", "ratio", "p", "first", "last"]]
     )
     return shown.assign(
-        ratio=[f"× {ratio:.2g}" if 0 < ratio < float("inf") else "" for ratio in table["ratio"]],
-        p=[f"{p:.1g}" for p in table["p"]],
+        ratio=[f"×{ratio:.2g}" if 0 < ratio < float("inf") else "" for ratio in table["ratio"]],
+        p=[f"{p:.4f}" if p >= 0.0001 else "< 0.0001" for p in table["p"]],
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import jmespath
 import pandas as pd
 
-from proofbook.collect.logs import read_source_text
+from proofbook.collect.log_files import read_source_text
 from proofbook.environment import Deployments
 from proofbook.errors import CouldNotLook
 

@@ -7,16 +7,12 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from re import _constants as tokens  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 
 import pandas as pd
 
-from proofbook.collect import log_sql, logs
+from proofbook.collect import log_files, log_sql, logs
 from proofbook.environment import LogSource
 
-# Characters that no JSON writer escapes, so that a line holds them as the body does.
-_PLAIN = re.compile(r"[A-Za-z0-9 _.,:;=()\[\]{}|*?!@#$%^~+-]*")
 _LEAST = 4
 
 
@@ -36,7 +32,9 @@ def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.
     )
     with tempfile.TemporaryDirectory() as name, logs.connect() as engine:
         tables = []
-        for index, (path, shown) in enumerate(logs.files_of(source, base=base, work=Path(name), now=now)):
+        for index, (path, shown) in enumerate(
+            log_files.files_of(source, base=base, work=Path(name), now=now)
+        ):
             found, _ = logs.ask(
                 path,
                 shown,
@@ -57,28 +55,19 @@ def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.
 
 
 def literals(patterns: Sequence[str]) -> list[str] | None:
-    """For each pattern a piece of text that every match holds; None when one has none that is long enough.
+    """For each pattern a piece of text that every match holds; None when one has none that is sure and long enough.
 
-    >>> literals([r"RecursionError: \\w+", r"(?i)x"])
-    >>> literals([r"RecursionError: \\w+"])
-    ['RecursionError: ']
+    >>> literals([r"RecursionError: \\w+", "Invalid .* id"])
+    ['RecursionError: ', 'Invalid ']
+    >>> literals(["RecursionError", "(?i)invalid"])
     """
     found = [_literal(pattern) for pattern in patterns]
     return None if any(len(text) < _LEAST for text in found) else found
 
 
 def _literal(pattern: str) -> str:
-    try:
-        parsed = parser.parse(pattern)
-    except re.error:
+    """The longest run of plain characters; nothing where a choice, a group or a count makes it uncertain."""
+    if re.search(r"[|()\[\]{}]", pattern):
         return ""
-    if parsed.state.flags & re.IGNORECASE:
-        return ""
-    runs, current = [""], ""
-    for kind, value in parsed:
-        if kind is tokens.LITERAL and _PLAIN.fullmatch(chr(value)):
-            current += chr(value)
-        else:
-            runs.append(current)
-            current = ""
-    return max([*runs, current], key=len)
+    # An escape, a sign, or a character that need not be there ends a run. Quotes and such are escaped by JSON writers.
+    return max(re.split(r"\\.|.[?*]|[^A-Za-z0-9 _,:;=!@#%~-]", pattern), key=len)

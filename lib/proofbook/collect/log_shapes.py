@@ -99,7 +99,8 @@ CONTAINER = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 # A body that goes on where the entry before it stopped: an indented frame, or what joins two tracebacks.
-CONTINUES = r"^(?:[ \t]+\S|During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of )"
+CHAINS = "During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of "
+CONTINUES = rf"^(?:[ \t]+\S|{CHAINS})"
 
 # The shapes of text lines, the more special first. The names are what users see and may state.
 TEXT_SHAPES = {
@@ -128,9 +129,6 @@ JSON_SHAPES = (
     "json",
 )
 SHAPES = (*JSON_SHAPES, *TEXT_SHAPES)
-# What the named groups of a stated pattern may be called.
-GROUPS = ("timestamp", "severity", "body", "service", "instance", "trace", "method", "url", "status")
-
 # Where JSON entries keep things, the more special first. A path is looked up once per entry, whatever its depth.
 CLOUD: dict[str, tuple[str, ...]] = {
     "time": ("timestamp", "receiveTimestamp"),

@@ -107,9 +107,12 @@ def entries_sql(
     """From a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
 
     `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
-    as body; a blank one has neither. With `typed` the
-    relation is that of `objects_sql`, which has a column for each of the places where the shape keeps things. With `only_bodies` nothing but times and bodies is
-    looked for.
+    as body; a blank one has neither.
+
+    Args:
+        zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
+        typed: the relation is that of `objects_sql`, with a column for each of the places where the shape keeps things.
+        only_bodies: nothing but times and bodies is looked for.
     """
     of_cloud, of_pattern = shape.name == "cloud-logging", _groups_of(shape.pattern)
     places = (shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD) if of_cloud else shapes.STRUCTURED

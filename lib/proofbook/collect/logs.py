@@ -6,13 +6,9 @@ wrapped documents, OTLP) is first written out as such; bytes that DuckDB does no
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import datetime as dt
-import gzip
-import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,28 +18,20 @@ from typing import Any
 import duckdb
 import ibis
 import pandas as pd
-import pyarrow as pa
 
 from proofbook import log_tables
-from proofbook.collect import log_documents
-from proofbook.collect.log_shapes import COLUMNS, CONTINUES, SHAPES, Shape, shape_of
+from proofbook.collect import log_documents, log_files
+from proofbook.collect.log_shapes import CHAINS, COLUMNS, CONTINUES, SHAPES, Shape, shape_of
 from proofbook.collect.log_sql import entries_sql, objects_sql, quoted, starts_sql
 from proofbook.environment import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.redaction import known_secrets, scrub
-from proofbook.settings import fill_python
 
-HEAD_BYTES = 1 << 20
 MEMORY_LIMIT = "700MB"
-# DuckDB's longest line, and, in characters, what longer ones are cut to and how much of one text is kept.
-LONGEST_LINE_BYTES = 2_000_000
-LONGEST_LINE = 400_000
-LONGEST_TEXT = 100_000
 SAMPLES = 3
 SAMPLE_LINES = 2000
 # A field separator that no text holds: each line is one field.
-_AS_LINES = "columns={'text': 'VARCHAR'}, delim='\x02', quote='', escape='', header=false, auto_detect=false, compression='none', max_line_size=2000000"
-_UNREADABLE = str.maketrans({"\x00": None, "\x02": None, "\r": "\n"})
+_AS_LINES = f"columns={{'text': 'VARCHAR'}}, delim='\x02', quote='', escape='', header=false, auto_detect=false, compression='none', max_line_size={log_files.LONGEST_LINE_BYTES}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,11 +95,16 @@ def table(engine: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
 
 
 def entries_of(path: Path) -> str:
-    """SQL for the entries in a Parquet file of this module: unparsed lines and blank ones left out, `line` filled in."""
+    """SQL for the entries in a Parquet file of this module: unparsed lines and blank ones left out."""
+    return f"(SELECT * FROM {_rows_of(path)} WHERE timestamp IS NOT NULL)"
+
+
+def _rows_of(path: Path) -> str:
+    """SQL for every row, `line` filled in."""
     names = ", ".join(
         "coalesce(line, file_row_number + 1) AS line" if name == "line" else name for name in COLUMNS
     )
-    return f"(SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number=true) WHERE timestamp IS NOT NULL)"
+    return f"(SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number=true))"
 
 
 _NOTHING = "SELECT " + ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items()) + " LIMIT 0"
@@ -143,7 +136,7 @@ def read_logs(
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".reading-") as name, connect() as engine:
         work = Path(name)
         try:
-            files = files_of(source, base=base, work=work, now=now)
+            files = log_files.files_of(source, base=base, work=work, now=now)
             parts = [
                 _read_file(path, shown, source=source, engine=engine, work=work / f"{index}", now=now)
                 for index, (path, shown) in enumerate(files)
@@ -162,6 +155,7 @@ def record(
         logs: the Parquet file of all entries but those that lie in an engine. log_sources: one row per source. And the
         small tables of `log_tables.NAMES`, over all sources.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     wanted = sorted(set(patterns))
     read, elsewhere = [], []
     for index, source in enumerate(sources):
@@ -175,7 +169,7 @@ def record(
         if len(paths) == 1:
             paths[0].replace(to)
         else:
-            rows = " UNION ALL ".join(f"SELECT * FROM {entries_of(path)}" for path in paths) or _NOTHING
+            rows = " UNION ALL ".join(f"SELECT * FROM {_rows_of(path)}" for path in paths) or _NOTHING
             engine.execute(f"COPY ({rows}) TO {quoted(str(to))} (FORMAT parquet)")
         for path in paths:
             path.unlink(missing_ok=True)
@@ -248,132 +242,6 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "covers_s": float("nan") if source.covers_s is None else source.covers_s,
         "severities": ", ".join(f"{name} {count}" for name, count in sorted(reading.counts.items())),
     }
-
-
-def read_source_text(file: str | None, command: list[str] | None, *, base: Path) -> tuple[str, str]:
-    """The text behind a file or a command, with the words that name it. Bytes that are not UTF-8 are kept as �.
-
-    Raises:
-        CouldNotLook: the file is absent or the command failed.
-    """
-    if file is not None:
-        try:
-            return (base / file).read_bytes().decode("utf-8", "replace"), f"file {file}"
-        except OSError as error:
-            raise _absent(file, error) from None
-    assert command is not None
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "output"
-        origin = _run(fill_python(command), base=base, to=path)
-        return path.read_bytes().decode("utf-8", "replace"), origin
-
-
-# Files --------------------------------------------------------------------------------------------------------------
-
-
-def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> list[tuple[Path, str]]:
-    """(path, name to show) of every file of a source; a command's output becomes one."""
-    if source.command is not None:
-        since = now - dt.timedelta(seconds=source.covers_s or 86400.0)
-        times = {"{since}": f"{since:%Y-%m-%dT%H:%M:%SZ}", "{until}": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
-        filled = [_fill(part, times) for part in fill_python(source.command)]
-        path = work / "output"
-        origin = _run(filled, base=base, to=path)
-        if path.stat().st_size == 0:
-            raise CouldNotLook(f"{origin} printed nothing")
-        return [(path, Path(filled[0]).name)]
-    assert source.file is not None
-    if not re.search(r"[*?\[]", source.file):
-        return [(base / source.file, source.file)]
-    place, pattern = (
-        (Path("/"), source.file.lstrip("/")) if Path(source.file).is_absolute() else (base, source.file)
-    )
-    found = sorted(path for path in place.glob(pattern) if path.is_file())
-    if not found:
-        raise CouldNotLook(f"expected files at {source.file}, found none")
-    return [(path, str(path.relative_to(place))) for path in found]
-
-
-def _fill(part: str, times: dict[str, str]) -> str:
-    for name, value in times.items():
-        part = part.replace(name, value)
-    return part
-
-
-def _run(command: list[str], *, base: Path, to: Path) -> str:
-    origin = f"the command {Path(command[0]).name} {' '.join(command[1:])}"
-    try:
-        with to.open("wb") as out:
-            done = subprocess.run(
-                command, cwd=base, stdout=out, stderr=subprocess.PIPE, timeout=300, stdin=subprocess.DEVNULL
-            )
-    except FileNotFoundError:
-        raise CouldNotLook(f"the program {command[0]} is not installed; the log source needs it") from None
-    except subprocess.TimeoutExpired:
-        raise CouldNotLook(f"{origin} did not end within 300 s") from None
-    if done.returncode != 0:
-        last = scrub(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])[:200]
-        raise CouldNotLook(f"{origin} ended with exit code {done.returncode}: {last}")
-    return origin
-
-
-def _absent(shown: str, error: OSError) -> CouldNotLook:
-    return CouldNotLook(f"expected a file at {shown}, but it cannot be read ({error.strerror})")
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[_Stream]:
-    """A file's bytes, unpacked where gzip or zstd packed them."""
-    with path.open("rb") as file:
-        packed = _packed(file.read(4))
-        file.seek(0)
-        if packed == "gzip":
-            yield _Stream(gzip.GzipFile(fileobj=file))
-        elif packed == "zstd":
-            yield _Stream(pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
-        else:
-            yield _Stream(file)
-
-
-class _Stream:
-    """Bytes of a file up to where it can be read; a packed file that was cut ends in a line that says so."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._ended = False
-
-    def read(self, size: int) -> bytes:
-        found = b""
-        while len(found) < size and not self._ended:
-            try:
-                piece = self._file.read(min(size - len(found), 1 << 16))
-            except (OSError, EOFError):
-                piece, self._ended = b"\n(the packed file is cut or broken here)\n", True
-            self._ended = self._ended or not piece
-            found += piece
-        return found
-
-
-def _packed(magic: bytes) -> str:
-    return "gzip" if magic.startswith(b"\x1f\x8b") else "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
-
-
-def _head(path: Path, shown: str) -> bytes:
-    try:
-        if path.is_dir():
-            raise CouldNotLook(
-                f"expected a file at {shown}, got a folder; name its files, such as {shown.rstrip('/')}/*.json"
-            )
-        with _opened(path) as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise _absent(shown, error) from None
-    if not head.strip():
-        raise CouldNotLook(f"file {shown} is empty")
-    strange = sum(head[:65536].count(byte) for byte in (0, 1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18, 19, 20))
-    if strange > 0.1 * len(head[:65536]):
-        raise CouldNotLook(f"expected a log in text at {shown}, got a binary file")
-    return head
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
@@ -452,31 +320,25 @@ class _Opened:
         now: dt.datetime,
     ) -> None:
         work.mkdir()
-        self.path, self.shown, self.source, self.engine, self.work, self.now = (
-            path,
-            shown,
-            source,
-            engine,
-            work,
-            now,
-        )
-        head = _head(path, shown)
-        self.whole = len(head) < HEAD_BYTES
+        self.path, self.shown, self.source = path, shown, source
+        self.engine, self.work, self.now = engine, work, now
+        head = log_files.head_of(path, shown)
+        whole = len(head) < log_files.HEAD_BYTES
         text = head.decode("utf-8", "replace").lstrip("\ufeff")
-        self.document = log_documents.kind_of(text, whole=self.whole)
+        self.document = log_documents.kind_of(text, whole=whole)
         in_array = self.document == "array"
-        sample = log_documents.sample(text) if in_array else _sample(text, whole=self.whole)
+        sample = log_documents.sample(text) if in_array else _sample(text, whole=whole)
         self.shape = _stated(source) or shape_of(sample)
 
     def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
         path = self.path
         with path.open("rb") as file:
-            packed = _packed(file.read(4)) != "none"
+            packed = log_files.packing(file.read(4)) != "none"
         if packed:
             # Unpacked here and not by DuckDB, which does not say when a packed file was cut.
             path = self.work / "unpacked"
-            _repair(self.path, path)
+            log_files.unpack(self.path, path)
         typed = (
             self.shape.name == "cloud-logging" and not self.shape.wrapper and self.document in ("", "array")
         )
@@ -485,16 +347,16 @@ class _Opened:
                 objects_sql(self.shape, path=str(path), array=self.document == "array"), typed=True
             )
         if self.document:
-            whole, path = path, self.work / "entries.jsonl"
-            with _opened(whole) as stream:
+            document, path = path, self.work / "entries.jsonl"
+            with log_files.opened(document) as stream:
                 log_documents.write_lines(stream, self.document, to=path)
             self.shape = _stated(self.source) or shape_of(_sample(_head_text(path), whole=False))
-        if not _has_long_lines(path):
+        if not log_files.has_long_lines(path):
             with contextlib.suppress(duckdb.Error, UnicodeDecodeError):
                 yield self._query(self._lines(path, holding=holding), only_bodies=holding is not None)
         # What DuckDB does not take: bytes that are not UTF-8, carriage returns, lines of megabytes.
         repaired = self.work / "repaired"
-        _repair(path, repaired)
+        log_files.repair(path, repaired)
         lines = self._lines(repaired, holding=holding)
         yield self._query(lines, only_bodies=holding is not None)
 
@@ -533,7 +395,7 @@ def _sample(text: str, *, whole: bool) -> list[str]:
 
 def _head_text(path: Path) -> str:
     with path.open("rb") as file:
-        return file.read(HEAD_BYTES).decode("utf-8", "replace")
+        return file.read(log_files.HEAD_BYTES).decode("utf-8", "replace")
 
 
 def _stated(source: LogSource) -> Shape | None:
@@ -542,63 +404,6 @@ def _stated(source: LogSource) -> Shape | None:
     if source.shape == "auto":
         return None
     return Shape(name=source.shape, of_json=SHAPES.index(source.shape) < SHAPES.index("nginx-access"))
-
-
-def _has_long_lines(path: Path) -> bool:
-    """Whether a line may be longer than DuckDB's lines may be; it would leave them out without a word.
-
-    A line of two megabytes fills a block of one megabyte, wherever it begins: so only a block without an end of line can be
-    part of one, and most blocks show theirs at once.
-    """
-    block = LONGEST_LINE_BYTES // 2
-    with path.open("rb") as file:
-        for start in range(0, path.stat().st_size - block + 1, block):
-            file.seek(start)
-            if b"\n" not in file.read(4096) and b"\n" not in file.read(block - 4096):
-                return True
-    return False
-
-
-def _repair(path: Path, to: Path) -> None:
-    """A copy, unpacked, in which every byte is UTF-8, nothing splits a line in two, and no line is too long."""
-    with _opened(path) as file, to.open("w", encoding="utf-8", newline="\n") as out:
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        pending: list[str] = []
-        while chunk := file.read(1 << 22):
-            text = decoder.decode(chunk).replace("\r\n", "\n").translate(_UNREADABLE)
-            first, *more = text.split("\n")
-            pending.append(first)
-            if more:
-                out.write(_shortened("".join(pending)) + "\n")
-                for line in more[:-1]:
-                    out.write(_shortened(line) + "\n")
-                pending = [more[-1]]
-        out.write(_shortened("".join(pending) + decoder.decode(b"", final=True)))
-
-
-def _shortened(line: str) -> str:
-    """A line as it is, or one of megabytes with its longest texts cut, saying by how much."""
-    if len(line) <= LONGEST_LINE:
-        return line
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return _cut(line)
-    short = json.dumps(_cut_within(found), ensure_ascii=False)
-    return short if len(short) <= LONGEST_LINE else _cut(short)
-
-
-def _cut_within(value: Any) -> Any:
-    if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, dict):
-        return {key: _cut_within(item) for key, item in value.items()}
-    return [_cut_within(item) for item in value] if isinstance(value, list) else value
-
-
-def _cut(text: str) -> str:
-    left = len(text) - LONGEST_TEXT
-    return f"{text[:LONGEST_TEXT]} [{left:,} more characters]" if left > 0 else text
 
 
 def _joined_lines(lines: str, shape: Shape, *, engine: duckdb.DuckDBPyConnection, work: Path) -> str:
@@ -635,10 +440,7 @@ def _together(
     span: tuple[dt.datetime | None, dt.datetime | None],
 ) -> Reading:
     """One Parquet file of all parts, without duplicates and with split tracebacks joined."""
-    all_parts = " UNION ALL ".join(
-        f"SELECT * REPLACE (coalesce(line, file_row_number + 1) AS line) FROM read_parquet({quoted(str(part.path))}, file_row_number=true)"
-        for part in parts
-    )
+    all_parts = " UNION ALL ".join(f"SELECT * FROM {_rows_of(part.path)}" for part in parts)
     told = table(engine, _SUMMARY.format(entries=all_parts)).iloc[0]
     shapes = ", ".join(dict.fromkeys(part.shape.in_words for part in parts))
     reading = Reading(
@@ -719,9 +521,9 @@ def _rewrite(
 # What an entry is to a traceback. `tb` starts one, `in` is a part of one, `chain` joins two, `exc` ends one.
 _KIND = r"""CASE WHEN regexp_matches(body, '^Traceback \(most recent call last\)') THEN 'tb'
     WHEN regexp_matches(body, '^[ \t]+\S') THEN 'in'
-    WHEN regexp_matches(body, '^(?:During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of )') THEN 'chain'
+    WHEN regexp_matches(body, '^(?:CHAINS)') THEN 'chain'
     WHEN regexp_matches(body, '^[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)') THEN 'exc'
-    WHEN trim(body) = '' THEN 'blank' ELSE 'other' END"""
+    WHEN trim(body) = '' THEN 'blank' ELSE 'other' END""".replace("CHAINS", CHAINS)
 
 # Entries of one instance in the order of their times. One goes on with the entry before it when that was written at most
 # a tenth of a second earlier and the two fit together; only seconds around such entries are looked at.

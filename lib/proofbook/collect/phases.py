@@ -99,7 +99,6 @@ async def record(
     ended = dt.datetime.now(dt.UTC)
     problems: list[str] = []
     if phase != "rollout":
-        (folder / phase).mkdir(parents=True, exist_ok=True)
         problems = await _read_records(environment, case, session, tables, folder=folder / phase)
     recorded = evidence.Phase(
         started=started,

@@ -192,10 +192,11 @@ def is_error(table: pd.DataFrame) -> pd.Series:
 
 def _keys(view: View) -> pd.DataFrame:
     """Every kind of both phases with its key: a fingerprint, or a template that both phases share."""
-    phases = [phase for phase in ("before", "after") if view.tables("log_kinds", phase) is not None]
-    if not phases:
+    recorded = {phase: view.table("log_kinds", phase) for phase in ("before", "after")}
+    tables = [table.assign(phase=phase) for phase, table in recorded.items() if table is not None]
+    if not tables:
         raise CouldNotSee("no-evidence", "no log was recorded", repair="record it: proofbook collect")
-    kinds = pd.concat([_kinds(view, phase).assign(phase=phase) for phase in phases], ignore_index=True)
+    kinds = pd.concat(tables, ignore_index=True)
     messages = kinds.loc[kinds["kind"] == "message", "text"]
     shared = templates.merge(messages.unique())
     found = {
@@ -217,13 +218,6 @@ def _keys(view: View) -> pd.DataFrame:
 
     pairs = [key(row) for _, row in kinds.iterrows()]
     return kinds.assign(key=[pair[0] for pair in pairs], what=[pair[1] for pair in pairs])
-
-
-def _kinds(view: View, phase: str) -> pd.DataFrame:
-    exchanged = view.exchanged.get((phase, "log_kinds"))
-    table = exchanged if exchanged is not None else view.tables("log_kinds", phase)
-    assert table is not None
-    return table
 
 
 def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _Counted:
