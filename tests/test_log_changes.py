@@ -14,6 +14,7 @@ import pytest
 from conftest import proofbook
 from scipy import stats
 
+from proofbook import figures
 from proofbook.collect import logs
 from proofbook.environment import LogSource
 from proofbook.judge import log_novelty
@@ -309,3 +310,11 @@ def test_on_the_real_pair_the_crash_loop_and_its_exception_come_first() -> None:
     assert "Worker failed to boot" in leading and "ModuleNotFoundError" in leading
     assert [code for code, _ in looked.coverage.reasons] == ["log-cut"]
     assert int(looked.signatures["affected after"].iloc[0]) > 0 and int(looked.signatures["affected before"].iloc[0]) == 0  # fmt: skip
+
+
+def test_log_text_is_no_markup_in_the_chart_of_changes(tmp_path: Path) -> None:
+    hostile = '<a href="javascript:alert(1)">click</a>'
+    crashes = [entry(400 + second, hostile, revision="r-2", severity="ERROR") for second in range(0, 300, 5)]
+    _, _, view = judged(system(0, "r-1"), system(400, "r-2") + crashes, tmp_path)
+    drawn = figures.changes(view).to_json()
+    assert "click" in drawn and "<a href" not in drawn.replace("\\u003c", "<")

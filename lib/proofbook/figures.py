@@ -25,7 +25,7 @@ SEVERITIES = {
 }
 # What is new or more is bad news only where it is an error.
 CHANGES = {"new error": "#c0262d", "more errors": "#d97706", "new": "#2563eb", "more": "#7aa2f7", "gone": "#1a7f4b", "less": "#6bbf8f"}  # fmt: skip
-LONGEST_LABEL = 32
+LONGEST_LABEL = 48
 INK = {
     "before": "#b45309",
     "after": "#2563eb",
@@ -170,7 +170,7 @@ def signature_timeline(
 
 def changes(view: View, *, most: int = 12) -> Any:
     """The kinds of message and exception that changed most, each a line of dots over time, the deployment marked."""
-    figure = _figure("What changed", "Time (UTC)", "")
+    figure = _figure("What changed (times in UTC)", "", "")
     try:
         table = log_novelty.changes(view)
     except CouldNotSee:
@@ -205,8 +205,13 @@ def changes(view: View, *, most: int = 12) -> Any:
                 hovertemplate="%{y}<br>%{x}: %{customdata}<extra></extra>",
             )
         )
-    figure.update_layout(height=180 + 30 * len(table))
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    # Above its dots and not beside them, so that a phone's width is left to time.
+    for label in table["what"]:
+        figure.add_annotation(
+            text=label, xref="paper", x=0, xanchor="left", y=label, yshift=14, showarrow=False
+        )
+    figure.update_layout(height=180 + 44 * len(table))
+    figure.update_yaxes(autorange="reversed", showticklabels=False)
     figure.update_xaxes(nticks=4, tickangle=0)
     _mark(figure, view.windows.deployed_at)
     return figure

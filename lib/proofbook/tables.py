@@ -64,7 +64,7 @@ def changes(view: View, *, most: int = 12) -> pd.DataFrame:
     )
     return shown.assign(
         ratio=[f"×{ratio:.2g}" if 0 < ratio < float("inf") else "" for ratio in table["ratio"]],
-        p=[f"{p:.4f}" if p >= 0.0001 else "< 0.0001" for p in table["p"]],
+        p=[f"{p:.4f}" if p >= 0.0001 else "<0.0001" for p in table["p"]],
     )
 
 
