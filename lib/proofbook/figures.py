@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import numpy as np
@@ -183,9 +184,8 @@ def changes(view: View, *, most: int = 12) -> Any:
     names = table["change"].where(
         ~wrong, table["change"].replace({"new": "new error", "more": "more errors"})
     )
-    labels = table["what"].map(
-        lambda what: what if len(what) <= LONGEST_LABEL else f"{what[:LONGEST_LABEL]}…"
-    )
+    # Log text is hostile, and Plotly reads some HTML in what it writes.
+    labels = [html.escape(_short(what), quote=False) for what in table["what"]]
     table = table.assign(what=labels)
     for change, part in table.groupby(names, sort=False):
         rows = times[times["key"].isin(part["key"])].merge(part[["key", "what"]], on="key")
@@ -215,6 +215,10 @@ def changes(view: View, *, most: int = 12) -> Any:
     figure.update_xaxes(nticks=4, tickangle=0)
     _mark(figure, view.windows.deployed_at)
     return figure
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}…"
 
 
 def coverage(rhythm: pd.DataFrame, windows: Windows) -> Any:
