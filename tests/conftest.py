@@ -11,15 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proofbook import case, environment
-from proofbook.collect import phases
-from proofbook.rehearsal.stack import Stack
+from proofbook.rehearsal.faults import FAULTS, HEALTHY
+from proofbook.rehearsal.trial import Trial
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,62 +38,46 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @dataclass
 class Rehearsal:
-    """The practice stack, up on a loop of its own."""
+    """The practice stack, up on a loop of its own, with its phases before and rollout recorded."""
 
     base: Path
-    stack: Stack
+    trial: Trial
     loop: asyncio.AbstractEventLoop
-    recorded: dict[str, Path] = field(default_factory=dict)
 
-    def wait(self, work: Coroutine[Any, Any, Any], timeout_s: float = 120.0) -> Any:
+    def wait(self, work: Coroutine[Any, Any, Any], timeout_s: float = 180.0) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
 
     def deploy(self, *faults: str) -> None:
-        self.wait(self.stack.deploy("after", faults))
+        self.wait(self.trial.stack.deploy("after", faults))
 
-    def record(
-        self,
-        phase: str,
-        folder: Path,
-        *,
-        during: Coroutine[Any, Any, Any] | None = None,
-        observe_s: float | None = None,
-    ) -> None:
-        where = environment.load("rehearsal", base=self.base)
-        if observe_s is not None:
-            where = where.model_copy(update={"observe_s": observe_s})
-        what = case.load("ssot-fixes", base=self.base)
-        self.wait(
-            phases.record(
-                where, what, phase, folder=folder, base=self.base, during=during, say=lambda _: None
-            )
-        )
+    def record(self, phase: str, folder: Path, *, observe_s: float | None = None) -> None:
+        self.wait(self.trial.record(phase, folder, observe_s=observe_s))
 
     def evidence_with(self, *faults: str, to: Path, observe_s: float | None = None) -> Path:
-        """Evidence of a whole deployment: before and rollout are shared, after is recorded anew with these faults."""
-        shutil.copytree(self.recorded["shared"], to)
-        self.deploy(*faults)
-        self.record("after", to, observe_s=observe_s)
+        """Evidence of a deployment with all of these faults."""
+        if len(faults) == 1:
+            self.wait(self.trial.collect((FAULTS | HEALTHY)[faults[0]], to=to, observe_s=observe_s))
+        else:
+            shutil.copytree(self.trial.shared, to)
+            self.deploy(*faults)
+            self.record("after", to, observe_s=observe_s)
         return to
 
 
 @pytest.fixture(scope="session")
 def rehearsal(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """The stack with its before and rollout phases recorded, and the fix deployed without a fault."""
+    """The stack, and the fix deployed without a fault."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    up = Rehearsal(base=workspace, stack=Stack(workspace / "outputs" / "rehearsal" / "up"), loop=loop)
+    trial = Trial(workspace, shared=tmp_path_factory.mktemp("shared") / "evidence")
+    up = Rehearsal(base=workspace, trial=trial, loop=loop)
     try:
-        up.wait(up.stack.start())
-        shared = tmp_path_factory.mktemp("shared") / "evidence"
-        up.record("before", shared)
-        up.record("rollout", shared, during=up.stack.deploy("after", ()))
-        up.recorded["shared"] = shared
+        up.wait(trial.start())
         yield up
     finally:
         with contextlib.suppress(Exception):
-            up.wait(up.stack.stop())
+            up.wait(trial.stop())
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
@@ -104,8 +87,7 @@ def rehearsal(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def healthy_evidence(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Evidence of a deployment that restored everything."""
     folder = tmp_path_factory.mktemp("healthy") / "evidence"
-    shutil.copytree(rehearsal.recorded["shared"], folder)
-    rehearsal.record("after", folder)
+    rehearsal.wait(rehearsal.trial.collect(to=folder))
     return folder
 
 

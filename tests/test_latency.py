@@ -49,7 +49,7 @@ def test_what_the_health_endpoint_lost_is_not_held_against_the_endpoint(
     view = View(
         tables=lambda name, phase: tables.get((phase, name)),
         windows=Windows(before=None, after=None),
-        alpha_fail=0.002,
+        alpha_fail_once=0.002,
     )
     found = not_slower("backend", "/api", ratio=1.2).judge(view)
     assert found.verdict is verdict, found.statement

@@ -194,7 +194,7 @@ def judged(before: list[dict[str, Any]], after: list[dict[str, Any]], folder: Pa
             old_revision="r-1",
             new_revision="r-2",
         ),
-        alpha_fail=0.05 / 20,
+        alpha_fail_once=0.05 / 20,
     )
     check = Check(
         id="log-new-errors", kind="guard", claim="none", group="logs", recipe=log_novelty.no_new_errors("log")

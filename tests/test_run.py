@@ -133,8 +133,8 @@ def test_plain_papermill_works_alone_while_a_rehearsal_is_up(rehearsal: Rehearsa
     assert found["websocket-connection"].verdict.value == "pass"
     # Nothing was recorded before: absent at best, never fixed.
     assert found["websocket-1011-gone"].reason in ("absent", "too-early")
-    client_secret = (rehearsal.stack.up / "client-secret").read_text().strip()
-    token = (rehearsal.stack.up / "token").read_text().strip()
+    client_secret = (rehearsal.trial.stack.up / "client-secret").read_text().strip()
+    token = (rehearsal.trial.stack.up / "token").read_text().strip()
     text = (tmp_path / "out.ipynb").read_text()
     assert client_secret not in text and token not in text
 

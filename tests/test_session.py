@@ -14,10 +14,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from proofbook.case import Case
 from proofbook.collect import contracts, logs, service, websocket
 from proofbook.collect.phases import describe_plan
-from proofbook.collect.session import TRACE_MARK, Session
+from proofbook.collect.session import Session
 from proofbook.environment import Environment
 from proofbook.errors import CouldNotLook
 from proofbook.judge import owed
+from proofbook.marks import PROBE_TRACE
 
 
 async def answering(
@@ -67,7 +68,7 @@ def test_probes_are_marked_and_health_is_more_than_a_status() -> None:
             )
         assert (table["kind"] == "health").sum() == 3 and not table.loc[table["kind"] == "health", "ok"].any()
         assert all(
-            "proofbook-probe" in request and f"traceparent: 00-{TRACE_MARK}" in request for request in asked
+            "proofbook-probe" in request and f"traceparent: 00-{PROBE_TRACE}" in request for request in asked
         )
 
     asyncio.run(go())

@@ -110,7 +110,11 @@ class Targets(Settings):
 
 
 class Budgets(Settings):
-    """Limits that must not be exceeded."""
+    """Limits that must not be exceeded.
+
+    slow_share: the part of requests that may take longer than `slow_times` the median of before. restarts: how many
+    processes may take another's place while it is watched. certificate_days: how long certificates must still be valid.
+    """
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     absent_rate: float = Field(default=0.01, gt=0, lt=1)
@@ -120,6 +124,10 @@ class Budgets(Settings):
     memory_horizon_min: float = Field(default=10.0, gt=0)
     error_rate: float = Field(default=0.01, gt=0, lt=1)
     downtime_s: float = Field(default=1.0, gt=0)
+    slow_share: float = Field(default=0.01, gt=0, lt=1)
+    slow_times: float = Field(default=5.0, gt=1)
+    restarts: int = Field(default=0, ge=0)
+    certificate_days: float = Field(default=14.0, ge=0)
     image_ratio: float | None = Field(default=None, gt=0)
     memory_limit_ratio: float | None = Field(default=None, gt=0)
     start_up_s: float | None = Field(default=None, gt=0)

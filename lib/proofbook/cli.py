@@ -151,6 +151,50 @@ def collect(
 
 
 @app.command()
+def watch(
+    env: Environment,
+    case: Case = "",
+    every: Annotated[
+        str, typer.Option("--every", help="Time from one look to the next: 90s, 5m, 1h.")
+    ] = "5m",
+    length: Annotated[str, typer.Option("--for", help="How long at most: 30m, 24h.")] = "24h",
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", help="Go on with this watch, or watch after what this run recorded before."),
+    ] = None,
+    jobs: Jobs = 2,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")
+    ] = 300.0,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look again and again, with tests that allow for it, until it is decided. The exit code is the verdict."""
+    from proofbook import run as runs
+    from proofbook.watch import seconds
+
+    base = workspace.root()
+    every_s, for_s = seconds("--every", every), seconds("--for", length)
+    _ask(env, base, yes=yes)
+    folder, content = runs.watch(
+        env,
+        case,
+        every_s=every_s,
+        for_s=for_s,
+        run=run_id,
+        jobs=jobs,
+        timeout_s=timeout_s,
+        base=base,
+        say=_say,
+    )
+    if as_json:
+        print(json.dumps([{"folder": str(folder), **content}], indent=2))
+    else:
+        _print_result(folder, content)
+    raise typer.Exit(EXIT_CODES[content["verdict"]])
+
+
+@app.command()
 def replay(
     run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2, as_json: AsJson = False
 ) -> None:
@@ -282,8 +326,8 @@ def logs(
 
 @app.command()
 def faults(as_json: AsJson = False) -> None:
-    """The ways in which the rehearsal can be broken, and what an honest validation says of each."""
-    from proofbook.rehearsal.faults import FAULTS
+    """The ways in which the rehearsal can be broken, or odd and well, and what an honest validation says of each."""
+    from proofbook.rehearsal.faults import FAULTS, HEALTHY
 
     if as_json:
         print(
@@ -291,9 +335,13 @@ def faults(as_json: AsJson = False) -> None:
                 [
                     {
                         name: getattr(fault, name)
-                        for name in ("name", "what", "verdict", "finding", "why", "miss")
+                        for name in ("name", "what", "verdict", "finding", "why", "miss", "miss_because")
                     }
                     for fault in FAULTS.values()
+                ]
+                + [
+                    {"name": well.name, "what": well.what, "verdict": well.verdict}
+                    for well in HEALTHY.values()
                 ],
                 indent=2,
             )
@@ -304,13 +352,26 @@ def faults(as_json: AsJson = False) -> None:
         "what it does",
         "verdict",
         "the finding that says so",
+        "why",
         "chance to miss it",
         box=None,
         padding=(0, 2, 0, 0),
     )
     for fault in FAULTS.values():
-        table.add_row(fault.name, fault.what, _coloured(fault.verdict), "\n".join(fault.finding), fault.miss)
+        table.add_row(
+            fault.name,
+            fault.what,
+            _coloured(fault.verdict),
+            "\n".join(fault.finding),
+            _plain(fault.why),
+            f"{_chance(fault.miss)}: {fault.miss_because}",
+        )
     _console().print(table)
+    well = Table("odd but well", "what is odd", "verdict", box=None, padding=(0, 2, 0, 0))
+    for variant in HEALTHY.values():
+        well.add_row(variant.name, variant.what, _coloured(variant.verdict))
+    _console().print()
+    _console().print(well)
 
 
 @app.command()
@@ -568,11 +629,11 @@ async def _deploy(command: str, base: Path) -> None:
 
 
 def _known_faults(names: list[str] | None) -> list[str]:
-    from proofbook.rehearsal.faults import FAULTS
+    from proofbook.rehearsal.faults import FAULTS, HEALTHY
 
     for name in names or []:
-        if name not in FAULTS:
-            raise UnknownName("fault", name, FAULTS)
+        if name not in FAULTS | HEALTHY:
+            raise UnknownName("fault", name, FAULTS | HEALTHY)
     return names or []
 
 
@@ -625,6 +686,10 @@ def _coloured(verdict: str) -> str:
     colour = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}[verdict]
     mark = {"pass": "✔", "fail": "✘", "inconclusive": "?", "error": "!"}[verdict]
     return f"[bold {colour}]{mark} {verdict}[/]"
+
+
+def _chance(share: float) -> str:
+    return "none" if share == 0 else f"below {share:.2g}" if share < 0.0001 else f"{share:.2%}"
 
 
 def _plain(text: str) -> str:

@@ -79,6 +79,11 @@ class Service(Settings):
     memory_metric: str = "process_resident_memory_bytes"
     timed: list[str] = Field(default_factory=list)
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its certificate is looked at: known from a written URL, or from the CA that it names."""
+        return self.ca_file is not None or (self.url.text or "").startswith("https:")
+
     @model_validator(mode="after")
     def _http_url(self) -> Service:
         _check_url(self.url, ("http", "https"))
@@ -102,7 +107,12 @@ class TokenPlace(Settings):
 
 
 class WebSocket(Settings):
-    """A WebSocket endpoint and the conversation that shows it works."""
+    """A WebSocket endpoint and the conversation that shows it works.
+
+    test_headers: headers that only tests send. They are tried with a bad token, and go with every good one where
+    `sends_test_headers` says so; the shadow probes never send them. long_message_chars: how long the last message of each
+    conversation is made, since some faults only large messages meet.
+    """
 
     name: Name = "ws"
     service: str
@@ -110,6 +120,7 @@ class WebSocket(Settings):
     token: TokenPlace = Field(default_factory=TokenPlace)
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     test_headers: dict[str, str] = Field(default_factory=dict)
+    sends_test_headers: bool = False
     subprotocols: list[str] = Field(default_factory=list)
     ca_file: str | None = None
     greeting: Expectation | None = None
@@ -118,6 +129,7 @@ class WebSocket(Settings):
     send_base64: str | None = None
     expect: Expectation | None = None
     messages: int = Field(default=1, ge=1, le=100)
+    long_message_chars: int = Field(default=0, ge=0, le=1_000_000)
     dwell_s: float = Field(default=0.3, ge=0, le=60)
 
     @model_validator(mode="after")
@@ -156,6 +168,7 @@ class LogSource(Settings):
     """Where log entries come from: a file (or glob), a command that prints them, or a table in an engine.
 
     A command may hold `{since}` and `{until}`: the window asked for, `covers_s` (a day where not stated) back from now.
+    canary: whether the probes' marks must be found in it; left out, they must be where they were found before.
     """
 
     name: Name
@@ -173,6 +186,7 @@ class LogSource(Settings):
     covers_s: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, gt=0)
     utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
+    canary: bool | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> LogSource:

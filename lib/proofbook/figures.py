@@ -13,6 +13,7 @@ from proofbook.judge import log_novelty
 from proofbook.judge.checks import CouldNotSee, View
 from proofbook.judge.estimates import proportion
 from proofbook.judge.findings import Finding
+from proofbook.judge.restarts import STARTED
 from proofbook.judge.window import Windows
 
 SEVERITIES = {
@@ -262,6 +263,8 @@ def _step(rows: pd.DataFrame) -> str:
 def memory(metrics: pd.DataFrame) -> Any:
     """Memory of each instance over time, in megabytes."""
     figure = _figure("Memory", "Time (UTC)", "Resident memory (MB)")
+    # Start times travel in the same table.
+    metrics = metrics[metrics["name"] != STARTED] if len(metrics) else metrics
     if metrics.empty:
         return figure
     for (service, instance), part in metrics.groupby(["service", "instance"]):
@@ -311,6 +314,45 @@ def verdicts(findings: list[Finding]) -> Any:
             )
     figure.update_layout(barmode="stack")
     return figure
+
+
+def evidence_path(summary: Any) -> Any:
+    """What each success rate had for and against it after every look of a watch, with the boundaries that decide; None without a watch."""
+    table = summary.path
+    if table.empty:
+        return None
+    figure = _figure(
+        "Evidence while watching", "Time (UTC)", "Evidence for a healthy service (log-likelihood ratio)"
+    )
+    dashes = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+    for number, (claim, part) in enumerate(table.groupby("claim", sort=False)):
+        figure.add_trace(
+            go.Scatter(
+                x=[stamp.isoformat() for stamp in part["at"]],
+                y=part["evidence"].round(4).tolist(),
+                name=_plain(str(claim)),
+                mode="lines+markers",
+                line={"dash": dashes[number % len(dashes)]},
+                customdata=part[["failures", "count"]].to_numpy().tolist(),
+                hovertemplate="%{customdata[0]} of %{customdata[1]} failed<br>evidence %{y:.2f}",
+            )
+        )
+    for level, verdict in ((table["pass_above"].max(), "pass"), (table["fail_below"].min(), "fail")):
+        figure.add_hline(
+            y=float(level),
+            line={"color": INK[verdict], "dash": "dash"},
+            annotation_text=verdict,
+            annotation_position="top left",
+        )
+    # One bad day must not hide how the others went.
+    figure.update_yaxes(
+        range=[1.6 * float(table["fail_below"].min()), 2.5 * float(table["pass_above"].max())]
+    )
+    return figure
+
+
+def _plain(text: str) -> str:
+    return html.escape(text[:1].upper() + text[1:], quote=False)
 
 
 def _endings(table: pd.DataFrame) -> pd.Series:

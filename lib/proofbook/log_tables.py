@@ -14,8 +14,8 @@ import ibis
 import pandas as pd
 from ibis import _
 
-# The trace ids of our own probes start with this; what they caused is told apart, and left out of claims.
-PROBE_TRACE = "70726f6f66"
+from proofbook.marks import PROBE_TRACE
+
 # A bucket is one second while that makes no more than this many.
 MOST_BUCKETS = 300_000
 WIDTHS_S = (1, 10, 60, 600, 3600)
@@ -32,12 +32,15 @@ HOLDS_TRACEBACK = (
 GROUP = ("source", "bucket", "service_name", "service_version", "own")
 _ENTRY = {
     "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
-    "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_status": "int32", "body": "string",
+    "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_url": "string", "http_status": "int32",
+    "body": "string",
 }  # fmt: skip
-NAMES = ("log_rhythm", "log_patterns", "log_matches", "log_kinds", "log_kind_times")
+NAMES = ("log_rhythm", "log_patterns", "log_matches", "log_kinds", "log_kind_times", "log_canaries")
 
 
-def summarise(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+def summarise(
+    entries: Any, patterns: Iterable[str], *, canaries: Iterable[str] = ()
+) -> dict[str, pd.DataFrame]:
     """The tables of NAMES, from entries with the columns of `collect.log_shapes.COLUMNS` as an Ibis table.
 
     log_rhythm: per GROUP and severity_text: entries, first, last, requests, server_errors, plain (not requests), empty (of these).
@@ -46,9 +49,15 @@ def summarise(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
         (how long the longest of these requests went on being hit), first, last, sample.
     log_kinds: per kind_id: kind (`message` or `exception`), text (values masked), entries, severity_number, sample.
     log_kind_times: per kind_id and GROUP: entries, first, last.
+    log_canaries: per canary and source in which it was found: entries, first, last.
     """
     placed = _placed(entries)
-    return {"log_rhythm": _rhythm(placed), **_looked_for(placed, patterns), **_kinds(placed)}
+    return {
+        "log_rhythm": _rhythm(placed),
+        **_looked_for(placed, patterns),
+        **_kinds(placed),
+        "log_canaries": _canaries(placed, canaries),
+    }
 
 
 def together(parts: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
@@ -71,12 +80,13 @@ def together(parts: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
         "log_matches": _joined([part["log_matches"] for part in parts]),
         "log_kinds": _typed(sums),
         "log_kind_times": _typed(renumbered[["kind_id", *GROUP, "entries", "first", "last"]]),
+        "log_canaries": _joined([part["log_canaries"] for part in parts]),
     }
 
 
-def nothing(patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+def nothing(patterns: Iterable[str], *, canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
     """The tables of a source that could not be read."""
-    return summarise(ibis.memtable([], schema=ibis.schema(_ENTRY)), patterns)
+    return summarise(ibis.memtable([], schema=ibis.schema(_ENTRY)), patterns, canaries=canaries)
 
 
 def look_for(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -184,6 +194,25 @@ def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
     }
 
 
+def _canaries(placed: Any, canaries: Iterable[str]) -> pd.DataFrame:
+    tables = [pd.DataFrame(columns=["canary", "source", "entries", "first", "last"])]
+    for canary in sorted(set(canaries)):
+        # Logs keep the trace id, or else the address; some keep both only in the text.
+        holds = (
+            placed.trace_id.fill_null("").contains(canary)
+            | placed.http_url.fill_null("").contains(canary)
+            | placed.body.fill_null("").contains(canary)
+        )
+        found = (
+            placed.filter(holds)
+            .group_by("source")
+            .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
+        )
+        tables.append(_frame(found).assign(canary=canary))
+    columns = ["canary", "source", "entries", "first", "last"]
+    return _typed(_joined(tables)[columns].sort_values(columns[:2], ignore_index=True))
+
+
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
@@ -214,6 +243,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
         "service_version",
         "severity_text",
         "pattern",
+        "canary",
         "kind",
         "text",
         "sample",

@@ -9,7 +9,8 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from proofbook import book as books
 from proofbook import case as cases
 from proofbook import environment as environments
 from proofbook import evidence, execute, workspace
+from proofbook import watch as watching
 from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, ProofbookError, UnknownName, UsageError
@@ -168,6 +170,88 @@ def validate(
         unfinished("interrupted", "interrupted by the user")
         raise
     return folder, content
+
+
+def watch(
+    environment: str,
+    case: str,
+    *,
+    every_s: float,
+    for_s: float,
+    run: str | None,
+    jobs: int,
+    timeout_s: float,
+    base: Path,
+    say: Say = print,
+) -> tuple[Path, dict[str, Any]]:
+    """Looks again and again by a plan fixed beforehand, until decided or over; then judges all looks as one run.
+
+    Raises:
+        UsageError: known before anything is written. CouldNotLook: not one look could be taken.
+    """
+    where, what = books.load(environment, case, base=base)
+    owed.check_files(where, what)
+    Session(where, base=base)
+    plan = watching.make_plan(environment, case, every_s=every_s, for_s=for_s, base=base)
+    folder = find(run, base=base) if run else new_folder(where.name, base=base)
+    if run and (folder / watching.STATE).exists():
+        plan = watching.begin(folder, plan)
+    again = f"proofbook watch {environment} --every {every_s:g}s --for {for_s:g}s --run {folder.name}"
+    started = dt.datetime.fromisoformat(plan.started)
+    _write_unfinished(folder, where.name, what.name, started, "unfinished", f"the watch is not over; go on with: {again}")  # fmt: skip
+    watching.keep_earlier(folder)
+    plan = watching.begin(folder, plan)
+    keep_inputs(environment, case or where.case, folder=folder, base=base)
+    for line in phases.describe_plan(where, what, phases.LOOK):
+        say(f"plan · each look · {line}")
+    say(f"plan · {plan.looks} looks, one every {plan.every_s:g} s, until {plan.due(plan.looks):%Y-%m-%d %H:%M} UTC or decided")  # fmt: skip
+    problem = ""
+    try:
+        for number in _due(plan, first=watching.next_number(folder)):
+            try:
+                watching.take(
+                    folder,
+                    number,
+                    lambda aside: asyncio.run(
+                        phases.record(where, what, phases.LOOK, folder=aside, base=base, say=lambda _: None)
+                    ),
+                )
+            except CouldNotLook as error:
+                problem = str(error)
+                say(f"look {number + 1} of {plan.looks}: could not look: {scrub(problem)}")
+                continue
+            found, verdict = watching.judge(watching.put_together(folder, plan), environment, case, base=base)
+            told = watching.status(number, plan, found, verdict)
+            later = (
+                f"; earliest answer {told['earliest'][:16].replace('T', ' ')} UTC" if told["earliest"] else ""
+            )
+            say(f"look {told['look']} of {told['of']}: {told['verdict']}: {scrub(told['sentence'])}{later}")
+            if watching.is_decided(verdict.verdict):
+                say(f"decided at look {number + 1} of {plan.looks}")
+                break
+        if not watching.taken(folder):
+            raise CouldNotLook(problem or "not one look was due in the time of this watch")
+        watching.put_together(folder, plan)
+        content = judge(folder, environment, case, base=base, jobs=jobs, timeout_s=timeout_s, say=say)
+    except CouldNotLook as error:
+        _write_unfinished(folder, where.name, what.name, started, "could-not-look", scrub(str(error)))
+        raise
+    except KeyboardInterrupt:
+        _write_unfinished(folder, where.name, what.name, started, "interrupted", f"interrupted by the user; go on with: {again}")  # fmt: skip
+        raise
+    return folder, content  # fmt: skip
+
+
+def _due(plan: watching.Plan, *, first: int) -> Iterator[int]:
+    """The numbers of the looks still to take, each when it is due; those whose time went by during an interruption are left out."""
+    for number in range(first, plan.looks):
+        now = dt.datetime.now(dt.UTC)
+        if number + 1 < plan.looks and plan.due(number + 1) <= now:
+            continue
+        if number + 1 == plan.looks and plan.due(plan.looks) <= now:
+            return
+        time.sleep(max(0.0, (plan.due(number) - now).total_seconds()))
+        yield number
 
 
 def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list[str]:

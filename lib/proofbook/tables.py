@@ -23,7 +23,7 @@ JOURNEY_COLUMNS = [
 
 
 def health(table: pd.DataFrame) -> pd.DataFrame:
-    """Requests by service, kind and status: how many, how many ok, the median time, days left of the certificate."""
+    """Requests by service, kind and status: how many, how many ok, the median time."""
     if table.empty:
         return pd.DataFrame()
     groups = table.groupby(["service", "kind", "status"], dropna=False)
@@ -31,7 +31,6 @@ def health(table: pd.DataFrame) -> pd.DataFrame:
         requests=("ok", "size"),
         ok=("ok", "sum"),
         median_s=("total_s", "median"),
-        certificate_days=("certificate_days", "min"),
     )
     return summary.reset_index()
 

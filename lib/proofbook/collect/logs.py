@@ -19,7 +19,7 @@ import duckdb
 import ibis
 import pandas as pd
 
-from proofbook import log_tables
+from proofbook import log_tables, marks
 from proofbook.collect import log_documents, log_files
 from proofbook.collect.log_shapes import CHAINS, COLUMNS, CONTINUES, SHAPES, Shape, shape_of
 from proofbook.collect.log_sql import entries_sql, objects_sql, quoted, starts_sql
@@ -147,22 +147,29 @@ def read_logs(
 
 
 def record(
-    sources: Sequence[LogSource], patterns: Iterable[str], *, base: Path, folder: Path
+    sources: Sequence[LogSource],
+    patterns: Iterable[str],
+    *,
+    base: Path,
+    folder: Path,
+    canary: str | None = None,
 ) -> tuple[dict[str, pd.DataFrame | Path], list[str]]:
     """The tables that a phase keeps of its logs, one source after the other since each uses every core; and what went wrong.
 
     Returns:
         logs: the Parquet file of all entries but those that lie in an engine. log_sources: one row per source. And the
-        small tables of `log_tables.NAMES`, over all sources.
+        small tables of `log_tables.NAMES`, over all sources; log_canaries also says `sent`: the canary that was sent, and
+        one that nobody sent, which must not be found.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = sorted(set(patterns))
+    canaries = [] if canary is None else [canary, marks.new_canary()]
     read, elsewhere = [], []
     for index, source in enumerate(sources):
         if source.engine is None:
             read.append(read_logs(source, base=base, to=folder / f".{index}.reading.parquet"))
         else:
-            elsewhere.append(_summarise_there(source, wanted, base=base))
+            elsewhere.append(_summarise_there(source, wanted, canaries, base=base))
     to = folder / ".logs.parquet"
     paths = [reading.path for reading in read if reading.path is not None]
     with connect() as engine:
@@ -173,24 +180,39 @@ def record(
             engine.execute(f"COPY ({rows}) TO {quoted(str(to))} (FORMAT parquet)")
         for path in paths:
             path.unlink(missing_ok=True)
-    parts = [summarise(to, wanted), *(small for _, small in elsewhere)]
-    tables: dict[str, pd.DataFrame | Path] = dict(log_tables.together(parts))
+    parts = [summarise(to, wanted, canaries), *(small for _, small in elsewhere)]
+    together = log_tables.together(parts)
+    together["log_canaries"] = _canaries_of(together["log_canaries"], canaries, sources)
+    tables: dict[str, pd.DataFrame | Path] = dict(together)
     readings = {reading.source: reading for reading in [*read, *(reading for reading, _ in elsewhere)]}
     about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
     problems = [reading.problem for reading in readings.values() if reading.problem]
     return {**tables, "logs": to, "log_sources": about}, problems
 
 
+def _canaries_of(found: pd.DataFrame, canaries: list[str], sources: Sequence[LogSource]) -> pd.DataFrame:
+    """A row per canary and source, also where it was not found; the first canary is the one that was sent."""
+    names = [source.name for source in sources]
+    looked_for = pd.DataFrame(
+        [(canary, name, canary == canaries[0]) for canary in canaries for name in names],
+        columns=["canary", "source", "sent"],
+    ).astype({"canary": "str", "source": "str", "sent": "bool"})
+    rows = looked_for.merge(found, on=["canary", "source"], how="left")
+    return rows.assign(entries=rows["entries"].fillna(0).astype("int64"))
+
+
 def _summarise_there(
-    source: LogSource, patterns: list[str], *, base: Path
+    source: LogSource, patterns: list[str], canaries: list[str], *, base: Path
 ) -> tuple[Reading, dict[str, pd.DataFrame]]:
     """The small tables of a log that lies in an engine; its entries stay there."""
     from proofbook.collect import log_engines
 
     try:
-        small = log_tables.summarise(log_engines.entries(source, base=base), patterns)
+        small = log_tables.summarise(log_engines.entries(source, base=base), patterns, canaries=canaries)
     except CouldNotLook as error:
-        return Reading(source=source.name, problem=str(error)), log_tables.nothing(patterns)
+        return Reading(source=source.name, problem=str(error)), log_tables.nothing(
+            patterns, canaries=canaries
+        )
     rhythm = small["log_rhythm"]
     reading = Reading(source=source.name, shape=f"table {source.table}", read=int(rhythm["entries"].sum()))
     reading.lines = reading.kept = reading.read
@@ -210,10 +232,10 @@ def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
     return ibis.duckdb.from_connection(engine).sql(f"SELECT * FROM {entries_of(path)}")
 
 
-def summarise(path: Path, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+def summarise(path: Path, patterns: Iterable[str], canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
     """The small tables of `log_tables` from a Parquet file of entries."""
     with connect() as engine:
-        return log_tables.summarise(expression(engine, path), patterns)
+        return log_tables.summarise(expression(engine, path), patterns, canaries=canaries)
 
 
 def look_for(path: Path, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -240,6 +262,7 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "problem": reading.problem,
         "limit": float("nan") if source.limit is None else float(source.limit),
         "covers_s": float("nan") if source.covers_s is None else source.covers_s,
+        "canary": float("nan") if source.canary is None else float(source.canary),
         "severities": ", ".join(f"{name} {count}" for name, count in sorted(reading.counts.items())),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import httpx
 import pandas as pd
@@ -12,18 +13,20 @@ from proofbook.collect.service import client_for
 from proofbook.collect.session import Session
 from proofbook.environment import Service
 
-COLUMNS = ("service", "timestamp", "instance", "name", "value")
+Reading = tuple[str, pd.Timestamp, float, str, str, float]
+STARTED = "process_start_time_seconds"
+COLUMNS = ("service", "timestamp", "at_s", "instance", "name", "value")
 
 
 async def sample(service: Service, *, every_s: float, until: asyncio.Event, session: Session) -> pd.DataFrame:
-    """Reads the memory and start-time metrics until the event is set.
+    """Reads the memory metric and the start time of the process until the event is set.
 
     Returns:
-        One row per metric and reading: service, timestamp (UTC), instance (start time of the process, or the pod
+        One row per metric and reading: service, timestamp (UTC), at_s (of a clock that never jumps), instance (start time of the process, or the pod
         label where there is one), name, value. A reading that failed gives no row.
     """
     assert service.metrics is not None
-    rows: list[tuple[str, pd.Timestamp, str, str, float]] = []
+    rows: list[Reading] = []
     async with client_for(service, session, keep_alive=True) as client:
         while not until.is_set():
             try:
@@ -41,17 +44,17 @@ async def sample(service: Service, *, every_s: float, until: asyncio.Event, sess
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def read(text: str, *, service: Service, at: pd.Timestamp) -> list[tuple[str, pd.Timestamp, str, str, float]]:
+def read(text: str, *, service: Service, at: pd.Timestamp) -> list[Reading]:
     """The samples of one page that later checks use.
 
     Raises:
         ValueError: not Prometheus's text format.
     """
     found = [item for family in text_string_to_metric_families(text) for item in family.samples]
-    start = next((item.value for item in found if item.name == "process_start_time_seconds"), 0.0)
-    rows = []
+    start = next((item.value for item in found if item.name == STARTED), 0.0)
+    now, rows = time.perf_counter(), []
     for item in found:
-        if item.name == service.memory_metric:
+        if item.name in (service.memory_metric, STARTED):
             instance = item.labels.get("pod") or item.labels.get("instance") or f"started {start:.2f}"
-            rows.append((service.name, at, instance, item.name, float(item.value)))
+            rows.append((service.name, at, now, instance, item.name, float(item.value)))
     return rows

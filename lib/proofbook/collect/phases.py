@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import functools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from proofbook import evidence
 from proofbook.case import Case
-from proofbook.collect import contracts, deployments, metrics, rollout, service, websocket
+from proofbook.collect import certificates, contracts, deployments, metrics, rollout, service, websocket
 from proofbook.collect.session import Session, side_by_side
 from proofbook.environment import Environment, Service, WebSocket
 from proofbook.errors import CouldNotLook
@@ -22,6 +22,10 @@ from proofbook.judge import estimates
 
 Say = Callable[[str], None]
 LATENCY_COUNT = 600
+LOOK = "look"
+LOOK_COUNT = 20
+LOOK_TRIES = 1
+LOOK_LATENCY_COUNT = 40
 CONTROL_EVERY = 4
 BEFORE_JOURNEYS = 60
 # At the default pace twice a second, and never more than four times.
@@ -33,6 +37,8 @@ ALPHA_STOP = 0.05 / 20
 
 def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]:
     """What a phase will do, in sentences, before it does it."""
+    if phase == LOOK:
+        return _describe_look(environment)
     lines = []
     for item in environment.services:
         if phase == "rollout":
@@ -55,6 +61,9 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
             lines.append(
                 f"{socket.name}: up to {plan.most} connections, each with {socket.messages if environment.delivers(socket) else 0} messages and {socket.dwell_s:g} s of dwelling; {plan.describe()}"
             )
+            lines.append(
+                f"{socket.name}: {websocket.SHADOW_JOURNEYS} more that do not say that they are probes, and carry no header that only tests send"
+            )
             if environment.login and environment.login.bad_tokens:
                 lines.append(f"{socket.name}: bad tokens, 5 tries each, beside the good one")
         elif environment.rollout.held_sockets:
@@ -72,6 +81,20 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
     return lines
 
 
+def _describe_look(environment: Environment) -> list[str]:
+    lines = [f"{item.name}: {LOOK_COUNT} health requests" for item in environment.services]
+    lines += [
+        f"{item.name}: {LOOK_LATENCY_COUNT} timed requests to {path}, and {LOOK_LATENCY_COUNT // CONTROL_EVERY} to {item.health} in between"
+        for item in environment.services
+        for path in item.timed
+    ]
+    lines += [
+        f"{socket.name}: {LOOK_COUNT} connections, each with {socket.messages if environment.delivers(socket) else 0} messages; every bad token once"
+        for socket in environment.websockets
+    ]
+    return [*lines, *(f"log {item.name}: read once" for item in environment.logs)]
+
+
 async def record(
     environment: Environment,
     case: Case,
@@ -82,7 +105,7 @@ async def record(
     during: Awaitable[Any] | None = None,
     say: Say = print,
 ) -> None:
-    """Records a phase into `folder`.
+    """Records a phase into `folder`. LOOK is a small phase `after`, one of many while watching.
 
     Raises:
         MissingSecret, ConfigurationError: known before anything is sent or written.
@@ -93,7 +116,7 @@ async def record(
     for line in planned:
         say(f"plan · {phase} · {line}")
     started = dt.datetime.now(dt.UTC)
-    collect = {"before": _before, "rollout": _rollout, "after": _after}[phase]
+    collect = {"before": _before, "rollout": _rollout, "after": _after, LOOK: _look}[phase]
     tables: Tables = dict(await collect(environment, case, session, during))
     # Before the logs are read: reading takes time, in which nothing more can be in what was read.
     ended = dt.datetime.now(dt.UTC)
@@ -107,7 +130,13 @@ async def record(
         done=dict(session.done),
         problems=problems,
     )
-    evidence.write_phase(folder, environment=environment.name, phase=phase, tables=tables, recorded=recorded)
+    evidence.write_phase(
+        folder,
+        environment=environment.name,
+        phase="after" if phase == LOOK else phase,
+        tables=tables,
+        recorded=recorded,
+    )
     done = ", ".join(f"{count} {what}" for what, count in sorted(session.done.items())) or "nothing sent"
     say(f"done · {phase} · {done} in {(recorded.ended - started).total_seconds():.0f} s")
 
@@ -133,6 +162,7 @@ async def _after(environment: Environment, case: Case, session: Session, _: Any)
     began = time.monotonic()
     tables = await _settled(environment, case, session)
     tables |= await _refusals(environment, session)
+    tables |= await _shadows(environment, session)
     tables |= await _journeys(
         environment,
         session,
@@ -142,17 +172,30 @@ async def _after(environment: Environment, case: Case, session: Session, _: Any)
     await asyncio.sleep(max(0.0, environment.warm_up_s - (time.monotonic() - began)))
     # Memory is watched under steady load only: many connections at once make a step that looks like growth.
     began, over = time.monotonic(), asyncio.Event()
-    every_s = max(METRICS_LEAST_S, METRICS_PER_TURN / environment.pace.per_s)
-    sampled = asyncio.gather(
-        *(
-            metrics.sample(item, every_s=every_s, until=over, session=session)
-            for item in environment.services
-            if item.metrics
-        )
-    )
+    sampled = asyncio.gather(*_sampling(environment, session, over))
     try:
         tables |= await _latency(environment, session)
         await asyncio.sleep(max(0.0, environment.observe_s - (time.monotonic() - began)))
+    finally:
+        over.set()
+        found = await sampled
+    if found:
+        tables["metrics"] = pd.concat(found, ignore_index=True)
+    return tables
+
+
+async def _look(environment: Environment, case: Case, session: Session, _: Any) -> Recorded:
+    """A little of everything that `_after` does: how often is decided by the watch."""
+    tables = await _settled(environment, case, session, count=LOOK_COUNT, tries=LOOK_TRIES)
+    tables |= await _refusals(environment, session, tries=LOOK_TRIES)
+    tables |= await _shadows(environment, session, count=LOOK_TRIES)
+    over = asyncio.Event()
+    sampled = asyncio.gather(*_sampling(environment, session, over))
+    try:
+        tables |= await _journeys(
+            environment, session, checkpoints=lambda _: (LOOK_COUNT,), decided=lambda *_: True
+        )
+        tables |= await _latency(environment, session, count=LOOK_LATENCY_COUNT)
     finally:
         over.set()
         found = await sampled
@@ -200,10 +243,26 @@ async def _watch_one(item: Service, shared: asyncio.Future[None], session: Sessi
     )
 
 
-async def _settled(environment: Environment, case: Case, session: Session) -> dict[str, pd.DataFrame]:
-    """Health, the OpenAPI documents, and the table of user ids: what does not mind a cold start."""
+def _sampling(
+    environment: Environment, session: Session, over: asyncio.Event
+) -> list[Coroutine[Any, Any, pd.DataFrame]]:
+    every_s = max(METRICS_LEAST_S, METRICS_PER_TURN / environment.pace.per_s)
+    return [
+        metrics.sample(item, every_s=every_s, until=over, session=session)
+        for item in environment.services
+        if item.metrics
+    ]
+
+
+async def _settled(
+    environment: Environment, case: Case, session: Session, *, count: int | None = None, tries: int = 5
+) -> dict[str, pd.DataFrame]:
+    """Health, the OpenAPI documents, and the table of user ids: what does not mind a cold start.
+
+    Health is asked by the plan of its target, or `count` times.
+    """
     plan = estimates.plan_for(case.targets.health)
-    checkpoints = sorted({60, *(n for n, _ in plan.looks)})
+    checkpoints = [count] if count is not None else sorted({60, *(n for n, _ in plan.looks)})
 
     def decided(failures: int, count: int) -> bool:
         return estimates.decided(plan, failures=failures, count=count, alpha_fail=ALPHA_STOP)
@@ -217,6 +276,9 @@ async def _settled(environment: Environment, case: Case, session: Session) -> di
         tables["health"] = pd.concat(health, ignore_index=True).astype(
             {"status": "Int64", "body_ok": "boolean", "revision": "str"}
         )
+    shown = await certificates.look(environment, session=session)
+    if shown is not None:
+        tables["certificates"] = shown
     documents = [
         await contracts.fetch_openapi(item, session=session) for item in environment.services if item.openapi
     ]
@@ -230,18 +292,20 @@ async def _settled(environment: Environment, case: Case, session: Session) -> di
     )
     if users and environment.websockets:
         tables["identities"] = await websocket.try_identities(
-            environment.websockets[0], users, session=session
+            environment.websockets[0], users, session=session, tries=tries
         )
     return tables
 
 
-async def _latency(environment: Environment, session: Session) -> dict[str, pd.DataFrame]:
+async def _latency(
+    environment: Environment, session: Session, *, count: int = LATENCY_COUNT
+) -> dict[str, pd.DataFrame]:
     timed, control = [], []
     for item in environment.services:
         for path in item.timed:
             # The health endpoint, asked in between, tells a slower endpoint from a slower machine.
             own, beside = await service.time_endpoint(
-                item, path, count=LATENCY_COUNT, every=CONTROL_EVERY, session=session
+                item, path, count=count, every=CONTROL_EVERY, session=session
             )
             timed.append(own)
             control.append(beside.assign(beside=path))
@@ -283,11 +347,22 @@ async def _journeys(
     )
 
 
-async def _refusals(environment: Environment, session: Session) -> dict[str, pd.DataFrame]:
+async def _shadows(
+    environment: Environment, session: Session, *, count: int = websocket.SHADOW_JOURNEYS
+) -> dict[str, pd.DataFrame]:
+    user = environment.login.user if environment.login else ""
+    made = [
+        await websocket.shadow_journeys(socket, user=user, session=session, count=count)
+        for socket in environment.websockets
+    ]
+    return {"shadow": pd.concat(made, ignore_index=True)} if made else {}
+
+
+async def _refusals(environment: Environment, session: Session, *, tries: int = 5) -> dict[str, pd.DataFrame]:
     if environment.login is None or not environment.login.bad_tokens:
         return {}
     tried = [
-        await websocket.try_tokens(socket, user=environment.login.user, session=session)
+        await websocket.try_tokens(socket, user=environment.login.user, session=session, tries=tries)
         for socket in environment.websockets
         if socket.token.place != "none"
     ]
@@ -305,7 +380,13 @@ async def _read_records(
 
         patterns = case.log_patterns()
         recorded, problems = await asyncio.to_thread(
-            logs.record, environment.logs, patterns, base=session.base, folder=folder
+            logs.record,
+            environment.logs,
+            patterns,
+            base=session.base,
+            folder=folder,
+            # Where nothing was sent there is nothing to find again.
+            canary=session.canary if environment.services else None,
         )
         tables |= recorded
     if environment.deployments is not None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import datetime as dt
 import json
 import re
-import socket
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +13,7 @@ import httpx
 import jmespath
 import pandas as pd
 
+from proofbook import marks
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
 from proofbook.environment import Expectation, Service
 from proofbook.errors import CouldNotLook
@@ -37,12 +34,13 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), error, connect_s, tls_s, first_byte_s, total_s, revision, certificate_days.
+        body_ok, body (sample), error, connect_s, tls_s, first_byte_s, total_s, revision.
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
     """
-    url = session.service_urls[service.name]
-    days = await certificate_days(url, session.tls(service.ca_file, url))
+    # The log of a service that keeps no trace ids may keep addresses: so the canary is in one of them too.
+    sign = "&" if "?" in service.unknown_path else "?"
+    unknown = f"{service.unknown_path}{sign}{marks.QUERY}={session.canary}"
     # A new connection each time, so that connecting is part of what is measured.
     async with client_for(service, session, keep_alive=False) as client:
         rows: list[dict[str, Any]] = []
@@ -54,9 +52,9 @@ async def probe_health(
             if decided(sum(not row["ok"] for row in rows), len(rows)):
                 break
         rows += await side_by_side(
-            _ask(service, "unknown-path", service.unknown_path, client, session) for _ in range(unknown_count)
+            _ask(service, "unknown-path", unknown, client, session) for _ in range(unknown_count)
         )
-    return pd.DataFrame(rows).assign(certificate_days=days)
+    return pd.DataFrame(rows)
 
 
 async def time_endpoint(
@@ -189,26 +187,3 @@ def field_of(path: str | None, answer: httpx.Response) -> str | None:
     except ValueError:
         return None
     return None if value is None else str(value)
-
-
-async def certificate_days(url: str, context: ssl.SSLContext | None) -> float | None:
-    """Days until the server's certificate ends; None without TLS or when it could not be had."""
-    if context is None:
-        return None
-    parts = urlsplit(url)
-
-    def ask() -> float | None:
-        try:
-            with (
-                socket.create_connection((parts.hostname, parts.port or 443), timeout=5) as plain,
-                context.wrap_socket(plain, server_hostname=parts.hostname) as tls,
-            ):
-                ends = (tls.getpeercert() or {}).get("notAfter")
-        except OSError:
-            return None
-        if not isinstance(ends, str):
-            return None
-        left = dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), dt.UTC) - dt.datetime.now(dt.UTC)
-        return left.total_seconds() / 86400
-
-    return await asyncio.to_thread(ask)

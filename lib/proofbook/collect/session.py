@@ -17,15 +17,12 @@ from urllib.parse import urlsplit
 import httpx
 import jmespath
 
-from proofbook import workspace
+from proofbook import marks, workspace
 from proofbook.environment import Environment, Service, WebSocket, check_url
 from proofbook.errors import ConfigurationError, CouldNotLook
 from proofbook.redaction import Secret, scrub
 from proofbook.settings import Reference
 
-# Trace ids of probes start with this, so that their lines can be told apart in the service's own log.
-TRACE_MARK = "70726f6f66"  # "proof" in hexadecimal
-USER_AGENT = "proofbook-probe"
 Result = TypeVar("Result")
 
 
@@ -36,6 +33,7 @@ class Session:
         self.environment = environment
         self.base = workspace.home(base)
         self.done: Counter[str] = Counter()
+        self.canary = marks.new_canary()
         self._where = f"environments/{environment.name}.toml"
         self._slots = asyncio.Semaphore(environment.pace.concurrency)
         self._next_turn = 0.0
@@ -133,10 +131,26 @@ class Session:
         return self._tokens[user]
 
     def service_headers(self, service: Service) -> dict[str, str]:
-        return {"user-agent": USER_AGENT, **self._service_headers[service.name], **trace_headers()}
+        return {
+            "user-agent": marks.USER_AGENT,
+            **self._service_headers[service.name],
+            **self._trace_headers(),
+        }
 
-    def socket_headers(self, socket: WebSocket) -> dict[str, str]:
-        return {**self._socket_headers[socket.name], **trace_headers()}
+    def socket_headers(
+        self, socket: WebSocket, *, shadow: bool = False, as_test: bool = False
+    ) -> dict[str, str]:
+        """The headers of a handshake; of a shadow probe without anything by which a server could know it."""
+        own = self._socket_headers[socket.name]
+        if shadow:
+            known = {name.lower() for name in socket.test_headers}
+            return {name: value for name, value in own.items() if name.lower() not in known}
+        tests = socket.test_headers if as_test else {}
+        return {"user-agent": marks.USER_AGENT, **own, **tests, **self._trace_headers()}
+
+    def _trace_headers(self) -> dict[str, str]:
+        """A W3C trace context."""
+        return {"traceparent": f"00-{marks.trace_id(self.canary)}-{secrets.token_hex(8)}-01"}
 
     def tls(self, ca_file: str | None, url: str) -> ssl.SSLContext | None:
         """The context that checks certificates for an address; None without TLS."""
@@ -195,11 +209,6 @@ async def side_by_side(work: Iterable[Coroutine[Any, Any, Result]]) -> list[Resu
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-def trace_headers() -> dict[str, str]:
-    """A W3C trace context whose trace id is marked as a probe's."""
-    return {"traceparent": f"00-{TRACE_MARK}{secrets.token_hex(11)}-{secrets.token_hex(8)}-01"}
 
 
 def describe(error: BaseException) -> str:

@@ -26,6 +26,8 @@ from proofbook.redaction import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+SHADOW = "good, as a user"
+SHADOW_JOURNEYS = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +101,20 @@ async def make_journeys(
     )
 
 
+async def shadow_journeys(
+    endpoint: WebSocket, *, user: str, session: Session, count: int = SHADOW_JOURNEYS
+) -> pd.DataFrame:
+    """Journeys that carry no mark of a probe and no header that only tests send: what an ordinary user meets.
+
+    Returns:
+        One row per journey, columns as the fields of Journey; token_kind is SHADOW.
+    """
+    token = await session.token(user)
+    journeys = [Journey(endpoint=endpoint.name, user=user, token_kind=SHADOW) for _ in range(count)]
+    await side_by_side(_travel(journey, endpoint, token, session, {}) for journey in journeys)
+    return frame(journeys)
+
+
 async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = 5) -> pd.DataFrame:
     """Tries bad tokens, each beside the good one, and every header that only tests send with a bad token.
 
@@ -152,14 +168,18 @@ async def open_connection(
     journey: Journey,
     extra_headers: dict[str, str] | None = None,
 ) -> _TimedConnection:
-    """A connection with its phases timed into `journey`.
+    """A connection with its phases timed into `journey`. One of token_kind SHADOW does not say that it is a probe.
 
     Raises:
         OSError, TimeoutError, InvalidHandshake: it could not be made.
         CouldNotLook: the host name does not resolve.
     """
     url = session.socket_urls[endpoint.name]
-    headers = {**session.socket_headers(endpoint), **(extra_headers or {})}
+    headers = session.socket_headers(
+        endpoint,
+        shadow=journey.token_kind == SHADOW,
+        as_test=endpoint.sends_test_headers and journey.token_kind == "good",
+    ) | (extra_headers or {})
     subprotocols = list(endpoint.subprotocols)
     if token is not None:
         url = _place_token(endpoint, token.reveal(), url, headers, subprotocols)
@@ -193,7 +213,7 @@ async def open_connection(
         server_hostname=parts.hostname if tls else None,
         additional_headers=headers,
         subprotocols=[websockets.Subprotocol(name) for name in subprotocols] or None,
-        user_agent_header="proofbook-probe",
+        user_agent_header=None,
         open_timeout=session.environment.pace.timeout_s,
         close_timeout=2,
         ping_interval=None,
@@ -224,20 +244,23 @@ async def _travel(
             said: list[dict[str, str]] = []
             if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
-                said = [
-                    {
-                        "id": secrets.token_hex(8),
-                        "text": f"hello {secrets.token_hex(4)}",
-                        "user": journey.user,
-                    }
-                    for _ in range(endpoint.messages)
-                ]
+                said = _what_to_say(endpoint, journey.user)
                 await _converse(journey, endpoint, said, connection, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, connection, messages)
         except ConnectionClosed:
             pass
         await leave(journey, connection)
+
+
+def _what_to_say(endpoint: WebSocket, user: str) -> list[dict[str, str]]:
+    """The values of each message of a conversation; the last is as long as the environment wants it."""
+    said = [
+        {"id": secrets.token_hex(8), "text": f"hello {secrets.token_hex(4)}", "user": user}
+        for _ in range(endpoint.messages)
+    ]
+    said[-1]["text"] = said[-1]["text"].ljust(endpoint.long_message_chars, ".")
+    return said
 
 
 async def _knock(
@@ -312,7 +335,7 @@ async def _greet(
         journey.greeted = False
         raise
     journey.greeting_s = time.perf_counter() - began
-    messages[_text(message)[:MESSAGE_SAMPLE]] = None
+    _keep(message, messages)
     journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
     if not journey.greeted:
         journey.error = f"another greeting: {_text(message)[:120]}"
@@ -337,7 +360,7 @@ async def _converse(
         async with asyncio.timeout(session.environment.pace.timeout_s):
             while open_replies:
                 message = await connection.recv()
-                messages[_text(message)[:MESSAGE_SAMPLE]] = None
+                _keep(message, messages)
                 index, kind = _correlate(endpoint, message, expected)
                 if index is None:
                     continue
@@ -373,7 +396,7 @@ async def _dwell(
         async with asyncio.timeout(endpoint.dwell_s):
             while True:
                 message = await connection.recv()
-                messages[_text(message)[:MESSAGE_SAMPLE]] = None
+                _keep(message, messages)
                 if said and _has_id(endpoint.expect) and _correlate(endpoint, message, said)[0] is not None:
                     journey.reply_duplicated += 1
                     journey.reply_ok = False
@@ -381,6 +404,13 @@ async def _dwell(
         pass
     finally:
         journey.dwell_s = time.perf_counter() - began
+
+
+def _keep(message: str | bytes, messages: dict[str, None]) -> None:
+    """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
+    text = _text(message)
+    if len(text) <= MESSAGE_SAMPLE:
+        messages[text] = None
 
 
 def _has_id(expected: Expectation | None) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from proofbook.judge.findings import Control, Finding, Judgement, Needed, Verdict
+from proofbook.judge.reasons import REASONS
 from proofbook.judge.window import Windows, find_windows
 
 Tables = Callable[[str, str], "pd.DataFrame | None"]
@@ -27,15 +28,28 @@ class CouldNotSee(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The evidence as a judge sees it, with tables exchanged for mutants, or before in the place of after."""
+    """The evidence as a judge sees it, with tables exchanged for mutants, or before in the place of after.
+
+    looks: how often the same growing evidence is judged, as planned beforehand; `confidence` and `alpha_fail` share the
+    chance of error among them. A rule that may be asked as often as one likes takes those that end in `_once`.
+    """
 
     tables: Tables
     windows: Windows
-    alpha_fail: float = 0.05
-    confidence: float = 0.95
+    alpha_fail_once: float = 0.05
+    confidence_once: float = 0.95
+    looks: int = 1
     exchanged: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     before_as_after: bool = False
     live: bool = True
+
+    @property
+    def confidence(self) -> float:
+        return 1 - (1 - self.confidence_once) / self.looks
+
+    @property
+    def alpha_fail(self) -> float:
+        return self.alpha_fail_once / self.looks
 
     def table(self, name: str, phase: str = "after") -> pd.DataFrame | None:
         """A table or None; treat it as read-only."""
@@ -82,11 +96,18 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How to judge: which tables, and a function of a view."""
+    """How to judge: which tables, and a function of a view.
+
+    compares: after with before, so that nothing can be said without. trials: when each was made (timestamp) and whether it
+    was ok, for a success rate with that target.
+    """
 
     tables: tuple[str, ...]
     judge: Callable[[View], Judgement]
     mutants: tuple[Mutant, ...] = ()
+    compares: bool = False
+    trials: Callable[[View], pd.DataFrame] | None = None
+    target: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,23 +144,30 @@ def view_of(
     return View(
         tables=tables,
         windows=windows,
-        confidence=confidence,
-        alpha_fail=(1 - confidence) / max(1, checks),
+        confidence_once=confidence,
+        alpha_fail_once=(1 - confidence) / max(1, checks),
+        looks=planned_looks(tables),
         live="after" in phases,
     )
+
+
+def planned_looks(tables: Tables) -> int:
+    """How many looks a watch planned when it began; one where nothing was watched."""
+    looks = tables("looks", "after")
+    return 1 if looks is None or looks.empty else max(1, int(looks["planned"].max()))
 
 
 def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()) -> Finding:
     """The finding: the judgement, less every verdict whose control did not hold."""
     judgement = _judge(check.recipe, view)
-    controls = [*judgement.controls, *_proofs(check, view, judgement)]
+    controls = [*judgement.controls, *_right_before(check, view), *_proofs(check, view, judgement)]
     verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
     broken = next(
         (control for control in controls if not control.held and verdict.value in control.guards), None
     )
     if broken is not None:
         statement = f"{judgement.statement}; but the {broken.kind} control “{broken.name}” did not hold: expected {broken.expected}, got {broken.got}"
-        verdict, reason = Verdict.INCONCLUSIVE, f"control-{broken.kind}"
+        verdict, reason = Verdict.INCONCLUSIVE, broken.code or f"control-{broken.kind}"
     elif verdict is Verdict.PASS and not any(
         control.held and "pass" in control.guards for control in controls
     ):
@@ -177,7 +205,7 @@ def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()
         exposure=judgement.exposure,
         window={"before": _shown(windows.before), "after": _shown(windows.after)},
         controls=tuple(controls),
-        needed=judgement.needed or (_repair(broken) if verdict is Verdict.INCONCLUSIVE else None),
+        needed=_needed(judgement, broken, reason, windows) if verdict is Verdict.INCONCLUSIVE else None,
         evidence=digests,
         not_established=judgement.not_established,
         waived=_waiver(check, view),
@@ -186,6 +214,12 @@ def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()
 
 def _judge(recipe: Recipe, view: View) -> Judgement:
     try:
+        if view.windows.problem:
+            raise CouldNotSee(
+                "clock" if "ends" in view.windows.problem else "no-deployment",
+                view.windows.problem,
+                repair="see the clocks, and [deployment] time in the case",
+            )
         return recipe.judge(view)
     except CouldNotSee as error:
         return Judgement(
@@ -244,12 +278,37 @@ def _share_caught(controls: list[Control]) -> float | None:
     return None
 
 
-def _repair(broken: Control | None) -> Needed | None:
-    return (
-        Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again")
-        if broken
-        else None
-    )
+def _right_before(check: Check, view: View) -> list[Control]:
+    """Comparability: where a window of before was found to be no such thing, nothing is compared with it."""
+    problem = view.windows.before_problem
+    if not problem or not (check.kind == "fix" or check.recipe.compares):
+        return []
+    return [
+        Control(
+            kind="comparability",
+            name="the window of before",
+            guards=("pass",) if check.kind == "fix" else ("pass", "fail"),
+            expected="over before the deployment",
+            got=problem,
+            held=False,
+            code="no-before-window",
+        )
+    ]
+
+
+def _needed(judgement: Judgement, broken: Control | None, reason: str, windows: Windows) -> Needed:
+    """What would settle it: in samples where the judge says so, and then in time at the pace of this evidence too."""
+    needed = judgement.needed
+    if broken is not None:
+        return Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again")
+    if needed is None:
+        return Needed(what=REASONS[reason].do)
+    exposure, after = judgement.exposure, windows.after
+    if needed.n is None or exposure is None or exposure.n <= 0 or after is None:
+        return needed
+    seconds = needed.n * (after[1] - after[0]).total_seconds() / exposure.n
+    until = stamp((after[1] + pd.Timedelta(seconds=seconds)).ceil("s"))
+    return replace(needed, seconds=round(seconds, 1), until=until)
 
 
 def _waiver(check: Check, view: View) -> str:

@@ -96,8 +96,9 @@ def openapi_kept(service: str) -> Recipe:
         Mutant(name="a response field removed", change=mutant(_remove_field)),
         Mutant(name="a response field's type changed", change=mutant(_change_type)),
         Mutant(name="a required parameter added", change=mutant(_add_parameter)),
+        Mutant(name="a value of a parameter no longer taken", change=mutant(_tighten)),
     )
-    return Recipe(tables=("openapi",), judge=judge, mutants=mutants)
+    return Recipe(tables=("openapi",), judge=judge, mutants=mutants, compares=True)
 
 
 def breaks(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -240,17 +241,58 @@ def _compare_requests(
     after: dict[str, Any],
     broken: list[str],
 ) -> None:
-    def required(operation: dict[str, Any], document: dict[str, Any]) -> set[tuple[str, str]]:
-        parameters = [_resolve(parameter, document) for parameter in operation.get("parameters", [])]
-        return {(item.get("in", ""), item.get("name", "")) for item in parameters if item.get("required")}
+    def parameters(
+        operation: dict[str, Any], document: dict[str, Any]
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        found = [_resolve(parameter, document) for parameter in operation.get("parameters", [])]
+        return {(item.get("in", ""), item.get("name", "")): item for item in found}
 
-    for place, parameter in sorted(required(new, after) - required(old, before)):
-        broken.append(f"{name} now requires the {place} parameter {parameter}")
+    had, has = parameters(old, before), parameters(new, after)
+    for place, parameter in sorted(has):
+        was, now = had.get((place, parameter), {}), has[(place, parameter)]
+        if now.get("required") and not was.get("required"):
+            broken.append(f"{name} now requires the {place} parameter {parameter}")
+        narrowed = _narrowed(was.get("schema"), now.get("schema"), before, after)
+        broken.extend(f"{name}: the {place} parameter {parameter} {words}" for words in narrowed)
     old_body, new_body = _schema(old.get("requestBody"), before), _schema(new.get("requestBody"), after)
     if new_body is not None:
-        had = set((old_body or {}).get("required", []))
-        for field in sorted(set(new_body.get("required", [])) - had):
+        known = set((old_body or {}).get("required", []))
+        for field in sorted(set(new_body.get("required", [])) - known):
             broken.append(f"{name} now requires the request field {field}")
+        fields = (old_body or {}).get("properties") or {}
+        for field, schema in sorted((new_body.get("properties") or {}).items()):
+            narrowed = _narrowed(fields.get(field), schema, before, after)
+            broken.extend(f"{name}: the request field {field} {words}" for words in narrowed)
+
+
+def _narrowed(
+    was: dict[str, Any] | None, now: dict[str, Any] | None, before: dict[str, Any], after: dict[str, Any]
+) -> list[str]:
+    """What clients could send and may no longer, in words; nothing where one of both does not say."""
+    if not was or not now:
+        return []
+    was, now = _resolve(was, before), _resolve(now, after)
+    types = _types(was, before) - _types(now, after)
+    found = [f"no longer takes {', '.join(sorted(types))}"] if types and _types(now, after) else []
+    lost = set(map(str, was.get("enum", []))) - set(map(str, now.get("enum", [])))
+    if now.get("enum") and (lost or not was.get("enum")):
+        found.append(
+            f"no longer takes {', '.join(sorted(lost))}"
+            if lost
+            else f"takes only {', '.join(map(str, now['enum']))}"
+        )
+    return found
+
+
+def _types(schema: dict[str, Any], document: dict[str, Any]) -> set[str]:
+    """The types that a schema allows, those of its alternatives included; empty where it does not say."""
+    stated = schema.get("type")
+    found = set(stated if isinstance(stated, list) else [stated] if stated else [])
+    for key in ("anyOf", "oneOf"):
+        for part in schema.get(key, []):
+            found |= _types(_resolve(part, document), document)
+    # Whoever takes any number takes whole ones.
+    return found | {"integer"} if "number" in found else found
 
 
 def _compare_responses(
@@ -290,8 +332,9 @@ def _compare_schemas(
     if depth > 8:
         return
     was, now = _resolve(was, before), _resolve(now, after)
-    if was.get("type") and now.get("type") and was["type"] != now["type"]:
-        broken.append(f"{where}: type {was['type']} became {now['type']}")
+    had, has = _types(was, before), _types(now, after)
+    if had and has - had:
+        broken.append(f"{where}: type {' or '.join(sorted(had))} became {' or '.join(sorted(has))}")
         return
     extra = set(map(str, now.get("enum", []))) - set(map(str, was.get("enum", [])))
     if was.get("enum") and extra:
@@ -371,3 +414,13 @@ def _add_parameter(document: dict[str, Any]) -> bool:
         {"in": "query", "name": "proofbook_mutant", "required": True, "schema": {"type": "string"}}
     )
     return True
+
+
+def _tighten(document: dict[str, Any]) -> bool:
+    for _, _, operation in _operations(document):
+        for parameter in operation.get("parameters", []):
+            schema = _resolve(_resolve(parameter, document).get("schema") or {}, document)
+            if len(schema.get("enum", [])) > 1:
+                schema["enum"] = schema["enum"][1:]
+                return True
+    return False

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from proofbook.judge.estimates import Interval
+from proofbook.judge.reasons import situation
 
 MIME = "application/vnd.proofbook.finding+json"
 
@@ -54,7 +55,8 @@ class Control:
     """A proof that the check could have failed (or that the probe works).
 
     kind: positive, negative, liveness, comparability, before, mutation.
-    guards: the verdicts that are taken away when it did not hold.
+    guards: the verdicts that are taken away when it did not hold. code: the reason that is then given; `control-` and the
+        kind where it is empty.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Control:
     expected: str
     got: str
     held: bool
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +78,11 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needed:
-    """What would settle an inconclusive finding."""
+    """What would settle an inconclusive finding: in words, in further samples, and in time at the pace seen so far."""
 
     what: str
     n: int | None = None
+    seconds: float | None = None
     until: str | None = None
 
 
@@ -134,11 +138,6 @@ class Finding:
         """Plain values, with numbers rounded to six significant digits so that processors agree."""
         data: dict[str, Any] = _plain(dataclasses.asdict(self))
         return data
-
-
-def situation(reason: str) -> str:
-    """Which of the three kinds of inconclusive a reason is, in the words that readers learn."""
-    return {"too-early": "too early", "never-seen": "never seen before"}.get(reason, "could not see")
 
 
 def from_json(data: dict[str, Any]) -> Finding:

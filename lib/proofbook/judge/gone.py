@@ -27,7 +27,7 @@ def close_code_gone(
         return rows[(rows["sent"] > 0) if sends else rows["upgraded"]]
 
     def judge(view: View) -> Judgement:
-        after = reached(view.need("websocket"))
+        after = reached(_with_shadows(view))
         if after.empty:
             raise CouldNotSee(
                 "nothing-connected",
@@ -56,7 +56,7 @@ def close_code_gone(
         unsaid = () if sends else ("no message was sent: a close at the first message would not have shown",)
         return replace(judged, not_established=unsaid)
 
-    return Recipe(tables=("websocket",), judge=judge)
+    return Recipe(tables=("websocket", "shadow"), judge=judge)
 
 
 def refusal_gone(user: str, *, absent_rate: float) -> Recipe:
@@ -102,7 +102,7 @@ def compare(
     absent_rate: float,
 ) -> Judgement:
     """Gone, still there, absent or too early, for `hits` of `count` now and `before` = (seen, count)."""
-    bounds = estimates.proportion(hits, count, confidence=view.confidence)
+    bounds = estimates.proportion(hits, count, confidence=view.confidence_once)
     estimate = Estimate.of(bounds, unit=f"fraction of {unit}")
     exposure = Exposure(n=count, unit=unit)
     reached = Control(
@@ -130,7 +130,7 @@ def compare(
                 name="one occurrence on the fixed revision refutes “gone”"
                 if tolerated_rate == 0
                 else "exact binomial tail",
-                confidence=view.confidence,
+                confidence=view.confidence_once,
                 side="one-sided",
                 source="Clopper and Pearson 1934",
             ),
@@ -171,25 +171,27 @@ def compare(
             needed=Needed(what="evidence from before in which the symptom shows"),
         )
     severity = estimates.gone_severity(
-        seen_before=seen, count_before=before_count, count_after=count, confidence=view.confidence
+        seen_before=seen, count_before=before_count, count_after=count, confidence=view.confidence_once
     )
     p = estimates.two_samples(before=before, after=(hits, count))
+    # Silence decides once, however often one looks; a tolerated rate may be crossed at any look.
+    tolerable = estimates.proportion(hits, count, confidence=view.confidence)
     passed = (
-        severity >= view.confidence
-        and p < 1 - view.confidence
-        and (tolerated_rate == 0 or bounds.high <= tolerated_rate)
+        severity >= view.confidence_once
+        and p < 1 - view.confidence_once
+        and (tolerated_rate == 0 or tolerable.high <= tolerated_rate)
     )
-    low = estimates.proportion(seen, before_count, confidence=view.confidence).low
-    wanted = math.ceil(math.log(1 - view.confidence) / math.log(1 - low)) if 0 < low < 1 else count
+    low = estimates.proportion(seen, before_count, confidence=view.confidence_once).low
+    wanted = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - low)) if 0 < low < 1 else count
     changed = view.windows.new_revision is None or view.windows.new_revision != view.windows.old_revision
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
-        statement=f"{seen:,} of {before_count:,} {unit} {what} before → {hits:,} of {count:,} after (at most {bounds.high:.2%} at {view.confidence:.0%} confidence)",
+        statement=f"{seen:,} of {before_count:,} {unit} {what} before → {hits:,} of {count:,} after (at most {bounds.high:.2%} at {view.confidence_once:.0%} confidence)",
         estimate=estimate,
         method=Method(
             name=f"Boschloo's exact test (p = {p:.2g}); severity 1 − (1 − q)ⁿ with the lower bound of q before",
-            confidence=view.confidence,
+            confidence=view.confidence_once,
             side="one-sided",
             null_hypothesis="the fault is as frequent as before",
             source="Boschloo 1970",
@@ -229,7 +231,7 @@ def _absent(
     high: float,
 ) -> Judgement:
     enough = hits == 0 and high <= absent_rate
-    wanted = math.ceil(math.log(1 - view.confidence) / math.log(1 - absent_rate))
+    wanted = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - absent_rate))
     return Judgement(
         verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
         reason="absent" if enough else "too-early",
@@ -237,7 +239,7 @@ def _absent(
         estimate=estimate,
         method=Method(
             name="Clopper-Pearson upper bound",
-            confidence=view.confidence,
+            confidence=view.confidence_once,
             side="one-sided",
             null_hypothesis=f"at least {absent_rate:.1%} are affected",
             source="Clopper and Pearson 1934",
@@ -250,6 +252,12 @@ def _absent(
         if enough
         else Needed(what=f"{max(1, wanted - count):,} more {unit} without it", n=max(1, wanted - count)),
     )
+
+
+def _with_shadows(view: View) -> pd.DataFrame:
+    """Every journey, those too that did not say that they are probes."""
+    rows, more = view.need("websocket"), view.table("shadow")
+    return rows if more is None or more.empty else pd.concat([rows, more], ignore_index=True)
 
 
 def _tries(rows: pd.DataFrame, user: str) -> pd.DataFrame:

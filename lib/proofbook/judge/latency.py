@@ -8,6 +8,7 @@ import pandas as pd
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.success import judge_rate
 
 LEAST_SAMPLES = 100
 
@@ -25,7 +26,20 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
                 f"{len(good)} good answers from {path} {phase}, at least {LEAST_SAMPLES} are needed",
                 repair="collect more, or see why they fail",
             )
-        return rows, good["total_s"].to_numpy(dtype=np.float64)
+        values = good["total_s"].to_numpy(dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise CouldNotSee(
+                "not-finite",
+                f"{int((~np.isfinite(values)).sum())} of {len(values)} times of {path} {phase} are no numbers",
+                repair="see what was recorded",
+            )
+        if np.ptp(values) == 0:
+            raise CouldNotSee(
+                "all-identical",
+                f"all {len(values)} times of {path} {phase} are {values[0]:g} s to the last digit",
+                repair="see whether the clock stands",
+            )
+        return rows, values
 
     def judge(view: View) -> Judgement:
         (rows_before, before), (rows_after, after) = samples(view, "before"), samples(view, "after")
@@ -94,6 +108,48 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
         tables=("latency", "latency_control"),
         judge=judge,
         mutants=(Mutant(name=f"latencies × {ratio * 1.25:g}", change=slowed),),
+        compares=True,
+    )
+
+
+def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
+    """A recipe for "at most `share` of the requests take longer than `times` the median of before"."""
+
+    def slow_after(view: View) -> tuple[float, pd.Series]:
+        rows = {}
+        for phase in ("before", "after"):
+            table = view.need("latency", phase)
+            table = table[(table["service"] == service) & (table["path"] == path)]
+            rows[phase] = table[table["ok"].fillna(False).astype(bool)]
+        if rows["before"].empty or rows["after"].empty:
+            raise CouldNotSee("too-few-samples", f"no good answer from {path}", repair="see why it fails")
+        limit_s = times * float(rows["before"]["total_s"].median())
+        return limit_s, rows["after"]["total_s"] > limit_s
+
+    def judge(view: View) -> Judgement:
+        limit_s, slow = slow_after(view)
+        return judge_rate(
+            count=len(slow),
+            failures=int(slow.sum()),
+            target=1 - share,
+            planned=False,
+            view=view,
+            unit="requests",
+            what=f"took at most {1000 * limit_s:.0f} ms, {times:g} times the median of before",
+        )
+
+    def slowed(view: View) -> View:
+        limit_s, slow = slow_after(view)
+        rows = view.need("latency").copy()
+        chosen = slow.index[:: max(1, round(1 / (4 * share)))]
+        rows.loc[chosen, "total_s"] = 2 * limit_s
+        return view.exchange("latency", rows)
+
+    return Recipe(
+        tables=("latency",),
+        judge=judge,
+        mutants=(Mutant(name=f"{4 * share:.0%} of requests slow", change=slowed),),
+        compares=True,
     )
 
 

@@ -47,6 +47,7 @@ class Coverage:
             expected="the window covered by a live log",
             got=got,
             held=self.held,
+            code=self.reasons[0][0] if self.reasons else "",
         )
 
 
@@ -94,6 +95,7 @@ def cover(
     stated: bool = True,
     ahead_s: float = 0.0,
     had_messages: bool = False,
+    canary: str = "",
 ) -> Coverage:
     """How much of `window` the entries cover.
 
@@ -106,6 +108,7 @@ def cover(
         stated: whether the window was known independently of the entries.
         ahead_s: how far the last entry lies after the moment at which it was read.
         had_messages: whether the log held more than requests before.
+        canary: what is wrong with the probes' marks in it, in words.
     """
     count = int(entries["entries"].sum())
     if count == 0:
@@ -165,6 +168,8 @@ def cover(
         and not (entries["service_version"] == revision).any()
     ):
         reasons.append(("log-silent", f"revision {revision} wrote nothing"))
+    if canary and not reasons:
+        reasons.append(("log-no-canary", canary))
     if ahead_s > MOST_SKEW_S:
         reasons.append(
             (
@@ -233,7 +238,39 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
         stated=known,
         ahead_s=_stated(about, "ahead_s") or 0.0,
         had_messages=which == "after" and _had_messages(view, source),
+        canary=_canary(view, source) if which == "after" else "",
     )
+
+
+def _canary(view: View, source: str | None) -> str:
+    """What the probes' marks say against this log being alive and this system's; nothing where they need not be in it.
+
+    They must be in it where the environment says so, else where those of before were.
+    """
+    found = _marks(view, source, "after")
+    if found is None:
+        return ""
+    sent, unsent = found
+    stated = _stated(_about(view, source, "after"), "canary")
+    before = None if view.before_as_after else _marks(view, source, "before")
+    if unsent:
+        return f"a mark that nobody sent was found {unsent:,} times, so finding one proves nothing"
+    if sent or (stated is None and not (before and before[0])) or stated == 0:
+        return ""
+    carried = "as the environment says it must be" if stated else f"while those of before were found {before[0]:,} times" if before else ""  # fmt: skip
+    return f"not one of the marks that the probes sent is in it, {carried}: it is another system's log, or it lags"
+
+
+def _marks(view: View, source: str | None, which: str) -> tuple[int, int] | None:
+    """(entries with the canary that was sent, with one that nobody sent) in the log of a phase; None where none was sent."""
+    rows = view.table("log_canaries", which)
+    if rows is None:
+        return None
+    rows = rows if source is None else rows[rows["source"] == source]
+    if rows.empty:
+        return None
+    sent = rows["sent"].astype(bool)
+    return int(rows.loc[sent, "entries"].sum()), int(rows.loc[~sent, "entries"].sum())
 
 
 def _had_messages(view: View, source: str | None) -> bool:
@@ -286,7 +323,11 @@ def covers(source: str, *, fixes: bool) -> Recipe:
                     got=f"{after.entries:,}",
                     held=after.entries > 0,
                 ),
+                *_canary_control(view, source),
             ),
+            not_established=()
+            if _carries(view, source)
+            else ("whether it is this system's log: it holds no mark of a probe",),
             needed=Needed(
                 what="an export of the whole window: raise its limit, page through it, or narrow the window"
             )
@@ -298,8 +339,9 @@ def covers(source: str, *, fixes: bool) -> Recipe:
         Mutant(name="the older half cut away", change=_half_cut),
         Mutant(name="nothing after the first second", change=_silenced),
         Mutant(name="bodies emptied", change=_emptied),
+        Mutant(name="the probes' marks taken out", change=_unmarked),
     )
-    return Recipe(tables=(RHYTHM, "log_sources", "logs"), judge=judge, mutants=mutants)
+    return Recipe(tables=(RHYTHM, "log_sources", "log_canaries", "logs"), judge=judge, mutants=mutants)
 
 
 def _about(view: View, source: str | None, which: str) -> pd.Series | None:
@@ -329,6 +371,35 @@ def _silenced(view: View) -> View | None:
     if view.windows.after is None or not view.live:
         return None
     return view.exchange(RHYTHM, entries[entries["first"] < view.windows.after[0] + pd.Timedelta(seconds=1)])
+
+
+def _carries(view: View, source: str | None) -> bool:
+    found = _marks(view, source, "after")
+    return found is not None and found[0] > 0
+
+
+def _canary_control(view: View, source: str) -> tuple[Control, ...]:
+    """Liveness, end to end: what the probes sent came through the service and into this log."""
+    found = _marks(view, source, "after")
+    if found is None or not (found[0] or _canary(view, source)):
+        return ()
+    return (
+        Control(
+            kind="liveness",
+            name="a canary sent through the service",
+            guards=("pass",),
+            expected="found in the log, and one that nobody sent not",
+            got=f"found in {found[0]:,} entries, the other in {found[1]:,}",
+            held=found[0] > 0 and found[1] == 0,
+        ),
+    )
+
+
+def _unmarked(view: View) -> View | None:
+    rows = view.table("log_canaries")
+    if rows is None or not rows["entries"].any() or view.windows.before is None:
+        return None
+    return view.exchange("log_canaries", rows.assign(entries=0))
 
 
 def _emptied(view: View) -> View | None:

@@ -151,7 +151,10 @@ def no_new_errors(source: str | None) -> Recipe:
         )  # fmt: skip
 
     return Recipe(
-        tables=TABLES, judge=judge, mutants=(Mutant(name="a new exception every second", change=_raised),)
+        tables=TABLES,
+        judge=judge,
+        mutants=(Mutant(name="a new exception every second", change=_raised),),
+        compares=True,
     )
 
 

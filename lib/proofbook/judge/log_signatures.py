@@ -306,9 +306,9 @@ def _absent(
     )
     if not cover.held:
         return _could_not_see((cover,), controls)
-    upper = estimates.proportion(0, requests, confidence=view.confidence).high if requests else 1.0
+    upper = estimates.proportion(0, requests, confidence=view.confidence_once).high if requests else 1.0
     enough = upper <= most
-    more = int(np.ceil(np.log(1 - view.confidence) / np.log(1 - most)))
+    more = int(np.ceil(np.log(1 - view.confidence_once) / np.log(1 - most)))
     return Judgement(
         verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
         reason="absent" if enough else "too-early",
@@ -316,7 +316,7 @@ def _absent(
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit="fraction of requests"),
         method=Method(
             name="Clopper-Pearson upper bound",
-            confidence=view.confidence,
+            confidence=view.confidence_once,
             side="one-sided",
             null_hypothesis=f"at least {most:.1%} of requests are affected",
             source="Clopper and Pearson 1934",
@@ -362,12 +362,12 @@ def _compare(
         second = estimates.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
         test = f"Fisher's test on silent blocks longer than the clusters seen (p = {second:.2g})"
     p = max(luck, second)
-    passed = p < 1 - view.confidence
+    passed = p < 1 - view.confidence_once
     rate_ratio = (
         _per_second(requests[1], covers[1]) / _per_second(requests[0], covers[0]) if by_requests else 1.0
     )
     comparable = 0.2 <= rate_ratio <= 5
-    upper = estimates.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence)
+    upper = estimates.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
@@ -375,12 +375,12 @@ def _compare(
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",
-            confidence=view.confidence,
+            confidence=view.confidence_once,
             side="one-sided",
             null_hypothesis="the rate is what it was before",
             source="Przyborowski and Wilenski 1940; Fisher 1935",
         ),
-        threshold=f"p below {1 - view.confidence:.2g}",
+        threshold=f"p below {1 - view.confidence_once:.2g}",
         severity=1 - p if passed else None,
         exposure=Exposure(n=exposure[1], unit=unit),
         controls=(
@@ -402,7 +402,7 @@ def _compare(
                 held=comparable,
             ),
         ),
-        needed=None if passed else Needed(what=_more(k0, exposure, unit, view.confidence)),
+        needed=None if passed else Needed(what=_more(k0, exposure, unit, view.confidence_once)),
     )
 
 

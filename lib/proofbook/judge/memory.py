@@ -8,6 +8,7 @@ import pandas as pd
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.restarts import STARTED
 
 LEAST_READINGS = 30
 # Resident memory is counted in pages.
@@ -20,7 +21,7 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
 
     def readings(view: View) -> pd.DataFrame:
         rows = view.need("metrics")
-        rows = rows[rows["service"] == service]
+        rows = rows[(rows["service"] == service) & (rows["name"] != STARTED)]
         if rows.empty:
             raise CouldNotSee(
                 "no-metrics",
@@ -31,25 +32,15 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
 
     def judge(view: View) -> Judgement:
         rows = readings(view)
-        slopes = {}
-        for instance, part in rows.groupby("instance"):
-            seconds = (
-                (part["timestamp"] - part["timestamp"].min()).dt.total_seconds().to_numpy(dtype=np.float64)
-            )
-            values = part["value"].to_numpy(dtype=np.float64) / 1e6
-            slope = estimates.batch_slope(seconds, values, resolution=PAGE_MB, confidence=view.confidence)
-            strict = estimates.batch_slope(
-                seconds, values, resolution=PAGE_MB, confidence=1 - view.alpha_fail
-            )
-            if slope is not None and strict is not None:
-                slopes[str(instance)] = (slope, strict)
-        if not slopes:
+        series = {str(name): _series(part) for name, part in rows.groupby("instance")}
+        found = _trend(series, confidence=view.confidence, strict=1 - view.alpha_fail)
+        if found is None:
             raise CouldNotSee(
                 "too-early",
                 f"{len(rows)} readings are too few for a trend",
                 repair=f"observe longer: at least {LEAST_READINGS} readings of one instance",
             )
-        slope, strict = max(slopes.values(), key=lambda pair: pair[0].high)
+        slope, strict, method = found
         growth = slope.high * horizon_s
         verdict = (
             Verdict.PASS
@@ -70,11 +61,11 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
                 unit=f"MB in {horizon_min:g} min",
             ),
             method=Method(
-                name=f"trend of {slope.batches} batch means, t-interval widened for what correlation is left",
+                name=method,
                 confidence=view.confidence,
                 side="one-sided",
                 null_hypothesis="it grows beyond the budget",
-                source="Conway 1963",
+                source="Conway 1963; Theil 1950, Sen 1968",
             ),
             threshold=f"at most {budget_mb:g} MB in {horizon_min:g} min",
             exposure=Exposure(n=len(rows), unit="readings"),
@@ -84,25 +75,81 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
                     name="readings were taken",
                     guards=("pass", "fail"),
                     expected=f"at least {LEAST_READINGS}",
-                    got=f"{len(rows)} of {len(slopes)} instance{'s' if len(slopes) > 1 else ''}",
+                    got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
                     held=len(rows) >= LEAST_READINGS,
                 ),
             ),
             needed=Needed(what="a longer observation: the interval holds the budget")
             if verdict is Verdict.INCONCLUSIVE
             else None,
-            not_established=("the trend beyond the observed time is extrapolated",),
+            not_established=(
+                "the trend beyond the observed time is extrapolated",
+                *(
+                    (
+                        f"it shrank while it was watched, which would hide a leak of up to {-slope.per_s * horizon_s:.0f} MB in {horizon_min:g} min",
+                    )
+                    if slope.high < 0
+                    else ()
+                ),
+            ),
         )
 
     def leaking(view: View) -> View:
-        rows = view.need("metrics")
-        seconds = (rows["timestamp"] - rows["timestamp"].min()).dt.total_seconds()
-        return view.exchange(
-            "metrics", rows.assign(value=rows["value"] + seconds * 2 * budget_mb * 1e6 / horizon_s)
-        )
+        """A leak on top of what does not shrink: freed memory is given back for a while, a leak goes on."""
+        rows = view.need("metrics").copy()
+        for _, part in readings(view).groupby("instance"):
+            seconds = (part["timestamp"] - part["timestamp"].min()).dt.total_seconds().to_numpy()
+            shrinking = min(0.0, float(np.polyfit(seconds, part["value"], 1)[0])) if len(part) > 1 else 0.0
+            added = seconds * (2 * budget_mb * 1e6 / horizon_s - shrinking)
+            rows.loc[part.index, "value"] = part["value"] + added
+        return view.exchange("metrics", rows)
 
     return Recipe(
         tables=("metrics",),
         judge=judge,
         mutants=(Mutant(name="a slope of twice the budget added", change=leaking),),
+    )
+
+
+def _series(part: pd.DataFrame) -> tuple[estimates.Floats, estimates.Floats]:
+    """(seconds, megabytes) of one instance. A clock that never jumps counts where there is one."""
+    seconds = (
+        part["at_s"] - part["at_s"].min()
+        if "at_s" in part
+        else (part["timestamp"] - part["timestamp"].min()).dt.total_seconds()
+    )
+    return seconds.to_numpy(dtype=np.float64), part["value"].to_numpy(dtype=np.float64) / 1e6
+
+
+def _trend(
+    series: dict[str, tuple[estimates.Floats, estimates.Floats]], *, confidence: float, strict: float
+) -> tuple[estimates.Slope, estimates.Slope, str] | None:
+    """The trend at both confidences and how it was found: over instances where there are four, else of the worst one, else
+    of all together where none was seen for long enough.
+    """
+    everything = list(series.values())
+    pair = [estimates.instance_slope(everything, confidence=level) for level in (confidence, strict)]
+    if pair[0] is not None and pair[1] is not None:
+        return pair[0], pair[1], f"Theil-Sen slopes of {pair[0].values} instances, t-interval over them"
+    alone = []
+    for one in everything if all(len(seconds) >= LEAST_READINGS for seconds, _ in everything) else []:
+        found = [
+            estimates.batch_slope([one], resolution=PAGE_MB, confidence=level)
+            for level in (confidence, strict)
+        ]
+        if found[0] is not None and found[1] is not None:
+            alone.append((found[0], found[1]))
+    if not alone:
+        found = [
+            estimates.batch_slope(everything, resolution=PAGE_MB, confidence=level)
+            for level in (confidence, strict)
+        ]
+        alone = [(found[0], found[1])] if found[0] is not None and found[1] is not None else []
+    if not alone:
+        return None
+    slope, narrow = max(alone, key=lambda item: item[0].high)
+    return (
+        slope,
+        narrow,
+        f"trend of {slope.values} batch means, t-interval widened for what correlation is left",
     )

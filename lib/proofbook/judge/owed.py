@@ -14,6 +14,7 @@ from proofbook.case import Case, Fix, Symptom
 from proofbook.environment import Environment, WebSocket
 from proofbook.errors import ConfigurationError, UnknownName
 from proofbook.judge import (
+    certificates,
     contracts,
     gone,
     latency,
@@ -22,11 +23,12 @@ from proofbook.judge import (
     log_signatures,
     memory,
     refusal,
+    restarts,
     revisions,
     rollout,
 )
 from proofbook.judge.checks import Check, Recipe
-from proofbook.judge.success import Rows, success_rate, unknown_path_control
+from proofbook.judge.success import Rows, shadow_control, success_rate, unknown_path_control
 
 GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
 
@@ -148,6 +150,15 @@ def _services(environment: Environment, case: Case) -> Iterator[Check]:
             required=item.critical,
             critical=item.critical,
         )
+        if item.is_encrypted:
+            yield Check(
+                id=f"certificate-{item.name}",
+                kind="guard",
+                claim=f"the certificate of {item.name} is valid for a while",
+                group="services",
+                recipe=certificates.valid(item.name, least_days=case.budgets.certificate_days),
+                critical=item.critical,
+            )
 
 
 def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Check]:
@@ -186,6 +197,8 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
             unit="connections",
             what="were made",
             planned=True,
+            controls=shadow_control(socket.name, connected, target=case.targets.connection),
+            extra_tables=("shadow",),
         ),
         required=True,
     )
@@ -233,6 +246,10 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
                 unit="conversations",
                 what="were answered in full, in order and unaltered",
                 planned=True,
+                controls=shadow_control(
+                    socket.name, lambda rows: rows["reply_ok"], target=case.targets.delivery
+                ),
+                extra_tables=("shadow",),
             ),
             required=True,
         )
@@ -345,6 +362,14 @@ def _stability(environment: Environment, case: Case) -> Iterator[Check]:
                 recipe=recipe,
                 critical=item.critical,
             )
+            yield Check(
+                id=f"latency-tail-{item.name}-{_slug(path)}",
+                kind="guard",
+                claim=f"few requests to {path} of {item.name} take much longer than they used to",
+                group="stability",
+                recipe=latency.tail_kept(item.name, path, times=budgets.slow_times, share=budgets.slow_share),
+                critical=item.critical,
+            )
         if item.metrics:
             recipe = memory.stable(
                 item.name, budget_mb=budgets.memory_growth_mb, horizon_min=budgets.memory_horizon_min
@@ -355,6 +380,14 @@ def _stability(environment: Environment, case: Case) -> Iterator[Check]:
                 claim=f"{item.name} does not leak memory",
                 group="stability",
                 recipe=recipe,
+                critical=item.critical,
+            )
+            yield Check(
+                id=f"restarts-{item.name}",
+                kind="guard",
+                claim=f"processes of {item.name} stay up",
+                group="stability",
+                recipe=restarts.few(item.name, allowed=budgets.restarts),
                 critical=item.critical,
             )
     for socket in environment.websockets:

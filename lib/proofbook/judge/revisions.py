@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
@@ -83,6 +84,7 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
             Mutant(name="one answer in ten from the old revision", change=still_old(0.1)),
             Mutant(name="all answers from the old revision", change=still_old(1.0)),
         ),
+        compares=True,
     )
 
 
@@ -90,7 +92,8 @@ def shrunk(column: str, *, ratio: float, what: str, unit_bytes: float, unit: str
     """A recipe for "this figure of the platform is at most `ratio` of what it was"."""
 
     def judge(view: View) -> Judgement:
-        table = view.need("revisions").dropna(subset=[column])
+        table = view.need("revisions")
+        table = table[np.isfinite(table[column]) & (table[column] > 0)]
         rows = {str(row["revision"]): float(row[column]) for _, row in table.iterrows()}
         old, new = view.windows.old_revision, view.windows.new_revision
         if old not in rows or new not in rows or old == new:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -89,12 +90,23 @@ def success_rate(
 
         return change
 
+    def trials(view: View) -> pd.DataFrame:
+        rows = rows_of(view)
+        good = pd.Series(ok(rows)).fillna(False).astype(bool)
+        return pd.DataFrame({"timestamp": rows["timestamp"], "ok": good}).sort_values("timestamp")
+
     twice = 2 * (1 - target)
     mutants = (
         Mutant(name=f"{twice:.0%} of the {unit} broken", change=mutant(twice)),
         Mutant(name=f"all {unit} broken", change=mutant(1.0)),
     )
-    return Recipe(tables=(table, *extra_tables), judge=judge, mutants=mutants)
+    return Recipe(
+        tables=(table, *extra_tables),
+        judge=judge,
+        mutants=mutants,
+        trials=trials if planned else None,
+        target=target,
+    )
 
 
 def judge_rate(
@@ -111,10 +123,8 @@ def judge_rate(
 ) -> Judgement:
     """Pass by rejecting "the rate is below target", fail by rejecting its opposite, else inconclusive."""
     bounds = estimates.proportion(count - failures, count, confidence=view.confidence)
-    plan = estimates.plan_for(target, confidence=view.confidence)
-    passed = estimates.passes(plan, failures=failures, count=count) if planned else bounds.low >= target
-    failed = estimates.too_many(failures=failures, count=count, target=target, alpha_fail=view.alpha_fail)
-    severity = 1 - (estimates.false_pass(plan.looks, rate=1 - target) if planned else (1 - view.confidence))
+    rule = _rule(view, target=target, planned=planned)
+    passed, failed = rule.passed(failures, count), rule.failed(failures, count)
     verdict, reason = (
         (Verdict.FAIL, "below-target")
         if failed
@@ -125,25 +135,21 @@ def judge_rate(
     bound = f"at most {bounds.high:.2%}" if verdict is Verdict.FAIL else f"at least {bounds.low:.2%}"
     share = f"{bounds.value:.2%}; {bound} at {view.confidence:.0%} confidence"
     statement = f"{count - failures:,} of {count:,} {unit} {what} ({share})"
-    needed = (
-        _needed(plan, failures=failures, count=count, target=target, planned=planned, view=view, unit=unit)
-        if verdict is Verdict.INCONCLUSIVE
-        else None
-    )
+    needed = rule.needed(failures, count, unit) if verdict is Verdict.INCONCLUSIVE else None
     return Judgement(
         verdict=verdict,
         reason=reason,
         statement=statement,
         estimate=Estimate.of(bounds, unit="fraction"),
         method=Method(
-            name="Clopper-Pearson" + (f", looks fixed beforehand: {plan.describe()}" if planned else ""),
+            name=rule.name,
             confidence=view.confidence,
             side="one-sided",
             null_hypothesis=f"the success rate is below {target:.1%}",
-            source="Clopper and Pearson 1934",
+            source=rule.source,
         ),
         threshold=f"at least {target:.1%}",
-        severity=severity if verdict is Verdict.PASS else None,
+        severity=rule.severity if verdict is Verdict.PASS else None,
         exposure=Exposure(n=count, unit=unit),
         controls=(
             Control(
@@ -161,19 +167,118 @@ def judge_rate(
     )
 
 
-def _needed(
-    plan: estimates.Plan, *, failures: int, count: int, target: float, planned: bool, view: View, unit: str
-) -> Needed:
-    if not planned:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """How a rate is decided, from (failures, count)."""
+
+    name: str
+    source: str
+    severity: float
+    passed: Callable[[int, int], bool]
+    failed: Callable[[int, int], bool]
+    needed: Callable[[int, int, str], Needed]
+
+
+def _rule(view: View, *, target: float, planned: bool) -> _Rule:
+    """By looks fixed beforehand; while watching by Wald's test; else by one number of samples fixed beforehand."""
+
+    def too_many(failures: int, count: int) -> bool:
+        return estimates.too_many(failures=failures, count=count, target=target, alpha_fail=view.alpha_fail)
+
+    if planned and view.looks > 1:
+        return _sequential(view, target)
+    if planned:
+        return _by_looks(view, target, too_many)
+
+    def needed(failures: int, count: int, unit: str) -> Needed:
         wanted = estimates.fixed_n(target, failures=failures, confidence=view.confidence)
         return Needed(what=f"{wanted:,} {unit} in all with no more than {failures} failed", n=wanted - count)
-    more = estimates.more_clean_needed(plan, failures=failures, count=count)
-    return Needed(
-        what=f"{more:,} more {unit}, all of which succeed"
-        if more
-        else f"a new run: with {failures} failures no look of this plan can pass",
-        n=more,
+
+    return _Rule(
+        name="Clopper-Pearson",
+        source="Clopper and Pearson 1934",
+        severity=view.confidence,
+        passed=lambda failures, count: (
+            estimates.proportion(count - failures, count, confidence=view.confidence).low >= target
+        ),
+        failed=too_many,
+        needed=needed,
     )
+
+
+def _by_looks(view: View, target: float, too_many: Callable[[int, int], bool]) -> _Rule:
+    plan = estimates.plan_for(target, confidence=view.confidence)
+
+    def needed(failures: int, count: int, unit: str) -> Needed:
+        more = estimates.more_clean_needed(plan, failures=failures, count=count)
+        return Needed(
+            what=f"{more:,} more {unit}, all of which succeed"
+            if more
+            else f"a new run: with {failures} failures no look of this plan can pass",
+            n=more,
+        )
+
+    return _Rule(
+        name=f"Clopper-Pearson, looks fixed beforehand: {plan.describe()}",
+        source="Clopper and Pearson 1934",
+        severity=1 - estimates.false_pass(plan.looks, rate=1 - target),
+        passed=lambda failures, count: estimates.passes(plan, failures=failures, count=count),
+        failed=too_many,
+        needed=needed,
+    )
+
+
+def sequential_test(view: View, target: float) -> estimates.Wald:
+    """Wald's test of a target while watching: between a tenth of what it allows and all of it lies the zone of indifference."""
+    bad = 1 - target
+    return estimates.Wald(good=bad / 10, bad=bad, alpha=1 - view.confidence_once, beta=view.alpha_fail_once)
+
+
+def _sequential(view: View, target: float) -> _Rule:
+    test = sequential_test(view, target)
+
+    def needed(failures: int, count: int, unit: str) -> Needed:
+        more = test.more_clean_needed(failures=failures, count=count)
+        return Needed(what=f"{more:,} more {unit}, if all succeed", n=more)
+
+    return _Rule(
+        name=f"Wald's sequential test, {test.good:.2%} failing against {test.bad:.2%}; what lies between is not told apart",
+        source="Wald 1945",
+        severity=1 - test.alpha,
+        passed=lambda failures, count: test.evidence(failures=failures, count=count) >= test.pass_above,
+        failed=lambda failures, count: test.evidence(failures=failures, count=count) <= test.fail_below,
+        needed=needed,
+    )
+
+
+def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
+    """The comparability control of what probes see: probes that do not say what they are fare no worse.
+
+    It does not hold where their failures would be seen in fewer than one of twenty services that keep the target.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.table("shadow")
+        rows = None if rows is None else rows[rows["endpoint"] == endpoint]
+        if rows is None or rows.empty:
+            # Evidence from before the fix, and older evidence, hold none.
+            return []
+        good = pd.Series(ok(rows)).fillna(False).astype(bool)
+        failures = int((~good).sum())
+        return [
+            Control(
+                kind="comparability",
+                name="probes without a mark and without headers that only tests send",
+                guards=("pass",),
+                expected="they fare no worse",
+                got=f"{len(good) - failures} of {len(good)}",
+                held=not estimates.too_many(
+                    failures=failures, count=len(good), target=target, alpha_fail=1 - view.confidence
+                ),
+            )
+        ]
+
+    return control
 
 
 def unknown_path_control(service: str) -> MoreControls:

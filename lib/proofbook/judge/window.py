@@ -14,17 +14,22 @@ Tables = Callable[[str, str], "pd.DataFrame | None"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
-    """before and after as (start, end) in UTC; None where nobody looked. Revisions are None where nothing names them."""
+    """before and after as (start, end) in UTC; None where nobody looked. Revisions are None where nothing names them.
+
+    problem: why nothing can be judged by these windows; before_problem: why nothing can be compared with before.
+    """
 
     before: Span | None
     after: Span | None
     deployed_at: pd.Timestamp | None = None
     old_revision: str | None = None
     new_revision: str | None = None
+    problem: str = ""
+    before_problem: str = ""
 
     def as_before(self) -> Windows:
         """The windows for judging the evidence from before as if it were after."""
-        return replace(self, after=self.before, new_revision=self.old_revision)
+        return replace(self, after=self.before, new_revision=self.old_revision, problem=self.before_problem)
 
 
 def find_windows(
@@ -45,7 +50,7 @@ def find_windows(
         after = (logs["first"].min(), logs["last"].max())
     old, new = _serving(tables("health", "before")), _serving(tables("health", "after"))
     if not find_deployment:
-        return Windows(before=before, after=after, old_revision=old, new_revision=new)
+        return _checked(Windows(before=before, after=after, old_revision=old, new_revision=new))
     made = _made(tables, getattr(deployment, "service", None))
     new = getattr(deployment, "revision", None) or (made.index[-1] if len(made) > 1 else new)
     older = [name for name in made.index if name != new]
@@ -56,7 +61,29 @@ def find_windows(
         first = logs["first"].min()
         before = (first, deployed_at) if first < deployed_at else None
     old = old or (older[-1] if older else None)
-    return Windows(before=before, after=after, deployed_at=deployed_at, old_revision=old, new_revision=new)
+    return _checked(
+        Windows(before=before, after=after, deployed_at=deployed_at, old_revision=old, new_revision=new)
+    )
+
+
+def _checked(windows: Windows) -> Windows:
+    """The windows, with what is wrong with them: times that run backwards, overlap, or lie on the wrong side of the deployment."""
+    before, after, deployed_at = windows.before, windows.after, windows.deployed_at
+    problem = ""
+    if after is not None and after[1] < after[0]:
+        problem = f"the evidence from after ends ({after[1]:%H:%M:%S}) before it begins ({after[0]:%H:%M:%S})"
+    elif after is not None and deployed_at is not None and deployed_at >= after[1]:
+        problem = f"the deployment ({deployed_at:%Y-%m-%d %H:%M:%S}) is later than everything recorded after it ({after[1]:%Y-%m-%d %H:%M:%S})"
+    earlier = ""
+    if before is not None and before[1] < before[0]:
+        earlier = (
+            f"the evidence from before ends ({before[1]:%H:%M:%S}) before it begins ({before[0]:%H:%M:%S})"
+        )
+    elif before is not None and deployed_at is not None and before[0] >= deployed_at:
+        earlier = f"the evidence called before begins ({before[0]:%Y-%m-%d %H:%M:%S}) after the deployment ({deployed_at:%Y-%m-%d %H:%M:%S})"
+    elif before is not None and after is not None and before[1] > after[0]:
+        earlier = f"the evidence from before ends ({before[1]:%Y-%m-%d %H:%M:%S}) after that from after begins ({after[0]:%Y-%m-%d %H:%M:%S})"
+    return replace(windows, problem=problem, before_problem=earlier)
 
 
 def _deployed_at(deployment: Any, made: pd.Series, new: str | None, older: list[str]) -> pd.Timestamp | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import uvicorn
@@ -9,6 +10,7 @@ import uvicorn
 
 def main() -> None:
     service, port = sys.argv[1], int(sys.argv[2])
+    certificate, key = (os.environ.get(f"REHEARSAL_{name}") for name in ("CERTIFICATE", "KEY"))
     uvicorn.run(
         f"proofbook.rehearsal.{service}:app",
         host="127.0.0.1",
@@ -18,6 +20,8 @@ def main() -> None:
         ws="websockets-sansio",
         ws_ping_interval=None,
         timeout_graceful_shutdown=3,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import httpx
 
 from proofbook.errors import CouldNotLook
 from proofbook.rehearsal import auth, tokens
+from proofbook.rehearsal.certificates import Authority
 from proofbook.rehearsal.cloud_log import PROJECT
 from proofbook.rehearsal.forwarder import Forwarder
 
@@ -34,6 +36,13 @@ PLATFORM = {
     "after": {"image_bytes": 407_000_000, "memory": "512Mi"},
 }
 DRAIN_S = 0.3
+# How a process is replaced without a deployment: conversations end first.
+POLITE_DRAIN_S = 1.5
+RESTART_EVERY_S = {"leak-hidden-by-restarts": 3.0, "restarts-as-policy": 8.0}
+GAPS_S = {"gap-1s": 1.0, "gap-5s": 5.0}
+CERTIFICATE_DAYS = {"certificate-expired": -1.0, "certificate-expiring": 5.0}
+SOUND_DAYS = 90.0
+PLATFORM_AGE_S = 3.0
 
 
 class Stack:
@@ -45,7 +54,9 @@ class Stack:
         self._number = 0
         self._forwarders = {name: Forwarder() for name in ("backend", "auth", "frontend")}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._backend: subprocess.Popen[bytes] | None = None
+        self._backends: list[subprocess.Popen[bytes]] = []
+        self._minding: asyncio.Task[None] | None = None
+        self._days = SOUND_DAYS
         self._revisions: list[dict[str, Any]] = []
         self._secret = secrets.token_urlsafe(24)
         self._environment = {
@@ -54,41 +65,51 @@ class Stack:
             auth.CLIENT_SECRET_VARIABLE: self._secret,
         }
 
-    async def start(self, *, traffic: bool = True) -> None:
-        """Brings everything up with the build from before the fix."""
+    async def start(self, *, traffic: float = 1.0, faults: Sequence[str] = ()) -> None:
+        """Brings everything up with the build from before the fix.
+
+        Args:
+            traffic: how much of the usual traffic; 0 for none. faults: those that were there before the deployment too.
+        """
         if self.up.exists():
             shutil.rmtree(self.up)
         (self.up / "logs").mkdir(parents=True)
         (self.up / "logs" / "backend.jsonl").touch()
         (self.up / "pid").write_text(str(os.getpid()))
+        self._authority = Authority(self.up)
         for forwarder in self._forwarders.values():
             await forwarder.start()
-        for name in ("auth", "frontend"):
-            port = free_port()
-            self._processes[name] = self._spawn([name, str(port)], {})
-            self._forwarders[name].switch(port)
-        await self._start_backend("before", ())
-        await asyncio.gather(
-            *(
-                self._wait_until_healthy(self._url(name), path)
-                for name, path in (("auth", "/health"), ("frontend", "/healthz"))
-            )
-        )
+        self._processes["auth"] = await self._start_process("auth", ["auth"], {})
+        await self._start_frontend(SOUND_DAYS)
+        await self._start_backend("before", faults)
         await self._write_addresses()
         if traffic:
-            self._start_traffic()
+            self._start_traffic(traffic)
         self._write_state("before")
 
     async def deploy(self, build: str, faults: Sequence[str]) -> None:
         """Rolls a new revision out behind the same address: start, switch, drain, end the old one."""
-        old = self._backend
+        await self._stop_minding()
+        old = self._backends
         self.faults = list(faults)
-        await self._start_backend("before" if "fix-not-deployed" in faults else build, faults)
+        public = self._forwarders["backend"]
+        public.half_open = "half-open" in faults
+        public.max_age_s = PLATFORM_AGE_S if "sockets-end-at-age" in faults else None
+        days = next((CERTIFICATE_DAYS[name] for name in faults if name in CERTIFICATE_DAYS), SOUND_DAYS)
+        if days != self._days:
+            await self._start_frontend(days)
+        await self._start_backend(
+            build, faults, gap_s=next((GAPS_S[name] for name in faults if name in GAPS_S), 0.0)
+        )
+        if "held-sockets-dropped" in faults:
+            public.cut()
+        if "going-away" in faults:
+            for process in old:
+                process.send_signal(signal.SIGUSR1)
         await asyncio.sleep(DRAIN_S)
-        if old is not None:
-            old.terminate()
-            await asyncio.to_thread(old.wait)
+        await self._end(old)
         self._write_state(build)
+        self._minding = asyncio.create_task(self._mind(build, faults))
 
     async def serve(self) -> None:
         """Carries out requests to deploy until cancelled."""
@@ -102,7 +123,8 @@ class Stack:
 
     async def stop(self) -> None:
         """Ends every process that this stack started."""
-        processes = [*self._processes.values(), *([self._backend] if self._backend else [])]
+        await self._stop_minding()
+        processes = [*self._processes.values(), *self._backends]
         for process in processes[::-1]:
             process.terminate()
         for process in processes:
@@ -115,27 +137,104 @@ class Stack:
         with contextlib.suppress(FileNotFoundError):
             (self.up / "pid").unlink()
 
-    async def _start_backend(self, build: str, faults: Sequence[str]) -> None:
+    async def _start_backend(self, build: str, faults: Sequence[str], *, gap_s: float = 0.0) -> None:
+        """A new revision: one instance, or two where a fault says so. The address then leads there, after a gap perhaps."""
         self._number += 1
         revision = f"backend-{self._number:05d}"
-        port = free_port()
         created = dt.datetime.now(dt.UTC)
-        self._backend = self._spawn(
+        first = self._revisions[0]["metadata"]["name"] if self._revisions else revision
+        instances = [(build, revision, list(faults), 1.0)]
+        if "fixed-on-one-of-two" in faults:
+            instances.append((build, revision, ["recursion-not-fixed"], 1.0))
+        if "old-revision-serves" in faults:
+            instances.append(("before", first, [], 1 / 9))
+        started = [await self._start_instance(*instance[:3]) for instance in instances]
+        self._backends = [process for process, _ in started]
+        if gap_s:
+            self._forwarders["backend"].switch()
+            await asyncio.sleep(gap_s)
+        self._forwarders["backend"].switch(
+            *(port for _, port in started), weights=[instance[3] for instance in instances]
+        )
+        self._revisions.append(_revision(revision, "after" if self._number > 1 else "before", created))
+        _replace(self.up / "revisions.json", json.dumps(self._revisions, indent=2))
+
+    async def _start_instance(
+        self, build: str, revision: str, faults: Sequence[str]
+    ) -> tuple[subprocess.Popen[bytes], int]:
+        port = free_port()
+        process = self._spawn(
             ["backend", str(port)],
             {
-                "REHEARSAL_BUILD": build,
+                "REHEARSAL_BUILD": "before" if "fix-not-deployed" in faults else build,
                 "REHEARSAL_REVISION": revision,
                 "REHEARSAL_FAULTS": ",".join(faults),
                 "REHEARSAL_LOG": str(self.up / "logs" / "backend.jsonl"),
             },
         )
-        await self._wait_until_healthy(f"http://127.0.0.1:{port}", "/health")
-        self._forwarders["backend"].switch(port)
-        self._revisions.append(_revision(revision, "after" if self._number > 1 else "before", created))
-        _replace(self.up / "revisions.json", json.dumps(self._revisions, indent=2))
+        try:
+            await self._wait_until_healthy(f"http://127.0.0.1:{port}", "/metrics")
+        except BaseException:
+            process.kill()
+            raise
+        return process, port
 
-    def _start_traffic(self) -> None:
-        where = [self._url("backend"), self._url("auth"), str(self.up / "client-secret")]
+    async def _mind(self, build: str, faults: Sequence[str]) -> None:
+        """What a platform does with instances between deployments: replaces them at an age, and starts crashed ones again."""
+        revision = self._revisions[-1]["metadata"]["name"]
+        every_s = next((RESTART_EVERY_S[name] for name in faults if name in RESTART_EVERY_S), None)
+        public = self._forwarders["backend"]
+        while every_s is not None:
+            await asyncio.sleep(every_s)
+            old = self._backends
+            process, port = await self._start_instance(build, revision, faults)
+            self._backends = [process, *old]
+            public.switch(port)
+            await asyncio.sleep(POLITE_DRAIN_S)
+            self._backends = [process]
+            await self._end(old)
+        while "crash-loop" in faults:
+            if self._backends[0].poll() is not None:
+                public.switch()
+                process, port = await self._start_instance(build, revision, faults)
+                self._backends = [process]
+                public.switch(port)
+            await asyncio.sleep(0.05)
+
+    async def _stop_minding(self) -> None:
+        if self._minding is not None:
+            self._minding.cancel()
+            await asyncio.gather(self._minding, return_exceptions=True)
+            self._minding = None
+
+    async def _end(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            await asyncio.to_thread(process.wait)
+
+    async def _start_frontend(self, days: float) -> None:
+        """The frontend with a certificate that ends in `days`."""
+        old = self._processes.pop("frontend", None)
+        certificate, key = self._authority.issue("frontend", days=days)
+        variables = {"REHEARSAL_CERTIFICATE": str(certificate), "REHEARSAL_KEY": str(key)}
+        self._processes["frontend"] = await self._start_process("frontend", ["frontend"], variables)
+        self._days = days
+        if old is not None:
+            await self._end([old])
+
+    async def _start_process(
+        self, name: str, arguments: list[str], variables: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        port = free_port()
+        process = self._spawn([*arguments, str(port)], variables)
+        scheme, path = ("https", "/healthz") if name == "frontend" else ("http", "/health")
+        await self._wait_until_healthy(f"{scheme}://127.0.0.1:{port}", path)
+        self._forwarders[name].switch(port)
+        return process
+
+    def _start_traffic(self, share: float) -> None:
+        where = [self._url("backend"), self._url("auth"), str(self.up / "client-secret"), str(share)]
         command = [sys.executable, "-m", "proofbook.rehearsal.traffic", *where]
         self._processes["traffic"] = subprocess.Popen(
             command, env=self._environment, stdin=subprocess.DEVNULL
@@ -147,7 +246,8 @@ class Stack:
 
     async def _wait_until_healthy(self, base: str, path: str, *, timeout_s: float = 30.0) -> None:
         deadline = time.monotonic() + timeout_s
-        async with httpx.AsyncClient(timeout=2.0) as client:
+        # Whether it is up is the question here, not whether its certificate is sound.
+        async with httpx.AsyncClient(timeout=2.0, verify=False) as client:
             while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await client.get(base + path)).status_code == 200:
@@ -158,7 +258,8 @@ class Stack:
         )
 
     def _url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self._forwarders[name].port}"
+        scheme = "https" if name == "frontend" else "http"
+        return f"{scheme}://127.0.0.1:{self._forwarders[name].port}"
 
     async def _write_addresses(self) -> None:
         files = {f"{name}.url": self._url(name) for name in self._forwarders}

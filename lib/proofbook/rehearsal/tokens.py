@@ -22,13 +22,18 @@ def issue(user_id: str, *, lifetime_s: float = 3600.0, audience: str = AUDIENCE)
     )
 
 
-def check(token: str) -> str:
-    """The user id that a token was issued for.
+def check(token: str, *, expiry: bool = True, audience: bool = True) -> str:
+    """The user id that a token was issued for. What is switched off is not looked at: two of the seeded faults.
 
     Raises:
         jwt.InvalidTokenError: not ours, altered, expired, or meant for another audience.
     """
     claims = jwt.decode(
-        token, os.environ[KEY_VARIABLE], algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER
+        token,
+        os.environ[KEY_VARIABLE],
+        algorithms=["HS256"],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+        options={"verify_exp": expiry, "verify_aud": audience},
     )
     return str(claims["sub"])

@@ -44,7 +44,7 @@ async def chat(base: str, token: str, number: int) -> None:
             await asyncio.wait_for(socket.recv(), 5)
 
 
-async def main(base: str, auth: str, client_secret_file: str) -> None:
+async def main(base: str, auth: str, client_secret_file: str, share: str = "1") -> None:
     secret = Path(client_secret_file).read_text(encoding="utf-8").strip()  # noqa: ASYNC240 — once, before anything runs
     tokens = []
     async with httpx.AsyncClient(timeout=5.0) as client:
@@ -69,8 +69,8 @@ async def main(base: str, auth: str, client_secret_file: str) -> None:
             task = asyncio.create_task(coroutine)
             running.add(task)
             task.add_done_callback(running.discard)
-        await asyncio.sleep(1 / HTTP_PER_S)
+        await asyncio.sleep(1 / HTTP_PER_S / float(share))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    asyncio.run(main(*sys.argv[1:5]))

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from html import escape
 
-from proofbook.judge.findings import Control, Estimate, Finding, Verdict, situation
+from proofbook.judge.findings import Control, Estimate, Finding, Needed, Verdict
+from proofbook.judge.reasons import REASONS, situation
 
 MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?", Verdict.ERROR: "!"}
 COLOURS = {
@@ -40,6 +41,12 @@ def finding(item: Finding) -> str:
             if item.severity is not None
             else "",
         ),
+        (
+            "Reason",
+            f"<code>{escape(item.reason)}</code>: {escape(REASONS[item.reason].means)}"
+            if item.reason in REASONS
+            else "",
+        ),
         ("Method", escape(_method(item))),
         (
             "Window",
@@ -62,7 +69,7 @@ def finding(item: Finding) -> str:
         if text
     )
     needs = (
-        f'<p class="pb-needed" style="margin:.3em 0"><b>Needed:</b> {escape(item.needed.what)}</p>'
+        f'<p class="pb-needed" style="margin:.3em 0"><b>Needed:</b> {escape(in_words(item.needed))}</p>'
         if item.needed
         else ""
     )
@@ -133,7 +140,7 @@ def needed(items: list[Finding]) -> str:
     if not open_items and not gaps:
         return note("Nothing more is needed: every finding here is settled.")
     lines = [
-        f"<li><code>{escape(item.id)}</code>: {escape(item.needed.what)}</li>"
+        f"<li><code>{escape(item.id)}</code>: {escape(in_words(item.needed))}</li>"
         for item in open_items
         if item.needed
     ]
@@ -141,6 +148,29 @@ def needed(items: list[Finding]) -> str:
         f"<li>Not established (<code>{escape(item.id)}</code>): {escape(gap)}</li>" for item, gap in gaps
     ]
     return f"<ul>{''.join(lines)}</ul>"
+
+
+def in_words(needed: Needed) -> str:
+    """What is needed, with the time that it takes at the pace seen so far.
+
+    >>> in_words(Needed(what="26 more tries", seconds=90.0, until="2026-01-01T00:01:30.000Z"))
+    '26 more tries: about 2 min at this pace, 2026-01-01 00:01 UTC at the earliest'
+    """
+    if needed.seconds is None or needed.until is None:
+        return needed.what
+    return f"{needed.what}: about {duration(needed.seconds)} at this pace, {needed.until[:16].replace('T', ' ')} UTC at the earliest"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that people would use.
+
+    >>> duration(8.2), duration(200), duration(7200), duration(400_000)
+    ('9 s', '4 min', '2 h', '5 days')
+    """
+    for size, unit, most in ((1, "s", 90), (60, "min", 90 * 60), (3600, "h", 72 * 3600)):
+        if seconds <= most:
+            return f"{math.ceil(seconds / size)} {unit}"
+    return f"{math.ceil(seconds / 86400)} days"
 
 
 def note(text: str) -> str:

@@ -15,6 +15,7 @@ from proofbook import book as books
 from proofbook import quick, workspace
 from proofbook.case import Case, Fix, Risk
 from proofbook.errors import UsageError
+from proofbook.judge import watching
 from proofbook.judge.checks import stamp
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.redaction import scrub
@@ -163,12 +164,13 @@ def findings_table(summary: Summary) -> str:
                 f'<a href="#finding-{escape(item.id)}">{cards.sentence(item.claim)}</a>',
                 escape(item.statement),
                 cards.severity(item),
+                _could_fail(item),
             )
             for item in summary.findings
             if item.group == group
         ]
         parts.append(
-            f"<h3>{escape(GROUP_TITLES.get(group, group))}</h3>{_table(['Verdict', 'Claim', 'What we saw', 'Severity'], rows)}"
+            f"<h3>{escape(GROUP_TITLES.get(group, group))}</h3>{_table(['Verdict', 'Claim', 'What we saw', 'Severity', 'Could it have failed?'], rows)}"
         )
     return "".join(parts)
 
@@ -224,6 +226,23 @@ def recommendations(summary: Summary) -> str:
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in _recommendations(summary)) + "</ul>"
 
 
+def watch(summary: Summary) -> str:
+    """How a watch went: its looks, and where each success rate stands; nothing where nothing was watched."""
+    words = watching.in_words(summary.view)
+    if not words:
+        return ""
+    table = summary.path
+    rows = []
+    for _, part in table.groupby("check", sort=False):
+        last = part.iloc[-1]
+        crossed = part[(part["evidence"] >= part["pass_above"]) | (part["evidence"] <= part["fail_below"])]
+        since = f"decided at look {crossed.iloc[0]['look']}, {_time(crossed.iloc[0]['at'])}" if len(crossed) else "not decided"  # fmt: skip
+        rows.append((cards.sentence(str(last["claim"])), f"{last['failures']} of {last['count']} failed", f"{last['evidence']:.2f}, between {last['fail_below']:.2f} (fail) and {last['pass_above']:.2f} (pass)", since))  # fmt: skip
+    return f"<h2>While watching</h2><p>{escape(words[:1].upper() + words[1:])}.</p>" + _table(
+        ["Claim", "So far", "Evidence", "Decision"], rows
+    )
+
+
 def readiness(summary: Summary) -> str:
     """Whether this may go on to production, as far as the findings carry."""
     overall = summary.overall
@@ -262,6 +281,7 @@ PARTS = {
     "contracts": contracts,
     "risks": risks,
     "recommendations": recommendations,
+    "watch": watch,
     "readiness": readiness,
     "uncertainty": uncertainty,
     "diffs": diffs,
@@ -364,7 +384,7 @@ def _recommendations(summary: Summary) -> list[str]:
         lines.append("Nothing blocks; go on.")
     else:
         lines += [
-            f"{item.needed.what[0].upper()}{item.needed.what[1:]} ({item.id})."
+            f"{cards.in_words(item.needed)[0].upper()}{cards.in_words(item.needed)[1:]} ({item.id})."
             for item in summary.findings
             if item.id in overall.blocking and item.needed
         ]
@@ -435,6 +455,16 @@ def _after(item: Finding) -> str:
         if item.verdict is Verdict.FAIL
         else "not decided"
     ) + f": {item.exposure.n:,.0f} {escape(item.exposure.unit)} looked at"
+
+
+def _could_fail(item: Finding) -> str:
+    """The pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
+    for control in item.controls:
+        if control.kind == "before":
+            return f"before: {escape(control.got.partition(':')[0])} → now: {item.verdict.value}"
+        if control.kind == "mutation":
+            return f"{escape(control.got.partition(' (')[0].removeprefix('caught '))} mutants caught"
+    return ""
 
 
 def _held(item: Finding) -> str:

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from proofbook import book as books
 from proofbook import evidence as recorded_evidence
 from proofbook import workspace
 from proofbook.case import Case
 from proofbook.environment import Environment
 from proofbook.judge import findings as judged
-from proofbook.judge import owed
+from proofbook.judge import owed, watching
 from proofbook.judge.checks import View
 from proofbook.judge.findings import Finding, Overall
 
@@ -42,6 +44,11 @@ class Summary:
     @property
     def next_review(self) -> dt.datetime:
         return self.ended + dt.timedelta(hours=self.case.next_review_h)
+
+    @property
+    def path(self) -> pd.DataFrame:
+        """What was known after each look of a watch; empty where nothing was watched."""
+        return watching.path(self.view, owed.declare(self.environment, self.case).values())
 
     def of(self, patterns: Iterable[str]) -> list[Finding]:
         """Findings whose id matches one of the patterns."""

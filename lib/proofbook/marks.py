@@ -1,0 +1,29 @@
+"""How probes mark what they send, so that it can be told apart in the service's own log, and found again there.
+
+A canary is such a mark of one session: every trace id that it sends begins with it, and the address of the page that must
+not exist carries it. A log that holds the canary is alive, and it is this system's log.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+USER_AGENT = "proofbook-probe"
+# Every trace id of a probe begins with "proof" in hexadecimal, whichever session it is of.
+PROBE_TRACE = "70726f6f66"
+QUERY = "proofbook"
+TRACE_DIGITS = 32
+
+
+def new_canary() -> str:
+    """A mark that nobody has sent yet.
+
+    >>> new_canary().startswith(PROBE_TRACE), len(new_canary())
+    (True, 22)
+    """
+    return PROBE_TRACE + secrets.token_hex(6)
+
+
+def trace_id(canary: str) -> str:
+    """A trace id that begins with the canary."""
+    return canary + secrets.token_hex((TRACE_DIGITS - len(canary)) // 2)
