@@ -132,27 +132,27 @@ def test_a_trendless_series_with_memory_is_seldom_called_a_leak() -> None:
         values = np.zeros(240)
         for index in range(1, 240):
             values[index] = 0.8 * values[index - 1] + rng.normal()
-        slope = estimates.batch_slope(seconds, values)
+        slope = estimates.batch_slope([(seconds, values)])
         assert slope is not None
         called += slope.low > 0
     assert called / 300 <= 0.08
 
 
 def test_identical_and_broken_readings_give_no_false_certainty() -> None:
-    flat = estimates.batch_slope(np.arange(48.0), np.full(48, 71.7), resolution=0.004)
+    flat = estimates.batch_slope([(np.arange(48.0), np.full(48, 71.7))], resolution=0.004)
     assert flat is not None and flat.per_s == 0 and flat.low < 0 < flat.high
     holed = np.full(48, 71.7)
     holed[::7] = np.nan
-    again = estimates.batch_slope(np.arange(48.0), holed, resolution=0.004)
+    again = estimates.batch_slope([(np.arange(48.0), holed)], resolution=0.004)
     assert again is not None and np.isfinite([again.low, again.high]).all()
-    assert estimates.batch_slope(np.arange(48.0), np.full(48, np.nan)) is None
+    assert estimates.batch_slope([(np.arange(48.0), np.full(48, np.nan))]) is None
 
 
 def test_the_trend_is_that_of_scipy() -> None:
     rng = np.random.default_rng(8)
     seconds = np.arange(120.0)
     values = 3 * seconds + rng.normal(size=120)
-    ours = estimates.batch_slope(seconds, values)
+    ours = estimates.batch_slope([(seconds, values)])
     x, y = (part.reshape(12, 10).mean(axis=1) for part in (seconds, values))
     theirs = stats.linregress(x, y)
     assert ours is not None and ours.per_s == pytest.approx(theirs.slope)
@@ -161,5 +161,5 @@ def test_the_trend_is_that_of_scipy() -> None:
 
 
 def test_too_few_points_give_no_trend() -> None:
-    assert estimates.batch_slope(np.arange(20.0), np.arange(20.0)) is None
-    assert estimates.batch_slope(np.zeros(100), np.arange(100.0)) is None
+    assert estimates.batch_slope([(np.arange(20.0), np.arange(20.0))]) is None
+    assert estimates.batch_slope([(np.zeros(100), np.arange(100.0))]) is None

@@ -54,3 +54,24 @@ def test_pins_are_names_and_versions_only() -> None:
     ]
     assert len(lines) > 50
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+", line) for line in lines)
+
+
+def test_the_page_of_reasons_is_the_list_in_code() -> None:
+    from proofbook.judge.reasons import as_markdown
+
+    assert (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8") == as_markdown(), (
+        "write it again: python -m proofbook.judge.reasons > docs/reasons.md"
+    )
+
+
+def test_every_reason_that_a_judge_gives_is_in_the_list() -> None:
+    from proofbook.judge.reasons import REASONS
+
+    given = set()
+    for path in (ROOT / "lib" / "proofbook" / "judge").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        given |= set(re.findall(r'CouldNotSee\(\s*"([a-z-]+)"', text))
+        given |= set(re.findall(r'\(\s*"(log-[a-z-]+)",', text))
+        given |= {word for line in re.findall(r"reason=(.*)", text) for word in re.findall(r'"([a-z]+-[a-z-]+)"', line)}  # fmt: skip
+    assert len(given) > 25
+    assert given <= set(REASONS), given - set(REASONS)

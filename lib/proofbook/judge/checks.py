@@ -160,7 +160,12 @@ def planned_looks(tables: Tables) -> int:
 def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()) -> Finding:
     """The finding: the judgement, less every verdict whose control did not hold."""
     judgement = _judge(check.recipe, view)
-    controls = [*judgement.controls, *_right_before(check, view), *_proofs(check, view, judgement)]
+    controls = [
+        *judgement.controls,
+        *_deployed(check, view, judgement),
+        *_right_before(check, view),
+        *_proofs(check, view, judgement),
+    ]
     verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
     broken = next(
         (control for control in controls if not control.held and verdict.value in control.guards), None
@@ -276,6 +281,27 @@ def _share_caught(controls: list[Control]) -> float | None:
             caught, _, tried = control.got.removeprefix("caught ").partition(" (")[0].partition(" of ")
             return int(caught) / int(tried)
     return None
+
+
+def _deployed(check: Check, view: View, judgement: Judgement) -> list[Control]:
+    """Comparability: something was deployed between before and after; without that, nothing says what made a symptom go."""
+    if check.kind != "fix" or judgement.verdict is not Verdict.PASS or judgement.reason == "absent":
+        return []
+    windows = view.windows
+    old, new = windows.old_revision, windows.new_revision
+    known = windows.deployed_at is not None or (old is not None and new is not None)
+    return [
+        Control(
+            kind="comparability",
+            name="another revision serves than before",
+            guards=("pass",),
+            expected="a new revision, or a time that the case states",
+            got=f"{old or 'unknown'} → {new or 'unknown'}"
+            + (f", since {stamp(windows.deployed_at)}" if windows.deployed_at is not None else ""),
+            held=known and (old is None or new is None or old != new),
+            code="no-deployment",
+        )
+    ]
 
 
 def _right_before(check: Check, view: View) -> list[Control]:

@@ -183,7 +183,6 @@ def compare(
     )
     low = estimates.proportion(seen, before_count, confidence=view.confidence_once).low
     wanted = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - low)) if 0 < low < 1 else count
-    changed = view.windows.new_revision is None or view.windows.new_revision != view.windows.old_revision
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
@@ -199,18 +198,7 @@ def compare(
         threshold="none" if tolerated_rate == 0 else f"at most {tolerated_rate:.2%}",
         severity=severity if passed else None,
         exposure=exposure,
-        controls=(
-            reached,
-            positive,
-            Control(
-                kind="comparability",
-                name="another revision serves than before",
-                guards=("pass",),
-                expected="a new revision",
-                got=f"{view.windows.old_revision or 'unknown'} → {view.windows.new_revision or 'unknown'}",
-                held=changed,
-            ),
-        ),
+        controls=(reached, positive),
         needed=None
         if passed
         else Needed(what=f"{max(1, wanted - count):,} more {unit} without it", n=max(1, wanted - count)),

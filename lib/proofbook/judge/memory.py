@@ -21,7 +21,7 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
 
     def readings(view: View) -> pd.DataFrame:
         rows = view.need("metrics")
-        rows = rows[(rows["service"] == service) & (rows["name"] != STARTED)]
+        rows = rows[(rows["service"] == service) & (rows["name"] != STARTED)].sort_values("timestamp")
         if rows.empty:
             raise CouldNotSee(
                 "no-metrics",

@@ -49,7 +49,7 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
                 repair="let the environment send bad tokens, or waive this check",
             )
         accepted, refused = let_in(bad), refused_by_name(bad)
-        kinds = list(dict.fromkeys(bad["token_kind"]))
+        kinds = sorted(set(bad["token_kind"]))
         missing = [] if with_test_headers else [kind for kind in WANTED_KINDS if kind not in kinds]
         bounds = estimates.proportion(int(refused.sum()), len(bad), confidence=view.confidence)
         if accepted.any():
@@ -160,7 +160,7 @@ def identity_table(identities: Sequence[Identity]) -> Recipe:
         if len(wrong):
             names = "; ".join(
                 f"{user} was {'let in' if not wanted[user] else 'refused'}"
-                for user in dict.fromkeys(wrong["user"])
+                for user in sorted(set(wrong["user"]))
             )
             verdict, reason, statement = (
                 Verdict.FAIL,
@@ -168,7 +168,7 @@ def identity_table(identities: Sequence[Identity]) -> Recipe:
                 f"{len(wrong)} of {len(rows)} tries were answered wrongly ({names})",
             )
         elif len(unclear) or untried:
-            names = ", ".join(dict.fromkeys([*unclear["user"], *untried]))
+            names = ", ".join(sorted({*unclear["user"], *untried}))
             verdict, reason, statement = (
                 Verdict.INCONCLUSIVE,
                 "unclear-answer",

@@ -1,0 +1,232 @@
+"""What a verdict must never do, whatever the evidence: over every subset of what may be missing, and over random changes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from proofbook.book import Book, load
+from proofbook.evidence import read
+from proofbook.judge.checks import View, settle
+from proofbook.judge.findings import Verdict, overall
+from proofbook.judge.reasons import REASONS
+from proofbook.judge.window import find_windows
+
+pytestmark = pytest.mark.rehearsal
+
+LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "logs")  # fmt: skip
+MISSING = {
+    "samples": ("websocket", "health", "refusals", "identities", "latency", "messages", "rollout", "held", "openapi", "certificates", "shadow"),
+    "logs": LOGS,
+    "metrics": ("metrics",),
+    "deployment": ("revisions",),
+}  # fmt: skip
+# Tables that a check takes into account where they are there.
+BESIDE = {"shadow", "latency_control", "log_canaries", "logs", "revisions"}
+ORDER = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
+# How one row of each table shows a failure.
+FAILS: dict[str, dict[str, Any]] = {
+    "websocket": {"close_code": 1011, "closed_by": "server", "reply_ok": False, "reply_s": 99.0},
+    "shadow": {"close_code": 1011, "closed_by": "server", "reply_ok": False},
+    "health": {"ok": False},
+    "refusals": {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000},
+    "latency": {"total_s": 5.0},
+    "rollout": {"ok": False},
+    "held": {"close_code": 1006, "closed_by": "server"},
+    "messages": {"body": '{"type": "system_message"}'},
+}
+QUICK = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def book(workspace: Path, healthy_evidence: Path) -> Book:
+    where, what = load("rehearsal", "", base=workspace)
+    return Book(environment=where, case=what, evidence=read(healthy_evidence))
+
+
+def without(view: View, missing: Iterable[str], *, empty: bool) -> View:
+    """The evidence without some kinds of it: tables gone or empty, and nothing that names a revision."""
+    kinds = set(missing)
+    gone = {name for kind in kinds for name in MISSING[kind]}
+
+    def tables(name: str, phase: str) -> pd.DataFrame | None:
+        table = view.tables(name, phase)
+        if table is None:
+            return None
+        if name in gone:
+            return table.iloc[0:0] if empty else None
+        if "deployment" in kinds:
+            unnamed = {column: None for column in ("revision", "service_version") if column in table}
+            table = table.assign(**unnamed)
+        return table
+
+    phases = {"before": view.windows.before, "after": view.windows.after}
+    windows = find_windows(tables, phases={name: span for name, span in phases.items() if span is not None})
+    return replace(view, tables=tables, windows=windows)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+@pytest.mark.parametrize(
+    "missing", [subset for size in range(1, 5) for subset in itertools.combinations(MISSING, size)], ids="+".join
+)  # fmt: skip
+def test_what_is_missing_is_inconclusive_in_every_finding_that_needs_it(
+    book: Book, missing: tuple[str, ...], empty: bool
+) -> None:
+    gone = {name for kind in missing for name in MISSING[kind]} - BESIDE
+    view = without(book.view, missing, empty=empty)
+    found = [settle(check, view) for check in book.declared.values()]
+    for check, item in zip(book.declared.values(), found, strict=True):
+        if gone & set(check.recipe.tables):
+            assert item.verdict is Verdict.INCONCLUSIVE, f"{item.id}: {item.verdict} {item.statement}"
+            assert item.needed is not None and item.reason in REASONS, item.id
+        if "deployment" in missing and (check.kind == "fix" or item.id.startswith("deployment-")):
+            assert item.verdict is Verdict.INCONCLUSIVE, f"{item.id}: {item.verdict} {item.statement}"
+    assert overall(found).verdict is not Verdict.PASS
+
+
+def with_failures(view: View, name: str, share: float, seed: int, *, times: int) -> View:
+    """`times` lots of rows of a table made to fail, the later lots beside the earlier."""
+    phase = "rollout" if name in ("rollout", "held") else "after"
+    rows = view.tables(name, phase)
+    assert rows is not None
+    order = np.random.default_rng(seed).permutation(len(rows))
+    lot = max(1, int(share * len(rows) / 2))
+    chosen = rows.index[order[: times * lot]]
+    broken = rows.copy()
+    for column, value in FAILS[name].items():
+        broken.loc[chosen, column] = value
+    return view.exchange(name, broken, phase)
+
+
+@QUICK
+@given(st.sampled_from(sorted(FAILS)), st.floats(0, 0.6), st.integers(0, 2**32 - 1))
+def test_adding_failures_after_the_fix_never_moves_a_verdict_towards_pass(
+    book: Book, name: str, share: float, seed: int
+) -> None:
+    # Some failures, then more.
+    views = [book.view, *(with_failures(book.view, name, share, seed, times=times) for times in (1, 2))]
+    concerned = [check for check in book.declared.values() if name in check.recipe.tables]
+    assert concerned
+    for check in concerned:
+        ranks = [ORDER.index(settle(check, view).verdict) for view in views]
+        assert ranks == sorted(ranks), f"{check.id}: {ranks}"
+
+
+@QUICK
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_the_order_of_independent_samples_changes_nothing_at_all(book: Book, seed: int, broken: bool) -> None:
+    view = with_failures(book.view, "websocket", 0.1, 1, times=1) if broken else book.view
+    names = ("websocket", "shadow", "health", "refusals", "identities", "messages", "latency", "latency_control", "metrics", *LOGS)  # fmt: skip
+    chance = np.random.default_rng(seed)
+    shuffled = view
+    for name in names:
+        table = view.table(name)
+        if table is not None:
+            shuffled = shuffled.exchange(
+                name, table.iloc[chance.permutation(len(table))].reset_index(drop=True)
+            )
+    for check in book.declared.values():
+        was, now = (settle(check, seen).to_json() for seen in (view, shuffled))
+        assert now == was, check.id
+
+
+def test_every_finding_that_is_not_decided_says_what_would_decide_it_and_when(book: Book) -> None:
+    def few(name: str, phase: str) -> pd.DataFrame | None:
+        table = book.view.tables(name, phase)
+        return table.head(12) if table is not None and phase == "after" and name in FAILS else table
+
+    found = [settle(check, replace(book.view, tables=few)) for check in book.declared.values()]
+    early = [item for item in found if item.reason == "too-early"]
+    assert len(early) >= 4
+    for item in found:
+        if item.verdict is Verdict.INCONCLUSIVE:
+            assert item.needed is not None and item.needed.what and item.reason in REASONS, item.id
+    timed = [item for item in early if item.needed is not None and item.needed.n]
+    assert timed
+    for item in timed:
+        assert item.needed is not None and item.needed.seconds and item.needed.until, item.id
+        assert item.exposure is not None
+
+
+def test_windows_that_cannot_be_never_pass(book: Book) -> None:
+    before, after = book.view.windows.before, book.view.windows.after
+    assert before is not None and after is not None
+    hour = pd.Timedelta(hours=1)
+
+    def windows(before: Any, after: Any, deployed: pd.Timestamp | None) -> Any:
+        spans = {name: span for name, span in (("before", before), ("after", after)) if span is not None}
+        stated = type("Stated", (), {"time": deployed, "revision": None, "service": None})()
+        return find_windows(book.view.tables, phases=spans, deployment=stated)
+
+    fixes = [check for check in book.declared.values() if check.kind == "fix"]
+    late = windows(before, after, after[1] + hour)
+    assert "later than everything recorded" in late.problem
+    for check in book.declared.values():
+        item = settle(check, replace(book.view, windows=late))
+        assert (item.verdict, item.reason) == (Verdict.INCONCLUSIVE, "no-deployment"), check.id
+    for wrong in (
+        windows((after[0], after[1]), after, None),
+        windows((before[1], before[0]), after, None),
+        windows((after[1] + hour, after[1] + 2 * hour), after, after[0]),
+    ):
+        assert wrong.before_problem
+        for check in fixes:
+            item = settle(check, replace(book.view, windows=wrong))
+            assert item.verdict is not Verdict.PASS, f"{check.id}: {item.statement}"
+    backwards = windows(before, (after[1], after[0]), None)
+    assert {settle(check, replace(book.view, windows=backwards)).reason for check in fixes} == {"clock"}
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [(0.05, "all-identical"), (float("nan"), "not-finite"), (float("inf"), "not-finite")],
+)
+def test_times_that_no_clock_gives_are_not_judged(book: Book, values: float, reason: str) -> None:
+    view = book.view.exchange("latency", book.view.need("latency").assign(total_s=values))
+    item = settle(book.declared["latency-backend-api-threads"], view)
+    assert (item.verdict, item.reason) == (Verdict.INCONCLUSIVE, reason)
+
+
+@pytest.mark.parametrize("values", [float("nan"), float("inf")])
+def test_readings_that_are_no_numbers_never_pass(book: Book, values: float) -> None:
+    rows = book.view.need("metrics")
+    for check_id in ("memory-backend", "restarts-backend"):
+        item = settle(book.declared[check_id], book.view.exchange("metrics", rows.assign(value=values)))
+        assert item.verdict is Verdict.INCONCLUSIVE, f"{check_id}: {item.statement}"
+    revisions = book.view.need("revisions").assign(image_bytes=values)
+    item = settle(book.declared["deployment-image"], book.view.exchange("revisions", revisions))
+    assert item.verdict is Verdict.INCONCLUSIVE, item.statement
+
+
+def test_a_single_sample_decides_nothing(book: Book) -> None:
+    def one(name: str, phase: str) -> pd.DataFrame | None:
+        table = book.view.tables(name, phase)
+        return table.head(1) if table is not None and phase == "after" and name in FAILS else table
+
+    for check in book.declared.values():
+        if set(check.recipe.tables) & {"websocket", "health", "latency"} and not check.id.startswith(
+            "deployment"
+        ):
+            item = settle(check, replace(book.view, tables=one))
+            assert item.verdict is Verdict.INCONCLUSIVE, f"{check.id}: {item.verdict} {item.statement}"
+
+
+def test_clocks_that_jump_while_memory_is_read_do_not_matter(book: Book) -> None:
+    rows = book.view.need("metrics")
+    jumped = rows["timestamp"].where(rows.index < len(rows) // 2, rows["timestamp"] - pd.Timedelta(hours=3))
+    item = settle(
+        book.declared["memory-backend"], book.view.exchange("metrics", rows.assign(timestamp=jumped))
+    )
+    was = settle(book.declared["memory-backend"], book.view)
+    assert item.estimate == was.estimate

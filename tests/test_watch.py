@@ -1,0 +1,145 @@
+"""Watching: what was counted is never counted again, interruptions cost a look at most, and a decision ends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Rehearsal, proofbook
+
+from proofbook import watch
+from proofbook.errors import UsageError
+from proofbook.evidence import read
+
+PLAN = watch.Plan(
+    environment="rehearsal", case="watched", asked="abc", every_s=60, for_s=3600, started="2026-01-01T00:00:00+00:00"
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def watched_case(workspace: Path) -> str:
+    """The rehearsal's case with targets that a few looks can decide."""
+    cases = workspace / "notebooks" / "cases"
+    text = (cases / "ssot-fixes.toml").read_text(encoding="utf-8")
+    text = (
+        text.partition("# What the fix must not cost")[0] + "[[message]]" + text.partition("[[message]]")[2]
+    )
+    targets = "[targets]\nhealth = 0.9\nconnection = 0.9\ndelivery = 0.9\nauthentication = 0.9\n\n"
+    (cases / "watched.toml").write_text(text.replace("[budgets]", f"{targets}[budgets]"), encoding="utf-8")
+    return "watched"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--every", "soon"], "--every: expected a length of time such as 90s, 5m or 24h, got 'soon'"),
+        (["--every", "0s"], "--every: expected a length of time"),
+        (["--every", "1s"], "--every: expected at least 5s"),
+        (["--every", "10m", "--for", "5m"], "--for: expected at least as long as --every"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_in_one_sentence(
+    arguments: list[str], words: str, workspace: Path, rehearsal: Rehearsal
+) -> None:
+    done = proofbook("watch", "rehearsal", *arguments, cwd=workspace, workspace=workspace)
+    assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_watch_goes_on_only_by_the_plan_that_it_began_with(tmp_path: Path) -> None:
+    assert watch.begin(tmp_path, PLAN) == PLAN
+    assert watch.begin(tmp_path, PLAN) == PLAN
+    changes: list[dict[str, Any]] = [
+        {"case": "another"},
+        {"asked": "def"},
+        {"every_s": 61.0},
+        {"environment": "staging"},
+    ]
+    for change in changes:
+        with pytest.raises(UsageError, match=r"expected the .* that this watch began with"):
+            watch.begin(tmp_path, replace(PLAN, **change))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1}', '{"schema_version": 9}'])
+def test_a_state_that_was_cut_or_altered_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / watch.STATE).write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"expected (the state of a watch|schema version)"):
+        watch.begin(tmp_path, PLAN)
+
+
+@pytest.mark.rehearsal
+def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when_decided(
+    rehearsal: Rehearsal, watched_case: str
+) -> None:
+    base = rehearsal.base
+    rehearsal.deploy()
+    folder = base / "outputs" / "rehearsal" / "20260101T000000Z-aaaa"
+    shutil.copytree(rehearsal.trial.shared, folder / "evidence")
+    command = [
+        "watch",
+        "rehearsal",
+        "--case",
+        watched_case,
+        "--every",
+        "8s",
+        "--for",
+        "4m",
+        "--run",
+        folder.name,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "proofbook.cli", *command], cwd=base, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("look 1 of 30"):
+            break
+    # In the middle of the second look, or of the wait for it.
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    process.stderr.close()
+    left = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert left["verdict"] == "error" and f"--run {folder.name}" in left["sentence"]
+    half = folder / "looks" / ".00001"
+    half.mkdir(exist_ok=True)
+    (half / "half-written.parquet").write_bytes(b"PAR1")
+    other = proofbook("watch", "rehearsal", *command[4:], cwd=base, workspace=base)
+    assert other.returncode == 2 and "that this watch began with" in other.stderr
+    done = proofbook(*command, cwd=base, workspace=base)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "decided at look" in done.stderr
+    recorded = read(folder / "evidence")
+    looks, journeys = recorded.table("looks"), recorded.table("websocket")
+    assert looks is not None and journeys is not None
+    assert 2 <= len(looks) < 30 and looks["look"].is_unique
+    assert len(journeys) == 20 * len(looks) and not journeys.duplicated(["timestamp"]).any()
+    # The log is one file that every look read again.
+    rhythm = recorded.table("log_rhythm")
+    lines = (rehearsal.trial.stack.up / "logs" / "backend.jsonl").read_text(encoding="utf-8").splitlines()
+    assert rhythm is not None and len(lines) * 0.5 < rhythm["entries"].sum() <= len(lines)
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "While watching" in report and "Wald" in report
+    again = proofbook("replay", folder.name, cwd=base, workspace=base)
+    assert again.returncode == 0, again.stdout
+
+
+@pytest.mark.rehearsal
+def test_a_watch_of_a_broken_service_fails_early(rehearsal: Rehearsal, watched_case: str) -> None:
+    base = rehearsal.base
+    rehearsal.deploy("recursion-not-fixed")
+    done = proofbook(
+        "watch", "rehearsal", "--case", watched_case, "--every", "8s", "--for", "2m", "--json", cwd=base, workspace=base
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    content = json.loads(done.stdout)[0]
+    assert content["verdict"] == "fail"
+    looks = read(Path(content["folder"]) / "evidence").table("looks")
+    assert looks is not None and len(looks) == 1
