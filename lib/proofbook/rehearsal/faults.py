@@ -121,7 +121,7 @@ _CATALOGUE = (
     _reply("reply-of-another-user", "in 10 % of conversations one reply names another user", "each reply is expected for the user who asked"),
     # Connections
     _always("accepted-then-silent", "the upgrade is accepted, no greeting comes", "a connection counts once it is greeted", "websocket-connection"),
-    _always("half-open", "after the greeting nothing passes any more, and nobody is told", "replies do not come in time", DELIVERY),
+    _always("half-open", "nothing that a client sends after the handshake arrives, and nobody is told", "replies do not come in time", DELIVERY),
     _always("health-only", "health is 200, every upgrade gets 503", "no connection was made; that nothing closed with 1011 then proves nothing", "websocket-connection"),
     # Health
     _always("health-for-any-path", "any path is 200 and healthy", "a path that must not exist is healthy too, so the check could not have failed", "health-backend", verdict="inconclusive"),

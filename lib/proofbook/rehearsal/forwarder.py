@@ -7,15 +7,12 @@ import contextlib
 import random
 from collections.abc import Sequence
 
-# Long enough for an upgrade and a greeting on a busy machine.
-FREEZE_AFTER_S = 0.25
-
 
 class Forwarder:
     """Passes bytes both ways. `switch` sends new connections elsewhere; open ones stay where they are.
 
-    max_age_s: WebSocket connections are cut at this age, without a close frame. half_open: after the greeting nothing of a
-    WebSocket passes any more, and nobody is told.
+    max_age_s: WebSocket connections are cut at this age, without a close frame. half_open: of a WebSocket nothing that the
+    client sends after the handshake arrives, and nobody is told.
     """
 
     def __init__(self) -> None:
@@ -70,13 +67,11 @@ class Forwarder:
                 first = await reader.read(65536)
                 upstream_writer.write(first)
                 upgrades = b"upgrade: websocket" in first.lower()
-                frozen = asyncio.Event()
-                if upgrades and self.half_open:
-                    asyncio.get_running_loop().call_later(FREEZE_AFTER_S, frozen.set)
                 if upgrades and self.max_age_s is not None:
                     asyncio.get_running_loop().call_later(self.max_age_s, writer.transport.abort)
+                lost = upgrades and self.half_open
                 await asyncio.gather(
-                    _pump(reader, upstream_writer, frozen), _pump(upstream_reader, writer, frozen)
+                    _pump(reader, upstream_writer, lost=lost), _pump(upstream_reader, writer, lost=False)
                 )
         finally:
             self._writers.discard(writer)
@@ -84,11 +79,11 @@ class Forwarder:
             upstream_writer.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frozen: asyncio.Event) -> None:
-    """Copies until the end; a reset on one side closes the other. What comes once it is frozen is lost."""
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lost: bool) -> None:
+    """Copies until the end; a reset on one side closes the other. What is lost is read and goes nowhere."""
     try:
         while data := await reader.read(65536):
-            if not frozen.is_set():
+            if not lost:
                 writer.write(data)
                 await writer.drain()
     except OSError:
