@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 report: $(READY)
 	$(BIN)/proofbook demo
 
-test: $(READY) chromium spark
+test: $(READY) chromium spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
@@ -43,6 +43,22 @@ spark: $(READY)
 	@! command -v java >/dev/null || $(BIN)/python -c 'import pyspark' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.lock
 
+# Other Pythons that we support, to judge the same evidence with: those on the PATH, or installed by pyenv. Without them those tests skip and say so.
+.PHONY: pythons
+pythons:
+	@for version in 3.11 3.12 3.13; do \
+	  [ -e .venv-$$version/.ready ] && continue; \
+	  $(BIN)/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$version')" && continue; \
+	  found=; \
+	  for python in python$$version $$(ls -d "$$(pyenv root 2>/dev/null)"/versions/$$version.*/bin/python 2>/dev/null); do \
+	    "$$python" -c 'import venv, ensurepip' 2>/dev/null && found=$$python && break; \
+	  done; \
+	  if [ -z "$$found" ]; then echo "Python $$version is not installed: the test that judges with it will skip"; continue; fi; \
+	  "$$found" -m venv .venv-$$version && \
+	  .venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable . && \
+	  touch .venv-$$version/.ready || exit 1; \
+	done
+
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -51,4 +67,4 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

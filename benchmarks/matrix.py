@@ -33,7 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--healthy", type=int, default=63, help="healthy collections over all passes")
+    parser.add_argument("--healthy", type=int, default=60, help="healthy collections over all passes")
+    parser.add_argument("--passes", type=int, default=PASSES, help="rehearsals, each with every fault once")
     parser.add_argument("--judge", action="store_true", help="collect nothing")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     options = parser.parse_args()
@@ -41,7 +42,8 @@ def main() -> None:
     kept = workspace.outputs(base) / "matrix"
     wanted = [trial.seeds([name])[0] for name in options.only] or trial.seeds([])
     if not options.judge:
-        asyncio.run(collect(wanted, kept, base, healthy=options.healthy))
+        each = options.healthy // PASSES
+        asyncio.run(collect(wanted, kept, base, passes=options.passes, healthy=each))
     results = judge(kept, base, [seed.name for seed in wanted])
     for line in confusion.lines(results):
         print(line)
@@ -52,12 +54,12 @@ def main() -> None:
         (ROOT / "docs" / "pictures" / "matrix.svg").write_text(confusion.as_svg(results), encoding="utf-8")
 
 
-async def collect(seeds: list[Fault | Healthy], kept: Path, base: Path, *, healthy: int) -> None:
-    """What is missing, pass by pass."""
-    for number in range(PASSES):
+async def collect(seeds: list[Fault | Healthy], kept: Path, base: Path, *, passes: int, healthy: int) -> None:
+    """What is missing, pass by pass; in each as many healthy collections."""
+    for number in range(passes):
         folder = kept / f"pass-{number + 1}"
         groups: dict[str, list[tuple[Fault | Healthy, Path]]] = {}
-        for seed, place in owed(seeds, folder, healthy=healthy // PASSES):
+        for seed, place in owed(seeds, folder, healthy=healthy):
             if not (place / "collected.json").exists():
                 lasting = isinstance(seed, Healthy) and seed.before_too
                 groups.setdefault(seed.name if lasting else "", []).append((seed, place))
@@ -76,7 +78,7 @@ def owed(seeds: list[Fault | Healthy], folder: Path, *, healthy: int) -> list[tu
         (seed, folder / f"{seed.name}-{turn}")
         for seed in variants
         if seed not in counted
-        for turn in range(3)
+        for turn in range(1)
     ]
     for number in range(healthy if counted else 0):
         seed = counted[number % len(counted)]

@@ -56,7 +56,7 @@ class Rehearsal:
     def evidence_with(self, *faults: str, to: Path, observe_s: float | None = None) -> Path:
         """Evidence of a deployment with all of these faults."""
         if len(faults) == 1:
-            self.wait(self.trial.collect((FAULTS | HEALTHY)[faults[0]], to=to, observe_s=observe_s))
+            self.wait(self.trial.collect((FAULTS | HEALTHY)[faults[0]], to=to))
         else:
             shutil.copytree(self.trial.shared, to)
             self.deploy(*faults)

@@ -80,9 +80,7 @@ def test_both_fixes_are_seen_before_and_gone_after(healthy_evidence: Path, works
 
 @pytest.mark.parametrize("name", ALONE)
 def test_the_fault_is_called_what_it_is(name: str, rehearsal: Rehearsal, tmp_path: Path) -> None:
-    # Only what grows needs the whole time of watching.
-    grows = "leak" in name
-    folder = rehearsal.evidence_with(name, to=tmp_path / "evidence", observe_s=None if grows else 0)
+    folder = rehearsal.evidence_with(name, to=tmp_path / "evidence")
     findings, verdict = judge(folder, rehearsal.base)
     result = confusion.Result.of(FAULTS[name], findings, verdict, "test")
     assert result.outcome == confusion.RIGHT, told(findings)

@@ -16,10 +16,12 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from proofbook import marks
 from proofbook.collect import websocket
 from proofbook.collect.session import Session
 from proofbook.environment import Environment, Pace
 from proofbook.errors import CouldNotLook
+from proofbook.rehearsal.certificates import Authority
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -263,39 +265,8 @@ def test_a_refused_connection_is_a_failed_sample_and_an_unknown_host_is_an_error
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, str]:
     """A server context and the file of the private CA that signed it."""
-    import datetime as dt
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "private CA")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder(
-            name,
-            name,
-            key.public_key(),
-            x509.random_serial_number(),
-            now - dt.timedelta(days=1),
-            now + dt.timedelta(days=10),
-        )
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    context.load_cert_chain(*Authority(folder).issue("server", days=10))
     return context, "ca.pem"
 
 
@@ -332,3 +303,48 @@ def test_pace_and_concurrency_hold() -> None:
     asyncio.run(go())
     assert most <= 4  # a connection that the probe has closed may still be ending on the server's side
     assert len(times) == 12 and max(times) - min(times) >= 11 / 40 - 0.05
+
+
+def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> None:
+    seen: list[dict[str, str]] = []
+
+    def look(connection: ServerConnection, request: Request) -> Response | None:
+        seen.append({name.lower(): value for name, value in request.headers.raw_items()})
+        return None
+
+    async def go() -> pd.DataFrame:
+        async with serve(echo, "127.0.0.1", 0, process_request=look) as server:
+            port = server.sockets[0].getsockname()[1]
+            where = environment(
+                port,
+                test_headers={"X-E2E-Test": "true"},
+                sends_test_headers=True,
+                headers={"X-E2E-Test": "always", "X-Tenant": "7"},
+                **ECHO,
+            )
+            session = Session(where, base=Path())
+            socket = where.websockets[0]
+            await websocket.make_journeys(
+                socket, user="u", session=session, checkpoints=(1,), decided=lambda _: True
+            )
+            return await websocket.shadow_journeys(socket, user="u", session=session, count=1)
+
+    shadows = asyncio.run(go())
+    probe, shadow = seen
+    assert probe["user-agent"] == marks.USER_AGENT and probe["x-e2e-test"] == "true"
+    assert marks.PROBE_TRACE in probe["traceparent"]
+    assert shadow["x-tenant"] == "7"
+    assert not {"user-agent", "traceparent", "x-e2e-test"} & shadow.keys()
+    assert shadows["reply_ok"].all() and set(shadows["token_kind"]) == {marks.AS_A_USER}
+
+
+def test_the_last_message_is_as_long_as_the_environment_wants_it() -> None:
+    lengths: list[int] = []
+
+    async def measure(connection: ServerConnection) -> None:
+        async for message in connection:
+            lengths.append(len(json.loads(message)["text"]))
+            await connection.send(message)
+
+    row = run(measure, messages=2, long_message_chars=9000, **ECHO)
+    assert row["reply_ok"] and lengths[0] < 100 and lengths[1] == 9000

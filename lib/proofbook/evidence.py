@@ -17,7 +17,7 @@ from proofbook import workspace
 from proofbook.errors import EvidenceError
 from proofbook.redaction import scrub
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PHASES = ("before", "rollout", "after")
 MANIFEST = "manifest.json"
 # Recorded line by line, unparsed ones too: as a table it holds the entries.

@@ -20,7 +20,7 @@ TIMEOUT_S = 5.0
 
 async def look(environment: Environment, *, session: Session) -> pd.DataFrame | None:
     """One row per service whose URL is encrypted: service, timestamp (UTC), reached, verified, days (left; NaN where not
-    verified), problem. None where nothing is encrypted.
+    verified), problem, distrusted (whether a client that trusts nobody refuses it, as it must). None where nothing is encrypted.
     """
     asked = [
         (item.name, session.service_urls[item.name], item.ca_file)
@@ -34,7 +34,7 @@ async def look(environment: Environment, *, session: Session) -> pd.DataFrame | 
 def _ask(name: str, url: str, context: ssl.SSLContext | None) -> dict[str, Any]:
     assert context is not None
     parts = urlsplit(url)
-    row = {"service": name, "timestamp": pd.Timestamp.now("UTC"), "reached": False, "verified": False, "days": float("nan"), "problem": ""}  # fmt: skip
+    row = {"service": name, "timestamp": pd.Timestamp.now("UTC"), "reached": False, "verified": False, "days": float("nan"), "problem": "", "distrusted": _is_distrusted(parts.hostname, parts.port or 443)}  # fmt: skip
     try:
         with socket.create_connection((parts.hostname, parts.port or 443), timeout=TIMEOUT_S) as plain:
             row["reached"] = True
@@ -48,5 +48,20 @@ def _ask(name: str, url: str, context: ssl.SSLContext | None) -> dict[str, Any]:
     return {**row, "verified": True, "days": left.total_seconds() / 86400}
 
 
+def _is_distrusted(host: str | None, port: int) -> bool:
+    # No authority is loaded into this one.
+    stranger = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        with (
+            socket.create_connection((host, port), timeout=TIMEOUT_S) as plain,
+            stranger.wrap_socket(plain, server_hostname=host),
+        ):
+            return False
+    except ssl.SSLCertVerificationError:
+        return True
+    except OSError:
+        return False
+
+
 def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows).astype({"service": "str", "reached": "bool", "verified": "bool", "days": "float64", "problem": "str"})  # fmt: skip
+    return pd.DataFrame(rows).astype({"service": "str", "reached": "bool", "verified": "bool", "days": "float64", "problem": "str", "distrusted": "bool"})  # fmt: skip

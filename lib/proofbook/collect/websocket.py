@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pandas as pd
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from proofbook import marks
 from proofbook.collect.session import Session, describe, fill, match_fields, side_by_side
 from proofbook.environment import Expectation, WebSocket
 from proofbook.errors import CouldNotLook
@@ -26,7 +27,6 @@ from proofbook.redaction import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-SHADOW = "good, as a user"
 SHADOW_JOURNEYS = 20
 
 
@@ -107,20 +107,20 @@ async def shadow_journeys(
     """Journeys that carry no mark of a probe and no header that only tests send: what an ordinary user meets.
 
     Returns:
-        One row per journey, columns as the fields of Journey; token_kind is SHADOW.
+        One row per journey, columns as the fields of Journey; token_kind is marks.AS_A_USER.
     """
     token = await session.token(user)
-    journeys = [Journey(endpoint=endpoint.name, user=user, token_kind=SHADOW) for _ in range(count)]
+    journeys = [Journey(endpoint=endpoint.name, user=user, token_kind=marks.AS_A_USER) for _ in range(count)]
     await side_by_side(_travel(journey, endpoint, token, session, {}) for journey in journeys)
     return frame(journeys)
 
 
 async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = 5) -> pd.DataFrame:
-    """Tries bad tokens, each beside the good one, and every header that only tests send with a bad token.
+    """Tries bad tokens, each beside the good one; every header that only tests send, with a bad token; and a path that must not exist.
 
     Returns:
         One row per try, columns as the fields of Journey; token_kind is `good`, `tampered`, `missing`, `expired`,
-        `wrong-audience` or `tampered with <header>`.
+        `wrong-audience`, `tampered with <header>` or marks.AT_UNKNOWN_PATH.
     """
     good = await session.token(user)
     bad: dict[str, Secret | None] = {"missing": None, **session.bad_tokens}
@@ -128,7 +128,10 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
         bad["tampered"] = Secret(tamper(good.reveal()))
     attempts: list[tuple[Journey, Secret | None, dict[str, str]]] = []
     for _ in range(tries):
-        attempts.append((Journey(endpoint=endpoint.name, user=user, token_kind="good"), good, {}))
+        attempts += [
+            (Journey(endpoint=endpoint.name, user=user, token_kind=kind), good, {})
+            for kind in ("good", marks.AT_UNKNOWN_PATH)
+        ]
         attempts += [
             (Journey(endpoint=endpoint.name, user=user, token_kind=kind), token, {})
             for kind, token in bad.items()
@@ -168,16 +171,18 @@ async def open_connection(
     journey: Journey,
     extra_headers: dict[str, str] | None = None,
 ) -> _TimedConnection:
-    """A connection with its phases timed into `journey`. One of token_kind SHADOW does not say that it is a probe.
+    """A connection with its phases timed into `journey`. One of token_kind marks.AS_A_USER does not say that it is a probe.
 
     Raises:
         OSError, TimeoutError, InvalidHandshake: it could not be made.
         CouldNotLook: the host name does not resolve.
     """
     url = session.socket_urls[endpoint.name]
+    if journey.token_kind == marks.AT_UNKNOWN_PATH:
+        url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
     headers = session.socket_headers(
         endpoint,
-        shadow=journey.token_kind == SHADOW,
+        shadow=journey.token_kind == marks.AS_A_USER,
         as_test=endpoint.sends_test_headers and journey.token_kind == "good",
     ) | (extra_headers or {})
     subprotocols = list(endpoint.subprotocols)

@@ -50,6 +50,14 @@ def valid(service: str, *, least_days: float) -> Recipe:
                     got="verified" if row["verified"] else "refused",
                     held=True,
                 ),
+                Control(
+                    kind="negative",
+                    name="a client that trusts nobody",
+                    guards=("pass",),
+                    expected="refuses the certificate",
+                    got="refused" if row["distrusted"] else "accepted, or not answered",
+                    held=bool(row["distrusted"]),
+                ),
             ),
         )
 

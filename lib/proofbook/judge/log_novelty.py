@@ -11,7 +11,7 @@ from proofbook.judge import estimates, templates, tracebacks
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_coverage import coverage_of, entries_in, rows_in
-from proofbook.judge.log_signatures import on_new_revision, without_probes
+from proofbook.judge.log_signatures import comparable_load, on_new_revision, served, without_probes
 
 ERROR = 17
 # A rate must change by half to be called more or less: with many entries any change is significant.
@@ -118,6 +118,12 @@ def no_new_errors(source: str | None) -> Recipe:
         certain = errors[errors["p"] < view.alpha_fail]
         covers = [(which, coverage_of(view, source, which)) for which in ("before", "after")]
         controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
+        before, after = (
+            without_probes(entries_in(view, "before", source=source)),
+            without_probes(entries_in(view, "after", source=source)),
+        )
+        requests = served(before), served(on_new_revision(view, after, after))
+        controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
         verdict = Verdict.FAIL if len(certain) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
         worst = (certain if len(certain) else errors).head(1)
         kinds = len(table[table["after"] > 0])

@@ -363,10 +363,6 @@ def _compare(
         test = f"Fisher's test on silent blocks longer than the clusters seen (p = {second:.2g})"
     p = max(luck, second)
     passed = p < 1 - view.confidence_once
-    rate_ratio = (
-        _per_second(requests[1], covers[1]) / _per_second(requests[0], covers[0]) if by_requests else 1.0
-    )
-    comparable = 0.2 <= rate_ratio <= 5
     upper = estimates.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
@@ -393,16 +389,23 @@ def _compare(
                 got=f"{k0:,} requests",
                 held=True,
             ),
-            Control(
-                kind="comparability",
-                name="comparable load",
-                guards=("pass",),
-                expected="0.2 to 5 times the requests per second of before",
-                got=f"{rate_ratio:.2f} times",
-                held=comparable,
-            ),
+            comparable_load(requests, covers),
         ),
         needed=None if passed else Needed(what=_more(k0, exposure, unit, view.confidence_once)),
+    )
+
+
+def comparable_load(requests: tuple[int, int], covers: tuple[Coverage, Coverage]) -> Control:
+    """Comparability: a tenth of the requests would show a tenth of the errors. `requests` and `covers` of before and after."""
+    rates = [number / max(cover.window_s, 1e-9) for number, cover in zip(requests, covers, strict=True)]
+    ratio = rates[1] / rates[0] if min(requests) > 0 else 1.0
+    return Control(
+        kind="comparability",
+        name="comparable load",
+        guards=("pass",),
+        expected="0.2 to 5 times the requests per second of before",
+        got=f"{ratio:.2f} times" if min(requests) > 0 else "the log holds no requests of both",
+        held=0.2 <= ratio <= 5,
     )
 
 
@@ -462,7 +465,3 @@ def _placebos(
 
     alive, loud = windows(entries), windows(hits)
     return Placebos(windows=len(alive), silent=len(alive - loud)) if len(alive) >= LEAST_PLACEBOS else None
-
-
-def _per_second(requests: int, cover: Coverage) -> float:
-    return requests / max(cover.window_s, 1e-9)

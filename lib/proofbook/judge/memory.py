@@ -11,6 +11,7 @@ from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Met
 from proofbook.judge.restarts import STARTED
 
 LEAST_READINGS = 30
+LEAST_REQUESTS = 20
 # Resident memory is counted in pages.
 PAGE_MB = 4096 / 1e6
 
@@ -78,6 +79,7 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
                     got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
                     held=len(rows) >= LEAST_READINGS,
                 ),
+                *_load(view, rows),
             ),
             needed=Needed(what="a longer observation: the interval holds the budget")
             if verdict is Verdict.INCONCLUSIVE
@@ -108,6 +110,27 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
         tables=("metrics",),
         judge=judge,
         mutants=(Mutant(name="a slope of twice the budget added", change=leaking),),
+    )
+
+
+def _load(view: View, readings: pd.DataFrame) -> tuple[Control, ...]:
+    """Comparability: memory that does not grow while nothing is asked proves nothing. Left out where nothing else was probed."""
+    probed = [
+        table["timestamp"] for name in ("latency", "websocket") if (table := view.table(name)) is not None
+    ]
+    if not probed:
+        return ()
+    first, last = readings["timestamp"].min(), readings["timestamp"].max()
+    asked = sum(int(times.between(first, last).sum()) for times in probed)
+    return (
+        Control(
+            kind="comparability",
+            name="it worked while it was watched",
+            guards=("pass",),
+            expected=f"at least {LEAST_REQUESTS} requests",
+            got=f"{asked:,}",
+            held=asked >= LEAST_REQUESTS,
+        ),
     )
 
 

@@ -28,7 +28,7 @@ from proofbook.judge import (
     rollout,
 )
 from proofbook.judge.checks import Check, Recipe
-from proofbook.judge.success import Rows, shadow_control, success_rate, unknown_path_control
+from proofbook.judge.success import Rows, both, shadow_control, success_rate, unknown_path_control
 
 GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
 
@@ -197,8 +197,11 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
             unit="connections",
             what="were made",
             planned=True,
-            controls=shadow_control(socket.name, connected, target=case.targets.connection),
-            extra_tables=("shadow",),
+            controls=both(
+                refusal.told_apart(socket.name),
+                shadow_control(socket.name, connected, target=case.targets.connection),
+            ),
+            extra_tables=("shadow", "refusals"),
         ),
         required=True,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from proofbook import marks
 from proofbook.case import Identity
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
@@ -36,7 +37,7 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
     def is_bad(rows: pd.DataFrame) -> pd.Series:
         with_header = rows["token_kind"].str.startswith("tampered with")
         return (rows["endpoint"] == endpoint) & (
-            with_header if with_test_headers else ~with_header & (rows["token_kind"] != "good")
+            with_header if with_test_headers else ~with_header & _is_bad(rows)
         )
 
     def judge(view: View) -> Judgement:
@@ -86,7 +87,17 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
             ),
             threshold="none let in",
             exposure=Exposure(n=len(bad), unit="tries"),
-            controls=(_good_token_control(rows[rows["endpoint"] == endpoint], bad),),
+            controls=(
+                _good_token_control(rows[rows["endpoint"] == endpoint], bad),
+                Control(
+                    kind="liveness",
+                    name="bad tokens were tried",
+                    guards=("pass", "fail"),
+                    expected="at least 1",
+                    got=f"{len(bad)} tries",
+                    held=len(bad) > 0,
+                ),
+            ),
             not_established=tuple(
                 f"a token of kind {kind} was not tried: the environment supplies none" for kind in missing
             ),
@@ -112,11 +123,7 @@ def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
 
     def control(view: View) -> Sequence[Control]:
         rows = view.table("refusals")
-        bad = (
-            rows[(rows["endpoint"] == endpoint) & (rows["token_kind"] != "good")]
-            if rows is not None
-            else None
-        )
+        bad = rows[(rows["endpoint"] == endpoint) & _is_bad(rows)] if rows is not None else None
         if bad is None or bad.empty:
             got, held = "no bad token was tried", False
         else:
@@ -133,6 +140,49 @@ def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
                 held=held,
             )
         ]
+
+    return control
+
+
+def _is_bad(rows: pd.DataFrame) -> pd.Series:
+    return ~rows["token_kind"].str.startswith("good")
+
+
+def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
+    """Controls of "connections are made": the probe sees a refusal where there is one, and not every address is an endpoint."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.table("refusals")
+        if rows is None:
+            return []
+        rows = rows[rows["endpoint"] == endpoint]
+        bad, unknown = rows[_is_bad(rows)], rows[rows["token_kind"] == marks.AT_UNKNOWN_PATH]
+        found = []
+        if len(bad):
+            seen = int((~let_in(bad)).sum())
+            found.append(
+                Control(
+                    kind="positive",
+                    name="the probe sees a connection that is not made",
+                    guards=("pass",),
+                    expected="at least 1",
+                    got=f"{seen} of {len(bad)} tries with bad tokens",
+                    held=seen > 0,
+                )
+            )
+        if len(unknown):
+            made = int(let_in(unknown).sum())
+            found.append(
+                Control(
+                    kind="negative",
+                    name="a path that must not exist",
+                    guards=("pass",),
+                    expected="no connection",
+                    got=f"{made} of {len(unknown)} made",
+                    held=made == 0,
+                )
+            )
+        return found
 
     return control
 
@@ -203,6 +253,14 @@ def identity_table(identities: Sequence[Identity]) -> Recipe:
                     expected="some to let in and some to refuse",
                     got="both" if both else "one kind only",
                     held=both,
+                ),
+                Control(
+                    kind="liveness",
+                    name="every id was tried",
+                    guards=("pass",),
+                    expected=f"{len(wanted)} ids",
+                    got=f"{len(wanted) - len(untried)} ids, {len(rows)} tries",
+                    held=not untried,
                 ),
             ),
         )

@@ -44,6 +44,7 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
         )
         revisions = list(dict.fromkeys(rows["revision"].dropna()))
         saw_change = len(revisions) > 1
+        pause_s = float(np.diff(rows["at_s"].to_numpy()).max()) if count > 1 else window_s
         named = " → ".join(revisions) if revisions else "health names no revision"
         return Judgement(
             verdict=verdict,
@@ -67,6 +68,14 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
                     expected="two revisions",
                     got=named,
                     held=saw_change,
+                ),
+                Control(
+                    kind="liveness",
+                    name="the prober itself never paused",
+                    guards=("pass",),
+                    expected=f"a probe at least every {budget_s:g} s",
+                    got=f"at most {pause_s:.2f} s between two",
+                    held=pause_s <= budget_s,
                 ),
             ),
             needed=Needed(what="probe faster through the next rollout")
@@ -134,6 +143,14 @@ def held_sockets(
                     expected="at least 1 closed by the server",
                     got=f"{drained} of {count}",
                     held=drained > 0,
+                ),
+                Control(
+                    kind="liveness",
+                    name="sockets were held",
+                    guards=("pass", "fail"),
+                    expected="at least 1",
+                    got=f"{count} of {len(rows)} opened",
+                    held=count > 0,
                 ),
             ),
             needed=Needed(what="hold 59 sockets or more", n=59) if verdict is Verdict.INCONCLUSIVE else None,

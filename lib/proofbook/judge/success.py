@@ -251,6 +251,11 @@ def _sequential(view: View, target: float) -> _Rule:
     )
 
 
+def both(first: MoreControls, second: MoreControls) -> MoreControls:
+    """The controls of two."""
+    return lambda view: [*first(view), *second(view)]
+
+
 def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
     """The comparability control of what probes see: probes that do not say what they are fare no worse.
 

@@ -15,7 +15,7 @@ class Fault:
     verdict: of the whole run. finding: the check that should say so with that verdict; several where any of them may.
     miss: the chance that the shipped plan overlooks it; miss_because says how that follows.
     rate: how often it shows, where a pass is honest as long as its bound admits that much.
-    in_rollout: it happens while the deployment rolls, so that phase is recorded anew.
+    in_rollout: it happens while the deployment rolls, so that phase is recorded anew. grows: it shows only in the course of time.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Fault:
     miss_because: str
     rate: float | None = None
     in_rollout: bool = False
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +129,10 @@ _CATALOGUE = (
     Fault(name="health-lies", what="health is 200 while three in ten API requests end in 500", verdict="fail", finding=("log-error-rate",), why="the platform's request log shows the errors", miss=0.0, miss_because="about 150 of 500 logged requests fail, 1 % may"),
     _always("degraded-called-healthy", "health is 200 and says degraded", "the body is expected to say healthy", "health-backend"),
     # Memory and restarts
-    Fault(name="memory-leak", what="the backend keeps 2 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.01, miss_because="six times the budget"),
-    Fault(name="memory-leak-slow", what="the backend keeps 0.8 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.05, miss_because="2.4 times the budget"),
-    Fault(name="leak-hidden-by-restarts", what="the backend keeps 4 MB more every second and is replaced every few seconds", verdict="fail", finding=("restarts-backend",), why="processes started and ended with no deployment", miss=0.0, miss_because="it is replaced twice or more while it is watched"),
-    Fault(name="crash-loop", what="the backend ends itself three seconds after each start", verdict="fail", finding=("health-backend", "websocket-connection", DELIVERY, "restarts-backend"), why="connections are refused while it starts again, whatever the answers between say", miss=0.0, miss_because="it is down a third of the time"),
+    Fault(name="memory-leak", what="the backend keeps 2 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.01, miss_because="six times the budget", grows=True),
+    Fault(name="memory-leak-slow", what="the backend keeps 0.8 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.05, miss_because="2.4 times the budget", grows=True),
+    Fault(name="leak-hidden-by-restarts", what="the backend keeps 4 MB more every second and is replaced every few seconds", verdict="fail", finding=("restarts-backend",), why="processes started and ended with no deployment", miss=0.0, miss_because="it is replaced twice or more while it is watched", grows=True),
+    Fault(name="crash-loop", what="the backend ends itself three seconds after each start", verdict="fail", finding=("health-backend", "websocket-connection", DELIVERY, "restarts-backend"), why="connections are refused while it starts again, whatever the answers between say", miss=0.0, miss_because="it is down a third of the time", grows=True),
     # Latency
     Fault(name="slow", what="service time +40 %", verdict="fail", finding=("latency-backend-api-threads",), why="the lower bound of the ratio of medians exceeds the margin 1.2", miss=0.01, miss_because="600 requests an arm on a shared machine"),
     Fault(name="slow-tail", what="4.5 % of requests take ten times as long, the median is what it was", verdict="fail", finding=("latency-tail-backend-api-threads",), why="more requests than the budget allows take five times the median of before", miss=0.02, miss_because="27 of 600 are expected, 16 are enough"),

@@ -36,10 +36,11 @@ class Trial:
     async def stop(self) -> None:
         await self.stack.stop()
 
-    async def collect(
-        self, seed: Fault | Healthy = PLAIN, *, to: Path, observe_s: float | None = None
-    ) -> None:
-        """Deploys anew with that fault, or in that way of being well, and records what comes after, and the rollout if that is the matter."""
+    async def collect(self, seed: Fault | Healthy = PLAIN, *, to: Path) -> None:
+        """Deploys anew with that fault, or in that way of being well, and records what comes after, and the rollout if that is the matter.
+
+        Where nothing grows, memory is watched only as long as the other probes of that time take.
+        """
         shutil.copytree(self.shared, to)
         variant = seed if isinstance(seed, Healthy) else PLAIN
         faults = [] if seed is PLAIN else [seed.name]
@@ -47,7 +48,8 @@ class Trial:
             await self.record("rollout", to, variant, during=self.stack.deploy("after", faults))
         else:
             await self.stack.deploy("after", faults)
-        await self.record("after", to, variant, observe_s=observe_s)
+        quick = isinstance(seed, Fault) and not seed.grows
+        await self.record("after", to, variant, observe_s=0.0 if quick else None)
 
     async def record(
         self,
