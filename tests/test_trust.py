@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import proofbook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -230,3 +231,23 @@ def test_clocks_that_jump_while_memory_is_read_do_not_matter(book: Book) -> None
     )
     was = settle(book.declared["memory-backend"], book.view)
     assert item.estimate == was.estimate
+
+
+def test_a_deployment_that_is_still_to_come_is_known_before_anything_is_touched(
+    workspace: Path, healthy_evidence: Path
+) -> None:
+    cases = workspace / "notebooks" / "cases"
+    text = (cases / "ssot-fixes.toml").read_text(encoding="utf-8")
+    planned = text.replace("[deployment]\n", "[deployment]\ntime = 2999-01-01T00:00:00Z\n")
+    (cases / "planned.toml").write_text(planned, encoding="utf-8")
+    folders = sorted((workspace / "outputs").rglob("*"))
+    for arguments in (
+        ["run", "rehearsal"],
+        ["watch", "rehearsal"],
+        ["collect", "rehearsal", "--phase", "after"],
+    ):
+        done = proofbook(*arguments, "--case", "planned", cwd=workspace, workspace=workspace)
+        assert done.returncode == 2, done.stderr
+        assert "deployment.time: expected a time that is over, got 2999-01-01" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert sorted((workspace / "outputs").rglob("*")) == folders

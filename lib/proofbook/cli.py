@@ -132,7 +132,7 @@ def collect(
     if during is not None and phase != "rollout":
         raise UsageError(f"--during goes with --phase rollout, not with {phase}")
     _ask(env, base, yes=yes)
-    _check_can_start(env, case, base)
+    _check_can_start(env, case, base, phase=phase)
     folder = runs.find(run_id, base=base) if run_id else runs.new_folder(Path(env).stem, base=base)
     runs.collect(
         env,
@@ -637,7 +637,7 @@ def _known_faults(names: list[str] | None) -> list[str]:
     return names or []
 
 
-def _check_can_start(env: str, case: str, base: Path) -> None:
+def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> None:
     """Everything that can be known without the network, before a folder is made."""
     from proofbook import book
     from proofbook.collect.session import Session
@@ -645,6 +645,8 @@ def _check_can_start(env: str, case: str, base: Path) -> None:
 
     where, what = book.load(env, case, base=base)
     owed.check_files(where, what)
+    if phase == "after":
+        owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
     Session(where, base=base)
 
 

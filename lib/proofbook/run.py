@@ -140,6 +140,7 @@ def validate(
     """
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
+    owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
     execute.select(notebooks, base=base)
     source = books.evidence_folder(evidence_path, base=base) if evidence_path else None
     if source is None and not (run and _has_phase(find(run, base=base), "after")):
@@ -191,6 +192,7 @@ def watch(
     """
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
+    owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
     Session(where, base=base)
     plan = watching.make_plan(environment, case, every_s=every_s, for_s=for_s, base=base)
     folder = find(run, base=base) if run else new_folder(where.name, base=base)

@@ -412,9 +412,13 @@ def _decided(
         "connection": sum(not connected(journey, socket) for journey in seen),
         "delivery": sum(journey.reply_ok is not True for journey in seen),
     }
+    plans = _plans(socket, environment, case)
+    if any(failures[claim] == len(seen) for claim in plans):
+        # Where everything fails, more of it says nothing more, and does the service no good.
+        return True
     return all(
         estimates.decided(plan, failures=failures[claim], count=len(seen), alpha_fail=ALPHA_STOP)
-        for claim, plan in _plans(socket, environment, case).items()
+        for claim, plan in plans.items()
     )
 
 

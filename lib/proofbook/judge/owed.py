@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import fnmatch
 import json
@@ -47,6 +48,18 @@ def check_files(environment: Environment, case: Case) -> None:
     ]
     if problems:
         raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
+def check_deployed(case: Case, *, now: dt.datetime) -> None:
+    """What comes after a deployment can only be recorded once it is over.
+
+    Raises:
+        ConfigurationError: the time that the case states lies in the future.
+    """
+    stated = case.deployment.time
+    if stated is not None and stated > now:
+        wanted = f"expected a time that is over, got {stated.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}; record what is before it with: proofbook collect ENV --phase before"
+        raise ConfigurationError(f"cases/{case.name}.toml", [("deployment.time", wanted)])
 
 
 def declare(environment: Environment, case: Case) -> dict[str, Check]:
