@@ -241,6 +241,11 @@ def _tables(looks: list[tuple[int, evidence.Evidence]], plan: Plan) -> dict[str,
             continue
         if name in LATEST:
             tables[name] = parts[-1][1]
+        elif name == "metrics":
+            # The clock that never jumps begins anew with each start of the machine; over hours the wall's will do.
+            tables[name] = pd.concat(
+                [table.drop(columns="at_s").assign(look=number) for number, table in parts], ignore_index=True
+            )
         elif name == "messages":
             tables[name] = pd.concat([table for _, table in parts], ignore_index=True).drop_duplicates(
                 ignore_index=True

@@ -99,11 +99,11 @@ def jobs() -> list[Callable[[], Coroutine[Any, Any, None]]]:
 
 
 async def leak_memory(mb_per_s: float) -> None:
-    """Keeps more and more, touched so that it is resident."""
+    """Keeps more and more, touched so that it is resident, in pieces too large to fit where others were freed."""
     kept = []
     while True:
-        kept.append(os.urandom(int(mb_per_s * 100_000)))
-        await pause(0.1)
+        kept.append(os.urandom(200_000))
+        await pause(0.2 / mb_per_s)
 
 
 async def fail_in_the_background() -> None:
