@@ -22,6 +22,8 @@ WIDTHS_S = (1, 10, 60, 600, 3600)
 # The rarest beyond this many kinds of message are counted, but not kept apart.
 MOST_KINDS = 20_000
 LONGEST_MESSAGE = 1000
+# What a body is that says nothing: a text, or a payload of which only the brackets are left.
+EMPTY = ("", "{}", "[]", "null")
 # A token that holds a digit is a value: numbers, ids, addresses, times, versions.
 VALUE = r"""[^\s=:,;()\[\]{}"'|<>/]*[0-9][^\s=:,;()\[\]{}"'|<>/]*"""
 MASK = "<*>"
@@ -121,7 +123,7 @@ def _rhythm(placed: Any) -> pd.DataFrame:
         requests=_.http_status.count(),
         server_errors=(_.http_status >= 500).fill_null(False).cast("int64").sum(),
         plain=plain.cast("int64").sum(),
-        empty=(plain & (_.body.strip() == "")).fill_null(False).cast("int64").sum(),
+        empty=(plain & _.body.strip().isin(EMPTY)).fill_null(False).cast("int64").sum(),
     )
     return _ordered(found, [*GROUP, "severity_text"])
 
@@ -163,7 +165,7 @@ def _looked_for(placed: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]
 
 
 def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
-    plain = placed.filter(placed.http_status.isnull() & (placed.body.strip() != ""))
+    plain = placed.filter(placed.http_status.isnull() & placed.body.strip().notin(EMPTY))
     raised = plain.filter(_.body.re_search(HOLDS_TRACEBACK)).mutate(
         kind=ibis.literal("exception"), text=_.body.re_replace("[0-9]+", "#")
     )

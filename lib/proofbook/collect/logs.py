@@ -578,7 +578,7 @@ def _describe(reading: Reading, engine: duckdb.DuckDBPyConnection, now: dt.datet
     told = table(
         engine,
         f"""SELECT count(*) AS kept, min(timestamp) AS first, max(timestamp) AS last,
-        count(*) FILTER (trim(body) = '' AND http_status IS NULL) AS empty,
+        count(*) FILTER (trim(body) IN {log_tables.EMPTY} AND http_status IS NULL) AS empty,
         coalesce(median(epoch(observed_timestamp) - epoch(timestamp)), 0) AS delay FROM {entries}""",
     ).iloc[0]
     reading.kept, reading.empty_bodies, reading.delay_s = (
