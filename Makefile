@@ -50,7 +50,8 @@ pythons:
 	  [ -e .venv-$$version/.ready ] && continue; \
 	  $(BIN)/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$version')" && continue; \
 	  found=; \
-	  for python in python$$version $$(ls -d "$$(pyenv root 2>/dev/null)"/versions/$$version.*/bin/python 2>/dev/null); do \
+	  shim=$$(command -v python$$version); \
+	  for python in "$$shim" $$(ls -d "$${shim%/shims/*}"/versions/$$version.*/bin/python 2>/dev/null); do \
 	    "$$python" -c 'import venv, ensurepip' 2>/dev/null && found=$$python && break; \
 	  done; \
 	  if [ -z "$$found" ]; then echo "Python $$version is not installed: the test that judges with it will skip"; continue; fi; \

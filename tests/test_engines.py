@@ -60,13 +60,15 @@ def findings_by(
 ) -> list[dict[str, object]]:
     """Every finding about logs, judged from small tables that this engine drew."""
     where, what = load("rehearsal", "", base=workspace)
-    small = {
-        (phase, name): table
-        for phase, file in exported.items()
-        for name, table in summarise(
-            log_engines.entries(as_source(engine, str(file)), base=Path("/")), what.log_patterns()
-        ).items()
-    }
+    small: dict[tuple[str, str], pd.DataFrame] = {}
+    for phase, file in exported.items():
+        recorded = read(evidence).table("log_canaries", phase)
+        assert recorded is not None
+        canaries = recorded.sort_values("sent", ascending=False)["canary"].tolist()
+        entries = log_engines.entries(as_source(engine, str(file)), base=Path("/"))
+        tables = summarise(entries, what.log_patterns(), canaries=canaries)
+        tables["log_canaries"] = logs.canaries_of(tables["log_canaries"], canaries, ["backend"])
+        small |= {(phase, name): table for name, table in tables.items()}
     return judged(small, where, what, evidence)
 
 

@@ -182,7 +182,9 @@ def record(
             path.unlink(missing_ok=True)
     parts = [summarise(to, wanted, canaries), *(small for _, small in elsewhere)]
     together = log_tables.together(parts)
-    together["log_canaries"] = _canaries_of(together["log_canaries"], canaries, sources)
+    together["log_canaries"] = canaries_of(
+        together["log_canaries"], canaries, [source.name for source in sources]
+    )
     tables: dict[str, pd.DataFrame | Path] = dict(together)
     readings = {reading.source: reading for reading in [*read, *(reading for reading, _ in elsewhere)]}
     about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
@@ -190,9 +192,8 @@ def record(
     return {**tables, "logs": to, "log_sources": about}, problems
 
 
-def _canaries_of(found: pd.DataFrame, canaries: list[str], sources: Sequence[LogSource]) -> pd.DataFrame:
+def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     """A row per canary and source, also where it was not found; the first canary is the one that was sent."""
-    names = [source.name for source in sources]
     looked_for = pd.DataFrame(
         [(canary, name, canary == canaries[0]) for canary in canaries for name in names],
         columns=["canary", "source", "sent"],
