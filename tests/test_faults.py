@@ -20,16 +20,13 @@ pytestmark = pytest.mark.rehearsal
 ALONE = (
     "auth-bypass-header",
     "fix-not-deployed",
-    "fixed-on-one-of-two",
     "large-message-1011",
     "fixed-for-probes-only",
     "half-open",
     "health-for-any-path",
-    "memory-leak",
     "leak-hidden-by-restarts",
     "slow",
     "gap-1s",
-    "held-sockets-dropped",
     "log-of-another-environment",
     "log-severity-stripped",
 )
@@ -44,6 +41,7 @@ TOGETHER = (
     "message-schema-changed",
     "certificate-expired",
     "log-forged",
+    "memory-leak",
 )
 
 
