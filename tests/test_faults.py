@@ -22,7 +22,6 @@ ALONE = (
     "fix-not-deployed",
     "large-message-1011",
     "fixed-for-probes-only",
-    "half-open",
     "health-for-any-path",
     "leak-hidden-by-restarts",
     "slow",
