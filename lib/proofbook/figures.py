@@ -344,9 +344,11 @@ def evidence_path(summary: Any) -> Any:
             annotation_text=verdict,
             annotation_position="top left",
         )
-    # One bad day must not hide how the others went.
+    # What went far beyond a boundary must not press the rest together.
+    low, high = float(table["fail_below"].min()), float(table["pass_above"].max())
+    seen = table["evidence"].clip(3 * low, 5 * high)
     figure.update_yaxes(
-        range=[1.6 * float(table["fail_below"].min()), 2.5 * float(table["pass_above"].max())]
+        range=[min(1.2 * low, 1.05 * float(seen.min())), max(1.3 * high, 1.05 * float(seen.max()))]
     )
     return figure
 

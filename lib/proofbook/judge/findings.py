@@ -140,6 +140,15 @@ class Finding:
         return data
 
 
+def percent(share: float) -> str:
+    """A share in per cent, with the digits that keep it from being rounded up to certainty.
+
+    >>> percent(0.95), percent(0.9998264)
+    ('95%', '99.98%')
+    """
+    return f"{100 * share:.4g}%"
+
+
 def from_json(data: dict[str, Any]) -> Finding:
     """A finding back from its plain values."""
     parts = dict(data)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Recipe, View
-from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.refusal import let_in, refused_by_name
 
 
@@ -186,7 +186,7 @@ def compare(
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
-        statement=f"{seen:,} of {before_count:,} {unit} {what} before → {hits:,} of {count:,} after (at most {bounds.high:.2%} at {view.confidence_once:.0%} confidence)",
+        statement=f"{seen:,} of {before_count:,} {unit} {what} before → {hits:,} of {count:,} after (at most {bounds.high:.2%} at {percent(view.confidence_once)} confidence)",
         estimate=estimate,
         method=Method(
             name=f"Boschloo's exact test (p = {p:.2g}); severity 1 − (1 − q)ⁿ with the lower bound of q before",

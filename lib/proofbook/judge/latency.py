@@ -7,7 +7,7 @@ import pandas as pd
 
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
-from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.success import judge_rate
 
 LEAST_SAMPLES = 100
@@ -67,7 +67,7 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "slower", Verdict.INCONCLUSIVE: "too-early"}[verdict],
-            statement=f"median {1000 * np.median(before):.0f} → {1000 * np.median(after):.0f} ms, ratio {interval.value:.2f} (at most {interval.high:.2f} at {view.confidence:.0%} confidence){p95}{_in_words(shift)}",
+            statement=f"median {1000 * np.median(before):.0f} → {1000 * np.median(after):.0f} ms, ratio {interval.value:.2f} (at most {interval.high:.2f} at {percent(view.confidence)} confidence){p95}{_in_words(shift)}",
             estimate=Estimate.of(interval, unit="ratio of medians"),
             method=Method(
                 name="non-inferiority on the median, circular block bootstrap",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
-from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.restarts import STARTED
 
 LEAST_READINGS = 30
@@ -54,7 +54,7 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "leak", Verdict.INCONCLUSIVE: "too-early"}[verdict],
-            statement=f"{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {horizon_min:g} min {slope.per_s * horizon_s:+.0f} MB (at most {growth:+.0f} at {view.confidence:.0%} confidence)",
+            statement=f"{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {horizon_min:g} min {slope.per_s * horizon_s:+.0f} MB (at most {growth:+.0f} at {percent(view.confidence)} confidence)",
             estimate=Estimate(
                 value=slope.per_s * horizon_s,
                 low=slope.low * horizon_s,

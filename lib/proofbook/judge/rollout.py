@@ -31,7 +31,7 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
         count, failures = len(rows), int((~good).sum())
         window_s = float(rows["at_s"].iloc[-1] - rows["at_s"].iloc[0])
         upper_s = (
-            estimates.downtime_share_upper(failures=failures, count=count, confidence=view.confidence)
+            estimates.downtime_share_upper(failures=failures, count=count, confidence=view.confidence_once)
             * window_s
         )
         longest_s, outage_s = _gaps(rows["at_s"].to_numpy(dtype=np.float64), good.to_numpy(dtype=bool))
@@ -53,7 +53,7 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
             estimate=Estimate(value=failures / count * window_s, low=outage_s, high=upper_s, unit="s down"),
             method=Method(
                 name="jittered probes on new connections; upper bound of the failing share times the window",
-                confidence=view.confidence,
+                confidence=view.confidence_once,
                 side="one-sided",
                 null_hypothesis=f"it was down for more than {budget_s:g} s",
                 source="Clopper and Pearson 1934",
@@ -114,7 +114,7 @@ def held_sockets(
         )
         kept = (opened["closed_by"] == "probe") | opened["close_code"].isin(allowed).fillna(False) | aged
         count, dropped = len(opened), int((~kept).sum())
-        bounds = estimates.proportion(count - dropped, count, confidence=view.confidence)
+        bounds = estimates.proportion(count - dropped, count, confidence=view.confidence_once)
         endings = opened["close_code"].fillna(1006).astype(str).where(opened["closed_by"] != "probe", "kept")
         ledger = ", ".join(
             f"{name}: {number}" for name, number in endings.value_counts().sort_index().items()
@@ -128,7 +128,7 @@ def held_sockets(
             estimate=Estimate.of(bounds, unit="fraction"),
             method=Method(
                 name="Clopper-Pearson; any other close code fails",
-                confidence=view.confidence,
+                confidence=view.confidence_once,
                 side="one-sided",
                 null_hypothesis=f"less than {target:.0%} are treated as allowed",
                 source="Clopper and Pearson 1934",

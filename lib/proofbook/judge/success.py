@@ -11,7 +11,7 @@ import pandas as pd
 
 from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
-from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 
 Rows = Callable[[pd.DataFrame], Any]
 MoreControls = Callable[[View], Sequence[Control]]
@@ -133,7 +133,7 @@ def judge_rate(
         else (Verdict.INCONCLUSIVE, "too-early")
     )
     bound = f"at most {bounds.high:.2%}" if verdict is Verdict.FAIL else f"at least {bounds.low:.2%}"
-    share = f"{bounds.value:.2%}; {bound} at {view.confidence:.0%} confidence"
+    share = f"{bounds.value:.2%}; {bound} at {percent(view.confidence)} confidence"
     statement = f"{count - failures:,} of {count:,} {unit} {what} ({share})"
     needed = rule.needed(failures, count, unit) if verdict is Verdict.INCONCLUSIVE else None
     return Judgement(

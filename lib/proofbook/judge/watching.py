@@ -47,7 +47,7 @@ def in_words(view: View) -> str:
         return ""
     taken, planned, every_s = len(looks), int(looks["planned"].max()), float(looks["every_s"].iloc[0])
     span = (looks["ended"].max() - looks["started"].min()).total_seconds()
-    early = "; it ended before all were taken" if taken < planned else ""
+    early = f"; {planned - taken} were not taken" if taken < planned else ""
     return f"{taken} of {planned} looks, one every {_length(every_s)}, over {_length(span)}{early}"
 
 

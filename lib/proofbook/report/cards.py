@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from html import escape
 
-from proofbook.judge.findings import Control, Estimate, Finding, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Finding, Needed, Verdict, percent
 from proofbook.judge.reasons import REASONS, situation
 
 MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?", Verdict.ERROR: "!"}
@@ -154,7 +154,7 @@ def in_words(needed: Needed) -> str:
     """What is needed, with the time that it takes at the pace seen so far.
 
     >>> in_words(Needed(what="26 more tries", seconds=90.0, until="2026-01-01T00:01:30.000Z"))
-    '26 more tries: about 2 min at this pace, 2026-01-01 00:01 UTC at the earliest'
+    '26 more tries: about 90 s at this pace, 2026-01-01 00:01 UTC at the earliest'
     """
     if needed.seconds is None or needed.until is None:
         return needed.what
@@ -184,7 +184,7 @@ def _method(item: Finding) -> str:
     parts = [item.method.name]
     if item.method.confidence is not None:
         parts.append(
-            f"{item.method.confidence:.0%} confidence{', ' + item.method.side if item.method.side else ''}"
+            f"{percent(item.method.confidence)} confidence{', ' + item.method.side if item.method.side else ''}"
         )
     if item.method.null_hypothesis:
         parts.append(f"to be rejected: “{item.method.null_hypothesis}”")

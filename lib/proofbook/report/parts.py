@@ -237,7 +237,7 @@ def watch(summary: Summary) -> str:
         last = part.iloc[-1]
         crossed = part[(part["evidence"] >= part["pass_above"]) | (part["evidence"] <= part["fail_below"])]
         since = f"decided at look {crossed.iloc[0]['look']}, {_time(crossed.iloc[0]['at'])}" if len(crossed) else "not decided"  # fmt: skip
-        rows.append((cards.sentence(str(last["claim"])), f"{last['failures']} of {last['count']} failed", f"{last['evidence']:.2f}, between {last['fail_below']:.2f} (fail) and {last['pass_above']:.2f} (pass)", since))  # fmt: skip
+        rows.append((cards.sentence(str(last["claim"])), f"{last['failures']} of {last['count']} failed", f"{last['evidence']:.2f}; pass from {last['pass_above']:.2f}, fail from {last['fail_below']:.2f}", since))  # fmt: skip
     return f"<h2>While watching</h2><p>{escape(words[:1].upper() + words[1:])}.</p>" + _table(
         ["Claim", "So far", "Evidence", "Decision"], rows
     )
