@@ -132,6 +132,15 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
 
 
 @pytest.mark.rehearsal
+def test_a_run_that_is_finished_is_not_watched_and_not_touched(finished_run: Path, workspace: Path) -> None:
+    before = (finished_run / "run.json").read_bytes()
+    done = proofbook("watch", "rehearsal", "--run", finished_run.name, cwd=workspace, workspace=workspace)
+    assert done.returncode == 2 and "collected already" in done.stderr, done.stderr
+    assert (finished_run / "run.json").read_bytes() == before
+    assert not (finished_run / watch.STATE).exists()
+
+
+@pytest.mark.rehearsal
 def test_a_watch_of_a_broken_service_fails_early(rehearsal: Rehearsal, watched_case: str) -> None:
     base = rehearsal.base
     rehearsal.deploy("recursion-not-fixed")

@@ -196,6 +196,7 @@ def watch(
     Session(where, base=base)
     plan = watching.make_plan(environment, case, every_s=every_s, for_s=for_s, base=base)
     folder = find(run, base=base) if run else new_folder(where.name, base=base)
+    watching.check_can_begin(folder)
     if run and (folder / watching.STATE).exists():
         plan = watching.begin(folder, plan)
     again = f"proofbook watch {environment} --every {every_s:g}s --for {for_s:g}s --run {folder.name}"

@@ -207,14 +207,25 @@ def put_together(folder: Path, plan: Plan) -> evidence.Evidence:
     return evidence.read(place)  # fmt: skip
 
 
+def check_can_begin(folder: Path) -> None:
+    """A watch adds the phase after to a run that has none.
+
+    Raises:
+        UsageError: it is there already, and no watch put it there.
+    """
+    place = folder / "evidence"
+    if (folder / STATE).exists() or not (place / evidence.MANIFEST).is_file():
+        return
+    if "after" in evidence.read(place).manifest.phases:
+        raise UsageError(
+            f"expected a run with no phase after in {workspace.shown(place)}, got one that is collected already; begin a new watch: leave out --run"
+        )
+
+
 def keep_earlier(folder: Path) -> None:
     """Sets aside what was recorded before the watch began; every look is put together with it."""
     place, earlier = folder / "evidence", folder / "earlier"
-    if not earlier.exists() and (place / evidence.MANIFEST).is_file():
-        if "after" in evidence.read(place).manifest.phases:
-            raise UsageError(
-                f"expected a run with no phase after in {workspace.shown(place)}, got one that is collected already; begin a new watch, or leave out --run"
-            )
+    if not earlier.exists() and not taken(folder) and (place / evidence.MANIFEST).is_file():
         place.rename(earlier)
 
 
