@@ -1,0 +1,88 @@
+"""The confusion table counts what it says it counts."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from proofbook.judge.error_rates import Rate
+from proofbook.judge.findings import Estimate, Finding, Overall, Verdict
+from proofbook.rehearsal import confusion
+from proofbook.rehearsal.confusion import ADMITTED, ALARM, MISSED, OPEN, OTHER, RIGHT, Result
+from proofbook.rehearsal.faults import FAULTS, HEALTHY, Fault, Healthy
+
+PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
+
+
+def result(seed: Fault | Healthy, overall: Verdict, finding: Verdict, *, high: float = 0.0) -> Result:
+    names = seed.finding if isinstance(seed, Fault) else ("websocket-delivery",)
+    found = {
+        name: Finding(
+            id=name,
+            kind="guard",
+            claim="it holds",
+            required=True,
+            verdict=finding,
+            reason="",
+            statement="seen",
+            estimate=Estimate(value=0.0, high=high),
+        )
+        for name in names
+    }
+    told = Overall(verdict=overall, reason="", sentence="so it is", blocking=tuple(names))
+    return Result.of(seed, found, told, "pass-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "overall", "finding", "high", "outcome"),
+    [
+        ("half-open", FAIL, FAIL, 0.0, RIGHT),
+        # The right verdict from another finding is not the right answer.
+        ("half-open", FAIL, PASS, 0.0, OTHER),
+        ("half-open", INCONCLUSIVE, INCONCLUSIVE, 0.0, OTHER),
+        ("half-open", PASS, PASS, 1.0, MISSED),
+        ("log-silent", INCONCLUSIVE, INCONCLUSIVE, 0.0, RIGHT),
+        ("log-silent", PASS, PASS, 0.0, MISSED),
+        ("log-duplicated", PASS, PASS, 0.0, RIGHT),
+        ("log-duplicated", FAIL, FAIL, 0.0, OTHER),
+        # Rarer than the plan sees: a pass is honest as long as its bound admits it.
+        ("rare-1011", PASS, PASS, 0.008, ADMITTED),
+        ("rare-1011", PASS, PASS, 0.002, MISSED),
+        ("intermittent-1011", PASS, PASS, 0.008, MISSED),
+        ("healthy", PASS, PASS, 0.0, RIGHT),
+        ("healthy", FAIL, FAIL, 0.0, ALARM),
+        ("healthy", INCONCLUSIVE, INCONCLUSIVE, 0.0, OPEN),
+        ("healthy", ERROR, INCONCLUSIVE, 0.0, OPEN),
+        ("low-traffic", INCONCLUSIVE, INCONCLUSIVE, 0.0, RIGHT),
+        ("low-traffic", FAIL, FAIL, 0.0, ALARM),
+    ],
+)
+def test_an_outcome_needs_the_verdict_and_the_finding_that_should_say_it(
+    name: str, overall: Verdict, finding: Verdict, high: float, outcome: str
+) -> None:
+    assert result((FAULTS | HEALTHY)[name], overall, finding, high=high).outcome == outcome
+
+
+def test_the_page_counts_collections_with_their_bounds_and_hides_nothing() -> None:
+    results = [
+        *(result(FAULTS["half-open"], FAIL, FAIL) for _ in range(3)),
+        result(FAULTS["slow"], PASS, PASS),
+        *(result(HEALTHY["healthy"], PASS, PASS) for _ in range(59)),
+        result(HEALTHY["noisy-log"], FAIL, FAIL),
+        Result.of_problem(FAULTS["crash-loop"], "nothing answered", "pass-1"),
+    ]
+    rates = [Rate(rule="a rule", boundary="b", false_pass=0.04, alternative="a", power=0.9, simulations=100)]
+    page = confusion.as_markdown(results, rates)
+    assert "should say it | 5 | 3 | 60.0%, at least 18.9% |" in page
+    assert "**missed** | 5 | 1 | 20.0%, at most 65.7% |" in page
+    assert "**false alarm** (`fail`) | 60 | 1 | 1.7%, at most 7.7% |" in page
+    assert "| `half-open` |" in page and "3 of 3" in page and "1 missed" in page
+    assert "| a rule | b | 4.00% | a | 90.0% | 100 |" in page
+    told = json.loads(confusion.as_json(results, rates))
+    assert len(told["collections"]) == len(results) and told["simulated"][0]["power"] == 0.9
+    picture = ElementTree.fromstring(confusion.as_svg(results))
+    squares = [item for item in picture.iter() if item.tag.endswith("rect") and item.get("rx")]
+    assert len(squares) == len(results) + 4
+    assert sum(line.lstrip().startswith("missed") for line in confusion.lines(results)) == 1
