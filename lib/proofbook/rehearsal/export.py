@@ -15,6 +15,7 @@ from typing import Any
 from proofbook.marks import PROBE_TRACE
 
 LIMIT = 1000
+KEPT_MIN = 10
 DELAY_S = 10
 CLOCK_OFF_H = 7
 
@@ -25,11 +26,22 @@ def main() -> None:
     up = Path(sys.argv[1])
     state = json.loads((up / "state.json").read_text(encoding="utf-8"))
     lines = (up / "logs" / "backend.jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [json.loads(line) for line in lines]
+    entries = newest(lines, since=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=KEPT_MIN))
     for fault in state["faults"]:
         if fault in EXPORTS:
             entries = EXPORTS[fault](entries)
     sys.stdout.write("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
+
+
+def newest(lines: list[str], *, since: dt.datetime) -> Entries:
+    """The entries written since then, oldest first: what is older was deleted, as platforms do sooner or later."""
+    found: Entries = []
+    for line in reversed(lines):
+        entry = json.loads(line)
+        if _time(entry) < since:
+            break
+        found.append(entry)
+    return found[::-1]
 
 
 def truncated(entries: Entries) -> Entries:
