@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import Rehearsal, proofbook
 
@@ -124,7 +126,12 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
     # The log is one file that every look read again.
     rhythm = recorded.table("log_rhythm")
     lines = (rehearsal.trial.stack.up / "logs" / "backend.jsonl").read_text(encoding="utf-8").splitlines()
-    assert rhythm is not None and len(lines) * 0.5 < rhythm["entries"].sum() <= len(lines)
+    assert rhythm is not None
+    first, last = int(looks["started"].min().timestamp()), int(looks["ended"].max().timestamp())
+    written = Counter(int(pd.Timestamp(json.loads(line)["timestamp"]).timestamp()) for line in lines)
+    counted = rhythm.groupby("bucket")["entries"].sum()
+    for second in range(first, last):
+        assert counted.get(second, 0) == written[second], second
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "While watching" in report and "Wald" in report
     again = proofbook("replay", folder.name, cwd=base, workspace=base)
