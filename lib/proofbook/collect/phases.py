@@ -160,15 +160,16 @@ async def _before(environment: Environment, case: Case, session: Session, _: Any
 
 async def _after(environment: Environment, case: Case, session: Session, _: Any) -> Recorded:
     began = time.monotonic()
-    tables = await _settled(environment, case, session)
-    tables |= await _refusals(environment, session)
-    tables |= await _shadows(environment, session)
-    tables |= await _journeys(
+    # First what loads the service most: what it takes for that, it gives back while the rest is asked.
+    tables = await _journeys(
         environment,
         session,
         checkpoints=lambda socket: _checkpoints(socket, environment, case),
         decided=lambda socket, seen: _decided(socket, environment, case, seen),
     )
+    tables |= await _settled(environment, case, session)
+    tables |= await _refusals(environment, session)
+    tables |= await _shadows(environment, session)
     await asyncio.sleep(max(0.0, environment.warm_up_s - (time.monotonic() - began)))
     # Memory is watched under steady load only: many connections at once make a step that looks like growth.
     began, over = time.monotonic(), asyncio.Event()
