@@ -12,6 +12,9 @@ from proofbook.judge.checks import CouldNotSee, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.refusal import let_in, refused_by_name
 
+# After a symptom that showed every time, one clean try would be convincing by the numbers; but tries this few hang together.
+LEAST_TRIALS = 3
+
 
 def close_code_gone(
     code: int, *, endpoint: str | None, sends: bool, tolerated_rate: float, absent_rate: float
@@ -177,12 +180,14 @@ def compare(
     # Silence decides once, however often one looks; a tolerated rate may be crossed at any look.
     tolerable = estimates.proportion(hits, count, confidence=view.confidence)
     passed = (
-        severity >= view.confidence_once
+        count >= LEAST_TRIALS
+        and severity >= view.confidence_once
         and p < 1 - view.confidence_once
         and (tolerated_rate == 0 or tolerable.high <= tolerated_rate)
     )
     low = estimates.proportion(seen, before_count, confidence=view.confidence_once).low
-    wanted = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - low)) if 0 < low < 1 else count
+    enough = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - low)) if 0 < low < 1 else count
+    wanted = max(LEAST_TRIALS, enough)
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
