@@ -46,6 +46,7 @@ Case = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print what a program would read.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Probe a protected environment without asking.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks executed at once.")]
+Timeout = Annotated[float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")]
 Faults = Annotated[
     list[str] | None, typer.Option("--fault", help="Break the rehearsal on purpose; see: proofbook faults.")
 ]
@@ -67,9 +68,7 @@ def run(
         list[str] | None, typer.Option("--notebook", help="Only these notebooks; the run is then partial.")
     ] = None,
     jobs: Jobs = 2,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")
-    ] = 300.0,
+    timeout_s: Timeout = 300.0,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -163,9 +162,7 @@ def watch(
         typer.Option("--run", help="Go on with this watch, or watch after what this run recorded before."),
     ] = None,
     jobs: Jobs = 2,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")
-    ] = 300.0,
+    timeout_s: Timeout = 300.0,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -347,16 +344,12 @@ def faults(as_json: AsJson = False) -> None:
             )
         )
         return
-    table = Table(
-        "fault",
-        "what it does",
-        "verdict",
-        "the finding that says so",
-        "why",
-        "chance to miss it",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("fault", "what it does", "verdict", "the finding that says so", "why", "chance to miss it"):
+        # Names are what people copy from here: never cut.
+        table.add_column(
+            title, overflow="fold", no_wrap=title in ("fault", "verdict", "the finding that says so")
+        )
     for fault in FAULTS.values():
         table.add_row(
             fault.name,

@@ -242,7 +242,7 @@ def watch(
     except KeyboardInterrupt:
         _write_unfinished(folder, where.name, what.name, started, "interrupted", f"interrupted by the user; go on with: {again}")  # fmt: skip
         raise
-    return folder, content  # fmt: skip
+    return folder, content
 
 
 def _due(plan: watching.Plan, *, first: int) -> Iterator[int]:

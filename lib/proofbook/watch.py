@@ -99,7 +99,7 @@ def make_plan(environment: str, case: str, *, every_s: float, for_s: float, base
         every_s=every_s,
         for_s=for_s,
         started=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
+    )
 
 
 def begin(folder: Path, plan: Plan) -> Plan:
@@ -129,7 +129,7 @@ def begin(folder: Path, plan: Plan) -> Plan:
             raise UsageError(
                 f"{workspace.shown(path)}: expected the {words}{wanted} that this watch began with, got {got}; begin a new watch, or leave out --run"
             )
-    return kept  # fmt: skip
+    return kept
 
 
 def read_plan(folder: Path) -> Plan:
@@ -204,7 +204,7 @@ def put_together(folder: Path, plan: Plan) -> evidence.Evidence:
         place.rename(old)
     aside.rename(place)
     shutil.rmtree(old, ignore_errors=True)
-    return evidence.read(place)  # fmt: skip
+    return evidence.read(place)
 
 
 def check_can_begin(folder: Path) -> None:
@@ -235,7 +235,7 @@ def judge(
     """The findings so far, and the verdict that they give."""
     where, what = books.load(environment, case, base=base)
     found = books.Book(environment=where, case=what, evidence=recorded).judge_all()
-    return found, overall(found)  # fmt: skip
+    return found, overall(found)
 
 
 def is_decided(verdict: Verdict) -> bool:
@@ -274,7 +274,7 @@ def _tables(looks: list[tuple[int, evidence.Evidence]], plan: Plan) -> dict[str,
     frame = pd.DataFrame(rows, columns=["look", "started", "ended", "planned", "every_s"])
     for name in ("started", "ended"):
         frame[name] = pd.to_datetime(frame[name], utc=True)
-    return {**tables, "looks": frame}  # fmt: skip
+    return {**tables, "looks": frame}
 
 
 def _logs(looks: list[tuple[int, evidence.Evidence]]) -> dict[str, pd.DataFrame]:
@@ -313,7 +313,7 @@ def _logs(looks: list[tuple[int, evidence.Evidence]]) -> dict[str, pd.DataFrame]
     return {
         **log_tables.together(parts[::-1]),
         "log_sources": latest.assign(read=latest["source"].map(read)),
-    }  # fmt: skip
+    }
 
 
 def _seconds_of(table: pd.DataFrame, begins: dict[str, int], ends: dict[str, int]) -> pd.DataFrame:

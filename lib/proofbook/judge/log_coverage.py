@@ -257,8 +257,12 @@ def _canary(view: View, source: str | None) -> str:
         return f"a mark that nobody sent was found {unsent:,} times, so finding one proves nothing"
     if sent or (stated is None and not (before and before[0])) or stated == 0:
         return ""
-    carried = "as the environment says it must be" if stated else f"while those of before were found {before[0]:,} times" if before else ""  # fmt: skip
-    return f"not one of the marks that the probes sent is in it, {carried}: it is another system's log, or it lags"
+    because = (
+        f"those of before were found {before[0]:,} times"
+        if before and before[0]
+        else "the environment says that it holds them"
+    )
+    return f"not one of the marks that the probes sent is in it, though {because}: it is another system's log, or it lags"
 
 
 def _marks(view: View, source: str | None, which: str) -> tuple[int, int] | None:

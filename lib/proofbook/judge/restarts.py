@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
-from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 
 STARTED = "process_start_time_seconds"
 LEAST_READINGS = 10
@@ -40,8 +40,6 @@ def few(service: str, *, allowed: int) -> Recipe:
         rows = readings(view)
         number, processes = restarts(rows)
         seconds = (rows["timestamp"].max() - rows["timestamp"].min()).total_seconds()
-        watched = view.windows.after
-        share = seconds / (watched[1] - watched[0]).total_seconds() if watched else 0.0
         verdict = Verdict.PASS if number <= allowed else Verdict.FAIL
         return Judgement(
             verdict=verdict,
@@ -69,7 +67,6 @@ def few(service: str, *, allowed: int) -> Recipe:
                     held=len(rows) >= LEAST_READINGS,
                 ),
             ),
-            needed=Needed(what="a longer observation") if share <= 0 else None,
             not_established=(f"restarts outside the {seconds:.0f} s in which it was watched",),
         )
 

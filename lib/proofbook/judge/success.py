@@ -143,7 +143,7 @@ def judge_rate(
         estimate=Estimate.of(bounds, unit="fraction"),
         method=Method(
             name=rule.name,
-            confidence=view.confidence,
+            confidence=rule.confidence,
             side="one-sided",
             null_hypothesis=f"the success rate is below {target:.1%}",
             source=rule.source,
@@ -172,6 +172,7 @@ class _Rule:
     """How a rate is decided, from (failures, count)."""
 
     name: str
+    confidence: float
     source: str
     severity: float
     passed: Callable[[int, int], bool]
@@ -196,6 +197,7 @@ def _rule(view: View, *, target: float, planned: bool) -> _Rule:
 
     return _Rule(
         name="Clopper-Pearson",
+        confidence=view.confidence,
         source="Clopper and Pearson 1934",
         severity=view.confidence,
         passed=lambda failures, count: (
@@ -220,6 +222,7 @@ def _by_looks(view: View, target: float, too_many: Callable[[int, int], bool]) -
 
     return _Rule(
         name=f"Clopper-Pearson, looks fixed beforehand: {plan.describe()}",
+        confidence=view.confidence,
         source="Clopper and Pearson 1934",
         severity=1 - estimates.false_pass(plan.looks, rate=1 - target),
         passed=lambda failures, count: estimates.passes(plan, failures=failures, count=count),
@@ -243,6 +246,8 @@ def _sequential(view: View, target: float) -> _Rule:
 
     return _Rule(
         name=f"Wald's sequential test, {test.good:.2%} failing against {test.bad:.2%}; what lies between is not told apart",
+        # The test itself allows for looking often; only the interval shown beside it is widened for that.
+        confidence=view.confidence_once,
         source="Wald 1945",
         severity=1 - test.alpha,
         passed=lambda failures, count: test.evidence(failures=failures, count=count) >= test.pass_above,

@@ -139,7 +139,7 @@ def as_markdown(results: Sequence[Result], rates: Sequence[Rate]) -> str:
         _row("healthy: `inconclusive` or `error`", well, {OPEN}, low=False),
         _row("healthy, too little traffic to say: not a false alarm", quiet, {RIGHT}, low=True),
         "",
-        f"Judging one collection took at most {slowest:.1f} s of CPU.",
+        f"Reading the tables of one collection and judging it took at most {slowest:.1f} s of CPU.",
         "",
         "## Faults",
         "",

@@ -26,7 +26,7 @@ def badge(item: Finding) -> str:
     if item.waived:
         words += f", {item.waived}"
     style = f"color:{COLOURS[item.verdict]};border:1px solid currentColor;border-radius:4px;padding:0 .4em;font-weight:600"
-    return f'<span class="pb-badge pb-{item.verdict.value}" style="{style}">{MARKS[item.verdict]} {escape(words)}</span>'
+    return f'<span class="pb-badge pb-{item.verdict.value}" style="{style}">{MARKS[item.verdict]}&nbsp;{escape(words)}</span>'
 
 
 def finding(item: Finding) -> str:

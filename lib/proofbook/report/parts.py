@@ -163,14 +163,13 @@ def findings_table(summary: Summary) -> str:
                 cards.badge(item),
                 f'<a href="#finding-{escape(item.id)}">{cards.sentence(item.claim)}</a>',
                 escape(item.statement),
-                cards.severity(item),
                 _could_fail(item),
             )
             for item in summary.findings
             if item.group == group
         ]
         parts.append(
-            f"<h3>{escape(GROUP_TITLES.get(group, group))}</h3>{_table(['Verdict', 'Claim', 'What we saw', 'Severity', 'Could it have failed?'], rows)}"
+            f"<h3>{escape(GROUP_TITLES.get(group, group))}</h3>{_table(['Verdict', 'Claim', 'What we saw', 'Severity'], rows)}"
         )
     return "".join(parts)
 
@@ -458,13 +457,15 @@ def _after(item: Finding) -> str:
 
 
 def _could_fail(item: Finding) -> str:
-    """The pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
+    """The severity, and the pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
+    words = [cards.severity(item)]
     for control in item.controls:
         if control.kind == "before":
-            return f"before: {escape(control.got.partition(':')[0])} → now: {item.verdict.value}"
-        if control.kind == "mutation":
-            return f"{escape(control.got.partition(' (')[0].removeprefix('caught '))} mutants caught"
-    return ""
+            words.append(f"before: {escape(control.got.partition(':')[0])} → now: {item.verdict.value}")
+        elif control.kind == "mutation":
+            caught = escape(control.got.partition(" (")[0].removeprefix("caught "))
+            words.append(f"{caught} mutants caught")
+    return "; ".join(dict.fromkeys(word for word in words if word))
 
 
 def _held(item: Finding) -> str:
