@@ -148,7 +148,15 @@ class Stack:
             instances.append((build, revision, ["recursion-not-fixed"], 1.0))
         if "old-revision-serves" in faults:
             instances.append(("before", first, [], 1 / 9))
-        started = [await self._start_instance(*instance[:3]) for instance in instances]
+        started: list[tuple[subprocess.Popen[bytes], int]] = []
+        try:
+            for instance in instances:
+                started.append(await self._start_instance(*instance[:3]))
+        except BaseException:
+            # Nobody else knows of those that did start.
+            for process, _ in started:
+                process.kill()
+            raise
         self._backends = [process for process, _ in started]
         if gap_s:
             self._forwarders["backend"].switch()
