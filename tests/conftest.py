@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,3 +122,55 @@ def in_folder(tmp_path: Path) -> Iterator[Path]:
     os.chdir(tmp_path)
     yield tmp_path
     os.chdir(before)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed and could not be: sudo apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = [
+            "--disable-gpu",
+            "--disable-background-networking",
+            *(["--no-sandbox"] if os.geteuid() == 0 else []),
+        ]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., tuple[Any, list[str]]]]:
+    """Opens a page from file:// with the network cut off; gives it and everything that went wrong on it."""
+    contexts = []
+
+    def opened(path: Path, *, script: bool = True, width: int = 1440, **more: Any) -> tuple[Any, list[str]]:
+        context = browser.new_context(
+            offline=True, java_script_enabled=script, viewport={"width": width, "height": 900}, **more
+        )
+        contexts.append(context)
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on(
+            "console",
+            lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None,
+        )
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: wrong.append(f"dialog {dialog.message}"))
+        page.on(
+            "request",
+            lambda request: (
+                wrong.append(request.url) if not request.url.startswith(("file:", "blob:", "data:")) else None
+            ),
+        )
+        page.goto(path.as_uri())
+        return page, wrong
+
+    yield opened
+    for context in contexts:
+        context.close()

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from proofbook import patterns, settings, workspace
+from proofbook import patterns, redaction, settings, workspace
+from proofbook.errors import MissingSecret
 from proofbook.settings import Reference, Settings, TextOrReference
 
 
@@ -30,7 +31,16 @@ def _log_pattern(value: str) -> str:
     return value
 
 
+def _mask_pattern(value: str) -> str:
+    """A pattern for what is replaced: tables are scrubbed by RE2 and text by Python's `re`, so it must mean the same to both."""
+    value = _pattern(_log_pattern(value))
+    if re.search(value, ""):
+        raise ValueError(f"expected a pattern that does not match empty text, got {value!r}")
+    return value
+
+
 Pattern = Annotated[str, AfterValidator(_log_pattern)]
+MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -241,8 +251,28 @@ class Rollout(Settings):
     max_connection_s: float | None = Field(default=None, gt=0)
 
 
+class Pseudonyms(Settings):
+    """Which names of people are replaced in whatever others may read; the evidence keeps them, since it is judged again.
+
+    patterns: regular expressions for user ids. addresses: IP and mail addresses too. key: the same key gives the same names.
+    """
+
+    key: Reference
+    patterns: list[MaskPattern] = Field(default_factory=list)
+    addresses: bool = True
+
+    @model_validator(mode="after")
+    def _key_is_named(self) -> Pseudonyms:
+        if self.key.text is not None:
+            raise ValueError('expected a key that is named, not written: {env = "NAME"} or {file = "path"}')
+        return self
+
+
 class Environment(Settings):
-    """One environment file."""
+    """One environment file.
+
+    redact: regular expressions for what must not be written anywhere, beside the secrets that it names and known shapes.
+    """
 
     title: str = ""
     case: str = ""
@@ -258,6 +288,8 @@ class Environment(Settings):
     logs: list[LogSource] = Field(default_factory=list, alias="log")
     deployments: Deployments | None = None
     rollout: Rollout = Field(default_factory=Rollout)
+    redact: list[MaskPattern] = Field(default_factory=list)
+    pseudonyms: Pseudonyms | None = None
 
     name: str = Field(default="", exclude=True)
 
@@ -299,7 +331,38 @@ def load(name: str, *, base: Path) -> Environment:
         ConfigurationError: its file cannot be used.
     """
     path = find(name, base=base)
-    return settings.load(Environment, path).model_copy(update={"name": path.stem})
+    loaded = settings.load(Environment, path).model_copy(update={"name": path.stem})
+    # Here, so that nobody who reads an environment can forget it.
+    redaction.add_patterns(loaded.redact)
+    return loaded
+
+
+def keep_private(environment: Environment, *, base: Path) -> None:
+    """Scrubbing learns the secrets that an environment names by variable or file, and pseudonyms are on where it asks for them.
+
+    Raises:
+        MissingSecret: the key of the pseudonyms cannot be read.
+    """
+    home = workspace.home(base)
+    login = environment.login
+    references = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
+    for group in (environment.services, environment.websockets):
+        references += [value for item in group for value in item.headers.values()]
+    for reference in references:
+        if reference is not None and reference.text is None and reference.command is None:
+            try:
+                reference.read_secret(base=home, where=environment.name)
+            except MissingSecret:
+                # Not there now, so it cannot leak either.
+                continue
+    asked = environment.pseudonyms
+    if asked is None:
+        redaction.use_pseudonyms(None)
+        return
+    key = asked.key.read_secret(base=home, where=f"{environment.name}: pseudonyms.key")
+    redaction.use_pseudonyms(
+        redaction.Pseudonyms(key=key.reveal(), patterns=tuple(asked.patterns), addresses=asked.addresses)
+    )
 
 
 def find(name: str, *, base: Path) -> Path:

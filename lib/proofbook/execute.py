@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from proofbook import quick, workspace
-from proofbook.environment import Environment
-from proofbook.errors import MissingSecret, UnknownName
-from proofbook.redaction import scrub, scrub_value
+from proofbook.errors import UnknownName
+from proofbook.judge.findings import MIME
+from proofbook.redaction import for_others, in_value
 
 PARAMETERS = ("environment", "case", "evidence")
 ENGINE = "proofbook"
@@ -142,7 +142,7 @@ def _outcome(
         process.stderr.close()
     problem = f"did not end within {timeout_s:.0f} s" if timed_out else ""
     if not problem and process.returncode != 0:
-        problem = scrub(said.rpartition("\n")[2])[:300] or f"its process ended with {process.returncode}"
+        problem = for_others(said.rpartition("\n")[2])[:300] or f"its process ended with {process.returncode}"
     if not path.exists():
         # Keep what was asked, so that the report shows the notebook even though nothing of it ran.
         path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
@@ -179,22 +179,6 @@ def _stopped_early(path: Path) -> str:
     return ""
 
 
-def remember_secrets(environment: Environment, *, base: Path) -> None:
-    """Reads the secrets that an environment names by variable or file, so that scrubbing knows their values."""
-    home = workspace.home(base)
-    login = environment.login
-    references = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
-    for group in (environment.services, environment.websockets):
-        references += [value for item in group for value in item.headers.values()]
-    for reference in references:
-        if reference is not None and reference.text is None and reference.command is None:
-            try:
-                reference.read_secret(base=home, where=environment.name)
-            except MissingSecret:
-                # Not there now, so it cannot leak either.
-                continue
-
-
 def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
     """The worker: one notebook through Papermill, with our engine."""
     quick.skip_iri_grammar()
@@ -206,7 +190,7 @@ def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
     from proofbook import environment as environments
 
     base = workspace.root()
-    remember_secrets(environments.load(parameters["environment"], base=base), base=base)
+    environments.keep_private(environments.load(parameters["environment"], base=base), base=base)
 
     class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
         @classmethod
@@ -228,7 +212,7 @@ def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
         )
     except PapermillExecutionError as error:
         print(
-            scrub(
+            for_others(
                 f"code cell {error.exec_count or '?'} raised {error.ename}: {error.evalue}".replace("\n", " ")
             ),
             file=sys.stderr,
@@ -239,7 +223,7 @@ def _run_one(source: Path, target: Path, parameters: dict[str, str]) -> int:
         return 1
     except Exception as error:
         print(
-            scrub(f"could not be executed ({type(error).__name__}: {error})".replace("\n", " ")),
+            for_others(f"could not be executed ({type(error).__name__}: {error})".replace("\n", " ")),
             file=sys.stderr,
         )
         return 1
@@ -253,7 +237,7 @@ def _kernel_of(source: Path) -> dict[str, str]:
 
 
 def _scrub_on_save(nb_man: Any) -> None:
-    """Every save, also of a half-run or failed notebook, writes scrubbed outputs."""
+    """Every save, also of a half-run or failed notebook, writes outputs that others may read."""
     save = nb_man.save
 
     def scrubbed(**kwargs: Any) -> None:
@@ -261,12 +245,22 @@ def _scrub_on_save(nb_man: Any) -> None:
             for output in cell.get("outputs", []):
                 for key in ("text", "traceback", "evalue"):
                     if key in output:
-                        output[key] = scrub_value(output[key])
+                        output[key] = in_value(output[key])
                 if "data" in output:
-                    output["data"] = type(output["data"])(scrub_value(dict(output["data"])))
+                    output["data"] = type(output["data"])(
+                        {kind: _private(kind, value) for kind, value in output["data"].items()}
+                    )
         save(**kwargs)
 
     nb_man.save = scrubbed
+
+
+def _private(kind: str, value: Any) -> Any:
+    """An output as others may read it. Ids stay, as they are looked up; pictures hold no text."""
+    if kind.startswith(("image/", "audio/", "video/")) and kind != "image/svg+xml":
+        return value
+    changed = in_value(value)
+    return {**changed, "id": value["id"], "fix": value["fix"]} if kind == MIME else changed
 
 
 def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:

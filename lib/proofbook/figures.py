@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from proofbook.judge import log_novelty
 from proofbook.judge.checks import CouldNotSee, View
 from proofbook.judge.estimates import proportion
-from proofbook.judge.findings import Finding
 from proofbook.judge.restarts import STARTED
 from proofbook.judge.window import Windows
 
@@ -296,23 +295,6 @@ def rollout(table: pd.DataFrame) -> Any:
                 marker={"symbol": ["circle" if ok else "x" for ok in good]},
             )
         )
-    return figure
-
-
-def verdicts(findings: list[Finding]) -> Any:
-    """How many findings have which verdict, by group."""
-    figure = _figure("Findings by question", "Findings", "")
-    groups = list(dict.fromkeys(item.group for item in findings))
-    for verdict in ("pass", "inconclusive", "error", "fail"):
-        counts = [
-            sum(item.group == group and item.verdict.value == verdict for item in findings)
-            for group in groups
-        ]
-        if any(counts):
-            figure.add_trace(
-                go.Bar(x=counts, y=groups, name=verdict, orientation="h", marker_color=INK[verdict])
-            )
-    figure.update_layout(barmode="stack")
     return figure
 
 

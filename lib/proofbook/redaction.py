@@ -1,29 +1,103 @@
-"""Secrets: held without being shown, and scrubbed from whatever is about to be written."""
+"""What must not leave: secrets, held without being shown and scrubbed from whatever is about to be written; and names of
+people and addresses, replaced by pseudonyms where the environment asks for it."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 MASK = "[redacted]"
+# Shorter values would mask ordinary words.
+SHORTEST = 6
 
-# (pattern, replacement), in a dialect that Python's `re` and RE2 share, so that tables of any size are scrubbed alike.
-# The first is a JWT, whoever issued it: dot-separated base64url parts that start like a JSON object.
+# Names whose value is a secret, as they stand in settings, JSON, headers, arguments and queries; by the word that is in all of them.
+_NAMES = {
+    ("password", "passwd", "passphrase", "pwd", "secret", "credential"): r"pass(?:word|wd|phrase)|pwd|secret|credentials?",
+    ("key",): r"(?:api|access|account|shared[_-]?access|private|signing|encryption|master|secret)[_-]?key(?:[_-]?id)?",
+    ("token", "signature"): r"(?:access|refresh|id|auth|session|csrf|xsrf|bearer|api|bot|device|personal)[_-]?token|shared[_-]?access[_-]?signature",
+}  # fmt: skip
+# Tokens that say themselves what they are: each issuer's documented prefix and the characters that follow it.
+_ISSUED = (
+    r"gh[pousr]_[A-Za-z0-9]{20,}", r"github_pat_[A-Za-z0-9_]{20,}",  # GitHub
+    r"gl(?:pat|ptt|dt|rt|cbt|oas|soat|ft|imt|agent|ffct)-[A-Za-z0-9_.=-]{16,}",  # GitLab
+    r"xox[abeoprs]-[A-Za-z0-9-]{10,}", r"xapp-[A-Za-z0-9-]{10,}",  # Slack
+    r"[sprw]k_(?:live|test)_[A-Za-z0-9]{10,}", r"whsec_[A-Za-z0-9+/=]{16,}",  # Stripe
+    r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", r"SK[0-9a-f]{32}", r"key-[0-9a-f]{32}",  # SendGrid, Twilio, Mailgun
+    r"npm_[A-Za-z0-9]{30,}", r"pypi-[A-Za-z0-9_-]{30,}", r"rubygems_[0-9a-f]{40,}", r"oy2[a-z0-9]{43}",  # package indexes
+    r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}", r"do[oprt]_v1_[0-9a-f]{32,}", r"pul-[0-9a-f]{40}",  # Docker, DigitalOcean, Pulumi
+    r"hv[sbr]\.[A-Za-z0-9_-]{20,}", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{40,}",  # Vault, Terraform
+    r"sk-[A-Za-z0-9_-]{20,}", r"hf_[A-Za-z0-9]{20,}", r"gsk_[A-Za-z0-9]{20,}", r"r8_[A-Za-z0-9]{20,}", r"nvapi-[A-Za-z0-9_-]{20,}",  # models
+    r"AIza[A-Za-z0-9_-]{30,}", r"ya29\.[A-Za-z0-9_-]{20,}", r"1//0[A-Za-z0-9_-]{30,}", r"GOCSPX-[A-Za-z0-9_-]{20,}",  # Google
+    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}", r"LTAI[A-Za-z0-9]{12,20}", r"dapi[0-9a-f]{32}",  # AWS, Alibaba, Databricks
+    r"[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}", r"AAAA[A-Za-z0-9_-]{7}:APA91b[A-Za-z0-9_-]{60,}",  # Telegram, Firebase
+    r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}", r"sq0[a-z]{3}-[A-Za-z0-9_-]{20,}",  # Shopify, Square
+    r"gl(?:sa|c)_[A-Za-z0-9_+/=]{20,}", r"NRAK-[A-Z0-9]{20,}", r"sntry[su]_[A-Za-z0-9_+/=-]{20,}", r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9]{30,}",  # Grafana, New Relic, Sentry, Doppler
+    r"lin_api_[A-Za-z0-9]{20,}", r"PMAK-[A-Za-z0-9-]{20,}", r"figd_[A-Za-z0-9_-]{20,}", r"ntn_[A-Za-z0-9]{20,}", r"ATATT3[A-Za-z0-9_=-]{40,}", r"CFPAT-[A-Za-z0-9_-]{20,}",  # desks
+    r"AGE-SECRET-KEY-1[A-Z0-9]{40,}",  # age
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A shape of secrets.
+
+    words: one of these, in small letters, is in every text that the pattern matches; none: any text may match.
+    near: a pattern that matches wherever the rule may, and costs little; by default, one of the words.
+    Patterns are in a dialect that Python's `re` and RE2 share, so that tables of any size are scrubbed alike.
+    """
+
+    words: tuple[str, ...]
+    pattern: str
+    replacement: str = MASK
+    near: str = ""
+
+    @property
+    def hint(self) -> str:
+        return self.near or f"(?i:{'|'.join(map(re.escape, self.words))})"
+
+
+def _named(words: tuple[str, ...], names: str) -> tuple[Rule, ...]:
+    """name = value: in settings, JSON (also inside JSON), YAML, arguments, connection strings."""
+    name = rf"(?i)((?:{names})\\*[\"']?\s*"
+    near = rf"(?i:(?:{names})\\*[\"']?\s*[=:,])"
+    return (
+        Rule(words, rf"{name}[=:,]\s*)(\\*\"|')[^\"']{{3,}}?(\\*\"|')", rf"\1\2{MASK}\3", near),
+        Rule(words, rf"{name}[=:]\s*[\"']?)[^\s\"'&,;\\]{{{SHORTEST},}}", rf"\1{MASK}", near),
+    )
+
+
 RULES = (
-    (r"eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", MASK),
-    (r"(?i)(\bbearer\s+|\bjwt\.)[A-Za-z0-9._~+/=-]{16,}", rf"\1{MASK}"),
-    (r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]+:)[^\s@/]+(@)", rf"\1{MASK}\2"),
-    (
-        r"(?i)(\b(?:password|passwd|secret|api[_-]?key|access[_-]?token|client[_-]?secret)\b[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]{6,}",
-        rf"\1{MASK}",
-    ),
-)
-# Matches wherever one of the rules may; most text is done with after this one look.
-SUSPECT = r"(?i:eyJ|bearer|jwt\.|://[^/\s]*@|password|passwd|secret|api[_-]?key|access[_-]?token)"
-_RULES = [(re.compile(pattern), replacement) for pattern, replacement in RULES]
-_SUSPECT = re.compile(SUSPECT)
+    Rule(("private key-----",), r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:[^-]|-[^-]|--[^-])*(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?"),
+    # A JWT or JWE, whoever issued it: dot-separated base64url parts, the first starts like a JSON object.
+    Rule(("eyj",), r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*", near="eyJ"),
+    Rule(("authorization",), r"(?i)(authorization\\*[\"']?\s*[:=,]\s*\\*[\"']?(?:basic|bearer|token|digest|negotiate|apikey|hmac|aws4-hmac-sha256)\s+)[^\s\"'\\,;][^\"'\\\r\n]{2,}", rf"\1{MASK}"),
+    Rule(("authorization",), r"(?i)(authorization\\*[\"']?\s*[:=,]\s*\\*[\"']?)[A-Za-z0-9+/=_.~:-]{20,}", rf"\1{MASK}"),
+    Rule(("bearer", "jwt."), r"(?i)(\bbearer\s+|\bjwt\.)[A-Za-z0-9._~+/=-]{16,}", rf"\1{MASK}", r"(?i:bearer\s|jwt\.)"),
+    Rule(("cookie",), r"(?i)(cookie\\*[\"']?\s*[:=,]\s*\\*[\"']?)[^\s\"'\\;,=]+=[^\r\n\"'\\]{4,}", rf"\1{MASK}"),
+    Rule(("sess", "sid="), r"(?i)\b((?:[a-z_.]{0,24}sess(?:ion)?[a-z_]{0,8}id|[a-z_.]{0,12}session|connect\.sid|sid)=)[^\s;,&\"'\\]{8,}", rf"\1{MASK}", r"(?i:sess[a-z_]*=|sid=)"),
+    # User info in a URL: all up to the last @ before the path, since passwords hold anything.
+    Rule(("://",), r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://[^\s:/@\"']*:)[^\s/\"']+(@)", rf"\1{MASK}\2", r"://[^/\s]*@"),
+    Rule(("://",), r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://)[^\s:/@\"']{16,}(@)", rf"\1{MASK}\2", r"://[^/\s]*@"),
+    *(rule for words, names in _NAMES.items() for rule in _named(words, names)),
+    Rule(("token",), r"(?i)(token\\*[\"']?\s*[=:]\s*\\*[\"']?)[A-Za-z0-9._~+/=-]{16,}", rf"\1{MASK}", r"(?i:token\\*[\"']?\s*[=:])"),
+    Rule(("x-",), r"(?i)(\bx-[a-z-]{0,40}(?:token|key|secret|signature)\\*[\"']?\s*[:=,]\s*\\*[\"']?)[^\s\"'\\,;]{8,}", rf"\1{MASK}", r"(?i:x-[a-z-]*(?:token|key|secret|signature))"),
+    Rule(("sig=", "key=", "code=", "auth=", "jwt=", "token=", "credential=", "signature="), r"(?i)([?&][a-z_-]{0,24}(?:sig|key|code|auth|jwt|token|credential|signature)=)[^\s&#\"'\\]{12,}", rf"\1{MASK}"),
+    Rule(("--",), r"(?i)(--(?:password|passwd|token|secret|api-?key|auth(?:-token)?)(?:=|[\"']?,?\s+[\"']?))[^\s\"',-][^\s\"',]{4,}", rf"\1{MASK}", r"(?i:--(?:password|passwd|token|secret|api-?key|auth))"),
+    Rule((" -u ", "\t-u "), r"(\s-u\s+[\"']?[^\s:\"']+:)[^\s\"']{3,}", rf"\1{MASK}"),
+    # Addresses that are secrets: whoever knows them may post.
+    Rule(("hooks.slack.com", "/api/webhooks/", "webhook.office.com"), r"(hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/|webhook\.office\.com/)[^\s\"'<>]+", rf"\1{MASK}"),
+    Rule(("$2", "$argon2"), r"\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}|\$argon2[a-z]{1,2}\$[^\s\"']{20,}", near=r"\$2[aby]\$|\$argon2"),
+    Rule((), rf"\b(?:{'|'.join(_ISSUED)})", near=rf"\b(?:{'|'.join(_ISSUED)})"),
+)  # fmt: skip
 
 
 class Secret:
@@ -57,40 +131,163 @@ class Secret:
         raise TypeError("a Secret is not pickled; pass its reference instead")
 
 
-# Every secret that this process resolved: scrubbing needs the values, and nothing else may read them.
+# What this process knows beside the rules: every secret that it resolved, and what an environment asks for. Kept here and
+# not handed around, since a value that one caller forgot to pass on would be written.
 _KNOWN: set[str] = set()
+_EXTRA: dict[str, Rule] = {}
 
 
-def known_secrets() -> frozenset[str]:
-    """The values resolved so far in this process, short ones (under 6 characters) left out as they would mask words."""
-    return frozenset(value for value in _KNOWN if len(value) >= 6)
+def add_patterns(patterns: Iterable[str]) -> None:
+    """Whatever matches one of these is scrubbed too, from now on in this process."""
+    for pattern in patterns:
+        _EXTRA[pattern] = Rule((), f"(?:{pattern})", near=f"(?:{pattern})")
 
 
-def scrub(text: str, *, secrets: Iterable[str] | None = None) -> str:
-    """`text` without known secrets and without what looks like one (JWTs, bearer tokens, passwords in URLs).
+def rules() -> tuple[Rule, ...]:
+    """All that is scrubbed: the secrets that this process knows, known shapes, and what environments added."""
+    return (*_known_rule(frozenset(_KNOWN)), *RULES, *_EXTRA.values())
+
+
+def suspect(some: tuple[Rule, ...]) -> str:
+    """A pattern that matches wherever one of the rules may; most text is done with after this one look."""
+    return "|".join(dict.fromkeys(rule.hint for rule in some))
+
+
+@lru_cache(maxsize=64)
+def _compiled(some: tuple[Rule, ...]) -> tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...]:
+    return tuple((rule.words, re.compile(rule.pattern), rule.replacement) for rule in some)
+
+
+@lru_cache(maxsize=64)
+def _known_rule(values: frozenset[str]) -> tuple[Rule, ...]:
+    written = sorted(
+        {form for value in values if len(value) >= SHORTEST for form in forms(value)}, key=len, reverse=True
+    )
+    if not written:
+        return ()
+    pattern = f"(?:{'|'.join(map(_literally, written))})"
+    return (Rule((), pattern, near=pattern),)
+
+
+def _literally(text: str) -> str:
+    """A pattern for exactly this text, in both dialects."""
+    return "".join(
+        letter if letter.isalnum() or ord(letter) > 127 else f"\\x{ord(letter):02x}" for letter in text
+    )
+
+
+def known_pattern() -> str:
+    """A pattern for the secrets resolved so far in this process, in every form in which they may be written; empty without one."""
+    return next((rule.pattern for rule in _known_rule(frozenset(_KNOWN))), "")
+
+
+@lru_cache(maxsize=1024)
+def forms(value: str) -> frozenset[str]:
+    """A value as it is, and as URLs, JSON and base64 write it, whatever stands before it in the same base64.
+
+    >>> "c2VjcmV0L3ZhbHVl" in forms("secret/value"), "secret%2Fvalue" in forms("secret/value")
+    (True, True)
+    """
+    raw = value.encode("utf-8", "surrogatepass")
+    written = {
+        value,
+        quote(value, safe=""),
+        quote_plus(value),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+    }
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for before in range(3):
+            # Characters at either end hold bits of the neighbours: only those between are known.
+            first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+            core = encode(b"\0" * before + raw + b"\0" * 3).decode()[first:last]
+            if len(core) >= 8:
+                written.add(core)
+    return frozenset(written)
+
+
+def scrub(text: str) -> str:
+    """`text` without known secrets and without what looks like one (tokens, keys, cookies, passwords, credentials in URLs).
 
     >>> scrub("GET /ws Authorization: Bearer abcdefghijklmnopqrstuvwxyz")
     'GET /ws Authorization: Bearer [redacted]'
     >>> scrub("postgres://app:s3cr3t@db/x")
     'postgres://app:[redacted]@db/x'
     """
-    for value in sorted(known_secrets() if secrets is None else secrets, key=len, reverse=True):
-        if value in text:
-            text = text.replace(value, MASK)
-    if _SUSPECT.search(text):
-        for pattern, replacement in _RULES:
+    return _scrubbed(text, rules())
+
+
+# A notebook is saved after every cell, with all outputs so far.
+@lru_cache(maxsize=4096)
+def _scrubbed(text: str, some: tuple[Rule, ...]) -> str:
+    small = text.lower()
+    for words, pattern, replacement in _compiled(some):
+        if not words or any(word in small for word in words):
             text = pattern.sub(replacement, text)
     return text
 
 
-def scrub_value(value: Any) -> Any:
-    """`scrub` applied to every string inside lists and dicts; other values come back as they are."""
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """Names for people and addresses that say nothing, the same for the same key: `user-3f9a1c`.
+
+    patterns: what names a person, such as `user_[0-9]+`. addresses: whether IP and mail addresses are replaced too.
+    """
+
+    key: str = field(repr=False)
+    patterns: tuple[str, ...] = ()
+    addresses: bool = True
+
+    def apply(self, text: str) -> str:
+        """`text` with every such name replaced."""
+        for kind, pattern in _kinds(self.patterns, self.addresses):
+            text = pattern.sub(lambda found, kind=kind: self._name(kind, found.group()), text)  # type: ignore[misc]
+        return text
+
+    def _name(self, kind: str, value: str) -> str:
+        if kind == "address" and value.startswith(("127.", "0.0.0.0", "::1")):
+            return value
+        return f"{kind}-{hmac.new(self.key.encode(), value.encode('utf-8', 'replace'), hashlib.sha256).hexdigest()[:8]}"
+
+
+@lru_cache(maxsize=8)
+def _kinds(patterns: tuple[str, ...], addresses: bool) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    mail = r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+    four = r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\d)"
+    six = r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}(?![\w:])|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}(?::[0-9A-Fa-f]{1,4}){1,6}(?![\w:])"
+    found = [("user", re.compile(pattern)) for pattern in patterns]
+    if addresses:
+        found += [("mail", re.compile(mail)), ("address", re.compile(four)), ("address", re.compile(six))]
+    return tuple(found)
+
+
+_PSEUDONYMS: list[Pseudonyms] = []
+
+
+def use_pseudonyms(pseudonyms: Pseudonyms | None) -> None:
+    """What this process writes for others to read has these names from now on; None for the real ones."""
+    _PSEUDONYMS[:] = [pseudonyms] if pseudonyms else []
+
+
+def for_others(text: str) -> str:
+    """`text` as it may be sent: scrubbed, and with pseudonyms where the environment asks for them."""
+    text = scrub(text)
+    for pseudonyms in _PSEUDONYMS:
+        text = pseudonyms.apply(text)
+    return text
+
+
+def in_value(value: Any, change: Callable[[str], str] = for_others) -> Any:
+    """`change` applied to every string inside lists and dicts, keys included; other values come back as they are."""
     if isinstance(value, str):
-        return scrub(value)
+        return change(value)
     if isinstance(value, dict):
-        return {key: scrub_value(item) for key, item in value.items()}
+        return {
+            change(key) if isinstance(key, str) else key: in_value(item, change)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [scrub_value(item) for item in value]
+        return [in_value(item, change) for item in value]
     return value
 
 

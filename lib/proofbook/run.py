@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import importlib.metadata
 import json
 import platform
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,18 +19,17 @@ from typing import Any
 from proofbook import book as books
 from proofbook import case as cases
 from proofbook import environment as environments
-from proofbook import evidence, execute, workspace
+from proofbook import evidence, execute, gate, history, runfile, workspace
 from proofbook import watch as watching
 from proofbook.collect import phases
 from proofbook.collect.session import Session
-from proofbook.errors import CouldNotLook, ProofbookError, UnknownName, UsageError
+from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.judge import owed
 from proofbook.judge.findings import Finding
-from proofbook.redaction import scrub, scrub_value
-from proofbook.report import junit, page, parts, summary
+from proofbook.redaction import for_others, in_value, scrub
+from proofbook.report import files, markdown, opening, summary
 
 Say = Callable[[str], None]
-SCHEMA_VERSION = 1
 REPORT_NOTEBOOK = "00-validation-report"
 
 
@@ -87,12 +88,13 @@ def judge(
     notebooks: Sequence[str] = (),
     jobs: int = 2,
     timeout_s: float = 300.0,
+    options: files.Options = files.Options(),  # noqa: B008  (frozen)
     say: Say = print,
 ) -> dict[str, Any]:
     """Executes the notebooks over a run's evidence and writes all that is kept of it; gives the content of run.json."""
     where, what = books.load(environment, case, base=base)
     chosen = execute.select(notebooks, base=base)
-    execute.remember_secrets(where, base=base)
+    environments.keep_private(where, base=base)
     started = dt.datetime.now(dt.UTC)
     say(f"judging {len(owed.declare(where, what))} declared checks with {len(chosen)} notebooks")
     shutil.rmtree(
@@ -113,12 +115,52 @@ def judge(
     if summary.findings_in(folder / "notebooks"):
         executed += execute_some({REPORT_NOTEBOOK: workspace.notebooks(base)[REPORT_NOTEBOOK]})
     result = summary.of_run(folder, where, what, base=base)
-    content = _content(folder, result, executed, started)
-    page.write(folder / "report.html", run=content, executed=executed, summary=result)
-    (folder / "junit.xml").write_text(junit.render(content, result.findings), encoding="utf-8")
-    (folder / "summary.md").write_text(parts.markdown(result), encoding="utf-8")
-    evidence.replace_text(folder / "run.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    content = _content(folder, result, executed, started, base=base)
+    _give_out(folder, content, executed, options)
+    history.refresh(base=base)
+    markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8"))
     return content
+
+
+def render(folder: Path, *, options: files.Options, base: Path) -> dict[str, Any]:
+    """Writes the files of a run again, from its notebooks and what it found, without judging; gives the content of run.json.
+
+    Raises:
+        CouldNotLook: there is no finished run.
+    """
+    content = runfile.read(folder)
+    if not content["ended"]:
+        raise CouldNotLook(f"run {folder.name} did not end: {content['sentence']}")
+    kept = folder / "inputs" / f"{content['environment']}.toml"
+    if kept.is_file():
+        environments.keep_private(environments.load(str(kept), base=base), base=base)
+    executed = [
+        execute.Executed(
+            name=item["name"],
+            path=folder / "notebooks" / f"{item['name']}.ipynb",
+            seconds=item["seconds"],
+            problem=item["problem"],
+        )
+        for item in content["notebooks"]
+    ]
+    _give_out(folder, content, [item for item in executed if item.path.exists()], options)
+    return content
+
+
+def _give_out(
+    folder: Path, content: dict[str, Any], executed: Sequence[execute.Executed], options: files.Options
+) -> None:
+    """Writes what others read, and run.json last; nothing of it stays when a secret stands in any file of the run."""
+    files.write(folder, run=content, executed=executed, options=options)
+    content["report"] = {"sha256": evidence.digest(folder / "report.html")}
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    (folder / ".run.json.new").write_text(text, encoding="utf-8")
+    try:
+        gate.check(folder, rendered=(*files.NAMES, ".run.json.new"))
+    except CouldNotLook as error:
+        _write_unfinished(folder, content["environment"], content["case"], dt.datetime.fromisoformat(content["started"]), "secret-found", str(error))  # fmt: skip
+        raise
+    (folder / ".run.json.new").replace(folder / "run.json")
 
 
 def validate(
@@ -131,6 +173,7 @@ def validate(
     jobs: int,
     timeout_s: float,
     base: Path,
+    options: files.Options = files.Options(),  # noqa: B008  (frozen)
     say: Say = print,
 ) -> tuple[Path, dict[str, Any]]:
     """One whole run: continue or start, collect what is missing, judge.
@@ -162,7 +205,15 @@ def validate(
             asyncio.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
         keep_inputs(environment, case or where.case, folder=folder, base=base)
         content = judge(
-            folder, environment, case, base=base, notebooks=notebooks, jobs=jobs, timeout_s=timeout_s, say=say
+            folder,
+            environment,
+            case,
+            base=base,
+            notebooks=notebooks,
+            jobs=jobs,
+            timeout_s=timeout_s,
+            options=options,
+            say=say,
         )
     except CouldNotLook as error:
         unfinished("could-not-look", scrub(str(error)))
@@ -183,6 +234,7 @@ def watch(
     jobs: int,
     timeout_s: float,
     base: Path,
+    options: files.Options = files.Options(),  # noqa: B008  (frozen)
     say: Say = print,
 ) -> tuple[Path, dict[str, Any]]:
     """Looks again and again by a plan fixed beforehand, until decided or over; then judges all looks as one run.
@@ -235,7 +287,9 @@ def watch(
         if not watching.taken(folder):
             raise CouldNotLook(problem or "not one look was due in the time of this watch")
         watching.put_together(folder, plan)
-        content = judge(folder, environment, case, base=base, jobs=jobs, timeout_s=timeout_s, say=say)
+        content = judge(
+            folder, environment, case, base=base, jobs=jobs, timeout_s=timeout_s, options=options, say=say
+        )
     except CouldNotLook as error:
         _write_unfinished(folder, where.name, what.name, started, "could-not-look", scrub(str(error)))
         raise
@@ -263,7 +317,7 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
     Raises:
         CouldNotLook: the run is not whole.
     """
-    recorded = read(folder)
+    recorded = runfile.read(folder)
     kept = evidence.read(folder / "evidence")
     differences = kept.altered()
     if differences:
@@ -316,49 +370,6 @@ def compare_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str,
     return lines
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """A run's run.json.
-
-    Raises:
-        CouldNotLook: it is absent or not one of ours.
-    """
-    path = folder / "run.json"
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise CouldNotLook(
-            f"expected a finished run with run.json in {workspace.shown(folder)}, found none; finish it: proofbook run --run {folder.name}"
-        ) from None
-    if content.get("schema_version") != SCHEMA_VERSION:
-        raise CouldNotLook(
-            f"{workspace.shown(path)}: expected schema version {SCHEMA_VERSION}, got {content.get('schema_version')}"
-        )
-    return content
-
-
-def history(environment: str, *, base: Path) -> list[dict[str, Any]]:
-    """The runs of an environment, oldest first; one that cannot be read is shown as such, not left out."""
-    folder = workspace.outputs(base) / environment
-    rows = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if (path / "run.json").is_file():
-            try:
-                rows.append(read(path))
-            except ProofbookError as error:
-                rows.append(
-                    {
-                        "run_id": path.name,
-                        "verdict": "error",
-                        "reason": "unreadable",
-                        "sentence": str(error),
-                        "case": "",
-                        "started": "",
-                        "findings": [],
-                    }
-                )
-    return rows
-
-
 def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> None:
     """Copies the environment, the case and the files that it names into the run, so that it can be replayed as it was asked."""
     source = environments.find(environment, base=base)
@@ -375,13 +386,18 @@ def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> Non
 
 
 def _content(
-    folder: Path, result: summary.Summary, executed: Sequence[execute.Executed], started: dt.datetime
+    folder: Path,
+    result: summary.Summary,
+    executed: Sequence[execute.Executed],
+    started: dt.datetime,
+    *,
+    base: Path,
 ) -> dict[str, Any]:
     overall = result.overall
     manifest = result.evidence.manifest
     first = min((phase.started for phase in manifest.phases.values()), default=started)
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": runfile.SCHEMA_VERSION,
         "run_id": folder.name,
         "environment": result.environment.name,
         "case": result.case.name,
@@ -389,8 +405,9 @@ def _content(
         "ended": _rfc3339(dt.datetime.now(dt.UTC)),
         "verdict": overall.verdict.value,
         "reason": overall.reason,
-        "sentence": scrub(overall.sentence),
+        "sentence": for_others(overall.sentence),
         "next_review": _rfc3339(result.next_review),
+        "opening": in_value(dataclasses.asdict(opening.of(result))),
         "findings": [_scrubbed(item) for item in result.findings],
         "evidence": [
             {"name": f"{phase}/{name}", "rows": table.rows, "sha256": table.sha256}
@@ -402,7 +419,7 @@ def _content(
                 "name": item.name,
                 "sha256": evidence.digest(item.path),
                 "seconds": round(item.seconds, 1),
-                "problem": item.problem,
+                "problem": for_others(item.problem),
             }
             for item in executed
         ],
@@ -411,6 +428,7 @@ def _content(
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in ("pandas", "scipy", "papermill", "plotly")},
         },
+        "source": _source(base),
     }
 
 
@@ -418,7 +436,7 @@ def _write_unfinished(
     folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
 ) -> None:
     content = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": runfile.SCHEMA_VERSION,
         "run_id": folder.name,
         "environment": environment,
         "case": case,
@@ -436,8 +454,28 @@ def _write_unfinished(
 
 
 def _scrubbed(item: Finding) -> dict[str, Any]:
-    result: dict[str, Any] = scrub_value(item.to_json())
-    return result
+    kept = item.to_json()
+    changed: dict[str, Any] = in_value(kept)
+    return {**changed, "id": kept["id"], "fix": kept["fix"]}
+
+
+def _source(base: Path) -> dict[str, Any]:
+    """The commit of the workspace, and whether anything in it differs from that; empty where it is no git repository."""
+
+    def git(*arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(base), *arguments], capture_output=True, text=True, timeout=20
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = git("rev-parse", "HEAD")
+    return {
+        "commit": commit,
+        "dirty": bool(commit and git("status", "--porcelain", "--", "notebooks", "lib")),
+    }
 
 
 def _has_phase(folder: Path, phase: str) -> bool:

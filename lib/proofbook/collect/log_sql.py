@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from proofbook import redaction
 from proofbook.collect import log_shapes as shapes
 from proofbook.collect.log_shapes import Shape
+from proofbook.redaction import Rule, suspect
 
 
 def quoted(text: str) -> str:
@@ -72,23 +72,13 @@ def stripped(text: str) -> str:
     return f"CASE WHEN regexp_matches({text}, '{shapes.CONTROL}') THEN {clean} ELSE {text} END"
 
 
-def cleaned(text: str, secrets: Iterable[str]) -> str:
-    """SQL: without ANSI codes, control characters, and secrets, by the rules of `redaction` and the values known to it."""
-    plain = text
-    for value in secrets:
-        plain = f"replace({plain}, {quoted(value)}, {quoted(redaction.MASK)})"
-    clean = f"regexp_replace(regexp_replace({plain}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
-    for pattern, replacement in redaction.RULES:
-        clean = f"regexp_replace({clean}, {quoted(pattern)}, {quoted(replacement)}, 'g')"
+def cleaned(text: str, rules: tuple[Rule, ...]) -> str:
+    """SQL: without ANSI codes, control characters, and secrets, by the rules of `redaction`."""
+    clean = f"regexp_replace(regexp_replace({text}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
+    for rule in rules:
+        clean = f"regexp_replace({clean}, {quoted(rule.pattern)}, {quoted(rule.replacement)}, 'g')"
     # Most text is done with after one look.
-    return f"CASE WHEN regexp_matches({plain}, {quoted(f'{shapes.CONTROL}|{redaction.SUSPECT}')}) THEN {clean} ELSE {plain} END"
-
-
-def cleaned_url(text: str, secrets: Iterable[str]) -> str:
-    """The same for a URL, which holds secrets in its query or before its host."""
-    may = f"contains({text}, '?') OR contains({text}, '@') OR contains({text}, 'eyJ')"
-    known = "".join(f" OR contains({text}, {quoted(value)})" for value in secrets)
-    return f"CASE WHEN {may}{known} THEN {cleaned(text, secrets)} ELSE {text} END"
+    return f"CASE WHEN regexp_matches({text}, {quoted(f'{shapes.CONTROL}|{suspect(rules)}')}) THEN {clean} ELSE {text} END"
 
 
 def entries_sql(
@@ -100,7 +90,7 @@ def entries_sql(
     file: str,
     zone: str | None,
     now: dt.datetime,
-    secrets: Iterable[str] = (),
+    rules: tuple[Rule, ...] = (),
     typed: bool = False,
     only_bodies: bool = False,
 ) -> str:
@@ -167,9 +157,9 @@ def entries_sql(
     with_stack = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
     clean = {
         # A count shows no text, so there is nothing to hide.
-        "body2": stripped("body0") if only_bodies else cleaned("body0", secrets),
-        "url2": cleaned_url("url0", secrets),
-        "payload2": cleaned("payload", secrets),
+        "body2": stripped("body0") if only_bodies else cleaned("body0", rules),
+        "url2": cleaned("url0", rules),
+        "payload2": cleaned("payload", rules),
     }
     dirty = {
         "body0": f"CASE WHEN {with_stack} THEN said || chr(10) || stack ELSE coalesce(said, '') END",

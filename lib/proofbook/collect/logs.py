@@ -25,7 +25,7 @@ from proofbook.collect.log_shapes import CHAINS, COLUMNS, CONTINUES, SHAPES, Sha
 from proofbook.collect.log_sql import entries_sql, objects_sql, quoted, starts_sql
 from proofbook.environment import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.redaction import known_secrets, scrub
+from proofbook.redaction import rules, scrub
 
 MEMORY_LIMIT = "700MB"
 SAMPLES = 3
@@ -405,7 +405,7 @@ class _Opened:
             file=self.shown,
             zone=self.source.utc_offset,
             now=self.now,
-            secrets=known_secrets(),
+            rules=rules(),
             typed=typed,
             only_bodies=only_bodies,
         )

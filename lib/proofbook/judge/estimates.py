@@ -47,6 +47,28 @@ def proportion(successes: int, count: int, *, confidence: float = 0.95) -> Inter
     return Interval(value=successes / count, low=low, high=high, confidence=confidence)
 
 
+def difference(before: Interval, after: Interval) -> Interval:
+    """`after` less `before`, with bounds drawn from the bounds of both; the two must come from different samples.
+
+    A bound that is infinite makes the bound that rests on it infinite.
+
+    Source: Zou and Donner 2008; with Wilson's bounds it is method 10 of Newcombe 1998, whose example (a) this is:
+
+    >>> both = [(x / n, *stats.binomtest(x, n).proportion_ci(0.95, method="wilson")) for x, n in ((48, 80), (56, 70))]
+    >>> worse, better = (Interval(value=v, low=l, high=h, confidence=0.975) for v, l, h in both)
+    >>> change = difference(worse, better)
+    >>> round(change.value, 4), round(change.low, 4), round(change.high, 4)
+    (0.2, 0.0524, 0.3339)
+    """
+    change = after.value - before.value
+    return Interval(
+        value=change,
+        low=change - math.hypot(after.value - after.low, before.high - before.value),
+        high=change + math.hypot(after.high - after.value, before.value - before.low),
+        confidence=min(before.confidence, after.confidence),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How many samples to take: looks fixed beforehand, (n, failures allowed) each, in order."""

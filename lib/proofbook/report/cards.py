@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import html
 import math
+import re
 from collections.abc import Iterable
-from html import escape
 
+import pandas as pd
+
+from proofbook.judge.checks import stamp
 from proofbook.judge.findings import Control, Estimate, Finding, Needed, Verdict, percent
 from proofbook.judge.reasons import REASONS, situation
 
 MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?", Verdict.ERROR: "!"}
+# Readable on white paper; a page of its own names others for the dark.
 COLOURS = {
-    Verdict.PASS: "#1a7f4b",
-    Verdict.FAIL: "#c0262d",
-    Verdict.INCONCLUSIVE: "#9a6700",
-    Verdict.ERROR: "#7a3e9d",
+    Verdict.PASS: "var(--pb-pass, #1a7f4b)",
+    Verdict.FAIL: "var(--pb-fail, #c0262d)",
+    Verdict.INCONCLUSIVE: "var(--pb-inconclusive, #8a5c00)",
+    Verdict.ERROR: "var(--pb-error, #7a3e9d)",
 }
+# What would turn the reading order round, or vanish, is shown by its number instead.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Text in which nothing is invisible or turns the reading order round.
+
+    >>> visible("a\u202eb")
+    'a⟨U+202E⟩b'
+    """
+    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
+
+
+def encodable(text: str) -> str:
+    """Text without lone surrogates, which no encoding can hold."""
+    return _SURROGATES.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
+
+
+def escape(text: str) -> str:
+    """Text from outside as HTML."""
+    return html.escape(visible(text))
 
 
 def badge(item: Finding) -> str:
@@ -51,7 +82,7 @@ def finding(item: Finding) -> str:
         (
             "Window",
             escape(
-                "; ".join(f"{name}: {span[0]} to {span[1]}" for name, span in item.window.items() if span)
+                "; ".join(f"{name}: {span_in_words(*span)}" for name, span in item.window.items() if span)
             ),
         ),
         (
@@ -69,17 +100,27 @@ def finding(item: Finding) -> str:
         if text
     )
     needs = (
-        f'<p class="pb-needed" style="margin:.3em 0"><b>Needed:</b> {escape(in_words(item.needed))}</p>'
+        f'<br><span class="pb-needed"><b>Needed:</b> {escape(in_words(item.needed))}</span>'
         if item.needed
         else ""
     )
-    required = "" if item.required else ' <small style="opacity:.75">(not required)</small>'
-    return (
-        f'<section class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.6em 0">'
-        f"<p style='margin:.2em 0'>{badge(item)} <b>{sentence(item.claim)}</b>{required} <a class='pb-link' href='#finding-{escape(item.id)}'><code>{escape(item.id)}</code></a></p>"
-        f"<p style='margin:.3em 0'>{escape(item.statement)}</p>{needs}"
-        f"<details><summary>How we know</summary><table class='pb-facts'>{table}</table>{controls(item.controls)}</details></section>"
+    proof = (
+        f"<br><span class='pb-proof' style='font-size:.9em'>Could have failed: {could_fail(item)}</span>"
+        if could_fail(item)
+        else ""
     )
+    required = "" if item.required else ' <small style="opacity:.8">(not required)</small>'
+    return (
+        f'<details class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.5em 0">'
+        f"<summary>{badge(item)} <b>{sentence(item.claim)}</b>{required}<br><span class='pb-statement'>{escape(item.statement)}</span>{needs}{proof}</summary>"
+        f"<table class='pb-facts'>{table}</table>{controls(item.controls)}"
+        f"<p><a class='pb-link' href='#finding-{escape(item.id)}'>Link to this finding: <code>{escape(item.id)}</code></a></p></details>"
+    )
+
+
+def line(item: Finding) -> str:
+    """One finding in a line that leads to its card."""
+    return f'<p class="pb-line" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.1em .8em;margin:.5em 0">{badge(item)} <a href="#finding-{escape(item.id)}"><b>{sentence(item.claim)}</b></a> {escape(item.statement)}</p>'
 
 
 def severity(item: Finding) -> str:
@@ -92,6 +133,22 @@ def severity(item: Finding) -> str:
         )
         return f"{caught.removeprefix('caught ')} mutants caught"
     return "over 99.9%" if item.severity > 0.999 else f"{item.severity:.1%}"
+
+
+def could_fail(item: Finding) -> str:
+    """The severity, and the pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
+    words = (
+        [f"severity {severity(item)}" if item.severity_by != "mutants" else severity(item)]
+        if item.severity is not None
+        else []
+    )
+    for control in item.controls:
+        if control.kind == "before":
+            words.append(f"before: {escape(control.got.partition(':')[0])} → now: {item.verdict.value}")
+        elif control.kind == "mutation":
+            caught = escape(control.got.partition(" (")[0].removeprefix("caught "))
+            words.append(f"{caught} mutants caught")
+    return "; ".join(dict.fromkeys(word for word in words if word))
 
 
 def sentence(text: str) -> str:
@@ -107,7 +164,7 @@ def controls(items: Iterable[Control]) -> str:
     )
     if not rows:
         return ""
-    return f"<table class='pb-controls'><thead><tr><th>Control</th><th></th><th>Expected</th><th>Got</th><th>Guards</th></tr></thead><tbody>{rows}</tbody></table>"
+    return f"<div class='pb-scroll'><table class='pb-controls'><thead><tr><th>Control</th><th>What</th><th>Expected</th><th>Got</th><th>Guards</th></tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def estimate(item: Estimate | None) -> str:
@@ -171,6 +228,23 @@ def duration(seconds: float) -> str:
         if seconds <= most:
             return f"{math.ceil(seconds / size)} {unit}"
     return f"{math.ceil(seconds / 86400)} days"
+
+
+def time(moment: dt.datetime | str) -> str:
+    """A time in UTC that a page may also show in the reader's zone."""
+    at = pd.Timestamp(moment)
+    return f'<time datetime="{stamp(at)}">{at:%d %b %Y %H:%M} UTC</time>'
+
+
+def span_in_words(start: str, end: str) -> str:
+    """From when to when, to the second.
+
+    >>> span_in_words("2026-01-05T09:40:12.345Z", "2026-01-05T09:41:00.000Z")
+    '5 Jan 2026 09:40:12 to 09:41:00 UTC'
+    """
+    first, last = pd.Timestamp(start), pd.Timestamp(end)
+    day = "" if first.date() == last.date() else f"{last:%-d %b %Y} "
+    return f"{first:%-d %b %Y %H:%M:%S} to {day}{last:%H:%M:%S} UTC"
 
 
 def note(text: str) -> str:

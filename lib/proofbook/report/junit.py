@@ -1,50 +1,85 @@
-"""JUnit XML: one test case per finding. An inconclusive is never a pass: a failure of its own type
-where it is required, else skipped."""
+"""JUnit XML, as Jenkins and GitLab read it: one test case per finding. An inconclusive is never a pass: a failure of its
+own type where it is required, unless the caller wants it skipped; skipped where it is not."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from proofbook.judge.findings import Finding, Verdict
 
+InconclusiveAs = Literal["failure", "skipped"]
 # XML 1.0 cannot hold these at all.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(run: dict[str, Any], findings: Iterable[Finding]) -> str:
+def render(
+    run: dict[str, Any], findings: Iterable[Finding], *, inconclusive_as: InconclusiveAs = "failure"
+) -> str:
     """The XML text of a run. A waived finding is skipped, with who waived it."""
-    items = list(findings)
-    suite = ET.Element(
-        "testsuite", name=f"{run['environment']}: {run['case'] or 'no case'}", timestamp=run["started"]
+    suites = ET.Element("testsuites", name="proofbook")
+    suite = ET.SubElement(
+        suites,
+        "testsuite",
+        name=_text(f"{run['environment']}: {run['case'] or 'no case'}"),
+        timestamp=run["started"],
+        id=run.get("run_id", ""),
+        time=f"{_seconds(run):.3f}",
     )
-    for item in items:
+    for item in findings:
         case = ET.SubElement(
             suite,
             "testcase",
-            classname=f"{run['environment']}.{item.group}",
+            classname=_text(f"{run['environment']}.{item.group or item.kind}"),
             name=_text(f"{item.id}: {item.claim}"),
+            time="0",
         )
+        needed = f"; needed: {item.needed.what}" if item.needed else ""
+        said = _text(item.statement + needed)
         if item.waived:
             ET.SubElement(case, "skipped", message=_text(item.waived))
         elif item.verdict is Verdict.ERROR:
-            ET.SubElement(case, "error", type="error", message=_text(item.statement))
+            ET.SubElement(case, "error", type="error", message=said).text = _details(item)
         elif item.verdict is Verdict.INCONCLUSIVE and not item.required:
             ET.SubElement(case, "skipped", message=_text(f"not required: {item.statement}"))
+        elif item.verdict is Verdict.INCONCLUSIVE and inconclusive_as == "skipped":
+            ET.SubElement(case, "skipped", message=_text(f"inconclusive: {item.statement}{needed}"))
         elif item.verdict is not Verdict.PASS:
-            needed = f"; needed: {item.needed.what}" if item.needed else ""
-            ET.SubElement(case, "failure", type=item.verdict.value, message=_text(item.statement + needed))
+            # GitLab shows the text, Jenkins the message.
+            ET.SubElement(case, "failure", type=item.verdict.value, message=said).text = _details(item)
     if run["verdict"] == "error":
-        case = ET.SubElement(suite, "testcase", classname=f"{run['environment']}.run", name="the run itself")
+        case = ET.SubElement(suite, "testcase", classname=f"{run['environment']}.run", name="the run itself", time="0")  # fmt: skip
         ET.SubElement(case, "error", type=run["reason"], message=_text(run["sentence"]))
+    for kind, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(kind, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite)))
-    suite.set("failures", str(len(suite.findall("testcase/failure"))))
-    suite.set("errors", str(len(suite.findall("testcase/error"))))
-    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
-    ET.indent(suite)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
+    ET.indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _details(item: Finding) -> str:
+    """What one needs to know of a finding that does not pass, as lines."""
+    lines = [f"{item.verdict.value}: {item.claim}", item.statement]
+    lines += [f"required: {item.threshold}"] if item.threshold else []
+    lines += [f"needed: {item.needed.what}"] if item.needed else []
+    lines += [f"reason: {item.reason}"] if item.reason else []
+    lines += [
+        f"control {control.kind}, {control.name}: expected {control.expected}, got {control.got}"
+        for control in item.controls
+        if not control.held
+    ]
+    return _text("\n".join(lines))
+
+
+def _seconds(run: dict[str, Any]) -> float:
+    if not run.get("ended"):
+        return 0.0
+    return (
+        dt.datetime.fromisoformat(run["ended"]) - dt.datetime.fromisoformat(run["started"])
+    ).total_seconds()
 
 
 def _text(value: str) -> str:

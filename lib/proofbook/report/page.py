@@ -1,4 +1,4 @@
-"""Joins the executed notebooks into one HTML file that opens offline: text without scripts, charts with Plotly embedded once."""
+"""Joins the executed notebooks into one HTML file that opens offline: readable without scripts, charts with Plotly embedded once."""
 
 from __future__ import annotations
 
@@ -6,89 +6,217 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from proofbook import quick
+from proofbook import quick, workspace
 from proofbook.evidence import replace_text
-from proofbook.judge.findings import Verdict
-from proofbook.redaction import scrub
-from proofbook.report import cards
+from proofbook.judge.findings import MIME, Verdict, from_json
+from proofbook.redaction import for_others, in_value
+from proofbook.report import cards, charts, opening, parts
+from proofbook.report.sanitise import clean
 
 if TYPE_CHECKING:
     from proofbook.execute import Executed
-    from proofbook.report.summary import Summary
 
-PLOTLY = "application/vnd.plotly.v1+json"
 TEMPLATES = Path(__file__).parent / "templates"
+# Where reports that share the library look for it, from their own folder `outputs/<environment>/<run>/`.
+ASSETS = "../../assets"
+# The digest of a page is over its text with this in the digest's place.
+BLANK = "0" * 64
+_DIGEST = re.compile(r'(<meta name="proofbook-digest" content=")([0-9a-f]{64})(">)')
 
 
-def write(path: Path, *, run: dict[str, Any], executed: Sequence[Executed], summary: Summary) -> None:
-    """Writes the report of a run in one step."""
+def write(
+    path: Path, *, run: dict[str, Any], executed: Sequence[Executed], shares_assets: bool = False
+) -> None:
+    """Writes the report of a run in one step.
+
+    Args:
+        shares_assets: the charts' library is kept once for all reports, in `outputs/assets`, instead of in the page.
+    """
     ordered = sorted(executed, key=lambda item: item.name)
-    sections = [_section(item) for item in ordered]
+    told: set[str] = set()
+    sections = [_section(item, told) for item in ordered]
+    first = opening.from_json(run["opening"]) if run.get("opening") else opening.without_findings(run)
+    verdict = Verdict(run["verdict"])
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    drawn = any(section["figures"] for section in sections)
+    library = _keep_library(path.parent / ASSETS) if drawn and shares_assets else ""
     text = (
         _environment()
         .get_template("page.html.j2")
         .render(
             run=run,
-            title=f"{run['verdict']}: {summary.environment.title or summary.environment.name}",
-            mark=cards.MARKS[_verdict(run)],
-            colour=cards.COLOURS[_verdict(run)],
+            title=for_others(f"{cards.MARKS[verdict]} {first.words} · {first.environment} · {first.case}"),
+            mark=cards.MARKS[verdict],
+            words=first.words,
+            first_screen=""
+            if any("pb-verdict" in section["body"] for section in sections)
+            else clean(parts.first_screen(first)),
             sections=sections,
             style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            plotly=_plotly() if any(section["figures"] for section in sections) else "",
+            plotly=_packed_plotly() if drawn and not shares_assets else "",
+            library=f"{ASSETS}/{library}" if library else "",
+            about=_in_script(about(run)),
+            blank=BLANK,
         )
     )
-    replace_text(path, text)
+    text = _without_paths(text).encode("utf-8", "replace").decode()
+    replace_text(path, _DIGEST.sub(rf"\g<1>{digest(text)}\g<3>", text, count=1))
 
 
-def _section(item: Executed) -> dict[str, Any]:
+def about(run: dict[str, Any]) -> dict[str, Any]:
+    """What a page carries of its run, so that the file alone can be checked against the run."""
+    kept = (
+        "run_id",
+        "environment",
+        "case",
+        "started",
+        "ended",
+        "verdict",
+        "reason",
+        "evidence",
+        "notebooks",
+        "versions",
+        "source",
+    )
+    return {
+        **{name: run[name] for name in kept if name in run},
+        "findings_sha256": findings_digest(run["findings"]),
+    }
+
+
+def findings_digest(findings: Sequence[dict[str, Any]]) -> str:
+    """sha256 of findings, as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(findings, sort_keys=True).encode()).hexdigest()
+
+
+def digest(text: str) -> str:
+    """sha256 of a page, its own digest left blank."""
+    return hashlib.sha256(_DIGEST.sub(rf"\g<1>{BLANK}\g<3>", text, count=1).encode()).hexdigest()
+
+
+def stated_digest(text: str) -> str:
+    """The digest that a page states of itself; empty where it states none."""
+    found = _DIGEST.search(text)
+    return found.group(2) if found else ""
+
+
+def _section(item: Executed, told: set[str]) -> dict[str, Any]:
+    """A notebook as a part of the page. `told`: findings whose cards are on the page already; those of this notebook are added."""
     quick.skip_iri_grammar()
     import nbformat
     from nbconvert import HTMLExporter
 
-    notebook = nbformat.read(item.path, as_version=4)
+    # A lone half of a letter, as a cut log line leaves it, cannot be written at all.
+    content = in_value(json.loads(item.path.read_text(encoding="utf-8")), cards.encodable)
+    notebook = nbformat.reads(json.dumps(content), as_version=4)
+    # Outputs are put in after the notebook is converted, each made harmless by itself: the converter parses all that it is
+    # given several times.
+    parts_of_page: list[str] = []
     figures = 0
     title = item.name
+    shown: set[str] = set()
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
             title = cell.source.splitlines()[0].removeprefix("# ")
         for output in cell.get("outputs", []):
-            if PLOTLY in output.get("data", {}):
+            data = output.get("data", {})
+            if charts.MIME in data:
                 figures += 1
-                output["data"] = {"text/html": _figure(output["data"][PLOTLY])}
+                part = _figure(data[charts.MIME])
+            elif MIME in data and data[MIME].get("id") in told:
+                part = clean(cards.line(from_json(data[MIME])))
+            elif "text/html" in data:
+                part = clean("".join(data["text/html"]))
+                shown |= set(re.findall(r'id="finding-([^"]+)"', part))
+            else:
+                continue
+            parts_of_page.append(part)
+            output["data"] = {"text/html": f'<figure data-part="{len(parts_of_page) - 1}"></figure>'}
+    told |= shown
     exporter = HTMLExporter(template_name="proofbook", extra_template_basedirs=[str(TEMPLATES)])
-    body, _ = exporter.from_notebook_node(notebook)
+    body = clean(exporter.from_notebook_node(notebook)[0])
+    body = re.sub(
+        r'<figure data-part="(\d+)"></figure>',
+        lambda found: parts_of_page[int(found.group(1))] if int(found.group(1)) < len(parts_of_page) else "",
+        body,
+    )
+    # A heading of nothing, as pandas writes above an index, tells a screen reader nothing.
+    body = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", body)
+    headings: list[tuple[str, str]] = []
+
+    def with_id(found: re.Match[str]) -> str:
+        words = re.sub(r"<a[^>]*class=\"anchor-link\".*?</a>|<[^>]+>", "", found.group(2)).strip()
+        name = f"{item.name}--{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')}"
+        headings.append((name, words))
+        return f'<h2 id="{name}">{words}</h2>'
+
+    body = re.sub(r"<h2([^>]*)>(.*?)</h2>", with_id, body, flags=re.DOTALL)
     return {
         "name": item.name,
-        "title": title,
+        "title": cards.visible(title),
+        "headings": headings,
         "body": body,
-        "problem": scrub(item.problem),
+        "problem": cards.visible(for_others(item.problem)),
         "figures": figures,
     }
 
 
 def _figure(figure: dict[str, Any]) -> str:
-    """A place for a chart: its data as JSON, its title as text for those without scripts."""
-    title = figure.get("layout", {}).get("title", {})
-    words = title.get("text", "") if isinstance(title, dict) else str(title)
-    data = json.dumps({"data": figure["data"], "layout": figure["layout"]}, ensure_ascii=True).replace(
-        "<", "\\u003c"
+    """A place for a chart: its data as JSON, and its words and table for those who do not see it drawn."""
+    words = cards.escape(charts.in_words(figure))
+    data = _in_script({"data": figure["data"], "layout": figure["layout"]})
+    return (
+        f'<figure class="pb-figure" aria-label="{words}"><div class="pb-plot"></div><script type="application/json">{data}</script>'
+        f'<figcaption>{words}</figcaption><details class="pb-data"><summary>The data of this chart as a table</summary>{charts.table(figure)}</details></figure>'
     )
-    return f'<figure class="pb-figure" role="img" aria-label="Chart: {escape(words)}"><div class="pb-plot"></div><script type="application/json">{data}</script><figcaption>{escape(words)}</figcaption></figure>'
+
+
+def _in_script(value: Any) -> str:
+    """JSON that may stand in a script element: nothing in it ends the element or begins a comment, or turns the text round."""
+    text = json.dumps(value, ensure_ascii=True)
+    text = re.sub(
+        r"\\u(d[89ab][0-9a-f]{2})(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})",
+        r"\\ufffd",
+        text,
+    )
+    text = re.sub(
+        r"\\u(200[ef]|202[a-e]|206[6-9])", lambda found: f"\\u27e8U+{found.group(1).upper()}\\u27e9", text
+    )
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _without_paths(text: str) -> str:
+    """Without the folders of the machine that made the report: they help nobody who reads it."""
+    for folder, shown in ((str(workspace.home(workspace.root())), "."), (str(Path.home()), "~")):
+        if len(folder) > 1:
+            text = text.replace(f"{folder}/", f"{shown}/")
+    return text
+
+
+def _keep_library(folder: Path) -> str:
+    """Puts the charts' library beside all reports; gives its file's name, which changes with its content."""
+    from plotly.offline import get_plotlyjs
+
+    text = get_plotlyjs()
+    name = f"plotly-{hashlib.sha256(text.encode()).hexdigest()[:12]}.js"
+    if not (folder / name).exists():
+        folder.resolve().mkdir(parents=True, exist_ok=True)
+        replace_text(folder.resolve() / name, text)
+    return name
 
 
 @lru_cache(maxsize=1)
-def _plotly() -> str:
+def _packed_plotly() -> str:
     from plotly.offline import get_plotlyjs
 
     # mtime 0: the same library gives the same bytes.
@@ -103,7 +231,3 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _verdict(run: dict[str, Any]) -> Verdict:
-    return Verdict(run["verdict"])

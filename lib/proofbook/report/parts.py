@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 import subprocess
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -16,10 +13,10 @@ from proofbook import quick, workspace
 from proofbook.case import Case, Fix, Risk
 from proofbook.errors import UsageError
 from proofbook.judge import watching
-from proofbook.judge.checks import stamp
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.redaction import scrub
 from proofbook.report import cards
+from proofbook.report import opening as openings
+from proofbook.report.opening import Opening
 from proofbook.report.summary import Summary, findings_in, of_run
 
 GROUP_TITLES = {
@@ -30,12 +27,6 @@ GROUP_TITLES = {
     "deployment": "How did the deployment go?",
     "contracts": "Did anything break for clients?",
     "own": "Further checks",
-}
-WORDS = {
-    Verdict.PASS: "SUCCESS",
-    Verdict.FAIL: "FAILURE",
-    Verdict.INCONCLUSIVE: "INCONCLUSIVE",
-    Verdict.ERROR: "ERROR",
 }
 
 
@@ -83,18 +74,34 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
 
 
 def verdict(summary: Summary) -> str:
-    """The first screen: the verdict in words, what carries it, how we could be wrong, what to do."""
-    overall = summary.overall
-    colour = cards.COLOURS[overall.verdict]
-    lines = "".join(f"<li>{line}</li>" for line in _facts(summary))
+    """The first screen: the verdict in words, what carries it, how we could be wrong, what to do, what changed."""
+    return first_screen(openings.of(summary))
+
+
+def first_screen(opening: Opening) -> str:
+    """The first screen as HTML."""
+    verdict = Verdict(opening.verdict)
+    colour = cards.COLOURS[verdict]
+    facts = "".join(f"<li>{cards.MARKS[Verdict(fact.verdict)]} {_link(fact)}</li>" for fact in opening.facts)
     return (
-        f'<section class="pb-verdict" data-verdict="{overall.verdict.value}" style="border-left:8px solid {colour};padding:.6em 1em">'
-        f'<p style="font-size:1.5em;font-weight:700;margin:.2em 0;color:{colour}">{cards.MARKS[overall.verdict]} {escape(overall.sentence.partition(":")[0])}</p>'
-        f"<p style='margin:.2em 0'>{escape(summary.environment.title or summary.environment.name)} · {escape(summary.case.title)} · {_time(summary.ended)}</p>"
-        f"<ul>{lines}</ul>"
-        f"<p><b>Could we be wrong?</b> {escape(_doubt(summary))}</p>"
-        f"<p><b>Do:</b> {escape(_recommendations(summary)[0])} Next review {_time(summary.next_review)}.</p>"
-        f"<p>VALIDATION RESULT: <b>{WORDS[overall.verdict]}</b></p></section>"
+        f'<section class="pb-verdict" data-verdict="{verdict.value}" style="border-left:8px solid {colour};padding:.6em 1em">'
+        f'<p class="pb-words" style="font-size:1.6em;font-weight:700;margin:.2em 0;color:{colour}">{cards.MARKS[verdict]} {cards.escape(opening.words)}</p>'
+        f"<p class='pb-where' style='margin:.2em 0'>{cards.escape(opening.environment)} · {cards.escape(opening.case)} · {cards.time(opening.at)}</p>"
+        f"<ul style='list-style:none;padding-left:0'>{facts}</ul>"
+        + (f"<p>{cards.escape(opening.beside)}</p>" if opening.beside else "")
+        + f"<p><b>Could we be wrong?</b> {cards.escape(opening.doubt)}</p>"
+        f"<p><b>Do:</b> {cards.escape(opening.advice)} Next review {cards.time(opening.next_review)}.</p>"
+        + (f"<p class='pb-since'>{cards.escape(opening.since)}</p>" if opening.since else "")
+        + f"<p>VALIDATION RESULT: <b>{opening.result}</b></p></section>"
+    )
+
+
+def _link(fact: openings.Fact) -> str:
+    text = cards.escape(fact.text)
+    return (
+        f'{text} <a href="#finding-{cards.escape(fact.finding)}" aria-label="How we know: {cards.escape(fact.finding)}">How we know</a>'
+        if fact.finding
+        else text
     )
 
 
@@ -104,16 +111,18 @@ def header(summary: Summary) -> str:
     rows = [
         (
             "Environment",
-            escape(f"{summary.environment.title or summary.environment.name} ({summary.environment.name})"),
+            cards.escape(
+                f"{summary.environment.title or summary.environment.name} ({summary.environment.name})"
+            ),
         ),
-        ("Mission", escape(summary.case.mission)),
-        ("Validation team", escape(summary.case.team)),
+        ("Mission", cards.escape(summary.case.mission)),
+        ("Validation team", cards.escape(summary.case.team)),
         *[
-            (f"Evidence {phase}", f"{_time(item.started)} to {_time(item.ended)}")
+            (f"Evidence {phase}", f"{cards.time(item.started)} to {cards.time(item.ended)}")
             for phase, item in recorded.items()
         ],
-        ("Next review", _time(summary.next_review)),
-        ("Not checked", escape("; ".join(summary.case.not_checked))),
+        ("Next review", cards.time(summary.next_review)),
+        ("Not checked", cards.escape("; ".join(summary.case.not_checked))),
     ]
     return _table(["", ""], [row for row in rows if row[1]], headed=False)
 
@@ -130,14 +139,15 @@ def diffs(summary: Summary) -> str:
     parts = []
     for fix in summary.case.fixes:
         if fix.architecture:
-            parts.append(f"<p><b>{escape(fix.title)}.</b> {escape(fix.architecture)}</p>")
+            parts.append(f"<p><b>{cards.escape(fix.title)}.</b> {cards.escape(fix.architecture)}</p>")
         text = diff_of(fix, summary.case)
         if text:
             lines = "".join(
-                f'<span class="{_diff_class(line)}">{escape(line)}</span>\n' for line in text.splitlines()
+                f'<span class="{_diff_class(line)}">{cards.escape(line)}</span>\n'
+                for line in text.splitlines()
             )
             parts.append(
-                f"<details><summary>{escape(fix.title)}: <code>{escape(fix.file)}</code></summary><pre class='pb-diff'>{lines}</pre></details>"
+                f"<details><summary>{cards.escape(fix.title)}: <code>{cards.escape(fix.file)}</code></summary><pre class='pb-diff'>{lines}</pre></details>"
             )
     return "".join(parts) or cards.note("The case names no patch and no git range.")
 
@@ -146,7 +156,7 @@ def impact(summary: Summary) -> str:
     """Each business statement: supported, refuted or unproven."""
     rows = []
     for item in summary.case.impacts:
-        rows.append((escape(item.statement), *_standing(item.findings, summary)))
+        rows.append((cards.escape(item.statement), *_standing(item.findings, summary)))
     return (
         _table(["Statement", "Standing", "Because"], rows)
         if rows
@@ -154,23 +164,18 @@ def impact(summary: Summary) -> str:
     )
 
 
-def findings_table(summary: Summary) -> str:
-    """Every finding, grouped by question."""
+def findings(summary: Summary) -> str:
+    """Every finding as a card that opens, grouped by question."""
     parts = []
     for group in dict.fromkeys(item.group for item in summary.findings):
-        rows = [
-            (
-                cards.badge(item),
-                f'<a href="#finding-{escape(item.id)}">{cards.sentence(item.claim)}</a>',
-                escape(item.statement),
-                _could_fail(item),
-            )
-            for item in summary.findings
-            if item.group == group
-        ]
-        parts.append(
-            f"<h3>{escape(GROUP_TITLES.get(group, group))}</h3>{_table(['Verdict', 'Claim', 'What we saw', 'Severity'], rows)}"
+        items = [item for item in summary.findings if item.group == group]
+        counts = ", ".join(
+            f"{cards.MARKS[verdict]} {count} {verdict.value}"
+            for verdict in Verdict
+            if (count := sum(item.verdict is verdict for item in items))
         )
+        title = f"<h3 id='group-{cards.escape(group)}'>{cards.escape(GROUP_TITLES.get(group, group))} <small>{counts}</small></h3>"
+        parts.append(f"<section class='pb-group'>{title}{''.join(map(cards.finding, items))}</section>")
     return "".join(parts)
 
 
@@ -179,13 +184,13 @@ def deployment(summary: Summary) -> str:
     windows = summary.view.windows
     table = summary.evidence.table("revisions")
     lines = [
-        f"<p>Before: revision <b>{escape(windows.old_revision or 'unknown')}</b>. Now: <b>{escape(windows.new_revision or 'unknown')}</b>{', since ' + _time(windows.deployed_at) if windows.deployed_at is not None else ''}.</p>"
+        f"<p>Before: revision <b>{cards.escape(windows.old_revision or 'unknown')}</b>. Now: <b>{cards.escape(windows.new_revision or 'unknown')}</b>{', since ' + cards.time(windows.deployed_at) if windows.deployed_at is not None else ''}.</p>"
     ]
     if table is not None and len(table):
         rows = [
             (
-                f"<code>{escape(str(row['revision']))}</code>",
-                _time(row["created"]) if pd.notna(row["created"]) else "",
+                f"<code>{cards.escape(str(row['revision']))}</code>",
+                cards.time(row["created"]) if pd.notna(row["created"]) else "",
                 f"{row['image_bytes'] / 1e6:,.0f} MB" if pd.notna(row["image_bytes"]) else "",
                 f"{row['memory_limit_bytes'] / 2**20:,.0f} MiB"
                 if pd.notna(row["memory_limit_bytes"])
@@ -199,7 +204,10 @@ def deployment(summary: Summary) -> str:
 
 def risks(summary: Summary) -> str:
     """The risk register: what holds a resolved risk closed, who accepted a residual one and until when."""
-    rows = [(escape(risk.title), *_risk(risk, summary), escape(risk.detail)) for risk in summary.case.risks]
+    rows = [
+        (cards.escape(risk.title), *_risk(risk, summary), cards.escape(risk.detail))
+        for risk in summary.case.risks
+    ]
     return (
         _table(["Risk", "Status", "Because", "Detail"], rows)
         if rows
@@ -210,7 +218,7 @@ def risks(summary: Summary) -> str:
 def contracts(summary: Summary) -> str:
     """Breaking changes, in one sentence each."""
     items = [item for item in summary.findings if item.group == "contracts"]
-    rows = [(cards.badge(item), cards.sentence(item.claim), escape(item.statement)) for item in items]
+    rows = [(cards.badge(item), cards.sentence(item.claim), cards.escape(item.statement)) for item in items]
     return (
         _table(["Verdict", "Contract", "What we saw"], rows)
         if rows
@@ -222,7 +230,14 @@ def contracts(summary: Summary) -> str:
 
 def recommendations(summary: Summary) -> str:
     """What to do, derived from findings and open risks."""
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in _recommendations(summary)) + "</ul>"
+    return (
+        "<ul>"
+        + "".join(
+            f"<li>{cards.escape(line[:1].upper() + line[1:])}</li>"
+            for line in openings.recommendations(summary)
+        )
+        + "</ul>"
+    )
 
 
 def watch(summary: Summary) -> str:
@@ -235,9 +250,9 @@ def watch(summary: Summary) -> str:
     for _, part in table.groupby("check", sort=False):
         last = part.iloc[-1]
         crossed = part[(part["evidence"] >= part["pass_above"]) | (part["evidence"] <= part["fail_below"])]
-        since = f"decided at look {crossed.iloc[0]['look']}, {_time(crossed.iloc[0]['at'])}" if len(crossed) else "not decided"  # fmt: skip
+        since = f"decided at look {crossed.iloc[0]['look']}, {cards.time(crossed.iloc[0]['at'])}" if len(crossed) else "not decided"  # fmt: skip
         rows.append((cards.sentence(str(last["claim"])), f"{last['failures']} of {last['count']} failed", f"{last['evidence']:.2f}; pass from {last['pass_above']:.2f}, fail from {last['fail_below']:.2f}", since))  # fmt: skip
-    return f"<h2>While watching</h2><p>{escape(words[:1].upper() + words[1:])}.</p>" + _table(
+    return f"<h2>While watching</h2><p>{cards.escape(words[:1].upper() + words[1:])}.</p>" + _table(
         ["Claim", "So far", "Evidence", "Decision"], rows
     )
 
@@ -252,22 +267,26 @@ def readiness(summary: Summary) -> str:
         Verdict.ERROR: "Not known: we could not look.",
     }[overall.verdict]
     left = [*overall.blocking, *overall.beside]
-    open_items = f" Open: {escape(', '.join(left))}." if left else ""
+    open_items = f" Open: {cards.escape(', '.join(left))}." if left else ""
     unchecked = (
-        f" Not checked: {escape(' '.join(summary.case.not_checked))}" if summary.case.not_checked else ""
+        f" Not checked: {cards.escape(' '.join(summary.case.not_checked))}"
+        if summary.case.not_checked
+        else ""
     )
-    return f"<p><b>{words}</b>{open_items}{unchecked} Next review {_time(summary.next_review)}.</p>"
+    return f"<p><b>{words}</b>{open_items}{unchecked} Next review {cards.time(summary.next_review)}.</p>"
 
 
 def uncertainty(summary: Summary) -> str:
     """What is still needed, and what nobody established."""
-    return f"<p>{escape(_doubt(summary))}</p>" + cards.needed(list(summary.findings))
+    return f"<p>{cards.escape(openings.doubt(summary))}</p>" + cards.needed(list(summary.findings))
 
 
 def conclusion(summary: Summary) -> str:
     """Only what the findings support."""
     passed = sum(item.verdict is Verdict.PASS for item in summary.findings)
-    return f"<p>{escape(summary.overall.sentence)}. {passed} of {len(summary.findings)} findings pass.</p>"
+    return (
+        f"<p>{cards.escape(summary.overall.sentence)}. {passed} of {len(summary.findings)} findings pass.</p>"
+    )
 
 
 PARTS = {
@@ -275,7 +294,7 @@ PARTS = {
     "header": header,
     "impact": impact,
     "fixes": fixes,
-    "findings": findings_table,
+    "findings": findings,
     "deployment": deployment,
     "contracts": contracts,
     "risks": risks,
@@ -286,24 +305,6 @@ PARTS = {
     "diffs": diffs,
     "conclusion": conclusion,
 }
-
-
-def markdown(summary: Summary) -> str:
-    """A summary for a pull request or a chat message."""
-    overall = summary.overall
-    lines = [
-        f"## {cards.MARKS[overall.verdict]} {overall.verdict.value}: {summary.environment.name} · {summary.case.title}",
-        "",
-        scrub(overall.sentence),
-        "",
-    ]
-    lines += ["| | claim | what we saw |", "|---|---|---|"]
-    lines += [
-        f"| {cards.MARKS[item.verdict]} {item.verdict.value} | {_cell(item.claim)} | {_cell(item.statement)} |"
-        for item in summary.findings
-    ]
-    lines += ["", *(f"- {line}" for line in _recommendations(summary)), ""]
-    return "\n".join(lines)
 
 
 def diff_of(fix: Fix, case: Case) -> str:
@@ -325,92 +326,12 @@ def diff_of(fix: Fix, case: Case) -> str:
     return ""
 
 
-def _facts(summary: Summary) -> list[str]:
-    """The two or three facts that carry the verdict, as HTML."""
-    overall = summary.overall
-    by_id = {item.id: item for item in summary.findings}
-    if overall.verdict is Verdict.PASS:
-        symptoms = [symptom.check_id for fix in summary.case.fixes for symptom in fix.symptoms]
-        carrying = [by_id[name] for name in symptoms if name in by_id]
-        carrying = carrying or [item for item in summary.findings if item.required]
-    else:
-        carrying = [by_id[name] for name in overall.blocking if name in by_id]
-    lines = [
-        f"{cards.MARKS[item.verdict]} {cards.sentence(item.claim)}: {escape(_without_bound(item.statement))}"
-        for item in carrying[:4]
-    ]
-    if len(carrying) > 4 and overall.verdict is not Verdict.PASS:
-        lines.append(f"and {len(carrying) - 4} more: {escape(', '.join(item.id for item in carrying[4:]))}")
-    if not lines:
-        lines = [escape(overall.sentence)]
-    guards = [item for item in summary.findings if item.kind == "guard"]
-    good = sum(item.verdict is Verdict.PASS for item in guards)
-    beside = f" Beside the verdict: {escape(', '.join(overall.beside))}." if overall.beside else ""
-    unchecked = (
-        f" Not checked: {escape(' '.join(summary.case.not_checked))}" if summary.case.not_checked else ""
-    )
-    lines.append(f"{good} of {len(guards)} other checks pass.{beside}{unchecked}")
-    return lines
-
-
-def _without_bound(statement: str) -> str:
-    """A statement without its closing bracket of bounds: the first screen says what was seen, the tables how sure."""
-    return re.sub(r" [(](?:at most|[0-9.]+%;)[^)]*[)]$", "", statement)
-
-
-def _doubt(summary: Summary) -> str:
-    """How the verdict could be wrong, from the weakest severity that it rests on."""
-    if summary.overall.verdict is Verdict.FAIL:
-        return f"Each claim of failure is wrong in fewer than {summary.view.alpha_fail:.2%} of such runs, or rests on an observed occurrence."
-    if summary.overall.verdict is not Verdict.PASS:
-        return "Yes, either way: what is needed to decide is listed."
-    severities = [item.severity for item in summary.findings if item.required and item.severity is not None]
-    return (
-        f"Any one remaining fault of the size that we claim to see would have shown in at least {min(severities):.1%} of such runs."
-        if severities
-        else "No severity is known."
-    )
-
-
-def _recommendations(summary: Summary) -> list[str]:
-    overall = summary.overall
-    lines = []
-    if overall.verdict is Verdict.FAIL:
-        by_id = {item.id: item for item in summary.findings}
-        for item in (by_id[name] for name in overall.blocking if name in by_id):
-            lines.append(f"Hold the release: “{item.claim}” does not hold: {_without_bound(item.statement)}.")
-    elif overall.verdict is Verdict.PASS:
-        lines.append("Nothing blocks; go on.")
-    else:
-        lines += [
-            f"{cards.in_words(item.needed)[0].upper()}{cards.in_words(item.needed)[1:]} ({item.id})."
-            for item in summary.findings
-            if item.id in overall.blocking and item.needed
-        ]
-        lines = lines or [f"{overall.sentence}."]
-    lines += [
-        f"Look at {item.id}: {item.statement}." for item in summary.findings if item.id in overall.beside
-    ]
-    lines += [
-        f"Renew or end the waiver of {item.id}: {item.waived}." for item in summary.findings if item.waived
-    ]
-    for risk in summary.case.risks:
-        if risk.status == "accepted" and risk.until is not None:
-            over = summary.ended.date() > risk.until
-            lines.append(
-                f"{'Overdue: decide' if over else 'Decide'} on the accepted risk “{risk.title}” {'since' if over else 'by'} {risk.until.isoformat()} ({risk.owner})."
-            )
-        elif risk.status == "open":
-            lines.append(f"Close the open risk “{risk.title}”.")
-    return list(dict.fromkeys(lines))
-
-
 def _fix(fix: Fix, summary: Summary) -> str:
     items = [item for item in summary.findings if item.fix == fix.id]
     rows = [
         (
             cards.badge(item),
-            f'<a href="#finding-{escape(item.id)}">{cards.sentence(item.claim)}</a>',
+            f'<a href="#finding-{cards.escape(item.id)}">{cards.sentence(item.claim)}</a>',
             _before(item),
             _after(item),
             cards.severity(item),
@@ -427,8 +348,8 @@ def _fix(fix: Fix, summary: Summary) -> str:
         else "NOT shown to be fixed"
     )
     return (
-        f'<section class="pb-fix" id="fix-{escape(fix.id)}"><h3>{escape(fix.title)}: {standing}</h3>'
-        f"<p><code>{escape(fix.file)}</code></p><p><b>Problem.</b> {escape(fix.problem)}</p><p><b>Solution.</b> {escape(fix.solution)}</p>"
+        f'<section class="pb-fix" id="fix-{cards.escape(fix.id)}"><h3>{cards.escape(fix.title)}: {standing}</h3>'
+        f"<p><code>{cards.escape(fix.file)}</code></p><p><b>Problem.</b> {cards.escape(fix.problem)}</p><p><b>Solution.</b> {cards.escape(fix.solution)}</p>"
         f"{_table(['Verdict', 'Symptom', 'Before', 'After', 'Severity', 'Interval now', 'Controls'], rows)}</section>"
     )
 
@@ -436,7 +357,7 @@ def _fix(fix: Fix, summary: Summary) -> str:
 def _before(item: Finding) -> str:
     control = next((control for control in item.controls if control.kind == "positive"), None)
     return (
-        f"seen: {escape(control.got)}"
+        f"seen: {cards.escape(control.got)}"
         if control and control.held
         else "not seen"
         if control
@@ -453,19 +374,7 @@ def _after(item: Finding) -> str:
         else "still there"
         if item.verdict is Verdict.FAIL
         else "not decided"
-    ) + f": {item.exposure.n:,.0f} {escape(item.exposure.unit)} looked at"
-
-
-def _could_fail(item: Finding) -> str:
-    """The severity, and the pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
-    words = [cards.severity(item)]
-    for control in item.controls:
-        if control.kind == "before":
-            words.append(f"before: {escape(control.got.partition(':')[0])} → now: {item.verdict.value}")
-        elif control.kind == "mutation":
-            caught = escape(control.got.partition(" (")[0].removeprefix("caught "))
-            words.append(f"{caught} mutants caught")
-    return "; ".join(dict.fromkeys(word for word in words if word))
+    ) + f": {item.exposure.n:,.0f} {cards.escape(item.exposure.unit)} looked at"
 
 
 def _held(item: Finding) -> str:
@@ -478,10 +387,10 @@ def _standing(patterns: Sequence[str], summary: Summary) -> tuple[str, str]:
     unproven = [item.id for item in carried if item.verdict is not Verdict.PASS]
     unproven += [f"{pattern} (not judged)" for pattern in patterns if not summary.of([pattern])]
     if failed:
-        return "<b>✘ refuted</b>", escape("; ".join(f"{item.id}: {item.statement}" for item in failed))
+        return "<b>✘ refuted</b>", cards.escape("; ".join(f"{item.id}: {item.statement}" for item in failed))
     if unproven:
-        return "<b>? unproven</b>", escape(", ".join(unproven))
-    return "<b>✔ supported</b>", escape(", ".join(item.id for item in carried))
+        return "<b>? unproven</b>", cards.escape(", ".join(unproven))
+    return "<b>✔ supported</b>", cards.escape(", ".join(item.id for item in carried))
 
 
 def _risk(risk: Risk, summary: Summary) -> tuple[str, str]:
@@ -493,26 +402,21 @@ def _risk(risk: Risk, summary: Summary) -> tuple[str, str]:
         over = summary.ended.date() > risk.until
         return (
             "<b>! acceptance expired</b>" if over else "accepted",
-            escape(f"{risk.owner}, until {risk.until.isoformat()}"),
+            cards.escape(f"{risk.owner}, until {risk.until.isoformat()}"),
         )
-    return "<b>? open</b>", escape(f"voids {', '.join(risk.voids)}" if risk.voids else "")
+    return "<b>? open</b>", cards.escape(f"voids {', '.join(risk.voids)}" if risk.voids else "")
 
 
 def _table(head: list[str], rows: Sequence[tuple[str, ...]], *, headed: bool = True) -> str:
-    top = f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr></thead>" if headed else ""
+    top = (
+        f"<thead><tr>{''.join(f'<th>{cards.escape(name)}</th>' for name in head)}</tr></thead>"
+        if headed
+        else ""
+    )
     body = "".join(
         "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in row) + "</tr>" for row in rows
     )
     return f"<div class='pb-scroll'><table class='pb-table'>{top}<tbody>{body}</tbody></table></div>"
-
-
-def _time(time: dt.datetime) -> str:
-    moment = pd.Timestamp(time)
-    return f'<time datetime="{stamp(moment)}">{moment:%d %b %Y %H:%M} UTC</time>'
-
-
-def _cell(text: str) -> str:
-    return escape(scrub(text), quote=False).replace("|", "\\|").replace("\n", " ")
 
 
 def _diff_class(line: str) -> str:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,11 +21,12 @@ from proofbook.judge import findings as judged
 from proofbook.judge import owed, watching
 from proofbook.judge.checks import View
 from proofbook.judge.findings import Finding, Overall
+from proofbook.report import changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the report is made of."""
+    """What the report is made of. `previous` is the content of the last run before, if there is one."""
 
     environment: Environment
     case: Case
@@ -32,6 +34,7 @@ class Summary:
     overall: Overall
     evidence: recorded_evidence.Evidence
     view: View
+    previous: dict[str, Any] | None = None
 
     @property
     def ended(self) -> dt.datetime:
@@ -65,6 +68,7 @@ def of_run(folder: Path, where: Environment, what: Case, *, base: Path) -> Summa
         what,
         recorded_evidence.read(folder / "evidence"),
         findings_in(folder / "notebooks"),
+        previous=changes.last_before(folder, case=what.name),
         partial=any(name not in executed for name in workspace.notebooks(base) if not name.startswith("00-")),
         broken=problems_in(folder / "notebooks"),
     )
@@ -78,6 +82,7 @@ def summarise(
     *,
     partial: bool = False,
     broken: dict[str, str] | None = None,
+    previous: dict[str, Any] | None = None,
 ) -> Summary:
     """Findings with the verdict that follows from them and from what was owed."""
     items = tuple(found)
@@ -86,7 +91,13 @@ def summarise(
     overall = judged.overall(items, missing=missing, partial=partial, broken=broken)
     view = books.view_of(recorded, environment=where, case=what, count=len(declared))
     return Summary(
-        environment=where, case=what, findings=items, overall=overall, evidence=recorded, view=view
+        environment=where,
+        case=what,
+        findings=items,
+        overall=overall,
+        evidence=recorded,
+        view=view,
+        previous=previous,
     )
 
 

@@ -1,0 +1,34 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from proofbook.cli import logs, rehearse, reports, validate
+from proofbook.cli.app import app
+from proofbook.errors import EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
+
+__all__ = ["app", "logs", "main", "rehearse", "reports", "validate"]
+
+
+def main() -> None:
+    """Runs a command; a user's mistake gives one sentence, never a traceback."""
+    # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app(standalone_mode=False)
+    except ProofbookError as error:
+        print(str(error), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        # A usage error of the command line itself.
+        show()
+        sys.exit(EXIT_USAGE)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,5 @@
+"""`python -m proofbook.cli`."""
+
+from proofbook.cli import main
+
+main()

@@ -1,0 +1,89 @@
+"""What the commands share: the application, their common options, and how they print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from proofbook import workspace
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Did the fix really restore it? A check counts only if it could have failed.",
+)
+
+Environment = Annotated[
+    str, typer.Argument(metavar="ENV", help="Environment: a name in notebooks/environments, or a TOML file.")
+]
+Case = Annotated[
+    str,
+    typer.Option(
+        "--case", help="Case: a name in notebooks/cases, or a TOML file. Default: the environment's own."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what a program would read.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Probe a protected environment without asking.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks executed at once.")]
+Timeout = Annotated[float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")]
+Faults = Annotated[
+    list[str] | None, typer.Option("--fault", help="Break the rehearsal on purpose; see: proofbook faults.")
+]
+Assets = Annotated[
+    Literal["inline", "shared"],
+    typer.Option("--assets", help="The charts' library: in each report, or once beside all of them."),
+]
+InconclusiveAs = Annotated[
+    Literal["failure", "skipped"],
+    typer.Option("--junit-inconclusive", help="What a required inconclusive is in junit.xml; never a pass."),
+]
+COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
+WORST = ("pass", "inconclusive", "error", "fail")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def options(assets: Literal["inline", "shared"], inconclusive_as: Literal["failure", "skipped"]) -> Any:
+    """How a run's files are written."""
+    from proofbook.report import files
+
+    return files.Options(shares_assets=assets == "shared", inconclusive_as=inconclusive_as)
+
+
+def print_result(folder: Path, content: dict[str, Any]) -> None:
+    """The first screen, and where the report is."""
+    out = console()
+    if content.get("opening"):
+        from proofbook.report import opening
+
+        first, *others = opening.from_json(content["opening"]).lines()
+        out.print(f"[bold {COLOURS[content['verdict']]}]{plain(first)}[/]", soft_wrap=True)
+        for line in others:
+            out.print(plain(line), soft_wrap=True)
+    else:
+        out.print(f"{coloured(content['verdict'])} · {content['environment']} · {plain(content['sentence'])}")
+    report = folder / "report.html"
+    if report.exists():
+        out.print(f"report: {workspace.shown(report)}", soft_wrap=True)
+
+
+def coloured(verdict: str) -> str:
+    colour = COLOURS[verdict]
+    mark = {"pass": "✔", "fail": "✘", "inconclusive": "?", "error": "!"}[verdict]
+    return f"[bold {colour}]{mark} {verdict}[/]"
+
+
+def plain(text: str) -> str:
+    """Text from outside, so that its brackets are not taken for markup."""
+    return text.replace("[", "\\[")

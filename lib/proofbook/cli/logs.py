@@ -1,0 +1,167 @@
+"""Reading any log, without other files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from proofbook.cli.app import AsJson, app, console, plain
+from proofbook.errors import UsageError
+
+
+@app.command()
+def logs(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A log export: a file, or a pattern such as 'logs/*.gz'.")
+    ],
+    before: Annotated[
+        str | None, typer.Option("--before", help="A log from before, to see what changed.")
+    ] = None,
+    pattern: Annotated[
+        list[str] | None, typer.Option("--pattern", help="Count requests that this regular expression hits.")
+    ] = None,
+    shape: Annotated[str, typer.Option("--shape", help="What the lines are; found out by default.")] = "auto",
+    line_pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--line-pattern", help="A regular expression for lines of any other shape, with named groups."
+        ),
+    ] = None,
+    utc_offset: Annotated[
+        str | None, typer.Option("--utc-offset", help="The zone of times that name none, such as +00:00.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Only from this time on, as RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only up to this time, as RFC 3339.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read any log: its shape, what it covers, the exceptions and errors in it, and what changed."""
+    from proofbook import look
+
+    stated = {"shape": shape, "pattern": line_pattern, "utc_offset": utc_offset}
+    looked = look.look_at_log(
+        _log_source(file, stated),
+        patterns=pattern or [],
+        before=_log_source(before, stated) if before else None,
+        base=Path.cwd(),
+        since=_time("--since", since),
+        until=_time("--until", until),
+    )
+    if as_json:
+        print(json.dumps(_log_as_json(looked), indent=2, default=str))
+    else:
+        _print_log(looked)
+
+
+def _log_source(file: str, stated: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from proofbook.environment import LogSource
+
+    try:
+        return LogSource.model_validate({"name": "log", "file": file, **stated})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0] if first["loc"] else "file").replace(
+            "pattern", "line-pattern"
+        ).replace("_", "-")
+        raise UsageError(
+            f"{option}: {str(first['msg']).removeprefix('Value error, ').replace('Input should be', 'expected')}"
+        ) from None
+
+
+def _time(option: str, text: str | None) -> dt.datetime | None:
+    if text is None:
+        return None
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option}: expected a time such as 2026-11-24T09:40:00Z, got {text!r}") from None
+    if found.tzinfo is None:
+        raise UsageError(f"{option}: expected a time with its zone, such as {text}Z, got {text!r}")
+    return found
+
+
+def _print_log(looked: Any) -> None:
+    out, reading = console(), looked.reading
+    counts = ", ".join(f"{name} {count:,}" for name, count in reading.counts.items())
+    lost = f"; [red]{reading.unparsed:,} lines could not be parsed[/], such as {plain(repr(reading.unparsed_sample))}"
+    out.print(f"shape      {reading.shape}")
+    out.print(
+        f"entries    {reading.read:,} read, {reading.duplicates:,} twice, {reading.joined:,} joined to the traceback they continue, {reading.kept:,} kept"
+        + (lost if reading.unparsed else ""),
+        soft_wrap=True,
+    )
+    out.print(f"severity   {counts}")
+    out.print(
+        f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {looked.coverage.covered_s:,.1f} s; longest silence {looked.coverage.longest_gap_s:,.1f} s, {looked.coverage.allowed_gap_s:,.1f} s would be unusual"
+    )
+    why = "; ".join(f"{sentence} ({code})" for code, sentence in looked.coverage.reasons)
+    out.print(
+        f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'nothing speaks against it'}",
+        soft_wrap=True,
+    )
+    if len(looked.signatures):
+        _print_table(
+            out,
+            "Patterns",
+            looked.signatures,
+            [
+                name
+                for name in ("pattern", "affected before", "affected after", "per minute after")
+                if name in looked.signatures
+            ],
+        )
+    if looked.changes is not None:
+        telling = looked.changes[~looked.changes["change"].isin(["same", "unsure"])]
+        title = "What changed" if len(telling) else "Nothing changed that luck would not explain"
+        _print_table(out, title, telling.head(20), ["change", "severity", "what", "before", "after", "p"])
+    else:
+        wrong = looked.kinds[
+            (looked.kinds["kind"] == "exception") | (looked.kinds["severity"].isin(["ERROR", "CRITICAL"]))
+        ]
+        _print_table(
+            out, "Exceptions and errors", wrong.head(20), ["severity", "what", "entries", "first", "last"]
+        )
+
+
+def _print_table(out: Console, title: str, rows: Any, columns: list[str]) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold" if name in ("what", "pattern") else "ellipsis")
+    for row in rows[columns].itertuples(index=False):
+        table.add_row(*(plain(_cell(value)) for value in row))
+    out.print()
+    out.print(table)
+
+
+def _cell(value: Any) -> str:
+    if hasattr(value, "strftime"):
+        return str(value.strftime("%H:%M:%S"))
+    return (
+        f"{value:.2g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    )
+
+
+def _log_as_json(looked: Any) -> dict[str, Any]:
+    reading = looked.reading
+    told = {name: getattr(reading, name) for name in reading.__slots__ if name != "path"}
+    covered = {
+        "covered_s": looked.coverage.covered_s,
+        "longest_gap_s": looked.coverage.longest_gap_s,
+        "reasons": looked.coverage.reasons,
+    }
+    tables = {"signatures": looked.signatures, "kinds": looked.kinds, "changes": looked.changes}
+    return {
+        **told,
+        "coverage": covered,
+        **{
+            name: None if table is None else json.loads(table.to_json(orient="records", date_format="iso"))
+            for name, table in tables.items()
+        },
+    }

@@ -1,0 +1,226 @@
+"""Commands that read runs: show, render again, check, compare, keep in order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from proofbook import workspace
+from proofbook.cli.app import (
+    AsJson,
+    Assets,
+    InconclusiveAs,
+    app,
+    coloured,
+    console,
+    options,
+    plain,
+    print_result,
+)
+from proofbook.errors import UnknownName, UsageError
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")]
+
+
+@app.command()
+def show(run_id: Run, as_json: AsJson = False) -> None:
+    """Show a run's findings."""
+    from proofbook import run as runs
+    from proofbook import runfile
+
+    folder = runs.find(run_id, base=workspace.root())
+    content = runfile.read(folder)
+    if as_json:
+        print(json.dumps(content, indent=2))
+        return
+    table = Table("verdict", "claim", "what we saw", box=None, padding=(0, 2, 0, 0))
+    for item in content["findings"]:
+        table.add_row(coloured(item["verdict"]), plain(item["claim"]), plain(item["statement"]))
+    console().print(table)
+    print_result(folder, content)
+
+
+@app.command()
+def report(
+    run_id: Run,
+    mail: Annotated[
+        bool,
+        typer.Option("--mail", help="Also a body for a mail: no script, charts as pictures, under 100 kB."),
+    ] = False,
+    charts: Annotated[
+        bool, typer.Option("--charts/--no-charts", help="With or without pictures in the mail.")
+    ] = True,
+    assets: Assets = "inline",
+    inconclusive_as: InconclusiveAs = "failure",
+) -> None:
+    """Write a run's report again, without judging again."""
+    from proofbook import run as runs
+    from proofbook.report import mail as mails
+
+    base = workspace.root()
+    folder = runs.find(run_id, base=base)
+    content = runs.render(folder, options=options(assets, inconclusive_as), base=base)
+    print(f"report: {workspace.shown(folder / 'report.html')}")
+    if mail:
+        path, without = mails.write(folder, run=content, with_charts=charts)
+        left_out = f"; left out for size: {', '.join(without)}" if without else ""
+        print(
+            f"mail: {workspace.shown(path)} and {path.with_suffix('.eml').name}, {path.stat().st_size:,} bytes{left_out}"
+        )
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        str, typer.Argument(metavar="RUN_OR_REPORT", help="A run, or a report that someone sent.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check that a run or a report is as it was written. Exit 1 if not.
+
+    A digest finds what was altered by accident or carelessly; who alters a report on purpose can write a new digest into it,
+    so compare it with the run.
+    """
+    from proofbook import run as runs
+    from proofbook import verify as verifying
+
+    path = Path(what)
+    answers = (
+        verifying.report(path) if path.is_file() else verifying.run(runs.find(what, base=workspace.root()))
+    )
+    if as_json:
+        print(json.dumps([{"what": answer.what, "held": answer.held} for answer in answers], indent=2))
+    else:
+        for answer in answers:
+            console().print(
+                f"{'[green]✔[/]' if answer.held else '[red]✘[/]'} {plain(answer.what)}", soft_wrap=True
+            )
+    raise typer.Exit(0 if all(answer.held for answer in answers) else 1)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A")],
+    second: Annotated[str, typer.Argument(metavar="B")],
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the comparison as a page.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which findings differ between two runs, by how much, and whether by more than chance. Exit 1 if any verdict does."""
+    from proofbook import run as runs
+    from proofbook import runfile
+    from proofbook.evidence import replace_text
+    from proofbook.report import changes as changing
+    from proofbook.report import comparison
+
+    base = workspace.root()
+    a, b = (runfile.read(runs.find(name, base=base)) for name in (first, second))
+    changes = changing.between(changing.findings_of(a), changing.findings_of(b))
+    if html is not None:
+        try:
+            replace_text(Path(html), comparison.page(changes, first=a, second=b))
+        except OSError as error:
+            raise UsageError(
+                f"--html: expected a file that can be written, got {html} ({error.strerror})"
+            ) from None
+    if as_json:
+        print(json.dumps(comparison.as_json(changes), indent=2))
+    else:
+        lines = comparison.in_text(changes)
+        for line in lines:
+            print(line)
+        if not any(change.verdict_changed for change in changes):
+            print(f"no verdict changed: {a['verdict']} and {b['verdict']} over {len(changes)} findings")
+    raise typer.Exit(1 if any(change.verdict_changed for change in changes) else 0)
+
+
+@app.command()
+def history(
+    env: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The runs so far, oldest first; also writes outputs/index.html."""
+    from proofbook import history as past
+
+    base = workspace.root()
+    entries = past.refresh(base=base)
+    if env is not None:
+        entries = [entry for entry in entries if entry.environment == Path(env).stem]
+    if as_json:
+        names = ("run_id", "environment", "case", "verdict", "reason", "sentence", "started")
+        print(json.dumps([{name: getattr(entry, name) for name in names} for entry in entries], indent=2))
+        return
+    if not entries:
+        print(f"no runs{f' of {env}' if env else ''} yet; start one: proofbook run {env or 'ENV'}")
+        return
+    table = Table(
+        "run",
+        *([] if env else ["environment"]),
+        "case",
+        "verdict",
+        "in a sentence",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
+    for entry in entries:
+        place = [] if env else [entry.environment]
+        table.add_row(entry.run_id, *place, entry.case, coloured(entry.verdict), plain(entry.sentence))
+    console().print(table)
+    print(f"page: {workspace.shown(workspace.outputs(base) / past.PAGE)}")
+
+
+@app.command()
+def prune(
+    keep: Annotated[
+        int,
+        typer.Option("--keep", min=1, help="How many of the newest runs of each environment and case stay."),
+    ],
+    env: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", help="Only runs older than this: 36h, 90d.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without it they are only listed.")] = False,
+) -> None:
+    """Delete old runs. The newest that passed and the newest that failed stay in any case."""
+    from proofbook import history as past
+
+    base = workspace.root()
+    entries = [
+        entry for entry in past.refresh(base=base) if env is None or entry.environment == Path(env).stem
+    ]
+    if env is not None and not entries:
+        raise UnknownName(
+            "environment with runs", env, {entry.environment for entry in past.refresh(base=base)}
+        )
+    gone = past.prunable(entries, keep=keep, older_than_days=_days(older_than))
+    for entry in gone:
+        print(f"{entry.environment}/{entry.run_id} {entry.verdict}")
+    if not gone:
+        print(f"nothing to delete: {len(entries)} runs, all within --keep {keep}")
+    elif yes:
+        freed = past.prune(gone, base=base)
+        print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
+    else:
+        print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of run.json."""
+    from proofbook import runfile
+
+    print(json.dumps(runfile.schema(), indent=2))
+
+
+def _days(text: str | None) -> float | None:
+    if text is None:
+        return None
+    units = {"h": 1 / 24, "d": 1, "w": 7}
+    if text[-1:] not in units or not text[:-1].isdigit():
+        raise UsageError(f"--older-than: expected a time such as 36h, 90d or 8w, got {text!r}")
+    return int(text[:-1]) * units[text[-1]]

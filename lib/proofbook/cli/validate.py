@@ -1,0 +1,231 @@
+"""Commands that look at a system and judge it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from proofbook import workspace
+from proofbook.cli.app import (
+    WORST,
+    AsJson,
+    Assets,
+    Case,
+    Environment,
+    InconclusiveAs,
+    Jobs,
+    Timeout,
+    Yes,
+    app,
+    options,
+    print_result,
+    say,
+)
+from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
+
+
+@app.command()
+def run(
+    env: Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")],
+    case: Case = "",
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", help="Continue this run: judge what was recorded, collect what is missing."),
+    ] = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="Judge this evidence instead of collecting.")
+    ] = None,
+    notebook: Annotated[
+        list[str] | None, typer.Option("--notebook", help="Only these notebooks; the run is then partial.")
+    ] = None,
+    jobs: Jobs = 2,
+    timeout_s: Timeout = 300.0,
+    yes: Yes = False,
+    assets: Assets = "inline",
+    inconclusive_as: InconclusiveAs = "failure",
+    as_json: AsJson = False,
+) -> None:
+    """Collect what is missing, judge, and write the report. The exit code is the verdict."""
+    from proofbook import run as runs
+
+    base = workspace.root()
+    if run_id and len(env) > 1:
+        raise UsageError("--run continues one run, so it takes one environment")
+    for name in env if evidence is None else []:
+        _ask(name, base, yes=yes)
+    results = []
+    for name in env:
+        try:
+            folder, content = runs.validate(
+                name,
+                case,
+                run=run_id,
+                evidence_path=evidence,
+                notebooks=notebook or [],
+                jobs=jobs,
+                timeout_s=timeout_s,
+                base=base,
+                options=options(assets, inconclusive_as),
+                say=say,
+            )
+        except CouldNotLook as error:
+            # The other environments are still worth looking at.
+            say(str(error))
+            results.append({"environment": name, "verdict": "error", "sentence": str(error)})
+            continue
+        results.append({"folder": str(folder), **content})
+        if not as_json:
+            print_result(folder, content)
+    if as_json:
+        print(json.dumps(results, indent=2))
+    raise typer.Exit(EXIT_CODES[max((content["verdict"] for content in results), key=WORST.index)])
+
+
+@app.command()
+def collect(
+    env: Environment,
+    phase: Annotated[str, typer.Option("--phase", help="before, rollout or after.")],
+    case: Case = "",
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="Add the phase to this run. Default: a new one.")
+    ] = None,
+    during: Annotated[
+        str | None, typer.Option("--during", help="rollout: the command that deploys; watched until it ends.")
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record evidence, before a deployment say, and print the run to continue with."""
+    from proofbook import run as runs
+    from proofbook.evidence import PHASES
+
+    base = workspace.root()
+    if phase not in PHASES:
+        raise UnknownName("phase", phase, PHASES)
+    if during is not None and phase != "rollout":
+        raise UsageError(f"--during goes with --phase rollout, not with {phase}")
+    _ask(env, base, yes=yes)
+    _check_can_start(env, case, base, phase=phase)
+    folder = runs.find(run_id, base=base) if run_id else runs.new_folder(Path(env).stem, base=base)
+    runs.collect(
+        env,
+        case,
+        phase,
+        folder=folder,
+        base=base,
+        during=deploy_with(during, base) if during else None,
+        say=say,
+    )
+    print(
+        json.dumps({"run": folder.name, "folder": str(folder)})
+        if as_json
+        else f"recorded {phase} in run {folder.name}; go on with: proofbook run {env} --run {folder.name}"
+    )
+
+
+@app.command()
+def watch(
+    env: Environment,
+    case: Case = "",
+    every: Annotated[
+        str, typer.Option("--every", help="Time from one look to the next: 90s, 5m, 1h.")
+    ] = "5m",
+    length: Annotated[str, typer.Option("--for", help="How long at most: 30m, 24h.")] = "24h",
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", help="Go on with this watch, or watch after what this run recorded before."),
+    ] = None,
+    jobs: Jobs = 2,
+    timeout_s: Timeout = 300.0,
+    yes: Yes = False,
+    assets: Assets = "inline",
+    inconclusive_as: InconclusiveAs = "failure",
+    as_json: AsJson = False,
+) -> None:
+    """Look again and again, with tests that allow for it, until it is decided. The exit code is the verdict."""
+    from proofbook import run as runs
+    from proofbook.watch import seconds
+
+    base = workspace.root()
+    every_s, for_s = seconds("--every", every), seconds("--for", length)
+    _ask(env, base, yes=yes)
+    folder, content = runs.watch(
+        env,
+        case,
+        every_s=every_s,
+        for_s=for_s,
+        run=run_id,
+        jobs=jobs,
+        timeout_s=timeout_s,
+        base=base,
+        options=options(assets, inconclusive_as),
+        say=say,
+    )
+    if as_json:
+        print(json.dumps([{"folder": str(folder), **content}], indent=2))
+    else:
+        print_result(folder, content)
+    raise typer.Exit(EXIT_CODES[content["verdict"]])
+
+
+@app.command()
+def replay(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2, as_json: AsJson = False
+) -> None:
+    """Judge a run again from its evidence. Exit 1 and every difference if anything differs."""
+    from proofbook import run as runs
+
+    base = workspace.root()
+    differences = runs.replay(runs.find(run_id, base=base), base=base, jobs=jobs, say=say)
+    if as_json:
+        print(json.dumps({"identical": not differences, "differences": differences}, indent=2))
+    else:
+        for line in differences:
+            print(line)
+        print(
+            f"{len(differences)} differences" if differences else "identical: every finding and every digest"
+        )
+    raise typer.Exit(1 if differences else 0)
+
+
+async def deploy_with(command: str, base: Path) -> None:
+    """Runs the deploying command; that it fails is an error of ours, not of the service."""
+    process = await asyncio.create_subprocess_exec(
+        *shlex.split(command), cwd=workspace.home(base), stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
+    )
+    if await process.wait() != 0:
+        raise CouldNotLook(
+            f"the deploying command ended with exit code {process.returncode}: {shlex.split(command)[0]}"
+        )
+
+
+def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> None:
+    """Everything that can be known without the network, before a folder is made."""
+    from proofbook import book
+    from proofbook.collect.session import Session
+    from proofbook.judge import owed
+
+    where, what = book.load(env, case, base=base)
+    owed.check_files(where, what)
+    if phase == "after":
+        owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
+    Session(where, base=base)
+
+
+def _ask(env: str, base: Path, *, yes: bool) -> None:
+    from proofbook import environment as environments
+
+    where = environments.load(env, base=base)
+    if not where.protected or yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"environment {env} is protected: say --yes to probe it")
+    if not typer.confirm(f"{env} is protected. Probe it?"):
+        raise UsageError("not probed")

@@ -1,0 +1,65 @@
+"""The last gate before a run is given out: no file of it holds a secret that this process knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+from pyarrow import parquet
+
+from proofbook import redaction
+from proofbook.collect.log_sql import quoted
+from proofbook.errors import CouldNotLook
+
+
+def leaks(folder: Path) -> list[Path]:
+    """The files under `folder` in which a known secret stands, in any form in which it may be written down."""
+    known = redaction.known_pattern()
+    if not known:
+        return []
+    pattern = re.compile(known.encode())
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
+        if (path.suffix == ".parquet" and _in_table(path, known)) or (
+            path.suffix != ".parquet" and pattern.search(path.read_bytes())
+        ):
+            found.append(path)
+    return found
+
+
+def check(folder: Path, *, rendered: tuple[str, ...]) -> None:
+    """Takes back what was rendered if any file of the run holds a secret.
+
+    Args:
+        rendered: names of files in `folder` that are made from others and must not be sent then.
+    Raises:
+        CouldNotLook: a secret stands in a file; the sentence names the files, never the secret.
+    """
+    found = leaks(folder)
+    if not found:
+        return
+    for name in rendered:
+        (folder / name).unlink(missing_ok=True)
+    names = ", ".join(str(path.relative_to(folder)) for path in found)
+    raise CouldNotLook(
+        f"a secret that the environment names stands in {names}; the report was taken back. Find out what wrote it, add what "
+        f"surrounds it to redact in the environment, delete {folder.name} and run again; treat the secret as known to others"
+    )
+
+
+def _in_table(path: Path, pattern: str) -> bool:
+    """Whether a text column of a Parquet file matches; read by the engine, since tables may be larger than memory."""
+    texts = [
+        field.name for field in parquet.read_schema(path) if str(field.type) in ("string", "large_string")
+    ]
+    if not texts:
+        return False
+    columns = " OR ".join(
+        'regexp_matches("' + name.replace('"', '""') + f'", {quoted(pattern)})' for name in texts
+    )
+    with duckdb.connect(config={"autoinstall_known_extensions": False}) as engine:
+        found = engine.execute(
+            f"SELECT count(*) FROM read_parquet({quoted(str(path))}) WHERE {columns}"
+        ).fetchone()
+    return bool(found and found[0])

@@ -1,0 +1,110 @@
+"""Two runs side by side: which findings changed, by how much, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.report import cards, opening
+from proofbook.report.changes import ABSENT, Change
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def in_text(changes: Sequence[Change]) -> list[str]:
+    """One line for each finding that changed."""
+    lines = [f"{item.id}: {item.was} → {item.now}" + _tail(item) for item in changes if item.verdict_changed]
+    return lines + [f"{item.id}: {item.now} in both{_tail(item)}" for item in changes if item.beyond_noise and not item.verdict_changed]  # fmt: skip
+
+
+def as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Every finding, with what changed."""
+    return [
+        {
+            "id": item.id,
+            "claim": item.claim,
+            "first": item.was,
+            "second": item.now,
+            "verdict_changed": item.verdict_changed,
+            "difference": None
+            if item.difference is None
+            else {
+                name: _finite(getattr(item.difference, name))
+                for name in ("value", "low", "high", "confidence")
+            },
+            "beyond_noise": item.beyond_noise,
+        }
+        for item in changes
+    ]
+
+
+def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, Any]) -> str:
+    """The comparison as a page of its own, without scripts."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    rows = [
+        {
+            "id": item.id,
+            "claim": cards.visible(item.claim[:1].upper() + item.claim[1:]),
+            "was": _signed(item.was),
+            "now": _signed(item.now),
+            "changed": item.verdict_changed,
+            "earlier": _value(item.earlier),
+            "later": _value(item.later),
+            "difference": _difference(item),
+            "beyond": _beyond(item),
+        }
+        for item in changes
+    ]
+    return environment.get_template("comparison.html.j2").render(
+        rows=rows,
+        runs=[
+            {"id": run["run_id"], "environment": run["environment"], "verdict": _signed(run["verdict"]), "sentence": cards.visible(run["sentence"]), "ended": opening.moment(run["ended"]) if run["ended"] else "unfinished"}
+            for run in (first, second)
+        ],
+        changed=sum(item.verdict_changed for item in changes),
+        moved=sum(item.beyond_noise and not item.verdict_changed for item in changes),
+        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+    )  # fmt: skip
+
+
+def _tail(item: Change) -> str:
+    if item.difference is None or item.earlier is None or item.later is None:
+        return ""
+    return f" ({_value(item.earlier)} → {_value(item.later)}, {_beyond(item)})"
+
+
+def _beyond(item: Change) -> str:
+    if item.difference is None:
+        return "no interval to tell"
+    return "more than chance" if item.beyond_noise else "chance would do that"
+
+
+def _value(item: Finding | None) -> str:
+    return cards.estimate(item.estimate) if item is not None else ""
+
+
+def _difference(item: Change) -> str:
+    if item.difference is None or item.later is None or item.later.estimate is None:
+        return ""
+    unit = item.later.estimate.unit
+    low, high = (_signed_number(bound, unit) for bound in (item.difference.low, item.difference.high))
+    return f"{_signed_number(item.difference.value, unit)} [{low} to {high}]"
+
+
+def _signed_number(value: float, unit: str) -> str:
+    return ("+" if value > 0 else "") + cards.number(value, unit)
+
+
+def _signed(verdict: str) -> str:
+    return verdict if verdict == ABSENT else f"{cards.MARKS[Verdict(verdict)]} {verdict}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

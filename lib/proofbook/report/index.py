@@ -1,0 +1,94 @@
+"""`outputs/index.html`: the runs of each environment and case, newest first, with how their verdicts went."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import jinja2
+
+from proofbook.judge.findings import Verdict
+from proofbook.report import cards
+
+if TYPE_CHECKING:
+    from proofbook.history import Entry
+
+TEMPLATES = Path(__file__).parent / "templates"
+# A row of marks and a line: as many runs as fit a phone.
+RECENT = 30
+
+
+def render(entries: Sequence[Entry]) -> str:
+    """The page, from entries oldest first."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.environment, entry.case), []).append(entry)
+    script = (TEMPLATES / "index.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    return environment.get_template("index.html.j2").render(
+        groups=[_group(name, group) for name, group in sorted(groups.items())],
+        count=len(entries),
+        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        verdicts=[
+            (verdict.value, cards.MARKS[verdict])
+            for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)
+        ],
+    )
+
+
+def _group(name: tuple[str, str], entries: Sequence[Entry]) -> dict[str, Any]:
+    recent = entries[-RECENT:]
+    return {
+        "environment": name[0],
+        "case": name[1] or "no case",
+        "marks": [
+            {"verdict": entry.verdict, "sign": _sign(entry), "what": f"{entry.run_id}: {entry.verdict}: {entry.sentence}", "address": _address(entry)}
+            for entry in recent
+        ],
+        "line": _line([_share(entry) for entry in recent]),
+        "runs": [
+            {
+                "entry": entry,
+                "sign": _sign(entry),
+                "address": _address(entry),
+                "sentence": cards.visible(entry.sentence),
+                "time": cards.time(entry.started) if entry.started else "",
+                "passing": f"{entry.counts.get('pass', 0)} of {sum(entry.counts.values())}" if entry.counts else "",
+            }
+            for entry in reversed(entries)
+        ],
+    }  # fmt: skip
+
+
+def _sign(entry: Entry) -> str:
+    return cards.MARKS[Verdict(entry.verdict)]
+
+
+def _address(entry: Entry) -> str:
+    return f"{quote(entry.environment)}/{quote(entry.run_id)}/report.html" if entry.has_report else ""
+
+
+def _share(entry: Entry) -> float | None:
+    """The share of findings that pass."""
+    count = sum(entry.counts.values())
+    return entry.counts.get("pass", 0) / count if count else None
+
+
+def _line(shares: Sequence[float | None]) -> dict[str, str] | None:
+    """A line of shares over runs, as points of an SVG of 120 by 24."""
+    known = [(n, share) for n, share in enumerate(shares) if share is not None]
+    if len(known) < 2:
+        return None
+    step = 116 / max(1, len(shares) - 1)
+    return {
+        "points": " ".join(f"{2 + n * step:.1f},{22 - 20 * share:.1f}" for n, share in known),
+        "words": f"Share of findings that pass, {len(known)} runs: {known[0][1]:.0%} to {known[-1][1]:.0%}",
+    }

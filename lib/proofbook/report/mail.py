@@ -1,0 +1,115 @@
+"""A run as the body of a mail: no script, charts as pictures, small; mail gateways refuse attachments with scripts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from proofbook.evidence import replace_text
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.report import cards, charts, opening, parts
+from proofbook.report.changes import findings_of
+from proofbook.report.opening import Opening
+
+# With its pictures; base64 makes four characters of three bytes.
+MOST_BYTES = 100_000
+MOST_ROWS = 100
+LONGEST_CELL = 400
+# Mail programs know no style sheets of ours and no variables: colours are written out.
+_COLOURS = {"pass": "#1a7f4b", "fail": "#b3202a", "inconclusive": "#855400", "error": "#7a3e9d"}
+_STYLE = "font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif;color:#1f2328;background:#ffffff;max-width:40rem;margin:0 auto;padding:1rem"
+
+
+def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tuple[Path, list[str]]:
+    """Writes `mail.html`, and `mail.eml` which any mail program opens and any mailer sends.
+
+    Returns:
+        the path of mail.html, and the titles of charts that did not fit.
+    Raises:
+        UsageError: charts are wanted and matplotlib is not installed.
+    """
+    first = opening.from_json(run["opening"]) if run.get("opening") else opening.without_findings(run)
+    found = findings_of(run)
+    left, pictures, without = MOST_BYTES - len(_body(first, found, [], []).encode()) - 2000, [], []
+    for figure in _figures(folder / "notebooks") if with_charts else ():
+        try:
+            drawn = charts.picture(figure)
+        except ValueError:
+            without.append(charts.title(figure))
+            continue
+        words = charts.in_words(figure)
+        cost = len(drawn) * 4 // 3 + 2 * len(words) + 300
+        if cost > left:
+            without.append(charts.title(figure))
+            continue
+        left -= cost
+        pictures.append((words, drawn))
+    inside = [f"data:image/png;base64,{base64.b64encode(drawn).decode()}" for _, drawn in pictures]
+    path = folder / "mail.html"
+    replace_text(
+        path, _body(first, found, list(zip((words for words, _ in pictures), inside, strict=True)), without)
+    )
+
+    message = EmailMessage()
+    message["Subject"] = cards.visible(
+        f"{cards.MARKS[Verdict(first.verdict)]} {first.words} · {first.environment} · {first.case}"
+    ).replace("\n", " ")
+    message["X-Proofbook-Run"] = run["run_id"]
+    message.set_content("\n".join(map(cards.visible, first.lines())) + f"\n\nRun {run['run_id']}\n")
+    attached = [(words, f"cid:chart-{number}@proofbook") for number, (words, _) in enumerate(pictures)]
+    message.add_alternative(_body(first, found, attached, without), subtype="html")
+    alternative = message.get_payload()[1]  # type: ignore[index]
+    for number, (_, drawn) in enumerate(pictures):
+        alternative.add_related(drawn, "image", "png", cid=f"<chart-{number}@proofbook>")  # type: ignore[union-attr]
+    (folder / "mail.eml").write_bytes(message.as_bytes())
+    return path, without
+
+
+def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]], without: list[str]) -> str:
+    ordered = sorted(found, key=lambda item: item.verdict is Verdict.PASS)
+    rows = "".join(
+        f'<tr><td style="padding:.3em .8em .3em 0;vertical-align:top;white-space:nowrap;font-weight:600;color:{_COLOURS[item.verdict.value]}">{cards.MARKS[item.verdict]} {item.verdict.value}</td>'
+        f'<td style="padding:.3em 0;border-bottom:1px solid #d1d9e0"><b>{cards.sentence(item.claim)}</b><br>{cards.escape(_short(item.statement))}</td></tr>'
+        for item in ordered[:MOST_ROWS]
+    )
+    more = (
+        f"<p>And {len(found) - MOST_ROWS} more findings, in the report.</p>" if len(found) > MOST_ROWS else ""
+    )
+    drawn = "".join(
+        f'<p><img src="{address}" alt="{cards.escape(words)}" width="560" style="max-width:100%;height:auto"></p>'
+        for words, address in pictures
+    )
+    left_out = (
+        f"<p>In the report, not here: the charts {cards.escape(', '.join(without))}.</p>" if without else ""
+    )
+    screen = parts.first_screen(first)
+    for verdict, colour in cards.COLOURS.items():
+        screen = screen.replace(colour, _COLOURS[verdict.value])
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{cards.escape(first.words)}</title></head><body style="{_STYLE}">{_without_links(screen)}'
+        f'<h2 style="font-size:1.1em">Findings</h2><table role="presentation" style="border-collapse:collapse;font-size:.93em">{rows}</table>{more}{drawn}{left_out}</body></html>\n'
+    )
+
+
+def _without_links(screen: str) -> str:
+    """The first screen without links into a page that is not here."""
+    return re.sub(r' <a href="#[^"]*"[^>]*>[^<]*</a>', "", screen)
+
+
+def _figures(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8")).get("cells", []):
+            for output in cell.get("outputs", []):
+                figure = output.get("data", {}).get(charts.MIME)
+                if figure and figure["data"]:
+                    yield figure
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…"

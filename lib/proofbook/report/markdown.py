@@ -1,0 +1,91 @@
+"""A run in Markdown, for a pull request, a chat message, or the summary of a CI job."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.report import cards, opening
+from proofbook.report.changes import findings_of
+from proofbook.report.opening import Opening
+
+# GitHub takes 65,536 characters in a comment.
+MOST_CHARS = 60_000
+LONGEST_CELL = 300
+
+
+def render(run: dict[str, Any]) -> str:
+    """The first screen, then every finding that does not pass; those that pass by number and folded."""
+    first = opening.from_json(run["opening"]) if run.get("opening") else opening.without_findings(run)
+    found = findings_of(run)
+    lines = [*_first_screen(first), ""]
+    open_items = [item for item in found if item.verdict is not Verdict.PASS]
+    passed = [item for item in found if item.verdict is Verdict.PASS]
+    if open_items:
+        lines += [*_table(open_items), ""]
+    if passed:
+        lines += [
+            f"<details><summary>{len(passed)} findings pass</summary>",
+            "",
+            *_table(passed),
+            "",
+            "</details>",
+            "",
+        ]
+    lines.append(f"Run `{run['run_id']}`")
+    text = "\n".join(lines) + "\n"
+    if len(text) > MOST_CHARS:
+        kept = text[:MOST_CHARS].rpartition("\n")[0]
+        text = (
+            f"{kept}\n\nCut here: {len(found)} findings do not fit; see `proofbook show {run['run_id']}`.\n"
+        )
+    return text
+
+
+def add_to_job_summary(text: str) -> bool:
+    """Adds to the job summary where GitHub Actions runs this; says whether it did."""
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not named:
+        return False
+    with Path(named).open("a", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
+def plain(text: str) -> str:
+    """Text from outside as Markdown that shows it: no markup, no link, nobody notified.
+
+    >>> plain("<b> [x](y) @all #1 | `c`")
+    '&lt;b&gt; \\\\[x\\\\](y) &#64;all &#35;1 \\\\| \\\\`c\\\\`'
+    """
+    text = cards.visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*_{}\[\]|~])", r"\\\1", text)
+    return re.sub(r"\s+", " ", text.replace("#", "&#35;").replace("@", "&#64;")).strip()
+
+
+def _first_screen(first: Opening) -> list[str]:
+    mark = cards.MARKS[Verdict(first.verdict)]
+    return [
+        f"## {mark} {plain(first.words)} · {plain(first.environment)} · {plain(first.case)}",
+        "",
+        *(f"- {cards.MARKS[Verdict(fact.verdict)]} {plain(fact.text)}" for fact in first.facts),
+        *([f"- {plain(first.beside)}"] if first.beside else []),
+        "",
+        f"**Could we be wrong?** {plain(first.doubt)}",
+        "",
+        f"**Do:** {plain(first.advice)} Next review {opening.moment(first.next_review)}. {plain(first.since)}",
+    ]
+
+
+def _table(items: list[Finding]) -> list[str]:
+    return ["| | claim | what we saw |", "|---|---|---|"] + [
+        f"| {cards.MARKS[item.verdict]} {item.verdict.value} | {_cell(item.claim)} | {_cell(item.statement)} |"
+        for item in items
+    ]
+
+
+def _cell(text: str) -> str:
+    return plain(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…")

@@ -1,0 +1,281 @@
+"""What a reader sees first: the verdict in words, what carries it, how we could be wrong, what to do, what changed.
+
+A value of plain text, so that the page, a mail, a chat message and the terminal say the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.report import cards, changes
+from proofbook.report.summary import Summary
+
+WORDS = {
+    Verdict.PASS: "SUCCESS",
+    Verdict.FAIL: "FAILURE",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE",
+    Verdict.ERROR: "ERROR",
+}
+MOST_FACTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line that carries the verdict; `finding` is its id, empty where it rests on none."""
+
+    verdict: str
+    text: str
+    finding: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """The first screen. `at` and `next_review` are RFC 3339 in UTC."""
+
+    verdict: str
+    words: str
+    result: str
+    environment: str
+    case: str
+    at: str
+    facts: tuple[Fact, ...]
+    beside: str
+    doubt: str
+    advice: str
+    next_review: str
+    since: str
+
+    def lines(self) -> list[str]:
+        """The same as lines of plain text."""
+        mark = cards.MARKS[Verdict(self.verdict)]
+        return [
+            f"{mark} {self.words} · {self.environment} · {self.case} · {moment(self.at)}",
+            *(f"  {cards.MARKS[Verdict(fact.verdict)]} {fact.text}" for fact in self.facts),
+            *([f"  {self.beside}"] if self.beside else []),
+            f"  Could we be wrong? {self.doubt}",
+            f"  Do: {self.advice} Next review {moment(self.next_review)}.",
+            *([f"  {self.since}"] if self.since else []),
+        ]
+
+
+def of(summary: Summary) -> Opening:
+    """The first screen of a run."""
+    overall = summary.overall
+    return Opening(
+        verdict=overall.verdict.value,
+        words=overall.sentence.partition(":")[0],
+        result=WORDS[overall.verdict],
+        environment=summary.environment.title or summary.environment.name,
+        case=summary.case.title,
+        at=_rfc3339(summary.ended),
+        facts=tuple(_facts(summary)),
+        beside=_beside(summary),
+        doubt=doubt(summary),
+        advice=recommendations(summary)[0],
+        next_review=_rfc3339(summary.next_review),
+        since=_since(summary),
+    )
+
+
+def from_json(data: dict[str, Any]) -> Opening:
+    """A first screen back from run.json."""
+    return Opening(**{**data, "facts": tuple(Fact(**fact) for fact in data["facts"])})
+
+
+def without_findings(run: dict[str, Any]) -> Opening:
+    """The first screen of a run that did not get as far as findings, or that an older version wrote."""
+    verdict = Verdict(run["verdict"])
+    head, _, tail = str(run["sentence"]).partition(":")
+    return Opening(
+        verdict=verdict.value,
+        words=head if tail else WORDS[verdict],
+        result=WORDS[verdict],
+        environment=run["environment"],
+        case=run["case"] or "no case",
+        at=run.get("ended") or run["started"],
+        facts=(Fact(verdict=verdict.value, text=(tail or head).strip()),),
+        beside="",
+        doubt="Nothing that would answer this is in the run.",
+        advice="See what the run says of itself below.",
+        next_review=run.get("next_review") or run["started"],
+        since="",
+    )
+
+
+def doubt(summary: Summary) -> str:
+    """How the verdict could be wrong, from the weakest severity that it rests on."""
+    if summary.overall.verdict is Verdict.FAIL:
+        return f"Hardly: each of these claims is false in fewer than {_of_hundred(summary.view.alpha_fail)} such runs, or rests on what was seen to happen."
+    if summary.overall.verdict is Verdict.ERROR:
+        return "We could not look, so this says nothing about the system."
+    if summary.overall.verdict is not Verdict.PASS:
+        return "Either way: what is needed to decide is listed."
+    severities = [item.severity for item in summary.findings if item.required and item.severity is not None]
+    if not severities:
+        return "No severity is known."
+    return f"A remaining fault of the size that we look for would have shown in more than {int(100 * min(severities))} of 100 such runs."
+
+
+def recommendations(summary: Summary) -> list[str]:
+    """What to do, the most urgent first, derived from findings and open risks."""
+    overall = summary.overall
+    by_id = {item.id: item for item in summary.findings}
+    blocking = [by_id[name] for name in overall.blocking if name in by_id]
+    lines = []
+    if overall.verdict is Verdict.FAIL:
+        new = summary.view.windows.new_revision
+        lines.append(f"hold the release{f' of {new}' if new else ''}.")
+        lines += [
+            f"Make this hold: {item.claim}. {_capital(without_bound(item.statement))}." for item in blocking
+        ]
+    elif overall.verdict is Verdict.PASS:
+        lines.append("nothing.")
+    else:
+        needs = [f"{cards.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
+        lines += needs or [f"{_small(overall.sentence.partition(':')[2].strip() or overall.sentence)}."]
+    lines += [
+        f"Look at {item.id}: {item.statement}." for item in summary.findings if item.id in overall.beside
+    ]
+    lines += [
+        f"Renew or end the waiver of {item.id}: {item.waived}." for item in summary.findings if item.waived
+    ]
+    for risk in summary.case.risks:
+        if risk.status == "accepted" and risk.until is not None:
+            over = summary.ended.date() > risk.until
+            lines.append(
+                f"{'Overdue: decide' if over else 'Decide'} on the accepted risk “{risk.title}” {'since' if over else 'by'} {risk.until.isoformat()} ({risk.owner})."
+            )
+        elif risk.status == "open":
+            lines.append(f"Close the open risk “{risk.title}”.")
+    return list(dict.fromkeys(lines))
+
+
+def without_bound(statement: str) -> str:
+    """A statement without its closing bracket of bounds: the first screen says what was seen, the details how sure.
+
+    >>> without_bound("365 of 365 connections were made (100.00%; at least 99.18% at 95% confidence)")
+    '365 of 365 connections were made'
+    """
+    return re.sub(r"(?: [(](?:at most|[0-9.]+%;)[^)]*[)]|; luck alone .*)$", "", statement)
+
+
+def moment(text: str) -> str:
+    """A time as people say it.
+
+    >>> moment("2026-01-05T09:40:12.000Z")
+    '5 Jan 2026 09:40 UTC'
+    """
+    return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%-d %b %Y %H:%M} UTC"
+
+
+def _facts(summary: Summary) -> list[Fact]:
+    overall = summary.overall
+    by_id = {item.id: item for item in summary.findings}
+    if overall.verdict is Verdict.PASS:
+        return _carrying(summary)
+    blocking = [by_id[name] for name in overall.blocking if name in by_id]
+    facts = [Fact(verdict=item.verdict.value, text=_against(item), finding=item.id) for item in _distinct(blocking)[:MOST_FACTS]]  # fmt: skip
+    if len(blocking) > len(facts) and facts:
+        facts.append(
+            Fact(verdict=overall.verdict.value, text=f"and {len(blocking) - len(facts)} more, below")
+        )
+    return facts or [
+        Fact(
+            verdict=overall.verdict.value, text=overall.sentence.partition(":")[2].strip() or overall.sentence
+        )
+    ]
+
+
+def _carrying(summary: Summary) -> list[Fact]:
+    """For each fix the symptom that the case names first; without a fix, the required findings."""
+    facts = []
+    by_id = {item.id: item for item in summary.findings}
+    for fix in summary.case.fixes:
+        items = [by_id[symptom.check_id] for symptom in fix.symptoms if symptom.check_id in by_id]
+        if items:
+            told = items[0]
+            facts.append(Fact(verdict=told.verdict.value, text=f"{fix.title}: {without_bound(told.statement)}.", finding=told.id))  # fmt: skip
+    required = [item for item in summary.findings if item.required]
+    facts = facts or [
+        Fact(
+            verdict=item.verdict.value,
+            text=f"{_capital(item.claim)}: {without_bound(item.statement)}.",
+            finding=item.id,
+        )
+        for item in required
+    ]
+    more = len(facts) - MOST_FACTS
+    return facts[:MOST_FACTS] + ([Fact(verdict="pass", text=f"and {more} more, below")] if more > 0 else [])
+
+
+def _distinct(items: Sequence[Finding]) -> list[Finding]:
+    """One of each fix first, then the others: three lines should not tell one fix three times."""
+    seen: set[str] = set()
+    first = [item for item in items if item.fix is None or not (item.fix in seen or seen.add(item.fix))]  # type: ignore[func-returns-value]
+    return [*first, *(item for item in items if item not in first)]
+
+
+def _against(item: Finding) -> str:
+    """The claim, what was seen, and what was required."""
+    word = "Allowed" if item.threshold.startswith(("none", "at most")) else "Required"
+    required = f" {word}: {item.threshold}." if item.threshold and item.verdict is not Verdict.ERROR else ""
+    head = "Not so" if item.verdict is Verdict.FAIL else "Not known" if item.verdict is Verdict.INCONCLUSIVE else "Not seen"  # fmt: skip
+    return f"{head}: {item.claim}. {_capital(without_bound(item.statement))}.{required}"
+
+
+def _beside(summary: Summary) -> str:
+    guards = [item for item in summary.findings if item.kind == "guard"]
+    good = sum(item.verdict is Verdict.PASS for item in guards)
+    fell = sum(item.verdict is Verdict.FAIL for item in guards)
+    if guards and good == len(guards):
+        words = [f"Nothing else broke in {len(guards)} checks."]
+    elif guards:
+        words = [f"Of {len(guards)} other checks {good} pass and {fell} fail."]
+    else:
+        words = []
+    if summary.overall.beside:
+        words.append(f"Beside the verdict: {', '.join(summary.overall.beside)}.")
+    if summary.case.not_checked:
+        words.append(f"Not checked: {' '.join(summary.case.not_checked)}")
+    return " ".join(words)
+
+
+def _since(summary: Summary) -> str:
+    last = summary.previous
+    if last is None:
+        return "First run of this case here."
+    when = moment(last["ended"])
+    if last["verdict"] != summary.overall.verdict.value:
+        head = f"{last['verdict']} → {summary.overall.verdict.value}; "
+    else:
+        head = ""
+    return f"Since the last run ({when}): {head}{changes.in_words(changes.between(changes.findings_of(last), summary.findings))}."
+
+
+def _of_hundred(share: float) -> str:
+    """A small share as people read it.
+
+    >>> _of_hundred(0.05), _of_hundred(0.0014)
+    ('5 of 100', '2 of 1,000')
+    """
+    for total in (100, 1000, 10_000, 100_000):
+        if share * total >= 1:
+            return f"{-int(-share * total // 1):,} of {total:,}"
+    return "1 of 100,000"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _rfc3339(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

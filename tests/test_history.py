@@ -1,0 +1,219 @@
+"""The index of runs follows the runs, the page shows them all, pruning keeps what one would miss, and comparing tells change from chance."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import made
+import pytest
+from conftest import proofbook
+
+from proofbook import history
+from proofbook.history import Entry
+from proofbook.judge.findings import Estimate, Verdict
+from proofbook.report import changes
+
+Open = Callable[..., tuple[Any, list[str]]]
+NOW = dt.datetime(2026, 1, 31, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def base(workspace: Path, tmp_path: Path) -> Path:
+    """A workspace without runs."""
+    shutil.copytree(workspace / "notebooks", tmp_path / "w" / "notebooks")
+    return tmp_path / "w"
+
+
+def add(
+    base: Path,
+    run_id: str,
+    verdict: str = "pass",
+    *,
+    environment: str = "staging",
+    case: str = "c",
+    **more: Any,
+) -> Path:
+    folder = base / "outputs" / environment / run_id
+    made.write_run(
+        folder,
+        [made.finding("x", "all is well", Verdict(verdict))],
+        [],
+        case=case,
+        verdict=verdict,
+        sentence=f"{verdict.upper()}: so it is",
+        **more,
+    )
+    return folder
+
+
+def entry(run_id: str, verdict: str = "pass", *, reason: str = "", case: str = "c") -> Entry:
+    return Entry(
+        environment="staging",
+        run_id=run_id,
+        case=case,
+        verdict=verdict,
+        reason=reason,
+        sentence="",
+        started="",
+        counts={},
+        has_report=True,
+        stamp="",
+    )
+
+
+def ids(entries: list[Entry]) -> list[str]:
+    return [item.run_id for item in entries]
+
+
+def test_the_index_follows_what_is_added_altered_deleted_and_broken(base: Path) -> None:
+    assert history.refresh(base=base) == []
+    first, second = add(base, "20260101T000000Z-0000"), add(base, "20260102T000000Z-0000", "fail")
+    assert [(item.run_id, item.verdict) for item in history.refresh(base=base)] == [
+        (first.name, "pass"),
+        (second.name, "fail"),
+    ]
+    content = json.loads((first / "run.json").read_text())
+    (first / "run.json").write_text(json.dumps({**content, "verdict": "inconclusive"}))
+    (second / "run.json").write_text("{")
+    third = add(base, "20260103T000000Z-0000")
+    assert [(item.run_id, item.verdict, item.reason) for item in history.refresh(base=base)] == [
+        (first.name, "inconclusive", "still-there"), (second.name, "error", "unreadable"), (third.name, "pass", "still-there"),
+    ]  # fmt: skip
+    shutil.rmtree(first)
+    for broken in ("", "[]", '{"schema_version": 1, "runs": [{}]}'):
+        (base / "outputs" / history.INDEX).write_text(broken)
+        assert ids(history.refresh(base=base)) == [second.name, third.name]
+
+
+def test_an_unchanged_run_is_not_read_again(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(base, "20260101T000000Z-0000")
+    history.refresh(base=base)
+    monkeypatch.setattr(history.runfile, "read", lambda folder: pytest.fail(f"{folder} was read again"))
+    assert ids(history.refresh(base=base)) == ["20260101T000000Z-0000"]
+
+
+@pytest.mark.browser
+def test_the_page_shows_every_run_and_filters_them(base: Path, open_page: Open) -> None:
+    for day, verdict in enumerate(("fail", "inconclusive", "pass", "pass"), start=1):
+        add(base, f"2026010{day}T000000Z-0000", verdict)
+    add(base, "20260105T000000Z-0000", environment="other", case="")
+    (base / "outputs" / "other" / "20260106T000000Z-0000").mkdir()
+    (base / "outputs" / "other" / "20260106T000000Z-0000" / "run.json").write_text(
+        "<script>alert(1)</script>"
+    )
+    history.refresh(base=base)
+    plain, wrong = open_page(base / "outputs" / history.PAGE, script=False, width=390)
+    assert plain.locator("tr[data-verdict]").count() == 6 and plain.locator(".pb-marks li").count() == 6
+    assert plain.locator("html").evaluate("e => e.scrollWidth") <= 390
+    page, more_wrong = open_page(base / "outputs" / history.PAGE)
+    page.locator("select[name=verdict]").select_option("pass")
+    assert page.locator("tr[data-verdict]:visible").count() == 3
+    page.locator("input[name=words]").fill("staging 20260104")
+    assert page.locator("#pb-found").inner_text() == "1 of 6 runs shown"
+    page.locator("tr[data-verdict]:visible a").click()
+    assert page.locator(".pb-verdict").is_visible()
+    assert wrong + more_wrong == []
+
+
+def test_pruning_keeps_the_newest_and_the_last_that_passed_and_failed() -> None:
+    runs = [
+        entry("20260101T000000Z-0000", "fail"),
+        entry("20260102T000000Z-0000"),
+        *(entry(f"202601{day:02}T000000Z-0000", "inconclusive") for day in range(3, 9)),
+    ]
+    assert ids(history.prunable(runs, keep=2, now=NOW)) == [
+        f"202601{day:02}T000000Z-0000" for day in range(3, 7)
+    ]
+    assert history.prunable(runs, keep=8, now=NOW) == []
+    assert ids(history.prunable(runs, keep=2, older_than_days=26.5, now=NOW)) == [
+        "20260103T000000Z-0000",
+        "20260104T000000Z-0000",
+    ]
+    assert (
+        history.prunable(
+            [entry("20260101T000000Z-0000", case="a"), entry("20260102T000000Z-0000", case="b")],
+            keep=1,
+            now=NOW,
+        )
+        == []
+    )
+    fresh = [
+        entry("20260130T180000Z-0000", "error", reason="unfinished"),
+        entry("20260130T190000Z-0000", "error"),
+    ]
+    assert history.prunable(fresh, keep=1, now=NOW) == []
+
+
+def test_prune_lists_first_and_deletes_only_when_told(base: Path) -> None:
+    folders = [add(base, f"2026010{day}T000000Z-0000") for day in range(1, 5)]
+    listed = proofbook("prune", "--keep", "2", cwd=base, workspace=base)
+    assert (
+        listed.returncode == 0
+        and "2 of 4 runs would be deleted" in listed.stdout
+        and all(path.exists() for path in folders)
+    )
+    done = proofbook("prune", "staging", "--keep", "2", "--yes", cwd=base, workspace=base)
+    assert done.returncode == 0 and [path.exists() for path in folders] == [False, False, True, True], (
+        done.stdout
+    )
+    for wrong in (["prune", "nowhere", "--keep", "2"], ["prune", "--keep", "2", "--older-than", "soon"]):
+        assert proofbook(*wrong, cwd=base, workspace=base).returncode == 2
+
+
+def test_history_prints_all_runs_or_those_of_one_environment(base: Path) -> None:
+    add(base, "20260101T000000Z-0000")
+    add(base, "20260102T000000Z-0000", "fail", environment="other")
+    told = json.loads(proofbook("history", "--json", cwd=base, workspace=base).stdout)
+    assert [(item["environment"], item["verdict"]) for item in told] == [
+        ("staging", "pass"),
+        ("other", "fail"),
+    ]
+    assert "FAIL: so it is" in proofbook("history", "other", cwd=base, workspace=base).stdout
+    assert "no runs of nothing yet" in proofbook("history", "nothing", cwd=base, workspace=base).stdout
+
+
+def rate(
+    value: float, low: float, high: float, verdict: Verdict = Verdict.PASS, unit: str = "fraction"
+) -> Any:
+    return made.finding(
+        "x", "all is well", verdict, estimate=Estimate(value=value, low=low, high=high, unit=unit)
+    )
+
+
+@pytest.mark.parametrize(
+    ("later", "beyond", "words"),
+    [
+        (rate(0.70, 0.60, 0.78), False, "no change"),
+        (rate(0.95, 0.90, 0.98), True, "same verdict but another value: x"),
+        (rate(0.70, 0.60, 0.78, Verdict.FAIL), False, "x pass → fail"),
+        (rate(0.95, 0.90, 0.98, unit="s"), False, "no change"),
+        (made.finding("x", "all is well", Verdict.PASS, estimate=None), False, "no change"),
+    ],
+)
+def test_a_change_of_value_counts_only_beyond_chance(later: Any, beyond: bool, words: str) -> None:
+    [change] = changes.between([rate(0.68, 0.58, 0.77)], [later])
+    assert change.beyond_noise is beyond and changes.in_words([change]) == words
+
+
+def test_a_finding_of_one_run_only_is_a_change() -> None:
+    assert [(item.was, item.now) for item in changes.between([], [made.finding()])] == [
+        ("not judged", "fail")
+    ]
+    assert [(item.was, item.now) for item in changes.between([made.finding()], [])] == [
+        ("fail", "not judged")
+    ]
+
+
+def test_the_last_run_before_is_of_the_same_case_and_finished(base: Path) -> None:
+    add(base, "20260101T000000Z-0000")
+    add(base, "20260102T000000Z-0000", case="another")
+    add(base, "20260103T000000Z-0000", ended=None)
+    (base / "outputs" / "staging" / "20260104T000000Z-0000").mkdir()
+    found = changes.last_before(base / "outputs" / "staging" / "20260105T000000Z-0000", case="c")
+    assert found is not None and found["run_id"] == "20260101T000000Z-0000"
+    assert changes.last_before(base / "outputs" / "staging" / "20260101T000000Z-0000", case="c") is None

@@ -1,0 +1,106 @@
+"""Secrets of known shapes are found wherever they stand, by Python and by the engine that reads logs alike."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+from corpus import secrets
+
+from proofbook import redaction
+from proofbook.collect.log_sql import cleaned
+from proofbook.redaction import Pseudonyms, Secret, forms, scrub
+
+PLACES = {
+    "alone": "{}",
+    "log line": "2026-01-01T00:00:00Z ERROR login failed with {} for user_1",
+    "exception": "ValueError: expected a token, got '{}'",
+    "traceback": '  File "app.py", line 3, in check\n    raise Refused("{}")\napp.Refused: {}',
+    "json": '{{"message": "{}", "status": 401}}',
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> Iterator[None]:
+    known, extra = set(redaction._KNOWN), dict(redaction._EXTRA)
+    redaction._KNOWN.clear()
+    redaction._EXTRA.clear()
+    yield
+    redaction._KNOWN |= known
+    redaction._EXTRA.update(extra)
+    redaction.use_pseudonyms(None)
+
+
+def by_engine(text: str) -> str:
+    rows = duckdb.execute(f"SELECT {cleaned('x', redaction.rules())} FROM (SELECT $1 AS x)", [text])
+    found = rows.fetchone()
+    assert found is not None
+    return str(found[0])
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(secrets()) >= 60
+
+
+@pytest.mark.parametrize("name", secrets())
+def test_a_secret_of_a_known_shape_is_scrubbed_wherever_it_stands(name: str) -> None:
+    met, secret = secrets()[name]
+    for place, words in PLACES.items():
+        text = words.replace("{}", met)
+        assert secret not in scrub(text), place
+        assert secret not in by_engine(text), place
+        assert by_engine(text) == scrub(text), place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the token expired after 3 s, password reset sent, secret santa",
+        "Invalid user id format: staging-e2e-user-001",
+        "expected a Bearer token, got none; cookie missing: log in again",
+        "GET /v1/items?key=42&page=3 200 in 41 ms",
+        "task-scheduler-with-a-long-name started disk-cleanup-of-temporary-files",
+        'File "/srv/app/secrets/tokens.py", line 3, in refresh_token',
+        "https://example.com/a/b?c=d#e, http://127.0.0.1:8080/health, mailto:a@example.com",
+        "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "trace 4bf92f3577b34da6a3ce929d0e0e4736, run 20261124T104128Z-1f3a",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert scrub(text) == text == by_engine(text)
+
+
+def test_scrubbing_twice_changes_nothing_more() -> None:
+    for met, _ in secrets().values():
+        assert scrub(scrub(met)) == scrub(met)
+
+
+def test_a_known_secret_is_found_in_every_form_in_which_it_may_be_written() -> None:
+    value = 'pa/ss "wörd"+=&%'
+    Secret(value)
+    for form in forms(value):
+        assert form not in scrub(f"before {form} after") and form not in by_engine(f"before {form} after")
+    for before in ("", "u", "us", "user:"):
+        coded = base64.b64encode(f"{before}{value}:x".encode()).decode()
+        assert scrub(coded) != coded and by_engine(coded) == scrub(coded)
+
+
+def test_what_an_environment_wants_redacted_is() -> None:
+    redaction.add_patterns([r"CUST-\d{4}"])
+    assert scrub("order of CUST-1234") == "order of [redacted]" == by_engine("order of CUST-1234")
+
+
+def test_pseudonyms_are_the_same_for_the_same_key_and_say_nothing() -> None:
+    names = Pseudonyms(key="k" * 16, patterns=(r"user_[0-9]+",))
+    redaction.use_pseudonyms(names)
+    text = "user_1 from 203.0.113.7 and 2001:db8::1, a.b@example.com; user_1 again, user_2, 127.0.0.1, 1.2.3, 12:30:45"
+    once = redaction.for_others(text)
+    for shown in ("user_1", "user_2", "203.0.113.7", "2001:db8::1", "a.b@example.com"):
+        assert shown not in once
+    assert "127.0.0.1, 1.2.3, 12:30:45" in once
+    first, _, second = once.partition(" again")[0].partition(" from ")
+    assert second.endswith(first) and redaction.for_others(text) == once
+    assert Pseudonyms(key="other", patterns=(r"user_[0-9]+",)).apply(text) != once
+    assert "k" * 16 not in repr(names)
