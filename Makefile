@@ -26,6 +26,7 @@ lab: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/logs.py --with-peers
+	$(BIN)/python benchmarks/report.py
 
 # A browser for the report's tests; without the right to install one, those tests skip and say so.
 .PHONY: chromium

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Iterator
 
 import duckdb
@@ -18,6 +19,7 @@ PLACES = {
     "log line": "2026-01-01T00:00:00Z ERROR login failed with {} for user_1",
     "exception": "ValueError: expected a token, got '{}'",
     "traceback": '  File "app.py", line 3, in check\n    raise Refused("{}")\napp.Refused: {}',
+    "html": "{}",
     "json": '{{"message": "{}", "status": 401}}',
 }
 
@@ -48,7 +50,7 @@ def test_the_corpus_is_large_enough() -> None:
 def test_a_secret_of_a_known_shape_is_scrubbed_wherever_it_stands(name: str) -> None:
     met, secret = secrets()[name]
     for place, words in PLACES.items():
-        text = words.replace("{}", met)
+        text = words.replace("{}", html.escape(met) if place == "html" else met)
         assert secret not in scrub(text), place
         assert secret not in by_engine(text), place
         assert by_engine(text) == scrub(text), place

@@ -19,6 +19,8 @@ MASK = "[redacted]"
 # Shorter values would mask ordinary words.
 SHORTEST = 6
 
+# A quotation mark, as text, JSON inside JSON and HTML write it; `<q>` in a pattern.
+_QUOTE = r"(?:\\*(?:[\"']|&(?:quot|apos|#0?3[49]|#x2[27]);))"
 # Names whose value is a secret, as they stand in settings, JSON, headers, arguments and queries; by the word that is in all of them.
 _NAMES = {
     ("password", "passwd", "passphrase", "pwd", "secret", "credential"): r"pass(?:word|wd|phrase)|pwd|secret|credentials?",
@@ -60,6 +62,10 @@ class Rule:
     replacement: str = MASK
     near: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("pattern", "near"):
+            object.__setattr__(self, name, getattr(self, name).replace("<q>", _QUOTE))
+
     @property
     def hint(self) -> str:
         return self.near or f"(?i:{'|'.join(map(re.escape, self.words))})"
@@ -67,11 +73,11 @@ class Rule:
 
 def _named(words: tuple[str, ...], names: str) -> tuple[Rule, ...]:
     """name = value: in settings, JSON (also inside JSON), YAML, arguments, connection strings."""
-    name = rf"(?i)((?:{names})\\*[\"']?\s*"
-    near = rf"(?i:(?:{names})\\*[\"']?\s*[=:,])"
+    name = rf"(?i)((?:{names})<q>?\s*"
+    near = rf"(?i:(?:{names})<q>?\s*[=:,])"
     return (
-        Rule(words, rf"{name}[=:,]\s*)(\\*\"|')[^\"']{{3,}}?(\\*\"|')", rf"\1\2{MASK}\3", near),
-        Rule(words, rf"{name}[=:]\s*[\"']?)[^\s\"'&,;\\]{{{SHORTEST},}}", rf"\1{MASK}", near),
+        Rule(words, rf"{name}[=:,]\s*)(<q>)[^\"'&]{{3,}}?(<q>)", rf"\1\2{MASK}\3", near),
+        Rule(words, rf"{name}[=:]\s*<q>?)[^\s\"'&,;\\]{{{SHORTEST},}}", rf"\1{MASK}", near),
     )
 
 
@@ -79,20 +85,20 @@ RULES = (
     Rule(("private key-----",), r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:[^-]|-[^-]|--[^-])*(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?"),
     # A JWT or JWE, whoever issued it: dot-separated base64url parts, the first starts like a JSON object.
     Rule(("eyj",), r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*", near="eyJ"),
-    Rule(("authorization",), r"(?i)(authorization\\*[\"']?\s*[:=,]\s*\\*[\"']?(?:basic|bearer|token|digest|negotiate|apikey|hmac|aws4-hmac-sha256)\s+)[^\s\"'\\,;][^\"'\\\r\n]{2,}", rf"\1{MASK}"),
-    Rule(("authorization",), r"(?i)(authorization\\*[\"']?\s*[:=,]\s*\\*[\"']?)[A-Za-z0-9+/=_.~:-]{20,}", rf"\1{MASK}"),
+    Rule(("authorization",), r"(?i)(authorization<q>?\s*[:=,]\s*<q>?(?:basic|bearer|token|digest|negotiate|apikey|hmac|aws4-hmac-sha256)\s+)[^\s\"'\\,;][^\"'\\\r\n]{2,}", rf"\1{MASK}"),
+    Rule(("authorization",), r"(?i)(authorization<q>?\s*[:=,]\s*<q>?)[A-Za-z0-9+/=_.~:-]{20,}", rf"\1{MASK}"),
     Rule(("bearer", "jwt."), r"(?i)(\bbearer\s+|\bjwt\.)[A-Za-z0-9._~+/=-]{16,}", rf"\1{MASK}", r"(?i:bearer\s|jwt\.)"),
-    Rule(("cookie",), r"(?i)(cookie\\*[\"']?\s*[:=,]\s*\\*[\"']?)[^\s\"'\\;,=]+=[^\r\n\"'\\]{4,}", rf"\1{MASK}"),
+    Rule(("cookie",), r"(?i)(cookie<q>?\s*[:=,]\s*<q>?)[^\s\"'\\;,=]+=[^\r\n\"'\\]{4,}", rf"\1{MASK}"),
     Rule(("sess", "sid="), r"(?i)\b((?:[a-z_.]{0,24}sess(?:ion)?[a-z_]{0,8}id|[a-z_.]{0,12}session|connect\.sid|sid)=)[^\s;,&\"'\\]{8,}", rf"\1{MASK}", r"(?i:sess[a-z_]*=|sid=)"),
     # User info in a URL: all up to the last @ before the path, since passwords hold anything.
     Rule(("://",), r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://[^\s:/@\"']*:)[^\s/\"']+(@)", rf"\1{MASK}\2", r"://[^/\s]*@"),
     Rule(("://",), r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://)[^\s:/@\"']{16,}(@)", rf"\1{MASK}\2", r"://[^/\s]*@"),
     *(rule for words, names in _NAMES.items() for rule in _named(words, names)),
-    Rule(("token",), r"(?i)(token\\*[\"']?\s*[=:]\s*\\*[\"']?)[A-Za-z0-9._~+/=-]{16,}", rf"\1{MASK}", r"(?i:token\\*[\"']?\s*[=:])"),
-    Rule(("x-",), r"(?i)(\bx-[a-z-]{0,40}(?:token|key|secret|signature)\\*[\"']?\s*[:=,]\s*\\*[\"']?)[^\s\"'\\,;]{8,}", rf"\1{MASK}", r"(?i:x-[a-z-]*(?:token|key|secret|signature))"),
-    Rule(("sig=", "key=", "code=", "auth=", "jwt=", "token=", "credential=", "signature="), r"(?i)([?&][a-z_-]{0,24}(?:sig|key|code|auth|jwt|token|credential|signature)=)[^\s&#\"'\\]{12,}", rf"\1{MASK}"),
-    Rule(("--",), r"(?i)(--(?:password|passwd|token|secret|api-?key|auth(?:-token)?)(?:=|[\"']?,?\s+[\"']?))[^\s\"',-][^\s\"',]{4,}", rf"\1{MASK}", r"(?i:--(?:password|passwd|token|secret|api-?key|auth))"),
-    Rule((" -u ", "\t-u "), r"(\s-u\s+[\"']?[^\s:\"']+:)[^\s\"']{3,}", rf"\1{MASK}"),
+    Rule(("token",), r"(?i)(token<q>?\s*[=:]\s*<q>?)[A-Za-z0-9._~+/=-]{16,}", rf"\1{MASK}", r"(?i:token<q>?\s*[=:])"),
+    Rule(("x-",), r"(?i)(\bx-[a-z-]{0,40}(?:token|key|secret|signature)<q>?\s*[:=,]\s*<q>?)[^\s\"'\\,;]{8,}", rf"\1{MASK}", r"(?i:x-[a-z-]*(?:token|key|secret|signature))"),
+    Rule(("sig=", "key=", "code=", "auth=", "jwt=", "token=", "credential=", "signature="), r"(?i)([?&;][a-z_-]{0,24}(?:sig|key|code|auth|jwt|token|credential|signature)=)[^\s&#\"'\\]{12,}", rf"\1{MASK}"),
+    Rule(("--",), r"(?i)(--(?:password|passwd|token|secret|api-?key|auth(?:-token)?)(?:=|<q>?,?\s+<q>?))[^\s\"',&-][^\s\"',&]{4,}", rf"\1{MASK}", r"(?i:--(?:password|passwd|token|secret|api-?key|auth))"),
+    Rule((" -u ", "\t-u "), r"(\s-u\s+<q>?[^\s:\"'&]+:)[^\s\"'&]{3,}", rf"\1{MASK}"),
     # Addresses that are secrets: whoever knows them may post.
     Rule(("hooks.slack.com", "/api/webhooks/", "webhook.office.com"), r"(hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/|webhook\.office\.com/)[^\s\"'<>]+", rf"\1{MASK}"),
     Rule(("$2", "$argon2"), r"\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}|\$argon2[a-z]{1,2}\$[^\s\"']{20,}", near=r"\$2[aby]\$|\$argon2"),
