@@ -215,15 +215,27 @@ def test_a_run_with_a_secret_in_it_is_an_error_without_a_report(
     (base / "key").write_text(CANARY)
     (run / "inputs" / "forgotten.txt").write_text(f"key {CANARY}")
     done = proofbook("report", run.name, cwd=base, workspace=base)
-    assert (
-        done.returncode == 4
-        and "stands in inputs/forgotten.txt" in done.stderr
-        and CANARY not in done.stdout + done.stderr
+    told = done.stdout + done.stderr
+    assert done.returncode == 4 and "stands in inputs/forgotten.txt" in told and CANARY not in told
+    assert not (run / "report.html").exists()
+    assert json.loads((run / "run.json").read_text())["reason"] == "secret-found"
+
+
+def test_a_secret_written_into_a_file_that_a_run_keeps_makes_the_run_an_error(
+    workspace: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "w"
+    shutil.copytree(workspace / "notebooks", base / "notebooks")
+    (base / "key").write_text(CANARY)
+    (base / "notebooks" / "environments" / "written.toml").write_text(
+        f'# the key is {CANARY}\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\nheaders = {{ X-Key = {{ file = "key" }} }}\n'
     )
-    assert (
-        not (run / "report.html").exists()
-        and json.loads((run / "run.json").read_text())["reason"] == "secret-found"
-    )
+    done = proofbook("run", "written", "--notebook", "06-contracts", cwd=base, workspace=base)
+    told = done.stdout + done.stderr
+    [run] = (base / "outputs" / "written").glob("2*")
+    assert done.returncode == 4 and "stands in inputs/written.toml" in told and CANARY not in told
+    assert json.loads((run / "run.json").read_text())["reason"] == "secret-found"
+    assert not (run / "report.html").exists() and not (run / "summary.md").exists()
 
 
 @pytest.mark.rehearsal

@@ -87,6 +87,14 @@ class MissingSecret(UsageError):
 class CouldNotLook(ProofbookError):
     """Collecting or judging itself broke: the verdict is `error`, not `fail`."""
 
+    reason = "could-not-look"
+
+
+class SecretFound(CouldNotLook):
+    """A secret stands in a file of a run, so nothing of it is given out."""
+
+    reason = "secret-found"
+
 
 class EvidenceError(CouldNotLook):
     """Recorded evidence is absent, altered, or written by another version."""

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from proofbook import redaction
 from proofbook.collect.log_sql import quoted
-from proofbook.errors import CouldNotLook
+from proofbook.errors import SecretFound
 
 
 def leaks(folder: Path) -> list[Path]:
@@ -34,7 +34,7 @@ def check(folder: Path, *, rendered: tuple[str, ...]) -> None:
     Args:
         rendered: names of files in `folder` that are made from others and must not be sent then.
     Raises:
-        CouldNotLook: a secret stands in a file; the sentence names the files, never the secret.
+        SecretFound: a secret stands in a file; the sentence names the files, never the secret.
     """
     found = leaks(folder)
     if not found:
@@ -42,7 +42,7 @@ def check(folder: Path, *, rendered: tuple[str, ...]) -> None:
     for name in rendered:
         (folder / name).unlink(missing_ok=True)
     names = ", ".join(str(path.relative_to(folder)) for path in found)
-    raise CouldNotLook(
+    raise SecretFound(
         f"a secret that the environment names stands in {names}; the report was taken back. Find out what wrote it, add what "
         f"surrounds it to redact in the environment, delete {folder.name} and run again; treat the secret as known to others"
     )

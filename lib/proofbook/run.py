@@ -23,7 +23,7 @@ from proofbook import evidence, execute, gate, history, runfile, workspace
 from proofbook import watch as watching
 from proofbook.collect import phases
 from proofbook.collect.session import Session
-from proofbook.errors import CouldNotLook, UnknownName, UsageError
+from proofbook.errors import CouldNotLook, SecretFound, UnknownName, UsageError
 from proofbook.judge import owed
 from proofbook.judge.findings import Finding
 from proofbook.redaction import for_others, in_value, scrub
@@ -157,8 +157,8 @@ def _give_out(
     (folder / ".run.json.new").write_text(text, encoding="utf-8")
     try:
         gate.check(folder, rendered=(*files.NAMES, ".run.json.new"))
-    except CouldNotLook as error:
-        _write_unfinished(folder, content["environment"], content["case"], dt.datetime.fromisoformat(content["started"]), "secret-found", str(error))  # fmt: skip
+    except SecretFound as error:
+        _write_unfinished(folder, content["environment"], content["case"], dt.datetime.fromisoformat(content["started"]), error.reason, str(error))  # fmt: skip
         raise
     (folder / ".run.json.new").replace(folder / "run.json")
 
@@ -216,7 +216,7 @@ def validate(
             say=say,
         )
     except CouldNotLook as error:
-        unfinished("could-not-look", scrub(str(error)))
+        unfinished(error.reason, scrub(str(error)))
         raise
     except KeyboardInterrupt:
         unfinished("interrupted", "interrupted by the user")
@@ -291,7 +291,7 @@ def watch(
             folder, environment, case, base=base, jobs=jobs, timeout_s=timeout_s, options=options, say=say
         )
     except CouldNotLook as error:
-        _write_unfinished(folder, where.name, what.name, started, "could-not-look", scrub(str(error)))
+        _write_unfinished(folder, where.name, what.name, started, error.reason, scrub(str(error)))
         raise
     except KeyboardInterrupt:
         _write_unfinished(folder, where.name, what.name, started, "interrupted", f"interrupted by the user; go on with: {again}")  # fmt: skip

@@ -2,6 +2,28 @@
 (() => {
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
+  // Charts: the library takes longest, so it is begun first; unpacking goes on beside the rest.
+  const packed = document.getElementById("pb-plotly");
+  const library = document.getElementById("pb-library");
+  const places = all(".pb-figure");
+  const bytes = (text) => (Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+  const address = async () => {
+    if (library) return library.dataset.address;
+    const unpacked = new Blob([bytes(packed.textContent.trim())]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return URL.createObjectURL(await new Response(unpacked, { headers: { "Content-Type": "text/javascript" } }).blob());
+  };
+  const load = async () => {
+    const script = document.createElement("script");
+    script.src = await address();
+    await new Promise((done, failed) => {
+      script.onload = done;
+      script.onerror = failed;
+      document.head.append(script);
+    });
+  };
+  const loading = places.length && (library || (packed && "DecompressionStream" in window)) ? load() : null;
+  if (loading) loading.catch(() => undefined);
+
   // A link to a finding opens it.
   const openTarget = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -99,27 +121,8 @@
   for (const table of all("table:not(.pb-facts, .pb-controls)")) sortable(table);
   for (const wide of all(".pb-scroll, .output_html, pre")) if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
 
-  // Charts: the library is unpacked once, and each chart drawn when it comes into view.
-  const packed = document.getElementById("pb-plotly");
-  const library = document.getElementById("pb-library");
-  const places = all(".pb-figure");
-  if (!places.length || !(library || (packed && "DecompressionStream" in window))) return;
-  const address = async () => {
-    if (library) return library.dataset.address;
-    const bytes = Uint8Array.from(atob(packed.textContent.trim()), (letter) => letter.charCodeAt(0));
-    const text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-    return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  };
-  const load = async () => {
-    const script = document.createElement("script");
-    script.src = await address();
-    await new Promise((done, failed) => {
-      script.onload = done;
-      script.onerror = failed;
-      document.head.append(script);
-    });
-  };
-  let loading;
+  // Charts are drawn when they come into view.
+  if (!loading) return;
   const ink = () => getComputedStyle(document.body).color;
   const plot = (place) => {
     if (place.classList.contains("pb-drawn")) return undefined;
@@ -130,7 +133,7 @@
   };
   const draw = async (place) => {
     try {
-      await (loading ??= load());
+      await loading;
       await plot(place);
       performance.mark("pb-drawn");
     } catch (problem) {
