@@ -11,6 +11,13 @@ from proofbook.errors import EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 
 __all__ = ["app", "logs", "main", "rehearse", "reports", "validate"]
 
+# As one meets them: validate, read what came of it, then the rest.
+ORDER = (
+    "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "prune",
+    "logs", "demo", "rehearse", "faults", "schema",
+)  # fmt: skip
+app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))
+
 
 def main() -> None:
     """Runs a command; a user's mistake gives one sentence, never a traceback."""
