@@ -8,7 +8,7 @@ import pytest
 
 from proofbook.judge.checks import View
 from proofbook.judge.findings import Verdict
-from proofbook.judge.latency import not_slower
+from proofbook.judge.latency import not_slower, tail_kept
 from proofbook.judge.window import Windows
 
 
@@ -53,3 +53,27 @@ def test_what_the_health_endpoint_lost_is_not_held_against_the_endpoint(
     )
     found = not_slower("backend", "/api", ratio=1.2).judge(view)
     assert found.verdict is verdict, found.statement
+
+
+@pytest.mark.parametrize(("late_share", "fails"), [(0.0, True), (0.08, False)])
+def test_a_tail_that_the_health_endpoint_has_too_is_the_machines(late_share: float, fails: bool) -> None:
+    tables = {
+        (phase, name): timed(median_ms, count=count, seed=seed, path=path)
+        for phase, seed in (("before", 1), ("after", 2))
+        for name, median_ms, count, path in (
+            ("latency", 45, 600, "/api"),
+            ("latency_control", 6, 150, "/health"),
+        )
+    }
+    for name, share in (("latency", 0.08), ("latency_control", late_share)):
+        slow = np.arange(len(tables["after", name])) < share * len(tables["after", name])
+        tables["after", name]["total_s"] += 0.4 * slow
+    view = View(
+        tables=lambda name, phase: tables.get((phase, name)),
+        windows=Windows(before=None, after=None),
+        alpha_fail_once=0.002,
+    )
+    found = tail_kept("backend", "/api", times=5, share=0.01).judge(view)
+    assert found.verdict is Verdict.FAIL
+    [control] = [item for item in found.controls if item.guards == ("fail",) and "health" in item.name]
+    assert control.held is fails, control.got

@@ -106,3 +106,20 @@ def test_pseudonyms_are_the_same_for_the_same_key_and_say_nothing() -> None:
     assert second.endswith(first) and redaction.for_others(text) == once
     assert Pseudonyms(key="other", patterns=(r"user_[0-9]+",)).apply(text) != once
     assert "k" * 16 not in repr(names)
+
+
+def test_thousands_of_logins_neither_break_the_engine_nor_slow_it_down() -> None:
+    tokens = [f"opaque-token-number-{number:06}-{number * 7919:012}" for number in range(3000)]
+    for token in tokens:
+        Secret(token, issued=True)
+    text = f"login of user_1 with {tokens[0]} and {tokens[1500]}, then {tokens[-1]}"
+    assert by_engine(text) == scrub(text) == "login of user_1 with [redacted] and [redacted], then [redacted]"
+    assert scrub("nothing to see") == by_engine("nothing to see") == "nothing to see"
+
+
+def test_an_issued_token_that_its_shape_tells_is_not_remembered() -> None:
+    jwt = secrets()["jwt"][0]
+    Secret(jwt, issued=True)
+    assert redaction.known_patterns() == [] and scrub(f"a {jwt} b") == "a [redacted] b"
+    Secret(jwt)
+    assert len(redaction.known_patterns()) == 1

@@ -15,17 +15,17 @@ from proofbook.errors import SecretFound
 
 def leaks(folder: Path) -> list[Path]:
     """The files under `folder` in which a known secret stands, in any form in which it may be written down."""
-    known = redaction.known_pattern()
-    if not known:
-        return []
-    pattern = re.compile(known.encode())
-    found = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
-        if (path.suffix == ".parquet" and _in_table(path, known)) or (
-            path.suffix != ".parquet" and pattern.search(path.read_bytes())
-        ):
-            found.append(path)
-    return found
+    known = redaction.known_patterns()
+    patterns = [re.compile(pattern.encode()) for pattern in known]
+
+    def holds_one(path: Path) -> bool:
+        if path.suffix == ".parquet":
+            return _in_table(path, known)
+        content = path.read_bytes()
+        return any(pattern.search(content) for pattern in patterns)
+
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return [path for path in files if holds_one(path)] if known else []
 
 
 def check(folder: Path, *, rendered: tuple[str, ...]) -> None:
@@ -48,15 +48,16 @@ def check(folder: Path, *, rendered: tuple[str, ...]) -> None:
     )
 
 
-def _in_table(path: Path, pattern: str) -> bool:
+def _in_table(path: Path, patterns: list[str]) -> bool:
     """Whether a text column of a Parquet file matches; read by the engine, since tables may be larger than memory."""
     texts = [
         field.name for field in parquet.read_schema(path) if str(field.type) in ("string", "large_string")
     ]
     if not texts:
         return False
+    names = ['"' + name.replace('"', '""') + '"' for name in texts]
     columns = " OR ".join(
-        'regexp_matches("' + name.replace('"', '""') + f'", {quoted(pattern)})' for name in texts
+        f"regexp_matches({name}, {quoted(pattern)})" for name in names for pattern in patterns
     )
     with duckdb.connect(config={"autoinstall_known_extensions": False}) as engine:
         found = engine.execute(

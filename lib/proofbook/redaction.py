@@ -18,6 +18,9 @@ from urllib.parse import quote, quote_plus
 MASK = "[redacted]"
 # Shorter values would mask ordinary words.
 SHORTEST = 6
+# A pattern of more letters than this is too large for some engines; its first letters are enough to say that it may be near.
+MOST_CHARS = 20_000
+NEAR_CHARS = 8
 
 # A quotation mark, as text, JSON inside JSON and HTML write it; `<q>` in a pattern.
 _QUOTE = r"(?:\\*(?:[\"']|&(?:quot|apos|#0?3[49]|#x2[27]);))"
@@ -117,9 +120,11 @@ class Secret:
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, issued: bool = False) -> None:
+        """`issued`: one of many that a login gives. Such a one is remembered only where the rules do not know it by its shape."""
         self._value = value
-        _KNOWN.add(value)
+        if not issued or _scrubbed(value, RULES) != MASK:
+            _KNOWN.add(value)
 
     def reveal(self) -> str:
         return self._value
@@ -151,7 +156,7 @@ def add_patterns(patterns: Iterable[str]) -> None:
 
 def rules() -> tuple[Rule, ...]:
     """All that is scrubbed: the secrets that this process knows, known shapes, and what environments added."""
-    return (*_known_rule(frozenset(_KNOWN)), *RULES, *_EXTRA.values())
+    return (*_known_rules(frozenset(_KNOWN)), *RULES, *_EXTRA.values())
 
 
 def suspect(some: tuple[Rule, ...]) -> str:
@@ -165,14 +170,23 @@ def _compiled(some: tuple[Rule, ...]) -> tuple[tuple[tuple[str, ...], re.Pattern
 
 
 @lru_cache(maxsize=64)
-def _known_rule(values: frozenset[str]) -> tuple[Rule, ...]:
+def _known_rules(values: frozenset[str]) -> tuple[Rule, ...]:
+    """Rules for exactly these values, each small enough for an engine: a watch of a day logs in thousands of times."""
     written = sorted(
         {form for value in values if len(value) >= SHORTEST for form in forms(value)}, key=len, reverse=True
     )
-    if not written:
-        return ()
-    pattern = f"(?:{'|'.join(map(_literally, written))})"
-    return (Rule((), pattern, near=pattern),)
+    found: list[Rule] = []
+    while written:
+        size, count = 0, 0
+        while count < len(written) and (count == 0 or size + len(written[count]) <= MOST_CHARS):
+            size += len(written[count])
+            count += 1
+        some, written = written[:count], written[count:]
+        # Python's search is slow for many alternatives: it looks for the plain text first.
+        words = tuple(text.lower() for text in some) if all(map(str.isascii, some)) else ()
+        near = "|".join(sorted({_literally(text[:NEAR_CHARS]) for text in some}))
+        found.append(Rule(words, f"(?:{'|'.join(map(_literally, some))})", near=f"(?:{near})"))
+    return tuple(found)
 
 
 def _literally(text: str) -> str:
@@ -182,12 +196,12 @@ def _literally(text: str) -> str:
     )
 
 
-def known_pattern() -> str:
-    """A pattern for the secrets resolved so far in this process, in every form in which they may be written; empty without one."""
-    return next((rule.pattern for rule in _known_rule(frozenset(_KNOWN))), "")
+def known_patterns() -> list[str]:
+    """Patterns for the secrets that this process remembers, in every form in which they may be written; empty without one."""
+    return [rule.pattern for rule in _known_rules(frozenset(_KNOWN))]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def forms(value: str) -> frozenset[str]:
     """A value as it is, and as URLs, JSON and base64 write it, whatever stands before it in the same base64.
 

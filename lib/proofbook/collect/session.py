@@ -127,7 +127,7 @@ class Session:
             raise CouldNotLook(
                 f"{self._where}: expected a token at {login.token_path!r} from {self._login_url}, got status {answer.status_code}; check [login]"
             )
-        self._tokens[user] = Secret(token)
+        self._tokens[user] = Secret(token, issued=True)
         return self._tokens[user]
 
     def service_headers(self, service: Service) -> dict[str, str]:

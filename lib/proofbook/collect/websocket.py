@@ -125,7 +125,7 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
     good = await session.token(user)
     bad: dict[str, Secret | None] = {"missing": None, **session.bad_tokens}
     if good is not None:
-        bad["tampered"] = Secret(tamper(good.reveal()))
+        bad["tampered"] = Secret(tamper(good.reveal()), issued=True)
     attempts: list[tuple[Journey, Secret | None, dict[str, str]]] = []
     for _ in range(tries):
         attempts += [

@@ -136,7 +136,10 @@ def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
             view=view,
             unit="requests",
             what=f"took at most {1000 * limit_s:.0f} ms, {times:g} times the median of before",
-            controls=(_answered(view, service, path),),
+            controls=(
+                _answered(view, service, path),
+                *_health_kept_its_time(view, service, path, slow=slow, late_s=limit_s * (1 - 1 / times)),
+            ),
         )
 
     def slowed(view: View) -> View:
@@ -147,7 +150,7 @@ def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
         return view.exchange("latency", rows)
 
     return Recipe(
-        tables=("latency",),
+        tables=("latency", "latency_control"),
         judge=judge,
         mutants=(Mutant(name=f"{4 * share:.0%} of requests slow", change=slowed),),
         compares=True,
@@ -168,6 +171,37 @@ def _answered(view: View, service: str, path: str) -> Control:
         expected="at least 99 % of both",
         got=f"{shares[0]:.1%} before, {shares[1]:.1%} after",
         held=min(shares) >= 0.99,
+    )
+
+
+def _health_kept_its_time(
+    view: View, service: str, path: str, *, slow: pd.Series, late_s: float
+) -> tuple[Control, ...]:
+    """Comparability: where the health endpoint, asked in between, is as often late by as much, the machine was slow and not the endpoint.
+
+    No control where it was not timed.
+    """
+    medians = []
+    for phase in ("before", "after"):
+        rows = view.table("latency_control", phase)
+        if rows is None:
+            return ()
+        rows = rows[(rows["service"] == service) & (rows["beside"] == path)]
+        good = rows[rows["ok"].fillna(False).astype(bool)]["total_s"]
+        if good.empty:
+            return ()
+        medians.append(float(good.median()))
+    late = int((good > medians[0] + late_s).sum())
+    rarer = estimates.two_samples(before=(int(slow.sum()), len(slow)), after=(late, len(good)))
+    return (
+        Control(
+            kind="comparability",
+            name="the health endpoint, asked in between, is late less often",
+            guards=("fail",),
+            expected="never, or less often with p of at most 0.05",
+            got=f"{late} of {len(good)}, p = {rarer:.2g}",
+            held=late == 0 or rarer <= 0.05,
+        ),
     )
 
 
