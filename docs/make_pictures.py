@@ -19,7 +19,7 @@ def main(passed: str, failed: str) -> None:
         )
         for run, scheme, name in ((passed, "light", "report-light"), (failed, "dark", "report-fail-dark")):
             context = browser.new_context(
-                offline=True, viewport={"width": 1200, "height": 900}, color_scheme=scheme
+                offline=True, viewport={"width": 1280, "height": 860}, color_scheme=scheme
             )
             page = context.new_page()
             page.goto((Path(run).resolve() / "report.html").as_uri())
