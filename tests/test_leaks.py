@@ -186,6 +186,7 @@ def test_the_last_gate_finds_a_known_secret_in_any_file_and_takes_the_report_bac
     (tmp_path / "report.html").write_text("fine")
     (tmp_path / "evidence").mkdir()
     pd.DataFrame({"n": [1, 2], "body": ["a", None]}).to_parquet(tmp_path / "evidence" / "a.parquet")
+    (tmp_path / "evidence" / "cut.parquet").write_bytes(b"PAR1")
     assert gate.leaks(tmp_path) == []
     pd.DataFrame({"n": [1], "body": [f"x {base64.b64encode(b'user:hunter2-hunter2').decode()}"]}).to_parquet(
         tmp_path / "evidence" / "b.parquet"

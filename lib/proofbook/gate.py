@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import duckdb
-from pyarrow import parquet
+from pyarrow import ArrowInvalid, parquet
 
 from proofbook import redaction
 from proofbook.collect.log_sql import quoted
@@ -20,7 +20,11 @@ def leaks(folder: Path) -> list[Path]:
 
     def holds_one(path: Path) -> bool:
         if path.suffix == ".parquet":
-            return _in_table(path, known)
+            try:
+                return _in_table(path, known)
+            except (ArrowInvalid, duckdb.Error):
+                # Cut by an interruption: what of it is there is text at best.
+                pass
         content = path.read_bytes()
         return any(pattern.search(content) for pattern in patterns)
 
