@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
+from plotly.offline import get_plotlyjs
 from rich.console import Console
 from rich.table import Table
 
@@ -145,6 +146,15 @@ def main() -> None:
                 promised,
             )
 
+        # What no report can beat: the library beside one chart and nothing else.
+        bare = Path(place) / "bare.html"
+        bare.write_text(
+            f"<!doctype html><meta charset=utf-8><title>x</title><div id=p></div><script>{get_plotlyjs()}</script>"
+            "<script>Plotly.newPlot('p', [{x: [1, 2], y: [1, 2]}]).then(() => performance.mark('pb-drawn'))</script>",
+            encoding="utf-8",
+        )
+        row("the charts' library alone, one chart", bare, "")
+        bare.unlink()
         for shared in (False, True):
             files.write(folder, run=content, executed=executed, options=files.Options(shares_assets=shared))
             row(

@@ -255,6 +255,7 @@ def test_pseudonyms_stand_in_all_that_is_given_out_and_are_the_same_throughout(
         "run", "rehearsal", "--evidence", str(healthy_evidence), "--json", cwd=base, workspace=base
     )
     assert done.returncode == 2 and "NAMES_KEY" in done.stderr, done.stderr
+    assert not list((base / "outputs" / "rehearsal").glob("2*")), "known before a folder is made"
     done = proofbook(
         "run",
         "rehearsal",

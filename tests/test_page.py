@@ -19,7 +19,7 @@ Open = Callable[..., tuple[Any, list[str]]]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workspace: Path) -> Path:
+def folder(tmp_path: Path, workspace: Path) -> Path:
     """A run's folder in a workspace."""
     return tmp_path / "outputs" / "e" / "20260105T094000Z-0000"
 

@@ -294,7 +294,7 @@ def test_junit_never_shows_an_inconclusive_as_a_pass() -> None:
         "sentence": "",
     }
     for shown_as in ("failure", "skipped"):
-        suite = ET.fromstring(junit.render(run, items, inconclusive_as=shown_as))[0]  # type: ignore[arg-type]
+        suite = ET.fromstring(junit.render(run, items, inconclusive_as=shown_as))[0]
         outcomes = {case.get("name", "").partition(":")[0]: [child.tag for child in case] for case in suite}
         assert outcomes == {
             "pass": [],

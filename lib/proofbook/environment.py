@@ -257,7 +257,7 @@ class Pseudonyms(Settings):
     patterns: regular expressions for user ids. addresses: IP and mail addresses too. key: the same key gives the same names.
     """
 
-    key: Reference
+    key: TextOrReference
     patterns: list[MaskPattern] = Field(default_factory=list)
     addresses: bool = True
 

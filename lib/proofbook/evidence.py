@@ -174,7 +174,8 @@ def digest(path: Path) -> str:
 def replace_text(path: Path, text: str) -> None:
     """Writes a file so that readers see the old or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
+    # A lone half of a letter, as a cut line leaves it, is no reason to lose the rest.
+    temporary.write_text(text, encoding="utf-8", errors="replace")
     temporary.replace(path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,8 @@ from proofbook.redaction import for_others
 INDEX = "index.json"
 PAGE = "index.html"
 SCHEMA_VERSION = 1
+# What did not end may still be going on: a watch takes days.
+UNFINISHED_DAYS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def prunable(
 ) -> list[Entry]:
     """The runs that may go: of each environment and case all but the newest `keep`, and of those only the old ones.
 
-    The newest that passed and the newest that failed stay in any case, as does what did not end within the last day.
+    The newest that passed and the newest that failed stay in any case, as does what began in the last days and did not end.
     """
     moment = now or dt.datetime.now(dt.UTC)
     groups: dict[tuple[str, str], list[Entry]] = {}
@@ -88,7 +89,7 @@ def prunable(
             stay |= {next((entry.run_id for entry in newest if entry.verdict == verdict), "")}
         for entry in newest:
             days = (moment - _time(entry)).total_seconds() / 86400
-            unfinished = entry.reason in ("unfinished", "interrupted") and days < 1
+            unfinished = entry.reason in ("unfinished", "interrupted") and days < UNFINISHED_DAYS
             if (
                 entry.run_id not in stay
                 and not unfinished
@@ -125,13 +126,13 @@ def _folders(outputs: Path) -> Iterable[tuple[Path, str]]:
     """Folders of runs, with what tells whether their run.json is another than before."""
     if not outputs.is_dir():
         return
-    for environment in sorted(entry.path for entry in os.scandir(outputs) if entry.is_dir()):
-        for run in os.scandir(environment):
+    for environment in sorted(path for path in outputs.iterdir() if path.is_dir()):
+        for run in environment.iterdir():
             try:
-                stat = os.stat(os.path.join(run.path, "run.json"))  # noqa: PTH116, PTH118  (thousands of runs)
+                stat = (run / "run.json").stat()
             except OSError:
                 continue
-            yield Path(run.path), f"{stat.st_mtime_ns}-{stat.st_size}"
+            yield run, f"{stat.st_mtime_ns}-{stat.st_size}"
 
 
 def _read(folder: Path, stamp: str) -> Entry:

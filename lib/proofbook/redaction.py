@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -51,7 +51,8 @@ _ISSUED = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: a rule may hold thousands of words, and caches ask for its hash at every call.
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """A shape of secrets.
 
@@ -238,7 +239,7 @@ def scrub(text: str) -> str:
 
 
 # A notebook is saved after every cell, with all outputs so far.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _scrubbed(text: str, some: tuple[Rule, ...]) -> str:
     small = text.lower()
     for words, pattern, replacement in _compiled(some):
@@ -261,10 +262,11 @@ class Pseudonyms:
     def apply(self, text: str) -> str:
         """`text` with every such name replaced."""
         for kind, pattern in _kinds(self.patterns, self.addresses):
-            text = pattern.sub(lambda found, kind=kind: self._name(kind, found.group()), text)  # type: ignore[misc]
+            text = pattern.sub(partial(self._name, kind), text)
         return text
 
-    def _name(self, kind: str, value: str) -> str:
+    def _name(self, kind: str, found: re.Match[str]) -> str:
+        value = found.group()
         if kind == "address" and value.startswith(("127.", "0.0.0.0", "::1")):
             return value
         return f"{kind}-{hmac.new(self.key.encode(), value.encode('utf-8', 'replace'), hashlib.sha256).hexdigest()[:8]}"

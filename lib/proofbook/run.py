@@ -25,7 +25,6 @@ from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, SecretFound, UnknownName, UsageError
 from proofbook.judge import owed
-from proofbook.judge.findings import Finding
 from proofbook.redaction import for_others, in_value, scrub
 from proofbook.report import files, markdown, opening, summary
 
@@ -40,10 +39,14 @@ def find(run: str, *, base: Path) -> Path:
         UnknownName: there is none.
     """
     for path in (Path(run), *(folder / run for folder in _environment_folders(base))):
-        if (path / "run.json").is_file() or (path / "evidence" / evidence.MANIFEST).is_file():
+        if _is_run(path):
             return path.resolve()
-    known = [path.name for folder in _environment_folders(base) for path in folder.iterdir() if path.is_dir()]
+    known = [path.name for folder in _environment_folders(base) for path in sorted(folder.iterdir()) if _is_run(path)]  # fmt: skip
     raise UnknownName("run", run, known[-5:], where=workspace.shown(workspace.outputs(base)))
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "run.json").is_file() or (path / "evidence" / evidence.MANIFEST).is_file()
 
 
 def new_folder(environment: str, *, base: Path) -> Path:
@@ -88,13 +91,12 @@ def judge(
     notebooks: Sequence[str] = (),
     jobs: int = 2,
     timeout_s: float = 300.0,
-    options: files.Options = files.Options(),  # noqa: B008  (frozen)
+    options: files.Options = files.STANDARD,
     say: Say = print,
 ) -> dict[str, Any]:
     """Executes the notebooks over a run's evidence and writes all that is kept of it; gives the content of run.json."""
     where, what = books.load(environment, case, base=base)
     chosen = execute.select(notebooks, base=base)
-    environments.keep_private(where, base=base)
     started = dt.datetime.now(dt.UTC)
     say(f"judging {len(owed.declare(where, what))} declared checks with {len(chosen)} notebooks")
     shutil.rmtree(
@@ -154,13 +156,14 @@ def _give_out(
     files.write(folder, run=content, executed=executed, options=options)
     content["report"] = {"sha256": evidence.digest(folder / "report.html")}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    (folder / ".run.json.new").write_text(text, encoding="utf-8")
+    aside = folder / ".run.json.new"
+    evidence.replace_text(aside, text)
     try:
-        gate.check(folder, rendered=(*files.NAMES, ".run.json.new"))
+        gate.check(folder, rendered=(*files.NAMES, aside.name))
     except SecretFound as error:
         _write_unfinished(folder, content["environment"], content["case"], dt.datetime.fromisoformat(content["started"]), error.reason, str(error))  # fmt: skip
         raise
-    (folder / ".run.json.new").replace(folder / "run.json")
+    aside.replace(folder / "run.json")
 
 
 def validate(
@@ -173,7 +176,7 @@ def validate(
     jobs: int,
     timeout_s: float,
     base: Path,
-    options: files.Options = files.Options(),  # noqa: B008  (frozen)
+    options: files.Options = files.STANDARD,
     say: Say = print,
 ) -> tuple[Path, dict[str, Any]]:
     """One whole run: continue or start, collect what is missing, judge.
@@ -184,6 +187,7 @@ def validate(
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
     owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
+    environments.keep_private(where, base=base)
     execute.select(notebooks, base=base)
     source = books.evidence_folder(evidence_path, base=base) if evidence_path else None
     if source is None and not (run and _has_phase(find(run, base=base), "after")):
@@ -234,7 +238,7 @@ def watch(
     jobs: int,
     timeout_s: float,
     base: Path,
-    options: files.Options = files.Options(),  # noqa: B008  (frozen)
+    options: files.Options = files.STANDARD,
     say: Say = print,
 ) -> tuple[Path, dict[str, Any]]:
     """Looks again and again by a plan fixed beforehand, until decided or over; then judges all looks as one run.
@@ -245,6 +249,7 @@ def watch(
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
     owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
+    environments.keep_private(where, base=base)
     Session(where, base=base)
     plan = watching.make_plan(environment, case, every_s=every_s, for_s=for_s, base=base)
     folder = find(run, base=base) if run else new_folder(where.name, base=base)
@@ -408,7 +413,7 @@ def _content(
         "sentence": for_others(overall.sentence),
         "next_review": _rfc3339(result.next_review),
         "opening": in_value(dataclasses.asdict(opening.of(result))),
-        "findings": [_scrubbed(item) for item in result.findings],
+        "findings": [item.to_json() for item in result.findings],
         "evidence": [
             {"name": f"{phase}/{name}", "rows": table.rows, "sha256": table.sha256}
             for phase, item in manifest.phases.items()
@@ -419,7 +424,7 @@ def _content(
                 "name": item.name,
                 "sha256": evidence.digest(item.path),
                 "seconds": round(item.seconds, 1),
-                "problem": for_others(item.problem),
+                "problem": item.problem,
             }
             for item in executed
         ],
@@ -451,12 +456,6 @@ def _write_unfinished(
         "versions": {},
     }
     evidence.replace_text(folder / "run.json", json.dumps(content, indent=2) + "\n")
-
-
-def _scrubbed(item: Finding) -> dict[str, Any]:
-    kept = item.to_json()
-    changed: dict[str, Any] = in_value(kept)
-    return {**changed, "id": kept["id"], "fix": kept["fix"]}
 
 
 def _source(base: Path) -> dict[str, Any]:

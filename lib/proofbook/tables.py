@@ -40,7 +40,8 @@ def journeys(table: pd.DataFrame, *, most: int = 5) -> pd.DataFrame:
     if table.empty:
         return pd.DataFrame()
     wrong = table[~table["upgraded"] | (table["error"] != "") | (table["closed_by"] == "server")]
-    return (wrong if len(wrong) else table)[JOURNEY_COLUMNS].head(most)
+    shown = (wrong if len(wrong) else table)[JOURNEY_COLUMNS].head(most)
+    return shown.assign(timestamp=shown["timestamp"].dt.strftime("%H:%M:%S.%f").str[:-3] + " UTC")
 
 
 def refusals(table: pd.DataFrame) -> pd.DataFrame:

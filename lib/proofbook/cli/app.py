@@ -63,16 +63,13 @@ def options(assets: Literal["inline", "shared"], inconclusive_as: Literal["failu
 
 def print_result(folder: Path, content: dict[str, Any]) -> None:
     """The first screen, and where the report is."""
-    out = console()
-    if content.get("opening"):
-        from proofbook.report import opening
+    from proofbook.report import opening
 
-        first, *others = opening.from_json(content["opening"]).lines()
-        out.print(f"[bold {COLOURS[content['verdict']]}]{plain(first)}[/]", soft_wrap=True)
-        for line in others:
-            out.print(plain(line), soft_wrap=True)
-    else:
-        out.print(f"{coloured(content['verdict'])} · {content['environment']} · {plain(content['sentence'])}")
+    out = console()
+    first, *others = opening.of_run(content).lines()
+    out.print(f"[bold {COLOURS[content['verdict']]}]{plain(first)}[/]", soft_wrap=True)
+    for line in others:
+        out.print(plain(line), soft_wrap=True)
     report = folder / "report.html"
     if report.exists():
         out.print(f"report: {workspace.shown(report)}", soft_wrap=True)

@@ -141,7 +141,7 @@ def compare(
 
 @app.command()
 def history(
-    env: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment.")] = None,
+    env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The runs so far, oldest first; also writes outputs/index.html."""
@@ -180,7 +180,7 @@ def prune(
         int,
         typer.Option("--keep", min=1, help="How many of the newest runs of each environment and case stay."),
     ],
-    env: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment.")] = None,
+    env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", help="Only runs older than this: 36h, 90d.")
     ] = None,

@@ -159,12 +159,12 @@ def sentence(text: str) -> str:
 def controls(items: Iterable[Control]) -> str:
     """The controls as a table: what was expected, what was got, which verdict hangs on it."""
     rows = "".join(
-        f"<tr><td>{'✔' if item.held else '✘'} {escape(item.kind)}</td><td>{escape(item.name)}</td><td>{escape(item.expected)}</td><td>{escape(item.got)}</td><td>{escape(', '.join(item.guards))}</td></tr>"
+        f"<tr><td style='text-align:left'>{'✔' if item.held else '✘'} {escape(item.kind)}</td><td style='text-align:left'>{escape(item.name)}</td><td style='text-align:left'>{escape(item.expected)}</td><td style='text-align:left'>{escape(item.got)}</td><td style='text-align:left'>{escape(', '.join(item.guards))}</td></tr>"
         for item in items
     )
     if not rows:
         return ""
-    return f"<div class='pb-scroll'><table class='pb-controls'><thead><tr><th>Control</th><th>What</th><th>Expected</th><th>Got</th><th>Guards</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    return f"<div class='pb-scroll'><table class='pb-controls'><thead><tr><th style='text-align:left'>Control</th><th style='text-align:left'>What</th><th style='text-align:left'>Expected</th><th style='text-align:left'>Got</th><th style='text-align:left'>Guards</th></tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def estimate(item: Estimate | None) -> str:

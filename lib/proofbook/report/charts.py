@@ -45,7 +45,7 @@ def in_words(figure: dict[str, Any]) -> str:
         x, y = _values(trace, "x"), _values(trace, "y")
         name = _plain(trace.get("name") or "")
         parts.append(
-            f"{name + ': ' if name else ''}{len(x)} {'bars' if trace.get('type') == 'bar' else 'points'}{_range(y, ', ')}"
+            f"{name + ': ' if name else ''}{len(x)} {'bar' if trace.get('type') == 'bar' else 'point'}{'' if len(x) == 1 else 's'}{_range(y, ', ')}"
         )
     axes = [_words(figure["layout"].get(axis, {}).get("title")) for axis in ("xaxis", "yaxis")]
     drawn = f" Axes: {' and '.join(axis for axis in axes if axis)}." if any(axes) else ""
@@ -109,45 +109,14 @@ def picture(figure: dict[str, Any], *, width_px: int = 560, height_px: int = 230
 def _draw(figure: dict[str, Any], canvas: Any, dates: Any) -> Any:
     layout = figure["layout"]
     axes = canvas.add_subplot()
-    stacked, lying = layout.get("barmode") == "stack", False
-    bottoms: dict[Any, float] = {}
-    bars = [trace for trace in figure["data"] if trace.get("type") == "bar"]
+    _bars(axes, [trace for trace in figure["data"] if trace.get("type") == "bar"], stacked=layout.get("barmode") == "stack")  # fmt: skip
     for number, trace in enumerate(figure["data"]):
         x, y = _moments(_values(trace, "x")), _moments(_values(trace, "y"))
         colour = _colour(trace, number)
         name = _short(trace.get("name") or "") or None
         if trace.get("type") == "bar":
-            lying = trace.get("orientation") == "h"
-            places, lengths = (y, x) if lying else (x, y)
-            base = [bottoms.get(place, 0.0) for place in places] if stacked else None
-            if stacked:
-                bottoms |= {
-                    place: bottoms.get(place, 0.0) + (length or 0)
-                    for place, length in zip(places, lengths, strict=True)
-                }
-            if places and isinstance(places[0], np.datetime64):
-                step = min(
-                    (b - a for a, b in itertools.pairwise(sorted(places))), default=np.timedelta64(1, "s")
-                )
-                axes.bar(places, lengths, width=step, bottom=base, color=colour, label=name)
-            elif stacked or len(bars) == 1:
-                (
-                    axes.barh(places, lengths, left=base, color=colour, label=name)
-                    if lying
-                    else axes.bar(places, lengths, bottom=base, color=colour, label=name)
-                )
-            else:
-                known = list(dict.fromkeys(place for other in bars for place in _values(other, "x")))
-                share = 0.8 / len(bars)
-                axes.bar(
-                    [known.index(place) + share * bars.index(trace) for place in places],
-                    lengths,
-                    width=share,
-                    color=colour,
-                    label=name,
-                )
-                axes.set_xticks([n + share * (len(bars) - 1) / 2 for n in range(len(known))], known)
-        elif trace.get("type", "scatter") in ("scatter", "scattergl"):
+            continue
+        if trace.get("type", "scatter") in ("scatter", "scattergl"):
             mode, line, marker = trace.get("mode", "lines"), trace.get("line", {}), trace.get("marker", {})
             symbol = marker.get("symbol", "circle")
             axes.plot(
@@ -178,6 +147,35 @@ def _draw(figure: dict[str, Any], canvas: Any, dates: Any) -> Any:
         columns = max(1, min(4, 90 // max(map(len, labels))))
         canvas.legend(handles, labels, fontsize=7, frameon=False, ncols=columns, loc="outside lower center")
     return canvas
+
+
+def _bars(axes: Any, traces: Sequence[dict[str, Any]], *, stacked: bool) -> None:
+    """Bars over times or names: on top of each other where they are stacked, else side by side."""
+    tops: dict[Any, float] = {}
+    names = list(dict.fromkeys(_short(place) for trace in traces for place in _places(trace)))
+    for number, trace in enumerate(traces):
+        lying = trace.get("orientation") == "h"
+        places, lengths = _moments(_places(trace)), _values(trace, "x" if lying else "y")
+        told = {"color": _colour(trace, number), "label": _short(trace.get("name") or "") or None}
+        base = [tops.get(place, 0.0) for place in places] if stacked else 0.0
+        if stacked:
+            tops |= {place: tops.get(place, 0.0) + (length or 0) for place, length in zip(places, lengths, strict=True)}  # fmt: skip
+        if lying:
+            axes.barh(places, lengths, left=base, **told)
+        elif places and isinstance(places[0], np.datetime64):
+            apart = (b - a for a, b in itertools.pairwise(sorted(places)))
+            axes.bar(places, lengths, width=min(apart, default=np.timedelta64(1, "s")), bottom=base, **told)
+        elif stacked:
+            axes.bar(places, lengths, bottom=base, **told)
+        else:
+            width = 0.8 / len(traces)
+            axes.bar([names.index(place) + width * (number - (len(traces) - 1) / 2) for place in map(_short, places)], lengths, width=width, **told)  # fmt: skip
+            axes.set_xticks(range(len(names)), names)
+
+
+def _places(trace: dict[str, Any]) -> list[Any]:
+    """Where the bars of a trace stand."""
+    return _values(trace, "y" if trace.get("orientation") == "h" else "x")
 
 
 def _shape(axes: Any, shape: dict[str, Any]) -> None:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.report import cards, opening
+from proofbook.report import cards, opening, template
 from proofbook.report.changes import ABSENT, Change
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def in_text(changes: Sequence[Change]) -> list[str]:
@@ -45,9 +40,6 @@ def as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, Any]) -> str:
     """The comparison as a page of its own, without scripts."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
     rows = [
         {
             "id": item.id,
@@ -62,7 +54,8 @@ def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, 
         }
         for item in changes
     ]
-    return environment.get_template("comparison.html.j2").render(
+    return template.render(
+        "comparison.html.j2",
         rows=rows,
         runs=[
             {"id": run["run_id"], "environment": run["environment"], "verdict": _signed(run["verdict"]), "sentence": cards.visible(run["sentence"]), "ended": opening.moment(run["ended"]) if run["ended"] else "unfinished"}
@@ -70,7 +63,6 @@ def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, 
         ],
         changed=sum(item.verdict_changed for item in changes),
         moved=sum(item.beyond_noise and not item.verdict_changed for item in changes),
-        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
     )  # fmt: skip
 
 

@@ -26,6 +26,9 @@ class Options:
     inconclusive_as: InconclusiveAs = "failure"
 
 
+STANDARD = Options()
+
+
 def write(folder: Path, *, run: dict[str, Any], executed: Sequence[Executed], options: Options) -> None:
     """Writes report, JUnit XML and summary of a run."""
     page.write(folder / "report.html", run=run, executed=executed, shares_assets=options.shares_assets)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import jinja2
-
 from proofbook.judge.findings import Verdict
-from proofbook.report import cards
+from proofbook.report import cards, template
 
 if TYPE_CHECKING:
     from proofbook.history import Entry
 
-TEMPLATES = Path(__file__).parent / "templates"
 # A row of marks and a line: as many runs as fit a phone.
 RECENT = 30
 
@@ -27,16 +21,11 @@ def render(entries: Sequence[Entry]) -> str:
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.environment, entry.case), []).append(entry)
-    script = (TEMPLATES / "index.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
-    return environment.get_template("index.html.j2").render(
+    return template.render(
+        "index.html.j2",
+        script="index.js",
         groups=[_group(name, group) for name, group in sorted(groups.items())],
         count=len(entries),
-        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         verdicts=[
             (verdict.value, cards.MARKS[verdict])
             for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)

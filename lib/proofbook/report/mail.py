@@ -20,8 +20,6 @@ from proofbook.report.opening import Opening
 MOST_BYTES = 100_000
 MOST_ROWS = 100
 LONGEST_CELL = 400
-# Mail programs know no style sheets of ours and no variables: colours are written out.
-_COLOURS = {"pass": "#1a7f4b", "fail": "#b3202a", "inconclusive": "#855400", "error": "#7a3e9d"}
 _STYLE = "font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif;color:#1f2328;background:#ffffff;max-width:40rem;margin:0 auto;padding:1rem"
 
 
@@ -33,7 +31,7 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
     Raises:
         UsageError: charts are wanted and matplotlib is not installed.
     """
-    first = opening.from_json(run["opening"]) if run.get("opening") else opening.without_findings(run)
+    first = opening.of_run(run)
     found = findings_of(run)
     left, pictures, without = MOST_BYTES - len(_body(first, found, [], []).encode()) - 2000, [], []
     for figure in _figures(folder / "notebooks") if with_charts else ():
@@ -63,9 +61,10 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
     message.set_content("\n".join(map(cards.visible, first.lines())) + f"\n\nRun {run['run_id']}\n")
     attached = [(words, f"cid:chart-{number}@proofbook") for number, (words, _) in enumerate(pictures)]
     message.add_alternative(_body(first, found, attached, without), subtype="html")
-    alternative = message.get_payload()[1]  # type: ignore[index]
+    body = message.get_body(("html",))
+    assert body is not None
     for number, (_, drawn) in enumerate(pictures):
-        alternative.add_related(drawn, "image", "png", cid=f"<chart-{number}@proofbook>")  # type: ignore[union-attr]
+        body.add_related(drawn, "image", "png", cid=f"<chart-{number}@proofbook>")
     (folder / "mail.eml").write_bytes(message.as_bytes())
     return path, without
 
@@ -73,7 +72,7 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
 def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]], without: list[str]) -> str:
     ordered = sorted(found, key=lambda item: item.verdict is Verdict.PASS)
     rows = "".join(
-        f'<tr><td style="padding:.3em .8em .3em 0;vertical-align:top;white-space:nowrap;font-weight:600;color:{_COLOURS[item.verdict.value]}">{cards.MARKS[item.verdict]} {item.verdict.value}</td>'
+        f'<tr><td style="padding:.3em .8em .3em 0;vertical-align:top;white-space:nowrap;font-weight:600;color:{cards.COLOURS[item.verdict]}">{cards.MARKS[item.verdict]} {item.verdict.value}</td>'
         f'<td style="padding:.3em 0;border-bottom:1px solid #d1d9e0"><b>{cards.sentence(item.claim)}</b><br>{cards.escape(_short(item.statement))}</td></tr>'
         for item in ordered[:MOST_ROWS]
     )
@@ -87,19 +86,13 @@ def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]],
     left_out = (
         f"<p>In the report, not here: the charts {cards.escape(', '.join(without))}.</p>" if without else ""
     )
-    screen = parts.first_screen(first)
-    for verdict, colour in cards.COLOURS.items():
-        screen = screen.replace(colour, _COLOURS[verdict.value])
-    return (
+    page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{cards.escape(first.words)}</title></head><body style="{_STYLE}">{_without_links(screen)}'
+        f'<title>{cards.escape(first.words)}</title></head><body style="{_STYLE}">{parts.first_screen(first, links=False)}'
         f'<h2 style="font-size:1.1em">Findings</h2><table role="presentation" style="border-collapse:collapse;font-size:.93em">{rows}</table>{more}{drawn}{left_out}</body></html>\n'
     )
-
-
-def _without_links(screen: str) -> str:
-    """The first screen without links into a page that is not here."""
-    return re.sub(r' <a href="#[^"]*"[^>]*>[^<]*</a>', "", screen)
+    # Mail programs know no variables: colours are written out.
+    return re.sub(r"var\(--[a-z-]+, (#[0-9a-f]{6})\)", r"\1", page)
 
 
 def _figures(folder: Path) -> Iterator[dict[str, Any]]:

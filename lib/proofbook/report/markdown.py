@@ -19,7 +19,7 @@ LONGEST_CELL = 300
 
 def render(run: dict[str, Any]) -> str:
     """The first screen, then every finding that does not pass; those that pass by number and folded."""
-    first = opening.from_json(run["opening"]) if run.get("opening") else opening.without_findings(run)
+    first = opening.of_run(run)
     found = findings_of(run)
     lines = [*_first_screen(first), ""]
     open_items = [item for item in found if item.verdict is not Verdict.PASS]

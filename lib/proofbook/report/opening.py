@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
+from proofbook.judge.checks import stamp
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.report import cards, changes
 from proofbook.report.summary import Summary
@@ -72,39 +75,22 @@ def of(summary: Summary) -> Opening:
         result=WORDS[overall.verdict],
         environment=summary.environment.title or summary.environment.name,
         case=summary.case.title,
-        at=_rfc3339(summary.ended),
+        at=stamp(pd.Timestamp(summary.ended)),
         facts=tuple(_facts(summary)),
         beside=_beside(summary),
         doubt=doubt(summary),
         advice=recommendations(summary)[0],
-        next_review=_rfc3339(summary.next_review),
+        next_review=stamp(pd.Timestamp(summary.next_review)),
         since=_since(summary),
     )
 
 
-def from_json(data: dict[str, Any]) -> Opening:
-    """A first screen back from run.json."""
+def of_run(run: dict[str, Any]) -> Opening:
+    """The first screen that run.json carries; made of its sentence where it carries none, since an older version wrote it."""
+    data = run.get("opening")
+    if not data:
+        return _of_sentence(run)
     return Opening(**{**data, "facts": tuple(Fact(**fact) for fact in data["facts"])})
-
-
-def without_findings(run: dict[str, Any]) -> Opening:
-    """The first screen of a run that did not get as far as findings, or that an older version wrote."""
-    verdict = Verdict(run["verdict"])
-    head, _, tail = str(run["sentence"]).partition(":")
-    return Opening(
-        verdict=verdict.value,
-        words=head if tail else WORDS[verdict],
-        result=WORDS[verdict],
-        environment=run["environment"],
-        case=run["case"] or "no case",
-        at=run.get("ended") or run["started"],
-        facts=(Fact(verdict=verdict.value, text=(tail or head).strip()),),
-        beside="",
-        doubt="Nothing that would answer this is in the run.",
-        advice="See what the run says of itself below.",
-        next_review=run.get("next_review") or run["started"],
-        since="",
-    )
 
 
 def doubt(summary: Summary) -> str:
@@ -133,9 +119,7 @@ def recommendations(summary: Summary) -> list[str]:
         lines += [
             f"Make this hold: {item.claim}. {_capital(without_bound(item.statement))}." for item in blocking
         ]
-    elif overall.verdict is Verdict.PASS:
-        lines.append("nothing.")
-    else:
+    elif overall.verdict is not Verdict.PASS:
         needs = [f"{cards.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
         lines += needs or [f"{_small(overall.sentence.partition(':')[2].strip() or overall.sentence)}."]
     lines += [
@@ -152,6 +136,10 @@ def recommendations(summary: Summary) -> list[str]:
             )
         elif risk.status == "open":
             lines.append(f"Close the open risk “{risk.title}”.")
+    if overall.verdict is Verdict.PASS:
+        lines.insert(
+            0, f"nothing at once; {len(lines)} in time, under Recommendations." if lines else "nothing."
+        )
     return list(dict.fromkeys(lines))
 
 
@@ -171,6 +159,25 @@ def moment(text: str) -> str:
     '5 Jan 2026 09:40 UTC'
     """
     return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%-d %b %Y %H:%M} UTC"
+
+
+def _of_sentence(run: dict[str, Any]) -> Opening:
+    verdict = Verdict(run["verdict"])
+    head, _, tail = str(run["sentence"]).partition(":")
+    return Opening(
+        verdict=verdict.value,
+        words=head if tail else WORDS[verdict],
+        result=WORDS[verdict],
+        environment=run["environment"],
+        case=run["case"] or "no case",
+        at=run.get("ended") or run["started"],
+        facts=(Fact(verdict=verdict.value, text=(tail or head).strip()),),
+        beside="",
+        doubt="Nothing that would answer this is in the run.",
+        advice="See what the run says of itself below.",
+        next_review=run.get("next_review") or run["started"],
+        since="",
+    )
 
 
 def _facts(summary: Summary) -> list[Fact]:
@@ -215,9 +222,8 @@ def _carrying(summary: Summary) -> list[Fact]:
 
 def _distinct(items: Sequence[Finding]) -> list[Finding]:
     """One of each fix first, then the others: three lines should not tell one fix three times."""
-    seen: set[str] = set()
-    first = [item for item in items if item.fix is None or not (item.fix in seen or seen.add(item.fix))]  # type: ignore[func-returns-value]
-    return [*first, *(item for item in items if item not in first)]
+    first = {item.fix or item.id: item for item in reversed(items)}
+    return sorted(items, key=lambda item: first[item.fix or item.id] is not item)
 
 
 def _against(item: Finding) -> str:
@@ -275,7 +281,3 @@ def _capital(text: str) -> str:
 
 def _small(text: str) -> str:
     return text[:1].lower() + text[1:]
-
-
-def _rfc3339(time: dt.datetime) -> str:
-    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,19 +12,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
 from proofbook import quick, workspace
 from proofbook.evidence import replace_text
 from proofbook.judge.findings import MIME, Verdict, from_json
-from proofbook.redaction import for_others, in_value
-from proofbook.report import cards, charts, opening, parts
+from proofbook.redaction import in_value
+from proofbook.report import cards, charts, opening, parts, template
 from proofbook.report.sanitise import clean
 
 if TYPE_CHECKING:
     from proofbook.execute import Executed
 
-TEMPLATES = Path(__file__).parent / "templates"
 # Where reports that share the library look for it, from their own folder `outputs/<environment>/<run>/`.
 ASSETS = "../../assets"
 # The digest of a page is over its text with this in the digest's place.
@@ -43,34 +40,31 @@ def write(
     ordered = sorted(executed, key=lambda item: item.name)
     told: set[str] = set()
     sections = [_section(item, told) for item in ordered]
-    first = opening.from_json(run["opening"]) if run.get("opening") else opening.without_findings(run)
-    verdict = Verdict(run["verdict"])
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    first = opening.of_run(run)
     drawn = any(section["figures"] for section in sections)
     library = _keep_library(path.parent / ASSETS) if drawn and shares_assets else ""
-    text = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            run=run,
-            title=for_others(f"{cards.MARKS[verdict]} {first.words} · {first.environment} · {first.case}"),
-            mark=cards.MARKS[verdict],
-            words=first.words,
-            first_screen=""
-            if any("pb-verdict" in section["body"] for section in sections)
-            else clean(parts.first_screen(first)),
-            sections=sections,
-            style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
-            script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            plotly=_packed_plotly() if drawn and not shares_assets else "",
-            library=f"{ASSETS}/{library}" if library else "",
-            about=_in_script(about(run)),
-            blank=BLANK,
-        )
+    text = template.render(
+        "page.html.j2",
+        script="page.js",
+        run=run,
+        mark=cards.MARKS[Verdict(run["verdict"])],
+        first=first,
+        title=cards.visible(f"{first.words} · {first.environment} · {first.case}"),
+        # Where the report's own notebook did not get as far, the page says it itself.
+        first_screen="" if any(map(_opens, sections)) else clean(parts.first_screen(first)),
+        sections=sections,
+        plotly=_packed_plotly() if drawn and not shares_assets else "",
+        library=f"{ASSETS}/{library}" if library else "",
+        about=_in_script(about(run)),
+        blank=BLANK,
     )
-    text = _without_paths(text).encode("utf-8", "replace").decode()
+    text = _without_paths(text)
     replace_text(path, _DIGEST.sub(rf"\g<1>{digest(text)}\g<3>", text, count=1))
+
+
+def _opens(section: dict[str, Any]) -> bool:
+    """Whether a section is the report's own and shows the first screen; text that looks like it is escaped."""
+    return section["name"].startswith("00-") and '<section class="pb-verdict"' in section["body"]
 
 
 def about(run: dict[str, Any]) -> dict[str, Any]:
@@ -137,13 +131,13 @@ def _section(item: Executed, told: set[str]) -> dict[str, Any]:
                 part = clean(cards.line(from_json(data[MIME])))
             elif "text/html" in data:
                 part = clean("".join(data["text/html"]))
-                shown |= set(re.findall(r'id="finding-([^"]+)"', part))
+                shown |= set(re.findall(r'<details class="pb-finding" id="finding-([^"]+)"', part))
             else:
                 continue
             parts_of_page.append(part)
             output["data"] = {"text/html": f'<figure data-part="{len(parts_of_page) - 1}"></figure>'}
     told |= shown
-    exporter = HTMLExporter(template_name="proofbook", extra_template_basedirs=[str(TEMPLATES)])
+    exporter = HTMLExporter(template_name="proofbook", extra_template_basedirs=[str(template.FOLDER)])
     body = clean(exporter.from_notebook_node(notebook)[0])
     body = re.sub(
         r'<figure data-part="(\d+)"></figure>',
@@ -166,7 +160,7 @@ def _section(item: Executed, told: set[str]) -> dict[str, Any]:
         "title": cards.visible(title),
         "headings": headings,
         "body": body,
-        "problem": cards.visible(for_others(item.problem)),
+        "problem": cards.visible(item.problem),
         "figures": figures,
     }
 
@@ -174,7 +168,7 @@ def _section(item: Executed, told: set[str]) -> dict[str, Any]:
 def _figure(figure: dict[str, Any]) -> str:
     """A place for a chart: its data as JSON, and its words and table for those who do not see it drawn."""
     words = cards.escape(charts.in_words(figure))
-    data = _in_script({"data": figure["data"], "layout": figure["layout"]})
+    data = _in_script(in_value({"data": figure["data"], "layout": figure["layout"]}, cards.visible))
     return (
         f'<figure class="pb-figure" aria-label="{words}"><div class="pb-plot"></div><script type="application/json">{data}</script>'
         f'<figcaption>{words}</figcaption><details class="pb-data"><summary>The data of this chart as a table</summary>{charts.table(figure)}</details></figure>'
@@ -182,17 +176,8 @@ def _figure(figure: dict[str, Any]) -> str:
 
 
 def _in_script(value: Any) -> str:
-    """JSON that may stand in a script element: nothing in it ends the element or begins a comment, or turns the text round."""
-    text = json.dumps(value, ensure_ascii=True)
-    text = re.sub(
-        r"\\u(d[89ab][0-9a-f]{2})(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})",
-        r"\\ufffd",
-        text,
-    )
-    text = re.sub(
-        r"\\u(200[ef]|202[a-e]|206[6-9])", lambda found: f"\\u27e8U+{found.group(1).upper()}\\u27e9", text
-    )
-    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+    """JSON that may stand in a script element: nothing in it ends the element or begins a comment."""
+    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _without_paths(text: str) -> str:
@@ -221,13 +206,3 @@ def _packed_plotly() -> str:
 
     # mtime 0: the same library gives the same bytes.
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -78,11 +78,14 @@ def verdict(summary: Summary) -> str:
     return first_screen(openings.of(summary))
 
 
-def first_screen(opening: Opening) -> str:
-    """The first screen as HTML."""
+def first_screen(opening: Opening, *, links: bool = True) -> str:
+    """The first screen as HTML; without links where the findings are not on the same page."""
     verdict = Verdict(opening.verdict)
     colour = cards.COLOURS[verdict]
-    facts = "".join(f"<li>{cards.MARKS[Verdict(fact.verdict)]} {_link(fact)}</li>" for fact in opening.facts)
+    facts = "".join(
+        f"<li>{cards.MARKS[Verdict(fact.verdict)]} {_link(fact) if links else cards.escape(fact.text)}</li>"
+        for fact in opening.facts
+    )
     return (
         f'<section class="pb-verdict" data-verdict="{verdict.value}" style="border-left:8px solid {colour};padding:.6em 1em">'
         f'<p class="pb-words" style="font-size:1.6em;font-weight:700;margin:.2em 0;color:{colour}">{cards.MARKS[verdict]} {cards.escape(opening.words)}</p>'
