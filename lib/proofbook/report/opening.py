@@ -138,7 +138,7 @@ def recommendations(summary: Summary) -> list[str]:
             lines.append(f"Close the open risk “{risk.title}”.")
     if overall.verdict is Verdict.PASS:
         lines.insert(
-            0, f"nothing at once; {len(lines)} in time, under Recommendations." if lines else "nothing."
+            0, f"nothing at once; for later, see Recommendations ({len(lines)})." if lines else "nothing."
         )
     return list(dict.fromkeys(lines))
 
