@@ -127,7 +127,8 @@ def in_folder(tmp_path: Path) -> Iterator[Path]:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+# Of a module and not of the session: its event loop runs as long as it is there, and other modules run loops of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed and could not be: sudo apt-get install chromium")

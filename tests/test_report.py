@@ -96,7 +96,8 @@ def test_a_finding_can_be_linked_to_searched_for_and_filtered(open_page: Open, f
     )
     page.locator("#pb-search").fill("")
     page.locator('input[value="pass"]').uncheck()
-    assert page.locator("details.pb-finding:visible").count() == 0
+    others = page.locator("details.pb-finding:not([data-verdict='pass'])").count()
+    assert page.locator("details.pb-finding:visible").count() == others < every
     page.locator('input[value="pass"]').check()
     assert page.locator("details.pb-finding:visible").count() == every
     assert wrong == []
