@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from proofbook import case, environment
 from proofbook.errors import ConfigurationError, MissingSecret, ProofbookError
 from proofbook.judge import owed
 from proofbook.redaction import scrub
-from proofbook.settings import Reference
+from proofbook.settings import Reference, Settings, as_toml
 
+ROOT = Path(__file__).parent.parent
 SERVICE = '[[service]]\nname = "backend"\nurl = "http://127.0.0.1:1"\n'
 SOCKET = SERVICE + '[[websocket]]\nname = "ws"\nservice = "backend"\nurl = "ws://127.0.0.1:1"\n'
 
@@ -57,7 +61,7 @@ def write(folder: Path, text: str | bytes, name: str = "mine.toml") -> str:
         ),
         (
             '[[log]]\nname = "a"\nfile = "x"\ncommand = ["y"]',
-            "mine.toml: log[0]: expected one of file, command, engine, got file and command",
+            "mine.toml: log[0]: expected one of source, file, command, engine, got file and command",
         ),
         (SERVICE + "[login]\nuser = 'x'", "mine.toml: login: expected either token or url, got neither"),
     ],
@@ -73,7 +77,7 @@ def test_an_environment_that_cannot_be_gets_one_sentence(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "mine.toml: title: expected a value, got nothing; add it"),
+        ("", "mine.toml: expected a title, or a [[fix]] that has one, got neither"),
         (
             'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nlog = "("',
             "mine.toml: fix[0].symptom[0].log: expected a regular expression (RE2's: no lookaround, no backreferences), got '(' (missing ): ()",
@@ -108,7 +112,7 @@ def test_an_environment_that_cannot_be_gets_one_sentence(
         ),
         (
             'title = "t"\n[deployment]\ntime = 2026-01-01T00:00:00',
-            "mine.toml: deployment: expected a time with a zone such as 2026-01-31T12:00:00Z, got '2026-01-01T00:00:00'",
+            "mine.toml: deployment.time: expected a time with a zone such as 2026-01-31T12:00:00Z, got '2026-01-01T00:00:00'",
         ),
     ],
 )
@@ -141,6 +145,155 @@ def test_an_unknown_check_in_the_case_names_the_nearest(in_folder: Path) -> None
     )
     with pytest.raises(ProofbookError, match="did you mean 'health-backend'"):
         owed.declare(where, what)
+
+
+SHORT = """
+[[service]]
+name = "backend"
+url = "https://api-staging.example.com"
+ws = "/ws"
+token = { env = "STAGING_JWT" }
+logs = "gcp:example-staging/backend"
+"""
+SHORT_CASE = """
+[[fix]]
+title = "Recursion in asyncio.sleep"
+deployed = "auto"
+before = "auto"
+[[fix.symptom]]
+log = "RecursionError"
+[[fix.symptom]]
+close_code = 1011
+"""
+
+
+def test_a_service_says_in_short_what_the_long_tables_say(in_folder: Path) -> None:
+    short = environment.load(write(in_folder, SHORT), base=in_folder)
+    long = environment.load(
+        write(
+            in_folder,
+            """
+            [[service]]
+            name = "backend"
+            url = "https://api-staging.example.com"
+            [[websocket]]
+            service = "backend"
+            path = "/ws"
+            [login]
+            token = { env = "STAGING_JWT" }
+            [[log]]
+            name = "backend"
+            service = "backend"
+            source = "gcp:example-staging/backend"
+            """,
+        ),
+        base=in_folder,
+    )
+    assert short.in_full() == long
+    what = case.load(write(in_folder, SHORT_CASE, "case.toml"), base=in_folder)
+    assert what.title == "Recursion in asyncio.sleep" and what.fixes[0].id == "recursion-in-asyncio-sleep"
+    declared = owed.declare(short, what)
+    assert {"websocket-connection", "websocket-1011-gone", "log-recursionerror-gone"} <= declared.keys()
+    # What is not stated is not claimed, and said not to be.
+    assert "websocket-delivery" not in declared
+    assert owed.not_measured(short, what) == ["Delivery over ws is not measured: state send and expect."]
+
+
+@pytest.mark.parametrize(
+    "short", [SHORT, SERVICE + 'ws = { path = "/ws", send = "{id}", expect = { regex = "{id}" } }']
+)
+def test_what_is_explained_in_full_means_the_same_when_it_is_read_again(in_folder: Path, short: str) -> None:
+    where = environment.load(write(in_folder, short), base=in_folder)
+    again = environment.load(write(in_folder, as_toml(where.in_full()), "again.toml"), base=in_folder)
+    assert again.model_copy(update={"name": "mine"}) == where.in_full()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (SHORT.replace('"/ws"', '"ws"'), "service[0].ws: expected a path that starts with /, got 'ws'"),
+        (
+            SHORT.replace('{ env = "STAGING_JWT" }', '"eyJhbGciOi-a-real-token"'),
+            'service[0].token: expected a secret that is named, {env = "NAME"} or {file = "path"}, got a written one',
+        ),
+        (
+            SHORT.replace("gcp:example-staging/backend", "gcp:example-staging"),
+            "service[0].logs: expected gcp:PROJECT/SERVICE, got 'gcp:example-staging'",
+        ),
+        (
+            SHORT.replace("gcp:example-staging/backend", "splunk:main"),
+            "service[0].logs: expected gcp:PROJECT/SERVICE, k8s:NAMESPACE/SELECTOR, docker:CONTAINER, journald:UNIT, loki:URL{…}, a file, a pattern of files, or -, got 'splunk:main'",
+        ),
+        (
+            SHORT.replace("gcp:example-staging/backend", 'gcp:a/b\\" OR severity=\\"'),
+            "service[0].logs: expected gcp:PROJECT/SERVICE, got 'gcp:a/b\" OR severity=\"'",
+        ),
+        (
+            SHORT + '[login]\ntoken = { env = "OTHER" }',
+            "expected one way to log in, got [login] and a token of a service",
+        ),
+    ],
+)
+def test_a_short_form_that_cannot_be_gets_one_sentence(in_folder: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        environment.load(write(in_folder, text), base=in_folder)
+    assert str(raised.value) == f"mine.toml: {sentence}"
+
+
+def test_two_fixes_of_one_case_were_deployed_together(in_folder: Path) -> None:
+    one = '[[fix]]\ntitle = "a"\ndeployed = 2026-01-01T00:00:00Z\n[[fix.symptom]]\nclose_code = 1011\n'
+    assert (
+        str(case.load(write(in_folder, one), base=in_folder).deployment.time) == "2026-01-01 00:00:00+00:00"
+    )
+    other = one.replace('"a"', '"b"').replace("T00", "T01").replace("1011", "1006")
+    with pytest.raises(ConfigurationError, match="expected one deployment for a case"):
+        case.load(write(in_folder, one + other), base=in_folder)
+
+
+def test_checking_files_touches_no_network_and_says_what_a_run_would_owe(in_folder: Path) -> None:
+    write(in_folder, SHORT, "staging.toml")
+    write(in_folder, SHORT_CASE, "recursion.toml")
+    program = [sys.executable, "-m", "proofbook.cli"]
+    done = subprocess.run(
+        [*program, "check", "staging.toml", "recursion.toml"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "STAGING_JWT": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "staging: 1 service, 1 WebSocket endpoint, 1 log",
+        "owed       log-recursionerror-gone: “RecursionError” is gone from the log",
+        "Delivery over ws is not measured",
+        "a secret: environment variable STAGING_JWT",
+    ):
+        assert line in done.stdout
+    explained = subprocess.run(
+        [*program, "explain", "staging.toml", "recursion.toml"], capture_output=True, text=True
+    )
+    assert explained.returncode == 0 and "connection = 0.99    # default" in explained.stdout
+    write(in_folder, SHORT_CASE + "colour = 1", "recursion.toml")
+    wrong = subprocess.run(
+        [*program, "check", "staging.toml", "recursion.toml"], capture_output=True, text=True
+    )
+    assert wrong.returncode == 2 and wrong.stderr.startswith(
+        "recursion.toml: fix[0].symptom[1].colour: unknown key"
+    )
+
+
+@pytest.mark.parametrize("kind", [environment.Environment, case.Case])
+def test_the_schema_that_editors_complete_by_is_published_and_fits_the_shipped_files(
+    kind: type[Settings],
+) -> None:
+    name = kind.__name__.lower()
+    published = json.loads((ROOT / "docs" / f"{name}.schema.json").read_text())
+    assert published == kind.schema_of_files(), (
+        f"write it again: proofbook schema {name} > docs/{name}.schema.json"
+    )
+    for path in (ROOT / "notebooks" / f"{name}s").glob("*.toml"):
+        jsonschema.validate(json.loads(json.dumps(tomllib.loads(path.read_text()), default=str)), published)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"colour": 1}, published)
 
 
 @pytest.mark.parametrize("name", ["rehearsal", "staging.example"])

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from proofbook import patterns, settings, workspace
 from proofbook.environment import Name, Pattern
 from proofbook.errors import ConfigurationError
 from proofbook.settings import Settings
+
+AUTO = "auto"
+
+
+def _zoned(value: dt.datetime) -> dt.datetime:
+    if value.tzinfo is None:
+        raise ValueError(
+            f"expected a time with a zone such as 2026-01-31T12:00:00Z, got {value.isoformat()!r}"
+        )
+    return value
+
+
+Moment = Annotated[dt.datetime, AfterValidator(_zoned)]
+# "auto" is None: found in the data.
+MomentOrAuto = Annotated[
+    Moment | None,
+    BeforeValidator(
+        lambda value: None if value == AUTO else value, json_schema_input_type=Literal["auto"] | dt.datetime
+    ),
+]
 
 
 class Signature(Settings):
@@ -65,10 +86,16 @@ class Symptom(Signature):
 
 
 class Fix(Settings):
-    """One defect and what was done about it."""
+    """One defect and what was done about it.
 
-    id: Name
+    deployed: when, or "auto": found in the data. before: what counts as before: "auto" (what was recorded, else the log of the
+    old revision), or a pinned run by its id or folder.
+    """
+
+    id: Name = ""
     title: str
+    deployed: MomentOrAuto = None
+    before: str = AUTO
     file: str = ""
     problem: str = ""
     solution: str = ""
@@ -76,6 +103,12 @@ class Fix(Settings):
     patch: str | None = None
     git: str | None = None
     symptoms: list[Symptom] = Field(alias="symptom", min_length=1)
+
+    @model_validator(mode="after")
+    def _has_id(self) -> Fix:
+        if not self.id:
+            object.__setattr__(self, "id", _slug(self.title))
+        return self
 
 
 class Identity(Settings):
@@ -136,18 +169,10 @@ class Budgets(Settings):
 class Deployment(Settings):
     """The deployment that carried the fix. Empty: found in the data."""
 
-    time: dt.datetime | None = None
+    time: Moment | None = None
     revision: str | None = None
     service: str | None = None
     started_log: Pattern | None = None
-
-    @model_validator(mode="after")
-    def _has_zone(self) -> Deployment:
-        if self.time is not None and self.time.tzinfo is None:
-            raise ValueError(
-                f"expected a time with a zone such as 2026-01-31T12:00:00Z, got {self.time.isoformat()!r}"
-            )
-        return self
 
 
 class MessageContract(Settings):
@@ -207,11 +232,11 @@ class CheckSettings(Settings):
 class Case(Settings):
     """One case file."""
 
-    title: str
+    title: str = ""
     mission: str = ""
     team: str = ""
     next_review_h: float = Field(default=24.0, gt=0)
-    deployment: Deployment = Field(default_factory=Deployment)
+    stated_deployment: Deployment = Field(default_factory=Deployment, alias="deployment")
     fixes: list[Fix] = Field(default_factory=list, alias="fix")
     identities: list[Identity] = Field(default_factory=list, alias="identity")
     indicators: list[Indicator] = Field(default_factory=list, alias="indicator")
@@ -226,11 +251,47 @@ class Case(Settings):
     name: str = Field(default="", exclude=True)
     folder: Path = Field(default=Path(), exclude=True)
 
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The deployment, with the time that a fix may state instead."""
+        times = [fix.deployed for fix in self.fixes if fix.deployed is not None]
+        if not times or self.stated_deployment.time is not None:
+            return self.stated_deployment
+        return self.stated_deployment.model_copy(update={"time": times[0]})
+
+    @property
+    def before(self) -> str:
+        """The pinned run that counts as before, or "auto"."""
+        return next((fix.before for fix in self.fixes if fix.before != AUTO), AUTO)
+
     def log_patterns(self) -> list[str]:
         """Every pattern that this case looks for in logs."""
         symptoms = [symptom.log for fix in self.fixes for symptom in fix.symptoms]
         stated = [*symptoms, *(item.log for item in self.indicators), self.deployment.started_log]
         return sorted({pattern for pattern in stated if pattern})
+
+    @model_validator(mode="after")
+    def _has_title(self) -> Case:
+        if not self.title:
+            if not self.fixes:
+                raise ValueError("expected a title, or a [[fix]] that has one, got neither")
+            object.__setattr__(self, "title", "; ".join(fix.title for fix in self.fixes))
+        return self
+
+    @model_validator(mode="after")
+    def _one_deployment(self) -> Case:
+        stated = [self.stated_deployment.time, *(fix.deployed for fix in self.fixes)]
+        times = {time for time in stated if time is not None}
+        if len(times) > 1:
+            raise ValueError(
+                f"expected one deployment for a case, got {' and '.join(sorted(time.isoformat() for time in times))}; make a case of each"
+            )
+        pinned = {fix.before for fix in self.fixes} - {AUTO}
+        if len(pinned) > 1:
+            raise ValueError(
+                f"expected one pinned run for a case, got {' and '.join(sorted(pinned))}; make a case of each"
+            )
+        return self
 
     @model_validator(mode="after")
     def _distinct(self) -> Case:

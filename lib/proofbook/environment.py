@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from proofbook import patterns, redaction, settings, workspace
+from proofbook import log_places, patterns, redaction, settings, workspace
 from proofbook.errors import MissingSecret
 from proofbook.settings import Reference, Settings, TextOrReference
 
@@ -39,8 +40,28 @@ def _mask_pattern(value: str) -> str:
     return value
 
 
+def _log_place(value: str) -> str:
+    log_places.parse(value)
+    return value
+
+
 Pattern = Annotated[str, AfterValidator(_log_pattern)]
 MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, str):
+        # The value is not repeated: it is a secret.
+        raise ValueError(
+            'expected a secret that is named, {env = "NAME"} or {file = "path"}, got a written one'
+        )
+    return value
+
+
+# Of a secret; what is written where it should be named stands in no message.
+SecretReference = Annotated[Reference, BeforeValidator(_named, json_schema_input_type=Reference)]
+# A short name of `log_places`.
+ShortLog = Annotated[str, AfterValidator(_log_place)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -70,36 +91,6 @@ class Expectation(Settings):
         return self
 
 
-class Service(Settings):
-    """An HTTP service."""
-
-    name: Name
-    url: TextOrReference
-    critical: bool = True
-    health: str = "/health"
-    health_status: list[int] = Field(default_factory=lambda: [200])
-    health_expect: Expectation | None = None
-    revision_path: str | None = None
-    unknown_path: str = "/proofbook-no-such-path"
-    headers: dict[str, TextOrReference] = Field(default_factory=dict)
-    authenticated: bool = False
-    ca_file: str | None = None
-    openapi: str | None = None
-    metrics: str | None = None
-    memory_metric: str = "process_resident_memory_bytes"
-    timed: list[str] = Field(default_factory=list)
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether its certificate is looked at: known from a written URL, or from the CA that it names."""
-        return self.ca_file is not None or (self.url.text or "").startswith("https:")
-
-    @model_validator(mode="after")
-    def _http_url(self) -> Service:
-        _check_url(self.url, ("http", "https"))
-        return self
-
-
 class TokenPlace(Settings):
     """Where the token goes in a WebSocket handshake, and how it is written there."""
 
@@ -116,17 +107,17 @@ class TokenPlace(Settings):
         return self
 
 
-class WebSocket(Settings):
+class Socket(Settings):
     """A WebSocket endpoint and the conversation that shows it works.
 
-    test_headers: headers that only tests send. They are tried with a bad token, and go with every good one where
+    path: where it lies on its service; url: where it lies when that is elsewhere. Certificates are checked as for its service
+    unless ca_file says otherwise. test_headers: headers that only tests send. They are tried with a bad token, and go with every good one where
     `sends_test_headers` says so; the shadow probes never send them. long_message_chars: how long the last message of each
     conversation is made, since some faults only large messages meet.
     """
 
-    name: Name = "ws"
-    service: str
-    url: TextOrReference
+    path: str | None = None
+    url: TextOrReference | None = None
     token: TokenPlace = Field(default_factory=TokenPlace)
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     test_headers: dict[str, str] = Field(default_factory=dict)
@@ -143,8 +134,13 @@ class WebSocket(Settings):
     dwell_s: float = Field(default=0.3, ge=0, le=60)
 
     @model_validator(mode="after")
-    def _conversation(self) -> WebSocket:
-        _check_url(self.url, ("ws", "wss"))
+    def _conversation(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("expected either path or url, got " + ("both" if self.url else "neither"))
+        if self.path is not None and not self.path.startswith("/"):
+            raise ValueError(f"expected a path that starts with /, got {self.path!r}")
+        if self.url is not None:
+            _check_url(self.url, ("ws", "wss"))
         said = [key for key in ("send", "send_json", "send_base64") if getattr(self, key) is not None]
         if len(said) > 1:
             raise ValueError(f"expected one of send, send_json, send_base64, got {' and '.join(said)}")
@@ -153,18 +149,72 @@ class WebSocket(Settings):
         return self
 
 
+class WebSocket(Socket):
+    """The endpoint of a service."""
+
+    name: Name = "ws"
+    service: str
+
+
+def _as_socket(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return {"url": value} if value.startswith(("ws:", "wss:")) else {"path": value}
+
+
+# Of a service: "/ws", "wss://…", or the whole table.
+ShortSocket = Annotated[Socket, BeforeValidator(_as_socket, json_schema_input_type=str | Socket)]
+
+
+class Service(Settings):
+    """An HTTP service.
+
+    ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
+    source of its log.
+    """
+
+    name: Name
+    url: TextOrReference
+    critical: bool = True
+    health: str = "/health"
+    health_status: list[int] = Field(default_factory=lambda: [200])
+    health_expect: Expectation | None = None
+    revision_path: str | None = None
+    unknown_path: str = "/proofbook-no-such-path"
+    headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    ca_file: str | None = None
+    ws: ShortSocket | None = None
+    token: SecretReference | None = None
+    logs: ShortLog | None = None
+    openapi: str | None = None
+    metrics: str | None = None
+    memory_metric: str = "process_resident_memory_bytes"
+    timed: list[str] = Field(default_factory=list)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its certificate is looked at: known from a written URL, or from the CA that it names."""
+        return self.ca_file is not None or (self.url.text or "").startswith("https:")
+
+    @model_validator(mode="after")
+    def _http_url(self) -> Service:
+        _check_url(self.url, ("http", "https"))
+        return self
+
+
 class Login(Settings):
     """How to get tokens. A fixed token, or a request that issues one for any user id."""
 
-    token: Reference | None = None
+    token: SecretReference | None = None
     url: TextOrReference | None = None
     path: str = ""
+    ca_file: str | None = None
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     body: dict[str, Any] = Field(default_factory=lambda: {"user_id": "{user}"}, alias="json")
     token_path: str = "access_token"
     user: str = "proofbook"
-    expired: Reference | None = None
-    wrong_audience: Reference | None = None
+    expired: SecretReference | None = None
+    wrong_audience: SecretReference | None = None
     bad_tokens: bool = True
 
     @model_validator(mode="after")
@@ -175,14 +225,16 @@ class Login(Settings):
 
 
 class LogSource(Settings):
-    """Where log entries come from: a file (or glob), a command that prints them, or a table in an engine.
+    """Where log entries come from: a short name such as gcp:project/service, a file (or glob), a command that prints them, or a table in an engine.
 
+    What has a short name is read for `covers_s` back from now (a day where not stated), page by page, by the query that fits.
     A command may hold `{since}` and `{until}`: the window asked for, `covers_s` (a day where not stated) back from now.
     canary: whether the probes' marks must be found in it; left out, they must be where they were found before.
     """
 
     name: Name
     service: str | None = None
+    source: ShortLog | None = None
     file: str | None = None
     command: list[str] | None = None
     engine: TextOrReference | None = None
@@ -200,9 +252,11 @@ class LogSource(Settings):
 
     @model_validator(mode="after")
     def _one_origin(self) -> LogSource:
-        stated = [key for key in ("file", "command", "engine") if getattr(self, key) is not None]
+        stated = [key for key in ("source", "file", "command", "engine") if getattr(self, key) is not None]
         if len(stated) != 1:
-            raise ValueError(f"expected one of file, command, engine, got {' and '.join(stated) or 'none'}")
+            raise ValueError(
+                f"expected one of source, file, command, engine, got {' and '.join(stated) or 'none'}"
+            )
         if (self.engine is None) != (self.table is None):
             raise ValueError(
                 "expected engine and table together, got " + ("engine" if self.engine else "table") + " alone"
@@ -283,9 +337,9 @@ class Environment(Settings):
     observe_s: float = Field(default=0.0, ge=0, le=86400)
     pace: Pace = Field(default_factory=Pace)
     services: list[Service] = Field(default_factory=list, alias="service")
-    websockets: list[WebSocket] = Field(default_factory=list, alias="websocket")
-    login: Login | None = None
-    logs: list[LogSource] = Field(default_factory=list, alias="log")
+    stated_websockets: list[WebSocket] = Field(default_factory=list, alias="websocket")
+    stated_login: Login | None = Field(default=None, alias="login")
+    stated_logs: list[LogSource] = Field(default_factory=list, alias="log")
     deployments: Deployments | None = None
     rollout: Rollout = Field(default_factory=Rollout)
     redact: list[MaskPattern] = Field(default_factory=list)
@@ -293,8 +347,38 @@ class Environment(Settings):
 
     name: str = Field(default="", exclude=True)
 
+    @cached_property
+    def websockets(self) -> list[WebSocket]:
+        """Every endpoint, those too that a service states in short."""
+        short = [item for item in self.services if item.ws is not None]
+        alone = len(short) == 1 and not self.stated_websockets
+        return self.stated_websockets + [
+            _endpoint(item, name="ws" if alone else item.name, has_token=self.login is not None)
+            for item in short
+        ]
+
+    @cached_property
+    def login(self) -> Login | None:
+        """How to get tokens: as stated, or the token that a service states in short."""
+        token = next((item.token for item in self.services if item.token is not None), None)
+        return self.stated_login or (Login(token=token) if token is not None else None)
+
+    @cached_property
+    def logs(self) -> list[LogSource]:
+        """Every source of log entries, those too that a service states in short."""
+        return self.stated_logs + [
+            LogSource(name=item.name, service=item.name, source=item.logs)
+            for item in self.services
+            if item.logs is not None
+        ]
+
     @model_validator(mode="after")
     def _hangs_together(self) -> Environment:
+        tokens = {str(item.token) for item in self.services if item.token is not None}
+        if len(tokens) > 1 or (tokens and self.stated_login is not None):
+            raise ValueError(
+                f"expected one way to log in, got {'[login] and a token of a service' if self.stated_login else ' and '.join(sorted(tokens))}"
+            )
         for kind, items in (("service", self.services), ("websocket", self.websockets), ("log", self.logs)):
             names = [item.name for item in items]
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -313,6 +397,31 @@ class Environment(Settings):
         if not (self.services or self.logs):
             raise ValueError("expected at least one [[service]] or [[log]], got none")
         return self
+
+    def in_full(self) -> Environment:
+        """The same environment, with what services state in short stated in full."""
+        services = [
+            item.model_copy(update={"ws": None, "token": None, "logs": None}) for item in self.services
+        ]
+        stated = {
+            "services": services,
+            "stated_websockets": self.websockets,
+            "stated_login": self.login,
+            "stated_logs": self.logs,
+        }
+        return self.model_copy(update=stated)
+
+    def secrets(self) -> list[Reference]:
+        """Every value that is named instead of written, and so kept out of whatever is written."""
+        login = self.login
+        named = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
+        for headers in (item.headers for group in (self.services, self.websockets) for item in group):
+            named += headers.values()
+        return [reference for reference in named if reference is not None and reference.text is None]
+
+    def ca_file(self, socket: WebSocket) -> str | None:
+        """The private CA by which an endpoint's certificate is checked: its own, or its service's."""
+        return socket.ca_file or self.service(socket.service).ca_file
 
     def delivers(self, socket: WebSocket) -> bool:
         """Whether messages are sent to this endpoint: it must say what to expect, and the environment allow writing."""
@@ -344,12 +453,8 @@ def keep_private(environment: Environment, *, base: Path) -> None:
         MissingSecret: the key of the pseudonyms cannot be read.
     """
     home = workspace.home(base)
-    login = environment.login
-    references = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
-    for group in (environment.services, environment.websockets):
-        references += [value for item in group for value in item.headers.values()]
-    for reference in references:
-        if reference is not None and reference.text is None and reference.command is None:
+    for reference in environment.secrets():
+        if reference.command is None:
             try:
                 reference.read_secret(base=home, where=environment.name)
             except MissingSecret:
@@ -373,6 +478,15 @@ def find(name: str, *, base: Path) -> Path:
         workspace.environments(base),
         where=workspace.shown(base / "notebooks" / "environments"),
     )
+
+
+def _endpoint(service: Service, *, name: str, has_token: bool) -> WebSocket:
+    """A service's endpoint as [[websocket]] would state it. Who needs a header for the service needs it here too."""
+    assert service.ws is not None
+    stated = {field: getattr(service.ws, field) for field in service.ws.model_fields_set}
+    stated.setdefault("token", TokenPlace.model_validate({"in": "header" if has_token else "none"}))
+    stated.setdefault("headers", service.headers)
+    return WebSocket(name=name, service=service.name, **stated)
 
 
 def _check_url(url: Reference, schemes: tuple[str, ...]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,6 +25,14 @@ class Settings(BaseModel):
     """Base of everything that a file may state."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @classmethod
+    def schema_of_files(cls) -> dict[str, Any]:
+        """The JSON Schema of the TOML files that state it, by which editors complete and check."""
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **cls.model_json_schema(by_alias=True, mode="validation"),
+        }
 
 
 class Reference(Settings):
@@ -75,6 +87,15 @@ class Reference(Settings):
             raise MissingSecret(str(self), why, where=where)
         return value.strip()
 
+    def is_there(self, base: Path) -> bool:
+        """Whether a variable or a file has a value; of a command only whether its program is there, since it is not run."""
+        if self.env is not None:
+            return bool(os.environ.get(self.env, "").strip())
+        if self.file is not None:
+            path = base / self.file
+            return path.is_file() and path.stat().st_size > 0
+        return self.command is None or shutil.which(fill_python(self.command)[0]) is not None
+
     def read_secret(self, *, base: Path, where: str, hint: str = "") -> Secret:
         """The same, as a Secret."""
         return Secret(self.read(base=base, where=where, hint=hint))
@@ -84,7 +105,7 @@ def _as_reference(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
-TextOrReference = Annotated[Reference, BeforeValidator(_as_reference)]
+TextOrReference = Annotated[Reference, BeforeValidator(_as_reference, json_schema_input_type=str | Reference)]
 
 
 def fill_python(command: list[str]) -> list[str]:
@@ -104,6 +125,63 @@ def _run(command: list[str], base: Path) -> tuple[str, str]:
     if done.returncode != 0:
         return "", f"the command ended with exit code {done.returncode}"
     return done.stdout, "the command printed nothing"
+
+
+def as_toml(model: BaseModel, *, prefix: str = "") -> str:
+    """Everything that a model holds, as TOML; a comment marks what is a default. What is empty is left out."""
+    lines, tables = [], []
+    for name, field in type(model).model_fields.items():
+        if field.exclude:
+            continue
+        key, value = field.alias or name, getattr(model, name)
+        if isinstance(value, BaseModel) and not isinstance(value, Reference):
+            tables.append(f"[{prefix}{key}]\n{as_toml(value, prefix=f'{prefix}{key}.')}")
+        elif isinstance(value, list) and value and isinstance(value[0], BaseModel):
+            tables += [f"[[{prefix}{key}]]\n{as_toml(item, prefix=f'{prefix}{key}.')}" for item in value]
+        elif isinstance(value, dict) and value and isinstance(next(iter(value.values())), Settings):
+            tables += [
+                f"[{prefix}{key}.{_key(inner)}]\n{as_toml(item, prefix=f'{prefix}{key}.{_key(inner)}.')}"
+                for inner, item in value.items()
+                if not isinstance(item, Reference)
+            ]
+            lines += [
+                f"{key}.{_key(inner)} = {toml_value(item)}"
+                for inner, item in value.items()
+                if isinstance(item, Reference)
+            ]
+        elif value is not None and value not in ("", [], {}):
+            stated = name in model.model_fields_set
+            lines.append(f"{key} = {toml_value(value)}{'' if stated else '    # default'}")
+    return "\n".join([*lines, *tables]) + ("\n" if lines and not tables else "")
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it, in one line.
+
+    >>> toml_value({"a b": ["x", 1.5, True]})
+    '{ "a b" = ["x", 1.5, true] }'
+    """
+    if isinstance(value, Reference):
+        if value.text is not None:
+            return toml_value(value.text)
+        named = {key: getattr(value, key) for key in ("env", "file", "command")}
+        return toml_value({key: item for key, item in named.items() if item is not None})
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # JSON's escapes are TOML's too, but for the one character that JSON need not escape.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple | set):
+        return f"[{', '.join(toml_value(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_key(str(key))} = {toml_value(item)}' for key, item in value.items())} }}"
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    return str(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from proofbook.errors import UnknownName, UsageError
 
-# The wheel carries a copy of the notebooks here.
-SHIPPED = Path(__file__).parent / "shipped"
+# The wheel carries a copy of the notebooks; an editable install has those of the checkout.
+_IN_WHEEL = Path(__file__).parent / "shipped"
+SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).parents[2]
 
 
 def root(start: Path | None = None) -> Path:
     """The workspace that `start` (default: the current folder) belongs to.
 
-    A folder without one gets the notebooks shipped in the wheel, so that a pip install works without a clone.
+    A folder without one gets the notebooks that were installed, so that a pip install works without a clone.
 
     Raises:
         UsageError: neither a parent folder nor the installed package holds notebooks.
@@ -33,17 +34,22 @@ def root(start: Path | None = None) -> Path:
 
 def home(base: Path) -> Path:
     """The folder that relative paths in environment files mean: the workspace, or the current folder without one."""
-    return Path.cwd() if base == SHIPPED else base
+    return Path.cwd() if base == SHIPPED and not Path.cwd().is_relative_to(base) else base
 
 
 def environments(base: Path) -> dict[str, Path]:
     """Environment files by name; `*.example.toml` are not environments yet."""
-    return _toml_files(base / "notebooks" / "environments")
+    return _toml_files(base / "notebooks" / "environments") | _toml_files(home(base) / "environments")
 
 
 def cases(base: Path) -> dict[str, Path]:
     """Case files by name."""
-    return _toml_files(base / "notebooks" / "cases")
+    return _toml_files(base / "notebooks" / "cases") | _toml_files(home(base) / "cases")
+
+
+def kept(kind: str, base: Path) -> Path:
+    """The folder in which a file of a kind (`environments`, `cases`) is kept: of the workspace, else of the current folder."""
+    return (base / "notebooks" if home(base) == base else home(base)) / kind
 
 
 def notebooks(base: Path) -> dict[str, Path]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 
-from proofbook.cli import logs, rehearse, reports, validate
+from proofbook.cli import files, logs, rehearse, reports, validate
 from proofbook.cli.app import app
 from proofbook.errors import EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 
-__all__ = ["app", "logs", "main", "rehearse", "reports", "validate"]
+__all__ = ["app", "files", "logs", "main", "rehearse", "reports", "validate"]
 
 # As one meets them: validate, read what came of it, then the rest.
 ORDER = (
-    "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "prune",
+    "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "prune",
     "logs", "demo", "rehearse", "faults", "schema",
 )  # fmt: skip
 app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))

@@ -209,14 +209,6 @@ def prune(
         print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
 
 
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of run.json."""
-    from proofbook import runfile
-
-    print(json.dumps(runfile.schema(), indent=2))
-
-
 def _days(text: str | None) -> float | None:
     if text is None:
         return None

@@ -88,15 +88,8 @@ async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[
 
 def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
     url = session.service_urls[service.name]
-    context = session.tls(service.ca_file, url)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    return httpx.AsyncClient(
-        base_url=url,
-        verify=context if context is not None else False,
-        timeout=session.environment.pace.timeout_s,
-        limits=limits,
-        follow_redirects=False,
-    )
+    return session.client(url, ca_file=service.ca_file, base_url=url, limits=limits)
 
 
 async def _ask(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import email.utils
+import ipaddress
 import json
 import secrets
 import ssl
@@ -24,6 +27,9 @@ from proofbook.redaction import Secret, scrub
 from proofbook.settings import Reference
 
 Result = TypeVar("Result")
+# Politeness has an end: after this many answers of 429, or one that asks for more, it is for a person to decide.
+MOST_THROTTLED = 3
+LONGEST_WAIT_S = 120.0
 
 
 class Session:
@@ -36,6 +42,7 @@ class Session:
         self.canary = marks.new_canary()
         self._where = f"environments/{environment.name}.toml"
         self._slots = asyncio.Semaphore(environment.pace.concurrency)
+        self._first_in_line = asyncio.Lock()
         self._next_turn = 0.0
         self._throttled = 0
         self._tokens: dict[str, Secret] = {}
@@ -45,6 +52,8 @@ class Session:
         }
         self.socket_urls = {
             item.name: self._url(item.url, ("ws", "wss"), f"websocket {item.name!r}: url")
+            if item.url is not None
+            else self._beside(item)
             for item in environment.websockets
         }
         self._login_headers = (
@@ -65,7 +74,9 @@ class Session:
             for item in environment.websockets
         }
         used = [(item.ca_file, self.service_urls[item.name]) for item in environment.services]
-        used += [(item.ca_file, self.socket_urls[item.name]) for item in environment.websockets]
+        used += [(environment.ca_file(item), self.socket_urls[item.name]) for item in environment.websockets]
+        if environment.login is not None and self._login_url:
+            used.append((environment.login.ca_file, self._login_url))
         # Made once: each context reads every certificate of the system.
         self._contexts = {
             file: self._context(file) for file in {file for file, url in used if _encrypted(url)}
@@ -82,23 +93,33 @@ class Session:
             CouldNotLook: the service said 429 too often.
         """
         async with self._slots:
-            if self._throttled >= 3:
-                raise CouldNotLook(
-                    f"{self.environment.name} answered 429 (too many requests) {self._throttled} times; probe more slowly: lower [pace] per_s"
-                )
-            now = time.monotonic()
-            wait = self._next_turn - now
-            self._next_turn = max(self._next_turn, now) + 1 / self.environment.pace.per_s
-            if wait > 0:
-                await asyncio.sleep(wait)
+            async with self._first_in_line:
+                # Asked again after each wait: an answer that came meanwhile may have told us to wait longer.
+                while (wait := self._next_turn - time.monotonic()) > 0 and self._throttled < MOST_THROTTLED:  # noqa: ASYNC110  # time passes, nobody sets it
+                    await asyncio.sleep(wait)
+                if self._throttled >= MOST_THROTTLED:
+                    raise CouldNotLook(
+                        f"{self.environment.name} answered 429 (too many requests) {self._throttled} times; probe more slowly: lower [pace] per_s"
+                    )
+                # From now and not from when its turn was due, so that no two are closer than the pace allows.
+                self._next_turn = time.monotonic() + 1 / self.environment.pace.per_s
             self.done[what] += 1
             yield
 
     async def throttled(self, retry_after: str | None) -> None:
-        """Backs off after a 429."""
+        """Backs off after a 429, as long as it asks.
+
+        Raises:
+            CouldNotLook: it asks for more than LONGEST_WAIT_S.
+        """
         self._throttled += 1
-        seconds = float(retry_after) if retry_after and retry_after.isdigit() else 2.0**self._throttled
-        self._next_turn = max(self._next_turn, time.monotonic()) + min(seconds, 60.0)
+        asked = seconds_of(retry_after, now=dt.datetime.now(dt.UTC))
+        seconds = 2.0**self._throttled if asked is None else asked
+        if seconds > LONGEST_WAIT_S:
+            raise CouldNotLook(
+                f"{self.environment.name} answered 429 (too many requests) and asks to wait {seconds:,.0f} s; run again after that, or probe more slowly: lower [pace] per_s"
+            )
+        self._next_turn = max(self._next_turn, time.monotonic() + seconds)
 
     async def token(self, user: str) -> Secret | None:
         """A good token for `user`; None when the environment has no way to get one for that user.
@@ -115,7 +136,7 @@ class Session:
         try:
             async with (
                 self.turn("logins"),
-                httpx.AsyncClient(timeout=self.environment.pace.timeout_s) as client,
+                self.client(self._login_url, ca_file=login.ca_file) as client,
             ):
                 answer = await client.post(self._login_url, json=body, headers=self._login_headers)
             token = jmespath.search(login.token_path, answer.json()) if answer.status_code < 400 else None
@@ -152,6 +173,17 @@ class Session:
         """A W3C trace context."""
         return {"traceparent": f"00-{marks.trace_id(self.canary)}-{secrets.token_hex(8)}-01"}
 
+    def client(self, url: str, *, ca_file: str | None, **more: Any) -> httpx.AsyncClient:
+        """A client for one address: certificates checked, no redirect followed, a proxy only where one is on the way."""
+        context = self.tls(ca_file, url)
+        return httpx.AsyncClient(
+            verify=context if context is not None else False,
+            timeout=self.environment.pace.timeout_s,
+            follow_redirects=False,
+            trust_env=not is_loopback(url),
+            **more,
+        )
+
     def tls(self, ca_file: str | None, url: str) -> ssl.SSLContext | None:
         """The context that checks certificates for an address; None without TLS."""
         return self._contexts.get(ca_file) if _encrypted(url) else None
@@ -181,6 +213,10 @@ class Session:
         except ValueError as error:
             raise ConfigurationError(self._where, [(key, str(error))]) from None
 
+    def _beside(self, socket: WebSocket) -> str:
+        """The address of an endpoint that lies on its service: http becomes ws, https wss."""
+        return "ws" + self.service_urls[socket.service].removeprefix("http") + (socket.path or "")
+
     def _headers(self, headers: dict[str, Reference], key: str) -> dict[str, str]:
         # A header that is referenced instead of written is a secret.
         return {
@@ -193,6 +229,36 @@ class Session:
 
     def _secret(self, reference: Reference, key: str) -> Secret:
         return Secret(self._read(reference, key))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine, to which no proxy leads.
+
+    >>> is_loopback("http://[::1]:8000"), is_loopback("https://example.com")
+    (True, False)
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def seconds_of(retry_after: str | None, *, now: dt.datetime) -> float | None:
+    """How long a Retry-After asks to wait: it is a number of seconds or a date; None where it says neither.
+
+    >>> seconds_of("Wed, 21 Oct 2026 07:28:00 GMT", now=dt.datetime(2026, 10, 21, 7, 27, 30, tzinfo=dt.UTC))
+    30.0
+    """
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        until = email.utils.parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or dt.UTC) - now).total_seconds())
 
 
 def _encrypted(url: str) -> bool:

@@ -18,14 +18,18 @@ import pandas as pd
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import CloseCode
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
 
 from proofbook import marks
-from proofbook.collect.session import Session, describe, fill, match_fields, side_by_side
+from proofbook.collect.session import Session, describe, fill, is_loopback, match_fields, side_by_side
 from proofbook.environment import Expectation, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.redaction import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
+MOST_MESSAGES = 2000
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 SHADOW_JOURNEYS = 20
 
@@ -96,9 +100,7 @@ async def make_journeys(
         journeys += batch
         if decided(journeys):
             break
-    return frame(journeys), pd.DataFrame(
-        {"endpoint": endpoint.name, "body": list(messages)[:2000]}, dtype="str"
-    )
+    return frame(journeys), pd.DataFrame({"endpoint": endpoint.name, "body": list(messages)}, dtype="str")
 
 
 async def shadow_journeys(
@@ -190,27 +192,18 @@ async def open_connection(
         url = _place_token(endpoint, token.reveal(), url, headers, subprotocols)
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "wss" else 80)
+    timeout_s = session.environment.pace.timeout_s
     began = time.perf_counter()
-    loop = asyncio.get_running_loop()
-    try:
-        addresses = await loop.getaddrinfo(parts.hostname, port, type=sockets.SOCK_STREAM)
-    except sockets.gaierror:
-        raise CouldNotLook(
-            f"the host of websocket {endpoint.name!r} ({parts.hostname}) does not resolve; check its url"
-        ) from None
-    resolved = time.perf_counter()
-    journey.resolve_s = resolved - began
-    plain = sockets.socket(addresses[0][0], sockets.SOCK_STREAM)
-    plain.setblocking(False)
-    try:
-        async with asyncio.timeout(session.environment.pace.timeout_s):
-            await loop.sock_connect(plain, addresses[0][4])
-    except (OSError, TimeoutError):
-        plain.close()
-        raise
+    proxy = None if is_loopback(url) else get_proxy(parse_uri(url))
+    plain = None
+    if proxy is None:
+        # Connected here and not by the library, so that resolving and connecting can be told apart.
+        addresses = await _resolve(parts.hostname, port, endpoint)
+        journey.resolve_s = time.perf_counter() - began
+        plain = await _connect(addresses, timeout_s=timeout_s)
+        journey.tcp_s = time.perf_counter() - began - journey.resolve_s
     connected = time.perf_counter()
-    journey.tcp_s = connected - resolved
-    tls = session.tls(endpoint.ca_file, url)
+    tls = session.tls(session.environment.ca_file(endpoint), url)
     connection = await connect(
         url,
         sock=plain,
@@ -219,18 +212,45 @@ async def open_connection(
         additional_headers=headers,
         subprotocols=[websockets.Subprotocol(name) for name in subprotocols] or None,
         user_agent_header=None,
-        open_timeout=session.environment.pace.timeout_s,
+        open_timeout=timeout_s,
         close_timeout=2,
         ping_interval=None,
         max_size=MAX_MESSAGE_BYTES,
         create_connection=_TimedConnection,
-        proxy=None,
+        proxy=proxy,
     )
     assert isinstance(connection, _TimedConnection)
-    journey.tls_s = connection.ready_at - connected if tls else None
+    journey.tls_s = connection.ready_at - connected if tls and proxy is None else None
     journey.upgrade_s = time.perf_counter() - connection.ready_at
     journey.upgraded, journey.http_status = True, 101
     return connection
+
+
+async def _resolve(host: str | None, port: int, endpoint: WebSocket) -> list[Any]:
+    try:
+        found: list[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=sockets.SOCK_STREAM)
+    except sockets.gaierror:
+        raise CouldNotLook(
+            f"the host of websocket {endpoint.name!r} ({host}) does not resolve; check its url"
+        ) from None
+    return found
+
+
+async def _connect(addresses: Sequence[Any], *, timeout_s: float) -> sockets.socket:
+    """A connection to the first address that takes one: a name may stand for IPv6 and IPv4, and a server listen on one."""
+    problem: OSError = TimeoutError()
+    for family, kind, protocol, _, address in addresses:
+        plain = sockets.socket(family, kind, protocol)
+        plain.setblocking(False)
+        try:
+            async with asyncio.timeout(timeout_s / len(addresses)):
+                await asyncio.get_running_loop().sock_connect(plain, address)
+        except OSError as error:  # a TimeoutError is one
+            plain.close()
+            problem = error
+        else:
+            return plain
+    raise problem
 
 
 async def _travel(
@@ -413,9 +433,8 @@ async def _dwell(
 
 def _keep(message: str | bytes, messages: dict[str, None]) -> None:
     """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
-    text = _text(message)
-    if len(text) <= MESSAGE_SAMPLE:
-        messages[text] = None
+    if len(message) <= MESSAGE_SAMPLE and len(messages) < MOST_MESSAGES:
+        messages[_text(message)] = None
 
 
 def _has_id(expected: Expectation | None) -> bool:
@@ -427,15 +446,18 @@ def _has_id(expected: Expectation | None) -> bool:
 
 async def leave(journey: Journey, connection: ClientConnection) -> None:
     """Closes if still open, and writes the ledger: code, reason, who closed first, clean or not."""
-    by_peer = connection.close_code is not None
+    protocol = connection.protocol
+    too_long = protocol.close_sent is not None and protocol.close_sent.code == CloseCode.MESSAGE_TOO_BIG
+    by_peer = connection.close_code is not None and not too_long
+    if too_long:
+        journey.error = f"a message of more than {MAX_MESSAGE_BYTES:,} bytes, which was not read"
     if not by_peer:
         await connection.close()
-    protocol = connection.protocol
     journey.close_code = connection.close_code
     journey.close_reason = scrub(connection.close_reason or "")[:120]
     journey.closed_by = (
         "server"
-        if by_peer or (protocol.close_rcvd is not None and protocol.close_rcvd_then_sent)
+        if by_peer or (protocol.close_rcvd is not None and protocol.close_rcvd_then_sent and not too_long)
         else "probe"
     )
     journey.clean = protocol.close_rcvd is not None and protocol.close_sent is not None

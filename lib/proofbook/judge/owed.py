@@ -85,6 +85,17 @@ def declare(environment: Environment, case: Case) -> dict[str, Check]:
     return checks
 
 
+def not_measured(environment: Environment, case: Case) -> list[str]:
+    """What nobody should take for checked: what the case says, and what the environment leaves out, in sentences."""
+    found = list(case.not_checked)
+    for socket in environment.websockets:
+        if socket.expect is None:
+            found.append(f"Delivery over {socket.name} is not measured: state send and expect.")
+        elif not environment.writes:
+            found.append(f"Delivery over {socket.name} is not measured: writes = true would allow it.")
+    return found
+
+
 def owed_ids(case: Case, declared: Iterable[str]) -> set[str]:
     """The ids that a run must judge: the declared ones, and the case's own."""
     return {*declared, *case.checks}

@@ -271,7 +271,6 @@ class Stack:
 
     async def _write_addresses(self) -> None:
         files = {f"{name}.url": self._url(name) for name in self._forwarders}
-        files["backend-ws.url"] = self._url("backend").replace("http", "ws", 1) + "/ws"
         files["client-secret"] = self._secret
         async with httpx.AsyncClient(
             base_url=self._url("auth"), headers={"X-Client-Secret": self._secret}

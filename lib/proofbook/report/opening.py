@@ -246,8 +246,8 @@ def _beside(summary: Summary) -> str:
         words = []
     if summary.overall.beside:
         words.append(f"Beside the verdict: {', '.join(summary.overall.beside)}.")
-    if summary.case.not_checked:
-        words.append(f"Not checked: {' '.join(summary.case.not_checked)}")
+    if summary.not_checked:
+        words.append(f"Not checked: {' '.join(summary.not_checked)}")
     return " ".join(words)
 
 

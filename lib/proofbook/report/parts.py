@@ -125,7 +125,7 @@ def header(summary: Summary) -> str:
             for phase, item in recorded.items()
         ],
         ("Next review", cards.time(summary.next_review)),
-        ("Not checked", cards.escape("; ".join(summary.case.not_checked))),
+        ("Not checked", cards.escape("; ".join(summary.not_checked))),
     ]
     return _table(["", ""], [row for row in rows if row[1]], headed=False)
 
@@ -271,11 +271,7 @@ def readiness(summary: Summary) -> str:
     }[overall.verdict]
     left = [*overall.blocking, *overall.beside]
     open_items = f" Open: {cards.escape(', '.join(left))}." if left else ""
-    unchecked = (
-        f" Not checked: {cards.escape(' '.join(summary.case.not_checked))}"
-        if summary.case.not_checked
-        else ""
-    )
+    unchecked = f" Not checked: {cards.escape(' '.join(summary.not_checked))}" if summary.not_checked else ""
     return f"<p><b>{words}</b>{open_items}{unchecked} Next review {cards.time(summary.next_review)}.</p>"
 
 

@@ -49,6 +49,11 @@ class Summary:
         return self.ended + dt.timedelta(hours=self.case.next_review_h)
 
     @property
+    def not_checked(self) -> list[str]:
+        """What nobody should take for checked, in sentences."""
+        return owed.not_measured(self.environment, self.case)
+
+    @property
     def path(self) -> pd.DataFrame:
         """What was known after each look of a watch; empty where nothing was watched."""
         return watching.path(self.view, owed.declare(self.environment, self.case).values())
