@@ -26,7 +26,7 @@ from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, SecretFound, UnknownName, UsageError
 from proofbook.judge import owed
 from proofbook.redaction import for_others, in_value, scrub
-from proofbook.report import files, markdown, opening, summary
+from proofbook.report import changes, files, markdown, opening, summary
 
 Say = Callable[[str], None]
 REPORT_NOTEBOOK = "00-validation-report"
@@ -178,8 +178,11 @@ def validate(
     base: Path,
     options: files.Options = files.STANDARD,
     say: Say = print,
+    once_recorded: Callable[[Path], None] = lambda _: None,
 ) -> tuple[Path, dict[str, Any]]:
     """One whole run: continue or start, collect what is missing, judge.
+
+    once_recorded: told the run's folder when its evidence is there and no notebook has been executed yet.
 
     Raises:
         UsageError: known before anything is written. CouldNotLook: kept in run.json before it is raised.
@@ -207,6 +210,7 @@ def validate(
             shutil.copytree(source, folder / "evidence")
         if not _has_phase(folder, "after"):
             asyncio.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
+        once_recorded(folder)
         keep_inputs(environment, case or where.case, folder=folder, base=base)
         content = judge(
             folder,
@@ -373,6 +377,15 @@ def compare_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str,
                 f"{name}: {', '.join(fields)} differ{'s' if len(fields) == 1 else ''}{': ' + shown if shown else ''}"
             )
     return lines
+
+
+def first_screen(folder: Path, environment: str, case: str, *, base: Path) -> opening.Opening:
+    """The first screen of a run whose evidence is there, judged here and now: what the notebooks will say too."""
+    where, what = books.load(environment, case, base=base)
+    recorded = evidence.read(folder / "evidence")
+    book = books.Book(environment=where, case=what, evidence=recorded)
+    previous = changes.last_before(folder, case=what.name)
+    return opening.of(summary.summarise(where, what, recorded, book.judge_all(), previous=previous))
 
 
 def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> None:

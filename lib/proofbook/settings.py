@@ -169,6 +169,8 @@ def toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
+        if "\\" in value and value.isprintable() and "'" not in value:
+            return f"'{value}'"
         # JSON's escapes are TOML's too, but for the one character that JSON need not escape.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple | set):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -35,7 +34,6 @@ LEAST_EVERY_S = 5.0
 LATEST = ("openapi", "revisions", "certificates")
 SMALL_LOGS = ("log_rhythm", "log_patterns", "log_matches", "log_kinds", "log_kind_times", "log_canaries")
 BY_BUCKET = ("log_rhythm", "log_matches", "log_kind_times")
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +60,6 @@ class Plan:
     def due(self, number: int) -> dt.datetime:
         """When the look of that number, counted from 0, is due."""
         return dt.datetime.fromisoformat(self.started) + dt.timedelta(seconds=number * self.every_s)
-
-
-def seconds(option: str, text: str) -> float:
-    """A length of time as people write it.
-
-    Raises:
-        UsageError: it is none.
-
-    >>> seconds("--every", "5m"), seconds("--for", "24h"), seconds("--every", "90s")
-    (300.0, 86400.0, 90.0)
-    """
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd])", text.strip())
-    if found is None or float(found[1]) == 0:
-        raise UsageError(f"{option}: expected a length of time such as 90s, 5m or 24h, got {text!r}")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def make_plan(environment: str, case: str, *, every_s: float, for_s: float, base: Path) -> Plan:

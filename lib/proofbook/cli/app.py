@@ -61,15 +61,26 @@ def options(assets: Literal["inline", "shared"], inconclusive_as: Literal["failu
     return files.Options(shares_assets=assets == "shared", inconclusive_as=inconclusive_as)
 
 
+def print_opening(opening: Any) -> None:
+    """The first screen."""
+    out = console()
+    first, *others = opening.lines()
+    out.print(f"[bold {COLOURS[opening.verdict]}]{plain(first)}[/]", soft_wrap=True)
+    for line in others:
+        out.print(plain(line), soft_wrap=True)
+
+
 def print_result(folder: Path, content: dict[str, Any]) -> None:
     """The first screen, and where the report is."""
     from proofbook.report import opening
 
+    print_opening(opening.of_run(content))
+    print_report(folder)
+
+
+def print_report(folder: Path) -> None:
+    """Where the report is."""
     out = console()
-    first, *others = opening.of_run(content).lines()
-    out.print(f"[bold {COLOURS[content['verdict']]}]{plain(first)}[/]", soft_wrap=True)
-    for line in others:
-        out.print(plain(line), soft_wrap=True)
     report = folder / "report.html"
     if report.exists():
         out.print(f"report: {workspace.shown(report)}", soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proofbook.cli.app import AsJson, app, console, plain
+from proofbook.cli.times import moment
 from proofbook.errors import UsageError
 
 
@@ -43,14 +44,15 @@ def logs(
     """Read any log: its shape, what it covers, the exceptions and errors in it, and what changed."""
     from proofbook import look
 
+    now = dt.datetime.now(dt.UTC)
     stated = {"shape": shape, "pattern": line_pattern, "utc_offset": utc_offset}
     looked = look.look_at_log(
         _log_source(file, stated),
         patterns=pattern or [],
         before=_log_source(before, stated) if before else None,
         base=Path.cwd(),
-        since=_time("--since", since),
-        until=_time("--until", until),
+        since=None if since is None else moment("--since", since, now=now),
+        until=None if until is None else moment("--until", until, now=now),
     )
     if as_json:
         print(json.dumps(_log_as_json(looked), indent=2, default=str))
@@ -73,18 +75,6 @@ def _log_source(file: str, stated: dict[str, Any]) -> Any:
         raise UsageError(
             f"{option}: {str(first['msg']).removeprefix('Value error, ').replace('Input should be', 'expected')}"
         ) from None
-
-
-def _time(option: str, text: str | None) -> dt.datetime | None:
-    if text is None:
-        return None
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option}: expected a time such as 2026-11-24T09:40:00Z, got {text!r}") from None
-    if found.tzinfo is None:
-        raise UsageError(f"{option}: expected a time with its zone, such as {text}Z, got {text!r}")
-    return found
 
 
 def _print_log(looked: Any) -> None:

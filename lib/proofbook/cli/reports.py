@@ -21,6 +21,7 @@ from proofbook.cli.app import (
     plain,
     print_result,
 )
+from proofbook.cli.times import UNITS_S, length_s
 from proofbook.errors import UnknownName, UsageError
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")]
@@ -197,7 +198,11 @@ def prune(
         raise UnknownName(
             "environment with runs", env, {entry.environment for entry in past.refresh(base=base)}
         )
-    gone = past.prunable(entries, keep=keep, older_than_days=_days(older_than))
+    gone = past.prunable(
+        entries,
+        keep=keep,
+        older_than_days=None if older_than is None else length_s("--older-than", older_than) / UNITS_S["d"],
+    )
     for entry in gone:
         print(f"{entry.environment}/{entry.run_id} {entry.verdict}")
     if not gone:
@@ -207,12 +212,3 @@ def prune(
         print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
     else:
         print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
-
-
-def _days(text: str | None) -> float | None:
-    if text is None:
-        return None
-    units = {"h": 1 / 24, "d": 1, "w": 7}
-    if text[-1:] not in units or not text[:-1].isdigit():
-        raise UsageError(f"--older-than: expected a time such as 36h, 90d or 8w, got {text!r}")
-    return int(text[:-1]) * units[text[-1]]

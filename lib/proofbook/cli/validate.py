@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ from proofbook.cli.app import (
     Yes,
     app,
     options,
+    print_opening,
+    print_report,
     print_result,
     say,
 )
@@ -86,6 +89,100 @@ def run(
     if as_json:
         print(json.dumps(results, indent=2))
     raise typer.Exit(EXIT_CODES[max((content["verdict"] for content in results), key=WORST.index)])
+
+
+@app.command("try")
+def try_url(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="The service, such as https://api.example.com; with its health path if it is unusual.",
+        ),
+    ],
+    ws: Annotated[str, typer.Option("--ws", metavar="PATH", help="A WebSocket on it, such as /ws.")] = "",
+    token_env: Annotated[
+        str, typer.Option("--token-env", metavar="NAME", help="The variable that holds a token for it.")
+    ] = "",
+    logs: Annotated[
+        str,
+        typer.Option(
+            "--logs",
+            metavar="SOURCE",
+            help="Its log: gcp:PROJECT/SERVICE, k8s:NAMESPACE/SELECTOR, docker:CONTAINER, journald:UNIT, loki:URL{…}, a file, or -.",
+        ),
+    ] = "",
+    gone: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gone",
+            metavar="PATTERN",
+            help="What the defect wrote into the log, or its close code: must be gone.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="When the fix was deployed: 2026-11-24T20:00:00Z, or 3h ago. Default: found in the log.",
+        ),
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--within", metavar="TIME", help="How long it may take; decides what can be shown: 2m, 10m."
+        ),
+    ] = None,
+    ca_file: Annotated[str, typer.Option("--ca", metavar="FILE", help="A private CA.")] = "",
+    jobs: Jobs = 2,
+    as_json: AsJson = False,
+) -> None:
+    """A first answer about any service, without a file. The exit code is the verdict."""
+    # Before anything heavy is loaded, so that it is there at once.
+    say(f"look · {url}")
+    from proofbook import evidence, first_answer
+    from proofbook import run as runs
+    from proofbook.cli.times import length_s, moment
+
+    base, now = workspace.root(), dt.datetime.now(dt.UTC)
+    question = first_answer.Question(
+        url=url,
+        ws=ws,
+        token_env=token_env,
+        logs=logs,
+        gone=tuple(gone or ()),
+        ca_file=ca_file,
+        since=None if since is None else moment("--since", since, now=now),
+        within_s=None if within is None else length_s("--within", within),
+    )
+    token = os.environ.get(token_env, "") if token_env else ""
+    first_answer.check(question, token=token, now=now)
+    where, what = first_answer.prepare(question, base=base, say=say)
+
+    def answer(folder: Path) -> None:
+        first_answer.propose_examples(question, what, evidence.read(folder / "evidence"))
+        if not as_json:
+            print_opening(runs.first_screen(folder, str(where), str(what), base=base))
+            say("writing the report")
+
+    folder, content = runs.validate(
+        str(where),
+        str(what),
+        run=None,
+        evidence_path=None,
+        notebooks=[],
+        jobs=jobs,
+        timeout_s=300.0,
+        base=base,
+        say=say,
+        once_recorded=answer,
+    )
+    if as_json:
+        print(json.dumps({"folder": str(folder), **content}, indent=2))
+    else:
+        print_report(folder)
+    raise typer.Exit(EXIT_CODES[content["verdict"]])
 
 
 @app.command()
@@ -151,10 +248,10 @@ def watch(
 ) -> None:
     """Look again and again, with tests that allow for it, until it is decided. The exit code is the verdict."""
     from proofbook import run as runs
-    from proofbook.watch import seconds
+    from proofbook.cli.times import length_s
 
     base = workspace.root()
-    every_s, for_s = seconds("--every", every), seconds("--for", length)
+    every_s, for_s = length_s("--every", every), length_s("--for", length)
     _ask(env, base, yes=yes)
     folder, content = runs.watch(
         env,

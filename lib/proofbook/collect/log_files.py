@@ -8,7 +8,9 @@ import datetime as dt
 import gzip
 import json
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from proofbook import log_places
 from proofbook.environment import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.redaction import scrub
@@ -58,16 +61,21 @@ def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> 
         if path.stat().st_size == 0:
             raise CouldNotLook(f"{origin} printed nothing")
         return [(path, Path(filled[0]).name)]
-    assert source.file is not None
-    if not re.search(r"[*?\[]", source.file):
-        return [(base / source.file, source.file)]
-    place, pattern = (
-        (Path("/"), source.file.lstrip("/")) if Path(source.file).is_absolute() else (base, source.file)
-    )
-    found = sorted(path for path in place.glob(pattern) if path.is_file())
+    place = log_places.parse(source.source) if source.source is not None else None
+    if place is not None and place.kind == "-":
+        path = work / "standard-input"
+        with path.open("wb") as out:
+            shutil.copyfileobj(sys.stdin.buffer, out)
+        return [(path, "standard input")]
+    file = source.file if place is None else place.first
+    assert file is not None
+    if not re.search(r"[*?\[]", file):
+        return [(base / file, file)]
+    folder, pattern = (Path("/"), file.lstrip("/")) if Path(file).is_absolute() else (base, file)
+    found = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not found:
-        raise CouldNotLook(f"expected files at {source.file}, found none")
-    return [(path, str(path.relative_to(place))) for path in found]
+        raise CouldNotLook(f"expected files at {file}, found none")
+    return [(path, str(path.relative_to(folder))) for path in found]
 
 
 def _fill(part: str, times: dict[str, str]) -> str:

@@ -19,6 +19,7 @@ from proofbook.collect.session import Session, side_by_side
 from proofbook.environment import Environment, Service, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.judge import estimates
+from proofbook.judge.owed import CLEAN_CODES
 
 Say = Callable[[str], None]
 LATENCY_COUNT = 600
@@ -33,6 +34,7 @@ METRICS_PER_TURN = 2.5
 METRICS_LEAST_S = 0.25
 # The part of α that collecting may spend on stopping early for a failure; judging uses its own, from the case.
 ALPHA_STOP = 0.05 / 20
+QUICK_ANSWER_S = 0.1
 
 
 def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]:
@@ -77,8 +79,30 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
     if environment.services:
         lines.append(
             f"pace: at most {environment.pace.per_s:g} requests a second, {environment.pace.concurrency} at once"
+            + (f"; {shortest_s(environment, case):,.0f} s if nothing fails" if phase == "after" else "")
         )
     return lines
+
+
+def shortest_s(environment: Environment, case: Case) -> float:
+    """How long `after` takes where nothing fails and answers come quickly, in seconds."""
+    pace = environment.pace
+    least = estimates.plan_for(case.targets.health).looks[0][0]
+    requests = sum(
+        max(60, least)
+        + service.UNKNOWN_TRIES
+        + len(item.timed) * (LATENCY_COUNT + LATENCY_COUNT // CONTROL_EVERY)
+        for item in environment.services
+    )
+    seconds = requests / pace.per_s
+    for socket in environment.websockets:
+        plans = _plans(socket, environment, case).values()
+        journeys = max(plan.looks[0][0] for plan in plans) + websocket.SHADOW_JOURNEYS
+        each_s = (socket.dwell_s or 0.0) + QUICK_ANSWER_S
+        seconds += journeys * max(1 / pace.per_s, each_s / pace.concurrency)
+        if environment.login is not None and environment.login.bad_tokens and socket.token.place != "none":
+            seconds += 5 * 4 / pace.per_s
+    return max(seconds, environment.warm_up_s) + environment.observe_s
 
 
 def _describe_look(environment: Environment) -> list[str]:
@@ -431,5 +455,7 @@ def _plans(socket: WebSocket, environment: Environment, case: Case) -> dict[str,
 
 
 def connected(journey: websocket.Journey, socket: WebSocket) -> bool:
-    """Upgraded, and greeted where a greeting is expected."""
-    return journey.upgraded and (socket.greeting is None or journey.greeted is True)
+    """Upgraded, and greeted where a greeting is expected; else not thrown out while one dwells."""
+    if socket.greeting is not None:
+        return journey.upgraded and journey.greeted is True
+    return journey.upgraded and (journey.closed_by != "server" or journey.close_code in CLEAN_CODES)

@@ -20,6 +20,7 @@ from proofbook.errors import CouldNotLook
 from proofbook.redaction import scrub
 
 BODY_SAMPLE = 300
+UNKNOWN_TRIES = 5
 
 
 async def probe_health(
@@ -28,7 +29,7 @@ async def probe_health(
     session: Session,
     checkpoints: Sequence[int],
     decided: Callable[[int, int], bool],
-    unknown_count: int = 5,
+    unknown_count: int = UNKNOWN_TRIES,
 ) -> pd.DataFrame:
     """Asks for a service's health until `decided(failures, count)`, asked at the checkpoints, and for a path that must not be there.
 

@@ -259,7 +259,7 @@ async def _travel(
     """The whole way: connect, greeting, send, read, dwell, close."""
     async with session.turn("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
-        connection = await _enter(journey, endpoint, token, session, {})
+        connection = await enter(journey, endpoint, token, session, {})
         if connection is None:
             return
         try:
@@ -294,7 +294,7 @@ async def _knock(
     """Connects and looks whether one is let in: a greeting, or half a second without being thrown out."""
     async with session.turn("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
-        connection = await _enter(journey, endpoint, token, session, extra)
+        connection = await enter(journey, endpoint, token, session, extra)
         if connection is None:
             return
         try:
@@ -310,7 +310,7 @@ async def _knock(
         await leave(journey, connection)
 
 
-async def _enter(
+async def enter(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
 ) -> _TimedConnection | None:
     try:

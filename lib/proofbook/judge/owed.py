@@ -31,6 +31,8 @@ from proofbook.judge import (
 from proofbook.judge.checks import Check, Recipe
 from proofbook.judge.success import Rows, both, shadow_control, success_rate, unknown_path_control
 
+# Normal closure, and going away.
+CLEAN_CODES = (1000, 1001)
 GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
 
 
@@ -194,7 +196,9 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
         return rows["endpoint"] == socket.name
 
     def connected(rows: Any) -> Any:
-        return rows["upgraded"] & (rows["greeted"].fillna(False).astype(bool) if greeted else True)
+        # Where nothing greets, a connection that the server throws out while one dwells was not one.
+        kept = rows["closed_by"].ne("server") | rows["close_code"].isin(CLEAN_CODES).fillna(False)
+        return rows["upgraded"] & (rows["greeted"].fillna(False).astype(bool) if greeted else kept)
 
     broken = {"upgraded": False, "greeted": False}
 
