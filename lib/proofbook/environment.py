@@ -247,6 +247,7 @@ class LogSource(Settings):
     pattern: Pattern | None = None
     covers_s: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, gt=0)
+    timeout_s: float = Field(default=120.0, gt=0, le=3600)
     utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
     canary: bool | None = None
 

@@ -9,7 +9,6 @@ import gzip
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,12 +18,13 @@ from typing import Any
 import pyarrow as pa
 
 from proofbook import log_places
+from proofbook.collect import log_fetch
 from proofbook.environment import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.redaction import scrub
 from proofbook.settings import fill_python
 
 HEAD_BYTES = 1 << 20
+A_DAY_S = 86400.0
 # DuckDB's longest line, and, in characters, what longer ones are cut to and how much of one text is kept.
 LONGEST_LINE_BYTES = 2_000_000
 LONGEST_LINE = 400_000
@@ -46,20 +46,21 @@ def read_source_text(file: str | None, command: list[str] | None, *, base: Path)
     assert command is not None
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "output"
-        origin = _output_of(fill_python(command), base=base, to=path)
-        return path.read_bytes().decode("utf-8", "replace"), origin
+        filled = fill_python(command)
+        log_fetch.run(filled, base=base, to=path, timeout_s=log_fetch.TIMEOUT_S)
+        return path.read_bytes().decode("utf-8", "replace"), log_fetch.shown(filled)
 
 
 def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> list[tuple[Path, str]]:
     """(path, name to show) of every file of a source; a command's output becomes one."""
     if source.command is not None:
-        since = now - dt.timedelta(seconds=source.covers_s or 86400.0)
+        since = now - dt.timedelta(seconds=source.covers_s or A_DAY_S)
         times = {"{since}": f"{since:%Y-%m-%dT%H:%M:%SZ}", "{until}": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
         filled = [_fill(part, times) for part in fill_python(source.command)]
         path = work / "output"
-        origin = _output_of(filled, base=base, to=path)
+        log_fetch.run(filled, base=base, to=path, timeout_s=source.timeout_s)
         if path.stat().st_size == 0:
-            raise CouldNotLook(f"{origin} printed nothing")
+            raise CouldNotLook(f"{log_fetch.shown(filled)} printed nothing")
         return [(path, Path(filled[0]).name)]
     place = log_places.parse(source.source) if source.source is not None else None
     if place is not None and place.kind == "-":
@@ -82,23 +83,6 @@ def _fill(part: str, times: dict[str, str]) -> str:
     for name, value in times.items():
         part = part.replace(name, value)
     return part
-
-
-def _output_of(command: list[str], *, base: Path, to: Path) -> str:
-    origin = f"the command {Path(command[0]).name} {' '.join(command[1:])}"
-    try:
-        with to.open("wb") as out:
-            done = subprocess.run(
-                command, cwd=base, stdout=out, stderr=subprocess.PIPE, timeout=300, stdin=subprocess.DEVNULL
-            )
-    except FileNotFoundError:
-        raise CouldNotLook(f"the program {command[0]} is not installed; the log source needs it") from None
-    except subprocess.TimeoutExpired:
-        raise CouldNotLook(f"{origin} did not end within 300 s") from None
-    if done.returncode != 0:
-        last = scrub(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])[:200]
-        raise CouldNotLook(f"{origin} ended with exit code {done.returncode}: {last}")
-    return origin
 
 
 def _absent(shown: str, error: OSError) -> CouldNotLook:

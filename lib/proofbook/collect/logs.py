@@ -19,8 +19,8 @@ import duckdb
 import ibis
 import pandas as pd
 
-from proofbook import log_tables, marks
-from proofbook.collect import log_documents, log_files
+from proofbook import log_places, log_tables, marks
+from proofbook.collect import log_documents, log_fetch, log_files
 from proofbook.collect.log_shapes import CHAINS, COLUMNS, CONTINUES, SHAPES, Shape, shape_of
 from proofbook.collect.log_sql import entries_sql, objects_sql, quoted, starts_sql
 from proofbook.environment import LogSource
@@ -41,6 +41,7 @@ class Reading:
     lines: lines that are not blank; each is in an entry, a duplicate, or unparsed.
     joined: entries that were parts of the traceback before them.
     ahead_s: how far the last entry lies after the moment of reading; delay_s: from writing an entry to its arrival.
+    note: what went wrong while the rest was read. sampled_s: the length of slices of which only some entries were read.
     """
 
     source: str
@@ -60,6 +61,8 @@ class Reading:
     ahead_s: float = 0.0
     delay_s: float = 0.0
     problem: str = ""
+    note: str = ""
+    sampled_s: float | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -124,6 +127,7 @@ def read_logs(
     now: dt.datetime | None = None,
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
+    patterns: Sequence[str] = (),
 ) -> Reading:
     """Writes every entry of a source to the Parquet file `to`. What cannot be parsed is counted and sampled, never dropped in silence.
 
@@ -131,19 +135,47 @@ def read_logs(
 
     Args:
         now: the moment of reading, by which times without a year are placed. since, until: what lies outside is not kept.
+        patterns: what a server that holds too much to be read whole is asked for.
     """
     now = now or dt.datetime.now(dt.UTC)
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".reading-") as name, connect() as engine:
         work = Path(name)
         try:
-            files = log_files.files_of(source, base=base, work=work, now=now)
+            fetched = _fetch(source, patterns, base=base, work=work, now=now)
+            files = (
+                log_files.files_of(source, base=base, work=work, now=now)
+                if fetched is None
+                else [(fetched.path, fetched.shown)]
+            )
             parts = [
                 _read_file(path, shown, source=source, engine=engine, work=work / f"{index}", now=now)
                 for index, (path, shown) in enumerate(files)
             ]
         except CouldNotLook as error:
             return Reading(source=source.name, problem=str(error))
-        return _together(parts, source, engine=engine, to=to, now=now, span=(since, until))
+        reading = _together(parts, source, engine=engine, to=to, now=now, span=(since, until))
+        if fetched is not None:
+            reading.note, reading.sampled_s = fetched.note, fetched.sampled_s
+        return reading
+
+
+def _fetch(
+    source: LogSource, patterns: Sequence[str], *, base: Path, work: Path, now: dt.datetime
+) -> log_fetch.Fetched | None:
+    """A log with a short name as a file; None of what is a file already."""
+    place = log_places.parse(source.source) if source.source is not None else None
+    if place is None or place.kind in ("file", "-"):
+        return None
+    return log_fetch.fetch(
+        place,
+        since=now - dt.timedelta(seconds=source.covers_s or log_files.A_DAY_S),
+        until=now,
+        patterns=patterns,
+        base=base,
+        to=work / "fetched",
+        timeout_s=source.timeout_s,
+        most=source.limit or log_fetch.MOST_ENTRIES,
+    )
 
 
 def record(
@@ -167,7 +199,9 @@ def record(
     read, elsewhere = [], []
     for index, source in enumerate(sources):
         if source.engine is None:
-            read.append(read_logs(source, base=base, to=folder / f".{index}.reading.parquet"))
+            read.append(
+                read_logs(source, base=base, to=folder / f".{index}.reading.parquet", patterns=wanted)
+            )
         else:
             elsewhere.append(_summarise_there(source, wanted, canaries, base=base))
     to = folder / ".logs.parquet"
@@ -188,7 +222,7 @@ def record(
     tables: dict[str, pd.DataFrame | Path] = dict(together)
     readings = {reading.source: reading for reading in [*read, *(reading for reading, _ in elsewhere)]}
     about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
-    problems = [reading.problem for reading in readings.values() if reading.problem]
+    problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
     return {**tables, "logs": to, "log_sources": about}, problems
 
 
@@ -261,6 +295,8 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "ahead_s": reading.ahead_s,
         "delay_s": reading.delay_s,
         "problem": reading.problem,
+        "note": reading.note,
+        "sampled_s": float("nan") if reading.sampled_s is None else reading.sampled_s,
         "limit": float("nan") if source.limit is None else float(source.limit),
         "covers_s": float("nan") if source.covers_s is None else source.covers_s,
         "canary": float("nan") if source.canary is None else float(source.canary),

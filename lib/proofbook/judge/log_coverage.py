@@ -14,6 +14,8 @@ from proofbook.judge.window import Span
 MOST_EMPTY = 0.5
 ROUND_TOTALS = (50, 100, 200, 250, 500)
 SHORTEST_GAP_S = 2.0
+# Of a log that was only sampled, so many samples must lie in a window.
+LEAST_SLICES = 4
 RHYTHM = "log_rhythm"
 # Clocks of one cloud differ by less.
 MOST_SKEW_S = 60.0
@@ -96,6 +98,7 @@ def cover(
     ahead_s: float = 0.0,
     had_messages: bool = False,
     canary: str = "",
+    sampled_s: float | None = None,
 ) -> Coverage:
     """How much of `window` the entries cover.
 
@@ -109,6 +112,7 @@ def cover(
         ahead_s: how far the last entry lies after the moment at which it was read.
         had_messages: whether the log held more than requests before.
         canary: what is wrong with the probes' marks in it, in words.
+        sampled_s: only some entries were read of every slice of this length.
     """
     count = int(entries["entries"].sum())
     if count == 0:
@@ -127,11 +131,12 @@ def cover(
     start, end = window if window is not None else (first, last)
     span = (last - first).total_seconds()
     window_s = (end - start).total_seconds()
-    allowed = allowed_gap(count, span, window_s)
+    # Between the first entries of two slices nothing was read, so only a slice without any is a silence.
+    allowed = allowed_gap(count, span, window_s) if sampled_s is None else 2 * sampled_s
     longest = longest_gap(entries)
     late, early = (first - start).total_seconds(), (end - last).total_seconds()
     whole = read if read is not None else count
-    cut = _limit_hit(whole, limit, entries)
+    cut = _limit_hit(whole, limit, entries) if sampled_s is None else ""
     reasons = []
     if late > allowed:
         why = (
@@ -150,6 +155,13 @@ def cover(
         order = ", newest first," if newest_first else ""
         reasons.append(
             ("log-cut", f"{cut}{order} and they span {span:,.1f} s: what lies outside was not exported")
+        )
+    if sampled_s is not None and window_s < LEAST_SLICES * sampled_s:
+        reasons.append(
+            (
+                "log-cut",
+                f"there was too much to read it whole, and a few entries of every {sampled_s:,.0f} s cannot show what a window of {window_s:,.0f} s holds; narrow it with covers_s",
+            )
         )
     plain = int(entries["plain"].sum())
     empty = float(entries["empty"].sum()) / plain if plain else 0.0
@@ -239,6 +251,7 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
         ahead_s=_stated(about, "ahead_s") or 0.0,
         had_messages=which == "after" and _had_messages(view, source),
         canary=_canary(view, source) if which == "after" else "",
+        sampled_s=_stated(about, "sampled_s"),
     )
 
 
@@ -304,8 +317,12 @@ def covers(source: str, *, fixes: bool) -> Recipe:
             if unparsed
             else ""
         )
+        note = str(about.get("note") or "")
         twice = f", {int(about['duplicates']):,} of them twice" if about.get("duplicates") else ""
-        whole = f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {after.longest_gap_s:.1f} s{lost}"
+        whole = (
+            f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {after.longest_gap_s:.1f} s{lost}"
+            + (f"; {note}" if note else "")
+        )
         statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)
         return Judgement(
             verdict=Verdict.INCONCLUSIVE if bad else Verdict.PASS,
