@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,19 @@ def write_phase(
             columns = {str(column): str(kind) for column, kind in table.dtypes.items()}
             rows = len(table)
         recorded.tables[name] = Table(columns=columns, rows=rows, sha256=digest(path))
+    _enter(folder, environment=environment, phase=phase, recorded=recorded)
+
+
+def copy_phase(source: Path, folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:
+    """Copies the tables of a recorded phase, as they are, into other evidence under another name."""
+    place = folder / phase
+    place.mkdir(parents=True, exist_ok=True)
+    for name in recorded.tables:
+        shutil.copyfile(source / f"{name}.parquet", place / f"{name}.parquet")
+    _enter(folder, environment=environment, phase=phase, recorded=recorded)
+
+
+def _enter(folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:
     manifest = read(folder).manifest if (folder / MANIFEST).exists() else Manifest(environment=environment)
     manifest.phases[phase] = recorded
     replace_text(folder / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from proofbook import book as books
-from proofbook import evidence, patterns, workspace
+from proofbook import evidence, log_places, patterns, workspace
 from proofbook.case import Case
 from proofbook.collect import discover, phases
 from proofbook.collect.session import Session, is_loopback
@@ -32,8 +32,8 @@ from proofbook.settings import toml_value
 Say = Callable[[str], None]
 TARGETS = (0.95, 0.99, 0.999)
 # A stranger's service is asked no faster than a person would; this machine's own may be.
-PACE = {"per_s": 5.0, "concurrency": 5}
-LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10}
+PACE = {"per_s": 5.0, "concurrency": 5, "timeout_s": 5.0}
+LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}
 MOST_EXAMPLES = 2
 # While this still fits the text above it, nobody has edited the file, and asking again may write it again.
 _SEAL = "# unedited: "
@@ -102,6 +102,14 @@ def check(question: Question, *, token: str = "", now: dt.datetime) -> None:
     if question.since is not None and question.since > now:
         raise UsageError(
             f"--since: expected a time that is over, got {question.since.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    try:
+        log_places.parse(question.logs or "-")
+    except ValueError as error:
+        raise UsageError(f"--logs: {error}") from None
+    if question.token_env and not token:
+        raise UsageError(
+            f"--token-env: expected a token in the variable {question.token_env}, but it is not set; export it first"
         )
     expired = _expired_at(token)
     if expired is not None and expired <= now:

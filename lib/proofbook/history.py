@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,11 +71,13 @@ def prunable(
     *,
     keep: int,
     older_than_days: float | None = None,
+    pinned: Collection[str] = (),
     now: dt.datetime | None = None,
 ) -> list[Entry]:
     """The runs that may go: of each environment and case all but the newest `keep`, and of those only the old ones.
 
-    The newest that passed and the newest that failed stay in any case, as does what began in the last days and did not end.
+    The newest that passed, the newest that failed and the pinned ones stay in any case, as does what began in the last days
+    and did not end.
     """
     moment = now or dt.datetime.now(dt.UTC)
     groups: dict[tuple[str, str], list[Entry]] = {}
@@ -84,7 +86,7 @@ def prunable(
     found = []
     for group in groups.values():
         newest = sorted(group, key=lambda entry: entry.run_id, reverse=True)
-        stay = {entry.run_id for entry in newest[:keep]}
+        stay = {entry.run_id for entry in newest[:keep]} | set(pinned)
         for verdict in ("pass", "fail"):
             stay |= {next((entry.run_id for entry in newest if entry.verdict == verdict), "")}
         for entry in newest:

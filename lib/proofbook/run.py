@@ -16,17 +16,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from proofbook import baseline, evidence, execute, gate, history, runfile, workspace
 from proofbook import book as books
 from proofbook import case as cases
 from proofbook import environment as environments
-from proofbook import evidence, execute, gate, history, runfile, workspace
 from proofbook import watch as watching
 from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, SecretFound, UnknownName, UsageError
 from proofbook.judge import owed
 from proofbook.redaction import for_others, in_value, scrub
-from proofbook.report import changes, files, markdown, opening, summary
+from proofbook.report import files, markdown, opening, summary
 
 Say = Callable[[str], None]
 REPORT_NOTEBOOK = "00-validation-report"
@@ -178,11 +178,12 @@ def validate(
     base: Path,
     options: files.Options = files.STANDARD,
     say: Say = print,
+    before: str = "",
     once_recorded: Callable[[Path], None] = lambda _: None,
 ) -> tuple[Path, dict[str, Any]]:
     """One whole run: continue or start, collect what is missing, judge.
 
-    once_recorded: told the run's folder when its evidence is there and no notebook has been executed yet.
+    before: a run whose evidence counts as before, unless this run has its own. once_recorded: told the run's folder when its evidence is there and no notebook has been executed yet.
 
     Raises:
         UsageError: known before anything is written. CouldNotLook: kept in run.json before it is raised.
@@ -192,7 +193,8 @@ def validate(
     owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
     environments.keep_private(where, base=base)
     execute.select(notebooks, base=base)
-    source = books.evidence_folder(evidence_path, base=base) if evidence_path else None
+    source = _evidence_of(evidence_path, base=base) if evidence_path else None
+    earlier = _earlier(before, what, where.name, base=base) if source is None else None
     if source is None and not (run and _has_phase(find(run, base=base), "after")):
         # What can be known without the network is known before a folder is made.
         Session(where, base=base)
@@ -208,6 +210,8 @@ def validate(
     try:
         if source is not None and not (folder / "evidence").exists():
             shutil.copytree(source, folder / "evidence")
+        if earlier is not None and not _has_phase(folder, "before"):
+            say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
         if not _has_phase(folder, "after"):
             asyncio.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
         once_recorded(folder)
@@ -244,8 +248,11 @@ def watch(
     base: Path,
     options: files.Options = files.STANDARD,
     say: Say = print,
+    before: str = "",
 ) -> tuple[Path, dict[str, Any]]:
     """Looks again and again by a plan fixed beforehand, until decided or over; then judges all looks as one run.
+
+    before: a run whose evidence counts as before, unless this run has its own.
 
     Raises:
         UsageError: known before anything is written. CouldNotLook: not one look could be taken.
@@ -256,6 +263,7 @@ def watch(
     environments.keep_private(where, base=base)
     Session(where, base=base)
     plan = watching.make_plan(environment, case, every_s=every_s, for_s=for_s, base=base)
+    earlier = _earlier(before, what, where.name, base=base)
     folder = find(run, base=base) if run else new_folder(where.name, base=base)
     watching.check_can_begin(folder)
     if run and (folder / watching.STATE).exists():
@@ -263,6 +271,8 @@ def watch(
     again = f"proofbook watch {environment} --every {every_s:g}s --for {for_s:g}s --run {folder.name}"
     started = dt.datetime.fromisoformat(plan.started)
     _write_unfinished(folder, where.name, what.name, started, "unfinished", f"the watch is not over; go on with: {again}")  # fmt: skip
+    if earlier is not None and not (folder / watching.STATE).exists() and not _has_phase(folder, "before"):
+        say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
     watching.keep_earlier(folder)
     plan = watching.begin(folder, plan)
     keep_inputs(environment, case or where.case, folder=folder, base=base)
@@ -379,13 +389,31 @@ def compare_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str,
     return lines
 
 
+def _evidence_of(named: str, *, base: Path) -> Path:
+    """The folder of evidence that a run's id, or a path, means."""
+    try:
+        return books.evidence_folder(str(find(named, base=base)), base=base)
+    except UnknownName:
+        return books.evidence_folder(named, base=base)
+
+
+def _earlier(named: str, what: cases.Case, environment: str, *, base: Path) -> Path | None:
+    """The run that counts as before: named now, by the case, or pinned; None without one.
+
+    Raises:
+        UnknownName: it is not there.
+    """
+    chosen = named or (what.before if what.before != cases.AUTO else "")
+    chosen = chosen or baseline.pinned(workspace.outputs(base) / environment)
+    return find(chosen, base=base) if chosen else None
+
+
 def first_screen(folder: Path, environment: str, case: str, *, base: Path) -> opening.Opening:
     """The first screen of a run whose evidence is there, judged here and now: what the notebooks will say too."""
     where, what = books.load(environment, case, base=base)
     recorded = evidence.read(folder / "evidence")
     book = books.Book(environment=where, case=what, evidence=recorded)
-    previous = changes.last_before(folder, case=what.name)
-    return opening.of(summary.summarise(where, what, recorded, book.judge_all(), previous=previous))
+    return opening.of(summary.summarise(where, what, recorded, book.judge_all(), folder=folder))
 
 
 def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> None:

@@ -13,7 +13,7 @@ __all__ = ["app", "files", "logs", "main", "rehearse", "reports", "validate"]
 
 # As one meets them: validate, read what came of it, then the rest.
 ORDER = (
-    "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "prune",
+    "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
     "logs", "demo", "rehearse", "faults", "schema",
 )  # fmt: skip
 app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))

@@ -34,6 +34,14 @@ Timeout = Annotated[float, typer.Option("--timeout-s", min=1, help="Longest time
 Faults = Annotated[
     list[str] | None, typer.Option("--fault", help="Break the rehearsal on purpose; see: proofbook faults.")
 ]
+Before = Annotated[
+    str,
+    typer.Option(
+        "--before",
+        metavar="RUN",
+        help="A run whose evidence counts as before. Default: what the case names, else the one that is pinned.",
+    ),
+]
 Assets = Annotated[
     Literal["inline", "shared"],
     typer.Option("--assets", help="The charts' library: in each report, or once beside all of them."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Annotated
@@ -188,6 +189,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete them; without it they are only listed.")] = False,
 ) -> None:
     """Delete old runs. The newest that passed and the newest that failed stay in any case."""
+    from proofbook import baseline as baselines
     from proofbook import history as past
 
     base = workspace.root()
@@ -198,9 +200,11 @@ def prune(
         raise UnknownName(
             "environment with runs", env, {entry.environment for entry in past.refresh(base=base)}
         )
+    kept = {baselines.pinned(workspace.outputs(base) / entry.environment) for entry in entries}
     gone = past.prunable(
         entries,
         keep=keep,
+        pinned=kept,
         older_than_days=None if older_than is None else length_s("--older-than", older_than) / UNITS_S["d"],
     )
     for entry in gone:
@@ -212,3 +216,51 @@ def prune(
         print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
     else:
         print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
+
+
+@app.command()
+def baseline(
+    run_id: Run,
+    end: Annotated[bool, typer.Option("--end", help="End it: no run counts as before by itself.")] = False,
+) -> None:
+    """Pin a run: what it recorded counts as before for later runs of its environment that have none of their own."""
+    from proofbook import baseline as pins
+    from proofbook import run as runs
+
+    folder = runs.find(run_id, base=workspace.root())
+    if end:
+        pins.unpin(folder.parent)
+        print(f"no run of {folder.parent.name} is pinned any more")
+        return
+    phase = pins.pin(folder)
+    print(
+        f"{phase} of run {folder.name} counts as before for later runs of {folder.parent.name}; end that with: proofbook baseline {folder.name} --end"
+    )
+
+
+@app.command()
+def accept(
+    run_id: Run,
+    finding: Annotated[str, typer.Argument(metavar="FINDING", help="The id of a finding that did not pass.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who accepts it.")],
+    until: Annotated[
+        dt.datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day on which that counts.")
+    ],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why it may stay for so long.")],
+) -> None:
+    """Accept a known issue: it is shown, is no news any more, and changes no verdict. When its day is over it comes back."""
+    from proofbook import known, runfile
+    from proofbook import run as runs
+
+    folder = runs.find(run_id, base=workspace.root())
+    today = dt.datetime.now(dt.UTC).date()
+    item = known.accept(
+        runfile.read(folder),
+        finding,
+        environment=folder.parent,
+        by=by,
+        until=until.date(),
+        why=why,
+        today=today,
+    )
+    print(f"{finding}: {item.in_words()}; its verdict stays what it is")

@@ -18,6 +18,7 @@ from proofbook.cli.app import (
     WORST,
     AsJson,
     Assets,
+    Before,
     Case,
     Environment,
     InconclusiveAs,
@@ -45,6 +46,7 @@ def run(
     evidence: Annotated[
         str | None, typer.Option("--evidence", help="Judge this evidence instead of collecting.")
     ] = None,
+    before: Before = "",
     notebook: Annotated[
         list[str] | None, typer.Option("--notebook", help="Only these notebooks; the run is then partial.")
     ] = None,
@@ -77,6 +79,7 @@ def run(
                 base=base,
                 options=options(assets, inconclusive_as),
                 say=say,
+                before=before,
             )
         except CouldNotLook as error:
             # The other environments are still worth looking at.
@@ -140,7 +143,7 @@ def try_url(
 ) -> None:
     """A first answer about any service, without a file. The exit code is the verdict."""
     # Before anything heavy is loaded, so that it is there at once.
-    say(f"look · {url}")
+    say(f"look · {url.rpartition(chr(64))[2]}")
     from proofbook import evidence, first_answer
     from proofbook import run as runs
     from proofbook.cli.times import length_s, moment
@@ -239,6 +242,7 @@ def watch(
         str | None,
         typer.Option("--run", help="Go on with this watch, or watch after what this run recorded before."),
     ] = None,
+    before: Before = "",
     jobs: Jobs = 2,
     timeout_s: Timeout = 300.0,
     yes: Yes = False,
@@ -264,6 +268,7 @@ def watch(
         base=base,
         options=options(assets, inconclusive_as),
         say=say,
+        before=before,
     )
     if as_json:
         print(json.dumps([{"folder": str(folder), **content}], indent=2))

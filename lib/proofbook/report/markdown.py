@@ -77,6 +77,7 @@ def _first_screen(first: Opening) -> list[str]:
         f"**Could we be wrong?** {plain(first.doubt)}",
         "",
         f"**Do:** {plain(first.advice)} Next review {opening.moment(first.next_review)}. {plain(first.since)}",
+        *(["", "```", cards.visible(first.command).replace("`", "'"), "```"] if first.command else []),
     ]
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from proofbook.judge.checks import stamp
 from proofbook.judge.findings import Finding, Verdict
+from proofbook.judge.reasons import NEVER_SEEN, TOO_EARLY, situation
 from proofbook.report import cards, changes
 from proofbook.report.summary import Summary
 
@@ -38,7 +39,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """The first screen. `at` and `next_review` are RFC 3339 in UTC."""
+    """The first screen. `at` and `next_review` are RFC 3339 in UTC; `command` is what to type next, empty where nothing is owed."""
 
     verdict: str
     words: str
@@ -52,6 +53,7 @@ class Opening:
     advice: str
     next_review: str
     since: str
+    command: str = ""
 
     def lines(self) -> list[str]:
         """The same as lines of plain text."""
@@ -62,6 +64,7 @@ class Opening:
             *([f"  {self.beside}"] if self.beside else []),
             f"  Could we be wrong? {self.doubt}",
             f"  Do: {self.advice} Next review {moment(self.next_review)}.",
+            *([f"      {self.command}"] if self.command else []),
             *([f"  {self.since}"] if self.since else []),
         ]
 
@@ -82,6 +85,7 @@ def of(summary: Summary) -> Opening:
         advice=recommendations(summary)[0],
         next_review=stamp(pd.Timestamp(summary.next_review)),
         since=_since(summary),
+        command=command(summary),
     )
 
 
@@ -123,8 +127,19 @@ def recommendations(summary: Summary) -> list[str]:
         needs = [f"{cards.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
         lines += needs or [f"{_small(overall.sentence.partition(':')[2].strip() or overall.sentence)}."]
     lines += [
-        f"Look at {item.id}: {item.statement}." for item in summary.findings if item.id in overall.beside
+        f"Look at {item.id}: {item.statement}."
+        for item in summary.findings
+        if item.id in overall.beside and item.id not in summary.accepted
     ]
+    unsettled = {item.id for item in summary.findings if item.verdict is not Verdict.PASS}
+    for item in summary.known:
+        if item.finding in unsettled:
+            over = item.finding not in summary.accepted
+            lines.append(
+                f"Decide again on {item.finding}: accepted by {item.by} until {item.until}, which is over ({item.why})."
+                if over
+                else f"Nothing before {item.until} on {item.finding}: {item.in_words()}."
+            )
     lines += [
         f"Renew or end the waiver of {item.id}: {item.waived}." for item in summary.findings if item.waived
     ]
@@ -198,6 +213,26 @@ def _facts(summary: Summary) -> list[Fact]:
     ]
 
 
+def command(summary: Summary) -> str:
+    """What to type next where the verdict is not known yet; empty in any other case.
+
+    Silence decides once, however often one looks: an occurrence ends it. So a claim that something is gone may be asked again
+    later. A rate may not be asked until it passes: it is watched, by tests that allow for it.
+    """
+    overall = summary.overall
+    first = next((item for item in summary.findings if item.id in overall.blocking), None)
+    if overall.verdict is not Verdict.INCONCLUSIVE or first is None:
+        return ""
+    asked = f"{summary.environment.name}{f' --case {summary.case.name}' if summary.case.name else ''}"
+    earlier = f" --before {summary.run_id}" if "before" in summary.evidence.manifest.phases else ""
+    kind = situation(first.reason)
+    if kind == NEVER_SEEN:
+        return f"proofbook run {asked} --evidence {summary.run_id}    # after adding examples to the case"
+    if kind == TOO_EARLY and first.kind == "guard":
+        return f"proofbook watch {asked}{earlier} --every 5m --for 1h"
+    return f"proofbook run {asked}{earlier}"
+
+
 def _carrying(summary: Summary) -> list[Fact]:
     """For each fix the symptom that the case names first; without a fix, the required findings."""
     facts = []
@@ -244,8 +279,18 @@ def _beside(summary: Summary) -> str:
         words = [f"Of {len(guards)} other checks {good} pass and {fell} fail."]
     else:
         words = []
-    if summary.overall.beside:
-        words.append(f"Beside the verdict: {', '.join(summary.overall.beside)}.")
+    beside = [name for name in summary.overall.beside if name not in summary.accepted]
+    if beside:
+        words.append(f"Beside the verdict: {', '.join(beside)}.")
+    shown = [
+        item for item in summary.findings if item.id in summary.accepted and item.verdict is not Verdict.PASS
+    ]
+    if shown:
+        words.append(
+            "Known: "
+            + "; ".join(f"{item.id} ({summary.accepted[item.id].in_words()})" for item in shown)
+            + "."
+        )
     if summary.not_checked:
         words.append(f"Not checked: {' '.join(summary.not_checked)}")
     return " ".join(words)
@@ -256,11 +301,13 @@ def _since(summary: Summary) -> str:
     if last is None:
         return "First run of this case here."
     when = moment(last["ended"])
+    found = changes.between(changes.findings_of(last), summary.findings)
+    news = [item for item in found if item.id not in summary.accepted or item.now == Verdict.PASS.value]
     if last["verdict"] != summary.overall.verdict.value:
         head = f"{last['verdict']} → {summary.overall.verdict.value}; "
     else:
         head = ""
-    return f"Since the last run ({when}): {head}{changes.in_words(changes.between(changes.findings_of(last), summary.findings))}."
+    return f"Since the last run ({when}): {head}{changes.in_words(news)}."
 
 
 def _of_hundred(share: float) -> str:

@@ -94,6 +94,7 @@ def first_screen(opening: Opening, *, links: bool = True) -> str:
         + (f"<p>{cards.escape(opening.beside)}</p>" if opening.beside else "")
         + f"<p><b>Could we be wrong?</b> {cards.escape(opening.doubt)}</p>"
         f"<p><b>Do:</b> {cards.escape(opening.advice)} Next review {cards.time(opening.next_review)}.</p>"
+        + (f"<pre class='pb-command'>{cards.escape(opening.command)}</pre>" if opening.command else "")
         + (f"<p class='pb-since'>{cards.escape(opening.since)}</p>" if opening.since else "")
         + f"<p>VALIDATION RESULT: <b>{opening.result}</b></p></section>"
     )

@@ -14,19 +14,20 @@ import pandas as pd
 
 from proofbook import book as books
 from proofbook import evidence as recorded_evidence
-from proofbook import workspace
+from proofbook import known, workspace
 from proofbook.case import Case
 from proofbook.environment import Environment
 from proofbook.judge import findings as judged
 from proofbook.judge import owed, watching
 from proofbook.judge.checks import View
 from proofbook.judge.findings import Finding, Overall
+from proofbook.known import Known
 from proofbook.report import changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the report is made of. `previous` is the content of the last run before, if there is one."""
+    """What the report is made of. `previous` is the content of the last run before, if there is one; known: accepted findings."""
 
     environment: Environment
     case: Case
@@ -34,7 +35,9 @@ class Summary:
     overall: Overall
     evidence: recorded_evidence.Evidence
     view: View
+    run_id: str = ""
     previous: dict[str, Any] | None = None
+    known: tuple[Known, ...] = ()
 
     @property
     def ended(self) -> dt.datetime:
@@ -52,6 +55,11 @@ class Summary:
     def not_checked(self) -> list[str]:
         """What nobody should take for checked, in sentences."""
         return owed.not_measured(self.environment, self.case)
+
+    @property
+    def accepted(self) -> dict[str, Known]:
+        """The accepted findings that still count, by their ids."""
+        return {item.finding: item for item in self.known if item.lasts(self.ended.date())}
 
     @property
     def path(self) -> pd.DataFrame:
@@ -73,7 +81,7 @@ def of_run(folder: Path, where: Environment, what: Case, *, base: Path) -> Summa
         what,
         recorded_evidence.read(folder / "evidence"),
         findings_in(folder / "notebooks"),
-        previous=changes.last_before(folder, case=what.name),
+        folder=folder,
         partial=any(name not in executed for name in workspace.notebooks(base) if not name.startswith("00-")),
         broken=problems_in(folder / "notebooks"),
     )
@@ -87,9 +95,9 @@ def summarise(
     *,
     partial: bool = False,
     broken: dict[str, str] | None = None,
-    previous: dict[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> Summary:
-    """Findings with the verdict that follows from them and from what was owed."""
+    """Findings with the verdict that follows from them and from what was owed; in a run's folder, beside other runs, with what is known from those."""
     items = tuple(found)
     declared = owed.declare(where, what)
     missing = sorted(owed.owed_ids(what, declared) - {item.id for item in items})
@@ -102,7 +110,9 @@ def summarise(
         overall=overall,
         evidence=recorded,
         view=view,
-        previous=previous,
+        run_id=folder.name if folder else "",
+        previous=changes.last_before(folder, case=what.name) if folder else None,
+        known=known.read(folder.parent, case=what.name) if folder else (),
     )
 
 

@@ -1,0 +1,153 @@
+"""What counts as before, and what is known: pinned runs, and issues that a person accepted until a date."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import made
+import pandas as pd
+import pytest
+from conftest import proofbook
+
+from proofbook import baseline, case, environment, evidence, history, known, runfile
+from proofbook.book import Book
+from proofbook.errors import ProofbookError
+from proofbook.judge.findings import Verdict
+from proofbook.report import opening, summary
+from proofbook.report.opening import Opening
+
+TODAY = dt.date(2026, 1, 5)
+ENVIRONMENT = """
+[[service]]
+name = "api"
+url = "http://127.0.0.1:1"
+[[service]]
+name = "shop"
+url = "http://127.0.0.1:1"
+critical = false
+"""
+
+
+def health(folder: Path, phase: str, day: dt.date, *, shop_fails: bool) -> None:
+    """A recorded phase in which both services were asked often, and one failed or not."""
+    at = pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=9)
+    rows = [
+        {"service": name, "kind": kind, "path": "/", "timestamp": at, "status": 200 if kind == "health" else 404,
+         "ok": kind == "health" and not (name == "shop" and shop_fails), "error": "", "total_s": 0.01, "revision": None}
+        for name in ("api", "shop") for kind in ("health",) * 72 + ("unknown-path",) * 5
+    ]  # fmt: skip
+    table = pd.DataFrame(rows).astype({"status": "Int64", "revision": "str"})
+    recorded = evidence.Phase(
+        started=at.to_pydatetime(), ended=(at + pd.Timedelta(minutes=1)).to_pydatetime()
+    )
+    evidence.write_phase(folder, environment="e", phase=phase, tables={"health": table}, recorded=recorded)
+
+
+def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
+    """A run of that day, kept as the runner keeps it; gives its first screen."""
+    folder = base / "outputs" / "e" / run
+    health(folder / "evidence", "after", day, shop_fails=shop_fails)
+    path = base / "e.toml"
+    path.write_text(ENVIRONMENT)
+    where, what = environment.load(str(path), base=base), case.load("", base=base)
+    recorded = evidence.read(folder / "evidence")
+    book = Book(environment=where, case=what, evidence=recorded)
+    found = book.judge_all()
+    told = opening.of(summary.summarise(where, what, recorded, found, folder=folder))
+    made.write_run(folder, found, [], case="", verdict=told.verdict, ended=f"{day.isoformat()}T09:01:00.000Z")
+    return told
+
+
+def test_a_known_issue_is_shown_is_no_news_changes_no_verdict_and_comes_back(in_folder: Path) -> None:
+    (in_folder / "notebooks").mkdir()
+    first = judged(in_folder, "20260104T090000Z-0000", dt.date(2026, 1, 4), shop_fails=False)
+    assert first.verdict == "pass" and "health-shop" not in first.beside
+    broken = judged(in_folder, "20260105T090000Z-0000", TODAY, shop_fails=True)
+    assert broken.verdict == "pass" and "Beside the verdict: health-shop." in broken.beside
+    assert "health-shop pass → fail" in broken.since
+    folder = in_folder / "outputs" / "e" / "20260105T090000Z-0000"
+    known.accept(
+        runfile.read(folder),
+        "health-shop",
+        environment=folder.parent,
+        by="Ada",
+        until=dt.date(2026, 1, 7),
+        why="moves on Friday",
+        today=TODAY,
+    )
+    # The same evidence as before, with what is known now.
+    shown = judged(in_folder, "20260105T100000Z-0000", TODAY, shop_fails=True)
+    assert shown.verdict == broken.verdict and "Beside the verdict" not in shown.beside
+    assert "Known: health-shop (known, accepted by Ada until 2026-01-07: moves on Friday)." in shown.beside
+    assert "no change" in shown.since
+    over = judged(in_folder, "20260108T090000Z-0000", dt.date(2026, 1, 8), shop_fails=True)
+    assert over.verdict == "pass" and "Beside the verdict: health-shop." in over.beside
+    assert "nothing at once" in over.advice
+
+
+@pytest.mark.parametrize(
+    ("finding", "told", "sentence"),
+    [
+        ("health-shopp", {}, "there is no finding 'health-shopp' in run 20260105T090000Z-0000; did you mean 'health-shop'?"),
+        ("health-api", {}, "health-api passed in run 20260105T090000Z-0000: there is nothing to accept"),
+        ("health-shop", {"until": dt.date(2026, 1, 4)}, "--until: expected a date that is not over, got 2026-01-04"),
+        ("health-shop", {"why": " "}, "--why: expected a text, got nothing"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_accepted_is_one_sentence(
+    in_folder: Path, finding: str, told: dict[str, object], sentence: str
+) -> None:
+    judged(in_folder, "20260105T090000Z-0000", TODAY, shop_fails=True)
+    words = {"by": "Ada", "until": dt.date(2026, 1, 7), "why": "so", "today": TODAY} | told
+    with pytest.raises(ProofbookError) as raised:
+        folder = in_folder / "outputs" / "e"
+        known.accept(runfile.read(folder / "20260105T090000Z-0000"), finding, environment=folder, **words)  # type: ignore[arg-type]
+    assert str(raised.value) == sentence
+    assert not (in_folder / "outputs" / "e" / known.FILE).exists()
+
+
+def test_a_pinned_run_counts_as_before_and_is_not_pruned(in_folder: Path) -> None:
+    base = in_folder
+    judged(base, "20260101T090000Z-0000", dt.date(2026, 1, 1), shop_fails=True)
+    for day in range(2, 6):
+        judged(base, f"2026010{day}T090000Z-0000", dt.date(2026, 1, day), shop_fails=False)
+    (base / "notebooks").mkdir(exist_ok=True)
+    (base / "notebooks" / "02-websocket.ipynb").write_text("{}")
+    pinned = proofbook("baseline", "20260102T090000Z-0000", cwd=base, workspace=base)
+    assert pinned.returncode == 0 and "after of run 20260102T090000Z-0000 counts as before" in pinned.stdout
+    assert baseline.pinned(base / "outputs" / "e") == "20260102T090000Z-0000"
+    listed = proofbook("prune", "--keep", "1", cwd=base, workspace=base).stdout
+    assert "20260102T090000Z-0000" not in listed and "20260103T090000Z-0000" in listed
+    into = base / "outputs" / "e" / "20260106T090000Z-0000" / "evidence"
+    said = baseline.take(base / "outputs" / "e" / "20260102T090000Z-0000", into=into)
+    taken = evidence.read(into)
+    assert said == "taken from after of run 20260102T090000Z-0000" and taken.altered() == []
+    assert taken.manifest.phases["before"].planned[0] == said
+    # What was altered since is not taken.
+    table = base / "outputs" / "e" / "20260103T090000Z-0000" / "evidence" / "after" / "health.parquet"
+    table.write_bytes(table.read_bytes() + b"x")
+    with pytest.raises(ProofbookError, match="cannot count as before"):
+        baseline.take(base / "outputs" / "e" / "20260103T090000Z-0000", into=base / "elsewhere")
+    assert proofbook("baseline", "20260102T090000Z-0000", "--end", cwd=base, workspace=base).returncode == 0
+    assert baseline.pinned(base / "outputs" / "e") == ""
+    assert proofbook("baseline", "nowhere", cwd=base, workspace=base).returncode == 2
+
+
+def test_the_command_line_accepts_and_refuses(in_folder: Path) -> None:
+    base = in_folder
+    judged(base, "20260105T090000Z-0000", TODAY, shop_fails=True)
+    (base / "notebooks").mkdir(exist_ok=True)
+    (base / "notebooks" / "02-websocket.ipynb").write_text("{}")
+    words = ("accept", "20260105T090000Z-0000", "health-shop", "--by", "Ada", "--why", "moves", "--until")
+    done = proofbook(*words, "2126-01-07", cwd=base, workspace=base)
+    assert done.returncode == 0 and "its verdict stays what it is" in done.stdout, done.stderr
+    assert json.loads((base / "outputs" / "e" / known.FILE).read_text())[0]["by"] == "Ada"
+    assert proofbook(*words, "soon", cwd=base, workspace=base).returncode == 2
+    (base / "outputs" / "e" / known.FILE).write_text("[1]")
+    wrong = proofbook(*words, "2126-01-07", cwd=base, workspace=base)
+    assert (
+        wrong.returncode == 2 and "expected the known issues as proofbook accept wrote them" in wrong.stderr
+    )
+    assert history.refresh(base=base)[0].verdict == Verdict.PASS.value

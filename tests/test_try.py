@@ -1,0 +1,322 @@
+"""`proofbook try` against servers that we did not write: right about the healthy one and about one broken in a common way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proofbook.rehearsal.certificates import Authority
+
+SERVERS = Path(__file__).parent / "servers"
+TOKEN = "correct-horse-battery-staple"
+Start = Callable[..., int]
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as free:
+        free.bind((address, 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(port: int, address: str = "127.0.0.1") -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing listens on {address}:{port}")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a program that listens on the port in its first argument, in a process that ends with the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def started(*words: str, port: int, address: str = "127.0.0.1", **variables: str) -> int:
+        with (tmp_path / f"server-{len(processes)}.log").open("wb") as log:
+            processes.append(
+                subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **variables}, cwd=tmp_path)
+            )
+        wait_for(port, address)
+        return port
+
+    yield started
+    for process in processes:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def python(
+    start: Start, name: str, *, address: str = "127.0.0.1", arguments: tuple[str, ...] = (), **variables: str
+) -> int:
+    port = free_port(address)
+    return start(sys.executable, str(SERVERS / f"{name}.py"), str(port), *arguments, port=port, address=address, **variables)  # fmt: skip
+
+
+def attempt(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`proofbook try` as a new user runs it: in a folder that holds nothing."""
+    folder.mkdir(exist_ok=True)
+    left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS")
+    environment = {key: value for key, value in os.environ.items() if key not in left_out}
+    return subprocess.run(
+        [sys.executable, "-m", "proofbook.cli", "try", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**environment, **variables},
+    )
+
+
+def first_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.stdout, done.stderr
+    return done.stdout.splitlines()[0]
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stdout + done.stderr
+
+
+# Starlette ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_starlette_application_is_healthy_and_two_files_are_kept(
+    start: Start, tmp_path: Path
+) -> None:
+    port = python(start, "starlette_app")
+    here = tmp_path / "here"
+    done = attempt(here, f"http://127.0.0.1:{port}", "--ws", "/ws")
+    assert done.returncode == 0, told(done)
+    assert first_line(done).startswith(f"✔ HEALTHY · 127.0.0.1:{port} · Is it well?")
+    assert "Delivery over ws is not measured" in done.stdout
+    # What is going to be done comes first, and what was done last.
+    plan, sums = done.stderr.index("plan · after"), done.stderr.index("done · after")
+    assert done.stderr.index("can decide · whether at least 95 % works: yes") < plan < sums
+    (environment,) = (here / "environments").iterdir()
+    kept = tomllib.loads(environment.read_text())
+    assert kept["service"][0]["ws"]["greeting"] == {"json": {"type": "welcome"}}
+    assert (kept["service"][0]["health"], kept["service"][0]["revision_path"]) == ("/health", "version")
+    (report,) = (here / "outputs").glob("*/*/report.html")
+    assert report.stat().st_size > 100_000
+    # They are files like any other: an edited one is never written over.
+    environment.write_text(environment.read_text().replace('"/health"', '"/nowhere"'))
+    again = attempt(here, f"http://127.0.0.1:{port}", "--ws", "/ws")
+    assert again.returncode == 0 and "/nowhere" in environment.read_text()
+    assert len(list((here / "environments").iterdir())) == 2
+
+
+def test_a_backend_that_dies_in_the_middle_is_broken(start: Start, tmp_path: Path) -> None:
+    port = python(start, "starlette_app", KILLED="40")
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
+    assert done.returncode == 1, told(done)
+    assert first_line(done).startswith("✘ BROKEN") and "Connections to ws" in done.stdout.replace("connections to ws", "Connections to ws")  # fmt: skip
+
+
+# aiohttp ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_aiohttp_application_with_a_token_is_healthy(start: Start, tmp_path: Path) -> None:
+    port = python(start, "aiohttp_app")
+    here = tmp_path / "here"
+    done = attempt(here, f"http://127.0.0.1:{port}", "--ws", "/ws", "--token-env", "API_TOKEN", API_TOKEN=TOKEN)  # fmt: skip
+    assert done.returncode == 0, told(done)
+    assert "health at /healthz" in done.stderr and "it greets with always the same text" in done.stderr
+    assert first_line(done).startswith("✔ HEALTHY")
+    written = [path for path in here.rglob("*") if path.is_file()]
+    assert len(written) > 10 and not [path for path in written if TOKEN.encode() in path.read_bytes()]
+
+
+def test_a_login_that_any_token_passes_is_broken(start: Start, tmp_path: Path) -> None:
+    port = python(start, "aiohttp_app", ANY_TOKEN="1")
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws", "--token-env", "API_TOKEN", API_TOKEN=TOKEN)  # fmt: skip
+    assert done.returncode == 1, told(done)
+    assert "bad tokens were let in (tampered)" in done.stdout
+
+
+# Node behind nginx ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package ws, from its registry."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("Node.js and npm are not installed and could not be: sudo apt-get install nodejs npm")
+    folder = tmp_path_factory.mktemp("node")
+    done = subprocess.run(
+        ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), "ws@8"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "node_modules"
+
+
+@pytest.fixture
+def behind_nginx(start: Start, node_modules: Path, tmp_path: Path) -> Callable[[str], tuple[int, Path]]:
+    """The Node server behind nginx with TLS; gives nginx's port and the private CA."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not installed and could not be: sudo apt-get install nginx-light")
+
+    def up(headers: str) -> tuple[int, Path]:
+        inner, outer = free_port(), free_port()
+        start("node", str(SERVERS / "node_ws.js"), str(inner), port=inner, NODE_PATH=str(node_modules))
+        authority = Authority(tmp_path)
+        certificate, key = authority.issue("nginx", days=90)
+        folder = tmp_path / "nginx"
+        folder.mkdir()
+        (folder / "nginx.conf").write_text(
+            f"""
+            daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
+            events {{ worker_connections 512; }}
+            http {{
+              access_log off;
+              client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+              uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+              server {{
+                listen 127.0.0.1:{outer} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};
+                location / {{ proxy_pass http://127.0.0.1:{inner}; proxy_http_version 1.1; {headers} }}
+              }}
+            }}
+            """
+        )
+        start(
+            nginx,
+            "-c",
+            str(folder / "nginx.conf"),
+            "-p",
+            str(folder),
+            "-e",
+            str(folder / "error.log"),
+            port=outer,
+        )
+        return outer, tmp_path / "ca.pem"
+
+    return up
+
+
+def test_a_healthy_node_server_behind_nginx_with_a_private_authority_is_healthy(
+    behind_nginx: Callable[[str], tuple[int, Path]], tmp_path: Path
+) -> None:
+    port, ca = behind_nginx('proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";')
+    done = attempt(tmp_path / "here", f"https://127.0.0.1:{port}", "--ws", "/ws", "--ca", str(ca))
+    assert done.returncode == 0, told(done)
+    assert "health at /api/health, revision in 'commit'" in done.stderr
+    assert "it greets with some message" in done.stderr and first_line(done).startswith("✔ HEALTHY")
+
+
+def test_an_upgrade_that_a_proxy_takes_away_is_named(
+    behind_nginx: Callable[[str], tuple[int, Path]], tmp_path: Path
+) -> None:
+    port, ca = behind_nginx("")
+    done = attempt(tmp_path / "here", f"https://127.0.0.1:{port}", "--ws", "/ws", "--ca", str(ca))
+    assert done.returncode == 1, told(done)
+    assert "something in between takes the Upgrade header away" in done.stderr
+    assert first_line(done).startswith("✘ BROKEN") and "0 of 60 connections were made" in done.stdout
+
+
+def test_a_certificate_that_nobody_vouches_for_is_one_sentence(
+    behind_nginx: Callable[[str], tuple[int, Path]], tmp_path: Path
+) -> None:
+    port, _ = behind_nginx("")
+    done = attempt(tmp_path / "here", f"https://127.0.0.1:{port}")
+    assert done.returncode == 1, told(done)
+    assert "certificate" in done.stderr.splitlines()[1] and "Traceback" not in told(done)
+
+
+# Tornado on IPv6, and through a slow proxy ----------------------------------------------------------------------------
+
+
+def test_a_healthy_tornado_application_on_ipv6_is_healthy(start: Start, tmp_path: Path) -> None:
+    port = python(start, "tornado_app", address="::1")
+    done = attempt(tmp_path / "here", f"http://[::1]:{port}", "--ws", "/live")
+    assert done.returncode == 0, told(done)
+    assert "health at /" in done.stderr and "it does not greet" in done.stderr
+    assert first_line(done).startswith("✔ HEALTHY")
+
+
+def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Start, tmp_path: Path) -> None:
+    inner = python(start, "tornado_app", address="::1")
+    port = python(start, "slow_proxy", arguments=(str(inner),), DELAY_S="8")
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/live")
+    assert done.returncode == 1, told(done)
+    assert first_line(done).startswith("✘ BROKEN") and "0 of 60" in done.stdout
+
+
+# Bad input ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["localhost:8000"], "expected the address of a service such as http://localhost:8000, got 'localhost:8000'; a WebSocket on it goes into --ws"),
+        (["ws://localhost:8000/ws"], "expected the address of a service such as http://localhost:8000/ws"),
+        (["http://me:secret-word@localhost"], "expected an address without a password in it, got one for localhost"),
+        (["http://localhost:1", "--ws", "ws"], "--ws: expected a path such as /ws, got 'ws'"),
+        (["http://localhost:1", "--gone", "1011"], "--gone 1011 is a close code of WebSocket: say where with --ws"),
+        (["http://localhost:1", "--gone", "Error"], "--gone 'Error' can only be seen in a log: say where it lies with --logs"),
+        (["http://localhost:1", "--gone", ".*", "--logs", "x.log"], "--gone: expected what only the defect writes, got '.*', which every line matches"),
+        (["http://localhost:1", "--gone", "(", "--logs", "x.log"], "--gone: expected a regular expression, got '('"),
+        (["http://localhost:1", "--since", "yesterday"], "--since: expected a time such as 2026-11-24T09:40:00Z, or how long ago such as 3h, got 'yesterday'"),
+        (["http://localhost:1", "--since", "2126-01-01T00:00:00Z"], "--since: expected a time that is over"),
+        (["http://localhost:1", "--within", "soon"], "--within: expected a length of time such as 90s, 5m or 24h, got 'soon'"),
+        (["http://localhost:1", "--logs", "splunk:main"], "--logs: expected gcp:PROJECT/SERVICE"),
+        (["http://localhost:1", "--token-env", "NOT_THERE", "--ws", "/ws"], "--token-env: expected a token in the variable NOT_THERE, but it is not set; export it first"),
+        # {"exp": 1700000000}
+        (["http://localhost:1", "--token-env", "OLD", "--ws", "/ws"], "the token in OLD expired at 2023-11-14 22:13:20 UTC"),
+    ],
+)  # fmt: skip
+def test_a_question_that_cannot_be_put_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    done = attempt(tmp_path / "here", *arguments, OLD="eyJhbGciOiJub25lIn0.eyJleHAiOjE3MDAwMDAwMDB9.c2ln")
+    assert done.returncode == 2, told(done)
+    *_, last = done.stderr.splitlines()
+    assert sentence in last and len(done.stderr.splitlines()) == 2 and "secret-word" not in told(done)
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_a_login_page_is_not_taken_for_health(start: Start, tmp_path: Path, login_page: int) -> None:
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{login_page}")
+    assert "is a login page" in done.stderr and done.returncode != 0, told(done)
+
+
+@pytest.fixture
+def login_page() -> Iterator[int]:
+    """A server that answers every path with a form for a password."""
+    import threading
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b'<form><input name="password" type="password"></form>')
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
