@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 report: $(READY)
 	$(BIN)/proofbook demo
 
-test: $(READY) chromium spark pythons
+test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
@@ -34,6 +34,17 @@ chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
 	  echo "chromium is not installed and may not be installed by this user: the browser tests will skip; install it with: sudo apt-get install chromium"
+
+# Servers that we did not write, for the tests of `proofbook try`, and a writer of journals. Without the right to install them those tests skip and say so.
+.PHONY: servers
+servers:
+	@missing=; \
+	command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
+	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	[ -x /lib/systemd/systemd-journal-remote ] || missing="$$missing systemd-journal-remote"; \
+	[ -z "$$missing" ] || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; } || \
+	  echo "not installed and may not be installed by this user:$$missing; the tests that need them will skip; install them with: sudo apt-get install$$missing"
 
 # Spark for the test of logs that lie in an engine; without Java, or the right to install it, that test skips and says so.
 .PHONY: spark
