@@ -188,8 +188,8 @@ def case_text(
     question: Question, *, target: float, command: str, examples: dict[str, list[str]] | None = None
 ) -> str:
     """The case as a TOML file."""
-    gone = ", ".join(question.gone)
-    title = f"{gone} is gone" if question.gone else "Is it well?"
+    title = f"{'Is' if len(question.gone) == 1 else 'Are'} {' and '.join(question.gone)} gone?"
+    title = title if question.gone else "Is it well?"
     lines = [f"# Written by: {command}", f"title = {toml_value(title)}", "", "[targets]"]
     lines += [f"{name} = {target:g}" for name in ("health", "connection", "authentication", "delivery")]
     if not question.gone:
@@ -197,13 +197,15 @@ def case_text(
     deployed = question.since.astimezone(dt.UTC).isoformat() if question.since else '"auto"'
     lines += [
         "",
+        "[budgets]",
+        f"absent_rate = {1 - target:g}",
+        "",
         "[[fix]]",
-        f"title = {toml_value(title)}",
-        f"deployed = {deployed:<30} # or auto: when the newest revision came",
-        f"before = {chr(34)}auto{chr(34):<27} # what was recorded before, else the old revision in the log",
+        f"title = {toml_value(' and '.join(question.gone))}",
+        f"deployed = {deployed}    # "
+        + ('or "auto", found in the data' if question.since else "when the newest revision came; or a time"),
+        'before = "auto"    # what was recorded before, else the old revision in the log; or the id of a run',
     ]
-    for code in question.close_codes:
-        lines += ["", "[[fix.symptom]]", f"close_code = {code}"]
     for pattern in question.log_patterns:
         lines += ["", "[[fix.symptom]]", f"log = {toml_value(pattern)}"]
         known = (examples or {}).get(pattern)
@@ -212,6 +214,8 @@ def case_text(
             if known
             else '# examples = ["a line as the defect wrote it"]    # proves the pattern where nothing was recorded before'
         )
+    for code in question.close_codes:
+        lines += ["", "[[fix.symptom]]", f"close_code = {code}"]
     return "\n".join(lines) + "\n"
 
 

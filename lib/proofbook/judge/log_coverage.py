@@ -417,8 +417,14 @@ def _canary_control(view: View, source: str) -> tuple[Control, ...]:
 
 
 def _unmarked(view: View) -> View | None:
-    rows = view.table("log_canaries")
-    if rows is None or not rows["entries"].any() or view.windows.before is None:
+    """Only where they must be in it: because the environment says so, or because those of before were."""
+    rows, before, about = (
+        view.table("log_canaries"), view.table("log_canaries", "before"), view.table("log_sources")
+    )  # fmt: skip
+    must = (before is not None and before["entries"].any()) or (
+        about is not None and about["canary"].eq(1).any()
+    )
+    if rows is None or not rows["entries"].any() or not must:
         return None
     return view.exchange("log_canaries", rows.assign(entries=0))
 

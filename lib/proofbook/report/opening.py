@@ -216,8 +216,8 @@ def _facts(summary: Summary) -> list[Fact]:
 def command(summary: Summary) -> str:
     """What to type next where the verdict is not known yet; empty in any other case.
 
-    Silence decides once, however often one looks: an occurrence ends it. So a claim that something is gone may be asked again
-    later. A rate may not be asked until it passes: it is watched, by tests that allow for it.
+    Silence in a log decides once, however often one looks: an occurrence ends it. So it may be asked again later. What probes
+    must show is not asked until it passes: it is watched, by tests that allow for it, and with samples that add up.
     """
     overall = summary.overall
     first = next((item for item in summary.findings if item.id in overall.blocking), None)
@@ -228,7 +228,7 @@ def command(summary: Summary) -> str:
     kind = situation(first.reason)
     if kind == NEVER_SEEN:
         return f"proofbook run {asked} --evidence {summary.run_id}    # after adding examples to the case"
-    if kind == TOO_EARLY and first.kind == "guard":
+    if kind == TOO_EARLY and not (first.kind == "fix" and first.group == "logs"):
         return f"proofbook watch {asked}{earlier} --every 5m --for 1h"
     return f"proofbook run {asked}{earlier}"
 
