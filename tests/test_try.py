@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +74,15 @@ def python(
 
 def attempt(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`proofbook try` as a new user runs it: in a folder that holds nothing."""
+    return command(folder, "try", *arguments, **variables)
+
+
+def command(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
     left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS")
     environment = {key: value for key, value in os.environ.items() if key not in left_out}
     return subprocess.run(
-        [sys.executable, "-m", "proofbook.cli", "try", *arguments],
+        [sys.executable, "-m", "proofbook.cli", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -125,6 +133,93 @@ def test_a_backend_that_dies_in_the_middle_is_broken(start: Start, tmp_path: Pat
     done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
     assert done.returncode == 1, told(done)
     assert first_line(done).startswith("✘ BROKEN") and "Connections to ws" in done.stdout.replace("connections to ws", "Connections to ws")  # fmt: skip
+
+
+# A log that goes on ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log_of_a_fix(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """A log that reaches back before a deployment and goes on while the test runs; `still`: the new revision writes the error too."""
+    over = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def line(at: dt.datetime, text: str, revision: str) -> str:
+        labels = {"service_name": "api", "revision_name": revision}
+        entry = {"timestamp": at.isoformat(), "severity": "ERROR" if "Error" in text else "INFO", "textPayload": text, "resource": {"labels": labels}}  # fmt: skip
+        return json.dumps(entry) + "\n"
+
+    def written(*, still: bool = False) -> Path:
+        path, now = tmp_path / "api.jsonl", dt.datetime.now(dt.UTC)
+        with path.open("w") as out:
+            for ago in range(1200, 0, -1):
+                old, at = ago > 500, now - dt.timedelta(seconds=ago)
+                fails = ago % 10 == 0 and (old or (still and ago == 100))
+                out.write(
+                    line(at, "RecursionError: too deep" if fails else "served", "api-1" if old else "api-2")
+                )
+
+        def go_on() -> None:
+            while not over.wait(0.2):
+                with path.open("a") as out:
+                    out.write(line(dt.datetime.now(dt.UTC), "served", "api-2"))
+
+        threads.append(threading.Thread(target=go_on))
+        threads[-1].start()
+        return path
+
+    yield written
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_what_the_old_revision_wrote_and_the_new_one_does_not_is_fixed(
+    start: Start, tmp_path: Path, log_of_a_fix: Callable[..., Path]
+) -> None:
+    port, log, here = python(start, "starlette_app"), log_of_a_fix(), tmp_path / "here"
+    done = attempt(here, f"http://127.0.0.1:{port}", "--logs", str(log), "--gone", "RecursionError")
+    assert done.returncode == 0, told(done)
+    assert first_line(done).startswith("✔ FIXED") and "70 affected in" in done.stdout
+    (case,) = (here / "cases").iterdir()
+    symptom = tomllib.loads(case.read_text())["fix"][0]["symptom"][0]
+    assert symptom == {"log": "RecursionError", "examples": ["RecursionError: too deep"]}
+
+
+def test_what_the_new_revision_wrote_even_once_is_not_fixed(
+    start: Start, tmp_path: Path, log_of_a_fix: Callable[..., Path]
+) -> None:
+    port, log = python(start, "starlette_app"), log_of_a_fix(still=True)
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--logs", str(log), "--gone", "RecursionError")  # fmt: skip
+    assert done.returncode == 1 and first_line(done).startswith("✘ NOT FIXED"), told(done)
+
+
+def test_an_address_that_still_serves_the_old_revision_is_a_before(start: Start, tmp_path: Path) -> None:
+    old, new = python(start, "starlette_app", CRASHES="2"), python(start, "starlette_app", VERSION="2.3.2")
+    here = tmp_path / "here"
+    (here / "environments").mkdir(parents=True)
+    (here / "environments" / "e.toml").write_text(
+        f"""
+        [pace]
+        per_s = 80
+        concurrency = 20
+        [[service]]
+        name = "api"
+        url = "http://127.0.0.1:{new}"
+        before_url = "http://127.0.0.1:{old}"
+        revision_path = "version"
+        ws = "/ws"
+        """
+    )
+    (here / "c.toml").write_text('[[fix]]\ntitle = "It crashed"\n[[fix.symptom]]\nclose_code = 1011\n')
+    done = command(here, "run", "e", "--case", "c.toml")
+    assert done.returncode == 0, told(done)
+    assert "30 of 60 connections closed with 1011 before → 0 of" in done.stdout
+    assert first_line(done).startswith("✔ FIXED")
+    # The same revision at both addresses is no before.
+    same = (here / "environments" / "e.toml").read_text().replace(f"127.0.0.1:{new}", f"127.0.0.1:{old}")
+    (here / "environments" / "e.toml").write_text(same)
+    assert command(here, "run", "e", "--case", "c.toml").returncode == 1
 
 
 # aiohttp ------------------------------------------------------------------------------------------------------------
@@ -300,8 +395,6 @@ def test_a_login_page_is_not_taken_for_health(start: Start, tmp_path: Path, logi
 @pytest.fixture
 def login_page() -> Iterator[int]:
     """A server that answers every path with a form for a password."""
-    import threading
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

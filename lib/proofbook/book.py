@@ -180,6 +180,7 @@ def view_of(
         find_deployment=bool(case.fixes),
         confidence=case.budgets.confidence,
         checks=count,
+        alongside="before" in recorded.manifest.phases and recorded.manifest.phases["before"].alongside,
     )
 
 

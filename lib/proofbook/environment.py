@@ -169,12 +169,14 @@ ShortSocket = Annotated[Socket, BeforeValidator(_as_socket, json_schema_input_ty
 class Service(Settings):
     """An HTTP service.
 
+    before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
     ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
     source of its log.
     """
 
     name: Name
     url: TextOrReference
+    before_url: TextOrReference | None = None
     critical: bool = True
     health: str = "/health"
     health_status: list[int] = Field(default_factory=lambda: [200])
@@ -198,7 +200,9 @@ class Service(Settings):
 
     @model_validator(mode="after")
     def _http_url(self) -> Service:
-        _check_url(self.url, ("http", "https"))
+        for url in (self.url, self.before_url):
+            if url is not None:
+                _check_url(url, ("http", "https"))
         return self
 
 
@@ -411,6 +415,27 @@ class Environment(Settings):
             "stated_logs": self.logs,
         }
         return self.model_copy(update=stated)
+
+    def of_before(self) -> Environment | None:
+        """The part of it that the old revision still answers for; None where nothing does."""
+        services = [
+            item.model_copy(update={"url": item.before_url, "before_url": None, "logs": None})
+            for item in self.services
+            if item.before_url is not None
+        ]
+        there = {item.name for item in services}
+        sockets = [item for item in self.websockets if item.service in there and item.path is not None]
+        if not services:
+            return None
+        whole = self.in_full()
+        return whole.model_copy(
+            update={
+                "services": [item.model_copy(update={"ws": None, "token": None}) for item in services],
+                "stated_websockets": sockets,
+                "stated_logs": [],
+                "deployments": None,
+            }
+        )
 
     def secrets(self) -> list[Reference]:
         """Every value that is named instead of written, and so kept out of whatever is written."""

@@ -36,7 +36,7 @@ class Table(BaseModel):
 
 
 class Phase(BaseModel):
-    """One recorded phase."""
+    """One recorded phase. alongside: of before, recorded where the old revision still answered, after the deployment."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,6 +45,7 @@ class Phase(BaseModel):
     planned: list[str] = Field(default_factory=list)
     done: dict[str, int] = Field(default_factory=dict)
     problems: list[str] = Field(default_factory=list)
+    alongside: bool = False
     tables: dict[str, Table] = Field(default_factory=dict)
 
 

@@ -77,5 +77,17 @@ def parse(text: str) -> LogPlace:
     return LogPlace(kind=kind, first=name, folder=folder)
 
 
+def is_file(text: str) -> bool:
+    """Whether a short name is that of a file or of files.
+
+    >>> is_file("logs/*.json"), is_file("docker:api"), is_file("-")
+    (True, False, False)
+    """
+    try:
+        return parse(text).kind == "file"
+    except ValueError:
+        return False
+
+
 def _known() -> str:
     return f"{', '.join(KINDS.values())}, a file, a pattern of files, or -"

@@ -212,6 +212,13 @@ def validate(
             shutil.copytree(source, folder / "evidence")
         if earlier is not None and not _has_phase(folder, "before"):
             say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
+        old = where.of_before()
+        if old is not None and not _has_phase(folder, "before") and not _has_phase(folder, "after"):
+            asyncio.run(
+                phases.record(
+                    old, what, "before", folder=folder / "evidence", base=base, say=say, alongside=True
+                )
+            )
         if not _has_phase(folder, "after"):
             asyncio.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
         once_recorded(folder)

@@ -37,6 +37,13 @@ def home(base: Path) -> Path:
     return Path.cwd() if base == SHIPPED and not Path.cwd().is_relative_to(base) else base
 
 
+def from_here(path: str, *, base: Path) -> str:
+    """A path that was typed in the current folder, as files of the workspace write it; nothing stays nothing."""
+    if not path or Path(path).is_absolute():
+        return path
+    return os.path.relpath(Path.cwd() / path, home(base))
+
+
 def environments(base: Path) -> dict[str, Path]:
     """Environment files by name; `*.example.toml` are not environments yet."""
     return _toml_files(base / "notebooks" / "environments") | _toml_files(home(base) / "environments")

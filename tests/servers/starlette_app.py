@@ -1,4 +1,7 @@
-"""A Starlette application under uvicorn: health as JSON, a WebSocket that greets with JSON. KILLED: it dies after so many connections."""
+"""A Starlette application under uvicorn: health as JSON, a WebSocket that greets with JSON.
+
+KILLED: it dies at that connection. CRASHES: every so many connections end with 1011. VERSION: what health names.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ connections = 0
 
 
 async def health(_: Request) -> JSONResponse:
-    return JSONResponse({"status": "ok", "version": "2.3.1"})
+    return JSONResponse({"status": "ok", "version": os.environ.get("VERSION", "2.3.1")})
 
 
 async def talk(socket: WebSocket) -> None:
@@ -26,6 +29,9 @@ async def talk(socket: WebSocket) -> None:
     if connections == int(os.environ.get("KILLED", "-1")):
         os.kill(os.getpid(), signal.SIGKILL)
     await socket.accept()
+    if connections % int(os.environ.get("CRASHES", "1000000")) == 0:
+        await socket.close(1011)
+        return
     await socket.send_json({"type": "welcome", "session": f"{connections:08d}"})
     try:
         while True:

@@ -147,15 +147,17 @@ def try_url(
     from proofbook import evidence, first_answer
     from proofbook import run as runs
     from proofbook.cli.times import length_s, moment
+    from proofbook.log_places import is_file
+    from proofbook.workspace import from_here
 
     base, now = workspace.root(), dt.datetime.now(dt.UTC)
     question = first_answer.Question(
         url=url,
         ws=ws,
         token_env=token_env,
-        logs=logs,
+        logs=from_here(logs, base=base) if is_file(logs) else logs,
         gone=tuple(gone or ()),
-        ca_file=ca_file,
+        ca_file=from_here(ca_file, base=base),
         since=None if since is None else moment("--since", since, now=now),
         within_s=None if within is None else length_s("--within", within),
     )

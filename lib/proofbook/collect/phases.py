@@ -128,8 +128,11 @@ async def record(
     base: Path,
     during: Awaitable[Any] | None = None,
     say: Say = print,
+    alongside: bool = False,
 ) -> None:
     """Records a phase into `folder`. LOOK is a small phase `after`, one of many while watching.
+
+    alongside: before is recorded only now, where the old revision still answers.
 
     Raises:
         MissingSecret, ConfigurationError: known before anything is sent or written.
@@ -153,6 +156,7 @@ async def record(
         planned=planned,
         done=dict(session.done),
         problems=problems,
+        alongside=alongside,
     )
     evidence.write_phase(
         folder,

@@ -135,12 +135,15 @@ def view_of(
     find_deployment: bool = True,
     confidence: float = 0.95,
     checks: int = 1,
+    alongside: bool = False,
 ) -> View:
     """A view over recorded tables. `checks` is the number of statistical checks that share the chance of a false `fail`.
 
     Without a phase `after` nothing was probed: the log's own span is then the window.
     """
-    windows = find_windows(tables, phases=phases, deployment=deployment, find_deployment=find_deployment)
+    windows = find_windows(
+        tables, phases=phases, deployment=deployment, find_deployment=find_deployment, alongside=alongside
+    )
     return View(
         tables=tables,
         windows=windows,
@@ -289,7 +292,7 @@ def _deployed(check: Check, view: View, judgement: Judgement) -> list[Control]:
         return []
     windows = view.windows
     old, new = windows.old_revision, windows.new_revision
-    known = windows.deployed_at is not None or (old is not None and new is not None)
+    known = windows.deployed_at is not None or windows.alongside or (old is not None and new is not None)
     return [
         Control(
             kind="comparability",
@@ -297,7 +300,8 @@ def _deployed(check: Check, view: View, judgement: Judgement) -> list[Control]:
             guards=("pass",),
             expected="a new revision, or a time that the case states",
             got=f"{old or 'unknown'} → {new or 'unknown'}"
-            + (f", since {stamp(windows.deployed_at)}" if windows.deployed_at is not None else ""),
+            + (f", since {stamp(windows.deployed_at)}" if windows.deployed_at is not None else "")
+            + (", at another address, which the environment names" if windows.alongside else ""),
             held=known and (old is None or new is None or old != new),
             code="no-deployment",
         )

@@ -28,6 +28,18 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
                 repair="set revision_path in the environment file",
             )
         before = set(named(view, "before")) if view.has_before("health") else set()
+        found = view.windows.new_revision
+        if (
+            expected is None
+            and found is not None
+            and not before
+            and not {found, view.windows.old_revision} & set(after)
+        ):
+            raise CouldNotSee(
+                "no-revision",
+                f"{service} calls itself {', '.join(sorted(set(after)))}, the log speaks of {found}: names of two kinds cannot be compared",
+                repair="set revision_path to where health names what the log calls the revision",
+            )
         wanted = expected or view.windows.new_revision
         old = after.isin(before) if wanted is None else after != wanted
         bounds = proportion(int((~old).sum()), len(after), confidence=view.confidence)

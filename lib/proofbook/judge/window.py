@@ -16,6 +16,7 @@ Tables = Callable[[str, str], "pd.DataFrame | None"]
 class Windows:
     """before and after as (start, end) in UTC; None where nobody looked. Revisions are None where nothing names them.
 
+    alongside: what the probes of before saw was recorded now, where the old revision still answers; `before` is then the log's.
     problem: why nothing can be judged by these windows; before_problem: why nothing can be compared with before.
     """
 
@@ -24,6 +25,7 @@ class Windows:
     deployed_at: pd.Timestamp | None = None
     old_revision: str | None = None
     new_revision: str | None = None
+    alongside: bool = False
     problem: str = ""
     before_problem: str = ""
 
@@ -33,7 +35,12 @@ class Windows:
 
 
 def find_windows(
-    tables: Tables, *, phases: Mapping[str, Span], deployment: Any = None, find_deployment: bool = True
+    tables: Tables,
+    *,
+    phases: Mapping[str, Span],
+    deployment: Any = None,
+    find_deployment: bool = True,
+    alongside: bool = False,
 ) -> Windows:
     """Windows from what was stated, else from the revisions document, else from revisions in the log.
 
@@ -41,16 +48,19 @@ def find_windows(
         tables: (name, phase) to table.
         phases: when each phase was recorded; without `after`, the log's own span counts.
         deployment: the case's deployment (time, revision, service), or None.
+        alongside: whether the phase before was recorded only now, at another address.
         find_deployment: whether a deployment matters at all; without a fix the phases stay as they were recorded.
     """
     logs = tables("log_rhythm", "after")
-    before, after = phases.get("before"), phases.get("after")
+    before, after = None if alongside else phases.get("before"), phases.get("after")
     # Without live probes the entries' own times say what the log is about.
     if after is None and logs is not None and len(logs):
         after = (logs["first"].min(), logs["last"].max())
     old, new = _serving(tables("health", "before")), _serving(tables("health", "after"))
     if not find_deployment:
-        return _checked(Windows(before=before, after=after, old_revision=old, new_revision=new))
+        return _checked(
+            Windows(before=before, after=after, old_revision=old, new_revision=new, alongside=alongside)
+        )
     made = _made(tables, getattr(deployment, "service", None))
     new = getattr(deployment, "revision", None) or (made.index[-1] if len(made) > 1 else new)
     older = [name for name in made.index if name != new]
@@ -62,7 +72,14 @@ def find_windows(
         before = (first, deployed_at) if first < deployed_at else None
     old = old or (older[-1] if older else None)
     return _checked(
-        Windows(before=before, after=after, deployed_at=deployed_at, old_revision=old, new_revision=new)
+        Windows(
+            before=before,
+            after=after,
+            deployed_at=deployed_at,
+            old_revision=old,
+            new_revision=new,
+            alongside=alongside,
+        )
     )
 
 

@@ -1,0 +1,86 @@
+"""Files as small as they may be say of the rehearsal what its full case says."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from conftest import Rehearsal
+
+from proofbook import book, evidence
+from proofbook.collect import phases
+from proofbook.judge.findings import overall
+from proofbook.rehearsal.faults import FAULTS
+
+ENVIRONMENT = """
+writes = true
+[pace]
+per_s = 80
+concurrency = 24
+timeout_s = 3
+
+[[service]]
+name = "backend"
+url = { file = "outputs/rehearsal/up/backend.url" }
+health_expect = { json = { status = "healthy" } }
+token = { file = "outputs/rehearsal/up/token" }
+revision_path = "revision"
+
+[service.ws]
+path = "/ws"
+greeting = { json = { "type" = "system_message" } }
+send_json = { type = "chat_message", id = "{id}", text = "{text}" }
+expect = { json = { "reply_to" = "{id}", "text" = "{text}" } }
+
+[[log]]
+name = "backend"
+command = ["{python}", "-m", "proofbook.rehearsal.export", "outputs/rehearsal/up"]
+"""
+CASE = """
+[[fix]]
+title = "Recursion in asyncio.sleep"
+deployed = "auto"
+before = "auto"
+[[fix.symptom]]
+log = "RecursionError"
+[[fix.symptom]]
+close_code = 1011
+"""
+
+
+@pytest.fixture(scope="module")
+def short(workspace: Path) -> tuple[str, str]:
+    """The names of the short environment and case."""
+    (workspace / "notebooks" / "environments" / "short.toml").write_text(ENVIRONMENT)
+    (workspace / "notebooks" / "cases" / "short-case.toml").write_text(CASE)
+    return "short", "short-case"
+
+
+@pytest.mark.rehearsal
+@pytest.mark.parametrize("fault", ["", "fix-not-deployed", "auth-bypass", "log-truncated"])
+def test_short_files_give_the_verdict_of_the_full_case(
+    rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str
+) -> None:
+    where, what = book.load(*short, base=rehearsal.base)
+    folder = tmp_path / "evidence"
+    before = evidence.read(rehearsal.trial.shared)
+    evidence.copy_phase(
+        before.folder / "before",
+        folder,
+        environment="rehearsal",
+        phase="before",
+        recorded=before.manifest.phases["before"],
+    )
+    rehearsal.deploy(*([fault] if fault else []))
+
+    async def record() -> None:
+        await phases.record(where, what, "after", folder=folder, base=rehearsal.base, say=lambda _: None)
+
+    rehearsal.wait(asyncio.wait_for(record(), 120))
+    judged = book.Book(environment=where, case=what, evidence=evidence.read(folder)).judge_all()
+    verdict = overall(judged)
+    wanted = FAULTS[fault].verdict if fault else "pass"
+    assert verdict.verdict.value == wanted, [
+        (item.id, item.statement) for item in judged if item.verdict.value != "pass"
+    ]
