@@ -274,7 +274,7 @@ def test_the_command_line_shows_a_log_and_what_changed(tmp_path: Path, workspace
     [
         (["nowhere.jsonl"], "expected a file at nowhere.jsonl, but it cannot be read (No such file or directory)"),
         (["."], "expected a file at ., got a folder; name its files"),
-        (["log", "--since", "yesterday"], "--since: expected a time such as 2026-11-24T09:40:00Z, got 'yesterday'"),
+        (["log", "--since", "yesterday"], "--since: expected a time such as 2026-11-24T09:40:00Z, or how long ago such as 3h, got 'yesterday'"),
         (["log", "--until", "2026-01-01"], "--until: expected a time with its zone"),
         (["log", "--pattern", "(a"], "expected a regular expression (RE2's: no lookaround, no backreferences), got '(a' (missing ): (a)"),
         (["log", "--line-pattern", "x"], "expected pattern to name the group timestamp"),
