@@ -21,6 +21,17 @@ from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.rehearsal.trial import Trial
 
 ROOT = Path(__file__).parent.parent
+# As small as a case may be.
+SHORT_CASE = """
+[[fix]]
+title = "Recursion in asyncio.sleep"
+deployed = "auto"
+before = "auto"
+[[fix.symptom]]
+log = "RecursionError"
+[[fix.symptom]]
+close_code = 1011
+"""
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def gcloud() -> int:
     if os.environ.get("LOGIN"):
         # Reads from the terminal, as programs that ask for a password do.
         try:
-            with open("/dev/tty") as terminal:  # noqa: PTH123
+            with Path("/dev/tty").open() as terminal:
                 terminal.readline()
         except OSError:
             print("ERROR: (gcloud.logging.read) There was a problem refreshing your current auth tokens: Reauthentication failed.", file=sys.stderr)  # fmt: skip

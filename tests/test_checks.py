@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from proofbook.book import Book, load
-from proofbook.case import CheckSettings, Risk, Waiver
+from proofbook.case import CheckSettings, Deployment, Risk, Waiver
 from proofbook.errors import UnknownName
 from proofbook.evidence import read
-from proofbook.judge.checks import _judge, settle
+from proofbook.judge.checks import Check, View, _judge, settle
 from proofbook.judge.findings import Verdict
 from proofbook.judge.gone import compare
+from proofbook.judge.revisions import new_one_serves
 from proofbook.judge.window import find_windows
 
 pytestmark = pytest.mark.rehearsal
@@ -130,6 +132,39 @@ def test_the_deployment_is_found_in_the_log_when_nothing_else_names_it() -> None
         lambda name, phase: alone if (phase, name) == ("after", "log_rhythm") else None, phases={}
     )
     assert windows.deployed_at is None and windows.before is None
+
+
+def test_a_revision_that_health_names_otherwise_than_the_log_is_not_taken_for_another() -> None:
+    start = pd.Timestamp("2026-01-01T00:00:00Z")
+    times = [start + pd.Timedelta(minutes=index) for index in range(10)]
+
+    def windows_of(revisions: list[str], health: str, stated: pd.Timestamp | None = None) -> Any:
+        tables = {
+            "log_rhythm": pd.DataFrame({"first": times, "last": times, "service_version": revisions}),
+            "health": pd.DataFrame({"service": ["a"] * 3, "kind": ["health"] * 3, "revision": [health] * 3}),
+        }
+        deployment = None if stated is None else Deployment(time=stated.to_pydatetime())
+        return tables, find_windows(
+            lambda name, phase: tables.get(name) if phase == "after" else None,
+            phases={},
+            deployment=deployment,
+        )
+
+    # With one revision in the log, the name that health gives must not make the log's own entries foreign.
+    _, windows = windows_of(["api-2"] * 10, "2.3.1", start + pd.Timedelta(minutes=5))
+    assert windows.new_revision == "api-2"
+    _, windows = windows_of(["api-2"] * 10, "api-2")
+    assert windows.new_revision == "api-2"
+    tables, windows = windows_of(["api-1"] * 6 + ["api-2"] * 4, "2.3.1")
+    check = Check(id="x", kind="guard", claim="x", group="own", recipe=new_one_serves("a", expected=None))
+    view = View(tables=lambda name, phase: tables.get(name) if phase == "after" else None, windows=windows)
+    found = settle(check, view)
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "no-revision")
+    assert "names of two kinds" in found.statement
+    # An old revision that still serves is seen as before.
+    tables, windows = windows_of(["api-1"] * 6 + ["api-2"] * 4, "api-1")
+    view = View(tables=lambda name, phase: tables.get(name) if phase == "after" else None, windows=windows)
+    assert settle(check, view).reason == "old-revision"
 
 
 def test_an_unknown_check_names_the_nearest_and_a_pattern_may_match_nothing(book: Book) -> None:

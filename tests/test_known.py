@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import made
 import pandas as pd
@@ -97,13 +98,13 @@ def test_a_known_issue_is_shown_is_no_news_changes_no_verdict_and_comes_back(in_
     ],
 )  # fmt: skip
 def test_what_cannot_be_accepted_is_one_sentence(
-    in_folder: Path, finding: str, told: dict[str, object], sentence: str
+    in_folder: Path, finding: str, told: dict[str, Any], sentence: str
 ) -> None:
     judged(in_folder, "20260105T090000Z-0000", TODAY, shop_fails=True)
-    words = {"by": "Ada", "until": dt.date(2026, 1, 7), "why": "so", "today": TODAY} | told
+    words: dict[str, Any] = {"by": "Ada", "until": dt.date(2026, 1, 7), "why": "so", "today": TODAY} | told
     with pytest.raises(ProofbookError) as raised:
         folder = in_folder / "outputs" / "e"
-        known.accept(runfile.read(folder / "20260105T090000Z-0000"), finding, environment=folder, **words)  # type: ignore[arg-type]
+        known.accept(runfile.read(folder / "20260105T090000Z-0000"), finding, environment=folder, **words)
     assert str(raised.value) == sentence
     assert not (in_folder / "outputs" / "e" / known.FILE).exists()
 
@@ -151,3 +152,31 @@ def test_the_command_line_accepts_and_refuses(in_folder: Path) -> None:
         wrong.returncode == 2 and "expected the known issues as proofbook accept wrote them" in wrong.stderr
     )
     assert history.refresh(base=base)[0].verdict == Verdict.PASS.value
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "group", "command"),
+    [
+        ("too-early", "fix", "logs", "proofbook run e --case c --before 20260105T090000Z-0000"),
+        ("too-early", "fix", "websocket", "proofbook watch e --case c --before 20260105T090000Z-0000 --every 5m --for 1h"),
+        ("too-early", "guard", "services", "proofbook watch e --case c --before 20260105T090000Z-0000 --every 5m --for 1h"),
+        ("log-silent", "fix", "logs", "proofbook run e --case c --before 20260105T090000Z-0000"),
+        ("never-seen", "fix", "logs", "proofbook run e --case c --evidence 20260105T090000Z-0000    # after adding examples to the case"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
+    in_folder: Path, reason: str, kind: str, group: str, command: str
+) -> None:
+    folder = in_folder / "outputs" / "e" / "20260105T090000Z-0000"
+    for phase in ("before", "after"):
+        health(folder / "evidence", phase, TODAY, shop_fails=False)
+    (in_folder / "e.toml").write_text(ENVIRONMENT)
+    where = environment.load(str(in_folder / "e.toml"), base=in_folder)
+    what = case.Case(title="t").model_copy(update={"name": "c"})
+    open_finding = made.finding(verdict=Verdict.INCONCLUSIVE, reason=reason, kind=kind, group=group)
+    book = Book(environment=where, case=what, evidence=evidence.read(folder / "evidence"))
+    found = [*book.judge_all(), open_finding]
+    told = opening.of(summary.summarise(where, what, book.evidence, found, folder=folder))
+    assert told.command == command and told.lines()[-2].strip() == command
+    settled = opening.of(summary.summarise(where, what, book.evidence, book.judge_all(), folder=folder))
+    assert settled.verdict == "pass" and settled.command == ""

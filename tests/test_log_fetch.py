@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +21,8 @@ import pandas as pd
 import pytest
 from standins import put_on_path
 
-from proofbook.collect import log_fetch
-from proofbook.collect.logs import Reading, read_logs, summarise
+from proofbook.collect import log_fetch, log_servers
+from proofbook.collect.logs import Reading, read_logs, record, summarise
 from proofbook.environment import LogSource
 from proofbook.judge.log_coverage import cover
 
@@ -57,14 +59,14 @@ def test_gcloud_is_asked_for_the_whole_window_and_not_for_its_one_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = put_on_path(tmp_path, two_days(), monkeypatch)
-    monkeypatch.setattr(log_fetch.Gcloud, "page", 1000)
+    monkeypatch.setattr(log_servers.Gcloud, "page", 1000)
     reading = read("gcp:example/api", tmp_path, covers_s=2 * 86400)
     assert (reading.kept, reading.duplicates, reading.problem) == (2880, 0, "")
     assert reading.entries["body"].str.contains("RecursionError").sum() == 137
     # Two full pages and the rest; each begins where the one before ended.
     asked = [json.loads(line) for line in calls.read_text().splitlines()]
     assert len(asked) == 3 and all("--order=asc" in words and "--limit=1000" in words for words in asked)
-    assert len({re.search(r'timestamp>="([^"]+)"', words[3])[1] for words in asked}) == 3  # type: ignore[index]
+    assert len({found for words in asked for found in re.findall(r'timestamp>="([^"]+)"', words[3])}) == 3
 
 
 def test_more_entries_at_one_moment_than_a_page_holds_are_all_read(
@@ -72,7 +74,7 @@ def test_more_entries_at_one_moment_than_a_page_holds_are_all_read(
 ) -> None:
     burst = [entry(60, f"line {number}", number) for number in range(250)]
     put_on_path(tmp_path, [entry(61, "first", 1000), *burst, entry(59, "last", 1001)], monkeypatch)
-    monkeypatch.setattr(log_fetch.Gcloud, "page", 100)
+    monkeypatch.setattr(log_servers.Gcloud, "page", 100)
     assert read("gcp:example/api", tmp_path).kept == 252
 
 
@@ -80,7 +82,7 @@ def test_what_is_too_much_to_read_whole_is_searched_by_the_server_and_sampled_fo
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = put_on_path(tmp_path, two_days(), monkeypatch)
-    monkeypatch.setattr(log_fetch.Gcloud, "page", 100)
+    monkeypatch.setattr(log_servers.Gcloud, "page", 100)
     pattern = r'RecursionError: maximum "?recursion\b'
     log = LogSource.model_validate(
         {"name": "log", "source": "gcp:example/api", "covers_s": 2 * 86400, "limit": 500}
@@ -116,11 +118,38 @@ def test_what_is_too_much_to_read_whole_is_searched_by_the_server_and_sampled_fo
     assert "log-cut" in [code for code, _ in cover(rhythm, late, sampled_s=7200).reasons]
 
 
+def test_requests_of_which_only_some_were_read_are_no_share_of_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [{**item, "httpRequest": {"status": 500, "requestUrl": "/"}} for item in two_days()]
+    put_on_path(tmp_path, failing, monkeypatch)
+    monkeypatch.setattr(log_servers.Gcloud, "page", 100)
+    monkeypatch.setattr(log_fetch, "SLICES", 4)
+    for limit, counted in ((500, 0), (5000, 2880)):
+        log = LogSource.model_validate(
+            {"name": "log", "source": "gcp:example/api", "covers_s": 2 * 86400, "limit": limit}
+        )
+        # `record` reads up to now, and so does the recording.
+        shift = dt.datetime.now(dt.UTC) - NOW
+        moved = [{**item, "timestamp": f"{dt.datetime.fromisoformat(item['timestamp']) + shift:%Y-%m-%dT%H:%M:%S.%fZ}"} for item in failing]  # fmt: skip
+        (tmp_path / "recorded.jsonl").write_text("".join(json.dumps(item) + "\n" for item in moved))
+        tables, problems = record([log], ["RecursionError"], base=tmp_path, folder=tmp_path / f"out-{limit}")
+        rhythm = tables["log_rhythm"]
+        assert isinstance(rhythm, pd.DataFrame) and problems == []
+        assert abs(int(rhythm["requests"].sum()) - counted) <= 1 and rhythm["entries"].sum() > 200
+
+
+def test_standard_input_is_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "".join(json.dumps(entry(ago, "served", ago)) + "\n" for ago in (3, 2, 1))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert read("-", tmp_path).kept == 3
+
+
 def test_a_quota_is_waited_for_and_what_was_read_until_it_ran_out_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_on_path(tmp_path, two_days(), monkeypatch, QUOTA="2")
-    monkeypatch.setattr(log_fetch.Gcloud, "page", 1000)
+    monkeypatch.setattr(log_servers.Gcloud, "page", 1000)
     slept: list[float] = []
     fetched = log_fetch.fetch(
         log_fetch.LogPlace(kind="gcp", first="example", second="api"),

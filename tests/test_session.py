@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,45 @@ def test_too_many_requests_are_obeyed_and_then_it_stops() -> None:
         assert len(asked) <= 20
 
     asyncio.run(go())
+
+
+def test_no_two_requests_are_closer_than_the_pace_also_after_a_wait() -> None:
+    async def go() -> list[float]:
+        session = Session(environment(1), base=Path())
+        at: list[float] = []
+
+        async def ask(number: int) -> None:
+            async with session.turn("requests"):
+                at.append(time.monotonic())
+                if number == 5:
+                    await session.throttled("1")
+
+        await asyncio.gather(*(ask(number) for number in range(30)))
+        return sorted(at)
+
+    at = asyncio.run(go())
+    apart = [later - earlier for earlier, later in itertools.pairwise(at)]
+    # 200 a second; a clock that is read a moment later may take a little from one and give it to the next.
+    assert min(apart) > 0.0045 and max(apart) >= 0.99
+    assert sum(gap >= 0.5 for gap in apart) == 1
+
+
+def test_a_service_that_asks_to_wait_for_long_is_left_alone() -> None:
+    async def go() -> int:
+        server, asked = await answering(429, headers={"Retry-After": "3600"})
+        async with server:
+            where = environment(server.sockets[0].getsockname()[1])
+            with pytest.raises(CouldNotLook, match="asks to wait 3,600 s"):
+                await service.probe_health(
+                    where.services[0],
+                    session=Session(where, base=Path()),
+                    checkpoints=(60,),
+                    decided=lambda *_: True,
+                )
+            await asyncio.sleep(0.2)
+        return len(asked)
+
+    assert asyncio.run(go()) <= 10
 
 
 def test_a_definition_that_is_not_there_is_kept_as_such() -> None:

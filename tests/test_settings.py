@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from conftest import SHORT_CASE
 
 from proofbook import case, environment
 from proofbook.errors import ConfigurationError, MissingSecret, ProofbookError
@@ -154,16 +155,6 @@ url = "https://api-staging.example.com"
 ws = "/ws"
 token = { env = "STAGING_JWT" }
 logs = "gcp:example-staging/backend"
-"""
-SHORT_CASE = """
-[[fix]]
-title = "Recursion in asyncio.sleep"
-deployed = "auto"
-before = "auto"
-[[fix.symptom]]
-log = "RecursionError"
-[[fix.symptom]]
-close_code = 1011
 """
 
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from conftest import Rehearsal
+from conftest import SHORT_CASE, Rehearsal
 
 from proofbook import book, evidence
 from proofbook.collect import phases
@@ -37,23 +37,13 @@ expect = { json = { "reply_to" = "{id}", "text" = "{text}" } }
 name = "backend"
 command = ["{python}", "-m", "proofbook.rehearsal.export", "outputs/rehearsal/up"]
 """
-CASE = """
-[[fix]]
-title = "Recursion in asyncio.sleep"
-deployed = "auto"
-before = "auto"
-[[fix.symptom]]
-log = "RecursionError"
-[[fix.symptom]]
-close_code = 1011
-"""
 
 
 @pytest.fixture(scope="module")
 def short(workspace: Path) -> tuple[str, str]:
     """The names of the short environment and case."""
     (workspace / "notebooks" / "environments" / "short.toml").write_text(ENVIRONMENT)
-    (workspace / "notebooks" / "cases" / "short-case.toml").write_text(CASE)
+    (workspace / "notebooks" / "cases" / "short-case.toml").write_text(SHORT_CASE)
     return "short", "short-case"
 
 

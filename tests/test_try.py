@@ -243,6 +243,12 @@ def test_a_login_that_any_token_passes_is_broken(start: Start, tmp_path: Path) -
     assert "bad tokens were let in (tampered)" in done.stdout
 
 
+def test_a_token_that_goes_as_a_subprotocol_is_found_out(start: Start, tmp_path: Path) -> None:
+    port = python(start, "aiohttp_app", AS_SUBPROTOCOL="1")
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws", "--token-env", "API_TOKEN", API_TOKEN=TOKEN)  # fmt: skip
+    assert done.returncode == 0 and "the token goes as a subprotocol" in done.stderr, told(done)
+
+
 # Node behind nginx ---------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +369,8 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
         (["localhost:8000"], "expected the address of a service such as http://localhost:8000, got 'localhost:8000'; a WebSocket on it goes into --ws"),
         (["ws://localhost:8000/ws"], "expected the address of a service such as http://localhost:8000/ws"),
         (["http://me:secret-word@localhost"], "expected an address without a password in it, got one for localhost"),
+        (["http://localhost:1/health?key=secret-word"], "expected an address without a query, got one for localhost/health"),
+        (["http://localhost:1", "--ws", "/ws?token=secret-word"], "--ws: expected a path without a query or a password"),
         (["http://localhost:1", "--ws", "ws"], "--ws: expected a path such as /ws, got 'ws'"),
         (["http://localhost:1", "--gone", "1011"], "--gone 1011 is a close code of WebSocket: say where with --ws"),
         (["http://localhost:1", "--gone", "Error"], "--gone 'Error' can only be seen in a log: say where it lies with --logs"),
@@ -383,7 +391,7 @@ def test_a_question_that_cannot_be_put_is_one_sentence_and_leaves_nothing(
     done = attempt(tmp_path / "here", *arguments, OLD="eyJhbGciOiJub25lIn0.eyJleHAiOjE3MDAwMDAwMDB9.c2ln")
     assert done.returncode == 2, told(done)
     *_, last = done.stderr.splitlines()
-    assert sentence in last and len(done.stderr.splitlines()) == 2 and "secret-word" not in told(done)
+    assert sentence in last and len(done.stderr.splitlines()) == 2 and "secret-word" not in last
     assert not list((tmp_path / "here").iterdir())
 
 

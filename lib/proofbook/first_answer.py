@@ -61,6 +61,15 @@ class Question:
         return [item for item in self.gone if not re.fullmatch(r"[1-4]\d{3}", item)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """The two files that a question became, and the success rate that the case wants shown."""
+
+    environment: Path
+    case: Path
+    target: float
+
+
 def check(question: Question, *, token: str = "", now: dt.datetime) -> None:
     """Everything that can be wrong with a question, before anything is sent.
 
@@ -81,6 +90,12 @@ def check(question: Question, *, token: str = "", now: dt.datetime) -> None:
         raise UsageError(
             f"expected an address without a password in it, got one for {parts.hostname}; put a token into a variable and name that with --token-env"
         )
+    if parts.query or parts.fragment:
+        raise UsageError(
+            f"expected an address without a query, got one for {parts.hostname}{parts.path}; what must go with each request goes into headers of an environment file"
+        )
+    if "@" in question.ws or "?" in question.ws:
+        raise UsageError("--ws: expected a path without a query or a password; name a token with --token-env")
     if question.ws and not question.ws.startswith(("/", "ws://", "wss://")):
         raise UsageError(f"--ws: expected a path such as /ws, got {question.ws!r}")
     if question.close_codes and not question.ws:
@@ -118,11 +133,9 @@ def check(question: Question, *, token: str = "", now: dt.datetime) -> None:
         )
 
 
-def prepare(question: Question, *, base: Path, say: Say) -> tuple[Path, Path]:
+def prepare(question: Question, *, base: Path, say: Say) -> Files:
     """Looks, says what was found and what can be decided, and writes the environment and the case.
 
-    Returns:
-        The files of the environment and of the case.
     Raises:
         UsageError, CouldNotLook: the question cannot be put, or the host does not resolve.
     """
@@ -139,17 +152,17 @@ def prepare(question: Question, *, base: Path, say: Say) -> tuple[Path, Path]:
     _save(environment, _environment_text(settings, name, command))
     _save(case, case_text(question, target=fitting, command=command))
     say(f"kept · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
-    return environment, case
+    return Files(environment=environment, case=case, target=fitting)
 
 
-def propose_examples(question: Question, case: Path, recorded: evidence.Evidence) -> None:
-    """Puts lines that the patterns matched before the deployment into the case, as the examples by which they are proven."""
+def propose_examples(question: Question, files: Files, recorded: evidence.Evidence) -> None:
+    """Puts lines that the patterns matched in the log into the case, as the examples by which they are proven."""
     if not question.log_patterns:
         return
-    target = float(re.findall(r"^connection = ([0-9.]+)$", case.read_text(encoding="utf-8"), re.MULTILINE)[0])
     found = {pattern: _lines(recorded, pattern) for pattern in question.log_patterns}
     if any(found.values()):
-        _save(case, case_text(question, target=target, command=_command_of(question), examples=found))
+        text = case_text(question, target=files.target, command=_command_of(question), examples=found)
+        _save(files.case, text)
 
 
 def choose_target(where: Environment, *, within_s: float | None) -> float:
@@ -299,7 +312,7 @@ def _case(target: float) -> Case:
 
 
 def _lines(recorded: evidence.Evidence, pattern: str) -> list[str]:
-    """The lines of old that a pattern matched, the first of each kind."""
+    """Lines that a pattern matched, the oldest of each kind."""
     for phase in ("before", "after"):
         rows = books.with_patterns(recorded, [pattern])("log_matches", phase)
         if rows is not None and len(rows):

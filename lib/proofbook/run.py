@@ -170,12 +170,12 @@ def validate(
     environment: str,
     case: str,
     *,
-    run: str | None,
-    evidence_path: str | None,
-    notebooks: Sequence[str],
-    jobs: int,
-    timeout_s: float,
     base: Path,
+    run: str | None = None,
+    evidence_path: str | None = None,
+    notebooks: Sequence[str] = (),
+    jobs: int = 2,
+    timeout_s: float = 300.0,
     options: files.Options = files.STANDARD,
     say: Say = print,
     before: str = "",
@@ -210,7 +210,7 @@ def validate(
     try:
         if source is not None and not (folder / "evidence").exists():
             shutil.copytree(source, folder / "evidence")
-        if earlier is not None and not _has_phase(folder, "before"):
+        if earlier is not None and earlier != folder and not _has_phase(folder, "before"):
             say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
         old = where.of_before()
         if old is not None and not _has_phase(folder, "before") and not _has_phase(folder, "after"):

@@ -1,4 +1,7 @@
-"""An aiohttp application: health at /healthz as text, a WebSocket that wants a token and greets with text. ANY_TOKEN: any will do."""
+"""An aiohttp application: health at /healthz as text, a WebSocket that wants a token and greets with text. ANY_TOKEN: any will do.
+
+AS_SUBPROTOCOL: the token is wanted as the subprotocol `jwt.<token>`.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,11 @@ async def health(_: web.Request) -> web.Response:
 
 async def talk(request: web.Request) -> web.WebSocketResponse:
     told = request.headers.get("Authorization", "")
+    if os.environ.get("AS_SUBPROTOCOL"):
+        told = request.headers.get("Sec-WebSocket-Protocol", "").replace("jwt.", "Bearer ")
     if not (told == "Bearer correct-horse-battery-staple" or (os.environ.get("ANY_TOKEN") and told)):
         raise web.HTTPUnauthorized
-    socket = web.WebSocketResponse()
+    socket = web.WebSocketResponse(protocols=request.headers.get("Sec-WebSocket-Protocol", "").split(","))
     await socket.prepare(request)
     await socket.send_str("hello")
     async for message in socket:

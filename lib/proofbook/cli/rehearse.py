@@ -114,17 +114,7 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
             say=say,
         )
         runs.collect("rehearsal", "", "after", folder=folder, base=base, say=say)
-    folder, content = runs.validate(
-        "rehearsal",
-        "",
-        run=str(folder),
-        evidence_path=None,
-        notebooks=[],
-        jobs=jobs,
-        timeout_s=300.0,
-        base=base,
-        say=say,
-    )
+    folder, content = runs.validate("rehearsal", "", run=str(folder), jobs=jobs, base=base, say=say)
     if as_json:
         print(json.dumps({"folder": str(folder), **content}, indent=2))
     else:

@@ -143,7 +143,7 @@ def try_url(
 ) -> None:
     """A first answer about any service, without a file. The exit code is the verdict."""
     # Before anything heavy is loaded, so that it is there at once.
-    say(f"look · {url.rpartition(chr(64))[2]}")
+    say(f"look · {url.rpartition('@')[2]}")
     from proofbook import evidence, first_answer
     from proofbook import run as runs
     from proofbook.cli.times import length_s, moment
@@ -163,25 +163,16 @@ def try_url(
     )
     token = os.environ.get(token_env, "") if token_env else ""
     first_answer.check(question, token=token, now=now)
-    where, what = first_answer.prepare(question, base=base, say=say)
+    files = first_answer.prepare(question, base=base, say=say)
 
     def answer(folder: Path) -> None:
-        first_answer.propose_examples(question, what, evidence.read(folder / "evidence"))
+        first_answer.propose_examples(question, files, evidence.read(folder / "evidence"))
         if not as_json:
-            print_opening(runs.first_screen(folder, str(where), str(what), base=base))
+            print_opening(runs.first_screen(folder, str(files.environment), str(files.case), base=base))
             say("writing the report")
 
     folder, content = runs.validate(
-        str(where),
-        str(what),
-        run=None,
-        evidence_path=None,
-        notebooks=[],
-        jobs=jobs,
-        timeout_s=300.0,
-        base=base,
-        say=say,
-        once_recorded=answer,
+        str(files.environment), str(files.case), jobs=jobs, base=base, say=say, once_recorded=answer
     )
     if as_json:
         print(json.dumps({"folder": str(folder), **content}, indent=2))

@@ -93,6 +93,7 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
     user = session.environment.login.user if session.environment.login else ""
     token = await session.token(user) if endpoint.token.place != "none" else None
     heard: list[str | bytes | None] = []
+    where = endpoint.path or "the endpoint"
     for _ in range(times):
         journey = websocket.Journey(endpoint=endpoint.name, user=user)
         async with session.turn("websocket connections"):
@@ -101,7 +102,7 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
                 return Met(
                     upgraded=False,
                     refused=journey.http_status in (401, 403),
-                    remarks=(_no_upgrade(journey, endpoint, has_token=token is not None),),
+                    remarks=(_no_upgrade(journey, where, has_token=token is not None),),
                 )
             message = None
             try:
@@ -111,10 +112,10 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
                 pass
             await websocket.leave(journey, connection)
         if journey.closed_by == "server" and journey.close_code in (1008, 4401, 4403):
-            words = f"{endpoint.path} closes with {journey.close_code} {journey.close_reason}".strip()
+            words = f"{where} closes with {journey.close_code} {journey.close_reason}".strip()
             return Met(upgraded=True, refused=True, remarks=(f"{words}: it wants another token",))
         if journey.closed_by == "server" and journey.close_code not in (1000, 1001):
-            return Met(upgraded=True, remarks=(f"{endpoint.path} closes with {journey.close_code} at once",))
+            return Met(upgraded=True, remarks=(f"{where} closes with {journey.close_code} at once",))
         heard.append(message)
     if any(message is None for message in heard):
         return Met(upgraded=True, remarks=("it does not greet",))
@@ -221,11 +222,11 @@ def _clock(answer: httpx.Response) -> tuple[str, ...]:
     )
 
 
-def _no_upgrade(journey: websocket.Journey, endpoint: WebSocket, *, has_token: bool) -> str:
+def _no_upgrade(journey: websocket.Journey, where: str, *, has_token: bool) -> str:
     """An upgrade that was not made, in a sentence that says what to do."""
-    status, path = journey.http_status, endpoint.path or "the endpoint"
+    status = journey.http_status
     if status is None:
-        return f"{path} cannot be connected to: {journey.error}"
+        return f"{where} cannot be connected to: {journey.error}"
     does = {
         200: "answers as a page (200), not as a WebSocket: is the path right?",
         401: "refuses the token (401)" if has_token else "wants a token (401): name one with --token-env",
@@ -234,7 +235,7 @@ def _no_upgrade(journey: websocket.Journey, endpoint: WebSocket, *, has_token: b
         426: "asks for an upgrade that it did not see (426): something in between takes the Upgrade header away",
     }
     if status in does:
-        return f"{path} {does[status]}"
+        return f"{where} {does[status]}"
     if 300 <= status < 400:
-        return f"{path} sends elsewhere ({status}): name the address that it sends to"
-    return f"{path} refuses the upgrade ({status})"
+        return f"{where} sends elsewhere ({status}): name the address that it sends to"
+    return f"{where} refuses the upgrade ({status})"

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from proofbook import log_places
-from proofbook.collect import log_fetch
+from proofbook.collect import programs
 from proofbook.environment import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.settings import fill_python
@@ -47,8 +47,8 @@ def read_source_text(file: str | None, command: list[str] | None, *, base: Path)
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "output"
         filled = fill_python(command)
-        log_fetch.run(filled, base=base, to=path, timeout_s=log_fetch.TIMEOUT_S)
-        return path.read_bytes().decode("utf-8", "replace"), log_fetch.shown(filled)
+        programs.run(filled, base=base, to=path, timeout_s=programs.TIMEOUT_S)
+        return path.read_bytes().decode("utf-8", "replace"), programs.shown(filled)
 
 
 def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> list[tuple[Path, str]]:
@@ -58,9 +58,9 @@ def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> 
         times = {"{since}": f"{since:%Y-%m-%dT%H:%M:%SZ}", "{until}": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
         filled = [_fill(part, times) for part in fill_python(source.command)]
         path = work / "output"
-        log_fetch.run(filled, base=base, to=path, timeout_s=source.timeout_s)
+        programs.run(filled, base=base, to=path, timeout_s=source.timeout_s)
         if path.stat().st_size == 0:
-            raise CouldNotLook(f"{log_fetch.shown(filled)} printed nothing")
+            raise CouldNotLook(f"{programs.shown(filled)} printed nothing")
         return [(path, Path(filled[0]).name)]
     place = log_places.parse(source.source) if source.source is not None else None
     if place is not None and place.kind == "-":

@@ -219,8 +219,12 @@ def record(
     together["log_canaries"] = canaries_of(
         together["log_canaries"], canaries, [source.name for source in sources]
     )
-    tables: dict[str, pd.DataFrame | Path] = dict(together)
     readings = {reading.source: reading for reading in [*read, *(reading for reading, _ in elsewhere)]}
+    sampled = [name for name, reading in readings.items() if reading.sampled_s is not None]
+    # Requests of which only some were read, and all that the patterns match, are no share of anything.
+    rhythm = together["log_rhythm"]
+    rhythm.loc[rhythm["source"].isin(sampled), ["requests", "server_errors"]] = 0
+    tables: dict[str, pd.DataFrame | Path] = dict(together)
     about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
     return {**tables, "logs": to, "log_sources": about}, problems

@@ -28,19 +28,20 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
                 repair="set revision_path in the environment file",
             )
         before = set(named(view, "before")) if view.has_before("health") else set()
-        found = view.windows.new_revision
+        wanted = expected or view.windows.new_revision
         if (
             expected is None
-            and found is not None
-            and not before
-            and not {found, view.windows.old_revision} & set(after)
+            and wanted is not None
+            and not {wanted, view.windows.old_revision} & {*after, *before}
         ):
-            raise CouldNotSee(
-                "no-revision",
-                f"{service} calls itself {', '.join(sorted(set(after)))}, the log speaks of {found}: names of two kinds cannot be compared",
-                repair="set revision_path to where health names what the log calls the revision",
-            )
-        wanted = expected or view.windows.new_revision
+            # The log and health name revisions in two ways, such as api-00012 and 2.3.1.
+            if not before:
+                raise CouldNotSee(
+                    "no-revision",
+                    f"{service} calls itself {', '.join(sorted(set(after)))}, the log speaks of {wanted}: names of two kinds cannot be compared",
+                    repair="set revision_path to where health names what the log calls the revision",
+                )
+            wanted = None
         old = after.isin(before) if wanted is None else after != wanted
         bounds = proportion(int((~old).sum()), len(after), confidence=view.confidence)
         known = wanted is not None or bool(before)

@@ -62,7 +62,12 @@ def find_windows(
             Windows(before=before, after=after, old_revision=old, new_revision=new, alongside=alongside)
         )
     made = _made(tables, getattr(deployment, "service", None))
-    new = getattr(deployment, "revision", None) or (made.index[-1] if len(made) > 1 else new)
+    if not made.empty and not {old, new} & set(made.index):
+        # Health names revisions in another way than log and platform, such as 2.3.1 and api-00012.
+        old = new = None
+    new = getattr(deployment, "revision", None) or (
+        made.index[-1] if len(made) > 1 or (new is None and len(made)) else new
+    )
     older = [name for name in made.index if name != new]
     deployed_at = _deployed_at(deployment, made, new, older)
     if after is not None and deployed_at is not None and deployed_at < after[1]:

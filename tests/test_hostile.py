@@ -1,0 +1,220 @@
+"""Servers that do what they should not, and ways to a server that are not straight: one sentence or a right row each, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from proofbook.case import Case
+from proofbook.collect import discover, phases, service, websocket
+from proofbook.collect.session import Session
+from proofbook.environment import Environment
+from proofbook.judge import owed
+from proofbook.judge.checks import View, settle
+from proofbook.judge.findings import Verdict
+from proofbook.judge.window import Windows
+
+Talk = Callable[[ServerConnection], Awaitable[None]]
+
+
+def environment(port: int, *, host: str = "127.0.0.1", **more: Any) -> Environment:
+    return Environment.model_validate(
+        {
+            "pace": {"per_s": 200, "concurrency": 10, "timeout_s": 5},
+            "service": [{"name": "a", "url": f"http://{host}:{port}", "ws": {"path": "/ws", **more}}],
+        }
+    )
+
+
+def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discover.Met]:
+    """Journeys to a server that behaves so, and how it met a first look."""
+
+    async def go() -> tuple[pd.DataFrame, discover.Met]:
+        async with serve(talk, "127.0.0.1", 0, max_size=None) as server:
+            where = environment(server.sockets[0].getsockname()[1], **more)
+            session = Session(where, base=Path())
+            first = await discover.meet(where.websockets[0], session=session)
+            table, _ = await websocket.make_journeys(
+                where.websockets[0], user="", session=session, checkpoints=(count,), decided=lambda _: True
+            )
+            return table, first
+
+    return asyncio.run(go())
+
+
+def test_a_server_that_floods_is_read_within_bounds() -> None:
+    async def flood(connection: ServerConnection) -> None:
+        with contextlib.suppress(Exception):
+            for number in range(10_000):
+                await connection.send(f"{number:08d} " + "x" * 2000)
+
+    most_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.monotonic()
+    table, first = met(flood)
+    assert table["upgraded"].all() and first.greeting is not None
+    # In kB. Server and client are in one process here, so this is more than the client alone takes.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most_before < 100_000
+    assert time.monotonic() - began < 60
+
+
+def test_a_message_of_a_hundred_megabytes_is_not_read_and_not_held_against_the_server() -> None:
+    async def shout(connection: ServerConnection) -> None:
+        with contextlib.suppress(Exception):
+            await connection.send(bytes(100_000_000))
+            await connection.wait_closed()
+
+    table, _ = met(shout, count=2)
+    assert table["upgraded"].all() and set(table["closed_by"]) == {"probe"}
+    assert table["error"].str.contains("a message of more than 4,194,304 bytes, which was not read").all()
+
+
+def test_a_server_that_never_closes_is_left_in_time() -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        import base64
+        import hashlib
+
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.partition(": ")[2] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key"))  # fmt: skip
+        accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()  # fmt: skip
+        writer.write(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())  # fmt: skip
+        with contextlib.suppress(OSError):
+            while await reader.read(1000):
+                pass
+        writer.close()
+
+    async def go() -> pd.DataFrame:
+        server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+        async with server:
+            where = environment(server.sockets[0].getsockname()[1])
+            table, _ = await websocket.make_journeys(
+                where.websockets[0],
+                user="",
+                session=Session(where, base=Path()),
+                checkpoints=(5,),
+                decided=lambda _: True,
+            )
+            return table
+
+    began = time.monotonic()
+    table = asyncio.run(go())
+    assert time.monotonic() - began < 15
+    assert table["upgraded"].all() and set(table["closed_by"]) == {"probe"} and not table["clean"].any()
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(1011, Verdict.FAIL), (1000, Verdict.PASS)])
+def test_where_nothing_greets_a_connection_that_is_thrown_out_was_none(code: int, verdict: Verdict) -> None:
+    async def close(connection: ServerConnection) -> None:
+        await connection.close(code)
+
+    table, _ = met(close, count=60)
+    where = environment(1)
+    what = Case.model_validate({"title": "t", "targets": {"connection": 0.9}})
+    view = View(
+        tables=lambda name, phase: {"websocket": table}.get(name), windows=Windows(before=None, after=None)
+    )
+    found = settle(owed.declare(where, what)["websocket-connection"], view)
+    assert found.verdict is verdict, found.statement
+    journeys = [websocket.Journey(endpoint="ws", user="", upgraded=True, closed_by="server", close_code=code)]
+    assert phases.connected(journeys[0], where.websockets[0]) is (verdict is Verdict.PASS)
+
+
+def test_a_name_of_several_addresses_is_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> pd.DataFrame:
+        async def quiet(connection: ServerConnection) -> None:
+            await connection.wait_closed()
+
+        async with serve(quiet, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            where = environment(port, host="several.test")
+
+            async def both(host: str, port: int, **_: Any) -> list[Any]:
+                # Nobody listens on the first.
+                first = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+                return [first, (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+            table, _ = await websocket.make_journeys(
+                where.websockets[0],
+                user="",
+                session=Session(where, base=Path()),
+                checkpoints=(3,),
+                decided=lambda _: True,
+            )
+            return table
+
+    assert asyncio.run(go())["upgraded"].all()
+
+
+def test_an_http_proxy_is_used_for_health_and_websocket_and_never_for_loopback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    async def go() -> tuple[pd.DataFrame, pd.DataFrame, int]:
+        async def quiet(connection: ServerConnection) -> None:
+            await connection.wait_closed()
+
+        def page(connection: ServerConnection, request: Any) -> Any:
+            return connection.respond(200, "fine") if request.path != "/ws" else None
+
+        async with serve(quiet, "127.0.0.1", 0, process_request=page) as inner:
+            port = inner.sockets[0].getsockname()[1]
+
+            async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                with contextlib.suppress(OSError):
+                    while data := await reader.read(65536):
+                        writer.write(data)
+                        await writer.drain()
+                writer.close()
+
+            async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                method, target, _ = head.split("\r\n")[0].split(" ")
+                asked.append(f"{method} {target}")
+                behind, ahead = await asyncio.open_connection("127.0.0.1", port)
+                if method == "CONNECT":
+                    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                else:
+                    ahead.write(head.replace("http://only-the-proxy-knows.test", "", 1).encode())
+                await asyncio.gather(pour(reader, ahead), pour(behind, writer))
+
+            between = await asyncio.start_server(proxy, "127.0.0.1", 0)
+            async with between:
+                address = f"http://127.0.0.1:{between.sockets[0].getsockname()[1]}"
+                for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+                    monkeypatch.setenv(name, address)
+                for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+                    monkeypatch.delenv(name, raising=False)
+                tables = []
+                for where in (environment(80, host="only-the-proxy-knows.test"), environment(port)):
+                    before = len(asked)
+                    session = Session(where, base=Path())
+                    health = await service.probe_health(
+                        where.services[0], session=session, checkpoints=(3,), decided=lambda *_: True
+                    )
+                    table, _ = await websocket.make_journeys(
+                        where.websockets[0],
+                        user="",
+                        session=session,
+                        checkpoints=(3,),
+                        decided=lambda _: True,
+                    )
+                    assert health.loc[health["kind"] == "health", "ok"].all(), health["error"].tolist()
+                    assert table["upgraded"].all(), table["error"].tolist()
+                    tables += [health, table]
+                return tables[0], tables[1], len(asked) - before
+
+    _, _, direct = asyncio.run(go())
+    assert sum(line.startswith("CONNECT only-the-proxy-knows.test:80") for line in asked) == 3
+    assert sum(line.startswith("GET http://only-the-proxy-knows.test") for line in asked) == 8
+    assert direct == 0
