@@ -330,6 +330,8 @@ def _needed(judgement: Judgement, broken: Control | None, reason: str, windows: 
     """What would settle it: in samples where the judge says so, and then in time at the pace of this evidence too."""
     needed = judgement.needed
     if broken is not None:
+        if broken.code in REASONS:
+            return Needed(what=f"{REASONS[broken.code].do}, then run again")
         return Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again")
     if needed is None:
         return Needed(what=REASONS[reason].do)

@@ -163,8 +163,14 @@ def without_bound(statement: str) -> str:
 
     >>> without_bound("365 of 365 connections were made (100.00%; at least 99.18% at 95% confidence)")
     '365 of 365 connections were made'
+    >>> without_bound("all well (at most 3%); but the liveness control “the log” did not hold: expected it, got silence")
+    'all well; but the log: silence'
     """
-    return re.sub(r"(?: [(](?:at most|[0-9.]+%;)[^)]*[)]|; luck alone .*)$", "", statement)
+    told, but, why = statement.partition("; but the ")
+    told = re.sub(r"(?: [(](?:at most|[0-9.]+%;)[^)]*[)]|; luck alone .*)$", "", told)
+    # Of a control that did not hold: what it got is why nothing is known.
+    why = re.sub(r"^\w+ control “(.*?)” did not hold: expected .*?, got ", r"\1: ", why)
+    return f"{told}; but {why}" if but else told
 
 
 def moment(text: str) -> str:
