@@ -331,7 +331,7 @@ def _needed(judgement: Judgement, broken: Control | None, reason: str, windows: 
     needed = judgement.needed
     if broken is not None:
         if broken.code in REASONS:
-            return Needed(what=f"{REASONS[broken.code].do}, then run again")
+            return Needed(what=REASONS[broken.code].do)
         return Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again")
     if needed is None:
         return Needed(what=REASONS[reason].do)
