@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from conftest import SHORT_CASE, Rehearsal
 
 from proofbook import book, evidence
 from proofbook.collect import phases
-from proofbook.judge.findings import overall
+from proofbook.judge.findings import Finding, Overall, overall
 from proofbook.rehearsal.faults import FAULTS
 
 ENVIRONMENT = """
@@ -53,24 +52,28 @@ def test_short_files_give_the_verdict_of_the_full_case(
     rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str
 ) -> None:
     where, what = book.load(*short, base=rehearsal.base)
-    folder = tmp_path / "evidence"
     before = evidence.read(rehearsal.trial.shared)
-    evidence.copy_phase(
-        before.folder / "before",
-        folder,
-        environment="rehearsal",
-        phase="before",
-        recorded=before.manifest.phases["before"],
-    )
-    rehearsal.deploy(*([fault] if fault else []))
 
-    async def record() -> None:
-        await phases.record(where, what, "after", folder=folder, base=rehearsal.base, say=lambda _: None)
+    def collected(folder: Path) -> tuple[Overall, list[Finding]]:
+        evidence.copy_phase(
+            before.folder / "before",
+            folder,
+            environment="rehearsal",
+            phase="before",
+            recorded=before.manifest.phases["before"],
+        )
+        rehearsal.deploy(*([fault] if fault else []))
+        rehearsal.wait(
+            phases.record(where, what, "after", folder=folder, base=rehearsal.base, say=lambda _: None)
+        )
+        found = book.Book(environment=where, case=what, evidence=evidence.read(folder)).judge_all()
+        return overall(found), found
 
-    rehearsal.wait(asyncio.wait_for(record(), 120))
-    judged = book.Book(environment=where, case=what, evidence=evidence.read(folder)).judge_all()
-    verdict = overall(judged)
+    verdict, found = collected(tmp_path / "first")
+    if verdict.reason == "log-gap":
+        # This machine stood still for two seconds, which the log rightly shows as a hole; then the question is put once more.
+        verdict, found = collected(tmp_path / "second")
     wanted = FAULTS[fault].verdict if fault else "pass"
     assert verdict.verdict.value == wanted, [
-        (item.id, item.statement) for item in judged if item.verdict.value != "pass"
+        (item.id, item.statement) for item in found if item.verdict.value != "pass"
     ]
