@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proofbook.judge.checks import View
+from proofbook.judge.checks import CouldNotSee, View
 from proofbook.judge.findings import Verdict
 from proofbook.judge.latency import not_slower, tail_kept
 from proofbook.judge.window import Windows
@@ -53,6 +53,28 @@ def test_what_the_health_endpoint_lost_is_not_held_against_the_endpoint(
     )
     found = not_slower("backend", "/api", ratio=1.2).judge(view)
     assert found.verdict is verdict, found.statement
+
+
+@pytest.mark.parametrize(
+    ("before_ms", "after_ms", "health_ms"),
+    # Taking off what the machine cost would leave nothing, or less, of the slower side.
+    [(100, 45, (95, 6)), (45, 100, (6, 95))],
+)
+def test_a_machine_that_changed_more_than_half_of_what_is_compared_decides_nothing(
+    before_ms: float, after_ms: float, health_ms: tuple[float, float]
+) -> None:
+    tables = {
+        ("before", "latency"): timed(before_ms, count=600, seed=1, path="/api"),
+        ("after", "latency"): timed(after_ms, count=600, seed=2, path="/api"),
+        ("before", "latency_control"): timed(health_ms[0], count=150, seed=3, path="/health"),
+        ("after", "latency_control"): timed(health_ms[1], count=150, seed=4, path="/health"),
+    }
+    view = View(
+        tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=None)
+    )
+    with pytest.raises(CouldNotSee) as raised:
+        not_slower("backend", "/api", ratio=1.2).judge(view)
+    assert raised.value.reason == "control-comparability" and "as much as half" in raised.value.statement
 
 
 @pytest.mark.parametrize(("late_share", "fails"), [(0.0, True), (0.08, False)])

@@ -47,10 +47,10 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
         # What the health endpoint lost at the same time was the machine's, not the endpoint's. Taken off where a verdict
         # would be too easy otherwise: a failure where the machine was slower after, a pass where it was slower before.
         shift = _control_shift(view, service, path)
-        fair = estimates.median_ratio(before - max(0.0, -shift), after, confidence=view.confidence)
-        strict = estimates.median_ratio(
-            before - max(0.0, -shift), after - max(0.0, shift), confidence=1 - view.alpha_fail
-        )
+        _check_small(shift, before if shift < 0 else after)
+        calm_before, calm_after = _less(before, max(0.0, -shift)), _less(after, max(0.0, shift))
+        fair = estimates.median_ratio(calm_before, after, confidence=view.confidence)
+        strict = estimates.median_ratio(calm_before, calm_after, confidence=1 - view.alpha_fail)
         verdict = (
             Verdict.PASS
             if fair.high < ratio
@@ -203,6 +203,21 @@ def _health_kept_its_time(
             held=late == 0 or rarer <= 0.05,
         ),
     )
+
+
+def _less(values: estimates.Floats, seconds: float) -> estimates.Floats:
+    """Times without what the machine cost; none of them below a millionth of a second, so that ratios mean something."""
+    return np.maximum(values - seconds, 1e-6)
+
+
+def _check_small(shift_s: float, values: estimates.Floats) -> None:
+    """Where the machine changed by more than half of what is compared, what is left after taking that off says nothing."""
+    if abs(shift_s) > np.median(values) / 2:
+        raise CouldNotSee(
+            "control-comparability",
+            f"the health endpoint alone is {1000 * abs(shift_s):.0f} ms {'slower' if shift_s > 0 else 'faster'} than before, as much as half of what is compared",
+            repair="record both when the machine is alike",
+        )
 
 
 def _control_shift(view: View, service: str, path: str) -> float:
