@@ -360,6 +360,37 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
     assert first_line(done).startswith("✘ BROKEN") and "0 of 60" in done.stdout
 
 
+# From a wheel -----------------------------------------------------------------------------------------------------
+
+
+def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: Start, tmp_path: Path) -> None:
+    made, root = tmp_path / "made", Path(__file__).parent.parent
+
+    def do(*words: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV")
+        environment = {key: value for key, value in os.environ.items() if key not in left_out}
+        return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
+
+    pip = ("-m", "pip", "--quiet", "--disable-pip-version-check")
+    built = do(sys.executable, *pip, "wheel", "--no-deps", "--wheel-dir", made, root)
+    assert built.returncode == 0, told(built)
+    (wheel,) = made.glob("proofbook-*.whl")
+    assert do(sys.executable, "-m", "venv", made / "venv").returncode == 0
+    installed = do(made / "venv/bin/python", *pip, "install", "--constraint", root / "requirements.lock", f"{wheel}[rehearsal]")  # fmt: skip
+    assert installed.returncode == 0, told(installed)
+    here = tmp_path / "here"
+    here.mkdir()
+    program = made / "venv/bin/proofbook"
+    where = do(made / "venv/bin/python", "-c", "import proofbook; print(proofbook.__file__)", cwd=here)
+    assert where.stdout.startswith(str(made)), told(where)
+    tried = do(program, "try", f"http://127.0.0.1:{python(start, 'starlette_app')}", "--ws", "/ws", cwd=here)
+    assert tried.returncode == 0 and first_line(tried).startswith("✔ HEALTHY"), told(tried)
+    shown = do(program, "demo", cwd=here)
+    assert shown.returncode == 0 and first_line(shown).startswith("✔ FIXED"), told(shown)
+    assert sorted(path.name for path in here.iterdir()) == ["cases", "environments", "outputs"]
+    assert len(list(here.glob("outputs/*/*/report.html"))) == 2
+
+
 # Bad input ------------------------------------------------------------------------------------------------------------
 
 
