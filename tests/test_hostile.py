@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
+import http
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -52,19 +52,95 @@ def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, disc
     return asyncio.run(go())
 
 
-def test_a_server_that_floods_is_read_within_bounds() -> None:
-    async def flood(connection: ServerConnection) -> None:
+def test_a_greeting_in_binary_is_a_greeting() -> None:
+    async def greet(connection: ServerConnection) -> None:
+        await connection.send(bytes(range(256)))
         with contextlib.suppress(Exception):
-            for number in range(10_000):
-                await connection.send(f"{number:08d} " + "x" * 2000)
+            await connection.recv()
 
-    most_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.monotonic()
-    table, first = met(flood)
-    assert table["upgraded"].all() and first.greeting is not None
-    # In kB. Server and client are in one process here, so this is more than the client alone takes.
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most_before < 100_000
-    assert time.monotonic() - began < 60
+    _, first = met(greet)
+    assert first.greeting == {"regex": "(?s)."}
+    table, _ = met(greet, greeting=first.greeting)
+    assert table["greeted"].fillna(False).all()
+
+
+def answering(status: http.HTTPStatus, **headers: str) -> tuple[pd.DataFrame, discover.Met, Environment]:
+    """Journeys to a path that answers every upgrade with this."""
+
+    async def go() -> tuple[pd.DataFrame, discover.Met, Environment]:
+        def page(connection: ServerConnection, request: Any) -> Any:
+            answer = connection.respond(status, "a page")
+            for name, value in headers.items():
+                answer.headers[name] = value
+            return answer
+
+        async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
+            where = environment(server.sockets[0].getsockname()[1])
+            session = Session(where, base=Path())
+            first = await discover.meet(where.websockets[0], session=session)
+            table, _ = await websocket.make_journeys(
+                where.websockets[0], user="", session=session, checkpoints=(60,), decided=lambda _: True
+            )
+            return table, first, where
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("status", "remark", "verdict", "statement"),
+    [
+        (200, "/ws answers as a page (200), not as a WebSocket: is the path right?", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 200"),
+        (301, "/ws sends elsewhere (301): name the address that it sends to", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 301"),
+        (401, "/ws wants a token (401): name one with --token-env", Verdict.INCONCLUSIVE, "all 60 connections to ws were refused for want of a token, and none is named"),
+        (404, "/ws is not there (404): is the path right?", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 404"),
+        (426, "/ws asks for an upgrade that it did not see (426): something in between takes the Upgrade header away", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 426"),
+    ],
+)  # fmt: skip
+def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
+    status: int, remark: str, verdict: Verdict, statement: str
+) -> None:
+    table, first, where = answering(http.HTTPStatus(status), Location="https://elsewhere.test/ws")
+    assert not first.upgraded and first.remarks == (remark,)
+    what = Case.model_validate({"title": "t", "targets": {"connection": 0.95}})
+    check = owed.declare(where, what)["websocket-connection"]
+    windows = Windows(before=None, after=None)
+    found = settle(check, View(tables=lambda name, phase: {("websocket", "after"): table}.get((name, phase)), windows=windows))  # fmt: skip
+    assert found.verdict is verdict and found.statement.startswith(statement), found.statement
+    # Where somebody was let in without a token before, asking for one now is a defect.
+    open_before = table.assign(upgraded=True, http_status=101)
+    tables = {("websocket", "after"): table, ("websocket", "before"): open_before}
+    found = settle(check, View(tables=lambda name, phase: tables.get((name, phase)), windows=windows))
+    assert found.verdict is Verdict.FAIL, found.statement
+
+
+def test_a_redirect_is_not_followed_so_that_no_token_goes_to_another_server() -> None:
+    came: list[str] = []
+
+    async def go() -> pd.DataFrame:
+        def note(connection: ServerConnection, request: Any) -> None:
+            came.append(request.path)
+
+        async def quiet(connection: ServerConnection) -> None:
+            await connection.wait_closed()
+
+        async with serve(quiet, "127.0.0.1", 0, process_request=note) as other:
+            elsewhere = f"ws://127.0.0.1:{other.sockets[0].getsockname()[1]}/ws"
+
+            def page(connection: ServerConnection, request: Any) -> Any:
+                answer = connection.respond(http.HTTPStatus.TEMPORARY_REDIRECT, "")
+                answer.headers["Location"] = elsewhere
+                return answer
+
+            async with serve(quiet, "127.0.0.1", 0, process_request=page) as server:
+                where = environment(server.sockets[0].getsockname()[1])
+                session = Session(where, base=Path())
+                table, _ = await websocket.make_journeys(
+                    where.websockets[0], user="", session=session, checkpoints=(3,), decided=lambda _: True
+                )
+                return table
+
+    table = asyncio.run(go())
+    assert set(table["error"]) == {"HTTP 307"} and not table["upgraded"].any() and came == []
 
 
 def test_a_message_of_a_hundred_megabytes_is_not_read_and_not_held_against_the_server() -> None:

@@ -21,7 +21,7 @@ import pandas as pd
 from proofbook import book as books
 from proofbook import case as cases
 from proofbook import environment as environments
-from proofbook import evidence, log_tables, workspace
+from proofbook import evidence, workspace
 from proofbook.errors import UsageError
 from proofbook.evidence import LOGS
 from proofbook.judge.findings import Finding, Overall, Verdict, overall
@@ -277,6 +277,9 @@ def _logs(looks: list[tuple[int, evidence.Evidence]]) -> dict[str, pd.DataFrame]
             readings.append(tables)
     if not readings:
         return {}
+    # Loaded here: it needs Ibis, which a run without a log need not load.
+    from proofbook import log_tables
+
     parts: list[dict[str, pd.DataFrame]] = []
     taken_from: dict[str, int] = {}
     for place, tables in reversed(list(enumerate(readings))):

@@ -68,6 +68,13 @@ class Journey:
     error: str = ""
 
 
+class _Upgrade(connect):
+    """Never goes elsewhere: the address that was given is what is asked about, and a token is for nobody else."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 class _TimedConnection(ClientConnection):
     """Notes when the transport is ready, so that TLS and upgrade can be told apart."""
 
@@ -204,7 +211,7 @@ async def open_connection(
         journey.tcp_s = time.perf_counter() - began - journey.resolve_s
     connected = time.perf_counter()
     tls = session.tls(session.environment.ca_file(endpoint), url)
-    connection = await connect(
+    connection = await _Upgrade(
         url,
         sock=plain,
         ssl=tls,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from proofbook.judge import estimates
 
@@ -329,7 +329,7 @@ def bound(rate: float, simulations: int) -> float:
     >>> round(bound(0.05, 20_000), 3)
     0.053
     """
-    return float(stats.beta.ppf(0.95, rate * simulations + 1, simulations - rate * simulations))
+    return float(special.betaincinv(rate * simulations + 1, simulations - rate * simulations, 0.95))
 
 
 if __name__ == "__main__":

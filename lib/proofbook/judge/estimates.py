@@ -1,4 +1,8 @@
-"""Estimates with their intervals: pure functions over numbers, each with its source."""
+"""Estimates with their intervals: pure functions over numbers, each with its source.
+
+Distributions come from `scipy.special`. Every notebook and every command loads this module, and `scipy.stats` takes a second
+and 45 MB to load; the two tests that need it load it when they are asked.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 # Fewer resamples than this beyond a quantile do not tell where it is.
@@ -42,8 +46,10 @@ def proportion(successes: int, count: int, *, confidence: float = 0.95) -> Inter
     if count <= 0 or not 0 <= successes <= count:
         raise ValueError(f"expected 0 <= successes <= count with count > 0, got {successes} of {count}")
     tail = 1 - confidence
-    low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, count - successes + 1))
-    high = 1.0 if successes == count else float(stats.beta.ppf(1 - tail, successes + 1, count - successes))
+    low = 0.0 if successes == 0 else float(special.betaincinv(successes, count - successes + 1, tail))
+    high = (
+        1.0 if successes == count else float(special.betaincinv(successes + 1, count - successes, 1 - tail))
+    )
     return Interval(value=successes / count, low=low, high=high, confidence=confidence)
 
 
@@ -54,6 +60,7 @@ def difference(before: Interval, after: Interval) -> Interval:
 
     Source: Zou and Donner 2008; with Wilson's bounds it is method 10 of Newcombe 1998, whose example (a) this is:
 
+    >>> from scipy import stats
     >>> both = [(x / n, *stats.binomtest(x, n).proportion_ci(0.95, method="wilson")) for x, n in ((48, 80), (56, 70))]
     >>> worse, better = (Interval(value=v, low=l, high=h, confidence=0.975) for v, l, h in both)
     >>> change = difference(worse, better)
@@ -111,7 +118,7 @@ def false_pass(looks: Sequence[tuple[int, int]], *, rate: float) -> float:
     alive = np.array([1.0])
     passed, before = 0.0, 0
     for n, allowed in looks:
-        step = stats.binom.pmf(np.arange(n - before + 1), n - before, rate)
+        step = np.diff(special.bdtr(np.arange(n - before + 1), n - before, rate), prepend=0.0)
         alive = np.convolve(alive, step)
         passed += float(alive[: allowed + 1].sum())
         alive[: allowed + 1] = 0.0
@@ -120,12 +127,12 @@ def false_pass(looks: Sequence[tuple[int, int]], *, rate: float) -> float:
 
 
 def _smallest_n(rate: float, allowed: int, share: float) -> int:
-    low, high = 1, 1
-    while stats.binom.cdf(allowed, high, rate) > share:
+    low = high = allowed + 1
+    while special.bdtr(allowed, high, rate) > share:
         high *= 2
     while low < high:
         middle = (low + high) // 2
-        if stats.binom.cdf(allowed, middle, rate) > share:
+        if special.bdtr(allowed, middle, rate) > share:
             low = middle + 1
         else:
             high = middle
@@ -144,7 +151,7 @@ def passes(plan: Plan, *, failures: int, count: int) -> bool:
 
 def too_many(*, failures: int, count: int, target: float, alpha_fail: float) -> bool:
     """Whether the failures reject "the service keeps its target" at `alpha_fail` (exact binomial tail)."""
-    return failures > 0 and float(stats.binom.sf(failures - 1, count, 1 - target)) < alpha_fail
+    return failures > 0 and float(special.bdtrc(failures - 1, count, 1 - target)) < alpha_fail
 
 
 def decided(plan: Plan, *, failures: int, count: int, alpha_fail: float) -> bool:
@@ -191,6 +198,8 @@ def two_samples(*, before: tuple[int, int], after: tuple[int, int]) -> float:
     >>> round(two_samples(before=(3, 3), after=(0, 3)), 4)
     0.0156
     """
+    from scipy import stats
+
     table = [[before[0], after[0]], [before[1] - before[0], after[1] - after[0]]]
     if before[1] + after[1] > 400:
         return float(stats.fisher_exact(table, alternative="greater").pvalue)
@@ -203,7 +212,7 @@ def event_rate_upper(events: int, *, exposure: float, confidence: float = 0.95) 
     >>> round(event_rate_upper(0, exposure=1.0), 2)
     3.0
     """
-    return float(stats.chi2.ppf(confidence, 2 * (events + 1)) / 2 / exposure)
+    return float(special.gammaincinv(events + 1, confidence) / exposure)
 
 
 def silence_by_luck(*, before_events: int, before_exposure: float, after_exposure: float) -> float:
@@ -226,10 +235,9 @@ def rates_differ(before: Any, after: Any, *, share_after: float) -> Floats:
     [0.0625, 1.0]
     """
     first, second = np.asarray(before), np.asarray(after)
-    spread = stats.binom(first + second, share_after)
-    return np.asarray(
-        np.minimum(1.0, 2 * np.minimum(spread.cdf(second), spread.sf(second - 1))), dtype=np.float64
-    )
+    both = first + second
+    at_most, at_least = special.bdtr(second, both, share_after), special.bdtrc(second - 1, both, share_after)
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(at_most, at_least)), dtype=np.float64)
 
 
 def holm(p_values: Floats) -> Floats:
@@ -253,6 +261,8 @@ def silent_blocks(*, before: Sequence[int], after: Sequence[int]) -> float:
     >>> round(silent_blocks(before=[3, 1, 4, 1], after=[0, 0, 0, 0]), 3)
     0.014
     """
+    from scipy import stats
+
     loud_before, loud_after = sum(n > 0 for n in before), sum(n > 0 for n in after)
     table = [[loud_before, loud_after], [len(before) - loud_before, len(after) - loud_after]]
     return float(stats.fisher_exact(table, alternative="greater").pvalue)
@@ -273,7 +283,7 @@ def median_ratio(
         low, high = float(np.quantile(ratios, tail)), float(np.quantile(ratios, 1 - tail))
     else:
         # So far out there are too few resamples; their spread gives the bounds.
-        reach = float(stats.norm.ppf(confidence) * np.log(ratios).std(ddof=1))
+        reach = float(special.ndtri(confidence) * np.log(ratios).std(ddof=1))
         low, high = value * math.exp(-reach), value * math.exp(reach)
     return Interval(value=value, low=low, high=high, confidence=confidence)
 
@@ -358,7 +368,7 @@ def batch_slope(
     variance = max(spread / freedom, resolution**2 / 12)
     error = math.sqrt(variance / spread_x * (1 + r) / (1 - r))
     # Batches that hang together carry less, so that many fewer count.
-    reach = float(stats.t.ppf(confidence, max(2.0, freedom * (1 - r) / (1 + r)))) * error
+    reach = float(special.stdtrit(max(2.0, freedom * (1 - r) / (1 + r)), confidence)) * error
     return Slope(per_s=slope, low=slope - reach, high=slope + reach, values=number)
 
 
@@ -379,6 +389,8 @@ def instance_slope(series: Sequence[tuple[Floats, Floats]], *, confidence: float
     >>> round(found.per_s, 1), found.low < 2 < found.high
     (2.0, True)
     """
+    from scipy import stats
+
     clean = [_finite(seconds, values) for seconds, values in series]
     slopes = np.array(
         [
@@ -389,7 +401,7 @@ def instance_slope(series: Sequence[tuple[Floats, Floats]], *, confidence: float
     )
     if len(slopes) < LEAST_INSTANCES:
         return None
-    reach = float(stats.t.ppf(confidence, len(slopes) - 1) * slopes.std(ddof=1) / math.sqrt(len(slopes)))
+    reach = float(special.stdtrit(len(slopes) - 1, confidence) * slopes.std(ddof=1) / math.sqrt(len(slopes)))
     mean = float(slopes.mean())
     return Slope(per_s=mean, low=mean - reach, high=mean + reach, values=len(slopes))
 

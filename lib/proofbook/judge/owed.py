@@ -165,6 +165,7 @@ def _services(environment: Environment, case: Case) -> Iterator[Check]:
             unit="health requests",
             what="were answered as healthy",
             planned=True,
+            tells_endings=True,
             controls=unknown_path_control(item.name),
         )
         yield Check(
@@ -225,8 +226,11 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
             unit="connections",
             what="were made",
             planned=True,
+            tells_endings=True,
             controls=both(
-                refusal.told_apart(socket.name),
+                refusal.told_apart(socket.name)
+                if socket.token.place != "none"
+                else refusal.wants_no_token(socket.name),
                 shadow_control(socket.name, connected, target=case.targets.connection),
             ),
             extra_tables=("shadow", "refusals"),
@@ -246,6 +250,7 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
                 unit="logins",
                 what="with a good token were let in",
                 planned=True,
+                tells_endings=True,
                 controls=refusal.bad_tokens_refused(socket.name),
                 extra_tables=("refusals",),
             ),

@@ -187,6 +187,34 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
     return control
 
 
+def wants_no_token(endpoint: str) -> Callable[[View], Sequence[Control]]:
+    """Where the environment names no token: nobody can say that connections are not made while the server only asks for one.
+
+    It asks if every connection was refused by name, and none was ever let in without.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _at(endpoint, view.need("websocket"))
+        before = view.table("websocket", "before")
+        came_in = before is not None and bool(_at(endpoint, before)["upgraded"].any())
+        refused = int(
+            (rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)).sum()
+        )
+        if refused == len(rows) and refused and not came_in:
+            raise CouldNotSee(
+                "no-token",
+                f"all {refused} connections to {endpoint} were refused for want of a token, and none is named",
+                repair='name one: token = { env = "NAME" } in the environment, or proofbook try --token-env NAME',
+            )
+        return []
+
+    return control
+
+
+def _at(endpoint: str, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["endpoint"] == endpoint]
+
+
 def identity_table(identities: Sequence[Identity]) -> Recipe:
     """A recipe for "these ids are let in, those are refused"."""
     wanted = {item.user: item.accept for item in identities}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proofbook.judge import estimates
+from proofbook.judge import endings, estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 
@@ -27,6 +27,7 @@ def success_rate(
     unit: str = "attempts",
     what: str = "succeeded",
     planned: bool = False,
+    tells_endings: bool = False,
     controls: MoreControls | None = None,
     extra_tables: tuple[str, ...] = (),
     not_established: tuple[str, ...] = (),
@@ -40,6 +41,7 @@ def success_rate(
         target: fraction, 0 to 1.
         where: from the table to the rows that count.
         planned: the rows were collected by `plan_for(target)`; otherwise their number was fixed beforehand.
+        tells_endings: the statement says how the failed rows ended; for rows of `websocket` and `health`.
     Raises:
         ValueError: no `fails_on`, or a target outside 0 to 1, before any data arrives.
     """
@@ -58,7 +60,8 @@ def success_rate(
         return rows
 
     def judge(view: View) -> Judgement:
-        good = pd.Series(ok(rows_of(view))).fillna(False).astype(bool)
+        rows = rows_of(view)
+        good = pd.Series(ok(rows)).fillna(False).astype(bool)
         count, failures = len(good), int((~good).sum())
         return judge_rate(
             count=count,
@@ -68,6 +71,7 @@ def success_rate(
             view=view,
             unit=unit,
             what=what,
+            instead=endings.in_words(rows[~good]) if tells_endings and failures else "",
             controls=tuple(controls(view)) if controls else (),
             not_established=not_established,
         )
@@ -118,6 +122,7 @@ def judge_rate(
     view: View,
     unit: str,
     what: str,
+    instead: str = "",
     controls: tuple[Control, ...] = (),
     not_established: tuple[str, ...] = (),
 ) -> Judgement:
@@ -134,7 +139,7 @@ def judge_rate(
     )
     bound = f"at most {bounds.high:.2%}" if verdict is Verdict.FAIL else f"at least {bounds.low:.2%}"
     share = f"{bounds.value:.2%}; {bound} at {percent(view.confidence)} confidence"
-    statement = f"{count - failures:,} of {count:,} {unit} {what} ({share})"
+    statement = f"{count - failures:,} of {count:,} {unit} {what}{instead and f', {instead}'} ({share})"
     needed = rule.needed(failures, count, unit) if verdict is Verdict.INCONCLUSIVE else None
     return Judgement(
         verdict=verdict,

@@ -1,0 +1,40 @@
+"""How tries that failed ended, in a few words: what a reader wants to know first of a count of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+MOST_KINDS = 2
+LONGEST = 60
+
+
+def in_words(failed: pd.DataFrame) -> str:
+    """The commonest endings of failed rows of `websocket` or `health`, each with its count; empty where there are none.
+
+    >>> in_words(pd.DataFrame({"http_status": [404, 404, None], "error": ["", "", "no answer within 5 s"]}))
+    '2 ended with HTTP 404, 1 with no answer within 5 s'
+    """
+    counts = pd.Series([_of(row) for row in failed.to_dict("records")], dtype="str").value_counts()
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    told = [
+        f"{count:,} {'' if place else 'ended '}with {word}"
+        for place, (word, count) in enumerate(ordered[:MOST_KINDS])
+    ]
+    rest = sum(count for _, count in ordered[MOST_KINDS:])
+    return ", ".join([*told, *([f"{rest:,} in other ways"] if rest else [])])
+
+
+def _of(row: Mapping[Hashable, Any]) -> str:
+    status, code = row.get("http_status", row.get("status")), row.get("close_code")
+    if pd.notna(code) and row.get("closed_by") == "server":
+        return f"close {int(code)}"
+    if pd.notna(status) and int(status) not in (101, 200):
+        return f"HTTP {int(status)}"
+    if error := str(row.get("error") or ""):
+        return error if len(error) <= LONGEST else f"{error[: LONGEST - 1]}…"
+    if row.get("greeted") is False or (row.get("upgraded") and pd.notna(status)):
+        return "no greeting"
+    return f"HTTP {int(status)}, but another answer than expected" if pd.notna(status) else "no answer"
