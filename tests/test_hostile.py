@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import email.utils
 import http
+import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -141,6 +143,24 @@ def test_a_redirect_is_not_followed_so_that_no_token_goes_to_another_server() ->
 
     table = asyncio.run(go())
     assert set(table["error"]) == {"HTTP 307"} and not table["upgraded"].any() and came == []
+
+
+def test_a_clock_that_is_an_hour_off_is_named() -> None:
+    async def go() -> discover.Health:
+        def page(connection: ServerConnection, request: Any) -> Any:
+            answer = connection.respond(http.HTTPStatus.OK, "well")
+            del answer.headers["Date"]
+            answer.headers["Date"] = email.utils.formatdate(time.time() + 3600, usegmt=True)
+            return answer
+
+        async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
+            where = environment(server.sockets[0].getsockname()[1])
+            return await discover.find_health(
+                where.services[0], ("/health",), session=Session(where, base=Path())
+            )
+
+    (remark,) = asyncio.run(go()).remarks
+    assert re.fullmatch(r"its clock is 3,(599|600) s ahead of this machine's, so times in its log may mislead", remark)  # fmt: skip
 
 
 def test_a_message_of_a_hundred_megabytes_is_not_read_and_not_held_against_the_server() -> None:
