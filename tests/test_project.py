@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from proofbook import execute
 from proofbook.rehearsal import builds
 
 ROOT = Path(__file__).parent.parent
@@ -75,3 +76,26 @@ def test_every_reason_that_a_judge_gives_is_in_the_list() -> None:
         given |= {word for line in re.findall(r"reason=(.*)", text) for word in re.findall(r'"([a-z]+-[a-z-]+)"', line)}  # fmt: skip
     assert len(given) > 25
     assert given <= set(REASONS), given - set(REASONS)
+
+
+def test_a_notebook_is_left_out_only_where_all_that_it_asks_for_is_declared_nowhere(tmp_path: Path) -> None:
+    shipped = {path.stem: path for path in NOTEBOOKS if not path.stem.startswith("00-")}
+    few = execute.with_something_to_judge(shipped, ["health-service", "websocket-connection"])
+    assert list(few) == ["01-service-health", "02-websocket"]
+    assert execute.with_something_to_judge(shipped, []) == shipped
+
+    def written(source: str) -> list[str] | None:
+        path = tmp_path / "own.ipynb"
+        path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
+        return execute.asks_for(path)
+
+    assert written('book.check("a-*")\nbook.check("b")') == ["a-*", "b"]
+    # A check of one's own, an id that is only known when it runs, no check, or a cell that is no plain Python: always executed.
+    for source in (
+        'book.check("a", recipe)',
+        'book.check("a", claim="x")',
+        "book.check(name)",
+        "1 + 1",
+        "%time 1",
+    ):
+        assert written(source) is None

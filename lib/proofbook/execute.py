@@ -7,6 +7,7 @@ notebook, and writes secrets that a cell prints. All three are closed here.
 from __future__ import annotations
 
 import ast
+import fnmatch
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,45 @@ def parameters_of(path: Path) -> list[str]:
         for target in node.targets
         if isinstance(target, ast.Name)
     ]
+
+
+def asks_for(path: Path) -> list[str] | None:
+    """The ids and patterns of the declared checks that a notebook judges; None where reading it does not tell.
+
+    A notebook with a check of its own, or none at all, is worth executing whatever is declared.
+    """
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    asked: list[str] = []
+    for cell in cells:
+        if cell["cell_type"] != "code":
+            continue
+        try:
+            tree = ast.parse("".join(cell["source"]))
+        except SyntaxError:
+            return None
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "check"
+            ):
+                match node:
+                    case ast.Call(args=[ast.Constant(value=str(pattern))], keywords=[]):
+                        asked.append(pattern)
+                    case _:
+                        return None
+    return asked or None
+
+
+def with_something_to_judge(notebooks: dict[str, Path], declared: Iterable[str]) -> dict[str, Path]:
+    """The notebooks without those that ask only for checks that nobody declared; all where nothing would be left."""
+    ids = list(declared)
+    kept = {
+        name: path
+        for name, path in notebooks.items()
+        if (asked := asks_for(path)) is None or any(fnmatch.filter(ids, pattern) for pattern in asked)
+    }
+    return kept or notebooks
 
 
 def execute_all(

@@ -96,9 +96,14 @@ def judge(
 ) -> dict[str, Any]:
     """Executes the notebooks over a run's evidence and writes all that is kept of it; gives the content of run.json."""
     where, what = books.load(environment, case, base=base)
-    chosen = execute.select(notebooks, base=base)
+    declared = owed.declare(where, what)
+    asked = execute.select(notebooks, base=base)
+    chosen = asked if notebooks else execute.with_something_to_judge(asked, declared)
     started = dt.datetime.now(dt.UTC)
-    say(f"judging {len(owed.declare(where, what))} declared checks with {len(chosen)} notebooks")
+    left_out = (
+        f"; nothing to judge for {', '.join(sorted(asked.keys() - chosen.keys()))}" if asked != chosen else ""
+    )
+    say(f"judging {len(declared)} declared checks with {len(chosen)} notebooks{left_out}")
     shutil.rmtree(
         folder / "notebooks", ignore_errors=True
     )  # findings of an earlier judging must not be taken for these
