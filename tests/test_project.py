@@ -83,6 +83,9 @@ def test_a_notebook_is_left_out_only_where_all_that_it_asks_for_is_declared_nowh
     few = execute.with_something_to_judge(shipped, ["health-service", "websocket-connection"])
     assert list(few) == ["01-service-health", "02-websocket"]
     assert execute.with_something_to_judge(shipped, []) == shipped
+    assert tuple(shipped) == execute.OURS
+    added = {**shipped, "07-own": shipped["06-contracts"]}
+    assert [*execute.with_something_to_judge(added, ["health-service"])] == ["01-service-health", "07-own"]
 
     def written(source: str) -> list[str] | None:
         path = tmp_path / "own.ipynb"

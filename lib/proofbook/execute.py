@@ -27,6 +27,7 @@ from proofbook.redaction import for_others, in_value
 
 PARAMETERS = ("environment", "case", "evidence")
 ENGINE = "proofbook"
+OURS = ("01-service-health", "02-websocket", "03-logs", "04-stability", "05-deployment", "06-contracts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +103,17 @@ def asks_for(path: Path) -> list[str] | None:
 
 
 def with_something_to_judge(notebooks: dict[str, Path], declared: Iterable[str]) -> dict[str, Path]:
-    """The notebooks without those that ask only for checks that nobody declared; all where nothing would be left."""
+    """The notebooks without those of ours that ask only for checks that nobody declared; all where nothing would be left.
+
+    A notebook that somebody added is always executed: it may be there for what it shows.
+    """
     ids = list(declared)
     kept = {
         name: path
         for name, path in notebooks.items()
-        if (asked := asks_for(path)) is None or any(fnmatch.filter(ids, pattern) for pattern in asked)
+        if name not in OURS
+        or (asked := asks_for(path)) is None
+        or any(fnmatch.filter(ids, pattern) for pattern in asked)
     }
     return kept or notebooks
 
