@@ -30,8 +30,6 @@ from proofbook.rehearsal.stack import Stack
 
 BASE = Path(__file__).parent.parent
 DEMOS = 10
-# A process counts as its own what the one that started it held; so a small one starts the one that is measured.
-MEASURED = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
 
 
 async def journeys(count: int) -> float:
@@ -80,7 +78,7 @@ def tried(server: str) -> tuple[float, float, float]:
                 "/ws",
             ]
             with subprocess.Popen(
-                [sys.executable, "-c", MEASURED, *command],
+                [sys.executable, BASE / "benchmarks" / "measured.py", *command],
                 cwd=empty,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -23,6 +23,7 @@ import pytest
 from proofbook.rehearsal.certificates import Authority
 
 SERVERS = Path(__file__).parent / "servers"
+MEASURED = Path(__file__).parent.parent / "benchmarks" / "measured.py"
 TOKEN = "correct-horse-battery-staple"
 Start = Callable[..., int]
 
@@ -135,16 +136,12 @@ def test_a_backend_that_dies_in_the_middle_is_broken(start: Start, tmp_path: Pat
     assert first_line(done).startswith("✘ BROKEN") and "Connections to ws" in done.stdout.replace("connections to ws", "Connections to ws")  # fmt: skip
 
 
-# A process counts as its own what the one that started it held; so a small one starts the one that is measured.
-MEASURED = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
-
-
 def test_a_server_that_floods_is_answered_in_little_memory(start: Start, tmp_path: Path) -> None:
     port, here = python(start, "flood"), tmp_path / "here"
     here.mkdir()
     trying = [sys.executable, "-m", "proofbook.cli", "try", f"http://127.0.0.1:{port}", "--ws", "/ws"]
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *trying], cwd=here, capture_output=True, text=True, timeout=240
+        [sys.executable, MEASURED, *trying], cwd=here, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
     # In kB: the largest of the process and those that it waited for.

@@ -27,6 +27,7 @@ from proofbook.redaction import for_others, in_value
 
 PARAMETERS = ("environment", "case", "evidence")
 ENGINE = "proofbook"
+# Those that ship with Proofbook: what they show belongs to what they judge.
 OURS = ("01-service-health", "02-websocket", "03-logs", "04-stability", "05-deployment", "06-contracts")
 
 

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 
 def page(connection: ServerConnection, request: Any) -> Any:
@@ -17,7 +18,7 @@ def page(connection: ServerConnection, request: Any) -> Any:
 
 
 async def flood(connection: ServerConnection) -> None:
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(ConnectionClosed):
         for number in range(1_000_000):
             await connection.send(f"{number:08d} " + "x" * 1000)
             if number % 100 == 0:

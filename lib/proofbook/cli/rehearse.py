@@ -208,7 +208,7 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it lives, and is somebody else's
     return True
 
 

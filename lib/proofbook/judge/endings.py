@@ -16,6 +16,12 @@ def in_words(failed: pd.DataFrame) -> str:
 
     >>> in_words(pd.DataFrame({"http_status": [404, 404, None], "error": ["", "", "no answer within 5 s"]}))
     '2 ended with HTTP 404, 1 with no answer within 5 s'
+    >>> came = {"upgraded": True, "http_status": 101, "error": ""}
+    >>> thrown_out = {**came, "greeted": True, "closed_by": "server", "close_code": 1011}
+    >>> in_words(pd.DataFrame([thrown_out, {**came, "greeted": False, "closed_by": "probe", "close_code": 1000}]))
+    '1 ended with close 1011, 1 with no greeting'
+    >>> in_words(pd.DataFrame({"status": [200, 503, None], "error": ["", "", "ConnectError"]}))
+    '1 ended with ConnectError, 1 with HTTP 200, but another answer than expected, 1 in other ways'
     """
     counts = pd.Series([_of(row) for row in failed.to_dict("records")], dtype="str").value_counts()
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

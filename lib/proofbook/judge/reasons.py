@@ -37,7 +37,7 @@ REASONS: dict[str, Reason] = {
     **_each(COULD_NOT_SEE, {
         "no-evidence": ("a table that the check reads was not recorded, or is empty", "record that phase"),
         "no-samples": ("nothing was tried", "see what the environment allows"),
-        "no-token": ("the service refuses whoever shows no token, and the environment names none", "name one: token = { env = \"NAME\" } in the environment, or --token-env NAME"),
+        "no-token": ("every connection was refused by name, and the environment names no token", "name one: token = { env = \"NAME\" } in the environment, or --token-env NAME"),
         "no-control": ("nothing shows that this check could have failed", "give it fails_on, or a control"),
         "no-deployment": ("no deployment was found, so nothing tells before from after", "state [deployment] time or revision in the case, or name a [deployments] document"),
         "no-before-window": ("the window of before is empty or lies after the deployment", "see [deployment] time in the case"),

@@ -203,7 +203,7 @@ def wants_no_token(endpoint: str) -> Callable[[View], Sequence[Control]]:
         if refused == len(rows) and refused and not came_in:
             raise CouldNotSee(
                 "no-token",
-                f"all {refused} connections to {endpoint} were refused for want of a token, and none is named",
+                f"all {refused} connections to {endpoint} were refused by name, and the environment names no token",
                 repair='name one: token = { env = "NAME" } in the environment, or proofbook try --token-env NAME',
             )
         return []
