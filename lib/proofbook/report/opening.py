@@ -279,10 +279,13 @@ def _beside(summary: Summary) -> str:
     guards = [item for item in summary.findings if item.kind == "guard"]
     good = sum(item.verdict is Verdict.PASS for item in guards)
     fell = sum(item.verdict is Verdict.FAIL for item in guards)
+    has_fixes = bool(summary.case.fixes)
     if guards and good == len(guards):
-        words = [f"Nothing else broke in {len(guards)} checks."]
+        words = [f"Nothing {'else ' if has_fixes else ''}broke in {len(guards)} checks."]
     elif guards:
-        words = [f"Of {len(guards)} other checks {good} pass and {fell} fail."]
+        open_ones = len(guards) - good - fell
+        told = f"{good} pass, {fell} fail" + (f", {open_ones} not known" if open_ones else "")
+        words = [f"{'Beside the fixes, of' if has_fixes else 'Of'} {len(guards)} checks: {told}."]
     else:
         words = []
     beside = [name for name in summary.overall.beside if name not in summary.accepted]
