@@ -24,7 +24,8 @@ from plotly.offline import get_plotlyjs
 from rich.console import Console
 from rich.table import Table
 
-from proofbook import execute, history, runfile, workspace
+from proofbook import history, runfile, workspace
+from proofbook.execute import Executed
 from proofbook.report import charts, files, mail
 
 BASE = Path(__file__).parent.parent
@@ -123,7 +124,7 @@ def main() -> None:
         shutil.copytree(run, folder, ignore=shutil.ignore_patterns("evidence"))
         content = runfile.read(folder)
         executed = [
-            execute.Executed(
+            Executed(
                 name=item["name"],
                 path=folder / "notebooks" / f"{item['name']}.ipynb",
                 seconds=0.0,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import difflib
+import importlib
 import json
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
-from proofbook import execute
+import proofbook
+from proofbook import selection
 from proofbook.rehearsal import builds
 
 ROOT = Path(__file__).parent.parent
@@ -78,19 +81,31 @@ def test_every_reason_that_a_judge_gives_is_in_the_list() -> None:
     assert given <= set(REASONS), given - set(REASONS)
 
 
+def test_a_public_name_means_the_same_whatever_was_loaded_before() -> None:
+    # A package that has the name of a function takes its place once it is loaded, and everything loads packages.
+    assert proofbook.__all__ == sorted(proofbook.__all__)
+    for module in pkgutil.walk_packages(proofbook.__path__, "proofbook."):
+        if module.name.split(".")[1] not in ("cli", "rehearsal"):
+            importlib.import_module(module.name)
+    for name in proofbook.__all__:
+        home, attribute = proofbook._HOMES[name]
+        module = importlib.import_module(home)
+        assert getattr(proofbook, name) is (getattr(module, attribute) if attribute else module), name
+
+
 def test_a_notebook_is_left_out_only_where_all_that_it_asks_for_is_declared_nowhere(tmp_path: Path) -> None:
     shipped = {path.stem: path for path in NOTEBOOKS if not path.stem.startswith("00-")}
-    few = execute.with_something_to_judge(shipped, ["health-service", "websocket-connection"])
+    few = selection.with_something_to_judge(shipped, ["health-service", "websocket-connection"])
     assert list(few) == ["01-service-health", "02-websocket"]
-    assert execute.with_something_to_judge(shipped, []) == shipped
-    assert tuple(shipped) == execute.OURS
+    assert selection.with_something_to_judge(shipped, []) == shipped
+    assert tuple(shipped) == selection.OURS
     added = {**shipped, "07-own": shipped["06-contracts"]}
-    assert [*execute.with_something_to_judge(added, ["health-service"])] == ["01-service-health", "07-own"]
+    assert [*selection.with_something_to_judge(added, ["health-service"])] == ["01-service-health", "07-own"]
 
     def written(source: str) -> list[str] | None:
         path = tmp_path / "own.ipynb"
         path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}))
-        return execute.asks_for(path)
+        return selection.asks_for(path)
 
     assert written('book.check("a-*")\nbook.check("b")') == ["a-*", "b"]
     # A check of one's own, an id that is only known when it runs, no check, or a cell that is no plain Python: always executed.

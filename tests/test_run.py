@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -17,7 +18,7 @@ import pandas as pd
 import pytest
 from conftest import Rehearsal, proofbook
 
-from proofbook.execute import execute_all
+from proofbook.execute import Executed, Executor
 from proofbook.report.summary import findings_in
 from proofbook.run import compare_findings
 
@@ -170,6 +171,21 @@ def notebook(folder: Path, *cells: str) -> Path:
     return path
 
 
+def execute(
+    source: Path, *, folder: Path, timeout_s: float = 90, warm: bool = True, environment: str = "rehearsal"
+) -> Executed:
+    with Executor(warm=warm) as executor:
+        [executed] = executor.execute(
+            {"09-mine": source},
+            folder=folder,
+            parameters={"environment": environment, "case": "", "evidence": ""},
+            timeout_s=timeout_s,
+        )
+    return executed
+
+
+# Copies of a process are not made on every system.
+@pytest.mark.parametrize("warm", [True, False])
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
@@ -180,18 +196,101 @@ def notebook(folder: Path, *cells: str) -> Path:
     ],
 )
 def test_a_notebook_that_does_not_reach_its_end_is_never_taken_for_success(
-    workspace: Path, tmp_path: Path, cell: str, problem: str
+    workspace: Path, tmp_path: Path, cell: str, problem: str, warm: bool
 ) -> None:
     source = notebook(tmp_path, cell, "print('the end')")
-    out = tmp_path / "out"
-    [executed] = execute_all(
-        {"09-mine": source},
-        folder=out,
-        parameters={"environment": "rehearsal", "case": "", "evidence": ""},
-        timeout_s=12 if "sleep" in cell else 90,  # a slow machine may start a kernel slowly
-    )
+    # A slow machine may start a kernel slowly.
+    executed = execute(source, folder=tmp_path / "out", timeout_s=12 if "sleep" in cell else 90, warm=warm)
     assert problem in executed.problem
-    assert (out / "09-mine.ipynb").is_file()
+    assert (tmp_path / "out" / "09-mine.ipynb").is_file()
+
+
+def pid_in(path: Path, *, within_s: float = 30) -> int:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_text():
+            return int(path.read_text())
+        time.sleep(0.05)
+    raise AssertionError(f"no kernel wrote {path}")
+
+
+def gone(pid: int, *, within_s: float = 10) -> bool:
+    deadline = time.monotonic() + within_s
+    while (there := Path(f"/proc/{pid}").exists()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not there
+
+
+def test_a_kernel_that_a_cell_holds_in_one_long_call_ends_with_its_time(
+    workspace: Path, tmp_path: Path
+) -> None:
+    pid = tmp_path / "pid"
+    # Matching holds the interpreter for years: no thread of the kernel can see that its parent has gone.
+    endless = "import re; re.match('(a+)+$', 'a' * 60 + 'b')"
+    source = notebook(tmp_path, f"import os, pathlib; pathlib.Path({str(pid)!r}).write_text(str(os.getpid()))", endless)  # fmt: skip
+    executed = execute(source, folder=tmp_path / "out", timeout_s=8)
+    assert executed.problem == "did not end within 8 s"
+    assert gone(pid_in(pid))
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_when_the_process_that_executes_ends_so_does_every_kernel_and_it_is_said(
+    workspace: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    pids = tmp_path / "kernel", tmp_path / "executor"
+    wrote = f"import os, pathlib; pathlib.Path({str(pids[0])!r}).write_text(str(os.getpid()))"
+    found = (
+        f"import psutil; pathlib.Path({str(pids[1])!r}).write_text(str(psutil.Process().parents()[1].pid))"
+    )
+    source = notebook(tmp_path, wrote, found, "import time; time.sleep(60)")
+    with ThreadPoolExecutor() as aside:
+        executing = aside.submit(execute, source, folder=tmp_path / "out")
+        os.kill(pid_in(pids[1]), sign)
+        ended = f"the process that executes notebooks ended with {0 if sign is signal.SIGTERM else -sign}"
+        assert executing.result(30).problem == ended
+    assert gone(pid_in(pids[0]))
+
+
+def test_two_kernels_draw_different_numbers(workspace: Path, tmp_path: Path) -> None:
+    source = notebook(tmp_path, "import numpy, random; [numpy.random.random(), random.random()]")
+    drawn = set()
+    with Executor() as executor:
+        for executed in executor.execute(
+            {"a": source, "b": source},
+            folder=tmp_path / "out",
+            parameters={"environment": "rehearsal", "case": "", "evidence": ""},
+        ):
+            assert not executed.problem
+            outputs = nbformat.read(executed.path, as_version=4).cells[-1].outputs
+            drawn |= set(json.loads(outputs[0]["data"]["text/plain"]))
+    assert len(drawn) == 4
+
+
+def test_a_notebook_that_wants_another_kernel_gets_it(workspace: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "jupyter" / "kernels" / "mine"
+    spec.mkdir(parents=True)
+    argv = [
+        sys.executable,
+        "-X",
+        "dev",
+        "-W",
+        "ignore",
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+    ]
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "Mine", "language": "python", "env": {"MINE": "yes"}})
+    )
+    source = notebook(tmp_path, "import os, sys; assert os.environ['MINE'] == 'yes' and sys.flags.dev_mode")
+    made = nbformat.read(source, as_version=4)
+    made.metadata.kernelspec = {"name": "mine", "display_name": "Mine"}
+    nbformat.write(made, source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+        executed = execute(source, folder=tmp_path / "out")
+    assert not executed.problem
 
 
 def test_a_secret_that_a_cell_prints_or_raises_is_never_written(workspace: Path, tmp_path: Path) -> None:
@@ -210,12 +309,7 @@ def test_a_secret_that_a_cell_prints_or_raises_is_never_written(workspace: Path,
     before = os.environ["PROOFBOOK_WORKSPACE"]
     os.environ["PROOFBOOK_WORKSPACE"] = str(place)
     try:
-        [executed] = execute_all(
-            {"09-mine": source},
-            folder=tmp_path / "out",
-            parameters={"environment": "mine", "case": "", "evidence": ""},
-            timeout_s=60,
-        )
+        executed = execute(source, folder=tmp_path / "out", environment="mine")
     finally:
         os.environ["PROOFBOOK_WORKSPACE"] = before
     text = executed.path.read_text()

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from proofbook.look import counts as counts
     from proofbook.look import logs as logs
     from proofbook.look import probe as probe
-    from proofbook.report.parts import open_report as report
+    from proofbook.report.parts import open_report as open_report
 
 __version__ = "0.1.0"
 
-__all__ = ["Book", "counts", "figures", "logs", "open", "probe", "report", "success_rate", "tables"]
+__all__ = ["Book", "counts", "figures", "logs", "open", "open_report", "probe", "success_rate", "tables"]
 
 _HOMES = {
     "Book": ("proofbook.book", "Book"),
@@ -29,8 +29,8 @@ _HOMES = {
     "figures": ("proofbook.figures", None),
     "logs": ("proofbook.look", "logs"),
     "open": ("proofbook.book", "open"),
+    "open_report": ("proofbook.report.parts", "open_report"),
     "probe": ("proofbook.look", "probe"),
-    "report": ("proofbook.report.parts", "open_report"),
     "tables": ("proofbook.tables", None),
     "success_rate": ("proofbook.judge.success", "success_rate"),
 }

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofbook import baseline, evidence, execute, gate, history, runfile, workspace
+from proofbook import baseline, evidence, gate, history, runfile, selection, workspace
 from proofbook import book as books
 from proofbook import case as cases
 from proofbook import environment as environments
@@ -24,6 +24,7 @@ from proofbook import watch as watching
 from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, SecretFound, UnknownName, UsageError
+from proofbook.execute import Executed, Executor
 from proofbook.judge import owed
 from proofbook.redaction import for_others, in_value, scrub
 from proofbook.report import files, markdown, opening, summary
@@ -88,6 +89,7 @@ def judge(
     case: str,
     *,
     base: Path,
+    executor: Executor,
     notebooks: Sequence[str] = (),
     jobs: int = 2,
     timeout_s: float = 300.0,
@@ -97,8 +99,8 @@ def judge(
     """Executes the notebooks over a run's evidence and writes all that is kept of it; gives the content of run.json."""
     where, what = books.load(environment, case, base=base)
     declared = owed.declare(where, what)
-    asked = execute.select(notebooks, base=base)
-    chosen = asked if notebooks else execute.with_something_to_judge(asked, declared)
+    asked = selection.select(notebooks, base=base)
+    chosen = asked if notebooks else selection.with_something_to_judge(asked, declared)
     started = dt.datetime.now(dt.UTC)
     left_out = (
         f"; nothing to judge for {', '.join(sorted(asked.keys() - chosen.keys()))}" if asked != chosen else ""
@@ -113,14 +115,14 @@ def judge(
         "evidence": str(folder / "evidence"),
     }
 
-    def execute_some(some: dict[str, Path]) -> list[execute.Executed]:
-        return execute.execute_all(
+    def execute(some: dict[str, Path]) -> list[Executed]:
+        return executor.execute(
             some, folder=folder / "notebooks", parameters=parameters, jobs=jobs, timeout_s=timeout_s, say=say
         )
 
-    executed = execute_some(chosen)
+    executed = execute(chosen)
     if summary.findings_in(folder / "notebooks"):
-        executed += execute_some({REPORT_NOTEBOOK: workspace.notebooks(base)[REPORT_NOTEBOOK]})
+        executed += execute({REPORT_NOTEBOOK: workspace.notebooks(base)[REPORT_NOTEBOOK]})
     result = summary.of_run(folder, where, what, base=base)
     content = _content(folder, result, executed, started, base=base)
     _give_out(folder, content, executed, options)
@@ -142,7 +144,7 @@ def render(folder: Path, *, options: files.Options, base: Path) -> dict[str, Any
     if kept.is_file():
         environments.keep_private(environments.load(str(kept), base=base), base=base)
     executed = [
-        execute.Executed(
+        Executed(
             name=item["name"],
             path=folder / "notebooks" / f"{item['name']}.ipynb",
             seconds=item["seconds"],
@@ -155,7 +157,7 @@ def render(folder: Path, *, options: files.Options, base: Path) -> dict[str, Any
 
 
 def _give_out(
-    folder: Path, content: dict[str, Any], executed: Sequence[execute.Executed], options: files.Options
+    folder: Path, content: dict[str, Any], executed: Sequence[Executed], options: files.Options
 ) -> None:
     """Writes what others read, and run.json last; nothing of it stays when a secret stands in any file of the run."""
     files.write(folder, run=content, executed=executed, options=options)
@@ -197,7 +199,7 @@ def validate(
     owed.check_files(where, what)
     owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
     environments.keep_private(where, base=base)
-    execute.select(notebooks, base=base)
+    selection.select(notebooks, base=base)
     source = _evidence_of(evidence_path, base=base) if evidence_path else None
     earlier = _earlier(before, what, where.name, base=base) if source is None else None
     if source is None and not (run and _has_phase(find(run, base=base), "after")):
@@ -226,19 +228,21 @@ def validate(
             )
         if not _has_phase(folder, "after"):
             asyncio.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
-        once_recorded(folder)
-        keep_inputs(environment, case or where.case, folder=folder, base=base)
-        content = judge(
-            folder,
-            environment,
-            case,
-            base=base,
-            notebooks=notebooks,
-            jobs=jobs,
-            timeout_s=timeout_s,
-            options=options,
-            say=say,
-        )
+        with Executor() as executor:
+            once_recorded(folder)
+            keep_inputs(environment, case or where.case, folder=folder, base=base)
+            content = judge(
+                folder,
+                environment,
+                case,
+                base=base,
+                executor=executor,
+                notebooks=notebooks,
+                jobs=jobs,
+                timeout_s=timeout_s,
+                options=options,
+                say=say,
+            )
     except CouldNotLook as error:
         unfinished(error.reason, scrub(str(error)))
         raise
@@ -318,9 +322,18 @@ def watch(
         if not watching.taken(folder):
             raise CouldNotLook(problem or "not one look was due in the time of this watch")
         watching.put_together(folder, plan)
-        content = judge(
-            folder, environment, case, base=base, jobs=jobs, timeout_s=timeout_s, options=options, say=say
-        )
+        with Executor() as executor:
+            content = judge(
+                folder,
+                environment,
+                case,
+                base=base,
+                executor=executor,
+                jobs=jobs,
+                timeout_s=timeout_s,
+                options=options,
+                say=say,
+            )
     except CouldNotLook as error:
         _write_unfinished(folder, where.name, what.name, started, error.reason, scrub(str(error)))
         raise
@@ -363,9 +376,9 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
     }
     try:
         names = [item["name"] for item in recorded["notebooks"] if item["name"] != REPORT_NOTEBOOK]
-        executed = execute.execute_all(
-            execute.select(names, base=base), folder=again, parameters=parameters, jobs=jobs, say=say
-        )
+        chosen = selection.select(names, base=base)
+        with Executor() as executor:
+            executed = executor.execute(chosen, folder=again, parameters=parameters, jobs=jobs, say=say)
         differences += [
             f"notebook {item.name}: {item.problem}"
             for item in executed
@@ -446,7 +459,7 @@ def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> Non
 def _content(
     folder: Path,
     result: summary.Summary,
-    executed: Sequence[execute.Executed],
+    executed: Sequence[Executed],
     started: dt.datetime,
     *,
     base: Path,
