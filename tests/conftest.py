@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.rehearsal.trial import Trial
 
 ROOT = Path(__file__).parent.parent
+NICENESS = 10
 # As small as a case may be.
 SHORT_CASE = """
 [[fix]]
@@ -32,6 +34,21 @@ log = "RecursionError"
 [[fix.symptom]]
 close_code = 1011
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`make test`): one of them has the rehearsal, and what needs its evidence comes last."""
+    for item in items:
+        if "rehearsal" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("rehearsal"))
+    items.sort(key=lambda item: "healthy_evidence" in getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A worker without the rehearsal gives way to the one with it, whose tests measure times."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker("xdist_group"):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 @pytest.fixture(scope="session")
@@ -95,10 +112,19 @@ def rehearsal(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
-def healthy_evidence(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Evidence of a deployment that restored everything."""
-    folder = tmp_path_factory.mktemp("healthy") / "evidence"
-    rehearsal.wait(rehearsal.trial.collect(to=folder))
+def healthy_evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Evidence of a deployment that restored everything, recorded by one of the workers for all."""
+    own = tmp_path_factory.getbasetemp()
+    place = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = place / "healthy" / "evidence"
+    with (place / "healthy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            rehearsal: Rehearsal = request.getfixturevalue("rehearsal")
+            recorded = own / "recorded"
+            rehearsal.wait(rehearsal.trial.collect(to=recorded))
+            folder.parent.mkdir()
+            recorded.rename(folder)
     return folder
 
 
