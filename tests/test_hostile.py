@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook.case import Case
 from proofbook.collect import discover, phases, service, websocket
+from proofbook.collect.journey import Journey
 from proofbook.collect.session import Session
 from proofbook.environment import Environment
 from proofbook.judge import owed
@@ -219,7 +220,7 @@ def test_where_nothing_greets_a_connection_that_is_thrown_out_was_none(code: int
     )
     found = settle(owed.declare(where, what)["websocket-connection"], view)
     assert found.verdict is verdict, found.statement
-    journeys = [websocket.Journey(endpoint="ws", user="", upgraded=True, closed_by="server", close_code=code)]
+    journeys = [Journey(endpoint="ws", user="", upgraded=True, closed_by="server", close_code=code)]
     assert phases.connected(journeys[0], where.websockets[0]) is (verdict is Verdict.PASS)
 
 

@@ -14,13 +14,18 @@ from typing import Any
 import pandas as pd
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from proofbook import marks
-from proofbook.collect import websocket
+from proofbook.collect import rollout, websocket
 from proofbook.collect.session import Session
 from proofbook.environment import Environment, Pace
 from proofbook.errors import CouldNotLook
+from proofbook.judge import refusal
+from proofbook.judge.checks import Check, View, settle
+from proofbook.judge.findings import Finding
+from proofbook.judge.window import Windows
 from proofbook.rehearsal.certificates import Authority
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -232,6 +237,110 @@ def test_the_token_goes_where_the_environment_says(
 
     run(echo, process_request=look, token=place, login={"token": {"env": "GOOD_TOKEN"}}, **ECHO)
     assert seen == [True] * 3
+
+
+def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GOOD_TOKEN", "good")
+
+    async def strict(connection: ServerConnection) -> None:
+        if json.loads(await connection.recv()) != {"login": "good"}:
+            await connection.close(4401, "who are you?")
+            return
+        async for message in connection:
+            await connection.send(message)
+
+    async def all_kinds() -> list[pd.DataFrame]:
+        async with serve(strict, "127.0.0.1", 0) as server:
+            where = environment(
+                server.sockets[0].getsockname()[1],
+                token={"in": "first_message", "format": '{"login": "{token}"}'},
+                login={"token": {"env": "GOOD_TOKEN"}},
+                **ECHO,
+            )
+            session = Session(where, base=Path())
+            (socket,) = where.websockets
+            assert where.login is not None
+            user = where.login.user
+            made, _ = await websocket.make_journeys(
+                socket, user=user, session=session, checkpoints=(2,), decided=lambda _: True
+            )
+            shadows = await websocket.shadow_journeys(socket, user=user, session=session, count=2)
+            tried = await websocket.try_tokens(socket, user=user, session=session, tries=2)
+            over = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.4, over.set)
+            held = await rollout.hold(socket, user=user, count=2, until=over, session=session)
+            return [made, shadows, held, tried]
+
+    made, shadows, held, tried = asyncio.run(all_kinds())
+    assert made["reply_ok"].all() and shadows["reply_ok"].all()
+    assert (held["closed_by"] == "probe").all() and (held["dwell_s"] > 0.3).all()
+    assert tried.groupby("token_kind")["close_code"].agg(set).to_dict() == {
+        "good": {1000},
+        "missing": {4401},  # what it said instead of a token was none
+        "tampered": {4401},
+        marks.AT_UNKNOWN_PATH: {1000},
+    }
+
+
+@pytest.mark.parametrize("greets", [True, False])
+@pytest.mark.parametrize(
+    ("bad_tokens", "speaks", "verdict", "reason"),
+    [
+        ("thrown out", True, "pass", ""),
+        # Without a message of ours a connection that stays open may just be waited for.
+        ("thrown out", False, "pass", ""),
+        ("ignored", True, "inconclusive", "unnamed-refusal"),
+        ("ignored", False, "inconclusive", "unnamed-refusal"),
+        ("served", True, "fail", "bad-token-accepted"),
+        ("served", False, "inconclusive", "unnamed-refusal"),
+    ],
+)
+def test_who_may_log_in_by_a_first_message_is_let_in_once_he_is_served(
+    monkeypatch: pytest.MonkeyPatch, greets: bool, bad_tokens: str, speaks: bool, verdict: str, reason: str
+) -> None:
+    monkeypatch.setenv("GOOD_TOKEN", "good-token")
+
+    async def served(connection: ServerConnection) -> None:
+        if greets:
+            await connection.send("hello, who are you?")
+        try:
+            known = await connection.recv() == "good-token"
+            if not known and bad_tokens == "thrown out":
+                await connection.close(4401)
+            async for message in connection:
+                if known or bad_tokens == "served":
+                    await connection.send(message)
+        except ConnectionClosed:
+            pass
+
+    async def tried() -> Finding:
+        async with serve(served, "127.0.0.1", 0) as server:
+            where = environment(
+                server.sockets[0].getsockname()[1],
+                token={"in": "first_message", "format": "{token}"},
+                login={"token": {"env": "GOOD_TOKEN"}},
+                **({"greeting": {"regex": "hello"}} if greets else {}),
+                **(ECHO if speaks else {}),
+            )
+            assert where.login is not None
+            rows = await websocket.try_tokens(
+                where.websockets[0], user=where.login.user, session=Session(where, base=Path()), tries=2
+            )
+        assert ("missing" in set(rows["token_kind"])) == speaks
+        recipe = refusal.refuses_tokens("ws", with_test_headers=False)
+        check = Check(id="x", kind="guard", claim="bad tokens are refused", group="own", recipe=recipe)
+        return settle(
+            check,
+            View(
+                tables=lambda name, phase: rows if phase == "after" else None,
+                windows=Windows(before=None, after=None),
+            ),
+        )
+
+    finding = asyncio.run(tried())
+    assert (finding.verdict.value, finding.reason) == (verdict, reason), finding.statement
 
 
 def test_a_refused_connection_is_a_failed_sample_and_an_unknown_host_is_an_error() -> None:

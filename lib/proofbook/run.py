@@ -25,7 +25,7 @@ from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.errors import CouldNotLook, SecretFound, UnknownName, UsageError
 from proofbook.execute import Executed, Executor
-from proofbook.judge import owed
+from proofbook.judge import agreement, owed
 from proofbook.redaction import for_others, in_value, scrub
 from proofbook.report import files, markdown, opening, summary
 
@@ -197,7 +197,7 @@ def validate(
     """
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
-    owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
+    agreement.check_deployed(what, now=dt.datetime.now(dt.UTC))
     environments.keep_private(where, base=base)
     selection.select(notebooks, base=base)
     source = _evidence_of(evidence_path, base=base) if evidence_path else None
@@ -275,7 +275,7 @@ def watch(
     """
     where, what = books.load(environment, case, base=base)
     owed.check_files(where, what)
-    owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
+    agreement.check_deployed(what, now=dt.datetime.now(dt.UTC))
     environments.keep_private(where, base=base)
     Session(where, base=base)
     plan = watching.make_plan(environment, case, every_s=every_s, for_s=for_s, base=base)

@@ -305,12 +305,12 @@ def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> None:
     """Everything that can be known without the network, before a folder is made."""
     from proofbook import book
     from proofbook.collect.session import Session
-    from proofbook.judge import owed
+    from proofbook.judge import agreement, owed
 
     where, what = book.load(env, case, base=base)
     owed.check_files(where, what)
     if phase == "after":
-        owed.check_deployed(what, now=dt.datetime.now(dt.UTC))
+        agreement.check_deployed(what, now=dt.datetime.now(dt.UTC))
     Session(where, base=base)
 
 

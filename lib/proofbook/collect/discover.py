@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 from websockets.exceptions import ConnectionClosed
 
-from proofbook.collect import service, websocket
+from proofbook.collect import service
+from proofbook.collect.connection import enter, leave
+from proofbook.collect.journey import Journey
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.environment import Service, WebSocket
 from proofbook.errors import CouldNotLook
@@ -95,9 +97,9 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
     heard: list[str | bytes | None] = []
     where = endpoint.path or "the endpoint"
     for _ in range(times):
-        journey = websocket.Journey(endpoint=endpoint.name, user=user)
+        journey = Journey(endpoint=endpoint.name, user=user)
         async with session.turn("websocket connections"):
-            connection = await websocket.enter(journey, endpoint, token, session, {})
+            connection = await enter(journey, endpoint, token, session, {})
             if connection is None:
                 return Met(
                     upgraded=False,
@@ -110,7 +112,7 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
                     message = await connection.recv()
             except (TimeoutError, ConnectionClosed):
                 pass
-            await websocket.leave(journey, connection)
+            await leave(journey, connection)
         if journey.closed_by == "server" and journey.close_code in (1008, 4401, 4403):
             words = f"{where} closes with {journey.close_code} {journey.close_reason}".strip()
             return Met(upgraded=True, refused=True, remarks=(f"{words}: it wants another token",))
@@ -222,7 +224,7 @@ def _clock(answer: httpx.Response) -> tuple[str, ...]:
     )
 
 
-def _no_upgrade(journey: websocket.Journey, where: str, *, has_token: bool) -> str:
+def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
     """An upgrade that was not made, in a sentence that says what to do."""
     status = journey.http_status
     if status is None:

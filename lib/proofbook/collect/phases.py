@@ -15,6 +15,7 @@ import pandas as pd
 from proofbook import evidence
 from proofbook.case import Case
 from proofbook.collect import certificates, contracts, deployments, metrics, rollout, service, websocket
+from proofbook.collect.journey import Journey
 from proofbook.collect.session import Session, side_by_side
 from proofbook.environment import Environment, Service, WebSocket
 from proofbook.errors import CouldNotLook
@@ -67,7 +68,11 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
                 f"{socket.name}: {websocket.SHADOW_JOURNEYS} more that do not say that they are probes, and carry no header that only tests send"
             )
             if environment.login and environment.login.bad_tokens:
-                lines.append(f"{socket.name}: bad tokens, 5 tries each, beside the good one")
+                speaks = socket.token.place == "first_message" and environment.delivers(socket)
+                lines.append(
+                    f"{socket.name}: bad tokens, 5 tries each, beside the good one"
+                    + (", each followed by a message, since only a reply tells who is let in" if speaks else "")
+                )
         elif environment.rollout.held_sockets:
             lines.append(f"{socket.name}: {environment.rollout.held_sockets} sockets held open")
     if phase == "rollout":
@@ -352,7 +357,7 @@ async def _journeys(
     session: Session,
     *,
     checkpoints: Callable[[WebSocket], Sequence[int]],
-    decided: Callable[[WebSocket, Sequence[websocket.Journey]], bool],
+    decided: Callable[[WebSocket, Sequence[Journey]], bool],
 ) -> dict[str, pd.DataFrame]:
     journeys, messages = [], []
     for socket in environment.websockets:
@@ -434,9 +439,7 @@ def _checkpoints(socket: WebSocket, environment: Environment, case: Case) -> Seq
     return sorted({min(60, *looks), *looks})
 
 
-def _decided(
-    socket: WebSocket, environment: Environment, case: Case, seen: Sequence[websocket.Journey]
-) -> bool:
+def _decided(socket: WebSocket, environment: Environment, case: Case, seen: Sequence[Journey]) -> bool:
     failures = {
         "connection": sum(not connected(journey, socket) for journey in seen),
         "delivery": sum(journey.reply_ok is not True for journey in seen),
@@ -458,7 +461,7 @@ def _plans(socket: WebSocket, environment: Environment, case: Case) -> dict[str,
     return plans
 
 
-def connected(journey: websocket.Journey, socket: WebSocket) -> bool:
+def connected(journey: Journey, socket: WebSocket) -> bool:
     """Upgraded, and greeted where a greeting is expected; else not thrown out while one dwells."""
     if socket.greeting is not None:
         return journey.upgraded and journey.greeted is True

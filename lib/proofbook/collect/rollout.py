@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 import pandas as pd
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect import service as services
-from proofbook.collect import websocket as sockets
+from proofbook.collect.connection import enter, leave, show_token
+from proofbook.collect.journey import Journey, frame
 from proofbook.collect.session import Session, describe
 from proofbook.environment import Service, WebSocket
 
@@ -50,19 +51,18 @@ async def hold(
         One row per socket, columns as the fields of Journey; dwell_s is the time held.
     """
     token = await session.token(user)
-    journeys = [sockets.Journey(endpoint=endpoint.name, user=user) for _ in range(count)]
+    journeys = [Journey(endpoint=endpoint.name, user=user) for _ in range(count)]
 
-    async def keep(journey: sockets.Journey) -> None:
+    async def keep(journey: Journey) -> None:
         async with session.turn("websocket connections"):
-            try:
-                connection = await sockets.open_connection(endpoint, token, session, journey)
-            except (OSError, TimeoutError, InvalidHandshake) as error:
-                journey.error, journey.closed_in = describe(error), "connect"
+            connection = await enter(journey, endpoint, token, session, {})
+            if connection is None:
                 return
         began = time.perf_counter()
         journey.closed_in = "hold"
         ended = asyncio.create_task(until.wait())
         try:
+            await show_token(connection, endpoint, token)
             while not until.is_set():
                 receive = asyncio.create_task(connection.recv())
                 done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -75,10 +75,10 @@ async def hold(
         finally:
             ended.cancel()
         journey.dwell_s = time.perf_counter() - began
-        await sockets.leave(journey, connection)
+        await leave(journey, connection)
 
     await asyncio.gather(*(keep(journey) for journey in journeys))
-    return sockets.frame(journeys)
+    return frame(journeys)
 
 
 async def _ask(service: Service, client: httpx.AsyncClient, session: Session, began: float) -> dict[str, Any]:

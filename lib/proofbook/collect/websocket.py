@@ -1,88 +1,26 @@
-"""Probes WebSocket endpoints: journeys with a close ledger, bad tokens, and user ids."""
+"""Probes WebSocket endpoints: whole journeys, bad tokens, and user ids."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import re
-import secrets
-import socket as sockets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
 
 import pandas as pd
-import websockets
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.frames import CloseCode
-from websockets.proxy import get_proxy
-from websockets.uri import parse_uri
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from proofbook import marks
-from proofbook.collect.session import Session, describe, fill, is_loopback, match_fields, side_by_side
-from proofbook.environment import Expectation, WebSocket
-from proofbook.errors import CouldNotLook
-from proofbook.redaction import Secret, scrub
+from proofbook.collect.connection import enter, leave, show_token
+from proofbook.collect.journey import Journey, frame
+from proofbook.collect.messages import correlate, encode, recognises, tells_apart, text_of, what_to_say
+from proofbook.collect.session import Session, side_by_side
+from proofbook.environment import WebSocket
+from proofbook.redaction import Secret
 
 MESSAGE_SAMPLE = 4096
 MOST_MESSAGES = 2000
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 SHADOW_JOURNEYS = 20
-
-
-@dataclass(slots=True, kw_only=True)
-class Journey:
-    """One connection from address to close: the row that it becomes."""
-
-    endpoint: str
-    user: str
-    token_kind: str = "good"
-    timestamp: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
-    upgraded: bool = False
-    http_status: int | None = None
-    http_body: str = ""
-    greeted: bool | None = None
-    sent: int = 0
-    replied: int = 0
-    reply_ok: bool | None = None
-    reply_lost: int = 0
-    reply_altered: int = 0
-    reply_duplicated: int = 0
-    reply_reordered: int = 0
-    close_code: int | None = None
-    close_reason: str = ""
-    closed_by: str = ""
-    clean: bool | None = None
-    closed_in: str = ""
-    dwell_s: float = 0.0
-    resolve_s: float | None = None
-    tcp_s: float | None = None
-    tls_s: float | None = None
-    upgrade_s: float | None = None
-    greeting_s: float | None = None
-    reply_s: float | None = None
-    error: str = ""
-
-
-class _Upgrade(connect):
-    """Never goes elsewhere: the address that was given is what is asked about, and a token is for nobody else."""
-
-    def process_redirect(self, exc: Exception) -> Exception:
-        return exc
-
-
-class _TimedConnection(ClientConnection):
-    """Notes when the transport is ready, so that TLS and upgrade can be told apart."""
-
-    ready_at = 0.0
-
-    def connection_made(self, transport: Any) -> None:
-        self.ready_at = time.perf_counter()
-        super().connection_made(transport)
 
 
 async def make_journeys(
@@ -132,7 +70,10 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
         `wrong-audience`, `tampered with <header>` or marks.AT_UNKNOWN_PATH.
     """
     good = await session.token(user)
-    bad: dict[str, Secret | None] = {"missing": None, **session.bad_tokens}
+    bad: dict[str, Secret | None] = dict(session.bad_tokens)
+    if not _login_is_a_message(endpoint) or session.environment.delivers(endpoint):
+        # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
+        bad["missing"] = None
     if good is not None:
         bad["tampered"] = Secret(tamper(good.reveal()), issued=True)
     attempts: list[tuple[Journey, Secret | None, dict[str, str]]] = []
@@ -173,93 +114,6 @@ async def try_identities(
     return frame(journeys)
 
 
-async def open_connection(
-    endpoint: WebSocket,
-    token: Secret | None,
-    session: Session,
-    journey: Journey,
-    extra_headers: dict[str, str] | None = None,
-) -> _TimedConnection:
-    """A connection with its phases timed into `journey`. One of token_kind marks.AS_A_USER does not say that it is a probe.
-
-    Raises:
-        OSError, TimeoutError, InvalidHandshake: it could not be made.
-        CouldNotLook: the host name does not resolve.
-    """
-    url = session.socket_urls[endpoint.name]
-    if journey.token_kind == marks.AT_UNKNOWN_PATH:
-        url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
-    headers = session.socket_headers(
-        endpoint,
-        shadow=journey.token_kind == marks.AS_A_USER,
-        as_test=endpoint.sends_test_headers and journey.token_kind == "good",
-    ) | (extra_headers or {})
-    subprotocols = list(endpoint.subprotocols)
-    if token is not None:
-        url = _place_token(endpoint, token.reveal(), url, headers, subprotocols)
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "wss" else 80)
-    timeout_s = session.environment.pace.timeout_s
-    began = time.perf_counter()
-    proxy = None if is_loopback(url) else get_proxy(parse_uri(url))
-    plain = None
-    if proxy is None:
-        # Connected here and not by the library, so that resolving and connecting can be told apart.
-        addresses = await _resolve(parts.hostname, port, endpoint)
-        journey.resolve_s = time.perf_counter() - began
-        plain = await _connect(addresses, timeout_s=timeout_s)
-        journey.tcp_s = time.perf_counter() - began - journey.resolve_s
-    connected = time.perf_counter()
-    tls = session.tls(session.environment.ca_file(endpoint), url)
-    connection = await _Upgrade(
-        url,
-        sock=plain,
-        ssl=tls,
-        server_hostname=parts.hostname if tls else None,
-        additional_headers=headers,
-        subprotocols=[websockets.Subprotocol(name) for name in subprotocols] or None,
-        user_agent_header=None,
-        open_timeout=timeout_s,
-        close_timeout=2,
-        ping_interval=None,
-        max_size=MAX_MESSAGE_BYTES,
-        create_connection=_TimedConnection,
-        proxy=proxy,
-    )
-    assert isinstance(connection, _TimedConnection)
-    journey.tls_s = connection.ready_at - connected if tls and proxy is None else None
-    journey.upgrade_s = time.perf_counter() - connection.ready_at
-    journey.upgraded, journey.http_status = True, 101
-    return connection
-
-
-async def _resolve(host: str | None, port: int, endpoint: WebSocket) -> list[Any]:
-    try:
-        found: list[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=sockets.SOCK_STREAM)
-    except sockets.gaierror:
-        raise CouldNotLook(
-            f"the host of websocket {endpoint.name!r} ({host}) does not resolve; check its url"
-        ) from None
-    return found
-
-
-async def _connect(addresses: Sequence[Any], *, timeout_s: float) -> sockets.socket:
-    """A connection to the first address that takes one: a name may stand for IPv6 and IPv4, and a server listen on one."""
-    problem: OSError = TimeoutError()
-    for family, kind, protocol, _, address in addresses:
-        plain = sockets.socket(family, kind, protocol)
-        plain.setblocking(False)
-        try:
-            async with asyncio.timeout(timeout_s / len(addresses)):
-                await asyncio.get_running_loop().sock_connect(plain, address)
-        except OSError as error:  # a TimeoutError is one
-            plain.close()
-            problem = error
-        else:
-            return plain
-    raise problem
-
-
 async def _travel(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, messages: dict[str, None]
 ) -> None:
@@ -271,12 +125,12 @@ async def _travel(
             return
         try:
             journey.closed_in = "greeting"
-            await _say_first(connection, endpoint, token)
+            await show_token(connection, endpoint, token)
             await _greet(journey, endpoint, connection, session, messages)
             said: list[dict[str, str]] = []
             if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
-                said = _what_to_say(endpoint, journey.user)
+                said = what_to_say(endpoint, journey.user)
                 await _converse(journey, endpoint, said, connection, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, connection, messages)
@@ -285,20 +139,13 @@ async def _travel(
         await leave(journey, connection)
 
 
-def _what_to_say(endpoint: WebSocket, user: str) -> list[dict[str, str]]:
-    """The values of each message of a conversation; the last is as long as the environment wants it."""
-    said = [
-        {"id": secrets.token_hex(8), "text": f"hello {secrets.token_hex(4)}", "user": user}
-        for _ in range(endpoint.messages)
-    ]
-    said[-1]["text"] = said[-1]["text"].ljust(endpoint.long_message_chars, ".")
-    return said
-
-
 async def _knock(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
 ) -> None:
-    """Connects and looks whether one is let in: a greeting, or half a second without being thrown out."""
+    """Connects and looks whether one is let in: a greeting, or half a second without being thrown out.
+
+    Where the token is the first message, a server may greet, or wait, before it has looked at it: then only a reply tells.
+    """
     async with session.turn("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
         connection = await enter(journey, endpoint, token, session, extra)
@@ -306,45 +153,35 @@ async def _knock(
             return
         try:
             journey.closed_in = "greeting"
-            await _say_first(connection, endpoint, token)
+            await show_token(connection, endpoint, token)
             if endpoint.greeting is not None:
                 await _greet(journey, endpoint, connection, session, {})
             else:
                 await asyncio.sleep(0.5)
                 journey.greeted = connection.close_code is None
+            if _login_is_a_message(endpoint) and journey.greeted:
+                journey.greeted = await _is_served(journey, endpoint, connection, session)
         except ConnectionClosed:
             journey.greeted = False
         await leave(journey, connection)
 
 
-async def enter(
-    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
-) -> _TimedConnection | None:
-    try:
-        return await open_connection(endpoint, token, session, journey, extra)
-    except InvalidStatus as error:
-        journey.http_status = error.response.status_code
-        journey.http_body = scrub(bytes(error.response.body or b"").decode("utf-8", "replace")[:300])
-        journey.closed_in, journey.error = "upgrade", f"HTTP {journey.http_status}"
-        if journey.http_status == 429:
-            await session.throttled(error.response.headers.get("Retry-After"))
-    except (InvalidHandshake, ConnectionClosed, EOFError) as error:
-        journey.closed_in, journey.error = "upgrade", describe(error)
-    except TimeoutError:
-        journey.closed_in, journey.error = (
-            "upgrade",
-            f"no answer within {session.environment.pace.timeout_s:g} s",
-        )
-    except OSError as error:
-        journey.closed_in, journey.error = "connect", describe(error)
-    return None
+def _login_is_a_message(endpoint: WebSocket) -> bool:
+    return endpoint.token.place == "first_message"
 
 
-async def _say_first(connection: ClientConnection, endpoint: WebSocket, token: Secret | None) -> None:
-    if endpoint.token.place == "first_message" and token is not None:
-        await connection.send(
-            (endpoint.token.format or '{"token": "{token}"}').replace("{token}", token.reveal())
-        )
+async def _is_served(
+    journey: Journey, endpoint: WebSocket, connection: ClientConnection, session: Session
+) -> bool | None:
+    """Whether somebody who was not thrown out is let in; None where that cannot be told."""
+    if session.environment.delivers(endpoint):
+        said = what_to_say(endpoint, journey.user)[:1]
+        await _converse(journey, endpoint, said, connection, session, {})
+        return True if journey.replied else None
+    await asyncio.sleep(0.5)
+    if connection.close_code is not None:
+        return False
+    return True if journey.token_kind == "good" else None
 
 
 async def _greet(
@@ -370,7 +207,7 @@ async def _greet(
     _keep(message, messages)
     journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
     if not journey.greeted:
-        journey.error = f"another greeting: {_text(message)[:120]}"
+        journey.error = f"another greeting: {text_of(message)[:120]}"
 
 
 async def _converse(
@@ -386,14 +223,14 @@ async def _converse(
     began = time.perf_counter()
     try:
         for values in expected:
-            await connection.send(_message(endpoint, values))
+            await connection.send(encode(endpoint, values))
             session.done["messages sent"] += 1
             journey.sent += 1
         async with asyncio.timeout(session.environment.pace.timeout_s):
             while open_replies:
                 message = await connection.recv()
                 _keep(message, messages)
-                index, kind = _correlate(endpoint, message, expected)
+                index, kind = correlate(endpoint, message, expected)
                 if index is None:
                     continue
                 if index not in open_replies:
@@ -429,7 +266,11 @@ async def _dwell(
             while True:
                 message = await connection.recv()
                 _keep(message, messages)
-                if said and _has_id(endpoint.expect) and _correlate(endpoint, message, said)[0] is not None:
+                if (
+                    said
+                    and tells_apart(endpoint.expect)
+                    and correlate(endpoint, message, said)[0] is not None
+                ):
                     journey.reply_duplicated += 1
                     journey.reply_ok = False
     except TimeoutError:
@@ -441,71 +282,7 @@ async def _dwell(
 def _keep(message: str | bytes, messages: dict[str, None]) -> None:
     """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
     if len(message) <= MESSAGE_SAMPLE and len(messages) < MOST_MESSAGES:
-        messages[_text(message)] = None
-
-
-def _has_id(expected: Expectation | None) -> bool:
-    """Whether replies can be told apart: without `{id}` every message of that kind looks like a reply."""
-    return expected is not None and (
-        "{id}" in (expected.regex or "") or "{id}" in json.dumps(expected.fields)
-    )
-
-
-async def leave(journey: Journey, connection: ClientConnection) -> None:
-    """Closes if still open, and writes the ledger: code, reason, who closed first, clean or not."""
-    protocol = connection.protocol
-    too_long = protocol.close_sent is not None and protocol.close_sent.code == CloseCode.MESSAGE_TOO_BIG
-    by_peer = connection.close_code is not None and not too_long
-    if too_long:
-        journey.error = f"a message of more than {MAX_MESSAGE_BYTES:,} bytes, which was not read"
-    if not by_peer:
-        await connection.close()
-    journey.close_code = connection.close_code
-    journey.close_reason = scrub(connection.close_reason or "")[:120]
-    journey.closed_by = (
-        "server"
-        if by_peer or (protocol.close_rcvd is not None and protocol.close_rcvd_then_sent and not too_long)
-        else "probe"
-    )
-    journey.clean = protocol.close_rcvd is not None and protocol.close_sent is not None
-    if journey.closed_by == "probe":
-        journey.closed_in = "end"
-
-
-def frame(journeys: Sequence[Journey]) -> pd.DataFrame:
-    """Journeys as a table with stable types, also when there are none."""
-    table = pd.DataFrame(
-        [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys],
-        columns=list(Journey.__dataclass_fields__),
-    )
-    whole = {
-        "http_status": "Int64",
-        "close_code": "Int64",
-        "greeted": "boolean",
-        "reply_ok": "boolean",
-        "clean": "boolean",
-        "upgraded": "bool",
-    }
-    counts = dict.fromkeys(
-        ("sent", "replied", "reply_lost", "reply_altered", "reply_duplicated", "reply_reordered"), "int64"
-    )
-    seconds = dict.fromkeys((name for name in table.columns if name.endswith("_s")), "float64")
-    texts = dict.fromkeys(
-        ("endpoint", "user", "token_kind", "http_body", "close_reason", "closed_by", "closed_in", "error"),
-        "str",
-    )
-    table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True)
-    return table.astype({**whole, **counts, **seconds, **texts})
-
-
-def recognises(expected: Expectation, message: str | bytes, values: dict[str, str]) -> bool:
-    """Whether a message is what was expected."""
-    text = _text(message)
-    if expected.regex is not None and not re.search(
-        fill(expected.regex, {name: re.escape(value) for name, value in values.items()}), text
-    ):
-        return False
-    return not expected.fields or match_fields(expected.fields, _json(text), values)
+        messages[text_of(message)] = None
 
 
 def tamper(token: str) -> str:
@@ -516,57 +293,3 @@ def tamper(token: str) -> str:
     """
     middle = len(token) - max(1, len(token.rpartition(".")[2]) // 2)
     return token[:middle] + ("B" if token[middle] == "A" else "A") + token[middle + 1 :]
-
-
-def _correlate(
-    endpoint: WebSocket, message: str | bytes, expected: Sequence[dict[str, str]]
-) -> tuple[int | None, str]:
-    """Which sent message a received one answers, and whether as expected or altered."""
-    assert endpoint.expect is not None
-    for index, values in enumerate(expected):
-        if recognises(endpoint.expect, message, values):
-            return index, "ok"
-    by_id = {
-        path: wanted
-        for path, wanted in endpoint.expect.fields.items()
-        if isinstance(wanted, str) and "{id}" in wanted
-    }
-    parsed = _json(_text(message))
-    for index, values in enumerate(expected):
-        if by_id and match_fields(by_id, parsed, values):
-            return index, "altered"
-    return None, ""
-
-
-def _message(endpoint: WebSocket, values: dict[str, str]) -> str | bytes:
-    if endpoint.send_base64 is not None:
-        return base64.b64decode(endpoint.send_base64)
-    if endpoint.send is not None:
-        return str(fill(endpoint.send, values))
-    return json.dumps(fill(endpoint.send_json, values))
-
-
-def _place_token(
-    endpoint: WebSocket, token: str, url: str, headers: dict[str, str], subprotocols: list[str]
-) -> str:
-    place = endpoint.token
-    if place.place == "header":
-        headers[place.name or "Authorization"] = (place.format or "Bearer {token}").replace("{token}", token)
-    elif place.place == "subprotocol":
-        subprotocols.append((place.format or "jwt.{token}").replace("{token}", token))
-    elif place.place == "cookie":
-        headers["Cookie"] = f"{place.name or 'token'}={token}"
-    elif place.place == "query":
-        return f"{url}{'&' if '?' in url else '?'}{urlencode({place.name or 'token': token})}"
-    return url
-
-
-def _text(message: str | bytes) -> str:
-    return message if isinstance(message, str) else message.decode("utf-8", "replace")
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import difflib
-import fnmatch
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from proofbook.case import Case, Fix, Symptom
+from proofbook.case import Case, Symptom
 from proofbook.environment import Environment, WebSocket
-from proofbook.errors import ConfigurationError, UnknownName
+from proofbook.errors import UnknownName
 from proofbook.judge import (
+    agreement,
     certificates,
     contracts,
     gone,
@@ -43,25 +41,7 @@ def check_files(environment: Environment, case: Case) -> None:
         ConfigurationError, UnknownName: as `declare`, and for message schemas that are none.
     """
     declare(environment, case)
-    problems = [
-        problem
-        for index, message in enumerate(case.messages)
-        for problem in _schema_problems(case, f"message[{index}].schema", message.json_schema)
-    ]
-    if problems:
-        raise ConfigurationError(f"cases/{case.name}.toml", problems)
-
-
-def check_deployed(case: Case, *, now: dt.datetime) -> None:
-    """What comes after a deployment can only be recorded once it is over.
-
-    Raises:
-        ConfigurationError: the time that the case states lies in the future.
-    """
-    stated = case.deployment.time
-    if stated is not None and stated > now:
-        wanted = f"expected a time that is over, got {stated.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}; record what is before it with: proofbook collect ENV --phase before"
-        raise ConfigurationError(f"cases/{case.name}.toml", [("deployment.time", wanted)])
+    agreement.check_schemas(case)
 
 
 def declare(environment: Environment, case: Case) -> dict[str, Check]:
@@ -71,7 +51,7 @@ def declare(environment: Environment, case: Case) -> dict[str, Check]:
         ConfigurationError: the case speaks of a log source, a service or an endpoint that the environment does not have.
         UnknownName: the case's [checks] names one that does not exist.
     """
-    _hang_together(environment, case)
+    agreement.check_names(environment, case)
     checks = {check.id: check for check in _all(environment, case)}
     for check_id, said in case.checks.items():
         if check_id not in checks and said.claim is None:
@@ -83,7 +63,7 @@ def declare(environment: Environment, case: Case) -> dict[str, Check]:
             )
     checks = {check_id: as_the_case_says(check, case) for check_id, check in checks.items()}
     own = [check_id for check_id in case.checks if check_id not in checks]
-    _named_findings_exist(case, [*checks, *own])
+    agreement.check_findings(case, [*checks, *own])
     return checks
 
 
@@ -118,28 +98,6 @@ def as_the_case_says(check: Check, case: Case) -> Check:
         (risk.title for risk in case.risks if risk.status != "resolved" and check.id in risk.voids), ""
     )
     return replace(check, voided_by=void) if void else check
-
-
-def _named_findings_exist(case: Case, known: Sequence[str]) -> None:
-    """An impact or a risk that names no finding of this run would stay unproven for ever, by a slip of the pen."""
-    named = [(f"impact[{index}]", name) for index, item in enumerate(case.impacts) for name in item.findings]
-    named += [
-        (f"risk[{index}]", name)
-        for index, item in enumerate(case.risks)
-        for name in [*item.findings, *item.voids]
-    ]
-    problems = [
-        (key, f"expected the id of a finding, got {name!r}; {_near(name, known)}")
-        for key, name in named
-        if not fnmatch.filter(known, name)
-    ]
-    if problems:
-        raise ConfigurationError(f"cases/{case.name}.toml", problems)
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    found = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {found[0]!r}?" if found else "see: proofbook show RUN"
 
 
 def _all(environment: Environment, case: Case) -> Iterator[Check]:
@@ -544,71 +502,6 @@ def _contracts(environment: Environment, case: Case) -> Iterator[Check]:
             group="contracts",
             recipe=recipe,
         )
-
-
-def _hang_together(environment: Environment, case: Case) -> None:
-    """The case and the environment must speak of the same things."""
-    sources = {source.name for source in environment.logs}
-    endpoints = {socket.name for socket in environment.websockets}
-    problems = []
-    for key, symptom in _signatures(case):
-        if symptom.log is not None and not sources:
-            problems.append(
-                (
-                    key,
-                    f"expected environment {environment.name} to have a [[log]], it has none; add one or leave this out",
-                )
-            )
-        elif symptom.source is not None and symptom.source not in sources:
-            problems.append(
-                (
-                    f"{key}.source",
-                    f"expected a log of environment {environment.name} ({', '.join(sorted(sources))}), got {symptom.source!r}",
-                )
-            )
-        if (
-            isinstance(symptom, Symptom)
-            and (symptom.close_code is not None or symptom.refused_user is not None)
-            and not endpoints
-        ):
-            problems.append(
-                (
-                    key,
-                    f"expected environment {environment.name} to have a [[websocket]], it has none; add one or leave this out",
-                )
-            )
-        if (
-            isinstance(symptom, Symptom)
-            and symptom.websocket is not None
-            and symptom.websocket not in endpoints
-        ):
-            problems.append(
-                (
-                    f"{key}.websocket",
-                    f"expected a websocket of environment {environment.name} ({', '.join(sorted(endpoints))}), got {symptom.websocket!r}",
-                )
-            )
-    if problems:
-        raise ConfigurationError(f"cases/{case.name}.toml", problems)
-
-
-def _schema_problems(case: Case, key: str, file: str) -> list[tuple[str, str]]:
-    try:
-        schema = json.loads((case.folder / file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return [(key, f"expected a JSON file at {file}, got: {error}")]
-    problem = contracts.schema_problem(schema)
-    return [(key, f"expected a JSON Schema in {file}, got: {problem}")] if problem else []
-
-
-def _signatures(case: Case) -> Iterator[tuple[str, Any]]:
-    def place(fix: Fix, index: int) -> str:
-        return f"fix {fix.id!r}: symptom[{index}]"
-
-    yield from (
-        (place(fix, index), symptom) for fix in case.fixes for index, symptom in enumerate(fix.symptoms)
-    )
-    yield from ((f"indicator {indicator.id!r}", indicator) for indicator in case.indicators)
 
 
 def _source(environment: Environment, named: str | None) -> str | None:

@@ -1,0 +1,68 @@
+"""One connection from address to close, as the row that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(slots=True, kw_only=True)
+class Journey:
+    """One connection from address to close: the row that it becomes."""
+
+    endpoint: str
+    user: str
+    token_kind: str = "good"
+    timestamp: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
+    upgraded: bool = False
+    http_status: int | None = None
+    http_body: str = ""
+    greeted: bool | None = None
+    sent: int = 0
+    replied: int = 0
+    reply_ok: bool | None = None
+    reply_lost: int = 0
+    reply_altered: int = 0
+    reply_duplicated: int = 0
+    reply_reordered: int = 0
+    close_code: int | None = None
+    close_reason: str = ""
+    closed_by: str = ""
+    clean: bool | None = None
+    closed_in: str = ""
+    dwell_s: float = 0.0
+    resolve_s: float | None = None
+    tcp_s: float | None = None
+    tls_s: float | None = None
+    upgrade_s: float | None = None
+    greeting_s: float | None = None
+    reply_s: float | None = None
+    error: str = ""
+
+
+def frame(journeys: Sequence[Journey]) -> pd.DataFrame:
+    """Journeys as a table with stable types, also when there are none."""
+    table = pd.DataFrame(
+        [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys],
+        columns=list(Journey.__dataclass_fields__),
+    )
+    whole = {
+        "http_status": "Int64",
+        "close_code": "Int64",
+        "greeted": "boolean",
+        "reply_ok": "boolean",
+        "clean": "boolean",
+        "upgraded": "bool",
+    }
+    counts = dict.fromkeys(
+        ("sent", "replied", "reply_lost", "reply_altered", "reply_duplicated", "reply_reordered"), "int64"
+    )
+    seconds = dict.fromkeys((name for name in table.columns if name.endswith("_s")), "float64")
+    texts = dict.fromkeys(
+        ("endpoint", "user", "token_kind", "http_body", "close_reason", "closed_by", "closed_in", "error"),
+        "str",
+    )
+    table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True)
+    return table.astype({**whole, **counts, **seconds, **texts})
