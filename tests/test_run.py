@@ -19,8 +19,8 @@ import pytest
 from conftest import Rehearsal, proofbook
 
 from proofbook.execute import Executed, Executor
+from proofbook.replay import compare_findings
 from proofbook.report.summary import findings_in
-from proofbook.run import compare_findings
 
 SECRET = "correct-horse-battery-staple"
 

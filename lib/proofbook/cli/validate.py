@@ -275,10 +275,11 @@ def replay(
     run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2, as_json: AsJson = False
 ) -> None:
     """Judge a run again from its evidence. Exit 1 and every difference if anything differs."""
+    from proofbook import replay as replays
     from proofbook import run as runs
 
     base = workspace.root()
-    differences = runs.replay(runs.find(run_id, base=base), base=base, jobs=jobs, say=say)
+    differences = replays.replay(runs.find(run_id, base=base), base=base, jobs=jobs, say=say)
     if as_json:
         print(json.dumps({"identical": not differences, "differences": differences}, indent=2))
     else:

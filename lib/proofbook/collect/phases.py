@@ -71,7 +71,11 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
                 speaks = socket.token.place == "first_message" and environment.delivers(socket)
                 lines.append(
                     f"{socket.name}: bad tokens, 5 tries each, beside the good one"
-                    + (", each followed by a message, since only a reply tells who is let in" if speaks else "")
+                    + (
+                        ", each followed by a message, since only a reply tells who is let in"
+                        if speaks
+                        else ""
+                    )
                 )
         elif environment.rollout.held_sockets:
             lines.append(f"{socket.name}: {environment.rollout.held_sockets} sockets held open")
