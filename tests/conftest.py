@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -37,11 +38,22 @@ close_code = 1011
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`make test`): one of them has the rehearsal, and what needs its evidence comes last."""
+    """With several workers (`make test`): one of them has the rehearsal, what needs its evidence comes last, and what takes long is begun first."""
     for item in items:
         if "rehearsal" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("rehearsal"))
-    items.sort(key=lambda item: "healthy_evidence" in getattr(item, "fixturenames", ()))
+    items.sort(
+        key=lambda item: (
+            "healthy_evidence" in getattr(item, "fixturenames", ()),
+            item.get_closest_marker("long") is None,
+        )
+    )
+
+
+def pytest_configure() -> None:
+    # Workers ignore Ctrl-C, and so would every program that a test starts.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -184,6 +184,7 @@ def until(log: Path, words: str, *, timeout_s: float = 60) -> None:
     raise AssertionError(f"{log.name} never said {words!r}:\n{log.read_text()[-2000:]}")
 
 
+@pytest.mark.long
 def test_spark_gives_the_findings_of_the_file(
     spark_cluster: str, exported: dict[str, Path], healthy_evidence: Path, workspace: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_adding_failures_after_the_fix_never_moves_a_verdict_towards_pass(
         assert ranks == sorted(ranks), f"{check.id}: {ranks}"
 
 
+@pytest.mark.long
 @QUICK
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_the_order_of_independent_samples_changes_nothing_at_all(book: Book, seed: int, broken: bool) -> None:

@@ -368,6 +368,7 @@ def test_a_healthy_tornado_application_on_ipv6_is_healthy(start: Start, tmp_path
     assert first_line(done).startswith("✔ HEALTHY")
 
 
+@pytest.mark.long
 def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Start, tmp_path: Path) -> None:
     inner = python(start, "tornado_app", address="::1")
     port = python(start, "slow_proxy", arguments=(str(inner),), DELAY_S="8")
@@ -379,6 +380,7 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
 # From a wheel -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: Start, tmp_path: Path) -> None:
     made, root = tmp_path / "made", Path(__file__).parent.parent
 

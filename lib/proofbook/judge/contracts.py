@@ -144,7 +144,7 @@ def messages_valid(
         messages = chosen(view)
         errors = [error for _, message in messages if (error := schema_error(schema, message))]
         bounds = estimates.proportion(len(messages) - len(errors), len(messages), confidence=view.confidence)
-        example = f", such as {errors[0]}" if errors else ""
+        example = f", such as {min(errors)}" if errors else ""
         return Judgement(
             verdict=Verdict.FAIL if errors else Verdict.PASS,
             reason="schema" if errors else "",

@@ -37,7 +37,7 @@ def close_code_gone(
                 "no connection got as far as a message, so that none closed proves nothing",
                 repair="find out why nothing connects; see websocket-connection",
             )
-        hits = after[after["close_code"] == code]
+        hits = after[after["close_code"] == code].sort_values("timestamp")
         before = reached(view.need("websocket", "before")) if view.has_before("websocket") else None
         seen = (int((before["close_code"] == code).sum()), len(before)) if before is not None else None
         example = (

@@ -240,7 +240,7 @@ def _tried(signature: Signature) -> tuple[Control, ...]:
 def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, ...]) -> Judgement:
     number, total = affected(hits), max(served(after), affected(hits))
     bounds = estimates.proportion(number, total)
-    sample = hits.iloc[0]["sample"].strip().rpartition("\n")[2][:160]
+    sample = hits.sort_values(["first", "sample"]).iloc[0]["sample"].strip().rpartition("\n")[2][:160]
     return Judgement(
         verdict=Verdict.FAIL,
         reason="still-there",
