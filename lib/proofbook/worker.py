@@ -125,6 +125,7 @@ def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> 
             from proofbook import kernel
 
             kernel.end_with_parent()
+            _set_apart()
             _work(source, target, parameters, tell=tell, provisioner=kernel.wait_in_a_copy())
         finally:
             os._exit(1)
@@ -167,6 +168,12 @@ def _end(item: _Running) -> None:
             return
 
 
+def _set_apart() -> None:
+    """A session of its own, so that ending it ends all that a worker starts, and nothing to print to."""
+    os.setsid()
+    _silence(0, 1, 2)
+
+
 def _silence(*numbers: int) -> None:
     """Nothing that is printed beside the notebook goes anywhere."""
     null = os.open(os.devnull, os.O_RDWR)
@@ -177,9 +184,6 @@ def _silence(*numbers: int) -> None:
 
 def _work(source: Path, target: Path, parameters: dict[str, str], *, tell: int, provisioner: str) -> None:
     """The worker: one notebook through Papermill; writes what went wrong, if anything did, and ends this process."""
-    # A session of its own, so that ending it ends all that it started.
-    os.setsid()
-    _silence(0, 1, 2)
     os.write(tell, _execute(source, target, parameters, provisioner=provisioner).encode()[:4096])
     os._exit(0)
 
@@ -280,6 +284,7 @@ def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["one", tell, source, target, parameters]:
+            _set_apart()
             _work(
                 Path(source),
                 Path(target),
