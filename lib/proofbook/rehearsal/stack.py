@@ -131,7 +131,7 @@ class Stack:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(process.wait, 5)
             if process.poll() is None:
-                process.kill()
+                _kill(process)
         for forwarder in self._forwarders.values():
             await forwarder.stop()
         with contextlib.suppress(FileNotFoundError):
@@ -155,7 +155,7 @@ class Stack:
         except BaseException:
             # Nobody else knows of those that did start.
             for process, _ in started:
-                process.kill()
+                _kill(process)
             raise
         self._backends = [process for process, _ in started]
         if gap_s:
@@ -183,7 +183,7 @@ class Stack:
         try:
             await self._wait_until_healthy(f"http://127.0.0.1:{port}", "/metrics")
         except BaseException:
-            process.kill()
+            _kill(process)
             raise
         return process, port
 
@@ -326,6 +326,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that nobody waits for any more, and takes note of its end."""
+    process.kill()
+    process.wait()
 
 
 def _revision(name: str, build: str, created: dt.datetime) -> dict[str, Any]:
