@@ -251,6 +251,22 @@ def test_when_the_process_that_executes_ends_so_does_every_kernel_and_it_is_said
     assert gone(pid_in(pids[0]))
 
 
+def test_whoever_reads_a_notebook_while_it_is_executed_reads_a_whole_one(
+    workspace: Path, tmp_path: Path
+) -> None:
+    source = notebook(tmp_path, *["print('much ' * 400_000)"] * 12)
+    target = tmp_path / "out" / "09-mine.ipynb"
+    seen = set()
+    with ThreadPoolExecutor() as aside:
+        executing = aside.submit(execute, source, folder=target.parent)
+        while not executing.done():
+            if target.exists():
+                cells = json.loads(target.read_text(encoding="utf-8"))["cells"]
+                seen.add(sum(bool(cell.get("outputs")) for cell in cells))
+    assert not executing.result().problem and len(seen) > 4
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
 def test_two_kernels_draw_different_numbers(workspace: Path, tmp_path: Path) -> None:
     source = notebook(tmp_path, "import numpy, random; [numpy.random.random(), random.random()]")
     drawn = set()

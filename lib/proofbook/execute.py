@@ -119,6 +119,7 @@ class Executor:
 
 def _outcome(name: str, source: Path, folder: Path, seconds: float, problem: str) -> Executed:
     path = folder / f"{name}.ipynb"
+    path.with_name(f".{path.name}.new").unlink(missing_ok=True)  # of a worker that was ended while it wrote
     if not path.exists():
         # Keep what was asked, so that the report shows the notebook even though nothing of it ran.
         path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")

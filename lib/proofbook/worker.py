@@ -195,8 +195,16 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisio
     from nbclient.exceptions import DeadKernelError
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.exceptions import PapermillExecutionError
+    from papermill.iorw import LocalHandler, papermill_io
 
     from proofbook import environment as environments
+    from proofbook.evidence import replace_text
+
+    class Whole(LocalHandler):  # type: ignore[misc]  # papermill has no types
+        """Whoever reads the notebook sees it whole, also when its worker is ended while it writes."""
+
+        def write(self, buf: str, path: str) -> None:
+            replace_text(Path(path), buf)
 
     class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
         @classmethod
@@ -206,6 +214,8 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisio
                 return _client(nb_man, kernel_name, sockets).execute()
 
     papermill_engines.register(ENGINE, Engine)
+    # A handler is found by how a path begins; this path is its alone.
+    papermill_io.register(str(target), Whole())
     KernelProvisionerFactory.instance().default_provisioner_name = provisioner
     try:
         base = workspace.root()
