@@ -106,6 +106,11 @@ class TokenPlace(Settings):
             raise ValueError(f"expected a format with {{token}}, got {self.format!r}")
         return self
 
+    @property
+    def is_message(self) -> bool:
+        """Whether it is the first thing said, so that a server may greet, or wait, before it has seen it."""
+        return self.place == "first_message"
+
 
 class Socket(Settings):
     """A WebSocket endpoint and the conversation that shows it works.

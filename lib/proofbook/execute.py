@@ -41,8 +41,7 @@ class Executor:
     """
 
     def __init__(self, *, warm: bool = sys.platform == "linux") -> None:
-        # Open as long as the process is, which may say why it ended.
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, which may say why it ended
         self._process = subprocess.Popen(
             [sys.executable, "-m", "proofbook.worker", "warm" if warm else "cold"],
             stdin=subprocess.PIPE,
@@ -99,7 +98,7 @@ class Executor:
             name = answer["name"]
             done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
             say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
-        for name in notebooks.keys() - done.keys():
+        for name in [name for name in notebooks if name not in done]:
             problem = (
                 f"the process that executes notebooks ended with {self._process.wait()}{self._last_words()}"
             )

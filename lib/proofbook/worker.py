@@ -66,8 +66,7 @@ def main(how: str) -> None:
     quick.skip_iri_grammar()
     warm = how == "warm"
     if warm:
-        # Python warns of any thread at a fork; see above for ours.
-        warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+        warnings.filterwarnings("ignore", ".*multi-threaded.*fork")  # of any thread; see above for ours
         for name in LOADED:
             importlib.import_module(name)
         # What is loaded stays, so that the copies need not look through it, and share its memory.

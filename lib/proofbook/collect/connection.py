@@ -56,7 +56,7 @@ async def enter(
 
 async def show_token(connection: ClientConnection, endpoint: WebSocket, token: Secret | None) -> None:
     """Sends the token, where it goes as the first message."""
-    if endpoint.token.place == "first_message" and token is not None:
+    if endpoint.token.is_message and token is not None:
         await connection.send(
             (endpoint.token.format or '{"token": "{token}"}').replace("{token}", token.reveal())
         )

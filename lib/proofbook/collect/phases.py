@@ -68,7 +68,7 @@ def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]
                 f"{socket.name}: {websocket.SHADOW_JOURNEYS} more that do not say that they are probes, and carry no header that only tests send"
             )
             if environment.login and environment.login.bad_tokens:
-                speaks = socket.token.place == "first_message" and environment.delivers(socket)
+                speaks = socket.token.is_message and environment.delivers(socket)
                 lines.append(
                     f"{socket.name}: bad tokens, 5 tries each, beside the good one"
                     + (

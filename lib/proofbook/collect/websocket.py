@@ -71,7 +71,7 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
     """
     good = await session.token(user)
     bad: dict[str, Secret | None] = dict(session.bad_tokens)
-    if not _login_is_a_message(endpoint) or session.environment.delivers(endpoint):
+    if not endpoint.token.is_message or session.environment.delivers(endpoint):
         # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
         bad["missing"] = None
     if good is not None:
@@ -144,7 +144,7 @@ async def _knock(
 ) -> None:
     """Connects and looks whether one is let in: a greeting, or half a second without being thrown out.
 
-    Where the token is the first message, a server may greet, or wait, before it has looked at it: then only a reply tells.
+    Where the token is the first message neither says so: then only a reply tells.
     """
     async with session.turn("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
@@ -159,15 +159,11 @@ async def _knock(
             else:
                 await asyncio.sleep(0.5)
                 journey.greeted = connection.close_code is None
-            if _login_is_a_message(endpoint) and journey.greeted:
+            if endpoint.token.is_message and journey.greeted:
                 journey.greeted = await _is_served(journey, endpoint, connection, session)
         except ConnectionClosed:
             journey.greeted = False
         await leave(journey, connection)
-
-
-def _login_is_a_message(endpoint: WebSocket) -> bool:
-    return endpoint.token.place == "first_message"
 
 
 async def _is_served(
