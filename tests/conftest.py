@@ -23,7 +23,6 @@ from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.rehearsal.trial import Trial
 
 ROOT = Path(__file__).parent.parent
-NICENESS = 10
 # As small as a case may be.
 SHORT_CASE = """
 [[fix]]
@@ -38,10 +37,7 @@ close_code = 1011
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`make test`): one of them has the rehearsal, what needs its evidence comes last, and what takes long is begun first."""
-    for item in items:
-        if "rehearsal" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("rehearsal"))
+    """With several workers (`make test`): what needs the shared evidence comes last, and what takes long is begun first."""
     items.sort(
         key=lambda item: (
             "healthy_evidence" in getattr(item, "fixturenames", ()),
@@ -54,13 +50,6 @@ def pytest_configure() -> None:
     # Workers ignore Ctrl-C, and so would every program that a test starts.
     if "PYTEST_XDIST_WORKER" in os.environ:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A worker without the rehearsal gives way to the one with it, whose tests measure times."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker("xdist_group"):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 @pytest.fixture(scope="session")

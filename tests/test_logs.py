@@ -29,7 +29,7 @@ def entry(
     at_s: float,
     body: str = "[INFO] all well",
     *,
-    revision: str = "r-1",
+    revision: str | None = "r-1",
     trace: int | None = None,
     status: int | None = None,
     **more: Any,
@@ -266,6 +266,7 @@ def judged(
     folder: Path,
     *,
     pattern: str = "RecursionError",
+    settled_s: float = 200,
 ) -> Finding:
     tables = {
         (phase, name): table
@@ -278,13 +279,14 @@ def judged(
         deployed_at=span(200, 200)[0],
         old_revision="r-1",
         new_revision="r-2",
+        settled_at=span(settled_s, settled_s)[0],
     )
     seen = View(tables=lambda name, phase: tables.get((phase, name)), windows=windows)
     recipe = gone(Symptom(log=pattern, examples=[pattern]), source="log", absent_rate=0.01)
     return settle(Check(id="log-gone", kind="fix", claim="gone", group="logs", recipe=recipe), seen)
 
 
-def traffic(first_s: int, revision: str, *, crash_every: int = 0) -> list[dict[str, Any]]:
+def traffic(first_s: int, revision: str | None, *, crash_every: int = 0) -> list[dict[str, Any]]:
     entries = []
     for index in range(300):
         at = first_s + index / 3
@@ -315,6 +317,19 @@ def test_a_match_of_the_old_revision_while_it_drains_does_not_fail(tmp_path: Pat
         tmp_path,
     )
     assert found.verdict is Verdict.PASS, found.statement
+
+
+@pytest.mark.parametrize(("at_s", "verdict"), [(201, Verdict.PASS), (250, Verdict.FAIL)])
+def test_a_match_that_names_no_revision_counts_once_the_old_one_is_gone(
+    at_s: float, verdict: Verdict, tmp_path: Path
+) -> None:
+    found = judged(
+        traffic(0, None, crash_every=5),
+        [*traffic(200, None), entry(at_s, "RecursionError", revision=None)],
+        tmp_path,
+        settled_s=240,
+    )
+    assert found.verdict is verdict, found.statement
 
 
 def test_silence_in_a_silent_log_is_inconclusive(tmp_path: Path) -> None:

@@ -621,13 +621,19 @@ def served_by(revision: str, first_s: int, *, crashes: bool, seconds: int = 600)
 
 @pytest.mark.parametrize(
     ("name", "code", "reason"),
-    [("gone", 0, ""), ("still there", 1, "still-there"), ("not covered", 3, "log-ends-early"), ("never seen", 3, "never-seen")],
+    [
+        ("gone", 0, ""), ("still there", 1, "still-there"), ("not covered", 3, "log-ends-early"), ("never seen", 3, "never-seen"),
+        ("of no known side", 3, "no-deployment"),
+    ],
 )  # fmt: skip
 def test_a_claim_from_a_log_alone_is_what_the_log_supports(
     name: str, code: int, reason: str, workspace: Path, tmp_path: Path
 ) -> None:
     old = served_by("r-1", 0, crashes=name != "never seen")
     new = served_by("r-2", 600, crashes=name == "still there")
+    if name == "of no known side":
+        for item in (*old, *new):
+            item["resource"] = {"labels": {"service_name": "backend"}}
     if name == "not covered":
         # The new revision fell silent after two minutes; another service shows that time went on.
         other = {"labels": {"service_name": "frontend", "revision_name": "f-1"}}

@@ -56,9 +56,9 @@ def book(workspace: Path, healthy_evidence: Path) -> Book:
     return Book(environment=where, case=what, evidence=read(healthy_evidence))
 
 
-def without(view: View, missing: Iterable[str], *, empty: bool) -> View:
+def without(book: Book, missing: Iterable[str], *, empty: bool) -> View:
     """The evidence without some kinds of it: tables gone or empty, and nothing that names a revision."""
-    kinds = set(missing)
+    view, kinds = book.view, set(missing)
     gone = {name for kind in kinds for name in MISSING[kind]}
 
     def tables(name: str, phase: str) -> pd.DataFrame | None:
@@ -72,7 +72,7 @@ def without(view: View, missing: Iterable[str], *, empty: bool) -> View:
             table = table.assign(**unnamed)
         return table
 
-    phases = {"before": view.windows.before, "after": view.windows.after}
+    phases = {name: book.evidence.window(name) for name in ("before", "after")}
     windows = find_windows(tables, phases={name: span for name, span in phases.items() if span is not None})
     return replace(view, tables=tables, windows=windows)
 
@@ -85,7 +85,7 @@ def test_what_is_missing_is_inconclusive_in_every_finding_that_needs_it(
     book: Book, missing: tuple[str, ...], empty: bool
 ) -> None:
     gone = {name for kind in missing for name in MISSING[kind]} - BESIDE
-    view = without(book.view, missing, empty=empty)
+    view = without(book, missing, empty=empty)
     found = [settle(check, view) for check in book.declared.values()]
     for check, item in zip(book.declared.values(), found, strict=True):
         if gone & set(check.recipe.tables):
@@ -94,6 +94,27 @@ def test_what_is_missing_is_inconclusive_in_every_finding_that_needs_it(
         if "deployment" in missing and (check.kind == "fix" or item.id.startswith("deployment-")):
             assert item.verdict is Verdict.INCONCLUSIVE, f"{item.id}: {item.verdict} {item.statement}"
     assert overall(found).verdict is not Verdict.PASS
+
+
+def test_a_log_that_names_no_revision_holds_what_the_old_one_wrote_against_nobody(book: Book) -> None:
+    def tables(name: str, phase: str) -> pd.DataFrame | None:
+        table = book.view.tables(name, phase)
+        unnamed = table is not None and name.startswith("log") and "service_version" in table
+        return table.assign(service_version=None) if table is not None and unnamed else table
+
+    phases = {name: book.evidence.window(name) for name in ("before", "after")}
+    windows = find_windows(tables, phases={name: span for name, span in phases.items() if span is not None})
+    assert windows.after is not None and windows.settled_at is not None
+    # The rollout is in the window of after, so that a new revision's first lines count where they are named.
+    assert windows.after[0] < windows.settled_at
+    view = replace(book.view, tables=tables, windows=windows)
+    fixes = [
+        check for check in book.declared.values() if check.kind == "fix" and "logs" in check.recipe.tables
+    ]
+    assert len(fixes) == 2
+    for check in fixes:
+        item = settle(check, view)
+        assert item.verdict is Verdict.PASS, f"{item.id}: {item.statement}"
 
 
 def with_failures(view: View, name: str, share: float, seed: int, *, times: int) -> View:

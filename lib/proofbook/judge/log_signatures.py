@@ -11,7 +11,7 @@ import pandas as pd
 from proofbook import patterns
 from proofbook.case import Signature
 from proofbook.judge import estimates
-from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
+from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View, stamp
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_coverage import RHYTHM, Coverage, coverage_of, entries_in, rows_in
 from proofbook.judge.success import judge_rate
@@ -87,7 +87,7 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
         cover_after = coverage_of(view, source, "after")
         tried = _tried(signature)
         if len(hits_after):
-            return _still_there(hits_after, after, tried)
+            return _still_there(hits_after, after, (*tried, _of_the_fix(view)))
         before = (
             without_probes(entries_in(view, "before", source=source))
             if view.windows.before is not None or view.has_before(RHYTHM)
@@ -209,14 +209,23 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
 
 
 def on_new_revision(view: View, rows: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
-    """The rows less those of other revisions of the service that was deployed; other services stay."""
-    revision = view.windows.new_revision
-    if revision is None or view.before_as_after:
+    """The rows less those of other revisions of the service that was deployed; other services stay.
+
+    A row that names no revision may be of either until the old one is gone.
+    """
+    revision, settled_at = view.windows.new_revision, view.windows.settled_at
+    if view.before_as_after:
         return rows
     named = rows["service_version"].notna()
-    deployed = entries.loc[entries["service_version"] == revision, "service_name"]
-    same_service = rows["service_name"].isin(deployed.dropna().unique()) if len(deployed) else named
-    return rows[~(named & same_service & (rows["service_version"] != revision))]
+    deployed = entries.loc[entries["service_version"] == revision, "service_name"].dropna().unique()
+    service = rows["service_name"]
+    same = service.isin(deployed) if len(deployed) else pd.Series(True, index=rows.index)
+    gone = pd.Series(False, index=rows.index)
+    if revision is not None:
+        gone |= named & same & (rows["service_version"] != revision)
+    if settled_at is not None:
+        gone |= ~named & (same | service.isna()) & (rows["first"] < settled_at)
+    return rows[~gone]
 
 
 def _tried(signature: Signature) -> tuple[Control, ...]:
@@ -237,14 +246,32 @@ def _tried(signature: Signature) -> tuple[Control, ...]:
     )
 
 
-def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, ...]) -> Judgement:
+def _of_the_fix(view: View) -> Control:
+    """Comparability: without probes and without a deployment, a log is of no known side of the fix."""
+    windows = view.windows
+    since = windows.settled_at or windows.deployed_at
+    got = f"since {stamp(since)}" if since is not None else windows.new_revision
+    if got is None and view.live:
+        got = "what was recorded as after"
+    return Control(
+        kind="comparability",
+        name="the log is from after the fix",
+        guards=("fail",),
+        expected="a revision, or a time that the case states",
+        got=got or "neither",
+        held=got is not None,
+        code="no-deployment",
+    )
+
+
+def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...]) -> Judgement:
     number, total = affected(hits), max(served(after), affected(hits))
     bounds = estimates.proportion(number, total)
     sample = hits.sort_values(["first", "sample"]).iloc[0]["sample"].strip().rpartition("\n")[2][:160]
     return Judgement(
         verdict=Verdict.FAIL,
         reason="still-there",
-        statement=f"{number:,} requests wrote it, such as “{sample}”",
+        statement=f"{number:,} request{'s' * (number != 1)} wrote it, such as “{sample}”",
         estimate=Estimate.of(bounds, unit="fraction of requests"),
         method=Method(
             name="one occurrence on the fixed revision refutes “gone”",
@@ -255,7 +282,7 @@ def _still_there(hits: pd.DataFrame, after: pd.DataFrame, tried: tuple[Control, 
         threshold="none",
         exposure=Exposure(n=total, unit="requests"),
         controls=(
-            *tried,
+            *controls,
             Control(
                 kind="positive",
                 name="the pattern matches",

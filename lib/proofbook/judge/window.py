@@ -17,6 +17,7 @@ class Windows:
     """before and after as (start, end) in UTC; None where nobody looked. Revisions are None where nothing names them.
 
     alongside: what the probes of before saw was recorded now, where the old revision still answers; `before` is then the log's.
+    settled_at: from when on the old revision is known to be gone; while a deployment rolls, both write the log.
     problem: why nothing can be judged by these windows; before_problem: why nothing can be compared with before.
     """
 
@@ -26,12 +27,19 @@ class Windows:
     old_revision: str | None = None
     new_revision: str | None = None
     alongside: bool = False
+    settled_at: pd.Timestamp | None = None
     problem: str = ""
     before_problem: str = ""
 
     def as_before(self) -> Windows:
         """The windows for judging the evidence from before as if it were after."""
-        return replace(self, after=self.before, new_revision=self.old_revision, problem=self.before_problem)
+        return replace(
+            self,
+            after=self.before,
+            new_revision=self.old_revision,
+            settled_at=None,
+            problem=self.before_problem,
+        )
 
 
 def find_windows(
@@ -70,6 +78,8 @@ def find_windows(
     )
     older = [name for name in made.index if name != new]
     deployed_at = _deployed_at(deployment, made, new, older)
+    stated = getattr(deployment, "time", None) is not None
+    settled_at = after[0] if "after" in phases and after is not None and not stated else deployed_at
     if after is not None and deployed_at is not None and deployed_at < after[1]:
         after = (deployed_at, after[1])
     if before is None and deployed_at is not None and logs is not None and len(logs):
@@ -84,6 +94,7 @@ def find_windows(
             old_revision=old,
             new_revision=new,
             alongside=alongside,
+            settled_at=settled_at,
         )
     )
 
