@@ -17,9 +17,10 @@ import pandas as pd
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from proofbook import marks
 from proofbook.case import Case
 from proofbook.collect import discover, phases, service, websocket
-from proofbook.collect.journey import Journey
+from proofbook.collect.journey import Journey, frame
 from proofbook.collect.session import Session
 from proofbook.environment import Environment
 from proofbook.judge import owed
@@ -91,11 +92,12 @@ def answering(status: http.HTTPStatus, **headers: str) -> tuple[pd.DataFrame, di
 @pytest.mark.parametrize(
     ("status", "remark", "verdict", "statement"),
     [
-        (200, "/ws answers as a page (200), not as a WebSocket: is the path right?", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 200"),
-        (301, "/ws sends elsewhere (301): name the address that it sends to", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 301"),
+        (200, "/ws answers as a page (200), not as a WebSocket: is the path right?", Verdict.INCONCLUSIVE, "0 of 60 connections were made, 60 ended with HTTP 200, as where no WebSocket is"),
+        (301, "/ws sends elsewhere (301): name the address that it sends to", Verdict.INCONCLUSIVE, "0 of 60 connections were made, 60 ended with HTTP 301, as where no WebSocket is"),
         (401, "/ws wants a token (401): name one with --token-env", Verdict.INCONCLUSIVE, "all 60 connections to ws were refused by name, and the environment names no token"),
-        (404, "/ws is not there (404): is the path right?", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 404"),
+        (404, "/ws is not there (404): is the path right?", Verdict.INCONCLUSIVE, "0 of 60 connections were made, 60 ended with HTTP 404, as where no WebSocket is"),
         (426, "/ws asks for an upgrade that it did not see (426): something in between takes the Upgrade header away", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 426"),
+        (503, "/ws refuses the upgrade (503)", Verdict.FAIL, "0 of 60 connections were made, 60 ended with HTTP 503"),
     ],
 )  # fmt: skip
 def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
@@ -108,11 +110,59 @@ def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
     windows = Windows(before=None, after=None)
     found = settle(check, View(tables=lambda name, phase: {("websocket", "after"): table}.get((name, phase)), windows=windows))  # fmt: skip
     assert found.verdict is verdict and found.statement.startswith(statement), found.statement
-    # Where somebody was let in without a token before, asking for one now is a defect.
+    # Where somebody came in before, at this address and without a token, it is a defect.
     open_before = table.assign(upgraded=True, http_status=101)
     tables = {("websocket", "after"): table, ("websocket", "before"): open_before}
     found = settle(check, View(tables=lambda name, phase: tables.get((name, phase)), windows=windows))
     assert found.verdict is Verdict.FAIL, found.statement
+
+
+GIVEN = {"token": {"env": "A_TOKEN"}}
+ISSUED = {"url": "http://127.0.0.1:9", "path": "/token"}
+
+
+@pytest.mark.parametrize(
+    ("login", "status", "at_unknown", "let_in_before", "verdict", "reason"),
+    [
+        # A token that somebody gave may be a wrong one; with an answer that any address gets, the path may be too.
+        (GIVEN, 403, 404, False, Verdict.INCONCLUSIVE, "token-unproven"),
+        (GIVEN, 403, 403, False, Verdict.INCONCLUSIVE, "token-unproven"),
+        (GIVEN, 403, 403, True, Verdict.FAIL, "below-target"),
+        # One that a login issued is a good one.
+        (ISSUED, 403, 404, False, Verdict.FAIL, "below-target"),
+        (ISSUED, 403, 403, False, Verdict.INCONCLUSIVE, "no-endpoint"),
+        (GIVEN, 400, 400, False, Verdict.INCONCLUSIVE, "no-endpoint"),
+        (GIVEN, 400, 404, False, Verdict.FAIL, "below-target"),
+        # A service that breaks breaks at every address.
+        (GIVEN, 503, 503, False, Verdict.FAIL, "below-target"),
+    ],
+)  # fmt: skip
+def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known_to_be_right(
+    login: dict[str, Any], status: int, at_unknown: int, let_in_before: bool, verdict: Verdict, reason: str
+) -> None:
+    def tries(number: int, kind: str, answer: int) -> list[Journey]:
+        return [Journey(endpoint="ws", user="u", token_kind=kind, http_status=answer, upgraded=answer == 101) for _ in range(number)]  # fmt: skip
+
+    where = Environment.model_validate(
+        {
+            "writes": True,
+            "login": login,
+            "service": [{"name": "a", "url": "http://127.0.0.1:9"}],
+            "websocket": [{"name": "ws", "service": "a", "path": "/ws", "send": "{id}", "expect": {"regex": "{id}"}}],
+        }
+    )  # fmt: skip
+    refusals = [*tries(5, "good", status), *tries(5, marks.AT_UNKNOWN_PATH, at_unknown), *tries(5, "missing", status)]  # fmt: skip
+    tables = {
+        ("websocket", "after"): frame(tries(60, "good", status)),
+        ("refusals", "after"): frame(refusals),
+        **({("websocket", "before"): frame(tries(30, "good", 101))} if let_in_before else {}),
+    }
+    view = View(tables=lambda name, phase: tables.get((name, phase)), windows=Windows(before=None, after=None))  # fmt: skip
+    declared = owed.declare(where, Case.model_validate({"title": "t"}))
+    for name in ("websocket-connection", "websocket-authentication", "websocket-delivery"):
+        found = settle(declared[name], view)
+        assert (found.verdict, found.reason) == (verdict, reason), found.statement
+        assert found.needed is not None or verdict is Verdict.FAIL
 
 
 def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:

@@ -231,8 +231,12 @@ def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
         return f"{where} cannot be connected to: {journey.error}"
     does = {
         200: "answers as a page (200), not as a WebSocket: is the path right?",
-        401: "refuses the token (401)" if has_token else "wants a token (401): name one with --token-env",
-        403: "refuses the token (403)" if has_token else "refuses (403): name a token with --token-env",
+        401: "refuses the token (401): is it a good one?"
+        if has_token
+        else "wants a token (401): name one with --token-env",
+        403: "refuses (403): is the token a good one, and the path right?"
+        if has_token
+        else "refuses (403): name a token with --token-env",
         404: "is not there (404): is the path right?",
         426: "asks for an upgrade that it did not see (426): something in between takes the Upgrade header away",
     }

@@ -27,7 +27,7 @@ from proofbook.judge import (
     rollout,
 )
 from proofbook.judge.checks import Check, Recipe
-from proofbook.judge.success import Rows, both, shadow_control, success_rate, unknown_path_control
+from proofbook.judge.success import Rows, all_of, shadow_control, success_rate, unknown_path_control
 
 # Normal closure, and going away.
 CLEAN_CODES = (1000, 1001)
@@ -160,6 +160,12 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
         return rows["upgraded"] & (rows["greeted"].fillna(False).astype(bool) if greeted else kept)
 
     broken = {"upgraded": False, "greeted": False}
+    shows_token = socket.token.place != "none"
+    way_in = refusal.way_in_known(
+        socket.name,
+        shows_token=shows_token,
+        issues_tokens=environment.login is not None and environment.login.url is not None,
+    )
 
     def guard(check_id: str, claim: str, recipe: Recipe, *, required: bool) -> Check:
         return Check(
@@ -185,17 +191,16 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
             what="were made",
             planned=True,
             tells_endings=True,
-            controls=both(
-                refusal.told_apart(socket.name)
-                if socket.token.place != "none"
-                else refusal.wants_no_token(socket.name),
+            controls=all_of(
+                way_in,
+                *([refusal.told_apart(socket.name)] if shows_token else []),
                 shadow_control(socket.name, connected, target=case.targets.connection),
             ),
             extra_tables=("shadow", "refusals"),
         ),
         required=True,
     )
-    if socket.token.place != "none":
+    if shows_token:
         yield guard(
             "websocket-authentication",
             f"{socket.name} lets good tokens in, and only those",
@@ -209,7 +214,7 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
                 what="with a good token were let in",
                 planned=True,
                 tells_endings=True,
-                controls=refusal.bad_tokens_refused(socket.name),
+                controls=all_of(way_in, refusal.bad_tokens_refused(socket.name)),
                 extra_tables=("refusals",),
             ),
             required=False,
@@ -240,10 +245,11 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
                 unit="conversations",
                 what="were answered in full, in order and unaltered",
                 planned=True,
-                controls=shadow_control(
-                    socket.name, lambda rows: rows["reply_ok"], target=case.targets.delivery
+                controls=all_of(
+                    way_in,
+                    shadow_control(socket.name, lambda rows: rows["reply_ok"], target=case.targets.delivery),
                 ),
-                extra_tables=("shadow",),
+                extra_tables=("shadow", "refusals"),
             ),
             required=True,
         )

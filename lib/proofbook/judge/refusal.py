@@ -9,21 +9,24 @@ import pandas as pd
 
 from proofbook import marks
 from proofbook.case import Identity
-from proofbook.judge import estimates
+from proofbook.judge import endings, estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 
 REFUSED_STATUS = (401, 403)
 REFUSED_CODES = (1008, 4401, 4403)
+# How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
+NOT_THERE = (*range(200, 400), 404, 410)
 WANTED_KINDS = ("missing", "tampered", "expired", "wrong-audience")
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000}
+_ONCE = "where that worked before, evidence of it (proofbook try --before URL, or collect --phase before) makes this a failure"
 _TIMED_OUT = {"greeted": pd.NA, "upgraded": False, "http_status": pd.NA, "close_code": pd.NA}
 
 
 def refused_by_name(rows: pd.DataFrame) -> pd.Series:
     """Whether each try was refused with a status or close code that says so; a time-out is no refusal."""
-    return (rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)) & ~let_in(rows)
+    return _named(rows) & ~let_in(rows)
 
 
 def let_in(rows: pd.DataFrame) -> pd.Series:
@@ -187,32 +190,72 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
     return control
 
 
-def wants_no_token(endpoint: str) -> Callable[[View], Sequence[Control]]:
-    """Where the environment names no token: nobody can say that connections are not made while the server only asks for one.
+def way_in_known(
+    endpoint: str, *, shows_token: bool, issues_tokens: bool
+) -> Callable[[View], Sequence[Control]]:
+    """The positive control of "nobody comes in": somebody once did, at this address and with this token.
 
-    It asks if every connection was refused by name, and none was ever let in without.
+    Without it, who is refused by name may have shown a wrong token, and who gets the answer of an address without a
+    WebSocket may have the wrong address. What neither explains (silence, 5xx, a crash) needs no such control.
+
+    Args:
+        shows_token: whether the environment names a token.
+        issues_tokens: whether a login issues it, so that it is a good one.
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = _at(endpoint, view.need("websocket"))
-        before = view.table("websocket", "before")
-        came_in = before is not None and bool(_at(endpoint, before)["upgraded"].any())
-        refused = int(
-            (rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)).sum()
+        rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
+        unknown = tried[tried["token_kind"] == marks.AT_UNKNOWN_PATH]
+        others = (
+            tried[tried["token_kind"] == "good"],
+            _at(endpoint, view, "shadow"),
+            _at(endpoint, view, "websocket", "before"),
         )
-        if refused == len(rows) and refused and not came_in:
-            raise CouldNotSee(
-                "no-token",
-                f"all {refused} connections to {endpoint} were refused by name, and the environment names no token",
-                repair='name one: token = { env = "NAME" } in the environment, or proofbook try --token-env NAME',
-            )
-        return []
+        if any(_came_in(each).any() for each in (rows, *others)):
+            return []
+        answers = set(rows["http_status"].dropna())
+        alike = len(answers) == 1 and answers == set(unknown["http_status"].dropna())
+        nowhere = rows["http_status"].isin(NOT_THERE) | (alike & (rows["http_status"] < 500))
+        told = f"0 of {len(rows):,} connections were made, {endings.in_words(rows)}"
+        if _named(rows).all():
+            if not shows_token:
+                raise CouldNotSee(
+                    "no-token",
+                    f"all {len(rows):,} connections to {endpoint} were refused by name, and the environment names no token",
+                    repair='name one: token = { env = "NAME" } in the environment, or proofbook try --token-env NAME',
+                )
+            if not issues_tokens:
+                raise CouldNotSee(
+                    "token-unproven",
+                    f"{told}{', as at a path that must not exist' if alike else ''}; nothing recorded shows that this token was ever let in",
+                    repair=f"see whether {'the path is right and ' if alike else ''}the token a good one; {_ONCE}",
+                )
+            if not alike:
+                return []
+        elif not nowhere.fillna(False).all():
+            return []
+        raise CouldNotSee(
+            "no-endpoint",
+            f"{told}, {'as at a path that must not exist' if alike else 'as where no WebSocket is'}; nothing recorded shows that {endpoint} was ever there",
+            repair=f"see whether the path is right; {_ONCE}",
+        )
 
     return control
 
 
-def _at(endpoint: str, rows: pd.DataFrame) -> pd.DataFrame:
+def _at(endpoint: str, view: View, name: str, phase: str = "after") -> pd.DataFrame:
+    rows = view.table(name, phase)
+    if rows is None:
+        return pd.DataFrame(columns=["token_kind", "upgraded", "http_status", "close_code"])
     return rows[rows["endpoint"] == endpoint]
+
+
+def _named(rows: pd.DataFrame) -> pd.Series:
+    return rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)
+
+
+def _came_in(rows: pd.DataFrame) -> pd.Series:
+    return rows["upgraded"].astype(bool) & ~_named(rows)
 
 
 def identity_table(identities: Sequence[Identity]) -> Recipe:

@@ -261,9 +261,9 @@ def _sequential(view: View, target: float) -> _Rule:
     )
 
 
-def both(first: MoreControls, second: MoreControls) -> MoreControls:
-    """The controls of two."""
-    return lambda view: [*first(view), *second(view)]
+def all_of(*controls: MoreControls) -> MoreControls:
+    """The controls of several."""
+    return lambda view: [item for each in controls for item in each(view)]
 
 
 def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
