@@ -128,6 +128,7 @@ def run_that_says(folder: Path, text: str) -> dict[str, Any]:
     """A run in which everything that comes from outside is `text`."""
     item = finding("x", text)
     executed = [
+        write_notebook(folder, "00-report", words("# A title that gives way to the case's"), code()),
         write_notebook(
             folder,
             "01-mine",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from corpus import HOSTILE
 
 from proofbook import verify
 from proofbook.judge.findings import Verdict
-from proofbook.report import charts, files, mail, page
+from proofbook.report import cards, charts, files, mail, page
 
 Open = Callable[..., tuple[Any, list[str]]]
 
@@ -119,6 +120,31 @@ def test_a_notebook_that_failed_half_way_is_there_with_what_it_got_to(
     ):
         assert words in text, words
     assert wrong == []
+
+
+def test_parts_with_nothing_to_say_are_named_at_the_end_and_not_shown(folder: Path) -> None:
+    nothing = made.shown({"text/html": cards.nothing("The case names no <risk>.")})
+    book = made.write_notebook(
+        folder, "01-parts", made.words("# Parts"), made.code(source="start()"),
+        made.words("## Empty"), made.code(nothing), made.code(nothing),
+        made.words("## Half full"), made.code(nothing), made.code(made.card(made.finding("kept", "this is kept"))),
+        made.words("## Printed"), made.code(nothing, {"output_type": "stream", "name": "stdout", "text": "a line"}),
+        made.words("## Quiet"), made.code(source="quiet()"),
+    )  # fmt: skip
+    made.write_run(folder, [made.finding("kept", "this is kept")], [book])
+    text = (folder / "report.html").read_text()
+    headings = re.findall(r'<h2 id="01-parts--[^"]*">([^<]+)</h2>', text)
+    assert headings == ["Half full", "Printed", "Quiet"]
+    assert "Left out: <b>Empty</b> The case names no &lt;risk&gt;.</p>" in text
+
+
+@pytest.mark.parametrize(("kind", "title"), [("guard", "Is *it* &lt;well&gt;?"), ("fix", "Did it help?")])
+def test_a_report_without_a_fix_is_headed_by_its_case(kind: str, title: str, folder: Path) -> None:
+    book = made.write_notebook(folder, "00-report", made.words("# Did it help?\n\nIn words."), made.code())
+    made.write_run(folder, [made.finding(kind=kind)], [book], "Is *it*\n<well>?")
+    text = (folder / "report.html").read_text()
+    [shown] = re.findall(r"<h1[^>]*>(.*?)(?:<a[^>]*>.*?</a>)?</h1>", text)
+    assert shown == title and "In words." in text
 
 
 def test_a_run_without_findings_or_evidence_still_has_a_page(folder: Path) -> None:

@@ -70,7 +70,9 @@ class Book:
             )
         if not matching:
             _display(
-                html=cards.note(f"Nothing to check here: this environment and case declare no {check_id}."),
+                html=cards.nothing(
+                    f"Nothing to check here: this environment and case declare no {check_id}."
+                ),
                 text=f"no check matches {check_id}",
             )
         for item in matching:
@@ -112,7 +114,7 @@ class Book:
             for phase, item in self.evidence.manifest.phases.items()
         )
         return cards.note(
-            f"{self.environment.title or self.environment.name}: {self.case.title}. Evidence: {recorded}. {len(self.declared)} checks declared."
+            f"{self.environment.title or self.environment.name} · {self.case.title} · Evidence: {recorded}. {len(self.declared)} checks declared."
         )
 
 

@@ -252,6 +252,11 @@ def note(text: str) -> str:
     return f'<p class="pb-note" style="opacity:.85">{escape(text)}</p>'
 
 
+def nothing(text: str) -> str:
+    """A sentence that says why there is nothing to show; a part of the report with nothing else is left out of the page."""
+    return f'<p class="pb-nothing" style="opacity:.85">{escape(text)}</p>'
+
+
 def _method(item: Finding) -> str:
     if item.method is None:
         return ""

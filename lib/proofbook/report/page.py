@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ASSETS = "../../assets"
 # The digest of a page is over its text with this in the digest's place.
 BLANK = "0" * 64
+_NOTHING = re.compile(re.escape(cards.nothing("…")).replace("…", "([^<]*)"))
 _DIGEST = re.compile(r'(<meta name="proofbook-digest" content=")([0-9a-f]{64})(">)')
 
 
@@ -39,8 +41,10 @@ def write(
     """
     ordered = sorted(executed, key=lambda item: item.name)
     told: set[str] = set()
-    sections = [_section(item, told) for item in ordered]
     first = opening.of_run(run)
+    # Where no fix is claimed, the report's own question would ask for one.
+    question = "" if any(item["kind"] == "fix" for item in run["findings"]) else first.case
+    sections = [_section(item, told, question=question) for item in ordered]
     drawn = any(section["figures"] for section in sections)
     library = _keep_library(path.parent / ASSETS) if drawn and shares_assets else ""
     text = template.render(
@@ -104,8 +108,13 @@ def stated_digest(text: str) -> str:
     return found.group(2) if found else ""
 
 
-def _section(item: Executed, told: set[str]) -> dict[str, Any]:
-    """A notebook as a part of the page. `told`: findings whose cards are on the page already; those of this notebook are added."""
+def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str, Any]:
+    """A notebook as a part of the page.
+
+    Args:
+        told: findings whose cards are on the page already; those of this notebook are added.
+        question: the title of the report's own notebook, instead of the one that it has.
+    """
     quick.skip_iri_grammar()
     import nbformat
     from nbconvert import HTMLExporter
@@ -113,6 +122,9 @@ def _section(item: Executed, told: set[str]) -> dict[str, Any]:
     # A lone half of a letter, as a cut log line leaves it, cannot be written at all.
     content = in_value(json.loads(item.path.read_text(encoding="utf-8")), cards.encodable)
     notebook = nbformat.reads(json.dumps(content), as_version=4)
+    left_out = _leave_out(notebook)
+    if question and item.name.startswith("00-"):
+        _ask(notebook, question)
     # Outputs are put in after the notebook is converted, each made harmless by itself: the converter parses all that it is
     # given several times.
     parts_of_page: list[str] = []
@@ -121,7 +133,11 @@ def _section(item: Executed, told: set[str]) -> dict[str, Any]:
     shown: set[str] = set()
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            title = cell.source.splitlines()[0].removeprefix("# ")
+            title = (
+                question
+                if item.name.startswith("00-") and question
+                else cell.source.splitlines()[0].removeprefix("# ")
+            )
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if charts.MIME in data:
@@ -160,9 +176,45 @@ def _section(item: Executed, told: set[str]) -> dict[str, Any]:
         "title": cards.visible(title),
         "headings": headings,
         "body": body,
+        "left_out": left_out,
         "problem": cards.visible(item.problem),
         "figures": figures,
     }
+
+
+def _leave_out(notebook: Any) -> list[tuple[str, str]]:
+    """Takes out the parts, each from one heading to the next, whose cells only say that there is nothing; gives heading and sentence."""
+    starts = [
+        number
+        for number, cell in enumerate(notebook.cells)
+        if cell.cell_type == "markdown" and cell.source.startswith("## ")
+    ]
+    found = []
+    empty: set[int] = set()
+    for start, end in pairwise([*starts, len(notebook.cells)]):
+        cells = notebook.cells[start:end]
+        shown = [
+            "".join(output.get("data", {}).get("text/html", ""))
+            for cell in cells
+            for output in cell.get("outputs", [])
+        ]
+        said = [_NOTHING.fullmatch(html) for html in shown]
+        if shown and all(said):
+            heading = cells[0].source.splitlines()[0].removeprefix("## ")
+            sentences = dict.fromkeys(match[1] for match in said if match)
+            found.append((cards.visible(heading), clean(" ".join(sentences))))
+            empty.update(range(start, end))
+    notebook.cells = [cell for number, cell in enumerate(notebook.cells) if number not in empty]
+    return found
+
+
+def _ask(notebook: Any, question: str) -> None:
+    """Gives the notebook's first heading other words."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            words = re.sub(r"([\\`*_{}\[\]<>&#$])", r"\\\1", " ".join(question.split()))
+            cell.source = "\n".join([f"# {words}", *cell.source.splitlines()[1:]])
+            return
 
 
 def _figure(figure: dict[str, Any]) -> str:

@@ -134,7 +134,7 @@ def header(summary: Summary) -> str:
 def fixes(summary: Summary) -> str:
     """Each fix: problem, solution, what was seen before and what after, with severity."""
     if not summary.case.fixes:
-        return cards.note("The case names no fix: only guards were judged.")
+        return cards.nothing("The case names no fix: only guards were judged.")
     return "".join(_fix(fix, summary) for fix in summary.case.fixes)
 
 
@@ -153,7 +153,7 @@ def diffs(summary: Summary) -> str:
             parts.append(
                 f"<details><summary>{cards.escape(fix.title)}: <code>{cards.escape(fix.file)}</code></summary><pre class='pb-diff'>{lines}</pre></details>"
             )
-    return "".join(parts) or cards.note("The case names no patch and no git range.")
+    return "".join(parts) or cards.nothing("The case names no patch and no git range.")
 
 
 def impact(summary: Summary) -> str:
@@ -164,7 +164,7 @@ def impact(summary: Summary) -> str:
     return (
         _table(["Statement", "Standing", "Because"], rows)
         if rows
-        else cards.note("The case states no business impact.")
+        else cards.nothing("The case states no business impact.")
     )
 
 
@@ -215,7 +215,7 @@ def risks(summary: Summary) -> str:
     return (
         _table(["Risk", "Status", "Because", "Detail"], rows)
         if rows
-        else cards.note("The case names no risk.")
+        else cards.nothing("The case names no risk.")
     )
 
 
@@ -226,7 +226,7 @@ def contracts(summary: Summary) -> str:
     return (
         _table(["Verdict", "Contract", "What we saw"], rows)
         if rows
-        else cards.note(
+        else cards.nothing(
             "Not checked: the environment publishes no API definition and the case names no message schema."
         )
     )
