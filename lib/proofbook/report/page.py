@@ -212,7 +212,7 @@ def _ask(notebook: Any, question: str) -> None:
     """Gives the notebook's first heading other words."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            words = re.sub(r"([\\`*_{}\[\]<>&#$])", r"\\\1", " ".join(question.split()))
+            words = re.sub(r"([\\`*_{}\[\]<>&#$])", r"\\\1", cards.encodable(" ".join(question.split())))
             cell.source = "\n".join([f"# {words}", *cell.source.splitlines()[1:]])
             return
 
