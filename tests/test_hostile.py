@@ -165,6 +165,43 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
         assert found.needed is not None or verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize(
+    ("at_health", "elsewhere", "well_before", "verdict", "reason"),
+    [
+        # Who asks at the wrong address, or without the login that all pages want, learns nothing of the service.
+        (404, 404, False, Verdict.INCONCLUSIVE, "no-endpoint"),
+        (401, 401, False, Verdict.INCONCLUSIVE, "no-endpoint"),
+        (404, 404, True, Verdict.FAIL, "below-target"),
+        (403, 404, False, Verdict.FAIL, "below-target"),
+        (503, 503, False, Verdict.FAIL, "below-target"),
+    ],
+)  # fmt: skip
+def test_health_that_is_nowhere_is_a_failure_only_if_it_was_there_before(
+    at_health: int, elsewhere: int, well_before: bool, verdict: Verdict, reason: str
+) -> None:
+    async def go() -> tuple[pd.DataFrame, Environment]:
+        def page(connection: ServerConnection, request: Any) -> Any:
+            status = at_health if request.path.startswith("/health") else elsewhere
+            return connection.respond(http.HTTPStatus(status), "a page")
+
+        async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
+            where = environment(server.sockets[0].getsockname()[1])
+            session = Session(where, base=Path())
+            table = await service.probe_health(
+                where.services[0], session=session, checkpoints=(60,), decided=lambda *_: True
+            )
+            return table, where
+
+    table, where = asyncio.run(go())
+    tables = {("health", "after"): table}
+    if well_before:
+        tables["health", "before"] = table.assign(ok=table["kind"] == "health", status=200)
+    check = owed.declare(where, Case.model_validate({"title": "t"}))["health-a"]
+    windows = Windows(before=None, after=None)
+    found = settle(check, View(tables=lambda name, phase: tables.get((name, phase)), windows=windows))
+    assert (found.verdict, found.reason) == (verdict, reason), found.statement
+
+
 def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:
     came: list[str] = []
 

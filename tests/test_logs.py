@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proofbook.case import Symptom
+from proofbook.case import Indicator, Symptom
 from proofbook.collect.logs import _NOTHING, Reading, connect, expression, read_logs, record
 from proofbook.environment import LogSource
 from proofbook.judge.checks import Check, View, settle, view_of
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.log_coverage import cover, covers
-from proofbook.judge.log_signatures import gone
+from proofbook.judge.log_signatures import gone, present
 from proofbook.judge.window import Windows
 from proofbook.log_tables import summarise
 
@@ -349,6 +349,29 @@ def test_a_log_that_lost_its_messages_and_kept_its_requests_shows_no_silence(tmp
     found = judged(traffic(0, "r-1", crash_every=5), requests, tmp_path)
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-no-messages")
     assert "not one message" in found.statement
+
+
+@pytest.mark.parametrize(
+    ("pattern", "examples", "verdict", "reason"),
+    [
+        ("served \\d+", [], Verdict.PASS, ""),
+        ("authenticated", ["[INFO] authenticated"], Verdict.FAIL, "indicator-absent"),
+        ("RecursionError", [], Verdict.FAIL, "indicator-absent"),
+        # A slip of the pen is never written either.
+        ("servd \\d+", [], Verdict.INCONCLUSIVE, "control-positive"),
+    ],
+)  # fmt: skip
+def test_a_sign_of_health_is_absent_only_if_its_pattern_can_match(
+    pattern: str, examples: list[str], verdict: Verdict, reason: str, tmp_path: Path
+) -> None:
+    before = small(traffic(0, "r-1", crash_every=5), tmp_path, pattern)
+    after = small(traffic(200, "r-2"), tmp_path, pattern)
+    tables = {"before": before, "after": after}
+    windows = Windows(before=span(0, 100), after=span(200, 300), deployed_at=span(200, 200)[0], new_revision="r-2")  # fmt: skip
+    recipe = present(Indicator(id="sign", title="A sign", log=pattern, examples=examples), source="log")
+    check = Check(id="log-sign-present", kind="guard", claim="written", group="logs", recipe=recipe)
+    found = settle(check, View(tables=lambda name, phase: tables[phase].get(name), windows=windows))
+    assert (found.verdict, found.reason) == (verdict, reason), found.statement
 
 
 def history(hours: int, *, crash_every_h: int) -> list[dict[str, Any]]:

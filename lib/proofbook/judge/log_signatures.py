@@ -141,6 +141,7 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
         controls = (
             *_tried(signature),
             cover.control("the log after", guards=("fail",)),
+            _can_match(view, signature),
         )
         return Judgement(
             verdict=Verdict.PASS if number else Verdict.FAIL,
@@ -243,6 +244,23 @@ def _tried(signature: Signature) -> tuple[Control, ...]:
             got=f"{len(matched)} of {len(signature.near_misses)} matched",
             held=not matched,
         ),
+    )
+
+
+def _can_match(view: View, signature: Signature) -> Control:
+    """Positive: a pattern with a slip of the pen is never written either."""
+    found = [
+        table for phase in ("before", "after") if (table := view.tables("log_matches", phase)) is not None
+    ]
+    matched = any((table["pattern"] == signature.log).any() for table in found)
+    proof = f"{len(signature.examples)} example lines" if signature.examples else "a line of this log"
+    return Control(
+        kind="positive",
+        name="the pattern can match",
+        guards=("fail",),
+        expected="an example line in the case, or a line of the log at any time",
+        got=proof if signature.examples or matched else "neither",
+        held=bool(signature.examples) or matched,
     )
 
 

@@ -27,7 +27,14 @@ from proofbook.judge import (
     rollout,
 )
 from proofbook.judge.checks import Check, Recipe
-from proofbook.judge.success import Rows, all_of, shadow_control, success_rate, unknown_path_control
+from proofbook.judge.success import (
+    Rows,
+    all_of,
+    health_path_known,
+    shadow_control,
+    success_rate,
+    unknown_path_control,
+)
 
 # Normal closure, and going away.
 CLEAN_CODES = (1000, 1001)
@@ -124,7 +131,7 @@ def _services(environment: Environment, case: Case) -> Iterator[Check]:
             what="were answered as healthy",
             planned=True,
             tells_endings=True,
-            controls=unknown_path_control(item.name),
+            controls=all_of(health_path_known(item.name), unknown_path_control(item.name)),
         )
         yield Check(
             id=check_id,
@@ -259,7 +266,7 @@ def _websocket(socket: WebSocket, environment: Environment, case: Case) -> Itera
             kind="guard",
             claim="user ids are let in and refused as the table says",
             group="websocket",
-            recipe=refusal.identity_table(case.identities),
+            recipe=refusal.identity_table(case.identities, way_in=way_in),
             required=critical,
             critical=critical,
         )

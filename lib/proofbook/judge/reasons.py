@@ -39,7 +39,7 @@ REASONS: dict[str, Reason] = {
         "no-samples": ("nothing was tried", "see what the environment allows"),
         "no-token": ("every connection was refused by name, and the environment names no token", "name one: token = { env = \"NAME\" } in the environment, or --token-env NAME"),
         "token-unproven": ("every connection was refused by name, and nothing shows that the token is a good one", "see whether it is; where it was let in before, evidence from before makes this a failure"),
-        "no-endpoint": ("every connection was answered as where no WebSocket is, and nothing shows that one was ever there", "see whether the path is right; where it is, evidence from before makes this a failure"),
+        "no-endpoint": ("every answer was that of an address where nothing is, or nothing for us, and nothing shows that anything ever was there", "see whether the path is right; where it is, evidence from before makes this a failure"),
         "no-control": ("nothing shows that this check could have failed", "give it fails_on, or a control"),
         "no-deployment": ("no deployment was found, so nothing tells before from after", "state [deployment] time or revision in the case, or name a [deployments] document"),
         "no-before-window": ("the window of before is empty or lies after the deployment", "see [deployment] time in the case"),

@@ -13,6 +13,8 @@ from proofbook.judge import endings, estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 
+# How an address answers at which there is no page, or none for everybody.
+NO_PAGE = (401, 403, 404, 410)
 Rows = Callable[[pd.DataFrame], Any]
 MoreControls = Callable[[View], Sequence[Control]]
 
@@ -296,12 +298,45 @@ def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
     return control
 
 
+def health_path_known(service: str) -> MoreControls:
+    """The positive control of "it is not healthy": something answered there once.
+
+    Without it, who asks for a page that is not there, or not for everybody, may have the wrong address. What that does not
+    explain (silence, 5xx, a page that says something else) needs no such control.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked(view, service, kind="health")
+        unknown = set(_asked(view, service, kind="unknown-path")["status"].dropna())
+        answers = set(rows["status"])
+        if (
+            len(answers) == 1
+            and answers == unknown
+            and answers <= set(NO_PAGE)
+            and not _asked(view, service, kind="health", phase="before")["ok"].any()
+        ):
+            raise CouldNotSee(
+                "no-endpoint",
+                f"0 of {len(rows):,} health requests were answered as healthy, {endings.in_words(rows)}, as at a path that must not exist; nothing recorded shows that {service} ever was at this one",
+                repair="see whether `health` names the right path, and whether it wants a login",
+            )
+        return []
+
+    return control
+
+
+def _asked(view: View, service: str, *, kind: str, phase: str = "after") -> pd.DataFrame:
+    rows = view.table("health", phase)
+    if rows is None:
+        return pd.DataFrame(columns=["status", "ok"])
+    return rows[(rows["service"] == service) & (rows["kind"] == kind)]
+
+
 def unknown_path_control(service: str) -> MoreControls:
     """The negative control of health: a path that is not there must not be 200."""
 
     def control(view: View) -> Sequence[Control]:
-        rows = view.need("health")
-        rows = rows[(rows["service"] == service) & (rows["kind"] == "unknown-path")]
+        rows = _asked(view, service, kind="unknown-path")
         statuses = sorted({"no answer" if pd.isna(status) else str(status) for status in rows["status"]})
         held = len(rows) > 0 and not rows["status"].isin(range(200, 400)).fillna(False).any()
         return [
