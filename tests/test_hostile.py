@@ -133,6 +133,7 @@ ISSUED = {"url": "http://127.0.0.1:9", "path": "/token"}
         (ISSUED, 403, 403, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (GIVEN, 400, 400, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (GIVEN, 400, 404, False, Verdict.FAIL, "below-target"),
+        (GIVEN, 426, 426, False, Verdict.FAIL, "below-target"),
         # A service that breaks breaks at every address.
         (GIVEN, 503, 503, False, Verdict.FAIL, "below-target"),
     ],
@@ -171,6 +172,7 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
         # Who asks at the wrong address, or without the login that all pages want, learns nothing of the service.
         (404, 404, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (401, 401, False, Verdict.INCONCLUSIVE, "no-endpoint"),
+        (302, 302, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (404, 404, True, Verdict.FAIL, "below-target"),
         (403, 404, False, Verdict.FAIL, "below-target"),
         (503, 503, False, Verdict.FAIL, "below-target"),

@@ -267,6 +267,7 @@ def judged(
     *,
     pattern: str = "RecursionError",
     settled_s: float = 200,
+    **windowed: Any,
 ) -> Finding:
     tables = {
         (phase, name): table
@@ -280,6 +281,7 @@ def judged(
         old_revision="r-1",
         new_revision="r-2",
         settled_at=span(settled_s, settled_s)[0],
+        **windowed,
     )
     seen = View(tables=lambda name, phase: tables.get((phase, name)), windows=windows)
     recipe = gone(Symptom(log=pattern, examples=[pattern]), source="log", absent_rate=0.01)
@@ -330,6 +332,16 @@ def test_a_match_that_names_no_revision_counts_once_the_old_one_is_gone(
         settled_s=240,
     )
     assert found.verdict is verdict, found.statement
+
+
+def test_a_match_that_names_no_revision_is_nobodys_while_the_old_one_still_answers_elsewhere(
+    tmp_path: Path,
+) -> None:
+    after = [*traffic(200, None), entry(250, "RecursionError", revision=None)]
+    found = judged(traffic(0, None, crash_every=5), after, tmp_path, alongside=True)
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "control-comparability"), found.statement
+    named = [*traffic(200, None), entry(250, "RecursionError", revision="r-2")]
+    assert judged(traffic(0, None, crash_every=5), named, tmp_path, alongside=True).verdict is Verdict.FAIL
 
 
 def test_silence_in_a_silent_log_is_inconclusive(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
         cover_after = coverage_of(view, source, "after")
         tried = _tried(signature)
         if len(hits_after):
-            return _still_there(hits_after, after, (*tried, _of_the_fix(view)))
+            return _still_there(hits_after, after, (*tried, _of_the_fix(view, hits_after)))
         before = (
             without_probes(entries_in(view, "before", source=source))
             if view.windows.before is not None or view.has_before(RHYTHM)
@@ -264,21 +264,24 @@ def _can_match(view: View, signature: Signature) -> Control:
     )
 
 
-def _of_the_fix(view: View) -> Control:
-    """Comparability: without probes and without a deployment, a log is of no known side of the fix."""
+def _of_the_fix(view: View, hits: pd.DataFrame) -> Control:
+    """Comparability: without probes and without a deployment, a log is of no known side of the fix; nor are lines of anyone while the old revision still answers."""
     windows = view.windows
     since = windows.settled_at or windows.deployed_at
-    got = f"since {stamp(since)}" if since is not None else windows.new_revision
-    if got is None and view.live:
-        got = "what was recorded as after"
+    known = since is not None or windows.new_revision is not None or view.live
+    of_anyone = windows.alongside and bool(hits["service_version"].isna().all())
     return Control(
         kind="comparability",
         name="the log is from after the fix",
         guards=("fail",),
-        expected="a revision, or a time that the case states",
-        got=got or "neither",
-        held=got is not None,
-        code="no-deployment",
+        expected="lines that name a revision, or a time from which on only the new one wrote",
+        got="lines that name no revision, while the old one still answers elsewhere"
+        if of_anyone
+        else f"since {stamp(since)}"
+        if since is not None
+        else windows.new_revision or ("what was recorded as after" if view.live else "neither"),
+        held=known and not of_anyone,
+        code="control-comparability" if of_anyone else "no-deployment",
     )
 
 

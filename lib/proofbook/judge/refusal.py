@@ -17,6 +17,8 @@ REFUSED_STATUS = (401, 403)
 REFUSED_CODES = (1008, 4401, 4403)
 # How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
 NOT_THERE = (*range(200, 400), 404, 410)
+# There is one, and it did not see that an upgrade was asked for.
+UPGRADE_LOST = 426
 WANTED_KINDS = ("missing", "tampered", "expired", "wrong-audience")
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000}
@@ -216,7 +218,11 @@ def way_in_known(
         if any(_came_in(each).any() for each in (rows, *others)):
             return []
         answers = set(rows["http_status"].dropna())
-        alike = len(answers) == 1 and answers == set(unknown["http_status"].dropna())
+        alike = (
+            len(answers) == 1
+            and answers != {UPGRADE_LOST}
+            and answers == set(unknown["http_status"].dropna())
+        )
         nowhere = rows["http_status"].isin(NOT_THERE) | (alike & (rows["http_status"] < 500))
         told = f"0 of {len(rows):,} connections were made, {endings.in_words(rows)}"
         if _named(rows).all():

@@ -13,8 +13,8 @@ from proofbook.judge import endings, estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 
-# How an address answers at which there is no page, or none for everybody.
-NO_PAGE = (401, 403, 404, 410)
+# How an address answers at which there is no page, or none for everybody: elsewhere, such as a login; refused; not found.
+NO_PAGE = (*range(300, 400), 401, 403, 404, 410)
 Rows = Callable[[pd.DataFrame], Any]
 MoreControls = Callable[[View], Sequence[Control]]
 
