@@ -26,7 +26,7 @@ HOSTILE = {
     "template": "{{ 7*7 }} ${7*7} {% raw %}",
     "plotly": "<b>bold</b><a href='javascript:window.broken=11'>x</a>",
     "markdown": "|a|b|\n|--|--|\n# heading `code` **bold** @everyone #1 <details>",
-    "long": "x" * 1_000_000,
+    "long": "x" * 200_000,
 }
 
 
