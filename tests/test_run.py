@@ -11,6 +11,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -249,6 +250,17 @@ def test_when_the_process_that_executes_ends_so_does_every_kernel_and_it_is_said
         ended = f"the process that executes notebooks ended with {0 if sign is signal.SIGTERM else -sign}"
         assert executing.result(30).problem == ended
     assert gone(pid_in(pids[0]))
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_the_process_that_executes_ends_though_the_signal_for_it_is_not_heard(
+    warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As when it comes just before that process waits for its next order.
+    with Executor(warm=warm) as executor:
+        monkeypatch.setattr(executor._process, "send_signal", lambda _: None)
+        monkeypatch.setattr(executor._process, "wait", partial(executor._process.wait, 30))
+    assert executor._process.returncode == 0
 
 
 def test_whoever_reads_a_notebook_while_it_is_executed_reads_a_whole_one(

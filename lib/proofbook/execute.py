@@ -56,12 +56,13 @@ class Executor:
 
     def __exit__(self, *_: object) -> None:
         asked, answers = self._pipes()
+        # The end of its orders ends it too: a signal that comes just before it waits for the next one is not heard then.
+        with contextlib.suppress(BrokenPipeError):
+            asked.close()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
         answers.close()
         self._said.close()
-        with contextlib.suppress(BrokenPipeError):
-            asked.close()
 
     def execute(
         self,
