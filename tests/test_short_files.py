@@ -14,6 +14,8 @@ from proofbook.rehearsal.faults import FAULTS
 
 ENVIRONMENT = """
 writes = true
+# Long enough for a verdict about the log, also where before took longer on a busy machine.
+observe_s = 16
 [pace]
 per_s = 80
 concurrency = 24
