@@ -267,21 +267,21 @@ def _can_match(view: View, signature: Signature) -> Control:
 def _of_the_fix(view: View, hits: pd.DataFrame) -> Control:
     """Comparability: without probes and without a deployment, a log is of no known side of the fix; nor are lines of anyone while the old revision still answers."""
     windows = view.windows
-    since = windows.settled_at or windows.deployed_at
-    known = since is not None or windows.new_revision is not None or view.live
     of_anyone = windows.alongside and bool(hits["service_version"].isna().all())
+    if of_anyone:
+        got = "lines that name no revision, while the old one still answers elsewhere"
+    elif windows.settled_at is not None:
+        got = f"since {stamp(windows.settled_at)}"
+    else:
+        got = windows.new_revision or "neither"
     return Control(
         kind="comparability",
         name="the log is from after the fix",
         guards=("fail",),
         expected="lines that name a revision, or a time from which on only the new one wrote",
-        got="lines that name no revision, while the old one still answers elsewhere"
-        if of_anyone
-        else f"since {stamp(since)}"
-        if since is not None
-        else windows.new_revision or ("what was recorded as after" if view.live else "neither"),
-        held=known and not of_anyone,
-        code="control-comparability" if of_anyone else "no-deployment",
+        got=got,
+        held=not of_anyone and got != "neither",
+        code="" if of_anyone else "no-deployment",
     )
 
 

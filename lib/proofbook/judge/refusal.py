@@ -9,7 +9,7 @@ import pandas as pd
 
 from proofbook import marks
 from proofbook.case import Identity
-from proofbook.judge import endings, estimates
+from proofbook.judge import estimates
 from proofbook.judge.checks import CouldNotSee, Mutant, Recipe, View
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 
@@ -22,7 +22,6 @@ UPGRADE_LOST = 426
 WANTED_KINDS = ("missing", "tampered", "expired", "wrong-audience")
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000}
-_ONCE = "where that worked before, evidence of it (proofbook try --before URL, or collect --phase before) makes this a failure"
 _TIMED_OUT = {"greeted": pd.NA, "upgraded": False, "http_status": pd.NA, "close_code": pd.NA}
 
 
@@ -207,46 +206,41 @@ def way_in_known(
 
     def control(view: View) -> Sequence[Control]:
         rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
-        if rows.empty:
-            return []
-        unknown = tried[tried["token_kind"] == marks.AT_UNKNOWN_PATH]
-        others = (
+        seen = (
+            rows,
             tried[tried["token_kind"] == "good"],
             _at(endpoint, view, "shadow"),
             _at(endpoint, view, "websocket", "before"),
         )
-        if any(_came_in(each).any() for each in (rows, *others)):
-            return []
+        came_in = sum(int(_came_in(each).sum()) for each in seen)
         answers = set(rows["http_status"].dropna())
-        alike = (
-            len(answers) == 1
-            and answers != {UPGRADE_LOST}
-            and answers == set(unknown["http_status"].dropna())
-        )
+        unknown = tried.loc[tried["token_kind"] == marks.AT_UNKNOWN_PATH, "http_status"]
+        alike = len(answers) == 1 and answers == set(unknown.dropna()) and answers != {UPGRADE_LOST}
+        too = ", and a path that must not exist is answered alike" if alike else ""
+        refused, code = bool(_named(rows).all()), ""
         nowhere = rows["http_status"].isin(NOT_THERE) | (alike & (rows["http_status"] < 500))
-        told = f"0 of {len(rows):,} connections were made, {endings.in_words(rows)}"
-        if _named(rows).all():
-            if not shows_token:
-                raise CouldNotSee(
-                    "no-token",
-                    f"all {len(rows):,} connections to {endpoint} were refused by name, and the environment names no token",
-                    repair='name one: token = { env = "NAME" } in the environment, or proofbook try --token-env NAME',
-                )
-            if not issues_tokens:
-                raise CouldNotSee(
-                    "token-unproven",
-                    f"{told}{', as at a path that must not exist' if alike else ''}; nothing recorded shows that this token was ever let in",
-                    repair=f"see whether {'the path is right and ' if alike else ''}the token a good one; {_ONCE}",
-                )
-            if not alike:
-                return []
-        elif not nowhere.fillna(False).all():
-            return []
-        raise CouldNotSee(
-            "no-endpoint",
-            f"{told}, {'as at a path that must not exist' if alike else 'as where no WebSocket is'}; nothing recorded shows that {endpoint} was ever there",
-            repair=f"see whether the path is right; {_ONCE}",
-        )
+        wrong_address = alike if refused else bool(nowhere.fillna(False).all())
+        if came_in:
+            got = f"{came_in:,} connections"
+        elif refused and not shows_token:
+            got, code = "nobody, and the environment names no token", "no-token"
+        elif refused and not issues_tokens:
+            got, code = f"nobody{too}", "token-unproven"
+        elif wrong_address:
+            got, code = f"nobody{too or ', as where no WebSocket is'}", "no-endpoint"
+        else:
+            got = "nobody, which neither a wrong token nor a wrong address explains"
+        return [
+            Control(
+                kind="positive",
+                name="somebody let in, now or before",
+                guards=("fail",),
+                expected="at least one, unless the answers have another cause",
+                got=got,
+                held=not code,
+                code=code,
+            )
+        ]
 
     return control
 
@@ -266,10 +260,8 @@ def _came_in(rows: pd.DataFrame) -> pd.Series:
     return rows["upgraded"].astype(bool) & ~_named(rows)
 
 
-def identity_table(
-    identities: Sequence[Identity], *, way_in: Callable[[View], Sequence[Control]] | None = None
-) -> Recipe:
-    """A recipe for "these ids are let in, those are refused". `way_in` is asked where nobody was let in at all."""
+def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], Sequence[Control]]) -> Recipe:
+    """A recipe for "these ids are let in, those are refused". `way_in` is what must hold where nobody was let in at all."""
     wanted = {item.user: item.accept for item in identities}
 
     def judge(view: View) -> Judgement:
@@ -284,8 +276,6 @@ def identity_table(
             )
         must = rows["user"].map(wanted).astype(bool)
         accepted, refused = let_in(rows), refused_by_name(rows)
-        if way_in is not None and not accepted.any():
-            way_in(view)
         wrong = rows[(must & refused) | (~must & accepted)]
         unclear = rows[(must & ~accepted & ~refused) | (~must & ~accepted & ~refused)]
         right = len(rows) - len(wrong) - len(unclear)
@@ -345,6 +335,7 @@ def identity_table(
                     got=f"{len(wanted) - len(untried)} ids, {len(rows)} tries",
                     held=not untried,
                 ),
+                *(() if accepted.any() else way_in(view)),
             ),
         )
 

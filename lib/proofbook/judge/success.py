@@ -306,21 +306,22 @@ def health_path_known(service: str) -> MoreControls:
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = _asked(view, service, kind="health")
+        answers = set(_asked(view, service, kind="health")["status"])
         unknown = set(_asked(view, service, kind="unknown-path")["status"].dropna())
-        answers = set(rows["status"])
-        if (
-            len(answers) == 1
-            and answers == unknown
-            and answers <= set(NO_PAGE)
-            and not _asked(view, service, kind="health", phase="before")["ok"].any()
-        ):
-            raise CouldNotSee(
-                "no-endpoint",
-                f"0 of {len(rows):,} health requests were answered as healthy, {endings.in_words(rows)}, as at a path that must not exist; nothing recorded shows that {service} ever was at this one",
-                repair="see whether `health` names the right path, and whether it wants a login",
+        well_before = int(_asked(view, service, kind="health", phase="before")["ok"].sum())
+        nowhere = len(answers) == 1 and answers == unknown and answers <= set(NO_PAGE)
+        held = well_before > 0 or not nowhere
+        return [
+            Control(
+                kind="positive",
+                name="something at this address",
+                guards=("fail",),
+                expected="another answer than at a path that must not exist, or health before",
+                got=f"{well_before:,} well before; now {'the same answer' if nowhere else 'another answer'}",
+                held=held,
+                code="" if held else "no-endpoint",
             )
-        return []
+        ]
 
     return control
 

@@ -23,6 +23,8 @@ from proofbook.report.sanitise import clean
 if TYPE_CHECKING:
     from proofbook.execute import Executed
 
+# The report's own notebook begins so.
+OWN = "00-"
 # Where reports that share the library look for it, from their own folder `outputs/<environment>/<run>/`.
 ASSETS = "../../assets"
 # The digest of a page is over its text with this in the digest's place.
@@ -44,7 +46,9 @@ def write(
     first = opening.of_run(run)
     # Where no fix is claimed, the report's own question would ask for one.
     question = "" if any(item["kind"] == "fix" for item in run["findings"]) else first.case
-    sections = [_section(item, told, question=question) for item in ordered]
+    sections = [
+        _section(item, told, question=question if item.name.startswith(OWN) else "") for item in ordered
+    ]
     drawn = any(section["figures"] for section in sections)
     library = _keep_library(path.parent / ASSETS) if drawn and shares_assets else ""
     text = template.render(
@@ -68,7 +72,7 @@ def write(
 
 def _opens(section: dict[str, Any]) -> bool:
     """Whether a section is the report's own and shows the first screen; text that looks like it is escaped."""
-    return section["name"].startswith("00-") and '<section class="pb-verdict"' in section["body"]
+    return section["name"].startswith(OWN) and '<section class="pb-verdict"' in section["body"]
 
 
 def about(run: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +117,7 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
 
     Args:
         told: findings whose cards are on the page already; those of this notebook are added.
-        question: the title of the report's own notebook, instead of the one that it has.
+        question: its title, instead of the one that it has.
     """
     quick.skip_iri_grammar()
     import nbformat
@@ -123,7 +127,7 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
     content = in_value(json.loads(item.path.read_text(encoding="utf-8")), cards.encodable)
     notebook = nbformat.reads(json.dumps(content), as_version=4)
     left_out = _leave_out(notebook)
-    if question and item.name.startswith("00-"):
+    if question:
         _ask(notebook, question)
     # Outputs are put in after the notebook is converted, each made harmless by itself: the converter parses all that it is
     # given several times.
@@ -133,11 +137,7 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
     shown: set[str] = set()
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            title = (
-                question
-                if item.name.startswith("00-") and question
-                else cell.source.splitlines()[0].removeprefix("# ")
-            )
+            title = question or cell.source.splitlines()[0].removeprefix("# ")
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if charts.MIME in data:
