@@ -37,8 +37,8 @@ REASONS: dict[str, Reason] = {
     **_each(COULD_NOT_SEE, {
         "no-evidence": ("a table that the check reads was not recorded, or is empty", "record that phase"),
         "no-samples": ("nothing was tried", "see what the environment allows"),
-        "no-token": ("every connection was refused by name, and the environment names no token", "name one: token = { env = \"NAME\" } in the environment, or --token-env NAME"),
-        "token-unproven": ("every connection was refused by name, and nothing shows that the token is a good one", "see whether it is, and the path right; where they worked, evidence from before makes this a failure: proofbook try --before URL, or collect --phase before"),
+        "no-token": ("every connection was refused by name, and the environment names no token", "name a token: token = { env = \"NAME\" } in the environment, or --token-env NAME"),
+        "token-unproven": ("every connection was refused by name, and nothing shows that the token is a good one", "see whether the token is a good one, and the path right; where they worked, evidence from before makes this a failure: proofbook try --before URL, or collect --phase before"),
         "no-endpoint": ("every answer was that of an address where nothing is, or nothing for us, and nothing shows that anything ever was there", "see whether the path is right, and whether it wants a login; where it worked, evidence from before makes this a failure: proofbook try --before URL, or collect --phase before"),
         "no-control": ("nothing shows that this check could have failed", "give it fails_on, or a control"),
         "no-deployment": ("no deployment was found, so nothing tells before from after", "state [deployment] time or revision in the case, or name a [deployments] document"),

@@ -233,7 +233,7 @@ def way_in_known(
         return [
             Control(
                 kind="positive",
-                name="somebody let in, now or before",
+                name="who was let in, now or before",
                 guards=("fail",),
                 expected="at least one, unless the answers have another cause",
                 got=got,
