@@ -1,0 +1,67 @@
+"""Recorded evidence under tests/golden, judged again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from proofbook import book, case, environment, evidence
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = (
+    "healthy",
+    "auth-bypass",
+    "fix-not-deployed",
+    "memory-leak",
+    "log-truncated",
+    "message-schema-changed",
+    "logs-only",
+)
+ASKED = {"logs-only": ("orders", "charged-twice")}
+# What is written for people, and so may be worded anew; everything else of a finding is a fact.
+SENTENCES = ("claim", "statement", "threshold", "not_established")
+
+
+def evidence_of(name: str, *, to: Path) -> Path:
+    """The recorded evidence of that name, put together in `to`."""
+    if name != "logs-only":
+        shutil.copytree(GOLDEN / "shared", to, dirs_exist_ok=True)
+    shutil.copytree(GOLDEN / name, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("findings.json"))
+    return to
+
+
+def judged_again(name: str, folder: Path) -> list[dict[str, Any]]:
+    """Every finding over the evidence in `folder`, as plain values."""
+    where, what = ASKED.get(name, ("rehearsal", "ssot-fixes"))
+    files = GOLDEN / "files"
+    found = book.Book(
+        environment=environment.load(str(files / "environments" / f"{where}.toml"), base=folder),
+        case=case.load(str(files / "cases" / f"{what}.toml"), base=folder),
+        evidence=evidence.read(folder),
+    ).judge_all()
+    return [item.to_json() for item in found]
+
+
+def recorded(name: str) -> list[dict[str, Any]]:
+    """The findings as they were."""
+    found: list[dict[str, Any]] = json.loads((GOLDEN / name / "findings.json").read_text(encoding="utf-8"))
+    return found
+
+
+def without_evidence(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding without the list of tables that it read."""
+    return {key: value for key, value in finding.items() if key != "evidence"}
+
+
+def facts(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding without its sentences and without the list of tables that it read."""
+    kept = {key: value for key, value in without_evidence(finding).items() if key not in SENTENCES}
+    kept["controls"] = [
+        {key: value for key, value in control.items() if key not in ("name", "expected", "got")}
+        for control in finding["controls"]
+    ]
+    for key, words in (("needed", "what"), ("method", "null_hypothesis"), ("exposure", "unit")):
+        kept[key] = finding[key] and {name: value for name, value in finding[key].items() if name != words}
+    return kept
