@@ -24,6 +24,9 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
+from proofbook.collect.logs import recorder
+from proofbook.collect.logs.entries import connect
+
 PATTERNS = ["RecursionError", "Invalid user id", "ModuleNotFoundError", "WebSocket authenticated"]
 TRACEBACK = "Traceback (most recent call last):\n" + "".join(
     f'  File "/app/backend/module_{n}.py", line {10 + n}, in function_{n}\n    return step_{n}(value)\n'
@@ -237,8 +240,8 @@ def mine(engine: object, path: Path) -> Callable[[], int]:
     """Our templates of a file of messages: values masked and counted in the engine, words merged after."""
     import ibis
 
-    from proofbook.judge import templates
-    from proofbook.log_tables import MASK, VALUE
+    from proofbook.collect.logs.aggregates import MASK, VALUE
+    from proofbook.judge.log_text import templates
 
     connection = ibis.duckdb.from_connection(engine)
     lines = f"SELECT body FROM read_csv('{path}', columns={{body: 'VARCHAR'}}, delim='\x02', quote='', escape='', header=false, auto_detect=false)"
@@ -269,8 +272,9 @@ def main() -> None:
     wanted.add_argument("--large", action="store_true")
     wanted.add_argument("--with-peers", action="store_true")
     chosen = wanted.parse_args()
-    from proofbook.collect import log_counts, logs
-    from proofbook.environment import LogSource
+    from proofbook.collect.logs import counts as log_counts
+    from proofbook.collect.logs import reader
+    from proofbook.config.sources import LogSource
 
     with tempfile.TemporaryDirectory(prefix="bench-logs-") as name:
         folder = Path(name)
@@ -286,9 +290,9 @@ def main() -> None:
         ours = least(lambda: log_counts.per_minute(source, PATTERNS, base=Path("/")))
         rows.append(("**four patterns counted per minute**", ours))
         to = folder / "log.parquet"
-        read = least(lambda: logs.read_logs(source, base=Path("/"), to=to))
+        read = least(lambda: reader.read_logs(source, base=Path("/"), to=to))
         rows.append((f"**every entry to Parquet** ({size / read:,.0f} MB/s)", read))
-        rows.append(("**the small tables drawn from it**", least(lambda: logs.summarise(to, PATTERNS))))
+        rows.append(("**the small tables drawn from it**", least(lambda: recorder.summarise(to, PATTERNS))))
         python = peers(folder / "peers") if chosen.with_peers else ""
         if python:
             rows.append(
@@ -327,7 +331,7 @@ def main() -> None:
             print(f"| {what} | {seconds:.2f} | {seconds / ours:.1f}× |")
         messages = folder / "messages.txt"
         write_messages(messages, 1_000_000)
-        with logs.connect() as engine:
+        with connect() as engine:
             work = mine(engine, messages)
             print(
                 f"\ntemplates: {work()} from 1,000,000 messages in {(mined := least(work)):.2f} s ({1 / mined:.2f} million a second)"

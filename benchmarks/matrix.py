@@ -21,10 +21,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from proofbook import workspace
-from proofbook.judge import error_rates
-from proofbook.rehearsal import confusion, trial
+from proofbook import paths
 from proofbook.rehearsal.faults import FAULTS, HEALTHY, Fault, Healthy
+from proofbook.selfcheck import confusion, rule_error_rates, trial
 
 ROOT = Path(__file__).parent.parent
 PASSES = 3
@@ -42,8 +41,8 @@ def main() -> None:
     parser.add_argument("--judge", action="store_true", help="collect nothing")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     options = parser.parse_args()
-    base = workspace.root()
-    kept = workspace.outputs(base) / "matrix"
+    base = paths.root()
+    kept = paths.outputs(base) / "matrix"
     wanted = [trial.seeds([name])[0] for name in options.only] or trial.seeds([])
     if not options.judge:
         each = options.healthy // PASSES
@@ -52,7 +51,7 @@ def main() -> None:
     for line in confusion.lines(results):
         print(line)
     if not options.only:
-        rates = error_rates.measure()
+        rates = rule_error_rates.measure()
         (ROOT / "docs" / "matrix.json").write_text(confusion.as_json(results, rates), encoding="utf-8")
         (ROOT / "docs" / "matrix.md").write_text(confusion.as_markdown(results, rates), encoding="utf-8")
         (ROOT / "docs" / "pictures" / "matrix.svg").write_text(confusion.as_svg(results), encoding="utf-8")

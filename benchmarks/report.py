@@ -24,9 +24,10 @@ from plotly.offline import get_plotlyjs
 from rich.console import Console
 from rich.table import Table
 
-from proofbook import history, runfile, workspace
-from proofbook.execute import Executed
-from proofbook.report import charts, files, mail
+from proofbook import paths as workspace
+from proofbook.execution.executor import Executed
+from proofbook.report import chart_fallbacks, mail, writer
+from proofbook.runs import history, record
 
 BASE = Path(__file__).parent.parent
 OPENINGS = 5
@@ -54,7 +55,7 @@ def with_many_charts(folder: Path) -> int:
         cell
         for notebook in notebooks
         for cell in notebook["cells"]
-        if any(charts.MIME in output.get("data", {}) for output in cell.get("outputs", []))
+        if any(chart_fallbacks.MIME in output.get("data", {}) for output in cell.get("outputs", []))
     ]
     missing = max(0, MANY_CHARTS - len(drawn))
     notebooks[-1]["cells"] += [
@@ -122,7 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         folder = Path(place) / "outputs" / "rehearsal" / run.name
         shutil.copytree(run, folder, ignore=shutil.ignore_patterns("evidence"))
-        content = runfile.read(folder)
+        content = record.read(folder)
         executed = [
             Executed(
                 name=item["name"],
@@ -157,7 +158,7 @@ def main() -> None:
         row("the charts' library alone, one chart", bare, "")
         bare.unlink()
         for shared in (False, True):
-            files.write(folder, run=content, executed=executed, options=files.Options(shares_assets=shared))
+            writer.write(folder, run=content, executed=executed, options=writer.Options(shares_assets=shared))
             row(
                 f"report{', library shared' if shared else ''}",
                 folder / "report.html",
@@ -183,7 +184,7 @@ def main() -> None:
             f"none; loaded in {statistics.median(middle for middle, *_ in results):,.0f} each", str(sum(drawn for *_, drawn in results)), "",
         )  # fmt: skip
         count = with_many_charts(folder)
-        files.write(folder, run=content, executed=executed, options=files.Options())
+        writer.write(folder, run=content, executed=executed, options=writer.Options())
         row(f"report of {count} charts", folder / "report.html", "2,500,000 bytes; 1,500 ms")
         browser.close()
     first, again, size = indexing(content)

@@ -22,10 +22,13 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from proofbook import book, environment, evidence
-from proofbook.collect import websocket
+from proofbook import validation
 from proofbook.collect.session import Session
-from proofbook.judge import checks
+from proofbook.collect.websocket import probes
+from proofbook.config import environment
+from proofbook.evidence import store
+from proofbook.judge.settle import settle
+from proofbook.notebook import book
 from proofbook.rehearsal.stack import Stack
 
 BASE = Path(__file__).parent.parent
@@ -41,7 +44,7 @@ async def journeys(count: int) -> float:
         where = environment.load("rehearsal", base=BASE)
         session = Session(where, base=BASE)
         began = time.perf_counter()
-        table, _ = await websocket.make_journeys(
+        table, _ = await probes.make_journeys(
             where.websockets[0], user="user_1", session=session, checkpoints=(count,), decided=lambda _: True
         )
         seconds = time.perf_counter() - began
@@ -101,8 +104,8 @@ def judging_s() -> tuple[float, int, int]:
     A million entries of an hour come down to about four rows for each of its seconds.
     """
     last = sorted((BASE / "outputs" / "rehearsal").glob("2*/evidence"))[-1]
-    where, what = book.load("rehearsal", "", base=BASE)
-    opened = book.Book(environment=where, case=what, evidence=evidence.read(last))
+    where, what = validation.load("rehearsal", "", base=BASE)
+    opened = book.Book(environment=where, case=what, evidence=store.read(last))
     view = opened.view
     large = {"websocket": 5_000, "log_rhythm": 14_400, "log_kind_times": 14_400}
     for name, rows in large.items():
@@ -111,10 +114,10 @@ def judging_s() -> tuple[float, int, int]:
             name, pd.concat([table] * (rows // len(table) + 1), ignore_index=True).head(rows)
         )
     for check in opened.declared.values():
-        checks.settle(check, view)
+        settle(check, view)
     began = time.process_time()
     for check in opened.declared.values():
-        checks.settle(check, view)
+        settle(check, view)
     return time.process_time() - began, large["websocket"], large["log_rhythm"]
 
 

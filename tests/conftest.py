@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
-from proofbook.rehearsal.trial import Trial
+from proofbook.selfcheck.trial import Trial
 
 ROOT = Path(__file__).parent.parent
 # As small as a case may be.

@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from proofbook import evidence, runfile
-from proofbook.execute import Executed
+from proofbook.execution.executor import Executed
+from proofbook.files import digest
 from proofbook.judge.findings import MIME, Control, Estimate, Exposure, Finding, Method, Needed, Verdict
-from proofbook.report import cards, charts, files
-from proofbook.report.opening import Fact, Opening
+from proofbook.report import chart_fallbacks, finding_html, writer
+from proofbook.runs import record
+from proofbook.runs.record import Fact, Opening
 
 TIMES = {"started": "2026-01-05T09:40:00.000Z", "ended": "2026-01-05T09:41:00.000Z"}
 
@@ -60,7 +61,7 @@ def words(text: str) -> dict[str, Any]:
 
 def card(item: Finding) -> dict[str, Any]:
     """The output by which a notebook shows a finding."""
-    return shown({"text/html": cards.finding(item), "text/plain": item.claim, MIME: item.to_json()})
+    return shown({"text/html": finding_html.finding(item), "text/plain": item.claim, MIME: item.to_json()})
 
 
 def write_notebook(folder: Path, name: str, *cells: dict[str, Any], problem: str = "") -> Executed:
@@ -85,7 +86,7 @@ def run_content(
         beside=text, doubt=text, advice=text, next_review=TIMES["ended"], since=text,
     )  # fmt: skip
     return {
-        "schema_version": runfile.SCHEMA_VERSION,
+        "schema_version": record.SCHEMA_VERSION,
         "run_id": folder.name,
         "environment": folder.parent.name,
         "case": "c",
@@ -98,7 +99,7 @@ def run_content(
         "findings": [item.to_json() for item in found],
         "evidence": [],
         "notebooks": [
-            {"name": item.name, "sha256": evidence.digest(item.path), "seconds": 1.0, "problem": item.problem}
+            {"name": item.name, "sha256": digest(item.path), "seconds": 1.0, "problem": item.problem}
             for item in executed
         ],
         "versions": {"proofbook": "0.0"},
@@ -113,13 +114,13 @@ def write_run(
     executed: list[Executed],
     text: str = "all is well",
     *,
-    options: files.Options | None = None,
+    options: writer.Options | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """A run with its files, as the runner writes them."""
     folder.mkdir(parents=True, exist_ok=True)
     content = run_content(folder, found, executed, text, **more)
-    files.write(folder, run=content, executed=executed, options=options or files.Options())
+    writer.write(folder, run=content, executed=executed, options=options or writer.Options())
     (folder / "run.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
     return content
 
@@ -137,7 +138,7 @@ def run_that_says(folder: Path, text: str) -> dict[str, Any]:
             code(shown({"text/html": text}), shown({"text/markdown": text}), shown({"text/latex": text}), shown({"text/plain": text}), shown({"image/svg+xml": text})),
             code({"output_type": "stream", "name": "stdout", "text": text}, source=f"# {text}"),
             code({"output_type": "error", "ename": "E", "evalue": text, "traceback": [text]}),
-            code(shown({charts.MIME: figure(text)})),
+            code(shown({chart_fallbacks.MIME: figure(text)})),
             problem=text,
         )
     ]  # fmt: skip

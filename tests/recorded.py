@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from proofbook import book, case, environment, evidence
+from proofbook.config import case, environment
+from proofbook.evidence import store
+from proofbook.notebook import book
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = (
@@ -39,7 +41,7 @@ def judged_again(name: str, folder: Path) -> list[dict[str, Any]]:
     found = book.Book(
         environment=environment.load(str(files / "environments" / f"{where}.toml"), base=folder),
         case=case.load(str(files / "cases" / f"{what}.toml"), base=folder),
-        evidence=evidence.read(folder),
+        evidence=store.read(folder),
     ).judge_all()
     return [item.to_json() for item in found]
 

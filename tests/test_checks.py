@@ -10,15 +10,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from proofbook.book import Book, load
-from proofbook.case import CheckSettings, Deployment, Risk, Waiver
+from proofbook.config.case import CheckSettings, Deployment, Risk, Waiver
 from proofbook.errors import UnknownName
-from proofbook.evidence import read
-from proofbook.judge.checks import Check, View, _judge, settle
+from proofbook.evidence.store import read
+from proofbook.judge.check import Check
+from proofbook.judge.checks.revisions import new_one_serves
+from proofbook.judge.checks.symptoms import compare
 from proofbook.judge.findings import Verdict
-from proofbook.judge.gone import compare
-from proofbook.judge.revisions import new_one_serves
+from proofbook.judge.settle import _judge, settle
+from proofbook.judge.view import View
 from proofbook.judge.window import find_windows
+from proofbook.notebook.book import Book
+from proofbook.validation import load
 
 pytestmark = pytest.mark.rehearsal
 

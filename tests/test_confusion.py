@@ -7,11 +7,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from proofbook.judge.error_rates import Rate
-from proofbook.judge.findings import Estimate, Finding, Overall, Verdict
-from proofbook.rehearsal import confusion
-from proofbook.rehearsal.confusion import ADMITTED, ALARM, MISSED, OPEN, OTHER, RIGHT, Result
+from proofbook.judge.findings import Estimate, Finding, Verdict
+from proofbook.judge.verdict import Overall
 from proofbook.rehearsal.faults import FAULTS, HEALTHY, Fault, Healthy
+from proofbook.selfcheck import confusion
+from proofbook.selfcheck.confusion import ADMITTED, ALARM, MISSED, OPEN, OTHER, RIGHT, Result
+from proofbook.selfcheck.rule_error_rates import Rate
 
 PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
 

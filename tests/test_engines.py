@@ -16,15 +16,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from proofbook.book import load
-from proofbook.case import Case
-from proofbook.collect import log_engines, logs
-from proofbook.environment import Environment, LogSource
+from proofbook.collect.logs import engines, recorder
+from proofbook.collect.logs.aggregates import summarise
+from proofbook.collect.logs.entries import connect, entries_of
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.evidence import read
-from proofbook.judge import owed
-from proofbook.judge.checks import settle, view_of
-from proofbook.log_tables import summarise
+from proofbook.evidence.store import read
+from proofbook.judge import catalogue
+from proofbook.judge.settle import settle
+from proofbook.judge.view import view_of
+from proofbook.validation import load
 
 COLUMNS = {
     "timestamp": "ts",
@@ -48,9 +51,9 @@ def exported(healthy_evidence: Path, tmp_path_factory: pytest.TempPathFactory) -
     files = {}
     for phase in ("before", "after"):
         files[phase] = folder / f"{phase}.parquet"
-        with logs.connect() as engine:
+        with connect() as engine:
             renamed = ", ".join(f"{ours} AS {theirs}" for ours, theirs in COLUMNS.items())
-            entries = logs.entries_of(healthy_evidence / phase / "logs.parquet")
+            entries = entries_of(healthy_evidence / phase / "logs.parquet")
             engine.execute(f"COPY (SELECT {renamed} FROM {entries}) TO '{files[phase]}' (FORMAT parquet)")
     return files
 
@@ -65,9 +68,9 @@ def findings_by(
         recorded = read(evidence).table("log_canaries", phase)
         assert recorded is not None
         canaries = recorded.sort_values("sent", ascending=False)["canary"].tolist()
-        entries = log_engines.entries(as_source(engine, str(file)), base=Path("/"))
+        entries = engines.entries(as_source(engine, str(file)), base=Path("/"))
         tables = summarise(entries, what.log_patterns(), canaries=canaries)
-        tables["log_canaries"] = logs.canaries_of(tables["log_canaries"], canaries, ["backend"])
+        tables["log_canaries"] = recorder.canaries_of(tables["log_canaries"], canaries, ["backend"])
         small |= {(phase, name): table for name, table in tables.items()}
     return judged(small, where, what, evidence)
 
@@ -82,7 +85,7 @@ def judged(
         phases={phase: span for phase, span in phases.items() if span},
         deployment=what.deployment,
     )
-    checks = [check for check in owed.declare(where, what).values() if check.group == "logs"]
+    checks = [check for check in catalogue.declare(where, what).values() if check.group == "logs"]
     assert len(checks) >= 6
     return [settle(check, view).to_json() for check in checks]
 
@@ -199,7 +202,7 @@ def test_an_engine_that_cannot_be_read_is_named_without_its_secrets(tmp_path: Pa
         ("no-such-engine://", "entries", "log 'backend'"),
     ):
         with pytest.raises(CouldNotLook, match=re.escape(wanted)) as raised:
-            log_engines.entries(as_source(engine, table), base=tmp_path)
+            engines.entries(as_source(engine, table), base=tmp_path)
         assert "s3cr3t" not in str(raised.value)
 
 
@@ -208,7 +211,7 @@ def test_a_column_that_is_not_there_is_named(exported: dict[str, Path]) -> None:
         update={"columns": COLUMNS | {"body": "text"}}
     )
     with pytest.raises(CouldNotLook, match="expected the columns text in table"):
-        log_engines.entries(source, base=Path("/"))
+        engines.entries(source, base=Path("/"))
 
 
 def test_files_and_engines_are_read_side_by_side(exported: dict[str, Path], tmp_path: Path) -> None:
@@ -218,7 +221,7 @@ def test_files_and_engines_are_read_side_by_side(exported: dict[str, Path], tmp_
         as_source("duckdb://", str(exported["after"])),
         as_source("duckdb://", "nowhere").model_copy(update={"name": "absent"}),
     ]
-    tables, problems = logs.record(sources, ["hello"], base=tmp_path, folder=tmp_path)
+    tables, problems = recorder.record(sources, ["hello"], base=tmp_path, folder=tmp_path)
     about = tables["log_sources"]
     assert isinstance(about, pd.DataFrame)
     assert about["source"].tolist() == ["own", "backend", "absent"]

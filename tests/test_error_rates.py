@@ -7,15 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from proofbook.judge import error_rates, estimates
-from proofbook.judge.error_rates import Rate
+from proofbook.selfcheck import rule_error_rates
+from proofbook.selfcheck.rule_error_rates import Rate
+from proofbook.stats import proportions, sequential
 
 
-@pytest.mark.parametrize("rule", error_rates.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", rule_error_rates.RULES, ids=lambda rule: rule.__name__)
 def test_a_rule_passes_at_its_boundary_in_at_most_one_of_twenty(
     rule: Callable[[np.random.Generator, float], Rate],
 ) -> None:
-    found = rule(np.random.default_rng(error_rates.SEED), 0.5)
+    found = rule(np.random.default_rng(rule_error_rates.SEED), 0.5)
     # What so many simulations could show by luck, were the true share 5 %.
     allowed = 0.05 + 2 * np.sqrt(0.05 * 0.95 / found.simulations)
     assert found.false_pass <= allowed, found
@@ -29,8 +30,8 @@ def test_looking_hourly_with_a_test_for_one_look_would_pass_a_bad_service_far_to
     counts = 300 * np.arange(1, 25)
     passed = np.zeros(len(failures), dtype=bool)
     for look in range(24):
-        most = estimates.fixed_n(0.99, failures=0) and max(
-            (k for k in range(60) if estimates.fixed_n(0.99, failures=k) <= counts[look]), default=-1
+        most = proportions.fixed_n(0.99, failures=0) and max(
+            (k for k in range(60) if proportions.fixed_n(0.99, failures=k) <= counts[look]), default=-1
         )
         passed |= failures[:, look] <= most
     assert passed.mean() > 0.10
@@ -38,7 +39,7 @@ def test_looking_hourly_with_a_test_for_one_look_would_pass_a_bad_service_far_to
 
 def test_the_watch_fails_a_good_service_as_seldom_as_many_checks_allow() -> None:
     rng = np.random.default_rng(2)
-    test = estimates.Wald(good=0.001, bad=0.01, alpha=0.05, beta=0.05 / 30)
+    test = sequential.Wald(good=0.001, bad=0.01, alpha=0.05, beta=0.05 / 30)
     failures = np.cumsum(rng.binomial(20, 0.001, size=(20_000, 288)), axis=1)
     counts = 20 * np.arange(1, 289)
     evidence = failures * np.log(test.good / test.bad) + (counts - failures) * np.log(

@@ -11,9 +11,9 @@ import pytest
 from conftest import Rehearsal
 
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.rehearsal import confusion
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
-from proofbook.rehearsal.trial import judge
+from proofbook.selfcheck import confusion
+from proofbook.selfcheck.trial import judge
 
 pytestmark = pytest.mark.rehearsal
 

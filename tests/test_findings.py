@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import proofbook as pb
-from proofbook.judge.checks import Check, Mutant, Recipe, View, settle
-from proofbook.judge.findings import Control, Finding, Judgement, Verdict, from_json, overall
+from proofbook.judge.check import Check, Mutant, Recipe
+from proofbook.judge.findings import Control, Finding, Judgement, Verdict, from_json
+from proofbook.judge.settle import settle
+from proofbook.judge.verdict import overall
+from proofbook.judge.view import View
 from proofbook.judge.window import Windows
 
 PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proofbook import marks
-from proofbook.collect import logs
-from proofbook.environment import LogSource
-from proofbook.judge import certificates, contracts, latency, restarts
-from proofbook.judge.checks import Check, Recipe, View, settle
+from proofbook import probe_marks
+from proofbook.collect.logs import recorder
+from proofbook.config.sources import LogSource
+from proofbook.judge.check import Check, Recipe
+from proofbook.judge.checks import certificates, latency, openapi, restarts
+from proofbook.judge.checks.log_coverage import coverage_of, covers
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.judge.log_coverage import coverage_of, covers
+from proofbook.judge.settle import settle
+from proofbook.judge.view import View
 from proofbook.judge.window import Windows
 
 START = pd.Timestamp("2026-01-01T00:00:00Z")
@@ -159,7 +161,7 @@ NUMBER, TEXT, NULL = {"type": "integer"}, {"type": "string"}, {"type": "null"}
 def test_what_clients_could_send_they_can_still_send(
     was: dict[str, Any], now: dict[str, Any], words: str
 ) -> None:
-    broken, unclear = contracts.breaks(definition(was, TEXT), definition(now, TEXT))
+    broken, unclear = openapi.breaks(definition(was, TEXT), definition(now, TEXT))
     assert not unclear
     assert len(broken) == (2 if words else 0) and all(words in line for line in broken), broken
 
@@ -176,7 +178,7 @@ def test_what_clients_could_send_they_can_still_send(
 def test_what_clients_get_is_what_they_could_get(
     was: dict[str, Any], now: dict[str, Any], breaks: bool
 ) -> None:
-    broken, _ = contracts.breaks(definition(TEXT, was), definition(TEXT, now))
+    broken, _ = openapi.breaks(definition(TEXT, was), definition(TEXT, now))
     assert bool(broken) is breaks, broken
 
 
@@ -191,7 +193,7 @@ def written(folder: Path, canary: str, *, where: str) -> LogSource:
             "message": f"request {number}" + (f" {canary}" if probe and where == "text" else ""),
         }
         if probe and where == "trace":
-            entry["trace"] = marks.trace_id(canary)
+            entry["trace"] = probe_marks.trace_id(canary)
         lines.append(json.dumps(entry))
     (folder / "log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return LogSource(name="backend", file="log.jsonl")
@@ -203,9 +205,9 @@ def recorded(tmp_path: Path, *, before: str, after: str, canary: bool | None = N
     for phase, where in (("before", before), ("after", after)):
         folder = tmp_path / phase
         folder.mkdir()
-        mark = marks.new_canary()
+        mark = probe_marks.new_canary()
         source = written(folder, mark, where=where).model_copy(update={"canary": canary})
-        found, problems = logs.record([source], [], base=folder, folder=folder, canary=mark)
+        found, problems = recorder.record([source], [], base=folder, folder=folder, canary=mark)
         assert not problems
         tables |= {(phase, name): table for name, table in found.items() if isinstance(table, pd.DataFrame)}
     minute = (START, START + pd.Timedelta(minutes=1))

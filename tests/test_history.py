@@ -13,10 +13,9 @@ import made
 import pytest
 from conftest import proofbook
 
-from proofbook import history
-from proofbook.history import Entry
 from proofbook.judge.findings import Estimate, Verdict
-from proofbook.report import changes
+from proofbook.runs import diff, history
+from proofbook.runs.history import Entry
 
 Open = Callable[..., tuple[Any, list[str]]]
 NOW = dt.datetime(2026, 1, 31, tzinfo=dt.UTC)
@@ -196,17 +195,13 @@ def rate(
     ],
 )
 def test_a_change_of_value_counts_only_beyond_chance(later: Any, beyond: bool, words: str) -> None:
-    [change] = changes.between([rate(0.68, 0.58, 0.77)], [later])
-    assert change.beyond_noise is beyond and changes.in_words([change]) == words
+    [change] = diff.between([rate(0.68, 0.58, 0.77)], [later])
+    assert change.beyond_noise is beyond and diff.in_words([change]) == words
 
 
 def test_a_finding_of_one_run_only_is_a_change() -> None:
-    assert [(item.was, item.now) for item in changes.between([], [made.finding()])] == [
-        ("not judged", "fail")
-    ]
-    assert [(item.was, item.now) for item in changes.between([made.finding()], [])] == [
-        ("fail", "not judged")
-    ]
+    assert [(item.was, item.now) for item in diff.between([], [made.finding()])] == [("not judged", "fail")]
+    assert [(item.was, item.now) for item in diff.between([made.finding()], [])] == [("fail", "not judged")]
 
 
 def test_the_last_run_before_is_of_the_same_case_and_finished(base: Path) -> None:
@@ -214,6 +209,6 @@ def test_the_last_run_before_is_of_the_same_case_and_finished(base: Path) -> Non
     add(base, "20260102T000000Z-0000", case="another")
     add(base, "20260103T000000Z-0000", ended=None)
     (base / "outputs" / "staging" / "20260104T000000Z-0000").mkdir()
-    found = changes.last_before(base / "outputs" / "staging" / "20260105T000000Z-0000", case="c")
+    found = diff.last_before(base / "outputs" / "staging" / "20260105T000000Z-0000", case="c")
     assert found is not None and found["run_id"] == "20260101T000000Z-0000"
-    assert changes.last_before(base / "outputs" / "staging" / "20260101T000000Z-0000", case="c") is None
+    assert diff.last_before(base / "outputs" / "staging" / "20260101T000000Z-0000", case="c") is None

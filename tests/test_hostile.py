@@ -17,15 +17,18 @@ import pandas as pd
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from proofbook import marks
-from proofbook.case import Case
-from proofbook.collect import discover, phases, service, websocket
-from proofbook.collect.journey import Journey, frame
+from proofbook import probe_marks
+from proofbook.collect import discovery, planning
+from proofbook.collect.services import health as service
 from proofbook.collect.session import Session
-from proofbook.environment import Environment
-from proofbook.judge import owed
-from proofbook.judge.checks import View, settle
+from proofbook.collect.websocket import probes
+from proofbook.collect.websocket.journey import Journey, frame
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.judge import catalogue
 from proofbook.judge.findings import Verdict
+from proofbook.judge.settle import settle
+from proofbook.judge.view import View
 from proofbook.judge.window import Windows
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
@@ -40,15 +43,15 @@ def environment(port: int, *, host: str = "127.0.0.1", **more: Any) -> Environme
     )
 
 
-def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discover.Met]:
+def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discovery.Met]:
     """Journeys to a server that behaves so, and how it met a first look."""
 
-    async def go() -> tuple[pd.DataFrame, discover.Met]:
+    async def go() -> tuple[pd.DataFrame, discovery.Met]:
         async with serve(talk, "127.0.0.1", 0, max_size=None) as server:
             where = environment(server.sockets[0].getsockname()[1], **more)
             session = Session(where, base=Path())
-            first = await discover.meet(where.websockets[0], session=session)
-            table, _ = await websocket.make_journeys(
+            first = await discovery.meet(where.websockets[0], session=session)
+            table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(count,), decided=lambda _: True
             )
             return table, first
@@ -67,10 +70,10 @@ def test_a_greeting_in_binary_is_a_greeting() -> None:
     assert table["greeted"].fillna(False).all()
 
 
-def answering(status: http.HTTPStatus, **headers: str) -> tuple[pd.DataFrame, discover.Met, Environment]:
+def answering(status: http.HTTPStatus, **headers: str) -> tuple[pd.DataFrame, discovery.Met, Environment]:
     """Journeys to a path that answers every upgrade with this."""
 
-    async def go() -> tuple[pd.DataFrame, discover.Met, Environment]:
+    async def go() -> tuple[pd.DataFrame, discovery.Met, Environment]:
         def page(connection: ServerConnection, request: Any) -> Any:
             answer = connection.respond(status, "a page")
             for name, value in headers.items():
@@ -80,8 +83,8 @@ def answering(status: http.HTTPStatus, **headers: str) -> tuple[pd.DataFrame, di
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             where = environment(server.sockets[0].getsockname()[1])
             session = Session(where, base=Path())
-            first = await discover.meet(where.websockets[0], session=session)
-            table, _ = await websocket.make_journeys(
+            first = await discovery.meet(where.websockets[0], session=session)
+            table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(60,), decided=lambda _: True
             )
             return table, first, where
@@ -106,7 +109,7 @@ def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
     table, first, where = answering(http.HTTPStatus(status), Location="https://elsewhere.test/ws")
     assert not first.upgraded and first.remarks == (remark,)
     what = Case.model_validate({"title": "t", "targets": {"connection": 0.95}})
-    check = owed.declare(where, what)["websocket-connection"]
+    check = catalogue.declare(where, what)["websocket-connection"]
     windows = Windows(before=None, after=None)
     found = settle(check, View(tables=lambda name, phase: {("websocket", "after"): table}.get((name, phase)), windows=windows))  # fmt: skip
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
@@ -153,14 +156,14 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
             "websocket": [{"name": "ws", "service": "a", "path": "/ws", "send": "{id}", "expect": {"regex": "{id}"}}],
         }
     )  # fmt: skip
-    refusals = [*tries(5, "good", status), *tries(5, marks.AT_UNKNOWN_PATH, at_unknown), *tries(5, "missing", status)]  # fmt: skip
+    refusals = [*tries(5, "good", status), *tries(5, probe_marks.AT_UNKNOWN_PATH, at_unknown), *tries(5, "missing", status)]  # fmt: skip
     tables = {
         ("websocket", "after"): frame(tries(60, "good", status)),
         ("refusals", "after"): frame(refusals),
         **({("websocket", "before"): frame(tries(30, "good", 101))} if let_in_before else {}),
     }
     view = View(tables=lambda name, phase: tables.get((name, phase)), windows=Windows(before=None, after=None))  # fmt: skip
-    declared = owed.declare(where, Case.model_validate({"title": "t"}))
+    declared = catalogue.declare(where, Case.model_validate({"title": "t"}))
     for name in ("websocket-connection", "websocket-authentication", "websocket-delivery"):
         found = settle(declared[name], view)
         assert (found.verdict, found.reason) == (verdict, reason), found.statement
@@ -199,7 +202,7 @@ def test_health_that_is_nowhere_is_a_failure_only_if_it_was_there_before(
     tables = {("health", "after"): table}
     if well_before:
         tables["health", "before"] = table.assign(ok=table["kind"] == "health", status=200)
-    check = owed.declare(where, Case.model_validate({"title": "t"}))["health-a"]
+    check = catalogue.declare(where, Case.model_validate({"title": "t"}))["health-a"]
     windows = Windows(before=None, after=None)
     found = settle(check, View(tables=lambda name, phase: tables.get((name, phase)), windows=windows))
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
@@ -226,7 +229,7 @@ def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:
             async with serve(quiet, "127.0.0.1", 0, process_request=page) as server:
                 where = environment(server.sockets[0].getsockname()[1])
                 session = Session(where, base=Path())
-                table, _ = await websocket.make_journeys(
+                table, _ = await probes.make_journeys(
                     where.websockets[0], user="", session=session, checkpoints=(3,), decided=lambda _: True
                 )
                 return table
@@ -236,7 +239,7 @@ def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:
 
 
 def test_a_clock_that_is_an_hour_off_is_named() -> None:
-    async def go() -> discover.Health:
+    async def go() -> discovery.Health:
         def page(connection: ServerConnection, request: Any) -> Any:
             answer = connection.respond(http.HTTPStatus.OK, "well")
             del answer.headers["Date"]
@@ -245,7 +248,7 @@ def test_a_clock_that_is_an_hour_off_is_named() -> None:
 
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             where = environment(server.sockets[0].getsockname()[1])
-            return await discover.find_health(
+            return await discovery.find_health(
                 where.services[0], ("/health",), session=Session(where, base=Path())
             )
 
@@ -282,7 +285,7 @@ def test_a_server_that_never_closes_is_left_in_time() -> None:
         server = await asyncio.start_server(deaf, "127.0.0.1", 0)
         async with server:
             where = environment(server.sockets[0].getsockname()[1])
-            table, _ = await websocket.make_journeys(
+            table, _ = await probes.make_journeys(
                 where.websockets[0],
                 user="",
                 session=Session(where, base=Path()),
@@ -308,10 +311,10 @@ def test_where_nothing_greets_a_connection_that_is_thrown_out_was_none(code: int
     view = View(
         tables=lambda name, phase: {"websocket": table}.get(name), windows=Windows(before=None, after=None)
     )
-    found = settle(owed.declare(where, what)["websocket-connection"], view)
+    found = settle(catalogue.declare(where, what)["websocket-connection"], view)
     assert found.verdict is verdict, found.statement
     journeys = [Journey(endpoint="ws", user="", upgraded=True, closed_by="server", close_code=code)]
-    assert phases.connected(journeys[0], where.websockets[0]) is (verdict is Verdict.PASS)
+    assert planning.connected(journeys[0], where.websockets[0]) is (verdict is Verdict.PASS)
 
 
 def test_a_name_of_several_addresses_is_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +332,7 @@ def test_a_name_of_several_addresses_is_tried_in_turn(monkeypatch: pytest.Monkey
                 return [first, (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
             monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
-            table, _ = await websocket.make_journeys(
+            table, _ = await probes.make_journeys(
                 where.websockets[0],
                 user="",
                 session=Session(where, base=Path()),
@@ -388,7 +391,7 @@ def test_an_http_proxy_is_used_for_health_and_websocket_and_never_for_loopback(
                     health = await service.probe_health(
                         where.services[0], session=session, checkpoints=(3,), decided=lambda *_: True
                     )
-                    table, _ = await websocket.make_journeys(
+                    table, _ = await probes.make_journeys(
                         where.websockets[0],
                         user="",
                         session=session,

@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 from conftest import proofbook
 
-from proofbook import baseline, case, environment, evidence, history, known, runfile
-from proofbook.book import Book
+from proofbook.config import case, environment
 from proofbook.errors import ProofbookError
+from proofbook.evidence import baseline, store
 from proofbook.judge.findings import Verdict
-from proofbook.report import opening, summary
-from proofbook.report.opening import Opening
+from proofbook.notebook.book import Book
+from proofbook.report import first_screen, summary
+from proofbook.runs import history, known_issues, record
+from proofbook.runs.record import Opening
 
 TODAY = dt.date(2026, 1, 5)
 ENVIRONMENT = """
@@ -40,10 +42,8 @@ def health(folder: Path, phase: str, day: dt.date, *, shop_fails: bool) -> None:
         for name in ("api", "shop") for kind in ("health",) * 72 + ("unknown-path",) * 5
     ]  # fmt: skip
     table = pd.DataFrame(rows).astype({"status": "Int64", "revision": "str"})
-    recorded = evidence.Phase(
-        started=at.to_pydatetime(), ended=(at + pd.Timedelta(minutes=1)).to_pydatetime()
-    )
-    evidence.write_phase(folder, environment="e", phase=phase, tables={"health": table}, recorded=recorded)
+    recorded = store.Phase(started=at.to_pydatetime(), ended=(at + pd.Timedelta(minutes=1)).to_pydatetime())
+    store.write_phase(folder, environment="e", phase=phase, tables={"health": table}, recorded=recorded)
 
 
 def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
@@ -53,10 +53,10 @@ def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
     path = base / "e.toml"
     path.write_text(ENVIRONMENT)
     where, what = environment.load(str(path), base=base), case.load("", base=base)
-    recorded = evidence.read(folder / "evidence")
+    recorded = store.read(folder / "evidence")
     book = Book(environment=where, case=what, evidence=recorded)
     found = book.judge_all()
-    told = opening.of(summary.summarise(where, what, recorded, found, folder=folder))
+    told = first_screen.of(summary.summarise(where, what, recorded, found, folder=folder))
     made.write_run(folder, found, [], case="", verdict=told.verdict, ended=f"{day.isoformat()}T09:01:00.000Z")
     return told
 
@@ -69,8 +69,8 @@ def test_a_known_issue_is_shown_is_no_news_changes_no_verdict_and_comes_back(in_
     assert broken.verdict == "pass" and "Beside the verdict: health-shop." in broken.beside
     assert "health-shop pass → fail" in broken.since
     folder = in_folder / "outputs" / "e" / "20260105T090000Z-0000"
-    known.accept(
-        runfile.read(folder),
+    known_issues.accept(
+        record.read(folder),
         "health-shop",
         environment=folder.parent,
         by="Ada",
@@ -104,9 +104,11 @@ def test_what_cannot_be_accepted_is_one_sentence(
     words: dict[str, Any] = {"by": "Ada", "until": dt.date(2026, 1, 7), "why": "so", "today": TODAY} | told
     with pytest.raises(ProofbookError) as raised:
         folder = in_folder / "outputs" / "e"
-        known.accept(runfile.read(folder / "20260105T090000Z-0000"), finding, environment=folder, **words)
+        known_issues.accept(
+            record.read(folder / "20260105T090000Z-0000"), finding, environment=folder, **words
+        )
     assert str(raised.value) == sentence
-    assert not (in_folder / "outputs" / "e" / known.FILE).exists()
+    assert not (in_folder / "outputs" / "e" / known_issues.FILE).exists()
 
 
 def test_a_pinned_run_counts_as_before_and_is_not_pruned(in_folder: Path) -> None:
@@ -123,7 +125,7 @@ def test_a_pinned_run_counts_as_before_and_is_not_pruned(in_folder: Path) -> Non
     assert "20260102T090000Z-0000" not in listed and "20260103T090000Z-0000" in listed
     into = base / "outputs" / "e" / "20260106T090000Z-0000" / "evidence"
     said = baseline.take(base / "outputs" / "e" / "20260102T090000Z-0000", into=into)
-    taken = evidence.read(into)
+    taken = store.read(into)
     assert said == "taken from after of run 20260102T090000Z-0000" and taken.altered() == []
     assert taken.manifest.phases["before"].planned[0] == said
     # What was altered since is not taken.
@@ -144,9 +146,9 @@ def test_the_command_line_accepts_and_refuses(in_folder: Path) -> None:
     words = ("accept", "20260105T090000Z-0000", "health-shop", "--by", "Ada", "--why", "moves", "--until")
     done = proofbook(*words, "2126-01-07", cwd=base, workspace=base)
     assert done.returncode == 0 and "its verdict stays what it is" in done.stdout, done.stderr
-    assert json.loads((base / "outputs" / "e" / known.FILE).read_text())[0]["by"] == "Ada"
+    assert json.loads((base / "outputs" / "e" / known_issues.FILE).read_text())[0]["by"] == "Ada"
     assert proofbook(*words, "soon", cwd=base, workspace=base).returncode == 2
-    (base / "outputs" / "e" / known.FILE).write_text("[1]")
+    (base / "outputs" / "e" / known_issues.FILE).write_text("[1]")
     wrong = proofbook(*words, "2126-01-07", cwd=base, workspace=base)
     assert (
         wrong.returncode == 2 and "expected the known issues as proofbook accept wrote them" in wrong.stderr
@@ -174,9 +176,9 @@ def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
     where = environment.load(str(in_folder / "e.toml"), base=in_folder)
     what = case.Case(title="t").model_copy(update={"name": "c"})
     open_finding = made.finding(verdict=Verdict.INCONCLUSIVE, reason=reason, kind=kind, group=group)
-    book = Book(environment=where, case=what, evidence=evidence.read(folder / "evidence"))
+    book = Book(environment=where, case=what, evidence=store.read(folder / "evidence"))
     found = [*book.judge_all(), open_finding]
-    told = opening.of(summary.summarise(where, what, book.evidence, found, folder=folder))
+    told = first_screen.of(summary.summarise(where, what, book.evidence, found, folder=folder))
     assert told.command == command and told.lines()[-2].strip() == command
-    settled = opening.of(summary.summarise(where, what, book.evidence, book.judge_all(), folder=folder))
+    settled = first_screen.of(summary.summarise(where, what, book.evidence, book.judge_all(), folder=folder))
     assert settled.verdict == "pass" and settled.command == ""

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proofbook.judge.checks import CouldNotSee, View
+from proofbook.judge.checks.latency import not_slower, tail_kept
 from proofbook.judge.findings import Verdict
-from proofbook.judge.latency import not_slower, tail_kept
+from proofbook.judge.view import CouldNotSee, View
 from proofbook.judge.window import Windows
 
 

@@ -15,9 +15,10 @@ import pytest
 from conftest import proofbook
 from corpus import secrets
 
-from proofbook import gate, redaction
 from proofbook.errors import CouldNotLook
-from proofbook.redaction import Secret
+from proofbook.redaction import scrubbing
+from proofbook.redaction.scrubbing import Secret
+from proofbook.runs import leak_scan
 
 CANARY = "canary-7f3c9b21e8"
 CUSTOM = "CUST-4711"
@@ -160,13 +161,13 @@ def test_no_secret_that_comes_in_by_any_way_is_in_any_byte_that_a_run_writes(pla
         or "raised ValueError" in written[str(run / "report.html")]
     )
     assert "bcrypt" in written[str(run / "evidence" / "after" / "logs.parquet")]
-    assert redaction.MASK in written[str(run / "evidence" / "after" / "health.parquet")]
+    assert scrubbing.MASK in written[str(run / "evidence" / "after" / "health.parquet")]
     for name, secret in [
         *((name, secret) for name, (_, secret) in secrets().items()),
         ("canary", CANARY),
         ("custom", CUSTOM),
     ]:
-        for form in redaction.forms(secret):
+        for form in scrubbing.forms(secret):
             for path, text in written.items():
                 if form in text and not path.endswith("07-leaky.ipynb"):
                     where = text.index(form)
@@ -187,14 +188,14 @@ def test_the_last_gate_finds_a_known_secret_in_any_file_and_takes_the_report_bac
     (tmp_path / "evidence").mkdir()
     pd.DataFrame({"n": [1, 2], "body": ["a", None]}).to_parquet(tmp_path / "evidence" / "a.parquet")
     (tmp_path / "evidence" / "cut.parquet").write_bytes(b"PAR1")
-    assert gate.leaks(tmp_path) == []
+    assert leak_scan.leaks(tmp_path) == []
     pd.DataFrame({"n": [1], "body": [f"x {base64.b64encode(b'user:hunter2-hunter2').decode()}"]}).to_parquet(
         tmp_path / "evidence" / "b.parquet"
     )
     (tmp_path / "note.txt").write_bytes(b"\xff hunter2-hunter2")
-    assert [path.name for path in gate.leaks(tmp_path)] == ["b.parquet", "note.txt"]
+    assert [path.name for path in leak_scan.leaks(tmp_path)] == ["b.parquet", "note.txt"]
     with pytest.raises(CouldNotLook, match=r"stands in evidence/b\.parquet, note\.txt") as raised:
-        gate.check(tmp_path, rendered=("report.html",))
+        leak_scan.check(tmp_path, rendered=("report.html",))
     assert "hunter2" not in str(raised.value) and not (tmp_path / "report.html").exists()
 
 

@@ -14,17 +14,19 @@ import pytest
 from conftest import proofbook
 from scipy import stats
 
-from proofbook import figures
-from proofbook.collect import logs
-from proofbook.environment import LogSource
-from proofbook.judge import log_novelty
-from proofbook.judge.checks import Check, View, settle
-from proofbook.judge.estimates import holm, rates_differ
+from proofbook.collect.logs import recorder
+from proofbook.config.sources import LogSource
+from proofbook.judge.check import Check
+from proofbook.judge.checks import log_novelty
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.judge.templates import merge
-from proofbook.judge.tracebacks import parse
+from proofbook.judge.log_text.templates import merge
+from proofbook.judge.log_text.tracebacks import parse
+from proofbook.judge.settle import settle
+from proofbook.judge.view import View
 from proofbook.judge.window import Windows
-from proofbook.look import look_at_log
+from proofbook.notebook import figures
+from proofbook.notebook.quicklook import look_at_log
+from proofbook.stats.events import holm, rates_differ
 
 START = pd.Timestamp("2026-01-01T12:00:00Z")
 
@@ -182,7 +184,7 @@ def judged(before: list[dict[str, Any]], after: list[dict[str, Any]], folder: Pa
     for phase, entries in (("before", before), ("after", after)):
         (folder / phase).mkdir()
         (folder / phase / "log").write_text("".join(json.dumps(item) + "\n" for item in entries))
-        recorded, problems = logs.record([LogSource(name="log", file="log")], [], base=folder / phase, folder=folder / phase)  # fmt: skip
+        recorded, problems = recorder.record([LogSource(name="log", file="log")], [], base=folder / phase, folder=folder / phase)  # fmt: skip
         assert not problems
         tables |= {(phase, name): table for name, table in recorded.items()}
     view = View(

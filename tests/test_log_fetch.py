@@ -21,10 +21,12 @@ import pandas as pd
 import pytest
 from standins import put_on_path
 
-from proofbook.collect import log_fetch, log_servers
-from proofbook.collect.logs import Reading, read_logs, record, summarise
-from proofbook.environment import LogSource
-from proofbook.judge.log_coverage import cover
+from proofbook.collect.logs import fetch, servers
+from proofbook.collect.logs.entries import Reading
+from proofbook.collect.logs.reader import read_logs
+from proofbook.collect.logs.recorder import record, summarise
+from proofbook.config.sources import LogSource
+from proofbook.judge.checks.log_coverage import cover
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 JOURNAL_REMOTE = Path("/lib/systemd/systemd-journal-remote")
@@ -59,7 +61,7 @@ def test_gcloud_is_asked_for_the_whole_window_and_not_for_its_one_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = put_on_path(tmp_path, two_days(), monkeypatch)
-    monkeypatch.setattr(log_servers.Gcloud, "page", 1000)
+    monkeypatch.setattr(servers.Gcloud, "page", 1000)
     reading = read("gcp:example/api", tmp_path, covers_s=2 * 86400)
     assert (reading.kept, reading.duplicates, reading.problem) == (2880, 0, "")
     assert reading.entries["body"].str.contains("RecursionError").sum() == 137
@@ -74,7 +76,7 @@ def test_more_entries_at_one_moment_than_a_page_holds_are_all_read(
 ) -> None:
     burst = [entry(60, f"line {number}", number) for number in range(250)]
     put_on_path(tmp_path, [entry(61, "first", 1000), *burst, entry(59, "last", 1001)], monkeypatch)
-    monkeypatch.setattr(log_servers.Gcloud, "page", 100)
+    monkeypatch.setattr(servers.Gcloud, "page", 100)
     assert read("gcp:example/api", tmp_path).kept == 252
 
 
@@ -82,13 +84,13 @@ def test_what_is_too_much_to_read_whole_is_searched_by_the_server_and_sampled_fo
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = put_on_path(tmp_path, two_days(), monkeypatch)
-    monkeypatch.setattr(log_servers.Gcloud, "page", 100)
+    monkeypatch.setattr(servers.Gcloud, "page", 100)
     pattern = r'RecursionError: maximum "?recursion\b'
     log = LogSource.model_validate(
         {"name": "log", "source": "gcp:example/api", "covers_s": 2 * 86400, "limit": 500}
     )
-    fetched = log_fetch.fetch(
-        log_fetch.LogPlace(kind="gcp", first="example", second="api"),
+    fetched = fetch.fetch(
+        fetch.LogPlace(kind="gcp", first="example", second="api"),
         since=NOW - dt.timedelta(days=2),
         until=NOW,
         patterns=[pattern],
@@ -123,8 +125,8 @@ def test_requests_of_which_only_some_were_read_are_no_share_of_anything(
 ) -> None:
     failing = [{**item, "httpRequest": {"status": 500, "requestUrl": "/"}} for item in two_days()]
     put_on_path(tmp_path, failing, monkeypatch)
-    monkeypatch.setattr(log_servers.Gcloud, "page", 100)
-    monkeypatch.setattr(log_fetch, "SLICES", 4)
+    monkeypatch.setattr(servers.Gcloud, "page", 100)
+    monkeypatch.setattr(fetch, "SLICES", 4)
     for limit, counted in ((500, 0), (5000, 2880)):
         log = LogSource.model_validate(
             {"name": "log", "source": "gcp:example/api", "covers_s": 2 * 86400, "limit": limit}
@@ -149,10 +151,10 @@ def test_a_quota_is_waited_for_and_what_was_read_until_it_ran_out_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_on_path(tmp_path, two_days(), monkeypatch, QUOTA="2")
-    monkeypatch.setattr(log_servers.Gcloud, "page", 1000)
+    monkeypatch.setattr(servers.Gcloud, "page", 1000)
     slept: list[float] = []
-    fetched = log_fetch.fetch(
-        log_fetch.LogPlace(kind="gcp", first="example", second="api"),
+    fetched = fetch.fetch(
+        fetch.LogPlace(kind="gcp", first="example", second="api"),
         since=NOW - dt.timedelta(days=2),
         until=NOW,
         patterns=[],

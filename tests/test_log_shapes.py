@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import proofbook as pb
-from proofbook.collect.log_counts import per_minute
-from proofbook.collect.logs import Reading, read_logs, record
-from proofbook.environment import LogSource
+from proofbook.collect.logs.counts import per_minute
+from proofbook.collect.logs.entries import Reading
+from proofbook.collect.logs.reader import read_logs
+from proofbook.collect.logs.recorder import record
+from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook, UsageError
 
 NOON = "2026-01-01T12:00:00"

@@ -12,15 +12,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proofbook.case import Indicator, Symptom
-from proofbook.collect.logs import _NOTHING, Reading, connect, expression, read_logs, record
-from proofbook.environment import LogSource
-from proofbook.judge.checks import Check, View, settle, view_of
+from proofbook.collect.logs.aggregates import summarise
+from proofbook.collect.logs.entries import NOTHING, Reading, connect
+from proofbook.collect.logs.reader import read_logs
+from proofbook.collect.logs.recorder import expression, record
+from proofbook.config.case import Indicator, Symptom
+from proofbook.config.sources import LogSource
+from proofbook.judge.check import Check
+from proofbook.judge.checks.log_coverage import cover, covers
+from proofbook.judge.checks.log_signatures import gone, present
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.judge.log_coverage import cover, covers
-from proofbook.judge.log_signatures import gone, present
+from proofbook.judge.settle import settle
+from proofbook.judge.view import View, view_of
 from proofbook.judge.window import Windows
-from proofbook.log_tables import summarise
 
 START = pd.Timestamp("2026-01-01T12:00:00Z")
 
@@ -63,7 +67,7 @@ def small(entries: list[dict[str, Any]], folder: Path, *patterns: str) -> dict[s
     reading = read(folder, lines(entries)) if entries else None
     with connect() as engine:
         if reading is None:
-            engine.execute(f"COPY ({_NOTHING}) TO '{folder / 'read.parquet'}' (FORMAT parquet)")
+            engine.execute(f"COPY ({NOTHING}) TO '{folder / 'read.parquet'}' (FORMAT parquet)")
         return summarise(expression(engine, folder / "read.parquet"), patterns)
 
 

@@ -12,9 +12,9 @@ import made
 import pytest
 from corpus import HOSTILE
 
-from proofbook import verify
 from proofbook.judge.findings import Verdict
-from proofbook.report import cards, charts, files, mail, page
+from proofbook.report import chart_fallbacks, finding_html, mail, page, writer
+from proofbook.runs import verify
 
 Open = Callable[..., tuple[Any, list[str]]]
 
@@ -75,7 +75,10 @@ def test_a_page_of_ten_thousand_findings_opens_and_can_be_searched(open_page: Op
 
 @pytest.mark.browser
 def test_twenty_charts_fit_and_are_drawn_when_they_come_into_view(open_page: Open, folder: Path) -> None:
-    cells = [made.code(made.shown({charts.MIME: made.figure(f"Chart {n}", points=300)})) for n in range(20)]
+    cells = [
+        made.code(made.shown({chart_fallbacks.MIME: made.figure(f"Chart {n}", points=300)}))
+        for n in range(20)
+    ]
     executed = [made.write_notebook(folder, "01-charts", made.words("# Charts"), *cells)]
     made.write_run(folder, [made.finding()], executed)
     assert (folder / "report.html").stat().st_size < 2_500_000
@@ -87,7 +90,7 @@ def test_twenty_charts_fit_and_are_drawn_when_they_come_into_view(open_page: Ope
     figures.last.locator(".main-svg").first.wait_for(state="attached")
     assert wrong == []
 
-    made.write_run(folder, [made.finding()], executed, options=files.Options(shares_assets=True))
+    made.write_run(folder, [made.finding()], executed, options=writer.Options(shares_assets=True))
     assert (folder / "report.html").stat().st_size < 400_000
     opened, wrong = open_page(folder / "report.html")
     opened.locator(".main-svg").first.wait_for(state="attached")
@@ -123,7 +126,7 @@ def test_a_notebook_that_failed_half_way_is_there_with_what_it_got_to(
 
 
 def test_parts_with_nothing_to_say_are_named_at_the_end_and_not_shown(folder: Path) -> None:
-    nothing = made.shown({"text/html": cards.nothing("The case names no <risk>.")})
+    nothing = made.shown({"text/html": finding_html.nothing("The case names no <risk>.")})
     book = made.write_notebook(
         folder, "01-parts", made.words("# Parts"), made.code(source="start()"),
         made.words("## Empty"), made.code(nothing), made.code(nothing),
@@ -166,7 +169,7 @@ def test_the_run_of_an_older_version_is_still_rendered(folder: Path) -> None:
     content = made.run_content(folder, [made.finding()], [old], schema_version=1)
     for later in ("opening", "source", "next_review"):
         del content[later]
-    files.write(folder, run=content, executed=[old], options=files.Options())
+    writer.write(folder, run=content, executed=[old], options=writer.Options())
     text = (folder / "report.html").read_text()
     assert (
         "NOT FIXED" in text
@@ -205,11 +208,13 @@ def test_a_chart_has_words_a_table_and_a_picture(kind: str) -> None:
         "data": data[kind],
         "layout": {"title": {"text": "A title"}, "barmode": "stack" if kind == "stacked" else "group"},
     }
-    assert charts.in_words(figure).startswith("A title.") and "<table" in charts.table(figure)
+    assert chart_fallbacks.in_words(figure).startswith("A title.") and "<table" in chart_fallbacks.table(
+        figure
+    )
     if kind == "other":
         with pytest.raises(ValueError, match="pie"):
-            charts.picture(figure)
+            chart_fallbacks.picture(figure)
     else:
-        assert charts.picture(figure).startswith(b"\x89PNG")
+        assert chart_fallbacks.picture(figure).startswith(b"\x89PNG")
     if kind == "line":
-        assert "<td>1</td><td>1</td>" in charts.table(figure)
+        assert "<td>1</td><td>1</td>" in chart_fallbacks.table(figure)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import proofbook
-from proofbook import selection
+from proofbook.execution import selection
 from proofbook.rehearsal import builds
 
 ROOT = Path(__file__).parent.parent

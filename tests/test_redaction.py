@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from corpus import secrets
 
-from proofbook import redaction
-from proofbook.collect.log_sql import cleaned
-from proofbook.redaction import Pseudonyms, Secret, forms, scrub
+from proofbook.collect.logs.sql import cleaned
+from proofbook.redaction import scrubbing
+from proofbook.redaction.scrubbing import Pseudonyms, Secret, forms, scrub
 
 PLACES = {
     "alone": "{}",
@@ -26,17 +26,17 @@ PLACES = {
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
-    known, extra = set(redaction._KNOWN), dict(redaction._EXTRA)
-    redaction._KNOWN.clear()
-    redaction._EXTRA.clear()
+    known, extra = set(scrubbing._KNOWN), dict(scrubbing._EXTRA)
+    scrubbing._KNOWN.clear()
+    scrubbing._EXTRA.clear()
     yield
-    redaction._KNOWN |= known
-    redaction._EXTRA.update(extra)
-    redaction.use_pseudonyms(None)
+    scrubbing._KNOWN |= known
+    scrubbing._EXTRA.update(extra)
+    scrubbing.use_pseudonyms(None)
 
 
 def by_engine(text: str) -> str:
-    rows = duckdb.execute(f"SELECT {cleaned('x', redaction.rules())} FROM (SELECT $1 AS x)", [text])
+    rows = duckdb.execute(f"SELECT {cleaned('x', scrubbing.rules())} FROM (SELECT $1 AS x)", [text])
     found = rows.fetchone()
     assert found is not None
     return str(found[0])
@@ -90,20 +90,20 @@ def test_a_known_secret_is_found_in_every_form_in_which_it_may_be_written() -> N
 
 
 def test_what_an_environment_wants_redacted_is() -> None:
-    redaction.add_patterns([r"CUST-\d{4}"])
+    scrubbing.add_patterns([r"CUST-\d{4}"])
     assert scrub("order of CUST-1234") == "order of [redacted]" == by_engine("order of CUST-1234")
 
 
 def test_pseudonyms_are_the_same_for_the_same_key_and_say_nothing() -> None:
     names = Pseudonyms(key="k" * 16, patterns=(r"user_[0-9]+",))
-    redaction.use_pseudonyms(names)
+    scrubbing.use_pseudonyms(names)
     text = "user_1 from 203.0.113.7 and 2001:db8::1, a.b@example.com; user_1 again, user_2, 127.0.0.1, 1.2.3, 12:30:45"
-    once = redaction.for_others(text)
+    once = scrubbing.for_others(text)
     for shown in ("user_1", "user_2", "203.0.113.7", "2001:db8::1", "a.b@example.com"):
         assert shown not in once
     assert "127.0.0.1, 1.2.3, 12:30:45" in once
     first, _, second = once.partition(" again")[0].partition(" from ")
-    assert second.endswith(first) and redaction.for_others(text) == once
+    assert second.endswith(first) and scrubbing.for_others(text) == once
     assert Pseudonyms(key="other", patterns=(r"user_[0-9]+",)).apply(text) != once
     assert "k" * 16 not in repr(names)
 
@@ -120,6 +120,6 @@ def test_thousands_of_logins_neither_break_the_engine_nor_slow_it_down() -> None
 def test_an_issued_token_that_its_shape_tells_is_not_remembered() -> None:
     jwt = secrets()["jwt"][0]
     Secret(jwt, issued=True)
-    assert redaction.known_patterns() == [] and scrub(f"a {jwt} b") == "a [redacted] b"
+    assert scrubbing.known_patterns() == [] and scrub(f"a {jwt} b") == "a [redacted] b"
     Secret(jwt)
-    assert len(redaction.known_patterns()) == 1
+    assert len(scrubbing.known_patterns()) == 1

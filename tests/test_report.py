@@ -19,9 +19,12 @@ import pytest
 from conftest import ROOT, proofbook
 from corpus import HOSTILE
 
-from proofbook import book, evidence, runfile
+from proofbook import validation
+from proofbook.evidence import store
 from proofbook.judge.findings import Verdict
-from proofbook.report import cards, junit, markdown, parts, summary
+from proofbook.notebook import book
+from proofbook.report import finding_html, junit, markdown, sections, summary
+from proofbook.runs import record
 
 Open = Callable[..., tuple[Any, list[str]]]
 
@@ -182,7 +185,7 @@ def test_it_prints_to_a_pdf_with_its_findings_open_where_they_do_not_pass(
     open_page: Open, finished_run: Path, tmp_path: Path
 ) -> None:
     items = [made.finding("good", "this holds", Verdict.PASS), made.finding("bad", "this does not")]
-    cell = made.code(made.shown({"text/html": "".join(map(cards.finding, items))}))
+    cell = made.code(made.shown({"text/html": "".join(map(finding_html.finding, items))}))
     folder = tmp_path / "e" / "r"
     made.write_run(folder, items, [made.write_notebook(folder, "00-report", made.words("# All"), cell)])
     page, wrong = open_page(folder / "report.html")
@@ -270,7 +273,7 @@ def test_verify_names_what_was_altered(
 @pytest.mark.rehearsal
 def test_run_json_follows_its_published_schema(finished_run: Path) -> None:
     published = json.loads((ROOT / "docs" / "run.schema.json").read_text())
-    assert published == runfile.schema(), "write it again: proofbook schema > docs/run.schema.json"
+    assert published == record.schema(), "write it again: proofbook schema > docs/run.schema.json"
     content = json.loads((finished_run / "run.json").read_text())
     jsonschema.Draft202012Validator(published).validate(content)
     with pytest.raises(jsonschema.ValidationError):
@@ -333,19 +336,19 @@ def test_the_summary_shows_hostile_text_as_text_and_goes_to_the_job_summary(
 
 @pytest.mark.rehearsal
 def test_impact_and_risks_follow_the_findings(workspace: Path, healthy_evidence: Path) -> None:
-    where, what = book.load("rehearsal", "", base=workspace)
-    recorded = evidence.read(healthy_evidence)
+    where, what = validation.load("rehearsal", "", base=workspace)
+    recorded = store.read(healthy_evidence)
     good = book.Book(environment=where, case=what, evidence=recorded).judge_all()
     broken = [
         item if item.id != "websocket-refuses-bad-tokens" else dataclasses.replace(item, verdict=Verdict.FAIL)
         for item in good
     ]
     fine, bad = (summary.summarise(where, what, recorded, items) for items in (good, broken))
-    assert "✔ supported" in parts.impact(fine) and "refuted" not in parts.impact(fine)
-    assert "reopened" in parts.risks(bad) and "reopened" not in parts.risks(fine)
-    assert parts.recommendations(bad).startswith("<ul><li>Hold the release of backend-")
+    assert "✔ supported" in sections.impact(fine) and "refuted" not in sections.impact(fine)
+    assert "reopened" in sections.risks(bad) and "reopened" not in sections.risks(fine)
+    assert sections.recommendations(bad).startswith("<ul><li>Hold the release of backend-")
     assert fine.next_review - fine.ended == dt.timedelta(hours=24)
     unjudged = summary.summarise(
         where, what, recorded, [item for item in good if item.id != "websocket-delivery"]
     )
-    assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in parts.impact(unjudged)
+    assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in sections.impact(unjudged)

@@ -19,9 +19,9 @@ import pandas as pd
 import pytest
 from conftest import Rehearsal, proofbook
 
-from proofbook.execute import Executed, Executor
-from proofbook.replay import compare_findings
-from proofbook.report.summary import findings_in
+from proofbook.execution.document import findings_in
+from proofbook.execution.executor import Executed, Executor
+from proofbook.pipeline.replay import compare_findings
 
 SECRET = "correct-horse-battery-staple"
 

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from proofbook.case import Case
-from proofbook.collect import contracts, logs, service, websocket
-from proofbook.collect.phases import describe_plan
+from proofbook.collect.logs import reader as logs
+from proofbook.collect.planning import describe_plan
+from proofbook.collect.services import health, openapi
 from proofbook.collect.session import Session
-from proofbook.environment import Environment
+from proofbook.collect.websocket import probes
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
 from proofbook.errors import CouldNotLook
-from proofbook.judge import owed
-from proofbook.marks import PROBE_TRACE
+from proofbook.judge import catalogue
+from proofbook.probe_marks import PROBE_TRACE
 
 
 async def answering(
@@ -62,7 +64,7 @@ def test_probes_are_marked_and_health_is_more_than_a_status() -> None:
             where = environment(
                 server.sockets[0].getsockname()[1], health_expect={"json": {"status": "healthy"}}
             )
-            table = await service.probe_health(
+            table = await health.probe_health(
                 where.services[0],
                 session=Session(where, base=Path()),
                 checkpoints=(3,),
@@ -82,7 +84,7 @@ def test_too_many_requests_are_obeyed_and_then_it_stops() -> None:
         async with server:
             where = environment(server.sockets[0].getsockname()[1])
             with pytest.raises(CouldNotLook, match="answered 429"):
-                await service.probe_health(
+                await health.probe_health(
                     where.services[0],
                     session=Session(where, base=Path()),
                     checkpoints=(60,),
@@ -121,7 +123,7 @@ def test_a_service_that_asks_to_wait_for_long_is_left_alone() -> None:
         async with server:
             where = environment(server.sockets[0].getsockname()[1])
             with pytest.raises(CouldNotLook, match="asks to wait 3,600 s"):
-                await service.probe_health(
+                await health.probe_health(
                     where.services[0],
                     session=Session(where, base=Path()),
                     checkpoints=(60,),
@@ -138,7 +140,7 @@ def test_a_definition_that_is_not_there_is_kept_as_such() -> None:
         server, _ = await answering(200, "<html>not a definition</html>")
         async with server:
             where = environment(server.sockets[0].getsockname()[1], openapi="/openapi.json")
-            table = await contracts.fetch_openapi(where.services[0], session=Session(where, base=Path()))
+            table = await openapi.fetch_openapi(where.services[0], session=Session(where, base=Path()))
         assert table.iloc[0]["document"] == "" and table.iloc[0]["error"] == "the answer is not JSON"
 
     asyncio.run(go())
@@ -173,11 +175,11 @@ def test_nothing_is_sent_where_writing_is_not_allowed(writes: bool) -> None:
                     ],
                 }
             )
-            checks = owed.declare(where, Case(title="t"))
+            checks = catalogue.declare(where, Case(title="t"))
             assert ("websocket-delivery" in checks) is writes
             assert ("1 messages" in " ".join(describe_plan(where, Case(title="t"), "after"))) is writes
             session = Session(where, base=Path())
-            table, _ = await websocket.make_journeys(
+            table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(2,), decided=lambda _: True
             )
             assert table["upgraded"].all() and table["sent"].sum() == (2 if writes else 0)

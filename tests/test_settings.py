@@ -14,11 +14,12 @@ import jsonschema
 import pytest
 from conftest import SHORT_CASE
 
-from proofbook import case, environment
+from proofbook.config import case, environment
+from proofbook.config.references import Reference, Settings
+from proofbook.config.toml import as_toml
 from proofbook.errors import ConfigurationError, MissingSecret, ProofbookError
-from proofbook.judge import owed
-from proofbook.redaction import scrub
-from proofbook.settings import Reference, Settings, as_toml
+from proofbook.judge import catalogue
+from proofbook.redaction.scrubbing import scrub
 
 ROOT = Path(__file__).parent.parent
 SERVICE = '[[service]]\nname = "backend"\nurl = "http://127.0.0.1:1"\n'
@@ -134,7 +135,7 @@ def test_a_case_that_speaks_of_another_system_is_refused(in_folder: Path) -> Non
         base=in_folder,
     )
     with pytest.raises(ConfigurationError) as raised:
-        owed.declare(where, what)
+        catalogue.declare(where, what)
     assert "to have a [[websocket]], it has none" in str(raised.value)
     assert "to have a [[log]], it has none" in str(raised.value)
 
@@ -145,7 +146,7 @@ def test_an_unknown_check_in_the_case_names_the_nearest(in_folder: Path) -> None
         write(in_folder, 'title = "t"\n[checks.health-bakend]\nrequired = false', "case.toml"), base=in_folder
     )
     with pytest.raises(ProofbookError, match="did you mean 'health-backend'"):
-        owed.declare(where, what)
+        catalogue.declare(where, what)
 
 
 SHORT = """
@@ -183,11 +184,11 @@ def test_a_service_says_in_short_what_the_long_tables_say(in_folder: Path) -> No
     assert short.in_full() == long
     what = case.load(write(in_folder, SHORT_CASE, "case.toml"), base=in_folder)
     assert what.title == "Recursion in asyncio.sleep" and what.fixes[0].id == "recursion-in-asyncio-sleep"
-    declared = owed.declare(short, what)
+    declared = catalogue.declare(short, what)
     assert {"websocket-connection", "websocket-1011-gone", "log-recursionerror-gone"} <= declared.keys()
     # What is not stated is not claimed, and said not to be.
     assert "websocket-delivery" not in declared
-    assert owed.not_measured(short, what) == ["Delivery over ws is not measured: state send and expect."]
+    assert catalogue.not_measured(short, what) == ["Delivery over ws is not measured: state send and expect."]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import SHORT_CASE, Rehearsal
 
-from proofbook import book, evidence
+from proofbook import validation
 from proofbook.collect import phases
-from proofbook.judge.findings import Finding, Overall, overall
+from proofbook.evidence import store
+from proofbook.judge.findings import Finding
+from proofbook.judge.verdict import Overall, overall
+from proofbook.notebook import book
 from proofbook.rehearsal.faults import FAULTS
 
 ENVIRONMENT = """
@@ -53,11 +56,11 @@ def short(workspace: Path) -> tuple[str, str]:
 def test_short_files_give_the_verdict_of_the_full_case(
     rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str
 ) -> None:
-    where, what = book.load(*short, base=rehearsal.base)
-    before = evidence.read(rehearsal.trial.shared)
+    where, what = validation.load(*short, base=rehearsal.base)
+    before = store.read(rehearsal.trial.shared)
 
     def collected(folder: Path) -> tuple[Overall, list[Finding]]:
-        evidence.copy_phase(
+        store.copy_phase(
             before.folder / "before",
             folder,
             environment="rehearsal",
@@ -68,7 +71,7 @@ def test_short_files_give_the_verdict_of_the_full_case(
         rehearsal.wait(
             phases.record(where, what, "after", folder=folder, base=rehearsal.base, say=lambda _: None)
         )
-        found = book.Book(environment=where, case=what, evidence=evidence.read(folder)).judge_all()
+        found = book.Book(environment=where, case=what, evidence=store.read(folder)).judge_all()
         return overall(found), found
 
     verdict, found = collected(tmp_path / "first")

@@ -15,12 +15,15 @@ from conftest import proofbook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proofbook.book import Book, load
-from proofbook.evidence import read
-from proofbook.judge.checks import View, settle
-from proofbook.judge.findings import Verdict, overall
+from proofbook.evidence.store import read
+from proofbook.judge.findings import Verdict
 from proofbook.judge.reasons import REASONS
+from proofbook.judge.settle import settle
+from proofbook.judge.verdict import overall
+from proofbook.judge.view import View
 from proofbook.judge.window import find_windows
+from proofbook.notebook.book import Book
+from proofbook.validation import load
 
 pytestmark = pytest.mark.rehearsal
 

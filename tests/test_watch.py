@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 from conftest import Rehearsal, proofbook
 
-from proofbook import watch
 from proofbook.errors import UsageError
-from proofbook.evidence import read
+from proofbook.evidence.store import read
+from proofbook.pipeline import rounds
 
-PLAN = watch.Plan(
+PLAN = rounds.Plan(
     environment="rehearsal", case="watched", asked="abc", every_s=60, for_s=3600, started="2026-01-01T00:00:00+00:00"
 )  # fmt: skip
 
@@ -56,8 +56,8 @@ def test_a_plan_that_cannot_be_is_refused_in_one_sentence(
 
 
 def test_a_watch_goes_on_only_by_the_plan_that_it_began_with(tmp_path: Path) -> None:
-    assert watch.begin(tmp_path, PLAN) == PLAN
-    assert watch.begin(tmp_path, PLAN) == PLAN
+    assert rounds.begin(tmp_path, PLAN) == PLAN
+    assert rounds.begin(tmp_path, PLAN) == PLAN
     changes: list[dict[str, Any]] = [
         {"case": "another"},
         {"asked": "def"},
@@ -66,14 +66,14 @@ def test_a_watch_goes_on_only_by_the_plan_that_it_began_with(tmp_path: Path) -> 
     ]
     for change in changes:
         with pytest.raises(UsageError, match=r"expected the .* that this watch began with"):
-            watch.begin(tmp_path, replace(PLAN, **change))
+            rounds.begin(tmp_path, replace(PLAN, **change))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1}', '{"schema_version": 9}'])
 def test_a_state_that_was_cut_or_altered_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
-    (tmp_path / watch.STATE).write_text(text, encoding="utf-8")
+    (tmp_path / rounds.STATE).write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=r"expected (the state of a watch|schema version)"):
-        watch.begin(tmp_path, PLAN)
+        rounds.begin(tmp_path, PLAN)
 
 
 @pytest.mark.rehearsal
@@ -144,7 +144,7 @@ def test_a_run_that_is_finished_is_not_watched_and_not_touched(finished_run: Pat
     done = proofbook("watch", "rehearsal", "--run", finished_run.name, cwd=workspace, workspace=workspace)
     assert done.returncode == 2 and "collected already" in done.stderr, done.stderr
     assert (finished_run / "run.json").read_bytes() == before
-    assert not (finished_run / watch.STATE).exists()
+    assert not (finished_run / rounds.STATE).exists()
 
 
 @pytest.mark.rehearsal

@@ -17,14 +17,18 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from proofbook import marks
-from proofbook.collect import rollout, websocket
+from proofbook import probe_marks
+from proofbook.collect import rollout
 from proofbook.collect.session import Session
-from proofbook.environment import Environment, Pace
+from proofbook.collect.websocket import probes
+from proofbook.config.environment import Environment
+from proofbook.config.services import Pace
 from proofbook.errors import CouldNotLook
-from proofbook.judge import refusal
-from proofbook.judge.checks import Check, View, settle
+from proofbook.judge.check import Check
+from proofbook.judge.checks import access
 from proofbook.judge.findings import Finding
+from proofbook.judge.settle import settle
+from proofbook.judge.view import View
 from proofbook.judge.window import Windows
 from proofbook.rehearsal.certificates import Authority
 
@@ -73,7 +77,7 @@ async def journeys(
         where = environment(server.sockets[0].getsockname()[1], scheme="wss" if tls else "ws", **socket)
         session = Session(where, base=base)
         user = where.login.user if where.login else "user_1"
-        table, _ = await websocket.make_journeys(
+        table, _ = await probes.make_journeys(
             where.websockets[0], user=user, session=session, checkpoints=(count,), decided=lambda _: True
         )
         return table
@@ -263,11 +267,11 @@ def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connect
             (socket,) = where.websockets
             assert where.login is not None
             user = where.login.user
-            made, _ = await websocket.make_journeys(
+            made, _ = await probes.make_journeys(
                 socket, user=user, session=session, checkpoints=(2,), decided=lambda _: True
             )
-            shadows = await websocket.shadow_journeys(socket, user=user, session=session, count=2)
-            tried = await websocket.try_tokens(socket, user=user, session=session, tries=2)
+            shadows = await probes.shadow_journeys(socket, user=user, session=session, count=2)
+            tried = await probes.try_tokens(socket, user=user, session=session, tries=2)
             over = asyncio.Event()
             asyncio.get_running_loop().call_later(0.4, over.set)
             held = await rollout.hold(socket, user=user, count=2, until=over, session=session)
@@ -280,7 +284,7 @@ def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connect
         "good": {1000},
         "missing": {4401},  # what it said instead of a token was none
         "tampered": {4401},
-        marks.AT_UNKNOWN_PATH: {1000},
+        probe_marks.AT_UNKNOWN_PATH: {1000},
     }
 
 
@@ -325,11 +329,11 @@ def test_who_may_log_in_by_a_first_message_is_let_in_once_he_is_served(
                 **(ECHO if speaks else {}),
             )
             assert where.login is not None
-            rows = await websocket.try_tokens(
+            rows = await probes.try_tokens(
                 where.websockets[0], user=where.login.user, session=Session(where, base=Path()), tries=2
             )
         assert ("missing" in set(rows["token_kind"])) == speaks
-        recipe = refusal.refuses_tokens("ws", with_test_headers=False)
+        recipe = access.refuses_tokens("ws", with_test_headers=False)
         check = Check(id="x", kind="guard", claim="bad tokens are refused", group="own", recipe=recipe)
         return settle(
             check,
@@ -346,7 +350,7 @@ def test_who_may_log_in_by_a_first_message_is_let_in_once_he_is_served(
 def test_a_refused_connection_is_a_failed_sample_and_an_unknown_host_is_an_error() -> None:
     async def dead() -> pd.DataFrame:
         where = environment(1)
-        table, _ = await websocket.make_journeys(
+        table, _ = await probes.make_journeys(
             where.websockets[0],
             user="",
             session=Session(where, base=Path()),
@@ -360,7 +364,7 @@ def test_a_refused_connection_is_a_failed_sample_and_an_unknown_host_is_an_error
 
     async def unknown() -> None:
         where = environment(1, host="no-such-host.invalid")
-        await websocket.make_journeys(
+        await probes.make_journeys(
             where.websockets[0],
             user="",
             session=Session(where, base=Path()),
@@ -404,7 +408,7 @@ def test_pace_and_concurrency_hold() -> None:
             polite = {"pace": Pace(per_s=40, concurrency=3)}
             where = environment(server.sockets[0].getsockname()[1]).model_copy(update=polite)
             session = Session(where, base=Path())
-            await websocket.make_journeys(
+            await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(12,), decided=lambda _: True
             )
             assert session.done["websocket connections"] == 12
@@ -433,18 +437,18 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
             )
             session = Session(where, base=Path())
             socket = where.websockets[0]
-            await websocket.make_journeys(
+            await probes.make_journeys(
                 socket, user="u", session=session, checkpoints=(1,), decided=lambda _: True
             )
-            return await websocket.shadow_journeys(socket, user="u", session=session, count=1)
+            return await probes.shadow_journeys(socket, user="u", session=session, count=1)
 
     shadows = asyncio.run(go())
     probe, shadow = seen
-    assert probe["user-agent"] == marks.USER_AGENT and probe["x-e2e-test"] == "true"
-    assert marks.PROBE_TRACE in probe["traceparent"]
+    assert probe["user-agent"] == probe_marks.USER_AGENT and probe["x-e2e-test"] == "true"
+    assert probe_marks.PROBE_TRACE in probe["traceparent"]
     assert shadow["x-tenant"] == "7"
     assert not {"user-agent", "traceparent", "x-e2e-test"} & shadow.keys()
-    assert shadows["reply_ok"].all() and set(shadows["token_kind"]) == {marks.AS_A_USER}
+    assert shadows["reply_ok"].all() and set(shadows["token_kind"]) == {probe_marks.AS_A_USER}
 
 
 def test_the_last_message_is_as_long_as_the_environment_wants_it() -> None:

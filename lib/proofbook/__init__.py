@@ -9,15 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from proofbook import figures as figures
-    from proofbook import tables as tables
-    from proofbook.book import Book as Book
-    from proofbook.book import open as open
-    from proofbook.judge.success import success_rate as success_rate
-    from proofbook.look import counts as counts
-    from proofbook.look import logs as logs
-    from proofbook.look import probe as probe
-    from proofbook.report.parts import open_report as open_report
+    from proofbook.judge.checks.success_rate import success_rate
+    from proofbook.notebook import figures, tables
+    from proofbook.notebook.book import Book, open
+    from proofbook.notebook.quicklook import counts, logs, probe
+    from proofbook.notebook.report import open_report
 
 __version__ = "0.1.0"
 

@@ -7,8 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
 from recorded import GOLDEN, NAMES, evidence_of, facts, judged_again, recorded
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 
 def main() -> None:

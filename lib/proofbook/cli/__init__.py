@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from proofbook.cli import files, logs, rehearse, reports, validate
+from proofbook.cli import file_commands, logs, rehearsal, run_commands, run_readers
 from proofbook.cli.app import app
 from proofbook.errors import EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 

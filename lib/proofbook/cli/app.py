@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from proofbook import workspace
+from proofbook import paths
 
 app = typer.Typer(
     add_completion=False,
@@ -64,9 +64,9 @@ def console() -> Console:
 
 def options(assets: Literal["inline", "shared"], inconclusive_as: Literal["failure", "skipped"]) -> Any:
     """How a run's files are written."""
-    from proofbook.report import files
+    from proofbook.report import writer
 
-    return files.Options(shares_assets=assets == "shared", inconclusive_as=inconclusive_as)
+    return writer.Options(shares_assets=assets == "shared", inconclusive_as=inconclusive_as)
 
 
 def print_opening(opening: Any) -> None:
@@ -80,7 +80,7 @@ def print_opening(opening: Any) -> None:
 
 def print_result(folder: Path, content: dict[str, Any]) -> None:
     """The first screen, and where the report is."""
-    from proofbook.report import opening
+    from proofbook.report import first_screen as opening
 
     print_opening(opening.of_run(content))
     print_report(folder)
@@ -91,7 +91,7 @@ def print_report(folder: Path) -> None:
     out = console()
     report = folder / "report.html"
     if report.exists():
-        out.print(f"report: {workspace.shown(report)}", soft_wrap=True)
+        out.print(f"report: {paths.shown(report)}", soft_wrap=True)
 
 
 def coloured(verdict: str) -> str:

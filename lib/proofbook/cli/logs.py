@@ -42,11 +42,11 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Read any log: its shape, what it covers, the exceptions and errors in it, and what changed."""
-    from proofbook import look
+    from proofbook.notebook import quicklook
 
     now = dt.datetime.now(dt.UTC)
     stated = {"shape": shape, "pattern": line_pattern, "utc_offset": utc_offset}
-    looked = look.look_at_log(
+    looked = quicklook.look_at_log(
         _log_source(file, stated),
         patterns=pattern or [],
         before=_log_source(before, stated) if before else None,
@@ -63,7 +63,7 @@ def logs(
 def _log_source(file: str, stated: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
-    from proofbook.environment import LogSource
+    from proofbook.config.sources import LogSource
 
     try:
         return LogSource.model_validate({"name": "log", "file": file, **stated})

@@ -12,120 +12,37 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook import evidence
-from proofbook.case import Case
-from proofbook.collect import certificates, contracts, deployments, metrics, rollout, service, websocket
-from proofbook.collect.journey import Journey
+from proofbook.collect import rollout
+from proofbook.collect.logs import recorder
+from proofbook.collect.planning import (
+    ALPHA_STOP,
+    BEFORE_JOURNEYS,
+    CONTROL_EVERY,
+    LATENCY_COUNT,
+    LOOK,
+    LOOK_COUNT,
+    LOOK_LATENCY_COUNT,
+    LOOK_TRIES,
+    checkpoints_of,
+    describe_plan,
+    is_decided,
+)
+from proofbook.collect.services import certificates, deployments, metrics, openapi
+from proofbook.collect.services import health as service
 from proofbook.collect.session import Session, side_by_side
-from proofbook.environment import Environment, Service, WebSocket
+from proofbook.collect.websocket import probes
+from proofbook.collect.websocket.journey import Journey
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.config.services import Service, WebSocket
 from proofbook.errors import CouldNotLook
-from proofbook.judge import estimates
-from proofbook.judge.owed import CLEAN_CODES
+from proofbook.evidence import store
+from proofbook.stats import plans as sampling
 
 Say = Callable[[str], None]
-LATENCY_COUNT = 600
-LOOK = "look"
-LOOK_COUNT = 20
-LOOK_TRIES = 1
-LOOK_LATENCY_COUNT = 40
-CONTROL_EVERY = 4
-BEFORE_JOURNEYS = 60
 # At the default pace twice a second, and never more than four times.
 METRICS_PER_TURN = 2.5
 METRICS_LEAST_S = 0.25
-# The part of α that collecting may spend on stopping early for a failure; judging uses its own, from the case.
-ALPHA_STOP = 0.05 / 20
-QUICK_ANSWER_S = 0.1
-
-
-def describe_plan(environment: Environment, case: Case, phase: str) -> list[str]:
-    """What a phase will do, in sentences, before it does it."""
-    if phase == LOOK:
-        return _describe_look(environment)
-    lines = []
-    for item in environment.services:
-        if phase == "rollout":
-            continue
-        plan = estimates.plan_for(case.targets.health)
-        lines.append(
-            f"{item.name}: up to {plan.most} health requests and 5 to a path that must not exist; {plan.describe()}"
-        )
-        lines += [
-            f"{item.name}: {LATENCY_COUNT} timed requests to {path}, and {LATENCY_COUNT // CONTROL_EVERY} to {item.health} in between"
-            for path in item.timed
-        ]
-    for socket in environment.websockets:
-        if phase == "before":
-            lines.append(
-                f"{socket.name}: {BEFORE_JOURNEYS} connections, each with {socket.messages if environment.delivers(socket) else 0} messages and {socket.dwell_s:g} s of dwelling"
-            )
-        elif phase == "after":
-            plan = estimates.plan_for(case.targets.connection)
-            lines.append(
-                f"{socket.name}: up to {plan.most} connections, each with {socket.messages if environment.delivers(socket) else 0} messages and {socket.dwell_s:g} s of dwelling; {plan.describe()}"
-            )
-            lines.append(
-                f"{socket.name}: {websocket.SHADOW_JOURNEYS} more that do not say that they are probes, and carry no header that only tests send"
-            )
-            if environment.login and environment.login.bad_tokens:
-                speaks = socket.token.is_message and environment.delivers(socket)
-                lines.append(
-                    f"{socket.name}: bad tokens, 5 tries each, beside the good one"
-                    + (
-                        ", each followed by a message, since only a reply tells who is let in"
-                        if speaks
-                        else ""
-                    )
-                )
-        elif environment.rollout.held_sockets:
-            lines.append(f"{socket.name}: {environment.rollout.held_sockets} sockets held open")
-    if phase == "rollout":
-        lines.append(
-            f"health of the critical services at {environment.rollout.per_s:g} requests a second, on new connections, until the deployment is over"
-        )
-    else:
-        lines += [f"log {item.name}: read once" for item in environment.logs]
-    if environment.services:
-        lines.append(
-            f"pace: at most {environment.pace.per_s:g} requests a second, {environment.pace.concurrency} at once"
-            + (f"; {shortest_s(environment, case):,.0f} s if nothing fails" if phase == "after" else "")
-        )
-    return lines
-
-
-def shortest_s(environment: Environment, case: Case) -> float:
-    """How long `after` takes where nothing fails and answers come quickly, in seconds."""
-    pace = environment.pace
-    least = estimates.plan_for(case.targets.health).looks[0][0]
-    requests = sum(
-        max(60, least)
-        + service.UNKNOWN_TRIES
-        + len(item.timed) * (LATENCY_COUNT + LATENCY_COUNT // CONTROL_EVERY)
-        for item in environment.services
-    )
-    seconds = requests / pace.per_s
-    for socket in environment.websockets:
-        plans = _plans(socket, environment, case).values()
-        journeys = max(plan.looks[0][0] for plan in plans) + websocket.SHADOW_JOURNEYS
-        each_s = (socket.dwell_s or 0.0) + QUICK_ANSWER_S
-        seconds += journeys * max(1 / pace.per_s, each_s / pace.concurrency)
-        if environment.login is not None and environment.login.bad_tokens and socket.token.place != "none":
-            seconds += 5 * 4 / pace.per_s
-    return max(seconds, environment.warm_up_s) + environment.observe_s
-
-
-def _describe_look(environment: Environment) -> list[str]:
-    lines = [f"{item.name}: {LOOK_COUNT} health requests" for item in environment.services]
-    lines += [
-        f"{item.name}: {LOOK_LATENCY_COUNT} timed requests to {path}, and {LOOK_LATENCY_COUNT // CONTROL_EVERY} to {item.health} in between"
-        for item in environment.services
-        for path in item.timed
-    ]
-    lines += [
-        f"{socket.name}: {LOOK_COUNT} connections, each with {socket.messages if environment.delivers(socket) else 0} messages; every bad token once"
-        for socket in environment.websockets
-    ]
-    return [*lines, *(f"log {item.name}: read once" for item in environment.logs)]
 
 
 async def record(
@@ -159,7 +76,7 @@ async def record(
     problems: list[str] = []
     if phase != "rollout":
         problems = await _read_records(environment, case, session, tables, folder=folder / phase)
-    recorded = evidence.Phase(
+    recorded = store.Phase(
         started=started,
         ended=ended,
         planned=planned,
@@ -167,7 +84,7 @@ async def record(
         problems=problems,
         alongside=alongside,
     )
-    evidence.write_phase(
+    store.write_phase(
         folder,
         environment=environment.name,
         phase="after" if phase == LOOK else phase,
@@ -201,8 +118,8 @@ async def _after(environment: Environment, case: Case, session: Session, _: Any)
     tables = await _journeys(
         environment,
         session,
-        checkpoints=lambda socket: _checkpoints(socket, environment, case),
-        decided=lambda socket, seen: _decided(socket, environment, case, seen),
+        checkpoints=lambda socket: checkpoints_of(socket, environment, case),
+        decided=lambda socket, seen: is_decided(socket, environment, case, seen),
     )
     tables |= await _settled(environment, case, session)
     tables |= await _refusals(environment, session)
@@ -299,11 +216,11 @@ async def _settled(
 
     Health is asked by the plan of its target, or `count` times.
     """
-    plan = estimates.plan_for(case.targets.health)
+    plan = sampling.plan_for(case.targets.health)
     checkpoints = [count] if count is not None else sorted({60, *(n for n, _ in plan.looks)})
 
     def decided(failures: int, count: int) -> bool:
-        return estimates.decided(plan, failures=failures, count=count, alpha_fail=ALPHA_STOP)
+        return sampling.decided(plan, failures=failures, count=count, alpha_fail=ALPHA_STOP)
 
     tables: dict[str, pd.DataFrame] = {}
     health = await side_by_side(
@@ -318,7 +235,7 @@ async def _settled(
     if shown is not None:
         tables["certificates"] = shown
     documents = [
-        await contracts.fetch_openapi(item, session=session) for item in environment.services if item.openapi
+        await openapi.fetch_openapi(item, session=session) for item in environment.services if item.openapi
     ]
     if documents:
         tables["openapi"] = pd.concat(documents, ignore_index=True)
@@ -329,7 +246,7 @@ async def _settled(
         )
     )
     if users and environment.websockets:
-        tables["identities"] = await websocket.try_identities(
+        tables["identities"] = await probes.try_identities(
             environment.websockets[0], users, session=session, tries=tries
         )
     return tables
@@ -366,7 +283,7 @@ async def _journeys(
     journeys, messages = [], []
     for socket in environment.websockets:
         user = environment.login.user if environment.login else ""
-        made, received = await websocket.make_journeys(
+        made, received = await probes.make_journeys(
             socket,
             user=user,
             session=session,
@@ -386,11 +303,11 @@ async def _journeys(
 
 
 async def _shadows(
-    environment: Environment, session: Session, *, count: int = websocket.SHADOW_JOURNEYS
+    environment: Environment, session: Session, *, count: int = probes.SHADOW_JOURNEYS
 ) -> dict[str, pd.DataFrame]:
     user = environment.login.user if environment.login else ""
     made = [
-        await websocket.shadow_journeys(socket, user=user, session=session, count=count)
+        await probes.shadow_journeys(socket, user=user, session=session, count=count)
         for socket in environment.websockets
     ]
     return {"shadow": pd.concat(made, ignore_index=True)} if made else {}
@@ -400,7 +317,7 @@ async def _refusals(environment: Environment, session: Session, *, tries: int = 
     if environment.login is None or not environment.login.bad_tokens:
         return {}
     tried = [
-        await websocket.try_tokens(socket, user=environment.login.user, session=session, tries=tries)
+        await probes.try_tokens(socket, user=environment.login.user, session=session, tries=tries)
         for socket in environment.websockets
         if socket.token.place != "none"
     ]
@@ -414,11 +331,10 @@ async def _read_records(
     problems: list[str] = []
     if environment.logs:
         # Late: the engine takes a second to load, and many environments have no logs.
-        from proofbook.collect import logs
 
         patterns = case.log_patterns()
         recorded, problems = await asyncio.to_thread(
-            logs.record,
+            recorder.record,
             environment.logs,
             patterns,
             base=session.base,
@@ -435,38 +351,3 @@ async def _read_records(
         except CouldNotLook as error:
             problems.append(str(error))
     return problems
-
-
-def _checkpoints(socket: WebSocket, environment: Environment, case: Case) -> Sequence[int]:
-    """60 to see a plain failure early, then every look of the plans."""
-    looks = [n for plan in _plans(socket, environment, case).values() for n, _ in plan.looks]
-    return sorted({min(60, *looks), *looks})
-
-
-def _decided(socket: WebSocket, environment: Environment, case: Case, seen: Sequence[Journey]) -> bool:
-    failures = {
-        "connection": sum(not connected(journey, socket) for journey in seen),
-        "delivery": sum(journey.reply_ok is not True for journey in seen),
-    }
-    plans = _plans(socket, environment, case)
-    if any(failures[claim] == len(seen) for claim in plans):
-        # Where everything fails, more of it says nothing more, and does the service no good.
-        return True
-    return all(
-        estimates.decided(plan, failures=failures[claim], count=len(seen), alpha_fail=ALPHA_STOP)
-        for claim, plan in plans.items()
-    )
-
-
-def _plans(socket: WebSocket, environment: Environment, case: Case) -> dict[str, estimates.Plan]:
-    plans = {"connection": estimates.plan_for(case.targets.connection)}
-    if environment.delivers(socket):
-        plans["delivery"] = estimates.plan_for(case.targets.delivery)
-    return plans
-
-
-def connected(journey: Journey, socket: WebSocket) -> bool:
-    """Upgraded, and greeted where a greeting is expected; else not thrown out while one dwells."""
-    if socket.greeting is not None:
-        return journey.upgraded and journey.greeted is True
-    return journey.upgraded and (journey.closed_by != "server" or journey.close_code in CLEAN_CODES)

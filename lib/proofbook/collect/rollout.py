@@ -12,11 +12,11 @@ import httpx
 import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
-from proofbook.collect import service as services
-from proofbook.collect.connection import enter, leave, show_token
-from proofbook.collect.journey import Journey, frame
+from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
-from proofbook.environment import Service, WebSocket
+from proofbook.collect.websocket.connection import enter, leave, show_token
+from proofbook.collect.websocket.journey import Journey, frame
+from proofbook.config.services import Service, WebSocket
 
 
 async def watch(service: Service, *, during: Awaitable[Any], session: Session) -> pd.DataFrame:

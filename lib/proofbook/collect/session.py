@@ -20,11 +20,13 @@ from urllib.parse import urlsplit
 import httpx
 import jmespath
 
-from proofbook import marks, workspace
-from proofbook.environment import Environment, Service, WebSocket, check_url
+from proofbook import paths, probe_marks
+from proofbook.config.environment import Environment
+from proofbook.config.fields import check_url
+from proofbook.config.references import Reference
+from proofbook.config.services import Service, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
-from proofbook.redaction import Secret, scrub
-from proofbook.settings import Reference
+from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
 # Politeness has an end: after this many answers of 429, or one that asks for more, it is for a person to decide.
@@ -37,9 +39,9 @@ class Session:
 
     def __init__(self, environment: Environment, *, base: Path) -> None:
         self.environment = environment
-        self.base = workspace.home(base)
+        self.base = paths.home(base)
         self.done: Counter[str] = Counter()
-        self.canary = marks.new_canary()
+        self.canary = probe_marks.new_canary()
         self._where = f"environments/{environment.name}.toml"
         self._slots = asyncio.Semaphore(environment.pace.concurrency)
         self._first_in_line = asyncio.Lock()
@@ -153,7 +155,7 @@ class Session:
 
     def service_headers(self, service: Service) -> dict[str, str]:
         return {
-            "user-agent": marks.USER_AGENT,
+            "user-agent": probe_marks.USER_AGENT,
             **self._service_headers[service.name],
             **self._trace_headers(),
         }
@@ -167,11 +169,11 @@ class Session:
             known = {name.lower() for name in socket.test_headers}
             return {name: value for name, value in own.items() if name.lower() not in known}
         tests = socket.test_headers if as_test else {}
-        return {"user-agent": marks.USER_AGENT, **own, **tests, **self._trace_headers()}
+        return {"user-agent": probe_marks.USER_AGENT, **own, **tests, **self._trace_headers()}
 
     def _trace_headers(self) -> dict[str, str]:
         """A W3C trace context."""
-        return {"traceparent": f"00-{marks.trace_id(self.canary)}-{secrets.token_hex(8)}-01"}
+        return {"traceparent": f"00-{probe_marks.trace_id(self.canary)}-{secrets.token_hex(8)}-01"}
 
     def client(self, url: str, *, ca_file: str | None, **more: Any) -> httpx.AsyncClient:
         """A client for one address: certificates checked, no redirect followed, a proxy only where one is on the way."""

@@ -23,7 +23,7 @@ from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, WebSoc
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from pydantic import BaseModel
 
-from proofbook import marks
+from proofbook import probe_marks
 from proofbook.rehearsal import defects, tokens
 from proofbook.rehearsal.cloud_log import CloudLog
 from proofbook.rehearsal.defects import on
@@ -289,7 +289,7 @@ def greeting_of(user: str) -> dict[str, Any]:
 
 
 async def converse(socket: WebSocket, user: str, trace: str | None) -> None:
-    is_probe = socket.headers.get("user-agent") == marks.USER_AGENT
+    is_probe = socket.headers.get("user-agent") == probe_marks.USER_AGENT
     unlucky = defects.strikes("intermittent-1011", "frequent-1011", "rare-1011")
     wrong = next((name for name in WRONG_REPLIES if defects.strikes(name)), "")
     number = 0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from proofbook.marks import PROBE_TRACE
+from proofbook.probe_marks import PROBE_TRACE
 
 LIMIT = 1000
 KEPT_MIN = 10

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.report import cards, opening, template
-from proofbook.report.changes import ABSENT, Change
+from proofbook.report import finding_html, templating
+from proofbook.runs.diff import ABSENT, Change
+from proofbook.runs.record import moment
 
 
 def in_text(changes: Sequence[Change]) -> list[str]:
@@ -43,7 +45,7 @@ def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, 
     rows = [
         {
             "id": item.id,
-            "claim": cards.visible(item.claim[:1].upper() + item.claim[1:]),
+            "claim": finding_html.visible(item.claim[:1].upper() + item.claim[1:]),
             "was": _signed(item.was),
             "now": _signed(item.now),
             "changed": item.verdict_changed,
@@ -54,11 +56,11 @@ def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, 
         }
         for item in changes
     ]
-    return template.render(
+    return templating.render(
         "comparison.html.j2",
         rows=rows,
         runs=[
-            {"id": run["run_id"], "environment": run["environment"], "verdict": _signed(run["verdict"]), "sentence": cards.visible(run["sentence"]), "ended": opening.moment(run["ended"]) if run["ended"] else "unfinished"}
+            {"id": run["run_id"], "environment": run["environment"], "verdict": _signed(run["verdict"]), "sentence": finding_html.visible(run["sentence"]), "ended": moment(run["ended"]) if run["ended"] else "unfinished"}
             for run in (first, second)
         ],
         changed=sum(item.verdict_changed for item in changes),
@@ -79,7 +81,7 @@ def _beyond(item: Change) -> str:
 
 
 def _value(item: Finding | None) -> str:
-    return cards.estimate(item.estimate) if item is not None else ""
+    return finding_html.estimate(item.estimate) if item is not None else ""
 
 
 def _difference(item: Change) -> str:
@@ -91,11 +93,11 @@ def _difference(item: Change) -> str:
 
 
 def _signed_number(value: float, unit: str) -> str:
-    return ("+" if value > 0 else "") + cards.number(value, unit)
+    return ("+" if value > 0 else "") + finding_html.number(value, unit)
 
 
 def _signed(verdict: str) -> str:
-    return verdict if verdict == ABSENT else f"{cards.MARKS[Verdict(verdict)]} {verdict}"
+    return verdict if verdict == ABSENT else f"{findings.MARKS[Verdict(verdict)]} {verdict}"
 
 
 def _finite(value: float) -> float | None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from proofbook.judge.findings import Verdict
-from proofbook.report import cards, template
+from proofbook.report import finding_html, templating
 
 if TYPE_CHECKING:
-    from proofbook.history import Entry
+    from proofbook.runs.history import Entry
+
+from proofbook.judge import findings
 
 # A row of marks and a line: as many runs as fit a phone.
 RECENT = 30
@@ -21,13 +23,13 @@ def render(entries: Sequence[Entry]) -> str:
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.environment, entry.case), []).append(entry)
-    return template.render(
+    return templating.render(
         "index.html.j2",
         script="index.js",
         groups=[_group(name, group) for name, group in sorted(groups.items())],
         count=len(entries),
         verdicts=[
-            (verdict.value, cards.MARKS[verdict])
+            (verdict.value, findings.MARKS[verdict])
             for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)
         ],
     )
@@ -48,8 +50,8 @@ def _group(name: tuple[str, str], entries: Sequence[Entry]) -> dict[str, Any]:
                 "entry": entry,
                 "sign": _sign(entry),
                 "address": _address(entry),
-                "sentence": cards.visible(entry.sentence),
-                "time": cards.time(entry.started) if entry.started else "",
+                "sentence": finding_html.visible(entry.sentence),
+                "time": finding_html.time(entry.started) if entry.started else "",
                 "passing": f"{entry.counts.get('pass', 0)} of {sum(entry.counts.values())}" if entry.counts else "",
             }
             for entry in reversed(entries)
@@ -58,7 +60,7 @@ def _group(name: tuple[str, str], entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _sign(entry: Entry) -> str:
-    return cards.MARKS[Verdict(entry.verdict)]
+    return findings.MARKS[Verdict(entry.verdict)]
 
 
 def _address(entry: Entry) -> str:

@@ -10,11 +10,12 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from proofbook.evidence import replace_text
+from proofbook.files import replace_text
+from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.report import cards, charts, opening, parts
-from proofbook.report.changes import findings_of
-from proofbook.report.opening import Opening
+from proofbook.report import chart_fallbacks, finding_html, first_screen, sections
+from proofbook.runs.diff import findings_of
+from proofbook.runs.record import Opening
 
 # With its pictures; base64 makes four characters of three bytes.
 MOST_BYTES = 100_000
@@ -31,19 +32,19 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
     Raises:
         UsageError: charts are wanted and matplotlib is not installed.
     """
-    first = opening.of_run(run)
+    first = first_screen.of_run(run)
     found = findings_of(run)
     left, pictures, without = MOST_BYTES - len(_body(first, found, [], []).encode()) - 2000, [], []
     for figure in _figures(folder / "notebooks") if with_charts else ():
         try:
-            drawn = charts.picture(figure)
+            drawn = chart_fallbacks.picture(figure)
         except ValueError:
-            without.append(charts.title(figure))
+            without.append(chart_fallbacks.title(figure))
             continue
-        words = charts.in_words(figure)
+        words = chart_fallbacks.in_words(figure)
         cost = len(drawn) * 4 // 3 + 2 * len(words) + 300
         if cost > left:
-            without.append(charts.title(figure))
+            without.append(chart_fallbacks.title(figure))
             continue
         left -= cost
         pictures.append((words, drawn))
@@ -54,11 +55,11 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
     )
 
     message = EmailMessage()
-    message["Subject"] = cards.visible(
-        f"{cards.MARKS[Verdict(first.verdict)]} {first.words} · {first.environment} · {first.case}"
+    message["Subject"] = finding_html.visible(
+        f"{findings.MARKS[Verdict(first.verdict)]} {first.words} · {first.environment} · {first.case}"
     ).replace("\n", " ")
     message["X-Proofbook-Run"] = run["run_id"]
-    message.set_content("\n".join(map(cards.visible, first.lines())) + f"\n\nRun {run['run_id']}\n")
+    message.set_content("\n".join(map(finding_html.visible, first.lines())) + f"\n\nRun {run['run_id']}\n")
     attached = [(words, f"cid:chart-{number}@proofbook") for number, (words, _) in enumerate(pictures)]
     message.add_alternative(_body(first, found, attached, without), subtype="html")
     body = message.get_body(("html",))
@@ -72,23 +73,25 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
 def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]], without: list[str]) -> str:
     ordered = sorted(found, key=lambda item: item.verdict is Verdict.PASS)
     rows = "".join(
-        f'<tr><td style="padding:.3em .8em .3em 0;vertical-align:top;white-space:nowrap;font-weight:600;color:{cards.COLOURS[item.verdict]}">{cards.MARKS[item.verdict]} {item.verdict.value}</td>'
-        f'<td style="padding:.3em 0;border-bottom:1px solid #d1d9e0"><b>{cards.sentence(item.claim)}</b><br>{cards.escape(_short(item.statement))}</td></tr>'
+        f'<tr><td style="padding:.3em .8em .3em 0;vertical-align:top;white-space:nowrap;font-weight:600;color:{finding_html.COLOURS[item.verdict]}">{findings.MARKS[item.verdict]} {item.verdict.value}</td>'
+        f'<td style="padding:.3em 0;border-bottom:1px solid #d1d9e0"><b>{finding_html.sentence(item.claim)}</b><br>{finding_html.escape(_short(item.statement))}</td></tr>'
         for item in ordered[:MOST_ROWS]
     )
     more = (
         f"<p>And {len(found) - MOST_ROWS} more findings, in the report.</p>" if len(found) > MOST_ROWS else ""
     )
     drawn = "".join(
-        f'<p><img src="{address}" alt="{cards.escape(words)}" width="560" style="max-width:100%;height:auto"></p>'
+        f'<p><img src="{address}" alt="{finding_html.escape(words)}" width="560" style="max-width:100%;height:auto"></p>'
         for words, address in pictures
     )
     left_out = (
-        f"<p>In the report, not here: the charts {cards.escape(', '.join(without))}.</p>" if without else ""
+        f"<p>In the report, not here: the charts {finding_html.escape(', '.join(without))}.</p>"
+        if without
+        else ""
     )
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{cards.escape(first.words)}</title></head><body style="{_STYLE}">{parts.first_screen(first, links=False)}'
+        f'<title>{finding_html.escape(first.words)}</title></head><body style="{_STYLE}">{sections.first_screen(first, links=False)}'
         f'<h2 style="font-size:1.1em">Findings</h2><table role="presentation" style="border-collapse:collapse;font-size:.93em">{rows}</table>{more}{drawn}{left_out}</body></html>\n'
     )
     # Mail programs know no variables: colours are written out.
@@ -99,7 +102,7 @@ def _figures(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8")).get("cells", []):
             for output in cell.get("outputs", []):
-                figure = output.get("data", {}).get(charts.MIME)
+                figure = output.get("data", {}).get(chart_fallbacks.MIME)
                 if figure and figure["data"]:
                     yield figure
 

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.report import cards, opening
-from proofbook.report.changes import findings_of
-from proofbook.report.opening import Opening
+from proofbook.report import finding_html, first_screen
+from proofbook.runs.diff import findings_of
+from proofbook.runs.record import Opening, moment
 
 # GitHub takes 65,536 characters in a comment.
 MOST_CHARS = 60_000
@@ -19,7 +20,7 @@ LONGEST_CELL = 300
 
 def render(run: dict[str, Any]) -> str:
     """The first screen, then every finding that does not pass; those that pass by number and folded."""
-    first = opening.of_run(run)
+    first = first_screen.of_run(run)
     found = findings_of(run)
     lines = [*_first_screen(first), ""]
     open_items = [item for item in found if item.verdict is not Verdict.PASS]
@@ -61,29 +62,29 @@ def plain(text: str) -> str:
     >>> plain("<b> [x](y) @all #1 | `c`")
     '&lt;b&gt; \\\\[x\\\\](y) &#64;all &#35;1 \\\\| \\\\`c\\\\`'
     """
-    text = cards.visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = finding_html.visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*_{}\[\]|~])", r"\\\1", text)
     return re.sub(r"\s+", " ", text.replace("#", "&#35;").replace("@", "&#64;")).strip()
 
 
 def _first_screen(first: Opening) -> list[str]:
-    mark = cards.MARKS[Verdict(first.verdict)]
+    mark = findings.MARKS[Verdict(first.verdict)]
     return [
         f"## {mark} {plain(first.words)} · {plain(first.environment)} · {plain(first.case)}",
         "",
-        *(f"- {cards.MARKS[Verdict(fact.verdict)]} {plain(fact.text)}" for fact in first.facts),
+        *(f"- {findings.MARKS[Verdict(fact.verdict)]} {plain(fact.text)}" for fact in first.facts),
         *([f"- {plain(first.beside)}"] if first.beside else []),
         "",
         f"**Could we be wrong?** {plain(first.doubt)}",
         "",
-        f"**Do:** {plain(first.advice)} Next review {opening.moment(first.next_review)}. {plain(first.since)}",
-        *(["", "```", cards.visible(first.command).replace("`", "'"), "```"] if first.command else []),
+        f"**Do:** {plain(first.advice)} Next review {moment(first.next_review)}. {plain(first.since)}",
+        *(["", "```", finding_html.visible(first.command).replace("`", "'"), "```"] if first.command else []),
     ]
 
 
 def _table(items: list[Finding]) -> list[str]:
     return ["| | claim | what we saw |", "|---|---|---|"] + [
-        f"| {cards.MARKS[item.verdict]} {item.verdict.value} | {_cell(item.claim)} | {_cell(item.statement)} |"
+        f"| {findings.MARKS[item.verdict]} {item.verdict.value} | {_cell(item.claim)} | {_cell(item.statement)} |"
         for item in items
     ]
 

@@ -13,24 +13,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proofbook import quick, workspace
-from proofbook.evidence import replace_text
+from proofbook import import_shims, paths
+from proofbook.files import replace_text
 from proofbook.judge.findings import MIME, Verdict, from_json
-from proofbook.redaction import in_value
-from proofbook.report import cards, charts, opening, parts, template
+from proofbook.redaction.scrubbing import in_value
+from proofbook.report import chart_fallbacks, finding_html, first_screen, templating
+from proofbook.report import sections as parts
 from proofbook.report.sanitise import clean
 
 if TYPE_CHECKING:
-    from proofbook.execute import Executed
+    from proofbook.execution.executor import Executed
+
+from proofbook.judge.findings import MARKS
+from proofbook.runs.digests import BLANK, DIGEST, about, page_digest
 
 # The report's own notebook begins so.
 OWN = "00-"
 # Where reports that share the library look for it, from their own folder `outputs/<environment>/<run>/`.
 ASSETS = "../../assets"
-# The digest of a page is over its text with this in the digest's place.
-BLANK = "0" * 64
-_NOTHING = re.compile(re.escape(cards.nothing("…")).replace("…", "([^<]*)"))
-_DIGEST = re.compile(r'(<meta name="proofbook-digest" content=")([0-9a-f]{64})(">)')
+_NOTHING = re.compile(re.escape(finding_html.nothing("…")).replace("…", "([^<]*)"))
 
 
 def write(
@@ -43,7 +44,7 @@ def write(
     """
     ordered = sorted(executed, key=lambda item: item.name)
     told: set[str] = set()
-    first = opening.of_run(run)
+    first = first_screen.of_run(run)
     # Where no fix is claimed, the report's own question would ask for one.
     question = "" if any(item["kind"] == "fix" for item in run["findings"]) else first.case
     sections = [
@@ -51,13 +52,13 @@ def write(
     ]
     drawn = any(section["figures"] for section in sections)
     library = _keep_library(path.parent / ASSETS) if drawn and shares_assets else ""
-    text = template.render(
+    text = templating.render(
         "page.html.j2",
         script="page.js",
         run=run,
-        mark=cards.MARKS[Verdict(run["verdict"])],
+        mark=MARKS[Verdict(run["verdict"])],
         first=first,
-        title=cards.visible(f"{first.words} · {first.environment} · {first.case}"),
+        title=finding_html.visible(f"{first.words} · {first.environment} · {first.case}"),
         # Where the report's own notebook did not get as far, the page says it itself.
         first_screen="" if any(map(_opens, sections)) else clean(parts.first_screen(first)),
         sections=sections,
@@ -67,49 +68,12 @@ def write(
         blank=BLANK,
     )
     text = _without_paths(text)
-    replace_text(path, _DIGEST.sub(rf"\g<1>{digest(text)}\g<3>", text, count=1))
+    replace_text(path, DIGEST.sub(rf"\g<1>{page_digest(text)}\g<3>", text, count=1))
 
 
 def _opens(section: dict[str, Any]) -> bool:
     """Whether a section is the report's own and shows the first screen; text that looks like it is escaped."""
     return section["name"].startswith(OWN) and '<section class="pb-verdict"' in section["body"]
-
-
-def about(run: dict[str, Any]) -> dict[str, Any]:
-    """What a page carries of its run, so that the file alone can be checked against the run."""
-    kept = (
-        "run_id",
-        "environment",
-        "case",
-        "started",
-        "ended",
-        "verdict",
-        "reason",
-        "evidence",
-        "notebooks",
-        "versions",
-        "source",
-    )
-    return {
-        **{name: run[name] for name in kept if name in run},
-        "findings_sha256": findings_digest(run["findings"]),
-    }
-
-
-def findings_digest(findings: Sequence[dict[str, Any]]) -> str:
-    """sha256 of findings, as JSON with sorted keys."""
-    return hashlib.sha256(json.dumps(findings, sort_keys=True).encode()).hexdigest()
-
-
-def digest(text: str) -> str:
-    """sha256 of a page, its own digest left blank."""
-    return hashlib.sha256(_DIGEST.sub(rf"\g<1>{BLANK}\g<3>", text, count=1).encode()).hexdigest()
-
-
-def stated_digest(text: str) -> str:
-    """The digest that a page states of itself; empty where it states none."""
-    found = _DIGEST.search(text)
-    return found.group(2) if found else ""
 
 
 def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str, Any]:
@@ -119,12 +83,12 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
         told: findings whose cards are on the page already; those of this notebook are added.
         question: its title, instead of the one that it has.
     """
-    quick.skip_iri_grammar()
+    import_shims.skip_iri_grammar()
     import nbformat
     from nbconvert import HTMLExporter
 
     # A lone half of a letter, as a cut log line leaves it, cannot be written at all.
-    content = in_value(json.loads(item.path.read_text(encoding="utf-8")), cards.encodable)
+    content = in_value(json.loads(item.path.read_text(encoding="utf-8")), finding_html.encodable)
     notebook = nbformat.reads(json.dumps(content), as_version=4)
     left_out = _leave_out(notebook)
     if question:
@@ -140,11 +104,11 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
             title = question or cell.source.splitlines()[0].removeprefix("# ")
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if charts.MIME in data:
+            if chart_fallbacks.MIME in data:
                 figures += 1
-                part = _figure(data[charts.MIME])
+                part = _figure(data[chart_fallbacks.MIME])
             elif MIME in data and data[MIME].get("id") in told:
-                part = clean(cards.line(from_json(data[MIME])))
+                part = clean(finding_html.line(from_json(data[MIME])))
             elif "text/html" in data:
                 part = clean("".join(data["text/html"]))
                 shown |= set(re.findall(r'<details class="pb-finding" id="finding-([^"]+)"', part))
@@ -153,7 +117,7 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
             parts_of_page.append(part)
             output["data"] = {"text/html": f'<figure data-part="{len(parts_of_page) - 1}"></figure>'}
     told |= shown
-    exporter = HTMLExporter(template_name="proofbook", extra_template_basedirs=[str(template.FOLDER)])
+    exporter = HTMLExporter(template_name="proofbook", extra_template_basedirs=[str(templating.FOLDER)])
     body = clean(exporter.from_notebook_node(notebook)[0])
     body = re.sub(
         r'<figure data-part="(\d+)"></figure>',
@@ -173,11 +137,11 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
     body = re.sub(r"<h2([^>]*)>(.*?)</h2>", with_id, body, flags=re.DOTALL)
     return {
         "name": item.name,
-        "title": cards.visible(title),
+        "title": finding_html.visible(title),
         "headings": headings,
         "body": body,
         "left_out": left_out,
-        "problem": cards.visible(item.problem),
+        "problem": finding_html.visible(item.problem),
         "figures": figures,
     }
 
@@ -202,7 +166,7 @@ def _leave_out(notebook: Any) -> list[tuple[str, str]]:
         if shown and all(said):
             heading = cells[0].source.splitlines()[0].removeprefix("## ")
             sentences = dict.fromkeys(match[1] for match in said if match)
-            found.append((cards.visible(heading), clean(" ".join(sentences))))
+            found.append((finding_html.visible(heading), clean(" ".join(sentences))))
             empty.update(range(start, end))
     notebook.cells = [cell for number, cell in enumerate(notebook.cells) if number not in empty]
     return found
@@ -212,18 +176,20 @@ def _ask(notebook: Any, question: str) -> None:
     """Gives the notebook's first heading other words."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            words = re.sub(r"([\\`*_{}\[\]<>&#$])", r"\\\1", cards.encodable(" ".join(question.split())))
+            words = re.sub(
+                r"([\\`*_{}\[\]<>&#$])", r"\\\1", finding_html.encodable(" ".join(question.split()))
+            )
             cell.source = "\n".join([f"# {words}", *cell.source.splitlines()[1:]])
             return
 
 
 def _figure(figure: dict[str, Any]) -> str:
     """A place for a chart: its data as JSON, and its words and table for those who do not see it drawn."""
-    words = cards.escape(charts.in_words(figure))
-    data = _in_script(in_value({"data": figure["data"], "layout": figure["layout"]}, cards.visible))
+    words = finding_html.escape(chart_fallbacks.in_words(figure))
+    data = _in_script(in_value({"data": figure["data"], "layout": figure["layout"]}, finding_html.visible))
     return (
         f'<figure class="pb-figure" aria-label="{words}"><div class="pb-plot"></div><script type="application/json">{data}</script>'
-        f'<figcaption>{words}</figcaption><details class="pb-data"><summary>The data of this chart as a table</summary>{charts.table(figure)}</details></figure>'
+        f'<figcaption>{words}</figcaption><details class="pb-data"><summary>The data of this chart as a table</summary>{chart_fallbacks.table(figure)}</details></figure>'
     )
 
 
@@ -234,7 +200,7 @@ def _in_script(value: Any) -> str:
 
 def _without_paths(text: str) -> str:
     """Without the folders of the machine that made the report: they help nobody who reads it."""
-    for folder, shown in ((str(workspace.home(workspace.root())), "."), (str(Path.home()), "~")):
+    for folder, shown in ((str(paths.home(paths.root())), "."), (str(Path.home()), "~")):
         if len(folder) > 1:
             text = text.replace(f"{folder}/", f"{shown}/")
     return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,19 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook import book as books
-from proofbook import evidence as recorded_evidence
-from proofbook import known, workspace
-from proofbook.case import Case
-from proofbook.environment import Environment
-from proofbook.judge import findings as judged
-from proofbook.judge import owed, watching
-from proofbook.judge.checks import View
-from proofbook.judge.findings import Finding, Overall
-from proofbook.known import Known
-from proofbook.report import changes
+from proofbook import paths, validation
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.evidence import store as recorded_evidence
+from proofbook.execution.document import findings_in, problems_in
+from proofbook.judge import catalogue, sequential_path
+from proofbook.judge import verdict as verdicts
+from proofbook.judge.findings import Finding
+from proofbook.judge.verdict import Overall
+from proofbook.judge.view import View
+from proofbook.runs import diff
+from proofbook.runs import known_issues as known
+from proofbook.runs.known_issues import Known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Summary:
     @property
     def not_checked(self) -> list[str]:
         """What nobody should take for checked, in sentences."""
-        return owed.not_measured(self.environment, self.case)
+        return catalogue.not_measured(self.environment, self.case)
 
     @property
     def accepted(self) -> dict[str, Known]:
@@ -64,7 +65,7 @@ class Summary:
     @property
     def path(self) -> pd.DataFrame:
         """What was known after each look of a watch; empty where nothing was watched."""
-        return watching.path(self.view, owed.declare(self.environment, self.case).values())
+        return sequential_path.path(self.view, catalogue.declare(self.environment, self.case).values())
 
     def of(self, patterns: Iterable[str]) -> list[Finding]:
         """Findings whose id matches one of the patterns."""
@@ -82,7 +83,7 @@ def of_run(folder: Path, where: Environment, what: Case, *, base: Path) -> Summa
         recorded_evidence.read(folder / "evidence"),
         findings_in(folder / "notebooks"),
         folder=folder,
-        partial=any(name not in executed for name in workspace.notebooks(base) if not name.startswith("00-")),
+        partial=any(name not in executed for name in paths.notebooks(base) if not name.startswith("00-")),
         broken=problems_in(folder / "notebooks"),
     )
 
@@ -99,10 +100,10 @@ def summarise(
 ) -> Summary:
     """Findings with the verdict that follows from them and from what was owed; in a run's folder, beside other runs, with what is known from those."""
     items = tuple(found)
-    declared = owed.declare(where, what)
-    missing = sorted(owed.owed_ids(what, declared) - {item.id for item in items})
-    overall = judged.overall(items, missing=missing, partial=partial, broken=broken)
-    view = books.view_of(recorded, environment=where, case=what, count=len(declared))
+    declared = catalogue.declare(where, what)
+    missing = sorted(catalogue.owed_ids(what, declared) - {item.id for item in items})
+    overall = verdicts.overall(items, missing=missing, partial=partial, broken=broken)
+    view = validation.view_of(recorded, environment=where, case=what, count=len(declared))
     return Summary(
         environment=where,
         case=what,
@@ -111,34 +112,6 @@ def summarise(
         evidence=recorded,
         view=view,
         run_id=folder.name if folder else "",
-        previous=changes.last_before(folder, case=what.name) if folder else None,
+        previous=diff.last_before(folder, case=what.name) if folder else None,
         known=known.read(folder.parent, case=what.name) if folder else (),
     )
-
-
-def problems_in(folder: Path) -> dict[str, str]:
-    """What went wrong with executed notebooks, by name, as the runner wrote it into them."""
-    found = {}
-    for path in sorted(folder.glob("*.ipynb")):
-        problem = (
-            json.loads(path.read_text(encoding="utf-8"))
-            .get("metadata", {})
-            .get("proofbook", {})
-            .get("problem")
-        )
-        if problem:
-            found[path.stem] = str(problem)
-    return found
-
-
-def findings_in(folder: Path) -> list[Finding]:
-    """The findings that executed notebooks carry, in the order of notebooks and cells; the last of each id counts."""
-    found: dict[str, Finding] = {}
-    for path in sorted(folder.glob("*.ipynb")):
-        for cell in json.loads(path.read_text(encoding="utf-8")).get("cells", []):
-            for output in cell.get("outputs", []):
-                data = output.get("data", {}).get(judged.MIME)
-                if isinstance(data, dict):
-                    finding = judged.from_json(data)
-                    found[finding.id] = finding
-    return list(found.values())

@@ -1,0 +1,218 @@
+"""The rehearsal: a system to practise on, its faults, and a whole validation of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from proofbook import paths
+from proofbook.cli.app import AsJson, Faults, Jobs, app, coloured, console, plain, print_result, say
+from proofbook.cli.run_commands import deploy_with
+from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
+from proofbook.pipeline import steps
+from proofbook.runs.folders import new_folder
+
+
+@app.command()
+def faults(as_json: AsJson = False) -> None:
+    """The ways in which the rehearsal can be broken, or odd and well, and what an honest validation says of each."""
+    from proofbook.rehearsal.faults import FAULTS, HEALTHY
+
+    if as_json:
+        print(
+            json.dumps(
+                [
+                    {
+                        name: getattr(fault, name)
+                        for name in ("name", "what", "verdict", "finding", "why", "miss", "miss_because")
+                    }
+                    for fault in FAULTS.values()
+                ]
+                + [
+                    {"name": well.name, "what": well.what, "verdict": well.verdict}
+                    for well in HEALTHY.values()
+                ],
+                indent=2,
+            )
+        )
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("fault", "what it does", "verdict", "the finding that says so", "why", "chance to miss it"):
+        # Names are what people copy from here: never cut.
+        table.add_column(
+            title, overflow="fold", no_wrap=title in ("fault", "verdict", "the finding that says so")
+        )
+    for fault in FAULTS.values():
+        table.add_row(
+            fault.name,
+            fault.what,
+            coloured(fault.verdict),
+            "\n".join(fault.finding),
+            plain(fault.why),
+            f"{_chance(fault.miss)}: {fault.miss_because}",
+        )
+    console().print(table)
+    well = Table("odd but well", "what is odd", "verdict", box=None, padding=(0, 2, 0, 0))
+    for variant in HEALTHY.values():
+        well.add_row(variant.name, variant.what, coloured(variant.verdict))
+    console().print()
+    console().print(well)
+
+
+@app.command()
+def rehearse(
+    fault: Faults = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Stay with the build from before the fix until asked to deploy.")
+    ] = False,
+    deploy: Annotated[
+        bool, typer.Option("--deploy", help="Ask the rehearsal that is up to roll out the fix, and wait.")
+    ] = False,
+) -> None:
+    """Keep a rehearsal up until Ctrl-C: before the fix for 15 s, then with it."""
+    names = _known_faults(fault)
+    base = paths.root()
+    up = paths.outputs(base) / "rehearsal" / "up"
+    if deploy:
+        stack = _rehearsal()
+        print(f"deployed {stack.request_deployment(up, faults=names)}")
+        return
+    if (up / "pid").exists() and _alive(int((up / "pid").read_text() or 0)):
+        raise UsageError(
+            f"a rehearsal is up already (process {(up / 'pid').read_text()}); end it first, or roll out with: proofbook rehearse --deploy"
+        )
+    asyncio.run(_keep_up(up, names, hold=hold))
+
+
+@app.command()
+def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
+    """Rehearse a deployment of the fix and validate it: the whole way in about a minute."""
+    from proofbook.pipeline import validate as runs
+
+    _known_faults(fault)
+    base = paths.root()
+    up = paths.outputs(base) / "rehearsal" / "up"
+    program = [sys.executable, "-m", "proofbook.cli", "rehearse"]
+    chosen = [part for name in fault or [] for part in ("--fault", name)]
+    with _rehearsal_process([*program, "--hold", *chosen], up):
+        folder = new_folder("rehearsal", base=base)
+        steps.collect("rehearsal", "", "before", folder=folder, base=base, say=say)
+        steps.collect(
+            "rehearsal",
+            "",
+            "rollout",
+            folder=folder,
+            base=base,
+            during=deploy_with(shlex.join([*program, "--deploy", *chosen]), base),
+            say=say,
+        )
+        steps.collect("rehearsal", "", "after", folder=folder, base=base, say=say)
+    folder, content = runs.validate("rehearsal", "", run=str(folder), jobs=jobs, base=base, say=say)
+    if as_json:
+        print(json.dumps({"folder": str(folder), **content}, indent=2))
+    else:
+        print_result(folder, content)
+    raise typer.Exit(EXIT_CODES[content["verdict"]])
+
+
+class _rehearsal_process:
+    """A rehearsal in a process of its own, ended on leaving."""
+
+    def __init__(self, command: list[str], up: Path) -> None:
+        self._command, self._up = command, up
+
+    def __enter__(self) -> None:
+        import subprocess
+
+        pid_file, state = self._up / "pid", self._up / "state.json"
+        if pid_file.exists() and _alive(int(pid_file.read_text() or 0)):
+            raise UsageError("a rehearsal is up already; end it first: the demo brings up its own")
+        state.unlink(missing_ok=True)
+        say("rehearsal: starting the build from before the fix")
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        deadline = time.monotonic() + 60
+        while not state.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise CouldNotLook(
+                    "expected the rehearsal to come up within 60 s, but it did not; try: proofbook rehearse"
+                )
+            time.sleep(0.1)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=20)
+
+
+async def _keep_up(up: Path, faults: list[str], *, hold: bool) -> None:
+    stack = _rehearsal().Stack(up)
+    stopped = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
+    try:
+        await stack.start()
+        print(f"up: addresses and tokens are in {paths.shown(up)}; Ctrl-C ends it", flush=True)
+        serving = asyncio.create_task(_serve(stack, faults, hold=hold))
+        await asyncio.wait(
+            {serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
+        if serving.done():
+            serving.result()
+        serving.cancel()
+    finally:
+        await stack.stop()
+
+
+async def _serve(stack: Any, faults: list[str], *, hold: bool) -> None:
+    if not hold:
+        await asyncio.sleep(15)
+        await stack.deploy("after", faults)
+        print("the fix is deployed", flush=True)
+    await stack.serve()
+
+
+def _rehearsal() -> Any:
+    try:
+        from proofbook.rehearsal import stack
+    except ImportError as error:
+        raise UsageError(
+            f"the rehearsal needs {error.name}, which is not installed; install it with: pip install 'proofbook[rehearsal]'"
+        ) from None
+    return stack
+
+
+def _known_faults(names: list[str] | None) -> list[str]:
+    from proofbook.rehearsal.faults import FAULTS, HEALTHY
+
+    for name in names or []:
+        if name not in FAULTS | HEALTHY:
+            raise UnknownName("fault", name, FAULTS | HEALTHY)
+    return names or []
+
+
+def _alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it lives, and is somebody else's
+    return True
+
+
+def _chance(share: float) -> str:
+    return "none" if share == 0 else f"below {share:.2g}" if share < 0.0001 else f"{share:.2%}"

@@ -1,0 +1,328 @@
+"""Commands that look at a system and judge it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from proofbook import paths, validation
+from proofbook.cli.app import (
+    WORST,
+    AsJson,
+    Assets,
+    Before,
+    Case,
+    Environment,
+    InconclusiveAs,
+    Jobs,
+    Timeout,
+    Yes,
+    app,
+    options,
+    print_opening,
+    print_report,
+    print_result,
+    say,
+)
+from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
+from proofbook.pipeline import steps
+from proofbook.pipeline import watch as watching
+from proofbook.runs.folders import find, new_folder
+
+
+@app.command()
+def run(
+    env: Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")],
+    case: Case = "",
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", help="Continue this run: judge what was recorded, collect what is missing."),
+    ] = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="Judge this evidence instead of collecting.")
+    ] = None,
+    before: Before = "",
+    notebook: Annotated[
+        list[str] | None, typer.Option("--notebook", help="Only these notebooks; the run is then partial.")
+    ] = None,
+    jobs: Jobs = 2,
+    timeout_s: Timeout = 300.0,
+    yes: Yes = False,
+    assets: Assets = "inline",
+    inconclusive_as: InconclusiveAs = "failure",
+    as_json: AsJson = False,
+) -> None:
+    """Collect what is missing, judge, and write the report. The exit code is the verdict."""
+    from proofbook.pipeline import validate as runs
+
+    base = paths.root()
+    if run_id and len(env) > 1:
+        raise UsageError("--run continues one run, so it takes one environment")
+    for name in env if evidence is None else []:
+        _ask(name, base, yes=yes)
+    results = []
+    for name in env:
+        try:
+            folder, content = runs.validate(
+                name,
+                case,
+                run=run_id,
+                evidence_path=evidence,
+                notebooks=notebook or [],
+                jobs=jobs,
+                timeout_s=timeout_s,
+                base=base,
+                options=options(assets, inconclusive_as),
+                say=say,
+                before=before,
+            )
+        except CouldNotLook as error:
+            # The other environments are still worth looking at.
+            say(str(error))
+            results.append({"environment": name, "verdict": "error", "sentence": str(error)})
+            continue
+        results.append({"folder": str(folder), **content})
+        if not as_json:
+            print_result(folder, content)
+    if as_json:
+        print(json.dumps(results, indent=2))
+    raise typer.Exit(EXIT_CODES[max((content["verdict"] for content in results), key=WORST.index)])
+
+
+@app.command("try")
+def try_url(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="The service, such as https://api.example.com; with its health path if it is unusual.",
+        ),
+    ],
+    ws: Annotated[str, typer.Option("--ws", metavar="PATH", help="A WebSocket on it, such as /ws.")] = "",
+    token_env: Annotated[
+        str, typer.Option("--token-env", metavar="NAME", help="The variable that holds a token for it.")
+    ] = "",
+    logs: Annotated[
+        str,
+        typer.Option(
+            "--logs",
+            metavar="SOURCE",
+            help="Its log: gcp:PROJECT/SERVICE, k8s:NAMESPACE/SELECTOR, docker:CONTAINER, journald:UNIT, loki:URL{…}, a file, or -.",
+        ),
+    ] = "",
+    gone: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gone",
+            metavar="PATTERN",
+            help="What the defect wrote into the log, or its close code: must be gone.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="When the fix was deployed: 2026-11-24T20:00:00Z, or 3h ago. Default: found in the log.",
+        ),
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--within", metavar="TIME", help="How long it may take; decides what can be shown: 2m, 10m."
+        ),
+    ] = None,
+    ca_file: Annotated[str, typer.Option("--ca", metavar="FILE", help="A private CA.")] = "",
+    jobs: Jobs = 2,
+    as_json: AsJson = False,
+) -> None:
+    """A first answer about any service, without a file. The exit code is the verdict."""
+    # Before anything heavy is loaded, so that it is there at once.
+    say(f"look · {url.rpartition('@')[2]}")
+    from proofbook.cli.times import length_s, moment
+    from proofbook.config.log_uri import is_file
+    from proofbook.evidence import store as evidence
+    from proofbook.paths import from_here
+    from proofbook.pipeline import quickstart
+    from proofbook.pipeline import validate as runs
+
+    base, now = paths.root(), dt.datetime.now(dt.UTC)
+    question = quickstart.Question(
+        url=url,
+        ws=ws,
+        token_env=token_env,
+        logs=from_here(logs, base=base) if is_file(logs) else logs,
+        gone=tuple(gone or ()),
+        ca_file=from_here(ca_file, base=base),
+        since=None if since is None else moment("--since", since, now=now),
+        within_s=None if within is None else length_s("--within", within),
+    )
+    token = os.environ.get(token_env, "") if token_env else ""
+    quickstart.check(question, token=token, now=now)
+    files = quickstart.prepare(question, base=base, say=say)
+
+    def answer(folder: Path) -> None:
+        quickstart.propose_examples(question, files, evidence.read(folder / "evidence"))
+        if not as_json:
+            print_opening(steps.first_screen(folder, str(files.environment), str(files.case), base=base))
+            say("writing the report")
+
+    folder, content = runs.validate(
+        str(files.environment), str(files.case), jobs=jobs, base=base, say=say, once_recorded=answer
+    )
+    if as_json:
+        print(json.dumps({"folder": str(folder), **content}, indent=2))
+    else:
+        print_report(folder)
+    raise typer.Exit(EXIT_CODES[content["verdict"]])
+
+
+@app.command()
+def collect(
+    env: Environment,
+    phase: Annotated[str, typer.Option("--phase", help="before, rollout or after.")],
+    case: Case = "",
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="Add the phase to this run. Default: a new one.")
+    ] = None,
+    during: Annotated[
+        str | None, typer.Option("--during", help="rollout: the command that deploys; watched until it ends.")
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record evidence, before a deployment say, and print the run to continue with."""
+    from proofbook.evidence.store import PHASES
+
+    base = paths.root()
+    if phase not in PHASES:
+        raise UnknownName("phase", phase, PHASES)
+    if during is not None and phase != "rollout":
+        raise UsageError(f"--during goes with --phase rollout, not with {phase}")
+    _ask(env, base, yes=yes)
+    _check_can_start(env, case, base, phase=phase)
+    folder = find(run_id, base=base) if run_id else new_folder(Path(env).stem, base=base)
+    steps.collect(
+        env,
+        case,
+        phase,
+        folder=folder,
+        base=base,
+        during=deploy_with(during, base) if during else None,
+        say=say,
+    )
+    print(
+        json.dumps({"run": folder.name, "folder": str(folder)})
+        if as_json
+        else f"recorded {phase} in run {folder.name}; go on with: proofbook run {env} --run {folder.name}"
+    )
+
+
+@app.command()
+def watch(
+    env: Environment,
+    case: Case = "",
+    every: Annotated[
+        str, typer.Option("--every", help="Time from one look to the next: 90s, 5m, 1h.")
+    ] = "5m",
+    length: Annotated[str, typer.Option("--for", help="How long at most: 30m, 24h.")] = "24h",
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", help="Go on with this watch, or watch after what this run recorded before."),
+    ] = None,
+    before: Before = "",
+    jobs: Jobs = 2,
+    timeout_s: Timeout = 300.0,
+    yes: Yes = False,
+    assets: Assets = "inline",
+    inconclusive_as: InconclusiveAs = "failure",
+    as_json: AsJson = False,
+) -> None:
+    """Look again and again, with tests that allow for it, until it is decided. The exit code is the verdict."""
+    from proofbook.cli.times import length_s
+
+    base = paths.root()
+    every_s, for_s = length_s("--every", every), length_s("--for", length)
+    _ask(env, base, yes=yes)
+    folder, content = watching.watch(
+        env,
+        case,
+        every_s=every_s,
+        for_s=for_s,
+        run=run_id,
+        jobs=jobs,
+        timeout_s=timeout_s,
+        base=base,
+        options=options(assets, inconclusive_as),
+        say=say,
+        before=before,
+    )
+    if as_json:
+        print(json.dumps([{"folder": str(folder), **content}], indent=2))
+    else:
+        print_result(folder, content)
+    raise typer.Exit(EXIT_CODES[content["verdict"]])
+
+
+@app.command()
+def replay(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2, as_json: AsJson = False
+) -> None:
+    """Judge a run again from its evidence. Exit 1 and every difference if anything differs."""
+    from proofbook.pipeline import replay as replays
+
+    base = paths.root()
+    differences = replays.replay(find(run_id, base=base), base=base, jobs=jobs, say=say)
+    if as_json:
+        print(json.dumps({"identical": not differences, "differences": differences}, indent=2))
+    else:
+        for line in differences:
+            print(line)
+        print(
+            f"{len(differences)} differences" if differences else "identical: every finding and every digest"
+        )
+    raise typer.Exit(1 if differences else 0)
+
+
+async def deploy_with(command: str, base: Path) -> None:
+    """Runs the deploying command; that it fails is an error of ours, not of the service."""
+    process = await asyncio.create_subprocess_exec(
+        *shlex.split(command), cwd=paths.home(base), stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
+    )
+    if await process.wait() != 0:
+        raise CouldNotLook(
+            f"the deploying command ended with exit code {process.returncode}: {shlex.split(command)[0]}"
+        )
+
+
+def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> None:
+    """Everything that can be known without the network, before a folder is made."""
+    from proofbook.collect.session import Session
+    from proofbook.config import consistency
+    from proofbook.judge import catalogue
+
+    where, what = validation.load(env, case, base=base)
+    catalogue.check_files(where, what)
+    if phase == "after":
+        consistency.check_deployed(what, now=dt.datetime.now(dt.UTC))
+    Session(where, base=base)
+
+
+def _ask(env: str, base: Path, *, yes: bool) -> None:
+    from proofbook.config import environment as environments
+
+    where = environments.load(env, base=base)
+    if not where.protected or yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"environment {env} is protected: say --yes to probe it")
+    if not typer.confirm(f"{env} is protected. Probe it?"):
+        raise UsageError("not probed")

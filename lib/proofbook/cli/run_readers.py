@@ -1,0 +1,260 @@
+"""Commands that read runs: show, render again, check, compare, keep in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from proofbook import paths
+from proofbook.cli.app import (
+    AsJson,
+    Assets,
+    InconclusiveAs,
+    app,
+    coloured,
+    console,
+    options,
+    plain,
+    print_result,
+)
+from proofbook.cli.times import UNITS_S, length_s
+from proofbook.errors import UnknownName, UsageError
+from proofbook.pipeline import steps
+from proofbook.runs.folders import find
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")]
+
+
+@app.command()
+def show(run_id: Run, as_json: AsJson = False) -> None:
+    """Show a run's findings."""
+    from proofbook.runs import record
+
+    folder = find(run_id, base=paths.root())
+    content = record.read(folder)
+    if as_json:
+        print(json.dumps(content, indent=2))
+        return
+    table = Table("verdict", "claim", "what we saw", box=None, padding=(0, 2, 0, 0))
+    for item in content["findings"]:
+        table.add_row(coloured(item["verdict"]), plain(item["claim"]), plain(item["statement"]))
+    console().print(table)
+    print_result(folder, content)
+
+
+@app.command()
+def report(
+    run_id: Run,
+    mail: Annotated[
+        bool,
+        typer.Option("--mail", help="Also a body for a mail: no script, charts as pictures, under 100 kB."),
+    ] = False,
+    charts: Annotated[
+        bool, typer.Option("--charts/--no-charts", help="With or without pictures in the mail.")
+    ] = True,
+    assets: Assets = "inline",
+    inconclusive_as: InconclusiveAs = "failure",
+) -> None:
+    """Write a run's report again, without judging again."""
+    from proofbook.report import mail as mails
+
+    base = paths.root()
+    folder = find(run_id, base=base)
+    content = steps.render(folder, options=options(assets, inconclusive_as), base=base)
+    print(f"report: {paths.shown(folder / 'report.html')}")
+    if mail:
+        path, without = mails.write(folder, run=content, with_charts=charts)
+        left_out = f"; left out for size: {', '.join(without)}" if without else ""
+        print(
+            f"mail: {paths.shown(path)} and {path.with_suffix('.eml').name}, {path.stat().st_size:,} bytes{left_out}"
+        )
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        str, typer.Argument(metavar="RUN_OR_REPORT", help="A run, or a report that someone sent.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check that a run or a report is as it was written. Exit 1 if not.
+
+    A digest finds what was altered by accident or carelessly; who alters a report on purpose can write a new digest into it,
+    so compare it with the run.
+    """
+    from proofbook.runs import verify as verifying
+
+    path = Path(what)
+    answers = verifying.report(path) if path.is_file() else verifying.run(find(what, base=paths.root()))
+    if as_json:
+        print(json.dumps([{"what": answer.what, "held": answer.held} for answer in answers], indent=2))
+    else:
+        for answer in answers:
+            console().print(
+                f"{'[green]✔[/]' if answer.held else '[red]✘[/]'} {plain(answer.what)}", soft_wrap=True
+            )
+    raise typer.Exit(0 if all(answer.held for answer in answers) else 1)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A")],
+    second: Annotated[str, typer.Argument(metavar="B")],
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the comparison as a page.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which findings differ between two runs, by how much, and whether by more than chance. Exit 1 if any verdict does."""
+    from proofbook.files import replace_text
+    from proofbook.report import comparison
+    from proofbook.runs import diff as changing
+    from proofbook.runs import record
+
+    base = paths.root()
+    a, b = (record.read(find(name, base=base)) for name in (first, second))
+    changes = changing.between(changing.findings_of(a), changing.findings_of(b))
+    if html is not None:
+        try:
+            replace_text(Path(html), comparison.page(changes, first=a, second=b))
+        except OSError as error:
+            raise UsageError(
+                f"--html: expected a file that can be written, got {html} ({error.strerror})"
+            ) from None
+    if as_json:
+        print(json.dumps(comparison.as_json(changes), indent=2))
+    else:
+        lines = comparison.in_text(changes)
+        for line in lines:
+            print(line)
+        if not any(change.verdict_changed for change in changes):
+            print(f"no verdict changed: {a['verdict']} and {b['verdict']} over {len(changes)} findings")
+    raise typer.Exit(1 if any(change.verdict_changed for change in changes) else 0)
+
+
+@app.command()
+def history(
+    env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The runs so far, oldest first; also writes outputs/index.html."""
+    from proofbook.runs import history as past
+
+    base = paths.root()
+    entries = past.refresh(base=base)
+    if env is not None:
+        entries = [entry for entry in entries if entry.environment == Path(env).stem]
+    if as_json:
+        names = ("run_id", "environment", "case", "verdict", "reason", "sentence", "started")
+        print(json.dumps([{name: getattr(entry, name) for name in names} for entry in entries], indent=2))
+        return
+    if not entries:
+        print(f"no runs{f' of {env}' if env else ''} yet; start one: proofbook run {env or 'ENV'}")
+        return
+    table = Table(
+        "run",
+        *([] if env else ["environment"]),
+        "case",
+        "verdict",
+        "in a sentence",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
+    for entry in entries:
+        place = [] if env else [entry.environment]
+        table.add_row(entry.run_id, *place, entry.case, coloured(entry.verdict), plain(entry.sentence))
+    console().print(table)
+    print(f"page: {paths.shown(paths.outputs(base) / past.PAGE)}")
+
+
+@app.command()
+def prune(
+    keep: Annotated[
+        int,
+        typer.Option("--keep", min=1, help="How many of the newest runs of each environment and case stay."),
+    ],
+    env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", help="Only runs older than this: 36h, 90d.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without it they are only listed.")] = False,
+) -> None:
+    """Delete old runs. The newest that passed and the newest that failed stay in any case."""
+    from proofbook.evidence import baseline as baselines
+    from proofbook.runs import history as past
+
+    base = paths.root()
+    entries = [
+        entry for entry in past.refresh(base=base) if env is None or entry.environment == Path(env).stem
+    ]
+    if env is not None and not entries:
+        raise UnknownName(
+            "environment with runs", env, {entry.environment for entry in past.refresh(base=base)}
+        )
+    kept = {baselines.pinned(paths.outputs(base) / entry.environment) for entry in entries}
+    gone = past.prunable(
+        entries,
+        keep=keep,
+        pinned=kept,
+        older_than_days=None if older_than is None else length_s("--older-than", older_than) / UNITS_S["d"],
+    )
+    for entry in gone:
+        print(f"{entry.environment}/{entry.run_id} {entry.verdict}")
+    if not gone:
+        print(f"nothing to delete: {len(entries)} runs, all within --keep {keep}")
+    elif yes:
+        freed = past.prune(gone, base=base)
+        print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
+    else:
+        print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
+
+
+@app.command()
+def baseline(
+    run_id: Run,
+    end: Annotated[bool, typer.Option("--end", help="End it: no run counts as before by itself.")] = False,
+) -> None:
+    """Pin a run: what it recorded counts as before for later runs of its environment that have none of their own."""
+    from proofbook.evidence import baseline as pins
+
+    folder = find(run_id, base=paths.root())
+    if end:
+        pins.unpin(folder.parent)
+        print(f"no run of {folder.parent.name} is pinned any more")
+        return
+    phase = pins.pin(folder)
+    print(
+        f"{phase} of run {folder.name} counts as before for later runs of {folder.parent.name}; end that with: proofbook baseline {folder.name} --end"
+    )
+
+
+@app.command()
+def accept(
+    run_id: Run,
+    finding: Annotated[str, typer.Argument(metavar="FINDING", help="The id of a finding that did not pass.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who accepts it.")],
+    until: Annotated[
+        dt.datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day on which that counts.")
+    ],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why it may stay for so long.")],
+) -> None:
+    """Accept a known issue: it is shown, is no news any more, and changes no verdict. When its day is over it comes back."""
+    from proofbook.runs import known_issues, record
+
+    folder = find(run_id, base=paths.root())
+    today = dt.datetime.now(dt.UTC).date()
+    item = known_issues.accept(
+        record.read(folder),
+        finding,
+        environment=folder.parent,
+        by=by,
+        until=until.date(),
+        why=why,
+        today=today,
+    )
+    print(f"{finding}: {item.in_words()}; its verdict stays what it is")

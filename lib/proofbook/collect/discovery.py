@@ -1,0 +1,247 @@
+"""A first look at a system that nobody described: where its health is, how its WebSocket greets. It judges nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import email.utils
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+
+from proofbook.collect.services import health
+from proofbook.collect.session import Session, describe, name_not_found
+from proofbook.collect.websocket.connection import enter, leave
+from proofbook.collect.websocket.journey import Journey
+from proofbook.config.services import Service, WebSocket
+from proofbook.errors import CouldNotLook
+
+# Where frameworks and platforms put it; the last is any page at all.
+HEALTH_PATHS = (
+    "/health", "/healthz", "/api/health", "/livez", "/readyz", "/status", "/ping", "/actuator/health", "/",
+)  # fmt: skip
+GOOD_WORDS = "ok|healthy|up|pass|passing|alive|ready|running|available|green"
+_STATUS = rf'(?i)"status"\s*:\s*"({GOOD_WORDS})"'
+_REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
+_TELLING = ("type", "event", "kind", "op", "action", "status")
+GREETING_WAIT_S = 1.0
+MOST_CLOCK_SKEW_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Where health is asked: path and status that answered, keys for [[service]] that follow from its body, and remarks."""
+
+    path: str
+    status: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """How a WebSocket endpoint met us: whether the upgrade was made, what greets (as `greeting` of [[websocket]]), remarks.
+
+    refused: by name, for the token.
+    """
+
+    upgraded: bool
+    refused: bool = False
+    greeting: dict[str, Any] | None = None
+    remarks: tuple[str, ...] = ()
+
+
+async def find_health(item: Service, paths: Sequence[str], *, session: Session) -> Health:
+    """The first of the paths that answers as a health page does; where none does, the first, as it is.
+
+    Raises:
+        CouldNotLook: the host name does not resolve.
+    """
+    first: Health | None = None
+    async with health.client_for(item, session, keep_alive=True) as client:
+        for path in paths:
+            try:
+                async with session.turn("http requests"):
+                    answer = await client.get(path, headers=session.service_headers(item))
+            except httpx.HTTPError as error:
+                if name_not_found(error):
+                    raise CouldNotLook(
+                        f"the host {client.base_url.host} does not resolve; check the address"
+                    ) from None
+                return Health(
+                    path=paths[0],
+                    status=200,
+                    remarks=(f"nothing answers at {client.base_url}: {describe(error)}",),
+                )
+            if answer.status_code == 429:
+                await session.throttled(answer.headers.get("retry-after"))
+            why_not = _no_health(answer)
+            if not why_not:
+                return Health(
+                    path=path, status=answer.status_code, settings=_from_body(answer), remarks=_clock(answer)
+                )
+            first = first or Health(path=path, status=200, remarks=(f"{path} {why_not}", *_clock(answer)))
+    assert first is not None
+    return first
+
+
+async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
+    """Connects a few times and listens for a moment: what every connection is told first is the greeting."""
+    user = session.environment.login.user if session.environment.login else ""
+    token = await session.token(user) if endpoint.token.place != "none" else None
+    heard: list[str | bytes | None] = []
+    where = endpoint.path or "the endpoint"
+    for _ in range(times):
+        journey = Journey(endpoint=endpoint.name, user=user)
+        async with session.turn("websocket connections"):
+            connection = await enter(journey, endpoint, token, session, {})
+            if connection is None:
+                return Met(
+                    upgraded=False,
+                    refused=journey.http_status in (401, 403),
+                    remarks=(_no_upgrade(journey, where, has_token=token is not None),),
+                )
+            message = None
+            try:
+                async with asyncio.timeout(GREETING_WAIT_S):
+                    message = await connection.recv()
+            except (TimeoutError, ConnectionClosed):
+                pass
+            await leave(journey, connection)
+        if journey.closed_by == "server" and journey.close_code in (1008, 4401, 4403):
+            words = f"{where} closes with {journey.close_code} {journey.close_reason}".strip()
+            return Met(upgraded=True, refused=True, remarks=(f"{words}: it wants another token",))
+        if journey.closed_by == "server" and journey.close_code not in (1000, 1001):
+            return Met(upgraded=True, remarks=(f"{where} closes with {journey.close_code} at once",))
+        heard.append(message)
+    if any(message is None for message in heard):
+        return Met(upgraded=True, remarks=("it does not greet",))
+    return Met(upgraded=True, greeting=greeting_of([message for message in heard if message is not None]))
+
+
+def greeting_of(messages: Sequence[str | bytes]) -> dict[str, Any]:
+    """What first messages have in common, as `greeting` of [[websocket]]: fields of JSON, the text itself, or that there is one.
+
+    >>> greeting_of(['{"type": "hello", "id": "7"}', '{"type": "hello", "id": "8"}'])
+    {'json': {'type': 'hello'}}
+    >>> greeting_of(["welcome", "welcome"])
+    {'regex': '^welcome$'}
+    """
+    texts = [
+        message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
+    ]
+    try:
+        parsed = [_scalars(json.loads(text)) for text in texts]
+    except ValueError:
+        parsed = []
+    if parsed and all(parsed):
+        common = {
+            path: value
+            for path, value in parsed[0].items()
+            if all(other.get(path) == value for other in parsed) and _is_telling(path, value)
+        }
+        chosen = sorted(common, key=lambda path: (_rank(path), path.count("."), path))[:2]
+        if chosen:
+            return {"json": {path: common[path] for path in chosen}}
+    if all(isinstance(message, str) for message in messages) and len(set(texts)) == 1 and len(texts[0]) <= 80:
+        return {"regex": f"^{re.escape(texts[0])}$"}
+    return {"regex": "(?s)."}
+
+
+def _scalars(value: Any) -> dict[str, Any]:
+    """Texts and truth values of a JSON object and of the objects in it, by JMESPath."""
+    if not isinstance(value, dict):
+        return {}
+    found = {}
+    for key, item in value.items():
+        if not re.fullmatch(r"[A-Za-z_]\w*", key):
+            continue
+        if isinstance(item, str | bool):
+            found[key] = item
+        elif isinstance(item, dict):
+            found |= {
+                f"{key}.{inner}": more
+                for inner, more in item.items()
+                if isinstance(more, str | bool) and re.fullmatch(r"[A-Za-z_]\w*", inner)
+            }
+    return found
+
+
+def _is_telling(path: str, value: Any) -> bool:
+    """Not an id or a time, which would be another next time."""
+    return not isinstance(value, str) or (len(value) <= 60 and not re.search(r"\d{4}|[0-9a-f]{8}", value))
+
+
+def _rank(path: str) -> int:
+    last = path.rpartition(".")[2]
+    return _TELLING.index(last) if last in _TELLING else len(_TELLING)
+
+
+def _no_health(answer: httpx.Response) -> str:
+    """Why an answer is no health page, or nothing."""
+    if answer.is_redirect:
+        return f"answers {answer.status_code} to {answer.headers.get('location', 'elsewhere')[:80]}"
+    if answer.status_code in (401, 403):
+        return f"answers {answer.status_code}: it wants a login"
+    if answer.status_code != 200:
+        return f"answers {answer.status_code}"
+    if "html" in answer.headers.get("content-type", "") and re.search(
+        r'type=["\']?password', answer.text[:50_000], re.IGNORECASE
+    ):
+        return "is a login page"
+    return ""
+
+
+def _from_body(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    found: dict[str, Any] = {}
+    if isinstance(body.get("status"), str):
+        found["health_expect"] = {"regex": _STATUS}
+    revision = next((key for key in _REVISION_KEYS if isinstance(body.get(key), str)), None)
+    return {**found, "revision_path": revision} if revision else found
+
+
+def _clock(answer: httpx.Response) -> tuple[str, ...]:
+    try:
+        theirs = email.utils.parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError):
+        return ()
+    ahead = (theirs.astimezone(dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds()
+    if abs(ahead) <= MOST_CLOCK_SKEW_S:
+        return ()
+    return (
+        f"its clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's, so times in its log may mislead",
+    )
+
+
+def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
+    """An upgrade that was not made, in a sentence that says what to do."""
+    status = journey.http_status
+    if status is None:
+        return f"{where} cannot be connected to: {journey.error}"
+    does = {
+        200: "answers as a page (200), not as a WebSocket: is the path right?",
+        401: "refuses the token (401): is it a good one?"
+        if has_token
+        else "wants a token (401): name one with --token-env",
+        403: "refuses (403): is the token a good one, and the path right?"
+        if has_token
+        else "refuses (403): name a token with --token-env",
+        404: "is not there (404): is the path right?",
+        426: "asks for an upgrade that it did not see (426): something in between takes the Upgrade header away",
+    }
+    if status in does:
+        return f"{where} {does[status]}"
+    if 300 <= status < 400:
+        return f"{where} sends elsewhere ({status}): name the address that it sends to"
+    return f"{where} refuses the upgrade ({status})"

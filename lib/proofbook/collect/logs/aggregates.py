@@ -1,0 +1,206 @@
+"""The small tables that findings about logs are judged by, drawn from entries on any engine that Ibis speaks to.
+
+Counting happens where the entries are; what comes back grows with time and kinds, not with entries. DuckDB, Spark and the
+others get the same expressions, so the same entries give the same tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import ibis
+import pandas as pd
+from ibis import _
+
+from proofbook.evidence.merge import GROUP, _joined, _typed
+from proofbook.probe_marks import PROBE_TRACE
+
+# A bucket is one second while that makes no more than this many.
+MOST_BUCKETS = 300_000
+WIDTHS_S = (1, 10, 60, 600, 3600)
+# The rarest beyond this many kinds of message are counted, but not kept apart.
+MOST_KINDS = 20_000
+LONGEST_MESSAGE = 1000
+# What a body is that says nothing: a text, or a payload of which only the brackets are left.
+EMPTY = ("", "{}", "[]", "null")
+# A token that holds a digit is a value: numbers, ids, addresses, times, versions.
+VALUE = r"""[^\s=:,;()\[\]{}"'|<>/]*[0-9][^\s=:,;()\[\]{}"'|<>/]*"""
+MASK = "<*>"
+HOLDS_TRACEBACK = (
+    r"Traceback \(most recent call last\)|\n\s+at \S|\ngoroutine [0-9]+ \[|Exception in thread|^panic: "
+)
+_ENTRY = {
+    "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
+    "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_url": "string", "http_status": "int32",
+    "body": "string",
+}  # fmt: skip
+NAMES = ("log_rhythm", "log_patterns", "log_matches", "log_kinds", "log_kind_times", "log_canaries")
+
+
+def summarise(
+    entries: Any, patterns: Iterable[str], *, canaries: Iterable[str] = ()
+) -> dict[str, pd.DataFrame]:
+    """The tables of NAMES, from entries with the columns of `collect.log_shapes.COLUMNS` as an Ibis table.
+
+    log_rhythm: per GROUP and severity_text: entries, first, last, requests, server_errors, plain (not requests), empty (of these).
+    log_patterns: the patterns that were looked for, since one without a match has no row elsewhere.
+    log_matches: per pattern and GROUP: lines, affected (requests first hit in this bucket, and lines of none), longest_s
+        (how long the longest of these requests went on being hit), first, last, sample.
+    log_kinds: per kind_id: kind (`message` or `exception`), text (values masked), entries, severity_number, sample.
+    log_kind_times: per kind_id and GROUP: entries, first, last.
+    log_canaries: per canary and source in which it was found: entries, first, last.
+    """
+    placed = _placed(entries)
+    return {
+        "log_rhythm": _rhythm(placed),
+        **_looked_for(placed, patterns),
+        **_kinds(placed),
+        "log_canaries": _canaries(placed, canaries),
+    }
+
+
+def nothing(patterns: Iterable[str], *, canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
+    """The tables of a source that could not be read."""
+    return summarise(ibis.memtable([], schema=ibis.schema(_ENTRY)), patterns, canaries=canaries)
+
+
+def look_for(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """log_patterns and log_matches alone: for a pattern that was not thought of when the others were drawn."""
+    return _looked_for(_placed(entries), patterns)
+
+
+def _placed(entries: Any) -> Any:
+    span = _frame(entries.aggregate(a=_.timestamp.min(), b=_.timestamp.max())).iloc[0]
+    width = 1 if pd.isna(span["a"]) else bucket_s((span["b"] - span["a"]).total_seconds())
+    return entries.mutate(
+        bucket=(entries.timestamp.epoch_seconds() // width * width).cast("int64"),
+        own=entries.trace_id.fill_null("").startswith(PROBE_TRACE),
+    )
+
+
+def bucket_s(span_s: float) -> int:
+    """The width of a bucket in seconds.
+
+    >>> bucket_s(3600), bucket_s(30 * 86400)
+    (1, 10)
+    """
+    return next((width for width in WIDTHS_S if span_s / width <= MOST_BUCKETS), WIDTHS_S[-1])
+
+
+def _rhythm(placed: Any) -> pd.DataFrame:
+    plain = _.http_status.isnull()
+    found = placed.group_by([*GROUP, "severity_text"]).aggregate(
+        entries=_.count(),
+        first=_.timestamp.min(),
+        last=_.timestamp.max(),
+        requests=_.http_status.count(),
+        server_errors=(_.http_status >= 500).fill_null(False).cast("int64").sum(),
+        plain=plain.cast("int64").sum(),
+        empty=(plain & _.body.strip().isin(EMPTY)).fill_null(False).cast("int64").sum(),
+    )
+    return _ordered(found, [*GROUP, "severity_text"])
+
+
+def _looked_for(placed: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+    wanted = sorted(set(patterns))
+    tables = []
+    for pattern in wanted:
+        hits = placed.filter(_.body.re_search(pattern)).select(*GROUP, "timestamp", "trace_id", "body")
+        keys = [name for name in GROUP if name != "bucket"]
+        # A request counts once, when it was first hit: crashes come in bursts of lines.
+        traced = (
+            hits.filter(_.trace_id.notnull())
+            .group_by([*keys, "trace_id"])
+            .aggregate(bucket=_.bucket.min(), a=_.timestamp.min(), b=_.timestamp.max())
+            .mutate(went_on=(_.b.epoch_seconds() - _.a.epoch_seconds()).cast("float64"))
+            .group_by(list(GROUP))
+            .aggregate(traces=_.count(), longest_s=_.went_on.max())
+        )
+        lines = hits.group_by(list(GROUP)).aggregate(
+            lines=_.count(),
+            untraced=_.trace_id.isnull().cast("int64").sum(),
+            first=_.timestamp.min(),
+            last=_.timestamp.max(),
+            sample=_.body.min(),
+        )
+        found = _frame(lines), _frame(traced)
+        both = found[0].merge(found[1], on=list(GROUP), how="left")
+        both["affected"] = (both["untraced"] + both["traces"].fillna(0)).astype("int64")
+        both["pattern"] = pattern
+        tables.append(both)
+    columns = ["pattern", *GROUP, "lines", "affected", "longest_s", "first", "last", "sample"]
+    joined = _joined(tables) if tables else pd.DataFrame(columns=columns)
+    matches = joined[columns].sort_values(["pattern", *GROUP], ignore_index=True)
+    return {
+        "log_patterns": _typed(pd.DataFrame({"pattern": wanted})),
+        "log_matches": _typed(matches.assign(longest_s=matches["longest_s"].astype("float64").fillna(0.0))),
+    }
+
+
+def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
+    plain = placed.filter(placed.http_status.isnull() & placed.body.strip().notin(EMPTY))
+    raised = plain.filter(_.body.re_search(HOLDS_TRACEBACK)).mutate(
+        kind=ibis.literal("exception"), text=_.body.re_replace("[0-9]+", "#")
+    )
+    said = plain.filter(~_.body.re_search(HOLDS_TRACEBACK)).mutate(
+        kind=ibis.literal("message"), text=_.body.substr(0, LONGEST_MESSAGE).re_replace(VALUE, MASK)
+    )
+    kinds, times = [], []
+    for part in (raised, said):
+        found = part.group_by(["kind", "text"]).aggregate(
+            entries=_.count(), severity_number=_.severity_number.max(), sample=_.body.min()
+        )
+        counted = _frame(found.order_by([ibis.desc("entries"), "text"]).limit(MOST_KINDS))
+        kinds.append(counted)
+        when = part.group_by(["kind", "text", *GROUP]).aggregate(
+            entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max()
+        )
+        times.append(_frame(when))
+    kinds_table = _joined(kinds).sort_values(["kind", "text"], ignore_index=True)
+    kinds_table.insert(0, "kind_id", range(len(kinds_table)))
+    when = _joined(times).merge(kinds_table[["kind_id", "kind", "text"]], on=["kind", "text"])
+    return {
+        "log_kinds": _typed(kinds_table),
+        "log_kind_times": _typed(
+            when.drop(columns=["kind", "text"]).sort_values(["kind_id", *GROUP], ignore_index=True)[
+                ["kind_id", *GROUP, "entries", "first", "last"]
+            ]
+        ),
+    }
+
+
+def _canaries(placed: Any, canaries: Iterable[str]) -> pd.DataFrame:
+    tables = [pd.DataFrame(columns=["canary", "source", "entries", "first", "last"])]
+    for canary in sorted(set(canaries)):
+        # Logs keep the trace id, or else the address; some keep both only in the text.
+        holds = (
+            placed.trace_id.fill_null("").contains(canary)
+            | placed.http_url.fill_null("").contains(canary)
+            | placed.body.fill_null("").contains(canary)
+        )
+        found = (
+            placed.filter(holds)
+            .group_by("source")
+            .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
+        )
+        tables.append(_frame(found).assign(canary=canary))
+    columns = ["canary", "source", "entries", "first", "last"]
+    return _typed(_joined(tables)[columns].sort_values(columns[:2], ignore_index=True))
+
+
+def _ordered(found: Any, order: list[str]) -> pd.DataFrame:
+    return _typed(_frame(found).sort_values(order, ignore_index=True))
+
+
+def _frame(found: Any) -> pd.DataFrame:
+    """The rows, through Arrow, which keeps types where an engine's own way to pandas does not."""
+    backend = found.get_backend()
+    if backend.name == "pyspark":
+        from pyspark.sql import SparkSession
+
+        # Spark's way through pandas is for pandas 2.
+        table: pd.DataFrame = SparkSession.active().sql(backend.compile(found)).toArrow().to_pandas()
+    else:
+        table = found.to_pyarrow().to_pandas()
+    return table

@@ -1,0 +1,100 @@
+"""Logs that lie in an engine: Spark, BigQuery, ClickHouse, or any other that Ibis speaks to. Counting happens there."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import ibis
+
+from proofbook.collect.logs.formats import COLUMNS, SAME_SEVERITY, SEVERITY_NUMBERS
+from proofbook.config.sources import LogSource
+from proofbook.errors import CouldNotLook
+from proofbook.redaction.scrubbing import scrub
+
+# What the small tables are drawn from; the rest of an entry stays where it is.
+WANTED = (
+    "timestamp", "severity_text", "body", "service_name", "service_version", "trace_id", "http_url", "http_status",
+)  # fmt: skip
+_TYPES = {"VARCHAR": "string", "INTEGER": "int32", "TIMESTAMPTZ": "timestamp('UTC')"}
+
+
+def entries(source: LogSource, *, base: Path) -> Any:
+    """The entries of a source in an engine, as an Ibis table with the columns of WANTED, severity_number and source.
+
+    Raises:
+        CouldNotLook: the engine or the table cannot be reached, or a column is not there.
+    """
+    assert source.engine is not None and source.table is not None
+    url = source.engine.read(base=base, where=f"log {source.name!r}: engine")
+    shown = f"{urlsplit(url).scheme}://{urlsplit(url).hostname or ''}"
+    try:
+        engine = connect(url)
+        is_file = source.table.endswith(".parquet")
+        table = engine.read_parquet(str(base / source.table)) if is_file else engine.table(source.table)
+        missing = sorted({path.partition(".")[0] for path in source.columns.values()} - set(table.columns))
+        if missing:
+            raise CouldNotLook(
+                f"expected the columns {', '.join(missing)} in table {source.table} of {shown}, found {', '.join(table.columns)}"
+            )
+        return _mapped(table, source)
+    except CouldNotLook:
+        raise
+    except ImportError as error:
+        raise CouldNotLook(
+            f"the engine of log {source.name!r} needs {error.name}, which is not installed; install it with: pip install 'proofbook[spark]' or 'ibis-framework[{urlsplit(url).scheme}]'"
+        ) from None
+    except Exception as error:  # an engine's errors have no base of their own
+        first = scrub(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        raise CouldNotLook(f"log {source.name!r}: table {source.table} of {shown} cannot be read: {first[:200]}") from None  # fmt: skip
+
+
+def connect(url: str) -> Any:
+    """The engine that a URL names: `spark://host:port` (or `spark://local`), else one of Ibis's own, such as `duckdb://`."""
+    parts = urlsplit(url)
+    if parts.scheme != "spark":
+        return ibis.connect(url)
+    # Rows come back through Arrow; what PySpark warns of is its way through pandas.
+    warnings.filterwarnings(
+        "ignore", message="PySpark does not yet fully support pandas", category=FutureWarning
+    )
+    from pyspark.sql import SparkSession
+
+    builder: Any = SparkSession.builder
+    session = (
+        builder.master("local[*]" if parts.hostname == "local" else url)
+        .appName("proofbook")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "8")
+        .getOrCreate()
+    )
+    return ibis.pyspark.connect(session)
+
+
+def _mapped(table: Any, source: LogSource) -> Any:
+    columns: dict[str, Any] = {}
+    for name in WANTED:
+        kind = _TYPES[COLUMNS[name]]
+        path = source.columns.get(name)
+        column = ibis.null() if path is None else _at(table, path)
+        columns[name] = column.cast(kind)
+    stated = columns["severity_text"].upper()
+    names = {**{name: name for name in SEVERITY_NUMBERS}, **SAME_SEVERITY}
+    columns["severity_text"] = stated.cases(*names.items(), else_=ibis.null().cast("string"))
+    mapped = table.select(**columns)
+    number = mapped.severity_text.cases(*SEVERITY_NUMBERS.items(), else_=0).cast("int64")
+    return mapped.mutate(severity_number=number, source=ibis.literal(source.name)).filter(
+        mapped.timestamp.notnull()
+    )
+
+
+def _at(table: Any, path: str) -> Any:
+    """A column, or a field inside one: `resource.labels.service_name`."""
+    first, *rest = path.split(".")
+    found = table[first]
+    for step in rest:
+        found = found[step]
+    return found

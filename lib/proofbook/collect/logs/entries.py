@@ -1,0 +1,101 @@
+"""Entries in Parquet files, and the engine that reads them."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from proofbook.collect.logs.formats import COLUMNS
+from proofbook.duckdb_text import quoted
+
+MEMORY_LIMIT = "700MB"
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """What one source gave: its entries as a Parquet file, and what must be known to trust them.
+
+    lines: lines that are not blank; each is in an entry, a duplicate, or unparsed.
+    joined: entries that were parts of the traceback before them.
+    ahead_s: how far the last entry lies after the moment of reading; delay_s: from writing an entry to its arrival.
+    note: what went wrong while the rest was read. sampled_s: the length of slices of which only some entries were read.
+    """
+
+    source: str
+    path: Path | None = None
+    shape: str = ""
+    lines: int = 0
+    read: int = 0
+    kept: int = 0
+    duplicates: int = 0
+    joined: int = 0
+    unparsed: int = 0
+    unparsed_sample: str = ""
+    empty_bodies: int = 0
+    newest_first: bool = False
+    first: pd.Timestamp | None = None
+    last: pd.Timestamp | None = None
+    ahead_s: float = 0.0
+    delay_s: float = 0.0
+    problem: str = ""
+    note: str = ""
+    sampled_s: float | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> pd.DataFrame:
+        """The entries as a pandas table, in the order of the source."""
+        if self.path is None:
+            return empty()
+        with connect() as engine:
+            return table(engine, f"SELECT * FROM {entries_of(self.path)}")
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """An engine in memory that speaks UTC and spills to disk rather than grow."""
+    engine = duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": tempfile.gettempdir(),
+            # Nothing is fetched: what the package brings is all that reading needs.
+            "autoinstall_known_extensions": False,
+        }
+    )
+    engine.execute("SET TimeZone = 'UTC'")
+    # Its bar would be printed into whatever reads our output. In a kernel without widgets there is none to switch off.
+    with contextlib.suppress(duckdb.Error):
+        engine.execute("SET enable_progress_bar = false")
+    return engine
+
+
+def table(engine: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
+    """The answer to a query, through Arrow, which keeps types and time zones."""
+    found: pd.DataFrame = engine.execute(sql).to_arrow_table().to_pandas()
+    return found
+
+
+def entries_of(path: Path) -> str:
+    """SQL for the entries in a Parquet file of this module: unparsed lines and blank ones left out."""
+    return f"(SELECT * FROM {rows_of(path)} WHERE timestamp IS NOT NULL)"
+
+
+def rows_of(path: Path) -> str:
+    """SQL for every row, `line` filled in."""
+    names = ", ".join(
+        "coalesce(line, file_row_number + 1) AS line" if name == "line" else name for name in COLUMNS
+    )
+    return f"(SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number=true))"
+
+
+NOTHING = "SELECT " + ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items()) + " LIMIT 0"
+
+
+def empty() -> pd.DataFrame:
+    """A table of entries that holds none."""
+    with connect() as engine:
+        return table(engine, NOTHING)

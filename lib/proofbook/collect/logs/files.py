@@ -1,0 +1,214 @@
+"""The bytes of a log before anything is read in them: files, globs, commands, packed files, and what DuckDB does not take."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import datetime as dt
+import gzip
+import json
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from proofbook import subprocesses
+from proofbook.config import log_uri
+from proofbook.config.references import fill_python
+from proofbook.config.sources import LogSource
+from proofbook.errors import CouldNotLook
+
+HEAD_BYTES = 1 << 20
+A_DAY_S = 86400.0
+# DuckDB's longest line, and, in characters, what longer ones are cut to and how much of one text is kept.
+LONGEST_LINE_BYTES = 2_000_000
+LONGEST_LINE = 400_000
+LONGEST_TEXT = 100_000
+_UNREADABLE = str.maketrans({"\x00": None, "\x02": None, "\r": "\n"})
+
+
+def read_source_text(file: str | None, command: list[str] | None, *, base: Path) -> tuple[str, str]:
+    """The text behind a file or a command, with the words that name it. Bytes that are not UTF-8 are kept as �.
+
+    Raises:
+        CouldNotLook: the file is absent or the command failed.
+    """
+    if file is not None:
+        try:
+            return (base / file).read_bytes().decode("utf-8", "replace"), f"file {file}"
+        except OSError as error:
+            raise _absent(file, error) from None
+    assert command is not None
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "output"
+        filled = fill_python(command)
+        subprocesses.run(filled, base=base, to=path, timeout_s=subprocesses.TIMEOUT_S)
+        return path.read_bytes().decode("utf-8", "replace"), subprocesses.shown(filled)
+
+
+def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> list[tuple[Path, str]]:
+    """(path, name to show) of every file of a source; a command's output becomes one."""
+    if source.command is not None:
+        since = now - dt.timedelta(seconds=source.covers_s or A_DAY_S)
+        times = {"{since}": f"{since:%Y-%m-%dT%H:%M:%SZ}", "{until}": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+        filled = [_fill(part, times) for part in fill_python(source.command)]
+        path = work / "output"
+        subprocesses.run(filled, base=base, to=path, timeout_s=source.timeout_s)
+        if path.stat().st_size == 0:
+            raise CouldNotLook(f"{subprocesses.shown(filled)} printed nothing")
+        return [(path, Path(filled[0]).name)]
+    place = log_uri.parse(source.source) if source.source is not None else None
+    if place is not None and place.kind == "-":
+        path = work / "standard-input"
+        with path.open("wb") as out:
+            shutil.copyfileobj(sys.stdin.buffer, out)
+        return [(path, "standard input")]
+    file = source.file if place is None else place.first
+    assert file is not None
+    if not re.search(r"[*?\[]", file):
+        return [(base / file, file)]
+    folder, pattern = (Path("/"), file.lstrip("/")) if Path(file).is_absolute() else (base, file)
+    found = sorted(path for path in folder.glob(pattern) if path.is_file())
+    if not found:
+        raise CouldNotLook(f"expected files at {file}, found none")
+    return [(path, str(path.relative_to(folder))) for path in found]
+
+
+def _fill(part: str, times: dict[str, str]) -> str:
+    for name, value in times.items():
+        part = part.replace(name, value)
+    return part
+
+
+def _absent(shown: str, error: OSError) -> CouldNotLook:
+    return CouldNotLook(f"expected a file at {shown}, but it cannot be read ({error.strerror})")
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[_Stream]:
+    """A file's bytes, unpacked where gzip or zstd packed them."""
+    with path.open("rb") as file:
+        packed = packing(file.read(4))
+        file.seek(0)
+        if packed == "gzip":
+            yield _Stream(gzip.GzipFile(fileobj=file))
+        elif packed == "zstd":
+            yield _Stream(pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
+        else:
+            yield _Stream(file)
+
+
+class _Stream:
+    """Bytes of a file up to where it can be read; a packed file that was cut ends in a line that says so."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        found = bytearray()
+        while len(found) < size and not self._ended:
+            try:
+                piece = self._file.read(min(size - len(found), 1 << 16))
+            except (OSError, EOFError):
+                piece, self._ended = b"\n(the packed file is cut or broken here)\n", True
+            self._ended = self._ended or not piece
+            found += piece
+        return bytes(found)
+
+
+def packing(magic: bytes) -> str:
+    """`gzip`, `zstd` or `none`, by the first bytes of a file."""
+    return "gzip" if magic.startswith(b"\x1f\x8b") else "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
+
+
+def head_of(path: Path, shown: str) -> bytes:
+    """The first megabyte of a file, unpacked.
+
+    Raises:
+        CouldNotLook: it is absent, a folder, empty, or no text.
+    """
+    try:
+        if path.is_dir():
+            raise CouldNotLook(
+                f"expected a file at {shown}, got a folder; name its files, such as {shown.rstrip('/')}/*.json"
+            )
+        with opened(path) as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise _absent(shown, error) from None
+    if not head.strip():
+        raise CouldNotLook(f"file {shown} is empty")
+    strange = sum(head[:65536].count(byte) for byte in (0, 1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18, 19, 20))
+    if strange > 0.1 * len(head[:65536]):
+        raise CouldNotLook(f"expected a log in text at {shown}, got a binary file")
+    return head
+
+
+def has_long_lines(path: Path) -> bool:
+    """Whether a line may be longer than DuckDB's lines may be; it would leave them out without a word.
+
+    A line of two megabytes fills a block of one megabyte, wherever it begins: so only a block without an end of line can be
+    part of one, and most blocks show theirs at once.
+    """
+    block = LONGEST_LINE_BYTES // 2
+    with path.open("rb") as file:
+        for start in range(0, path.stat().st_size - block + 1, block):
+            file.seek(start)
+            if b"\n" not in file.read(4096) and b"\n" not in file.read(block - 4096):
+                return True
+    return False
+
+
+def unpack(path: Path, to: Path) -> None:
+    """The bytes of a packed file, as far as they can be had."""
+    with opened(path) as file, to.open("wb") as out:
+        while chunk := file.read(1 << 22):
+            out.write(chunk)
+
+
+def repair(path: Path, to: Path) -> None:
+    """A copy in which every byte is UTF-8, nothing splits a line in two, and no line is too long."""
+    with opened(path) as file, to.open("w", encoding="utf-8", newline="\n") as out:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        pending: list[str] = []
+        while chunk := file.read(1 << 22):
+            text = decoder.decode(chunk).replace("\r\n", "\n").translate(_UNREADABLE)
+            first, *more = text.split("\n")
+            pending.append(first)
+            if more:
+                out.write(_shortened("".join(pending)) + "\n")
+                for line in more[:-1]:
+                    out.write(_shortened(line) + "\n")
+                pending = [more[-1]]
+        out.write(_shortened("".join(pending) + decoder.decode(b"", final=True)))
+
+
+def _shortened(line: str) -> str:
+    """A line as it is, or one of megabytes with its longest texts cut, saying by how much."""
+    if len(line) <= LONGEST_LINE:
+        return line
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return _cut(line)
+    short = json.dumps(_cut_within(found), ensure_ascii=False)
+    return short if len(short) <= LONGEST_LINE else _cut(short)
+
+
+def _cut_within(value: Any) -> Any:
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, dict):
+        return {key: _cut_within(item) for key, item in value.items()}
+    return [_cut_within(item) for item in value] if isinstance(value, list) else value
+
+
+def _cut(text: str) -> str:
+    left = len(text) - LONGEST_TEXT
+    return f"{text[:LONGEST_TEXT]} [{left:,} more characters]" if left > 0 else text

@@ -1,0 +1,207 @@
+"""Reads logs of any shape and size into one table with OpenTelemetry's names, and says what was read.
+
+DuckDB reads the lines and writes Parquet, so memory does not grow with the file. What is not one entry a line (arrays,
+wrapped documents, OTLP) is first written out as such; bytes that DuckDB does not take are repaired in a copy.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from proofbook.collect.logs import aggregates, fetch
+from proofbook.collect.logs import files as log_files
+from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
+from proofbook.collect.logs.formats import Shape
+from proofbook.collect.logs.opening import ask
+from proofbook.collect.logs.tidy import SUMMARY, rewrite
+from proofbook.config import log_uri
+from proofbook.config.sources import LogSource
+from proofbook.duckdb_text import quoted
+from proofbook.errors import CouldNotLook
+
+SAMPLES = 3
+
+
+def read_logs(
+    source: LogSource,
+    *,
+    base: Path,
+    to: Path,
+    now: dt.datetime | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    patterns: Sequence[str] = (),
+) -> Reading:
+    """Writes every entry of a source to the Parquet file `to`. What cannot be parsed is counted and sampled, never dropped in silence.
+
+    A source that is absent, empty or unreadable gives a Reading with a `problem`: that is a finding about the log, not a crash.
+
+    Args:
+        now: the moment of reading, by which times without a year are placed. since, until: what lies outside is not kept.
+        patterns: what a server that holds too much to be read whole is asked for.
+    """
+    now = now or dt.datetime.now(dt.UTC)
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".reading-") as name, connect() as engine:
+        work = Path(name)
+        try:
+            fetched = _fetch(source, patterns, base=base, work=work, now=now)
+            files = (
+                log_files.files_of(source, base=base, work=work, now=now)
+                if fetched is None
+                else [(fetched.path, fetched.shown)]
+            )
+            parts = [
+                _read_file(path, shown, source=source, engine=engine, work=work / f"{index}", now=now)
+                for index, (path, shown) in enumerate(files)
+            ]
+        except CouldNotLook as error:
+            return Reading(source=source.name, problem=str(error))
+        reading = _together(parts, source, engine=engine, to=to, now=now, span=(since, until))
+        if fetched is not None:
+            reading.note, reading.sampled_s = fetched.note, fetched.sampled_s
+        return reading
+
+
+def _fetch(
+    source: LogSource, patterns: Sequence[str], *, base: Path, work: Path, now: dt.datetime
+) -> fetch.Fetched | None:
+    """A log with a short name as a file; None of what is a file already."""
+    place = log_uri.parse(source.source) if source.source is not None else None
+    if place is None or place.kind in ("file", "-"):
+        return None
+    return fetch.fetch(
+        place,
+        since=now - dt.timedelta(seconds=source.covers_s or log_files.A_DAY_S),
+        until=now,
+        patterns=patterns,
+        base=base,
+        to=work / "fetched",
+        timeout_s=source.timeout_s,
+        most=source.limit or fetch.MOST_ENTRIES,
+    )
+
+
+# Reading ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    path: Path
+    shape: Shape
+
+
+def _read_file(
+    path: Path,
+    shown: str,
+    *,
+    source: LogSource,
+    engine: duckdb.DuckDBPyConnection,
+    work: Path,
+    now: dt.datetime,
+) -> _Part:
+    """One file as Parquet with a row per line, in order, so that a row's number is its line's."""
+    out = work / "part.parquet"
+    _, shape = ask(
+        path,
+        shown,
+        question=lambda entries: f"COPY ({entries}) TO {quoted(str(out))} (FORMAT parquet)",
+        source=source,
+        engine=engine,
+        work=work,
+        now=now,
+    )
+    return _Part(path=out, shape=shape)
+
+
+# Together -----------------------------------------------------------------------------------------------------------
+
+
+def _together(
+    parts: Sequence[_Part],
+    source: LogSource,
+    *,
+    engine: duckdb.DuckDBPyConnection,
+    to: Path,
+    now: dt.datetime,
+    span: tuple[dt.datetime | None, dt.datetime | None],
+) -> Reading:
+    """One Parquet file of all parts, without duplicates and with split tracebacks joined."""
+    all_parts = " UNION ALL ".join(f"SELECT * FROM {rows_of(part.path)}" for part in parts)
+    told = table(engine, SUMMARY.format(entries=all_parts)).iloc[0]
+    shapes = ", ".join(dict.fromkeys(part.shape.in_words for part in parts))
+    reading = Reading(
+        source=source.name, path=to, shape=shapes, lines=int(told["lines"]), read=int(told["read"])
+    )
+    reading.unparsed = int(told["unparsed"])
+    reading.newest_first = bool(told["slope"] < -0.8)
+    doubles = int(told["named"] - told["distinct_named"])
+    if len(parts) == 1 and not doubles and not told["continues"] and span == (None, None):
+        parts[0].path.replace(to)
+    else:
+        rewrite(
+            all_parts,
+            reading,
+            engine=engine,
+            to=to,
+            doubles=doubles > 0,
+            joins=told["continues"] > 0,
+            span=span,
+        )
+    _describe(reading, engine, now)
+    reading.problem = _problem(reading, parts, source)
+    return reading
+
+
+def _describe(reading: Reading, engine: duckdb.DuckDBPyConnection, now: dt.datetime) -> None:
+    assert reading.path is not None
+    entries = entries_of(reading.path)
+    told = table(
+        engine,
+        f"""SELECT count(*) AS kept, min(timestamp) AS first, max(timestamp) AS last,
+        count(*) FILTER (trim(body) IN {aggregates.EMPTY} AND http_status IS NULL) AS empty,
+        coalesce(median(epoch(observed_timestamp) - epoch(timestamp)), 0) AS delay FROM {entries}""",
+    ).iloc[0]
+    reading.kept, reading.empty_bodies, reading.delay_s = (
+        int(told["kept"]),
+        int(told["empty"]),
+        float(told["delay"]),
+    )
+    if reading.kept:
+        reading.first, reading.last = told["first"], told["last"]
+        reading.ahead_s = max(0.0, (told["last"] - pd.Timestamp(now)).total_seconds())
+    counts = engine.execute(
+        f"SELECT coalesce(severity_text, 'none'), count(*) FROM {entries} GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    reading.counts = {str(name): int(count) for name, count in counts}
+    if reading.unparsed:
+        lost = engine.execute(
+            f"SELECT left(body, 200) FROM read_parquet({quoted(str(reading.path))}) WHERE timestamp IS NULL AND body IS NOT NULL LIMIT {SAMPLES}"
+        ).fetchall()
+        reading.unparsed_sample = " ⏎ ".join(str(line) for (line,) in lost)
+
+
+def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str:
+    """Words for a source that gave nothing, with what to do."""
+    if reading.kept:
+        return ""
+    if not reading.lines:
+        return f"source {source.name!r} holds no entries"
+    if reading.read:
+        return f"none of the {reading.read:,} entries of source {source.name!r} lies in the window asked for"
+    hint = ""
+    if all(part.shape.name == "uvicorn" for part in parts):
+        hint = "; they state no time at all: have the container runtime add it (docker logs --timestamps, kubectl logs --timestamps) or log with asctime"
+    elif not source.utc_offset and any(_TIMED.search(reading.unparsed_sample) is not None for _ in parts):
+        hint = '; they state no time zone: set utc_offset, such as "+00:00"'
+    return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"
+
+
+_TIMED = re.compile(r"\d\d:\d\d:\d\d")

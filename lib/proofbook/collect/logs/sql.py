@@ -1,0 +1,306 @@
+"""The SQL that turns lines of any shape into one table of entries.
+
+Lines that hold a JSON object go through one mapping, all others through another, so that a file which mixes both is read
+too. DuckDB's patterns are RE2's: they cannot backtrack without end.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from proofbook.collect.logs import formats as shapes
+from proofbook.collect.logs.formats import Shape
+from proofbook.duckdb_text import quoted
+from proofbook.redaction.scrubbing import Rule, suspect
+
+
+def first_of(expressions: Iterable[str]) -> str:
+    """SQL: the first of the expressions that is neither NULL nor empty."""
+    given = [f"nullif({item}, '')" for item in expressions]
+    return f"coalesce({', '.join(given)})" if given else "NULL::VARCHAR"
+
+
+def time_of(text: str, *, zone: str | None, year: int) -> str:
+    """SQL: a TIMESTAMPTZ from text in any of the known forms, or NULL.
+
+    zone: what to append where the text names no zone; None leaves such a time unread.
+    year: the year of forms that name none, as a time that is not in the future.
+    """
+    plain = f"replace(replace({text}, ',', '.'), '/', '-')"
+    zoned = rf"regexp_matches({text}, '(?:Z|UTC|[+-]\d\d:?\d\d)$')"
+    local = f"try_cast({plain} || {quoted(zone)} AS TIMESTAMPTZ)" if zone is not None else "NULL"
+    number = f"try_cast({text} AS DOUBLE)"
+    micros = f"CASE WHEN {number} < 1e11 THEN {number} * 1e6 WHEN {number} < 1e14 THEN {number} * 1e3 WHEN {number} < 1e17 THEN {number} ELSE {number} / 1e3 END"
+    yearless = (
+        f"try_strptime({year} || ' ' || regexp_replace(regexp_replace({text}, '^<[0-9]+>', ''), ' +', ' ', 'g'), '%Y %b %d %H:%M:%S')",
+        f"try_strptime({year} || substr({text}, 2), '%Y%m%d %H:%M:%S.%f')",
+    )
+    offset = zone if zone not in (None, "Z") else "+00:00"
+    named = (
+        [f"try_cast(strftime({item}, '%Y-%m-%dT%H:%M:%S.%f') || {quoted(offset or '')} AS TIMESTAMPTZ)" for item in yearless]
+        if zone is not None
+        else ["NULL"]
+    )  # fmt: skip
+    return (
+        f"CASE WHEN ends_with({text}, 'Z') THEN try_cast({text} AS TIMESTAMPTZ) "
+        rf"WHEN regexp_full_match({text}, '[0-9]{{8,20}}(?:\.[0-9]*)?') THEN make_timestamptz(try_cast({micros} AS BIGINT)) "
+        f"WHEN regexp_matches({text}, '^[0-9]{{2}}/[A-Z]') THEN try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z') "
+        f"WHEN regexp_matches({text}, '^(<[0-9]+>)?[A-Z]') THEN coalesce({', '.join(named)}) "
+        rf"WHEN {zoned} THEN try_cast(regexp_replace(replace(replace({text}, ',', '.'), 'UTC', '+00:00'), ' ([+-])', '\1') AS TIMESTAMPTZ) "
+        f"ELSE {local} END"
+    )
+
+
+def severity_of(word: str) -> str:
+    """SQL: one of the names in SEVERITY_NUMBERS, or NULL."""
+    # Each WHEN costs a pass over the rows that are left: most end at the first two.
+    cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in shapes.SAME_SEVERITY.items())
+    names = _listed(shapes.SEVERITY_NUMBERS)
+    return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) ELSE CASE upper({word}) {cases} END END"
+
+
+def stripped(text: str) -> str:
+    """SQL: without ANSI codes and control characters."""
+    clean = f"regexp_replace(regexp_replace({text}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
+    return f"CASE WHEN regexp_matches({text}, '{shapes.CONTROL}') THEN {clean} ELSE {text} END"
+
+
+def cleaned(text: str, rules: tuple[Rule, ...]) -> str:
+    """SQL: without ANSI codes, control characters, and secrets, by the rules of `redaction`."""
+    clean = f"regexp_replace(regexp_replace({text}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
+    for rule in rules:
+        clean = f"regexp_replace({clean}, {quoted(rule.pattern)}, {quoted(rule.replacement)}, 'g')"
+    # Most text is done with after one look.
+    return f"CASE WHEN regexp_matches({text}, {quoted(f'{shapes.CONTROL}|{suspect(rules)}')}) THEN {clean} ELSE {text} END"
+
+
+def entries_sql(
+    shape: Shape,
+    *,
+    lines: str,
+    source: str,
+    service: str | None,
+    file: str,
+    zone: str | None,
+    now: dt.datetime,
+    rules: tuple[Rule, ...] = (),
+    typed: bool = False,
+    only_bodies: bool = False,
+) -> str:
+    """From a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
+
+    `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
+    as body; a blank one has neither.
+
+    Args:
+        zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
+        typed: the relation is that of `objects_sql`, with a column for each of the places where the shape keeps things.
+        only_bodies: nothing but times and bodies is looked for.
+    """
+    of_cloud, of_pattern = shape.name == "cloud-logging", _groups_of(shape.pattern)
+    places = (shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD) if of_cloud else shapes.STRUCTURED
+    if only_bodies:
+        places = {
+            name: paths for name, paths in places.items() if name in ("time", "text", "payload", "stack")
+        }
+    keys = list(
+        dict.fromkeys(key for paths in places.values() for path in paths for key in _json_paths(path))
+    )
+    inner = [key for path in (*shapes.PAYLOAD_TEXT, *shapes.PAYLOAD_STACK) for key in _json_paths(path)]
+    texts = sum(len(_json_paths(path)) for path in shapes.PAYLOAD_TEXT)
+    json_zone = "Z" if of_cloud and zone is None else zone
+
+    def at(name: str, *others: str) -> str:
+        """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
+        paths = places.get(name, ())
+        found = (
+            list(paths)
+            if typed
+            else [f"r[{1 + keys.index(key)}]" for path in paths for key in _json_paths(path)]
+        )
+        group = [f"g.{name}"] if name in of_pattern else []
+        return first_of([*found, *others, *group])
+
+    said = at("text", *(f"p[{1 + n}]" for n in range(texts)), "payload")
+    stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(inner))))
+    written = (
+        "g.timestamp" if of_pattern else f"left(regexp_extract(rest, {quoted(shapes.TIME_IN_TEXT)}, 1), 64)"
+    )
+    request = f"regexp_extract(rest, {quoted(shapes.REQUEST)}, ['m', 'u', 's'])"
+    broken = "WHEN starts_with(ltrim(rest), '{') THEN NULL " if shape.of_json else ""
+    none = "NULL::STRUCT(m VARCHAR, u VARCHAR, s VARCHAR)"
+    may_request = not shape.of_json and not of_pattern
+    trace_in_text = (
+        r"nullif(regexp_extract(rest, '(?i)\btrace_?id[=:]\"?([0-9a-f]{16,32})', 1), '')"
+        if may_request
+        else "NULL"
+    )
+    columns = {
+        "said": f"CASE WHEN is_json THEN {said} ELSE {first_of(['g.body', 'rest']) if 'body' in of_pattern else 'rest'} END",
+        "stack": f"CASE WHEN is_json THEN {stack} END",
+        # An object that cannot be parsed is broken, whatever times it holds.
+        "t": f"CASE WHEN is_json THEN {at('time')} {broken}ELSE nullif({written}, '') END",
+        "q": f"CASE WHEN NOT is_json THEN {request} END" if may_request else none,
+        **{
+            name: at(name)
+            for name in ("observed", "severity", "service", "version", "instance", "trace", "span")
+        },
+        **{name: at(name) for name in ("method", "url", "status", "latency", "id")},
+    }
+    with_stack = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
+    clean = {
+        # A count shows no text, so there is nothing to hide.
+        "body2": stripped("body0") if only_bodies else cleaned("body0", rules),
+        "url2": cleaned("url0", rules),
+        "payload2": cleaned("payload", rules),
+    }
+    dirty = {
+        "body0": f"CASE WHEN {with_stack} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
+        "url0": "coalesce(url, nullif(q.u, ''))",
+    }
+    times = {
+        "t1": f"CASE WHEN ts0 IS NOT NULL AND t IS NULL THEN {time_of('ts0', zone=None, year=now.year)} WHEN is_json THEN {time_of('t', zone=json_zone, year=now.year)} ELSE {time_of('t', zone=zone, year=now.year)} END",
+        "t2": time_of("observed", zone=json_zone, year=now.year) if of_cloud else "NULL::TIMESTAMPTZ",
+        "by_entry": severity_of("severity"),
+    }
+    matched = (
+        f", regexp_extract(rest, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g" if of_pattern else ""
+    )
+    outer = f"CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(keys)}])) END AS r"
+    opened = (
+        f"opened AS (SELECT *, true AS is_json, {at('payload')} AS payload FROM ({lines}))"
+        if typed
+        else f"""wrapped AS ({_unwrapped(shape, lines)}),
+parsed AS (SELECT *, {outer}{matched} FROM wrapped),
+opened AS (SELECT *, r IS NOT NULL AS is_json, {at("payload")} AS payload FROM parsed)"""
+    )
+    return f"""
+WITH {opened},
+inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(inner)}])) END AS p FROM opened),
+found AS (SELECT is_json, payload, rest, ts0, line, lines, {_named(columns)} FROM inside),
+told AS (SELECT *, {_named(dirty)} FROM found),
+clean AS (SELECT *, {_named(clean | times)} FROM told),
+worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
+spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcd")} END AS word FROM worded),
+judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM spoken)
+SELECT
+  {_in_range(_not_ahead("t1", shape, now))} AS timestamp,
+  {_in_range("t2")} AS observed_timestamp,
+  coalesce(by_entry, by_text) AS severity_text,
+  {_number_of("coalesce(by_entry, by_text)")} AS severity_number,
+  CASE WHEN by_entry IS NOT NULL THEN 'entry' WHEN by_text IS NOT NULL THEN 'text' END AS severity_source,
+  CASE WHEN rest IS NULL THEN NULL ELSE body2 END AS body,
+  coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
+  version AS service_version,
+  instance AS service_instance_id,
+  coalesce(nullif(split_part(trace, '/', -1), ''), {trace_in_text}) AS trace_id,
+  span AS span_id,
+  coalesce(method, nullif(q.m, '')) AS http_method,
+  url2 AS http_url,
+  try_cast(coalesce(status, nullif(q.s, '')) AS INTEGER) AS http_status,
+  CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
+  CASE WHEN id IS NOT NULL THEN hash(id) END AS insert_hash,
+  payload2 AS attributes,
+  {quoted(source)} AS source,
+  {quoted(file)} AS file,
+  line,
+  lines
+FROM judged"""
+
+
+def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
+    """From a file that holds nothing but JSON objects, one a line or in an array, to the relation that `typed` means.
+
+    The query fails at the first thing that is something else; it is the fastest way through a file in which nothing is.
+    """
+    places = shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD
+    tree: dict[str, Any] = {}
+    for dotted in dict.fromkeys(path for paths in places.values() for path in paths):
+        branch = tree
+        *parents, leaf = dotted.split(".")
+        for step in parents:
+            branch = branch.setdefault(step, {})
+        branch[leaf] = None
+    columns = ", ".join(f"{name}: '{_type_of(inner)}'" for name, inner in tree.items())
+    form = "array" if array else "newline_delimited"
+    return f"""SELECT *, '' AS rest, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines
+        FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
+
+
+def _type_of(tree: Mapping[str, Any] | None) -> str:
+    if tree is None:
+        return "VARCHAR"
+    return "STRUCT(" + ", ".join(f"{name} {_type_of(inner)}" for name, inner in tree.items()) + ")"
+
+
+def _named(expressions: Mapping[str, str]) -> str:
+    return ", ".join(f"{expression} AS {name}" for name, expression in expressions.items())
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(map(quoted, texts))
+
+
+def starts_sql(shape: Shape) -> str:
+    """SQL: whether a text line begins an entry; one that does not belongs to the entry before it."""
+    if shape.pattern:
+        return f"regexp_matches(text, {quoted(shape.pattern)})"
+    pattern = shapes.TEXT_SHAPES["uvicorn"] if shape.name == "uvicorn" else shapes.TIME_IN_TEXT
+    return rf"(NOT regexp_matches(text, '^\s') AND regexp_matches(left(text, 150), {quoted(pattern)}))"
+
+
+def _unwrapped(shape: Shape, lines: str) -> str:
+    if shape.wrapper == "docker-json":
+        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines FROM (
+            SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, ['$.log', '$.time'])) END AS d FROM ({lines}))"""
+    if shape.wrapper == "container":
+        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(shapes.CONTAINER)}, '') END AS rest, nullif(k, '') AS ts0, line, lines
+            FROM (SELECT *, regexp_extract(text, {quoted(shapes.CONTAINER)}, 1) AS k FROM ({lines}))"""
+    return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines FROM ({lines})"
+
+
+def _json_paths(path: str) -> list[str]:
+    """The JSONPaths of `a.b`: nested, and, since a key may hold a dot itself, as one key."""
+    steps = path.split(".")
+    nested = "$" + "".join(f".{step}" if step.isidentifier() else f'."{step}"' for step in steps)
+    certain = steps[0] in ("resource", "labels", "httpRequest", "http_request")
+    return [nested] if len(steps) == 1 or certain else [nested, f'$."{path}"']
+
+
+def _words_of(body: str, shape: Shape) -> str:
+    if shape.name == "nginx-access":
+        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR)"
+    return f"regexp_extract(left({body}, 200), {quoted(shapes.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd'])"
+
+
+def _severity_by_text(line: str, shape: Shape) -> str:
+    words = severity_of("word")
+    if not shape.name.startswith("syslog"):
+        return words
+    priority = f"try_cast(nullif(regexp_extract({line}, '^<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"
+    return f"coalesce({severity_of(f'({priority})::VARCHAR')}, {words})"
+
+
+def _number_of(name: str) -> str:
+    return f"CASE {name} " + " ".join(f"WHEN '{a}' THEN {b}" for a, b in shapes.SEVERITY_NUMBERS.items()) + " ELSE 0 END"  # fmt: skip
+
+
+def _in_range(time: str) -> str:
+    """Times that a table cannot hold, or that no log was written at, are unread."""
+    return f"CASE WHEN {time} > TIMESTAMPTZ '1970-01-02 00:00:00+00' AND {time} < TIMESTAMPTZ '2200-01-01 00:00:00+00' THEN {time} END"
+
+
+def _not_ahead(time: str, shape: Shape, now: dt.datetime) -> str:
+    """A form that names no year is of the last year that puts it before now."""
+    if shape.name not in ("syslog-3164", "klog"):
+        return time
+    latest = (now + dt.timedelta(days=1)).isoformat()
+    return f"(CASE WHEN {time} > TIMESTAMPTZ '{latest}' THEN {time} - INTERVAL 1 YEAR ELSE {time} END)"
+
+
+def _groups_of(pattern: str) -> list[str]:
+    """The names of the groups of a stated pattern, in their order."""
+    return re.findall(r"\(\?P<([a-z_]+)>", pattern)

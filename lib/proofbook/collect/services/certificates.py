@@ -1,0 +1,67 @@
+"""Looks at the certificates that TLS endpoints show: whether a client that checks them would connect, and until when."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from proofbook.collect.session import Session, describe
+from proofbook.config.environment import Environment
+
+TIMEOUT_S = 5.0
+
+
+async def look(environment: Environment, *, session: Session) -> pd.DataFrame | None:
+    """One row per service whose URL is encrypted: service, timestamp (UTC), reached, verified, days (left; NaN where not
+    verified), problem, distrusted (whether a client that trusts nobody refuses it, as it must). None where nothing is encrypted.
+    """
+    asked = [
+        (item.name, session.service_urls[item.name], item.ca_file)
+        for item in environment.services
+        if session.service_urls[item.name].startswith("https:")
+    ]
+    rows = [await asyncio.to_thread(_ask, name, url, session.tls(ca, url)) for name, url, ca in asked]
+    return _frame(rows) if rows else None
+
+
+def _ask(name: str, url: str, context: ssl.SSLContext | None) -> dict[str, Any]:
+    assert context is not None
+    parts = urlsplit(url)
+    row = {"service": name, "timestamp": pd.Timestamp.now("UTC"), "reached": False, "verified": False, "days": float("nan"), "problem": "", "distrusted": _is_distrusted(parts.hostname, parts.port or 443)}  # fmt: skip
+    try:
+        with socket.create_connection((parts.hostname, parts.port or 443), timeout=TIMEOUT_S) as plain:
+            row["reached"] = True
+            with context.wrap_socket(plain, server_hostname=parts.hostname) as tls:
+                ends = (tls.getpeercert() or {}).get("notAfter")
+    except ssl.SSLCertVerificationError as error:
+        return {**row, "problem": error.verify_message}
+    except OSError as error:
+        return {**row, "problem": describe(error)}
+    left = dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(str(ends)), dt.UTC) - dt.datetime.now(dt.UTC)
+    return {**row, "verified": True, "days": left.total_seconds() / 86400}
+
+
+def _is_distrusted(host: str | None, port: int) -> bool:
+    # No authority is loaded into this one.
+    stranger = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        with (
+            socket.create_connection((host, port), timeout=TIMEOUT_S) as plain,
+            stranger.wrap_socket(plain, server_hostname=host),
+        ):
+            return False
+    except ssl.SSLCertVerificationError:
+        return True
+    except OSError:
+        return False
+
+
+def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows).astype({"service": "str", "reached": "bool", "verified": "bool", "days": "float64", "problem": "str", "distrusted": "bool"})  # fmt: skip

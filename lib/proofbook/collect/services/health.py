@@ -1,0 +1,183 @@
+"""Probes HTTP services: health, a path that must not exist, and endpoints that are timed."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jmespath
+import pandas as pd
+
+from proofbook import probe_marks as marks
+from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
+from proofbook.config.services import Expectation, Service
+from proofbook.errors import CouldNotLook
+from proofbook.redaction.scrubbing import scrub
+
+BODY_SAMPLE = 300
+UNKNOWN_TRIES = 5
+
+
+async def probe_health(
+    service: Service,
+    *,
+    session: Session,
+    checkpoints: Sequence[int],
+    decided: Callable[[int, int], bool],
+    unknown_count: int = UNKNOWN_TRIES,
+) -> pd.DataFrame:
+    """Asks for a service's health until `decided(failures, count)`, asked at the checkpoints, and for a path that must not be there.
+
+    Returns:
+        One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
+        body_ok, body (sample), error, connect_s, tls_s, first_byte_s, total_s, revision.
+    Raises:
+        CouldNotLook: the host name does not resolve, or 429 came too often.
+    """
+    # The log of a service that keeps no trace ids may keep addresses: so the canary is in one of them too.
+    sign = "&" if "?" in service.unknown_path else "?"
+    unknown = f"{service.unknown_path}{sign}{marks.QUERY}={session.canary}"
+    # A new connection each time, so that connecting is part of what is measured.
+    async with client_for(service, session, keep_alive=False) as client:
+        rows: list[dict[str, Any]] = []
+        for checkpoint in checkpoints:
+            rows += await side_by_side(
+                _ask(service, "health", service.health, client, session)
+                for _ in range(checkpoint - len(rows))
+            )
+            if decided(sum(not row["ok"] for row in rows), len(rows)):
+                break
+        rows += await side_by_side(
+            _ask(service, "unknown-path", unknown, client, session) for _ in range(unknown_count)
+        )
+    return pd.DataFrame(rows)
+
+
+async def time_endpoint(
+    service: Service, path: str, *, count: int, every: int, session: Session
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Times `count` requests to one endpoint over kept connections, and after every few of them one to the health endpoint.
+
+    Returns:
+        Two tables, the endpoint's and the health endpoint's, one row per request: service, path, timestamp (UTC), status
+        (nullable int), ok, error, total_s.
+    """
+    paths = [
+        which for number in range(count) for which in (path, service.health)[: 1 + (number % every == 0)]
+    ]
+    async with client_for(service, session, keep_alive=True) as client:
+        rows = await side_by_side(_ask(service, "timed", which, client, session) for which in paths)
+    table = pd.DataFrame(rows)[["service", "path", "timestamp", "status", "ok", "error", "total_s"]]
+    beside = pd.Series([which != path for which in paths])
+    return table[~beside].reset_index(drop=True), table[beside].reset_index(drop=True)
+
+
+async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[int | None, str, str]:
+    """A JSON document as (status, text, error)."""
+    async with client_for(service, session, keep_alive=False) as client, session.turn("http requests"):
+        try:
+            answer = await client.get(path, headers=session.service_headers(service))
+            return answer.status_code, answer.text, ""
+        except httpx.HTTPError as error:
+            return None, "", describe(error)
+
+
+def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
+    url = session.service_urls[service.name]
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
+    return session.client(url, ca_file=service.ca_file, base_url=url, limits=limits)
+
+
+async def _ask(
+    service: Service, kind: str, path: str, client: httpx.AsyncClient, session: Session
+) -> dict[str, Any]:
+    marks: dict[str, float] = {}
+
+    async def mark(event: str, _: Any) -> None:
+        marks[event] = time.perf_counter()
+
+    async with session.turn("http requests"):
+        row: dict[str, Any] = {
+            "service": service.name,
+            "kind": kind,
+            "path": path,
+            "timestamp": pd.Timestamp.now("UTC"),
+            "status": pd.NA,
+            "ok": False,
+            "body_ok": pd.NA,
+            "body": "",
+            "error": "",
+            "revision": None,
+        }
+        began = time.perf_counter()
+        try:
+            answer = await client.get(
+                path, headers=session.service_headers(service), extensions={"trace": mark}
+            )
+        except httpx.HTTPError as error:
+            if name_not_found(error):
+                raise CouldNotLook(
+                    f"the host of service {service.name!r} ({urlsplit(str(client.base_url)).hostname}) does not resolve; check its url"
+                ) from None
+            return {
+                **row,
+                "error": describe(error),
+                "total_s": time.perf_counter() - began,
+                **_phases(marks, began),
+            }
+        total = time.perf_counter() - began
+    if answer.status_code == 429:
+        await session.throttled(answer.headers.get("retry-after"))
+    wanted = service.health_status if kind == "health" else [200]
+    body_ok = (
+        _body_ok(service.health_expect, answer.text) if kind == "health" and service.health_expect else None
+    )
+    return {
+        **row,
+        "status": answer.status_code,
+        "ok": answer.status_code in wanted and body_ok is not False,
+        "body_ok": pd.NA if body_ok is None else body_ok,
+        "body": scrub(answer.text[:BODY_SAMPLE]),
+        "revision": field_of(service.revision_path, answer) if kind == "health" else None,
+        "total_s": total,
+        **_phases(marks, began),
+    }
+
+
+def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
+    def between(first: str, last: str) -> float | None:
+        return marks[last] - marks[first] if first in marks and last in marks else None
+
+    return {
+        "connect_s": between("connection.connect_tcp.started", "connection.connect_tcp.complete"),
+        "tls_s": between("connection.start_tls.started", "connection.start_tls.complete"),
+        "first_byte_s": marks["http11.receive_response_headers.complete"] - began
+        if "http11.receive_response_headers.complete" in marks
+        else None,
+    }
+
+
+def _body_ok(expected: Expectation, text: str) -> bool:
+    if expected.regex is not None and not re.search(expected.regex, text):
+        return False
+    if not expected.fields:
+        return True
+    try:
+        return match_fields(expected.fields, json.loads(text), {})
+    except ValueError:
+        return False
+
+
+def field_of(path: str | None, answer: httpx.Response) -> str | None:
+    if path is None:
+        return None
+    try:
+        value = jmespath.search(path, answer.json())
+    except ValueError:
+        return None
+    return None if value is None else str(value)

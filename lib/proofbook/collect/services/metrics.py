@@ -1,0 +1,60 @@
+"""Samples a service's `/metrics` page while other probes run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+import pandas as pd
+from prometheus_client.parser import text_string_to_metric_families
+
+from proofbook.collect.services.health import client_for
+from proofbook.collect.session import Session
+from proofbook.config.services import Service
+
+Reading = tuple[str, pd.Timestamp, float, str, str, float]
+STARTED = "process_start_time_seconds"
+COLUMNS = ("service", "timestamp", "at_s", "instance", "name", "value")
+
+
+async def sample(service: Service, *, every_s: float, until: asyncio.Event, session: Session) -> pd.DataFrame:
+    """Reads the memory metric and the start time of the process until the event is set.
+
+    Returns:
+        One row per metric and reading: service, timestamp (UTC), at_s (of a clock that never jumps), instance (start time of the process, or the pod
+        label where there is one), name, value. A reading that failed gives no row.
+    """
+    assert service.metrics is not None
+    rows: list[Reading] = []
+    async with client_for(service, session, keep_alive=True) as client:
+        while not until.is_set():
+            try:
+                session.done["http requests"] += 1
+                answer = await client.get(service.metrics, headers=session.service_headers(service))
+                if answer.status_code == 200:
+                    rows += read(answer.text, service=service, at=pd.Timestamp.now("UTC"))
+            except (httpx.HTTPError, ValueError):
+                # The gap shows in the table; other collectors report an unreachable service.
+                pass
+            try:
+                await asyncio.wait_for(until.wait(), every_s)
+            except TimeoutError:
+                continue
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def read(text: str, *, service: Service, at: pd.Timestamp) -> list[Reading]:
+    """The samples of one page that later checks use.
+
+    Raises:
+        ValueError: not Prometheus's text format.
+    """
+    found = [item for family in text_string_to_metric_families(text) for item in family.samples]
+    start = next((item.value for item in found if item.name == STARTED), 0.0)
+    now, rows = time.perf_counter(), []
+    for item in found:
+        if item.name in (service.memory_metric, STARTED):
+            instance = item.labels.get("pod") or item.labels.get("instance") or f"started {start:.2f}"
+            rows.append((service.name, at, now, instance, item.name, float(item.value)))
+    return rows

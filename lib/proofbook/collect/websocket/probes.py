@@ -1,0 +1,300 @@
+"""Probes WebSocket endpoints: whole journeys, bad tokens, and user ids."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from proofbook import probe_marks
+from proofbook.collect.session import Session, side_by_side
+from proofbook.collect.websocket.connection import enter, leave, show_token
+from proofbook.collect.websocket.journey import Journey, frame
+from proofbook.collect.websocket.messages import (
+    correlate,
+    encode,
+    recognises,
+    tells_apart,
+    text_of,
+    what_to_say,
+)
+from proofbook.config.services import WebSocket
+from proofbook.redaction.scrubbing import Secret
+
+MESSAGE_SAMPLE = 4096
+MOST_MESSAGES = 2000
+SHADOW_JOURNEYS = 20
+
+
+async def make_journeys(
+    endpoint: WebSocket,
+    *,
+    user: str,
+    session: Session,
+    checkpoints: Sequence[int],
+    decided: Callable[[Sequence[Journey]], bool],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Connects, sends, reads and dwells until `decided(journeys)`, which is asked at the checkpoints only.
+
+    Returns:
+        The journeys (one row each, columns as the fields of Journey) and the messages received (endpoint, body).
+    """
+    token = await session.token(user)
+    journeys: list[Journey] = []
+    messages: dict[str, None] = {}
+    for checkpoint in checkpoints:
+        batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(checkpoint - len(journeys))]
+        await side_by_side(_travel(journey, endpoint, token, session, messages) for journey in batch)
+        journeys += batch
+        if decided(journeys):
+            break
+    return frame(journeys), pd.DataFrame({"endpoint": endpoint.name, "body": list(messages)}, dtype="str")
+
+
+async def shadow_journeys(
+    endpoint: WebSocket, *, user: str, session: Session, count: int = SHADOW_JOURNEYS
+) -> pd.DataFrame:
+    """Journeys that carry no mark of a probe and no header that only tests send: what an ordinary user meets.
+
+    Returns:
+        One row per journey, columns as the fields of Journey; token_kind is marks.AS_A_USER.
+    """
+    token = await session.token(user)
+    journeys = [
+        Journey(endpoint=endpoint.name, user=user, token_kind=probe_marks.AS_A_USER) for _ in range(count)
+    ]
+    await side_by_side(_travel(journey, endpoint, token, session, {}) for journey in journeys)
+    return frame(journeys)
+
+
+async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = 5) -> pd.DataFrame:
+    """Tries bad tokens, each beside the good one; every header that only tests send, with a bad token; and a path that must not exist.
+
+    Returns:
+        One row per try, columns as the fields of Journey; token_kind is `good`, `tampered`, `missing`, `expired`,
+        `wrong-audience`, `tampered with <header>` or marks.AT_UNKNOWN_PATH.
+    """
+    good = await session.token(user)
+    bad: dict[str, Secret | None] = dict(session.bad_tokens)
+    if not endpoint.token.is_message or session.environment.delivers(endpoint):
+        # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
+        bad["missing"] = None
+    if good is not None:
+        bad["tampered"] = Secret(tamper(good.reveal()), issued=True)
+    attempts: list[tuple[Journey, Secret | None, dict[str, str]]] = []
+    for _ in range(tries):
+        attempts += [
+            (Journey(endpoint=endpoint.name, user=user, token_kind=kind), good, {})
+            for kind in ("good", probe_marks.AT_UNKNOWN_PATH)
+        ]
+        attempts += [
+            (Journey(endpoint=endpoint.name, user=user, token_kind=kind), token, {})
+            for kind, token in bad.items()
+        ]
+        if "tampered" in bad:
+            attempts += [
+                (
+                    Journey(endpoint=endpoint.name, user=user, token_kind=f"tampered with {name}"),
+                    bad["tampered"],
+                    {name: value},
+                )
+                for name, value in endpoint.test_headers.items()
+            ]
+    await side_by_side(_knock(journey, endpoint, token, session, extra) for journey, token, extra in attempts)
+    return frame([journey for journey, _, _ in attempts])
+
+
+async def try_identities(
+    endpoint: WebSocket, users: Sequence[str], *, session: Session, tries: int = 5
+) -> pd.DataFrame:
+    """Logs in as each user id and connects; the rows are those of `try_tokens`, with token_kind `good`."""
+    journeys: list[Journey] = []
+    for user in users:
+        token = await session.token(user)
+        if token is None:
+            continue
+        batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(tries)]
+        await side_by_side(_knock(journey, endpoint, token, session, {}) for journey in batch)
+        journeys += batch
+    return frame(journeys)
+
+
+async def _travel(
+    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, messages: dict[str, None]
+) -> None:
+    """The whole way: connect, greeting, send, read, dwell, close."""
+    async with session.turn("websocket connections"):
+        journey.timestamp = pd.Timestamp.now("UTC")
+        connection = await enter(journey, endpoint, token, session, {})
+        if connection is None:
+            return
+        try:
+            journey.closed_in = "greeting"
+            await show_token(connection, endpoint, token)
+            await _greet(journey, endpoint, connection, session, messages)
+            said: list[dict[str, str]] = []
+            if session.environment.delivers(endpoint) and journey.greeted is not False:
+                journey.closed_in = "reply"
+                said = what_to_say(endpoint, journey.user)
+                await _converse(journey, endpoint, said, connection, session, messages)
+            journey.closed_in = "dwell"
+            await _dwell(journey, endpoint, said, connection, messages)
+        except ConnectionClosed:
+            pass
+        await leave(journey, connection)
+
+
+async def _knock(
+    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
+) -> None:
+    """Connects and looks whether one is let in: a greeting, or half a second without being thrown out.
+
+    Where the token is the first message neither says so: then only a reply tells.
+    """
+    async with session.turn("websocket connections"):
+        journey.timestamp = pd.Timestamp.now("UTC")
+        connection = await enter(journey, endpoint, token, session, extra)
+        if connection is None:
+            return
+        try:
+            journey.closed_in = "greeting"
+            await show_token(connection, endpoint, token)
+            if endpoint.greeting is not None:
+                await _greet(journey, endpoint, connection, session, {})
+            else:
+                await asyncio.sleep(0.5)
+                journey.greeted = connection.close_code is None
+            if endpoint.token.is_message and journey.greeted:
+                journey.greeted = await _is_served(journey, endpoint, connection, session)
+        except ConnectionClosed:
+            journey.greeted = False
+        await leave(journey, connection)
+
+
+async def _is_served(
+    journey: Journey, endpoint: WebSocket, connection: ClientConnection, session: Session
+) -> bool | None:
+    """Whether somebody who was not thrown out is let in; None where that cannot be told."""
+    if session.environment.delivers(endpoint):
+        said = what_to_say(endpoint, journey.user)[:1]
+        await _converse(journey, endpoint, said, connection, session, {})
+        return True if journey.replied else None
+    await asyncio.sleep(0.5)
+    if connection.close_code is not None:
+        return False
+    return True if journey.token_kind == "good" else None
+
+
+async def _greet(
+    journey: Journey,
+    endpoint: WebSocket,
+    connection: ClientConnection,
+    session: Session,
+    messages: dict[str, None],
+) -> None:
+    if endpoint.greeting is None:
+        return
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(session.environment.pace.timeout_s):
+            message = await connection.recv()
+    except TimeoutError:
+        journey.greeted, journey.error = False, "no greeting"
+        return
+    except ConnectionClosed:
+        journey.greeted = False
+        raise
+    journey.greeting_s = time.perf_counter() - began
+    _keep(message, messages)
+    journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
+    if not journey.greeted:
+        journey.error = f"another greeting: {text_of(message)[:120]}"
+
+
+async def _converse(
+    journey: Journey,
+    endpoint: WebSocket,
+    expected: Sequence[dict[str, str]],
+    connection: ClientConnection,
+    session: Session,
+    messages: dict[str, None],
+) -> None:
+    """Sends the journey's messages and reads until each has its reply, or time is up."""
+    open_replies, last_answered = list(range(len(expected))), -1
+    began = time.perf_counter()
+    try:
+        for values in expected:
+            await connection.send(encode(endpoint, values))
+            session.done["messages sent"] += 1
+            journey.sent += 1
+        async with asyncio.timeout(session.environment.pace.timeout_s):
+            while open_replies:
+                message = await connection.recv()
+                _keep(message, messages)
+                index, kind = correlate(endpoint, message, expected)
+                if index is None:
+                    continue
+                if index not in open_replies:
+                    journey.reply_duplicated += 1
+                    continue
+                open_replies.remove(index)
+                journey.replied += 1
+                journey.reply_altered += kind == "altered"
+                journey.reply_reordered += index < last_answered
+                last_answered = max(last_answered, index)
+                if journey.reply_s is None:
+                    journey.reply_s = time.perf_counter() - began
+    except TimeoutError:
+        journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
+    finally:
+        journey.reply_lost = len(expected) - journey.replied
+        journey.reply_ok = journey.reply_lost == 0 and not (
+            journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
+        )
+
+
+async def _dwell(
+    journey: Journey,
+    endpoint: WebSocket,
+    said: Sequence[dict[str, str]],
+    connection: ClientConnection,
+    messages: dict[str, None],
+) -> None:
+    """Stays and listens: a close or a second reply that comes late is seen."""
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(endpoint.dwell_s):
+            while True:
+                message = await connection.recv()
+                _keep(message, messages)
+                if (
+                    said
+                    and tells_apart(endpoint.expect)
+                    and correlate(endpoint, message, said)[0] is not None
+                ):
+                    journey.reply_duplicated += 1
+                    journey.reply_ok = False
+    except TimeoutError:
+        pass
+    finally:
+        journey.dwell_s = time.perf_counter() - began
+
+
+def _keep(message: str | bytes, messages: dict[str, None]) -> None:
+    """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
+    if len(message) <= MESSAGE_SAMPLE and len(messages) < MOST_MESSAGES:
+        messages[text_of(message)] = None
+
+
+def tamper(token: str) -> str:
+    """A token that nobody issued: of a JWT the signature is altered, of any other the middle.
+
+    >>> tamper("aaaa.bbbb.cccccccccc")
+    'aaaa.bbbb.cccccAcccc'
+    """
+    middle = len(token) - max(1, len(token.rpartition(".")[2]) // 2)
+    return token[:middle] + ("B" if token[middle] == "A" else "A") + token[middle + 1 :]

@@ -1,0 +1,344 @@
+"""What is being validated: fixes and their symptoms, budgets, contracts, impact statements and risks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from proofbook import duckdb_text, paths
+from proofbook.config import toml
+from proofbook.config.fields import Name, Pattern
+from proofbook.config.references import Settings
+from proofbook.errors import ConfigurationError
+
+AUTO = "auto"
+
+
+def _zoned(value: dt.datetime) -> dt.datetime:
+    if value.tzinfo is None:
+        raise ValueError(
+            f"expected a time with a zone such as 2026-01-31T12:00:00Z, got {value.isoformat()!r}"
+        )
+    return value
+
+
+Moment = Annotated[dt.datetime, AfterValidator(_zoned)]
+# "auto" is None: found in the data.
+MomentOrAuto = Annotated[
+    Moment | None,
+    BeforeValidator(
+        lambda value: None if value == AUTO else value, json_schema_input_type=Literal["auto"] | dt.datetime
+    ),
+]
+
+
+class Signature(Settings):
+    """A pattern in log bodies, with lines that it must match and near-misses that it must not."""
+
+    log: Pattern | None = None
+    source: str | None = None
+    examples: list[str] = Field(default_factory=list)
+    near_misses: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _tried(self) -> Signature:
+        if self.log is None:
+            return self
+        for line, hit in zip(self.examples, duckdb_text.found_in(self.log, self.examples), strict=True):
+            if not hit:
+                raise ValueError(f"expected {self.log!r} to match the example {line!r}, but it does not")
+        for line, hit in zip(self.near_misses, duckdb_text.found_in(self.log, self.near_misses), strict=True):
+            if hit:
+                raise ValueError(f"expected {self.log!r} not to match the near-miss {line!r}, but it does")
+        return self
+
+
+class Symptom(Signature):
+    """How the defect shows: a close code, a log signature, or a user id that is refused."""
+
+    id: Name | None = None
+    close_code: int | None = Field(default=None, ge=1000, le=4999)
+    websocket: str | None = None
+    refused_user: str | None = None
+    tolerated_rate: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Symptom:
+        stated = [key for key in ("log", "close_code", "refused_user") if getattr(self, key) is not None]
+        if len(stated) != 1:
+            raise ValueError(
+                f"expected one of log, close_code, refused_user, got {' and '.join(stated) or 'none'}"
+            )
+        return self
+
+    @property
+    def check_id(self) -> str:
+        """The id of the check that claims this symptom gone."""
+        if self.close_code is not None:
+            return f"websocket-{self.id or self.close_code}-gone"
+        if self.refused_user is not None:
+            return f"identity-{self.id or _slug(self.refused_user)}-accepted"
+        return f"log-{self.id or _slug(self.log or '')}-gone"
+
+
+class Fix(Settings):
+    """One defect and what was done about it.
+
+    deployed: when, or "auto": found in the data. before: what counts as before: "auto" (what was recorded, else the log of the
+    old revision), or a pinned run by its id or folder.
+    """
+
+    id: Name = ""
+    title: str
+    deployed: MomentOrAuto = None
+    before: str = AUTO
+    file: str = ""
+    problem: str = ""
+    solution: str = ""
+    architecture: str = ""
+    patch: str | None = None
+    git: str | None = None
+    symptoms: list[Symptom] = Field(alias="symptom", min_length=1)
+
+    @model_validator(mode="after")
+    def _has_id(self) -> Fix:
+        if not self.id:
+            object.__setattr__(self, "id", _slug(self.title))
+        return self
+
+
+class Identity(Settings):
+    """A user id and whether the system must let it in."""
+
+    user: str
+    accept: bool
+    because: str = ""
+
+
+class Indicator(Signature):
+    """A log line that a healthy system writes."""
+
+    id: Name
+    title: str = ""
+
+    @model_validator(mode="after")
+    def _stated(self) -> Indicator:
+        if self.log is None:
+            raise ValueError("expected log = a regular expression, got nothing")
+        return self
+
+
+class Targets(Settings):
+    """Success rates that must hold, as fractions."""
+
+    health: float = Field(default=0.95, gt=0, lt=1)
+    connection: float = Field(default=0.99, gt=0, lt=1)
+    authentication: float = Field(default=0.99, gt=0, lt=1)
+    delivery: float = Field(default=0.99, gt=0, lt=1)
+    held_sockets: float = Field(default=0.95, gt=0, lt=1)
+
+
+class Budgets(Settings):
+    """Limits that must not be exceeded.
+
+    slow_share: the part of requests that may take longer than `slow_times` the median of before. restarts: how many
+    processes may take another's place while it is watched. certificate_days: how long certificates must still be valid.
+    """
+
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    absent_rate: float = Field(default=0.01, gt=0, lt=1)
+    latency_ratio: float = Field(default=1.2, gt=1)
+    reply_s: float = Field(default=3.0, gt=0)
+    memory_growth_mb: float = Field(default=200.0, gt=0)
+    memory_horizon_min: float = Field(default=10.0, gt=0)
+    error_rate: float = Field(default=0.01, gt=0, lt=1)
+    downtime_s: float = Field(default=1.0, gt=0)
+    slow_share: float = Field(default=0.01, gt=0, lt=1)
+    slow_times: float = Field(default=5.0, gt=1)
+    restarts: int = Field(default=0, ge=0)
+    certificate_days: float = Field(default=14.0, ge=0)
+    image_ratio: float | None = Field(default=None, gt=0)
+    memory_limit_ratio: float | None = Field(default=None, gt=0)
+    start_up_s: float | None = Field(default=None, gt=0)
+
+
+class Deployment(Settings):
+    """The deployment that carried the fix. Empty: found in the data."""
+
+    time: Moment | None = None
+    revision: str | None = None
+    service: str | None = None
+    started_log: Pattern | None = None
+
+
+class MessageContract(Settings):
+    """A JSON Schema for the messages whose fields have the values in `when`."""
+
+    id: Name
+    json_schema: str = Field(alias="schema")
+    when: dict[str, Any]
+    websocket: str | None = None
+
+
+class Impact(Settings):
+    """A statement about the business, and the findings that carry it."""
+
+    statement: str
+    findings: list[str] = Field(min_length=1)
+
+
+class Risk(Settings):
+    """A risk: resolved by findings, accepted by a person until a date, or open."""
+
+    title: str
+    status: Literal["resolved", "accepted", "open"]
+    detail: str = ""
+    findings: list[str] = Field(default_factory=list)
+    voids: list[str] = Field(default_factory=list)
+    owner: str = ""
+    until: dt.date | None = None
+
+    @model_validator(mode="after")
+    def _carried(self) -> Risk:
+        if self.status == "accepted" and not (self.owner and self.until):
+            raise ValueError(
+                f"expected an accepted risk to name owner and until, got owner={self.owner!r}, until={self.until}"
+            )
+        if self.status == "resolved" and not self.findings:
+            raise ValueError("expected a resolved risk to name the findings that show it, got none")
+        return self
+
+
+class Waiver(Settings):
+    """Who let a check be skipped, until when, and why."""
+
+    by: str
+    until: dt.date
+    why: str
+
+
+class CheckSettings(Settings):
+    """What the case says about one check."""
+
+    claim: str | None = None
+    required: bool | None = None
+    waived: Waiver | None = None
+
+
+class Case(Settings):
+    """One case file."""
+
+    title: str = ""
+    mission: str = ""
+    team: str = ""
+    next_review_h: float = Field(default=24.0, gt=0)
+    stated_deployment: Deployment = Field(default_factory=Deployment, alias="deployment")
+    fixes: list[Fix] = Field(default_factory=list, alias="fix")
+    identities: list[Identity] = Field(default_factory=list, alias="identity")
+    indicators: list[Indicator] = Field(default_factory=list, alias="indicator")
+    targets: Targets = Field(default_factory=Targets)
+    budgets: Budgets = Field(default_factory=Budgets)
+    messages: list[MessageContract] = Field(default_factory=list, alias="message")
+    impacts: list[Impact] = Field(default_factory=list, alias="impact")
+    risks: list[Risk] = Field(default_factory=list, alias="risk")
+    checks: dict[str, CheckSettings] = Field(default_factory=dict)
+    not_checked: list[str] = Field(default_factory=list)
+
+    name: str = Field(default="", exclude=True)
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The deployment, with the time that a fix may state instead."""
+        times = [fix.deployed for fix in self.fixes if fix.deployed is not None]
+        if not times or self.stated_deployment.time is not None:
+            return self.stated_deployment
+        return self.stated_deployment.model_copy(update={"time": times[0]})
+
+    @property
+    def before(self) -> str:
+        """The pinned run that counts as before, or "auto"."""
+        return next((fix.before for fix in self.fixes if fix.before != AUTO), AUTO)
+
+    def log_patterns(self) -> list[str]:
+        """Every pattern that this case looks for in logs."""
+        symptoms = [symptom.log for fix in self.fixes for symptom in fix.symptoms]
+        stated = [*symptoms, *(item.log for item in self.indicators), self.deployment.started_log]
+        return sorted({pattern for pattern in stated if pattern})
+
+    @model_validator(mode="after")
+    def _has_title(self) -> Case:
+        if not self.title:
+            if not self.fixes:
+                raise ValueError("expected a title, or a [[fix]] that has one, got neither")
+            object.__setattr__(self, "title", "; ".join(fix.title for fix in self.fixes))
+        return self
+
+    @model_validator(mode="after")
+    def _one_deployment(self) -> Case:
+        stated = [self.stated_deployment.time, *(fix.deployed for fix in self.fixes)]
+        times = {time for time in stated if time is not None}
+        if len(times) > 1:
+            raise ValueError(
+                f"expected one deployment for a case, got {' and '.join(sorted(time.isoformat() for time in times))}; make a case of each"
+            )
+        pinned = {fix.before for fix in self.fixes} - {AUTO}
+        if len(pinned) > 1:
+            raise ValueError(
+                f"expected one pinned run for a case, got {' and '.join(sorted(pinned))}; make a case of each"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Case:
+        ids = [symptom.check_id for fix in self.fixes for symptom in fix.symptoms]
+        ids += [f"log-{indicator.id}-present" for indicator in self.indicators]
+        twice = sorted({item for item in ids if ids.count(item) > 1})
+        if twice:
+            raise ValueError(
+                f"expected every symptom and indicator to have an id of its own, got {twice[0]!r} twice; set id"
+            )
+        return self
+
+
+def load(name: str, *, base: Path) -> Case:
+    """The case that a name or a path means; empty: one with no fix, judged by guards only.
+
+    Raises:
+        UnknownName: there is none.
+        ConfigurationError: its file, or a file that it names, cannot be used.
+    """
+    if not name:
+        return Case(title="Is it healthy?", name="", folder=base)
+    path = find(name, base=base)
+    case = toml.load(Case, path).model_copy(update={"name": path.stem, "folder": path.parent})
+    missing = [
+        (key, f"expected a file, found nothing at {paths.shown(path.parent / file)}")
+        for key, file in named_files(case)
+        if not (path.parent / file).is_file()
+    ]
+    if missing:
+        raise ConfigurationError(paths.shown(path), missing)
+    return case
+
+
+def find(name: str, *, base: Path) -> Path:
+    """The case's file."""
+    return paths.find_file("case", name, paths.cases(base), where=paths.shown(base / "notebooks" / "cases"))
+
+
+def named_files(case: Case) -> list[tuple[str, str]]:
+    """(key, path relative to the case's folder) of every file that the case names."""
+    files = [(f"fix[{index}].patch", fix.patch) for index, fix in enumerate(case.fixes) if fix.patch]
+    return files + [
+        (f"message[{index}].schema", message.json_schema) for index, message in enumerate(case.messages)
+    ]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "pattern"

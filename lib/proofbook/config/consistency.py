@@ -1,0 +1,137 @@
+"""What can be wrong between an environment and a case, each of which is right by itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import fnmatch
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from proofbook.config import json_schema
+from proofbook.config.case import Case, Fix, Symptom
+from proofbook.config.environment import Environment
+from proofbook.errors import ConfigurationError
+
+
+def check_names(environment: Environment, case: Case) -> None:
+    """The case and the environment must speak of the same logs and endpoints.
+
+    Raises:
+        ConfigurationError: the case names one that the environment does not have.
+    """
+    sources = {source.name for source in environment.logs}
+    endpoints = {socket.name for socket in environment.websockets}
+    problems = []
+    for key, symptom in _signatures(case):
+        if symptom.log is not None and not sources:
+            problems.append(
+                (
+                    key,
+                    f"expected environment {environment.name} to have a [[log]], it has none; add one or leave this out",
+                )
+            )
+        elif symptom.source is not None and symptom.source not in sources:
+            problems.append(
+                (
+                    f"{key}.source",
+                    f"expected a log of environment {environment.name} ({', '.join(sorted(sources))}), got {symptom.source!r}",
+                )
+            )
+        if (
+            isinstance(symptom, Symptom)
+            and (symptom.close_code is not None or symptom.refused_user is not None)
+            and not endpoints
+        ):
+            problems.append(
+                (
+                    key,
+                    f"expected environment {environment.name} to have a [[websocket]], it has none; add one or leave this out",
+                )
+            )
+        if (
+            isinstance(symptom, Symptom)
+            and symptom.websocket is not None
+            and symptom.websocket not in endpoints
+        ):
+            problems.append(
+                (
+                    f"{key}.websocket",
+                    f"expected a websocket of environment {environment.name} ({', '.join(sorted(endpoints))}), got {symptom.websocket!r}",
+                )
+            )
+    if problems:
+        raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
+def check_findings(case: Case, known: Sequence[str]) -> None:
+    """An impact or a risk that names no finding of this run would stay unproven for ever, by a slip of the pen.
+
+    Raises:
+        ConfigurationError: it names one that is not among the `known` ids.
+    """
+    named = [(f"impact[{index}]", name) for index, item in enumerate(case.impacts) for name in item.findings]
+    named += [
+        (f"risk[{index}]", name)
+        for index, item in enumerate(case.risks)
+        for name in [*item.findings, *item.voids]
+    ]
+    problems = [
+        (key, f"expected the id of a finding, got {name!r}; {_near(name, known)}")
+        for key, name in named
+        if not fnmatch.filter(known, name)
+    ]
+    if problems:
+        raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
+def check_schemas(case: Case) -> None:
+    """The message schemas that the case names are there, and are JSON Schemas.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    problems = [
+        problem
+        for index, message in enumerate(case.messages)
+        for problem in _schema_problems(case, f"message[{index}].schema", message.json_schema)
+    ]
+    if problems:
+        raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
+def check_deployed(case: Case, *, now: dt.datetime) -> None:
+    """What comes after a deployment can only be recorded once it is over.
+
+    Raises:
+        ConfigurationError: the time that the case states lies in the future.
+    """
+    stated = case.deployment.time
+    if stated is not None and stated > now:
+        wanted = f"expected a time that is over, got {stated.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}; record what is before it with: proofbook collect ENV --phase before"
+        raise ConfigurationError(f"cases/{case.name}.toml", [("deployment.time", wanted)])
+
+
+def _signatures(case: Case) -> Iterator[tuple[str, Any]]:
+    def place(fix: Fix, index: int) -> str:
+        return f"fix {fix.id!r}: symptom[{index}]"
+
+    yield from (
+        (place(fix, index), symptom) for fix in case.fixes for index, symptom in enumerate(fix.symptoms)
+    )
+    yield from ((f"indicator {indicator.id!r}", indicator) for indicator in case.indicators)
+
+
+def _schema_problems(case: Case, key: str, file: str) -> list[tuple[str, str]]:
+    try:
+        schema = json.loads((case.folder / file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return [(key, f"expected a JSON file at {file}, got: {error}")]
+    problem = json_schema.schema_problem(schema)
+    return [(key, f"expected a JSON Schema in {file}, got: {problem}")] if problem else []
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    found = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {found[0]!r}?" if found else "see: proofbook show RUN"

@@ -1,0 +1,196 @@
+"""Where a case is validated: services, WebSocket endpoints, how to log in, logs, and the manners of probing."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from proofbook import paths
+from proofbook.config import toml
+from proofbook.config.fields import MaskPattern
+from proofbook.config.references import Reference, Settings
+from proofbook.config.services import Login, Pace, Rollout, Service, WebSocket, endpoint_of
+from proofbook.config.sources import Deployments, LogSource, Pseudonyms
+from proofbook.errors import MissingSecret
+from proofbook.redaction import scrubbing
+
+
+class Environment(Settings):
+    """One environment file.
+
+    redact: regular expressions for what must not be written anywhere, beside the secrets that it names and known shapes.
+    """
+
+    title: str = ""
+    case: str = ""
+    hint: str = ""
+    protected: bool = False
+    writes: bool = False
+    warm_up_s: float = Field(default=0.0, ge=0, le=3600)
+    observe_s: float = Field(default=0.0, ge=0, le=86400)
+    pace: Pace = Field(default_factory=Pace)
+    services: list[Service] = Field(default_factory=list, alias="service")
+    stated_websockets: list[WebSocket] = Field(default_factory=list, alias="websocket")
+    stated_login: Login | None = Field(default=None, alias="login")
+    stated_logs: list[LogSource] = Field(default_factory=list, alias="log")
+    deployments: Deployments | None = None
+    rollout: Rollout = Field(default_factory=Rollout)
+    redact: list[MaskPattern] = Field(default_factory=list)
+    pseudonyms: Pseudonyms | None = None
+
+    name: str = Field(default="", exclude=True)
+
+    @cached_property
+    def websockets(self) -> list[WebSocket]:
+        """Every endpoint, those too that a service states in short."""
+        short = [item for item in self.services if item.ws is not None]
+        alone = len(short) == 1 and not self.stated_websockets
+        return self.stated_websockets + [
+            endpoint_of(item, name="ws" if alone else item.name, has_token=self.login is not None)
+            for item in short
+        ]
+
+    @cached_property
+    def login(self) -> Login | None:
+        """How to get tokens: as stated, or the token that a service states in short."""
+        token = next((item.token for item in self.services if item.token is not None), None)
+        return self.stated_login or (Login(token=token) if token is not None else None)
+
+    @cached_property
+    def logs(self) -> list[LogSource]:
+        """Every source of log entries, those too that a service states in short."""
+        return self.stated_logs + [
+            LogSource(name=item.name, service=item.name, source=item.logs)
+            for item in self.services
+            if item.logs is not None
+        ]
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Environment:
+        tokens = {str(item.token) for item in self.services if item.token is not None}
+        if len(tokens) > 1 or (tokens and self.stated_login is not None):
+            raise ValueError(
+                f"expected one way to log in, got {'[login] and a token of a service' if self.stated_login else ' and '.join(sorted(tokens))}"
+            )
+        for kind, items in (("service", self.services), ("websocket", self.websockets), ("log", self.logs)):
+            names = [item.name for item in items]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"expected different names in [[{kind}]], got {twice[0]!r} twice")
+        known = {service.name for service in self.services}
+        for socket in self.websockets:
+            if socket.service not in known:
+                raise ValueError(
+                    f"expected websocket {socket.name!r} to name a [[service]] ({', '.join(sorted(known))}), got {socket.service!r}"
+                )
+            if socket.token.place != "none" and self.login is None:
+                raise ValueError(
+                    f'expected [login] because websocket {socket.name!r} sends a token; add it or set token = {{in = "none"}}'
+                )
+        if not (self.services or self.logs):
+            raise ValueError("expected at least one [[service]] or [[log]], got none")
+        return self
+
+    def in_full(self) -> Environment:
+        """The same environment, with what services state in short stated in full."""
+        services = [
+            item.model_copy(update={"ws": None, "token": None, "logs": None}) for item in self.services
+        ]
+        stated = {
+            "services": services,
+            "stated_websockets": self.websockets,
+            "stated_login": self.login,
+            "stated_logs": self.logs,
+        }
+        return self.model_copy(update=stated)
+
+    def of_before(self) -> Environment | None:
+        """The part of it that the old revision still answers for; None where nothing does."""
+        services = [
+            item.model_copy(update={"url": item.before_url, "before_url": None, "logs": None})
+            for item in self.services
+            if item.before_url is not None
+        ]
+        there = {item.name for item in services}
+        sockets = [item for item in self.websockets if item.service in there and item.path is not None]
+        if not services:
+            return None
+        whole = self.in_full()
+        return whole.model_copy(
+            update={
+                "services": [item.model_copy(update={"ws": None, "token": None}) for item in services],
+                "stated_websockets": sockets,
+                "stated_logs": [],
+                "deployments": None,
+            }
+        )
+
+    def secrets(self) -> list[Reference]:
+        """Every value that is named instead of written, and so kept out of whatever is written."""
+        login = self.login
+        named = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
+        for headers in (item.headers for group in (self.services, self.websockets) for item in group):
+            named += headers.values()
+        return [reference for reference in named if reference is not None and reference.text is None]
+
+    def ca_file(self, socket: WebSocket) -> str | None:
+        """The private CA by which an endpoint's certificate is checked: its own, or its service's."""
+        return socket.ca_file or self.service(socket.service).ca_file
+
+    def delivers(self, socket: WebSocket) -> bool:
+        """Whether messages are sent to this endpoint: it must say what to expect, and the environment allow writing."""
+        return self.writes and socket.expect is not None
+
+    def service(self, name: str) -> Service:
+        """The service of that name."""
+        return next(service for service in self.services if service.name == name)
+
+
+def load(name: str, *, base: Path) -> Environment:
+    """The environment that a name or a path means.
+
+    Raises:
+        UnknownName: there is none.
+        ConfigurationError: its file cannot be used.
+    """
+    path = find(name, base=base)
+    loaded = toml.load(Environment, path).model_copy(update={"name": path.stem})
+    # Here, so that nobody who reads an environment can forget it.
+    scrubbing.add_patterns(loaded.redact)
+    return loaded
+
+
+def keep_private(environment: Environment, *, base: Path) -> None:
+    """Scrubbing learns the secrets that an environment names by variable or file, and pseudonyms are on where it asks for them.
+
+    Raises:
+        MissingSecret: the key of the pseudonyms cannot be read.
+    """
+    home = paths.home(base)
+    for reference in environment.secrets():
+        if reference.command is None:
+            try:
+                reference.read_secret(base=home, where=environment.name)
+            except MissingSecret:
+                # Not there now, so it cannot leak either.
+                continue
+    asked = environment.pseudonyms
+    if asked is None:
+        scrubbing.use_pseudonyms(None)
+        return
+    key = asked.key.read_secret(base=home, where=f"{environment.name}: pseudonyms.key")
+    scrubbing.use_pseudonyms(
+        scrubbing.Pseudonyms(key=key.reveal(), patterns=tuple(asked.patterns), addresses=asked.addresses)
+    )
+
+
+def find(name: str, *, base: Path) -> Path:
+    """The environment's file."""
+    return paths.find_file(
+        "environment",
+        name,
+        paths.environments(base),
+        where=paths.shown(base / "notebooks" / "environments"),
+    )

@@ -1,0 +1,78 @@
+"""Types of fields that several models of the environment share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from proofbook import duckdb_text as patterns
+from proofbook.config import log_uri
+from proofbook.config.references import Reference
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression, got {value!r} ({error})") from None
+    return value
+
+
+def _log_pattern(value: str) -> str:
+    problem = patterns.problem(value)
+    if problem:
+        raise ValueError(
+            f"expected a regular expression (RE2's: no lookaround, no backreferences), got {value!r} ({problem})"
+        )
+    return value
+
+
+def _mask_pattern(value: str) -> str:
+    """A pattern for what is replaced: tables are scrubbed by RE2 and text by Python's `re`, so it must mean the same to both."""
+    value = _pattern(_log_pattern(value))
+    if re.search(value, ""):
+        raise ValueError(f"expected a pattern that does not match empty text, got {value!r}")
+    return value
+
+
+def _log_place(value: str) -> str:
+    log_uri.parse(value)
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_log_pattern)]
+MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, str):
+        # The value is not repeated: it is a secret.
+        raise ValueError(
+            'expected a secret that is named, {env = "NAME"} or {file = "path"}, got a written one'
+        )
+    return value
+
+
+# Of a secret; what is written where it should be named stands in no message.
+SecretReference = Annotated[Reference, BeforeValidator(_named, json_schema_input_type=Reference)]
+# A short name of `log_places`.
+ShortLog = Annotated[str, AfterValidator(_log_place)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+def _check_url(url: Reference, schemes: tuple[str, ...]) -> None:
+    if url.text is not None:
+        check_url(url.text, schemes)
+
+
+def check_url(url: str, schemes: tuple[str, ...]) -> str:
+    """`url` itself if it has one of the schemes and a host; the message never shows user info."""
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(
+            f"expected a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}, got {url.rsplit('@')[-1]!r}"
+        )
+    return url

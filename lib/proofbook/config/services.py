@@ -1,0 +1,199 @@
+"""Services, WebSocket endpoints, logins, pace and rollout, as an environment states them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from proofbook.config.fields import Name, SecretReference, ShortLog, _check_url, _pattern
+from proofbook.config.references import Settings, TextOrReference
+
+
+class Pace(Settings):
+    """How politely to probe. Applies to the whole run."""
+
+    per_s: float = Field(default=5.0, gt=0, le=1000)
+    concurrency: int = Field(default=5, ge=1, le=500)
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+
+
+class Expectation(Settings):
+    """How an answer is recognised: JMESPath expressions with the values wanted, or a regular expression.
+
+    In both, `{id}`, `{text}` and `{user}` stand for what this journey sent.
+    """
+
+    fields: dict[str, Any] = Field(default_factory=dict, alias="json")
+    regex: str | None = None
+
+    @model_validator(mode="after")
+    def _stated(self) -> Expectation:
+        if not self.fields and self.regex is None:
+            raise ValueError('expected json = {"path" = value} or regex = "…", got neither')
+        if self.regex is not None:
+            _pattern(re.sub(r"\{(id|text|user)\}", "x", self.regex))
+        return self
+
+
+class TokenPlace(Settings):
+    """Where the token goes in a WebSocket handshake, and how it is written there."""
+
+    place: Literal["header", "subprotocol", "query", "cookie", "first_message", "none"] = Field(
+        default="header", alias="in"
+    )
+    name: str = ""
+    format: str = ""
+
+    @model_validator(mode="after")
+    def _has_token(self) -> TokenPlace:
+        if self.format and "{token}" not in self.format:
+            raise ValueError(f"expected a format with {{token}}, got {self.format!r}")
+        return self
+
+    @property
+    def is_message(self) -> bool:
+        """Whether it is the first thing said, so that a server may greet, or wait, before it has seen it."""
+        return self.place == "first_message"
+
+
+class Socket(Settings):
+    """A WebSocket endpoint and the conversation that shows it works.
+
+    path: where it lies on its service; url: where it lies when that is elsewhere. Certificates are checked as for its service
+    unless ca_file says otherwise. test_headers: headers that only tests send. They are tried with a bad token, and go with every good one where
+    `sends_test_headers` says so; the shadow probes never send them. long_message_chars: how long the last message of each
+    conversation is made, since some faults only large messages meet.
+    """
+
+    path: str | None = None
+    url: TextOrReference | None = None
+    token: TokenPlace = Field(default_factory=TokenPlace)
+    headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    test_headers: dict[str, str] = Field(default_factory=dict)
+    sends_test_headers: bool = False
+    subprotocols: list[str] = Field(default_factory=list)
+    ca_file: str | None = None
+    greeting: Expectation | None = None
+    send: str | None = None
+    send_json: Any = None
+    send_base64: str | None = None
+    expect: Expectation | None = None
+    messages: int = Field(default=1, ge=1, le=100)
+    long_message_chars: int = Field(default=0, ge=0, le=1_000_000)
+    dwell_s: float = Field(default=0.3, ge=0, le=60)
+
+    @model_validator(mode="after")
+    def _conversation(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("expected either path or url, got " + ("both" if self.url else "neither"))
+        if self.path is not None and not self.path.startswith("/"):
+            raise ValueError(f"expected a path that starts with /, got {self.path!r}")
+        if self.url is not None:
+            _check_url(self.url, ("ws", "wss"))
+        said = [key for key in ("send", "send_json", "send_base64") if getattr(self, key) is not None]
+        if len(said) > 1:
+            raise ValueError(f"expected one of send, send_json, send_base64, got {' and '.join(said)}")
+        if bool(said) != (self.expect is not None):
+            raise ValueError("expected send and expect together; without both, delivery is not measured")
+        return self
+
+
+class WebSocket(Socket):
+    """The endpoint of a service."""
+
+    name: Name = "ws"
+    service: str
+
+
+def _as_socket(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return {"url": value} if value.startswith(("ws:", "wss:")) else {"path": value}
+
+
+# Of a service: "/ws", "wss://…", or the whole table.
+ShortSocket = Annotated[Socket, BeforeValidator(_as_socket, json_schema_input_type=str | Socket)]
+
+
+class Service(Settings):
+    """An HTTP service.
+
+    before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
+    ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
+    source of its log.
+    """
+
+    name: Name
+    url: TextOrReference
+    before_url: TextOrReference | None = None
+    critical: bool = True
+    health: str = "/health"
+    health_status: list[int] = Field(default_factory=lambda: [200])
+    health_expect: Expectation | None = None
+    revision_path: str | None = None
+    unknown_path: str = "/proofbook-no-such-path"
+    headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    ca_file: str | None = None
+    ws: ShortSocket | None = None
+    token: SecretReference | None = None
+    logs: ShortLog | None = None
+    openapi: str | None = None
+    metrics: str | None = None
+    memory_metric: str = "process_resident_memory_bytes"
+    timed: list[str] = Field(default_factory=list)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its certificate is looked at: known from a written URL, or from the CA that it names."""
+        return self.ca_file is not None or (self.url.text or "").startswith("https:")
+
+    @model_validator(mode="after")
+    def _http_url(self) -> Service:
+        for url in (self.url, self.before_url):
+            if url is not None:
+                _check_url(url, ("http", "https"))
+        return self
+
+
+class Login(Settings):
+    """How to get tokens. A fixed token, or a request that issues one for any user id."""
+
+    token: SecretReference | None = None
+    url: TextOrReference | None = None
+    path: str = ""
+    ca_file: str | None = None
+    headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    body: dict[str, Any] = Field(default_factory=lambda: {"user_id": "{user}"}, alias="json")
+    token_path: str = "access_token"
+    user: str = "proofbook"
+    expired: SecretReference | None = None
+    wrong_audience: SecretReference | None = None
+    bad_tokens: bool = True
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Login:
+        if (self.token is None) == (self.url is None):
+            raise ValueError("expected either token or url, got " + ("both" if self.token else "neither"))
+        return self
+
+
+class Rollout(Settings):
+    """How a rolling deployment is watched."""
+
+    per_s: float = Field(default=20.0, gt=0, le=200)
+    held_sockets: int = Field(default=0, ge=0, le=1000)
+    settle_s: float = Field(default=2.0, ge=0, le=600)
+    duration_s: float = Field(default=60.0, gt=0, le=7200)
+    allowed_close_codes: list[int] = Field(default_factory=lambda: [1000, 1001, 1012])
+    max_connection_s: float | None = Field(default=None, gt=0)
+
+
+def endpoint_of(service: Service, *, name: str, has_token: bool) -> WebSocket:
+    """A service's endpoint as [[websocket]] would state it. Who needs a header for the service needs it here too."""
+    assert service.ws is not None
+    stated = {field: getattr(service.ws, field) for field in service.ws.model_fields_set}
+    stated.setdefault("token", TokenPlace.model_validate({"in": "header" if has_token else "none"}))
+    stated.setdefault("headers", service.headers)
+    return WebSocket(name=name, service=service.name, **stated)

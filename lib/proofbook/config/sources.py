@@ -1,0 +1,99 @@
+"""Log sources, revision documents and pseudonyms, as an environment states them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from proofbook.config.fields import MaskPattern, Name, Pattern, ShortLog
+from proofbook.config.references import Settings, TextOrReference
+
+
+class LogSource(Settings):
+    """Where log entries come from: a short name such as gcp:project/service, a file (or glob), a command that prints them, or a table in an engine.
+
+    What has a short name is read for `covers_s` back from now (a day where not stated), page by page, by the query that fits.
+    A command may hold `{since}` and `{until}`: the window asked for, `covers_s` (a day where not stated) back from now.
+    canary: whether the probes' marks must be found in it; left out, they must be where they were found before.
+    """
+
+    name: Name
+    service: str | None = None
+    source: ShortLog | None = None
+    file: str | None = None
+    command: list[str] | None = None
+    engine: TextOrReference | None = None
+    table: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    shape: Literal[
+        "auto", "cloud-logging", "otlp", "journald", "serilog", "loguru", "pino", "zap", "structlog", "json",
+        "nginx-access", "nginx-error", "gunicorn", "syslog-5424", "syslog-3164", "klog", "logfmt", "python-logging", "text",
+    ] = "auto"  # fmt: skip
+    pattern: Pattern | None = None
+    covers_s: float | None = Field(default=None, gt=0)
+    limit: int | None = Field(default=None, gt=0)
+    timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
+    canary: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> LogSource:
+        stated = [key for key in ("source", "file", "command", "engine") if getattr(self, key) is not None]
+        if len(stated) != 1:
+            raise ValueError(
+                f"expected one of source, file, command, engine, got {' and '.join(stated) or 'none'}"
+            )
+        if (self.engine is None) != (self.table is None):
+            raise ValueError(
+                "expected engine and table together, got " + ("engine" if self.engine else "table") + " alone"
+            )
+        groups = set(re.findall(r"\(\?P<([a-z_]+)>", self.pattern or ""))
+        known = {"timestamp", "severity", "body", "service", "instance", "trace", "method", "url", "status"}
+        if self.pattern is not None and ("timestamp" not in groups or groups - known):
+            raise ValueError(
+                f"expected pattern to name the group timestamp, and others only of {', '.join(sorted(known - {'timestamp'}))}, got {', '.join(sorted(groups)) or 'none'}"
+            )
+        if self.engine is not None and not {"timestamp", "body"} <= self.columns.keys():
+            raise ValueError(
+                'expected columns to say at least where timestamp and body are, such as { timestamp = "ts", body = "message" }'
+            )
+        return self
+
+
+class Deployments(Settings):
+    """A JSON document that describes revisions, in the shape of `gcloud run revisions list --format=json`.
+
+    The paths are JMESPath expressions into one revision.
+    """
+
+    file: str | None = None
+    command: list[str] | None = None
+    revision: str = "metadata.name"
+    created: str = "metadata.creationTimestamp"
+    image_bytes: str = 'metadata.annotations."image-size-bytes"'
+    memory_limit: str = "spec.containers[0].resources.limits.memory"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Deployments:
+        if (self.file is None) == (self.command is None):
+            raise ValueError("expected either file or command, got " + ("both" if self.file else "neither"))
+        return self
+
+
+class Pseudonyms(Settings):
+    """Which names of people are replaced in whatever others may read; the evidence keeps them, since it is judged again.
+
+    patterns: regular expressions for user ids. addresses: IP and mail addresses too. key: the same key gives the same names.
+    """
+
+    key: TextOrReference
+    patterns: list[MaskPattern] = Field(default_factory=list)
+    addresses: bool = True
+
+    @model_validator(mode="after")
+    def _key_is_named(self) -> Pseudonyms:
+        if self.key.text is not None:
+            raise ValueError('expected a key that is named, not written: {env = "NAME"} or {file = "path"}')
+        return self

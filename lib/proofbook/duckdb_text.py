@@ -1,0 +1,41 @@
+"""Text for DuckDB: quoted literals, and RE2 patterns."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import duckdb
+
+
+def problem(pattern: str) -> str:
+    """Why a pattern cannot be used, or nothing.
+
+    >>> problem("x(?!y)")
+    'invalid perl operator: (?!'
+    """
+    try:
+        _engine().execute("SELECT regexp_matches('', $1)", [pattern]).fetchall()
+    except duckdb.Error as error:
+        return str(error).splitlines()[0].removeprefix("Invalid Input Error: ").strip()
+    return ""
+
+
+def found_in(pattern: str, texts: Sequence[str]) -> list[bool]:
+    """For each text, whether it holds the pattern.
+
+    >>> found_in("a+b", ["xaab", "ba"])
+    [True, False]
+    """
+    rows = _engine().execute("SELECT regexp_matches(unnest($1::VARCHAR[]), $2)", [list(texts), pattern])
+    return [bool(hit) for (hit,) in rows.fetchall()]
+
+
+@functools.cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
+
+
+def quoted(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,212 @@
+"""The recorded tables: one Parquet file each, and a manifest that says what, when, from where, and with which digest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyarrow import parquet
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from proofbook import paths
+from proofbook.errors import EvidenceError
+from proofbook.files import digest, replace_text
+from proofbook.redaction.scrubbing import scrub
+
+SCHEMA_VERSION = 3
+PHASES = ("before", "rollout", "after")
+MANIFEST = "manifest.json"
+# Recorded line by line, unparsed ones too: as a table it holds the entries.
+LOGS = "logs"
+
+
+class Table(BaseModel):
+    """One recorded table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    columns: dict[str, str]
+    rows: int
+    sha256: str
+
+
+class Phase(BaseModel):
+    """One recorded phase. alongside: of before, recorded where the old revision still answered, after the deployment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    started: dt.datetime
+    ended: dt.datetime
+    planned: list[str] = Field(default_factory=list)
+    done: dict[str, int] = Field(default_factory=dict)
+    problems: list[str] = Field(default_factory=list)
+    alongside: bool = False
+    tables: dict[str, Table] = Field(default_factory=dict)
+
+
+class Manifest(BaseModel):
+    """`manifest.json`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    environment: str
+    phases: dict[str, Phase] = Field(default_factory=dict)
+
+
+class Evidence:
+    """A folder of evidence, read lazily."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._tables: dict[tuple[str, str], pd.DataFrame] = {}
+
+    def table(self, name: str, phase: str = "after") -> pd.DataFrame | None:
+        """A table, or None when that phase did not record it.
+
+        Raises:
+            EvidenceError: its file is gone, altered, or unreadable.
+        """
+        key = (phase, name)
+        if key not in self._tables:
+            recorded = self.manifest.phases.get(phase)
+            if recorded is None or name not in recorded.tables:
+                return None
+            path = self.folder / phase / f"{name}.parquet"
+            problem = _difference(path, recorded.tables[name])
+            if problem:
+                raise EvidenceError(f"{paths.shown(path)}: {problem}")
+            table = pd.read_parquet(path)
+            self._tables[key] = _entries(table) if name == LOGS else table
+        return self._tables[key]
+
+    def file(self, name: str, phase: str = "after") -> Path | None:
+        """The Parquet file of a table that is too large to be one in memory, or None."""
+        recorded = self.manifest.phases.get(phase)
+        return self.folder / phase / f"{name}.parquet" if recorded and name in recorded.tables else None
+
+    def digests(self, names: tuple[str, ...]) -> tuple[dict[str, str], ...]:
+        """Name and sha256 of every recorded table of these names, over all phases."""
+        return tuple(
+            {"name": f"{phase}/{name}", "sha256": recorded.tables[name].sha256}
+            for phase, recorded in self.manifest.phases.items()
+            for name in names
+            if name in recorded.tables
+        )
+
+    def window(self, phase: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+        """When a phase was recorded."""
+        recorded = self.manifest.phases.get(phase)
+        return (pd.Timestamp(recorded.started), pd.Timestamp(recorded.ended)) if recorded else None
+
+    def altered(self) -> list[str]:
+        """One sentence for every file that is not what was recorded."""
+        found = []
+        for phase, recorded in self.manifest.phases.items():
+            for name, table in recorded.tables.items():
+                path = self.folder / phase / f"{name}.parquet"
+                problem = _difference(path, table)
+                if problem:
+                    found.append(f"{paths.shown(path)}: {problem}")
+        return found
+
+
+def read(folder: Path) -> Evidence:
+    """The evidence in `folder`.
+
+    Raises:
+        EvidenceError: there is no manifest, or it is of another version.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise EvidenceError(
+            f"expected evidence with a {MANIFEST} in {paths.shown(folder)}, found none; record some: proofbook collect"
+        ) from None
+    except (ValidationError, UnicodeDecodeError):
+        raise EvidenceError(
+            f"{paths.shown(path)}: expected a manifest of schema version {SCHEMA_VERSION}, got something else; it was altered or another version wrote it"
+        ) from None
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise EvidenceError(
+            f"{paths.shown(path)}: expected schema version {SCHEMA_VERSION}, got {manifest.schema_version}; record the evidence again"
+        )
+    return Evidence(folder, manifest)
+
+
+def write_phase(
+    folder: Path, *, environment: str, phase: str, tables: Mapping[str, pd.DataFrame | Path], recorded: Phase
+) -> None:
+    """Writes a phase's tables, then the manifest in one step: a phase is there whole or not at all.
+
+    A path is a Parquet file, written and scrubbed already, that is moved into its place.
+    """
+    place = folder / phase
+    place.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        path = place / f"{name}.parquet"
+        if isinstance(table, Path):
+            table.replace(path)
+            kept = parquet.read_metadata(path)
+            columns = {field.name: str(field.type) for field in parquet.read_schema(path)}
+            rows = int(kept.num_rows)
+        else:
+            _scrubbed(table).to_parquet(path, index=False)
+            columns = {str(column): str(kind) for column, kind in table.dtypes.items()}
+            rows = len(table)
+        recorded.tables[name] = Table(columns=columns, rows=rows, sha256=digest(path))
+    _enter(folder, environment=environment, phase=phase, recorded=recorded)
+
+
+def copy_phase(source: Path, folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:
+    """Copies the tables of a recorded phase, as they are, into other evidence under another name."""
+    place = folder / phase
+    place.mkdir(parents=True, exist_ok=True)
+    for name in recorded.tables:
+        shutil.copyfile(source / f"{name}.parquet", place / f"{name}.parquet")
+    _enter(folder, environment=environment, phase=phase, recorded=recorded)
+
+
+def _enter(folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:
+    manifest = read(folder).manifest if (folder / MANIFEST).exists() else Manifest(environment=environment)
+    manifest.phases[phase] = recorded
+    replace_text(folder / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
+
+
+def _entries(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are entries; where a row is a line, its number is the line's."""
+    lines = table["line"].fillna(pd.Series(range(1, len(table) + 1), index=table.index)).astype("int64")
+    return table.assign(line=lines)[table["timestamp"].notna()].reset_index(drop=True)
+
+
+def _difference(path: Path, recorded: Table) -> str:
+    try:
+        found = digest(path)
+    except OSError:
+        return "recorded, but the file is gone"
+    return (
+        ""
+        if found == recorded.sha256
+        else f"was altered after it was recorded (sha256 {found[:12]}…, recorded {recorded.sha256[:12]}…)"
+    )
+
+
+def _scrubbed(table: pd.DataFrame) -> pd.DataFrame:
+    """The last gate before disk: no text column keeps a secret."""
+    texts = [
+        name
+        for name in table.columns
+        if pd.api.types.is_string_dtype(table[name].dtype) or table[name].dtype == object
+    ]
+    return table.assign(**{name: table[name].map(_scrub_cell) for name in texts}) if texts else table
+
+
+def _scrub_cell(value: Any) -> Any:
+    return scrub(value) if isinstance(value, str) else value

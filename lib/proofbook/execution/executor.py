@@ -1,0 +1,156 @@
+"""Executes notebooks with Papermill, each in a process of its own, and says what became of them.
+
+Papermill alone lets a notebook look finished that is not (an early sys.exit, a killed kernel), has no time-out for a whole
+notebook, and writes secrets that a cell prints. All three are closed here and in `worker`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from proofbook.redaction.scrubbing import for_others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """What became of one notebook; `problem` is empty when it ran to its end."""
+
+    name: str
+    path: Path
+    seconds: float
+    problem: str = ""
+
+
+class Executor:
+    """A process that has loaded what notebooks need, once, and executes each in a copy of itself.
+
+    It begins to load when it is made: make it while there is something else to do. Leaving the context ends it, and every
+    notebook that still runs; so does the end of this process.
+
+    warm: False starts every worker and kernel from nothing, as where a process that has loaded this much cannot be copied.
+    """
+
+    def __init__(self, *, warm: bool = sys.platform == "linux") -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, which may say why it ended
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "proofbook.worker", "warm" if warm else "cold"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            # Ctrl-C is for this process, which then ends that one.
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asked, answers = self._pipes()
+        # The end of its orders ends it too: a signal that comes just before it waits for the next one is not heard then.
+        with contextlib.suppress(BrokenPipeError):
+            asked.close()
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait()
+        answers.close()
+        self._said.close()
+
+    def execute(
+        self,
+        notebooks: dict[str, Path],
+        *,
+        folder: Path,
+        parameters: dict[str, str],
+        jobs: int = 2,
+        timeout_s: float = 300.0,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> list[Executed]:
+        """Executes the notebooks, `jobs` at once; the copies with outputs are in `folder`.
+
+        A notebook over its time is ended with its kernel.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        asked, answers = self._pipes()
+        order = {
+            "notebooks": {
+                name: [str(path.resolve()), str(folder.resolve() / f"{name}.ipynb")]
+                for name, path in notebooks.items()
+            },
+            "parameters": parameters,
+            "jobs": jobs,
+            "timeout_s": timeout_s,
+        }
+        began = time.monotonic()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells
+            asked.write(json.dumps(order).encode() + b"\n")
+            asked.flush()
+        done: dict[str, Executed] = {}
+        while len(done) < len(notebooks) and (line := answers.readline()):
+            answer: dict[str, Any] = json.loads(line)
+            name = answer["name"]
+            done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
+            say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
+        for name in [name for name in notebooks if name not in done]:
+            problem = (
+                f"the process that executes notebooks ended with {self._process.wait()}{self._last_words()}"
+            )
+            done[name] = _outcome(name, notebooks[name], folder, time.monotonic() - began, problem)
+            say(f"{name}: {problem}")
+        return [done[name] for name in notebooks]
+
+    def _last_words(self) -> str:
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+
+def _outcome(name: str, source: Path, folder: Path, seconds: float, problem: str) -> Executed:
+    path = folder / f"{name}.ipynb"
+    path.with_name(f".{path.name}.new").unlink(missing_ok=True)  # of a worker that was ended while it wrote
+    if not path.exists():
+        # Keep what was asked, so that the report shows the notebook even though nothing of it ran.
+        path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    problem = for_others(problem)[:300] or _stopped_early(path)
+    if problem:
+        _note_problem(path, problem)
+    return Executed(name=name, path=path, seconds=seconds, problem=problem)
+
+
+def _note_problem(path: Path, problem: str) -> None:
+    """Writes what happened into the executed notebook, so that whoever reads it knows."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content.setdefault("metadata", {})["proofbook"] = {"problem": problem}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _stopped_early(path: Path) -> str:
+    """Words for a notebook whose later cells never ran, though nothing failed."""
+    cells = [
+        cell
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
+    left = [index for index, cell in enumerate(cells, start=1) if cell.get("execution_count") is None]
+    failed = [
+        index
+        for index, cell in enumerate(cells, start=1)
+        if cell.get("metadata", {}).get("papermill", {}).get("exception")
+    ]
+    if failed:
+        return f"its code cell {failed[0]} raised an exception"
+    if left:
+        return f"it stopped before code cell {left[0]} of {len(cells)}: a cell ended the kernel or left the notebook"
+    return ""

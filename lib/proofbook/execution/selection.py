@@ -1,0 +1,94 @@
+"""Which notebooks a run executes, by what they take and which checks they ask for; known without executing any."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from proofbook import paths
+from proofbook.errors import UnknownName
+
+PARAMETERS = ("environment", "case", "evidence")
+# Those that ship with Proofbook: what they show belongs to what they judge.
+OURS = ("01-service-health", "02-websocket", "03-logs", "04-stability", "05-deployment", "06-contracts")
+
+
+def select(names: Sequence[str], *, base: Path) -> dict[str, Path]:
+    """The judging notebooks asked for, all when none is named; `00-…` is never among them, since it runs last anyway.
+
+    Raises:
+        UnknownName: there is no such notebook, or it lacks one of the three parameters.
+    """
+    known = {name: path for name, path in paths.notebooks(base).items() if not name.startswith("00-")}
+    for name in names:
+        if name not in known:
+            raise UnknownName("notebook", name, known, where=paths.shown(base / "notebooks"))
+    chosen = {name: known[name] for name in (names or known)}
+    for path in chosen.values():
+        missing = [name for name in PARAMETERS if name not in parameters_of(path)]
+        if missing:
+            raise UnknownName("parameter", missing[0], parameters_of(path), where=paths.shown(path))
+    return chosen
+
+
+def parameters_of(path: Path) -> list[str]:
+    """The names that a notebook's cell tagged `parameters` assigns."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    tagged = [
+        "".join(cell["source"]) for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])
+    ]
+    return [
+        target.id
+        for source in tagged
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+
+
+def asks_for(path: Path) -> list[str] | None:
+    """The ids and patterns of the declared checks that a notebook judges; None where reading it does not tell.
+
+    A notebook with a check of its own, or none at all, is worth executing whatever is declared.
+    """
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    asked: list[str] = []
+    for cell in cells:
+        if cell["cell_type"] != "code":
+            continue
+        try:
+            tree = ast.parse("".join(cell["source"]))
+        except SyntaxError:
+            return None
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "check"
+            ):
+                match node:
+                    case ast.Call(args=[ast.Constant(value=str(pattern))], keywords=[]):
+                        asked.append(pattern)
+                    case _:
+                        return None
+    return asked or None
+
+
+def with_something_to_judge(notebooks: dict[str, Path], declared: Iterable[str]) -> dict[str, Path]:
+    """The notebooks without those of ours that ask only for checks that nobody declared; all where nothing would be left.
+
+    A notebook that somebody added is always executed: it may be there for what it shows.
+    """
+    ids = list(declared)
+    kept = {
+        name: path
+        for name, path in notebooks.items()
+        if name not in OURS
+        or (asked := asks_for(path)) is None
+        or any(fnmatch.filter(ids, pattern) for pattern in asked)
+    }
+    return kept or notebooks

@@ -1,0 +1,305 @@
+"""The process that executes notebooks: it loads once what they need, then each is executed by a copy of it.
+
+Loading takes a second and a half, most of a small notebook's time, and a worker and a kernel would each do it again. It reads
+orders from its standard input, one JSON object a line, and writes a line for each notebook that ended; see `execute`.
+
+Copying is `fork`, in a process that has opened nothing and whose only other threads are those that NumPy and Arrow keep, which
+both make anew in a copy. A Mac's own libraries do not survive it: there every worker and kernel is started from nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from proofbook import import_shims, paths
+from proofbook.judge.findings import MIME
+from proofbook.redaction.scrubbing import for_others, in_value
+
+ENGINE = "proofbook"
+# What workers and kernels load anyway.
+LOADED = (
+    "papermill",
+    "nbclient",
+    "jupyter_client.provisioning",
+    "ipykernel.kernelapp",
+    "IPython",
+    "pandas",
+    "plotly.basedatatypes",
+    "scipy.stats",
+    "proofbook.book",
+    "proofbook.figures",
+    "proofbook.tables",
+    "proofbook.report.parts",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """A notebook that is being executed; `said` is where its worker writes what went wrong."""
+
+    name: str
+    pid: int
+    said: int
+    began: float = field(default_factory=time.monotonic)
+
+
+def main(how: str) -> None:
+    """Serves orders until nobody asks any more, or SIGTERM comes."""
+    asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    _silence(1)
+    # SystemExit, so that what runs is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    import_shims.skip_iri_grammar()
+    warm = how == "warm"
+    if warm:
+        warnings.filterwarnings("ignore", ".*multi-threaded.*fork")  # of any thread; see above for ours
+        for name in LOADED:
+            importlib.import_module(name)
+        # What is loaded stays, so that the copies need not look through it, and share its memory.
+        gc.collect()
+        gc.freeze()
+    while line := asked.readline():
+        for answer in _executed(json.loads(line), asked=asked, warm=warm):
+            answers.write(json.dumps(answer).encode() + b"\n")
+            answers.flush()
+
+
+def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator[dict[str, Any]]:
+    """What became of each notebook of an order, in the order in which they ended."""
+    waiting = list(order["notebooks"].items())
+    running: list[_Running] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < order["jobs"]:
+                name, (source, target) = waiting.pop(0)
+                start = _copy if warm else _anew
+                running.append(start(name, Path(source), Path(target), order["parameters"]))
+            for item in list(running):
+                seconds = time.monotonic() - item.began
+                ended, status = os.waitpid(item.pid, os.WNOHANG)
+                if not ended and seconds < order["timeout_s"]:
+                    continue
+                running.remove(item)
+                if not ended:
+                    _end(item)
+                problem = f"did not end within {order['timeout_s']:.0f} s" if not ended else _problem(item, status)  # fmt: skip
+                os.close(item.said)
+                yield {"name": item.name, "seconds": seconds, "problem": problem}
+            if _left_alone(asked):
+                return
+            time.sleep(0.02)
+    finally:
+        for item in running:
+            _end(item)
+
+
+def _left_alone(asked: BinaryIO) -> bool:
+    """Whether the process that asked has ended."""
+    poll = select.poll()
+    poll.register(asked, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> _Running:
+    said, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(said)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            from proofbook.execution import kernel
+
+            kernel.end_with_parent()
+            _set_apart()
+            _work(source, target, parameters, tell=tell, provisioner=kernel.wait_in_a_copy())
+        finally:
+            os._exit(1)
+    os.close(tell)
+    os.set_blocking(said, False)
+    return _Running(name=name, pid=pid, said=said)
+
+
+def _anew(name: str, source: Path, target: Path, parameters: dict[str, str]) -> _Running:
+    said, tell = os.pipe()
+    os.set_inheritable(tell, True)
+    words = [sys.executable, "-m", "proofbook.worker", "one", str(tell), str(source), str(target), json.dumps(parameters)]  # fmt: skip
+    pid = os.posix_spawn(sys.executable, words, os.environ)
+    os.close(tell)
+    os.set_blocking(said, False)
+    return _Running(name=name, pid=pid, said=said)
+
+
+def _problem(item: _Running, status: int) -> str:
+    """What a worker said before it ended; empty when all went well."""
+    try:
+        said = os.read(item.said, 65536).decode("utf-8", "replace")
+    except BlockingIOError:
+        said = ""
+    code = os.waitstatus_to_exitcode(status)
+    return said or (f"its process ended with {code}" if code else "")
+
+
+def _end(item: _Running) -> None:
+    """Ends a worker and its kernel, which notices that its parent has gone."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(item.pid, sign)
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(item.pid, os.WNOHANG) == (0, 0):
+                    time.sleep(0.02)
+                    continue
+            return
+
+
+def _set_apart() -> None:
+    """A session of its own, so that ending it ends all that a worker starts, and nothing to print to."""
+    os.setsid()
+    _silence(0, 1, 2)
+
+
+def _silence(*numbers: int) -> None:
+    """Nothing that is printed beside the notebook goes anywhere."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in numbers:
+        os.dup2(null, number)
+    os.close(null)
+
+
+def _work(source: Path, target: Path, parameters: dict[str, str], *, tell: int, provisioner: str) -> None:
+    """The worker: one notebook through Papermill; writes what went wrong, if anything did, and ends this process."""
+    os.write(tell, _execute(source, target, parameters, provisioner=provisioner).encode()[:4096])
+    os._exit(0)
+
+
+def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisioner: str) -> str:
+    import_shims.skip_iri_grammar()
+    import papermill
+    from jupyter_client.provisioning.factory import KernelProvisionerFactory
+    from nbclient.exceptions import DeadKernelError
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.iorw import LocalHandler, papermill_io
+
+    from proofbook.config import environment as environments
+    from proofbook.files import replace_text
+
+    class Whole(LocalHandler):  # type: ignore[misc]  # papermill has no types
+        """Whoever reads the notebook sees it whole, also when its worker is ended while it writes."""
+
+        def write(self, buf: str, path: str) -> None:
+            replace_text(Path(path), buf)
+
+    class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
+            _scrub_on_save(nb_man)
+            with tempfile.TemporaryDirectory(prefix="proofbook-") as sockets:
+                return _client(nb_man, kernel_name, sockets).execute()
+
+    papermill_engines.register(ENGINE, Engine)
+    # A handler is found by how a path begins; this path is its alone.
+    papermill_io.register(str(target), Whole())
+    KernelProvisionerFactory.instance().default_provisioner_name = provisioner
+    try:
+        base = paths.root()
+        environments.keep_private(environments.load(parameters["environment"], base=base), base=base)
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters=parameters,
+            engine_name=ENGINE,
+            progress_bar=False,
+            cwd=str(Path.cwd()),
+            **_kernel_of(source),
+        )
+    except PapermillExecutionError as error:
+        return _in_one_line(f"code cell {error.exec_count or '?'} raised {error.ename}: {error.evalue}")
+    except DeadKernelError:
+        return "its kernel died"
+    except Exception as error:
+        return _in_one_line(f"could not be executed ({type(error).__name__}: {error})")
+    return ""
+
+
+def _in_one_line(text: str) -> str:
+    return for_others(text.replace("\n", " "))
+
+
+def _kernel_of(source: Path) -> dict[str, str]:
+    """What Papermill must be told about a notebook that does not say which kernel it wants."""
+    spec = json.loads(source.read_text(encoding="utf-8")).get("metadata", {}).get("kernelspec", {})
+    return {"kernel_name": spec.get("name") or "python3", "language": spec.get("language") or "python"}
+
+
+def _scrub_on_save(nb_man: Any) -> None:
+    """Every save, also of a half-run or failed notebook, writes outputs that others may read."""
+    save = nb_man.save
+
+    def scrubbed(**kwargs: Any) -> None:
+        for cell in nb_man.nb.cells:
+            for output in cell.get("outputs", []):
+                for key in ("text", "traceback", "evalue"):
+                    if key in output:
+                        output[key] = in_value(output[key])
+                if "data" in output:
+                    output["data"] = type(output["data"])(
+                        {kind: _private(kind, value) for kind, value in output["data"].items()}
+                    )
+        save(**kwargs)
+
+    nb_man.save = scrubbed
+
+
+def _private(kind: str, value: Any) -> Any:
+    """An output as others may read it. Ids stay, as they are looked up; pictures hold no text."""
+    if kind.startswith(("image/", "audio/", "video/")) and kind != "image/svg+xml":
+        return value
+    changed = in_value(value)
+    return {**changed, "id": value["id"], "fix": value["fix"]} if kind == MIME else changed
+
+
+def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:
+    """Papermill's client, with the kernel on sockets in a folder of its own instead of open TCP ports."""
+    from papermill.clientwrap import PapermillNotebookClient
+
+    class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
+        def create_kernel_manager(self) -> Any:
+            manager = super().create_kernel_manager()
+            manager.transport = "ipc"
+            manager.ip = f"{sockets}/kernel"
+            return manager
+
+    return Client(
+        nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=60, raise_on_iopub_timeout=False
+    )
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["one", tell, source, target, parameters]:
+            _set_apart()
+            _work(
+                Path(source),
+                Path(target),
+                json.loads(parameters),
+                tell=int(tell),
+                provisioner="local-provisioner",
+            )
+        case [how]:
+            main(how)

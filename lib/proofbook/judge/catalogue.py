@@ -1,0 +1,98 @@
+"""What a run owes: the checks that an environment and a case declare between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from proofbook.config import consistency
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.errors import UnknownName
+from proofbook.judge.check import Check
+from proofbook.judge.claims.contracts import contract_checks
+from proofbook.judge.claims.deployment import deployment_checks
+from proofbook.judge.claims.logs import log_checks
+from proofbook.judge.claims.services import service_checks
+from proofbook.judge.claims.stability import stability_checks
+from proofbook.judge.claims.symptoms import symptom_checks
+from proofbook.judge.claims.websocket import websocket_checks
+
+GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
+
+
+def check_files(environment: Environment, case: Case) -> None:
+    """Everything that can be wrong between an environment and a case, found before anything is touched.
+
+    Raises:
+        ConfigurationError, UnknownName: as `declare`, and for message schemas that are none.
+    """
+    declare(environment, case)
+    consistency.check_schemas(case)
+
+
+def declare(environment: Environment, case: Case) -> dict[str, Check]:
+    """Every check of this environment and case by id, with what the case says about each.
+
+    Raises:
+        ConfigurationError: the case speaks of a log source, a service or an endpoint that the environment does not have.
+        UnknownName: the case's [checks] names one that does not exist.
+    """
+    consistency.check_names(environment, case)
+    checks = {check.id: check for check in _all(environment, case)}
+    for check_id, said in case.checks.items():
+        if check_id not in checks and said.claim is None:
+            raise UnknownName(
+                "check",
+                check_id,
+                checks,
+                where=f"[checks] of case {case.name}; one of your own needs a claim there",
+            )
+    checks = {check_id: as_the_case_says(check, case) for check_id, check in checks.items()}
+    own = [check_id for check_id in case.checks if check_id not in checks]
+    consistency.check_findings(case, [*checks, *own])
+    return checks
+
+
+def not_measured(environment: Environment, case: Case) -> list[str]:
+    """What nobody should take for checked: what the case says, and what the environment leaves out, in sentences."""
+    found = list(case.not_checked)
+    for socket in environment.websockets:
+        if socket.expect is None:
+            found.append(f"Delivery over {socket.name} is not measured: state send and expect.")
+        elif not environment.writes:
+            found.append(f"Delivery over {socket.name} is not measured: writes = true would allow it.")
+    return found
+
+
+def owed_ids(case: Case, declared: Iterable[str]) -> set[str]:
+    """The ids that a run must judge: the declared ones, and the case's own."""
+    return {*declared, *case.checks}
+
+
+def as_the_case_says(check: Check, case: Case) -> Check:
+    """A check with the claim, the waiver and the weight that the case's [checks] gives it, and with what voids it."""
+    said = case.checks.get(check.id)
+    if said is not None:
+        check = replace(
+            check,
+            claim=said.claim or check.claim,
+            required=check.required if said.required is None else said.required,
+            waived_by=said.waived.by if said.waived else "",
+            waived_until=said.waived.until if said.waived else None,
+        )
+    void = next(
+        (risk.title for risk in case.risks if risk.status != "resolved" and check.id in risk.voids), ""
+    )
+    return replace(check, voided_by=void) if void else check
+
+
+def _all(environment: Environment, case: Case) -> Iterator[Check]:
+    yield from service_checks(environment, case)
+    for socket in environment.websockets:
+        yield from websocket_checks(socket, environment, case)
+    yield from symptom_checks(environment, case)
+    yield from log_checks(environment, case)
+    yield from stability_checks(environment, case)
+    yield from deployment_checks(environment, case)
+    yield from contract_checks(environment, case)

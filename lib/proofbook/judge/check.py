@@ -1,0 +1,53 @@
+"""A check is a recipe, never a table: so it can be judged again on the evidence from before, and on mutants."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from proofbook.judge.findings import Judgement
+from proofbook.judge.view import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A way to break the evidence that the check must notice. `change` gives None where it cannot apply."""
+
+    name: str
+    change: Callable[[View], View | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to judge: which tables, and a function of a view.
+
+    compares: after with before, so that nothing can be said without. trials: when each was made (timestamp) and whether it
+    was ok, for a success rate with that target.
+    """
+
+    tables: tuple[str, ...]
+    judge: Callable[[View], Judgement]
+    mutants: tuple[Mutant, ...] = ()
+    compares: bool = False
+    trials: Callable[[View], pd.DataFrame] | None = None
+    target: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One claim and its recipe. kind: `fix` or `guard`."""
+
+    id: str
+    kind: str
+    claim: str
+    group: str
+    recipe: Recipe
+    required: bool = False
+    critical: bool = True
+    fix: str | None = None
+    waived_by: str = ""
+    waived_until: dt.date | None = None
+    voided_by: str = ""

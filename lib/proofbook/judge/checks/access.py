@@ -1,0 +1,390 @@
+"""What must be refused is refused by name, while what is good is let in: tokens and user ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from proofbook import probe_marks
+from proofbook.config.case import Identity
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
+from proofbook.judge.view import CouldNotSee, View
+from proofbook.stats import proportions
+
+REFUSED_STATUS = (401, 403)
+REFUSED_CODES = (1008, 4401, 4403)
+# How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
+NOT_THERE = (*range(200, 400), 404, 410)
+# There is one, and it did not see that an upgrade was asked for.
+UPGRADE_LOST = 426
+WANTED_KINDS = ("missing", "tampered", "expired", "wrong-audience")
+_REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA}
+_ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000}
+_TIMED_OUT = {"greeted": pd.NA, "upgraded": False, "http_status": pd.NA, "close_code": pd.NA}
+
+
+def refused_by_name(rows: pd.DataFrame) -> pd.Series:
+    """Whether each try was refused with a status or close code that says so; a time-out is no refusal."""
+    return _named(rows) & ~let_in(rows)
+
+
+def let_in(rows: pd.DataFrame) -> pd.Series:
+    """Whether each try was let in."""
+    return rows["greeted"].fillna(False).astype(bool)
+
+
+def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
+    """A recipe for "bad tokens are refused" on one endpoint, alone or with headers that only tests send."""
+
+    def is_bad(rows: pd.DataFrame) -> pd.Series:
+        with_header = rows["token_kind"].str.startswith("tampered with")
+        return (rows["endpoint"] == endpoint) & (
+            with_header if with_test_headers else ~with_header & _is_bad(rows)
+        )
+
+    def judge(view: View) -> Judgement:
+        rows = view.need("refusals")
+        bad = rows[is_bad(rows)]
+        if bad.empty:
+            raise CouldNotSee(
+                "not-tried",
+                f"no bad token was tried on {endpoint}",
+                repair="let the environment send bad tokens, or waive this check",
+            )
+        accepted, refused = let_in(bad), refused_by_name(bad)
+        kinds = sorted(set(bad["token_kind"]))
+        missing = [] if with_test_headers else [kind for kind in WANTED_KINDS if kind not in kinds]
+        bounds = proportions.proportion(int(refused.sum()), len(bad), confidence=view.confidence)
+        if accepted.any():
+            names = ", ".join(sorted(set(bad.loc[accepted, "token_kind"])))
+            verdict, reason, statement = (
+                Verdict.FAIL,
+                "bad-token-accepted",
+                f"{int(accepted.sum())} of {len(bad)} bad tokens were let in ({names})",
+            )
+        elif not refused.all():
+            odd = sorted(set(bad.loc[~refused, "error"].replace("", "closed without a reason")))
+            verdict, reason, statement = (
+                Verdict.INCONCLUSIVE,
+                "unnamed-refusal",
+                f"{int((~refused).sum())} of {len(bad)} bad tokens got no named refusal ({'; '.join(odd)[:120]})",
+            )
+        else:
+            verdict, reason, statement = (
+                Verdict.PASS,
+                "",
+                f"all {len(bad)} tries with bad tokens were refused by name ({', '.join(kinds)})",
+            )
+        return Judgement(
+            verdict=verdict,
+            reason=reason,
+            statement=statement,
+            estimate=Estimate.of(bounds, unit="fraction refused by name"),
+            method=Method(
+                name="every bad token refused by 401, 403, close 1008 or 4401",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis="bad tokens are let in",
+                source="Clopper and Pearson 1934",
+            ),
+            threshold="none let in",
+            exposure=Exposure(n=len(bad), unit="tries"),
+            controls=(
+                _good_token_control(rows[rows["endpoint"] == endpoint], bad),
+                Control(
+                    kind="liveness",
+                    name="bad tokens were tried",
+                    guards=("pass", "fail"),
+                    expected="at least 1",
+                    got=f"{len(bad)} tries",
+                    held=len(bad) > 0,
+                ),
+            ),
+            not_established=tuple(
+                f"a token of kind {kind} was not tried: the environment supplies none" for kind in missing
+            ),
+        )
+
+    def one_accepted(view: View) -> View:
+        rows = view.need("refusals")
+        return view.exchange("refusals", changed(rows, rows.index[is_bad(rows)][:1], _ACCEPTED))
+
+    def timed_out(view: View) -> View:
+        rows = view.need("refusals")
+        return view.exchange("refusals", changed(rows, rows.index[is_bad(rows)], _TIMED_OUT))
+
+    mutants = (
+        Mutant(name="one bad token let in", change=one_accepted),
+        Mutant(name="time-outs instead of refusals", change=timed_out),
+    )
+    return Recipe(tables=("refusals",), judge=judge, mutants=mutants)
+
+
+def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
+    """The negative control of "authentication works": no bad token gets in."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.table("refusals")
+        bad = rows[(rows["endpoint"] == endpoint) & _is_bad(rows)] if rows is not None else None
+        if bad is None or bad.empty:
+            got, held = "no bad token was tried", False
+        else:
+            accepted = int(let_in(bad).sum())
+            named = int(refused_by_name(bad).sum())
+            got, held = f"{named} of {len(bad)} refused by name, {accepted} let in", named == len(bad)
+        return [
+            Control(
+                kind="negative",
+                name="bad tokens beside the good one",
+                guards=("pass",),
+                expected="every one refused by name",
+                got=got,
+                held=held,
+            )
+        ]
+
+    return control
+
+
+def _is_bad(rows: pd.DataFrame) -> pd.Series:
+    return ~rows["token_kind"].str.startswith("good")
+
+
+def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
+    """Controls of "connections are made": the probe sees a refusal where there is one, and not every address is an endpoint."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.table("refusals")
+        if rows is None:
+            return []
+        rows = rows[rows["endpoint"] == endpoint]
+        bad, unknown = rows[_is_bad(rows)], rows[rows["token_kind"] == probe_marks.AT_UNKNOWN_PATH]
+        found = []
+        if len(bad):
+            seen = int((~let_in(bad)).sum())
+            found.append(
+                Control(
+                    kind="positive",
+                    name="the probe sees a connection that is not made",
+                    guards=("pass",),
+                    expected="at least 1",
+                    got=f"{seen} of {len(bad)} tries with bad tokens",
+                    held=seen > 0,
+                )
+            )
+        if len(unknown):
+            made = int(let_in(unknown).sum())
+            found.append(
+                Control(
+                    kind="negative",
+                    name="a path that must not exist",
+                    guards=("pass",),
+                    expected="no connection",
+                    got=f"{made} of {len(unknown)} made",
+                    held=made == 0,
+                )
+            )
+        return found
+
+    return control
+
+
+def way_in_known(
+    endpoint: str, *, shows_token: bool, issues_tokens: bool
+) -> Callable[[View], Sequence[Control]]:
+    """The positive control of "nobody comes in": somebody once did, at this address and with this token.
+
+    Without it, who is refused by name may have shown a wrong token, and who gets the answer of an address without a
+    WebSocket may have the wrong address. What neither explains (silence, 5xx, a crash) needs no such control.
+
+    Args:
+        shows_token: whether the environment names a token.
+        issues_tokens: whether a login issues it, so that it is a good one.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
+        seen = (
+            rows,
+            tried[tried["token_kind"] == "good"],
+            _at(endpoint, view, "shadow"),
+            _at(endpoint, view, "websocket", "before"),
+        )
+        came_in = sum(int(_came_in(each).sum()) for each in seen)
+        answers = set(rows["http_status"].dropna())
+        unknown = tried.loc[tried["token_kind"] == probe_marks.AT_UNKNOWN_PATH, "http_status"]
+        alike = len(answers) == 1 and answers == set(unknown.dropna()) and answers != {UPGRADE_LOST}
+        too = ", and a path that must not exist is answered alike" if alike else ""
+        refused, code = bool(_named(rows).all()), ""
+        nowhere = rows["http_status"].isin(NOT_THERE) | (alike & (rows["http_status"] < 500))
+        wrong_address = alike if refused else bool(nowhere.fillna(False).all())
+        if came_in:
+            got = f"{came_in:,} connections"
+        elif refused and not shows_token:
+            got, code = "nobody, and the environment names no token", "no-token"
+        elif refused and not issues_tokens:
+            got, code = f"nobody{too}", "token-unproven"
+        elif wrong_address:
+            got, code = f"nobody{too or ', as where no WebSocket is'}", "no-endpoint"
+        else:
+            got = "nobody, which neither a wrong token nor a wrong address explains"
+        return [
+            Control(
+                kind="positive",
+                name="who was let in, now or before",
+                guards=("fail",),
+                expected="at least one, unless the answers have another cause",
+                got=got,
+                held=not code,
+                code=code,
+            )
+        ]
+
+    return control
+
+
+def _at(endpoint: str, view: View, name: str, phase: str = "after") -> pd.DataFrame:
+    rows = view.table(name, phase)
+    if rows is None:
+        return pd.DataFrame(columns=["token_kind", "upgraded", "http_status", "close_code"])
+    return rows[rows["endpoint"] == endpoint]
+
+
+def _named(rows: pd.DataFrame) -> pd.Series:
+    return rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)
+
+
+def _came_in(rows: pd.DataFrame) -> pd.Series:
+    return rows["upgraded"].astype(bool) & ~_named(rows)
+
+
+def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], Sequence[Control]]) -> Recipe:
+    """A recipe for "these ids are let in, those are refused". `way_in` is what must hold where nobody was let in at all."""
+    wanted = {item.user: item.accept for item in identities}
+
+    def judge(view: View) -> Judgement:
+        rows = view.need("identities")
+        rows = rows[rows["user"].isin(wanted)]
+        untried = [user for user in wanted if user not in set(rows["user"])]
+        if rows.empty:
+            raise CouldNotSee(
+                "not-tried",
+                "no user id of the case was tried",
+                repair="give the environment a [login] that issues tokens for any user",
+            )
+        must = rows["user"].map(wanted).astype(bool)
+        accepted, refused = let_in(rows), refused_by_name(rows)
+        wrong = rows[(must & refused) | (~must & accepted)]
+        unclear = rows[(must & ~accepted & ~refused) | (~must & ~accepted & ~refused)]
+        right = len(rows) - len(wrong) - len(unclear)
+        bounds = proportions.proportion(right, len(rows), confidence=view.confidence)
+        if len(wrong):
+            names = "; ".join(
+                f"{user} was {'let in' if not wanted[user] else 'refused'}"
+                for user in sorted(set(wrong["user"]))
+            )
+            verdict, reason, statement = (
+                Verdict.FAIL,
+                "wrong-answer",
+                f"{len(wrong)} of {len(rows)} tries were answered wrongly ({names})",
+            )
+        elif len(unclear) or untried:
+            names = ", ".join(sorted({*unclear["user"], *untried}))
+            verdict, reason, statement = (
+                Verdict.INCONCLUSIVE,
+                "unclear-answer",
+                f"no clear answer for {names}",
+            )
+        else:
+            verdict, reason, statement = (
+                Verdict.PASS,
+                "",
+                f"all {len(wanted)} ids were answered rightly in {len(rows)} tries ({sum(wanted.values())} let in, {len(wanted) - sum(wanted.values())} refused)",
+            )
+        both = len(set(wanted.values())) == 2
+        return Judgement(
+            verdict=verdict,
+            reason=reason,
+            statement=statement,
+            estimate=Estimate.of(bounds, unit="fraction right"),
+            method=Method(
+                name="every try as the table says",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis="an id is answered wrongly",
+                source="Clopper and Pearson 1934",
+            ),
+            threshold="no wrong answer",
+            exposure=Exposure(n=len(rows), unit="tries"),
+            controls=(
+                Control(
+                    kind="negative",
+                    name="ids of both kinds",
+                    guards=("pass",),
+                    expected="some to let in and some to refuse",
+                    got="both" if both else "one kind only",
+                    held=both,
+                ),
+                Control(
+                    kind="liveness",
+                    name="every id was tried",
+                    guards=("pass",),
+                    expected=f"{len(wanted)} ids",
+                    got=f"{len(wanted) - len(untried)} ids, {len(rows)} tries",
+                    held=not untried,
+                ),
+                *(() if accepted.any() else way_in(view)),
+            ),
+        )
+
+    def one_wrong(accept: bool) -> Callable[[View], View | None]:
+        def change(view: View) -> View | None:
+            rows = view.need("identities")
+            chosen = rows.index[rows["user"].isin([user for user, must in wanted.items() if must == accept])][
+                :1
+            ]
+            return (
+                view.exchange("identities", changed(rows, chosen, _REFUSED if accept else _ACCEPTED))
+                if len(chosen)
+                else None
+            )
+
+        return change
+
+    return Recipe(
+        tables=("identities",),
+        judge=judge,
+        mutants=(
+            Mutant(name="a good id refused", change=one_wrong(True)),
+            Mutant(name="a wrong id let in", change=one_wrong(False)),
+        ),
+    )
+
+
+def changed(rows: pd.DataFrame, chosen: Any, values: dict[str, Any]) -> pd.DataFrame:
+    """A copy with `values` in the chosen rows."""
+    copy = rows.copy()
+    for column, value in values.items():
+        copy.loc[chosen, column] = value
+    return copy
+
+
+def _good_token_control(rows: pd.DataFrame, bad: pd.DataFrame) -> Control:
+    """Positive: the good token was let in during the same minute as the bad ones were refused."""
+    good = rows[rows["token_kind"] == "good"]
+    near = good[
+        (good["timestamp"] >= bad["timestamp"].min() - pd.Timedelta(minutes=1))
+        & (good["timestamp"] <= bad["timestamp"].max() + pd.Timedelta(minutes=1))
+    ]
+    accepted = int(let_in(near).sum())
+    return Control(
+        kind="positive",
+        name="the good token in the same minute",
+        guards=("pass",),
+        expected="let in",
+        got=f"let in {accepted} of {len(near)} times",
+        held=accepted > 0 and accepted == len(near),
+    )

@@ -1,0 +1,241 @@
+"""Latency not worse than before: non-inferiority on the median."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks.success_rate import judge_rate
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
+from proofbook.judge.view import CouldNotSee, View
+from proofbook.stats import bootstrap, proportions
+
+LEAST_SAMPLES = 100
+
+
+def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
+    """A recipe for "the median latency is less than `ratio` times what it was"."""
+
+    def samples(view: View, phase: str) -> proportions.Floats:
+        rows = view.need("latency", phase)
+        rows = rows[(rows["service"] == service) & (rows["path"] == path)]
+        good = rows[rows["ok"].fillna(False).astype(bool)].sort_values("timestamp")
+        if len(good) < LEAST_SAMPLES:
+            raise CouldNotSee(
+                "too-few-samples",
+                f"{len(good)} good answers from {path} {phase}, at least {LEAST_SAMPLES} are needed",
+                repair="collect more, or see why they fail",
+            )
+        values = good["total_s"].to_numpy(dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise CouldNotSee(
+                "not-finite",
+                f"{int((~np.isfinite(values)).sum())} of {len(values)} times of {path} {phase} are no numbers",
+                repair="see what was recorded",
+            )
+        if np.ptp(values) == 0:
+            raise CouldNotSee(
+                "all-identical",
+                f"all {len(values)} times of {path} {phase} are {values[0]:g} s to the last digit",
+                repair="see whether the clock stands",
+            )
+        return values
+
+    def judge(view: View) -> Judgement:
+        before, after = samples(view, "before"), samples(view, "after")
+        interval = bootstrap.median_ratio(before, after, confidence=view.confidence)
+        # What the health endpoint lost at the same time was the machine's, not the endpoint's. Taken off where a verdict
+        # would be too easy otherwise: a failure where the machine was slower after, a pass where it was slower before.
+        shift = _control_shift(view, service, path)
+        _check_small(shift, before if shift < 0 else after)
+        calm_before, calm_after = _less(before, max(0.0, -shift)), _less(after, max(0.0, shift))
+        fair = bootstrap.median_ratio(calm_before, after, confidence=view.confidence)
+        strict = bootstrap.median_ratio(calm_before, calm_after, confidence=1 - view.alpha_fail)
+        verdict = (
+            Verdict.PASS
+            if fair.high < ratio
+            else Verdict.FAIL
+            if strict.low > ratio
+            else Verdict.INCONCLUSIVE
+        )
+        tails = bootstrap.quantile(before, 0.95), bootstrap.quantile(after, 0.95)
+        p95 = (
+            f"; p95 {1000 * tails[0]:.0f} → {1000 * tails[1]:.0f} ms"
+            if tails[0] is not None and tails[1] is not None
+            else ""
+        )
+        return Judgement(
+            verdict=verdict,
+            reason={Verdict.PASS: "", Verdict.FAIL: "slower", Verdict.INCONCLUSIVE: "too-early"}[verdict],
+            statement=f"median {1000 * np.median(before):.0f} → {1000 * np.median(after):.0f} ms, ratio {interval.value:.2f} (at most {interval.high:.2f} at {percent(view.confidence)} confidence){p95}{_in_words(shift)}",
+            estimate=Estimate.of(interval, unit="ratio of medians"),
+            method=Method(
+                name="non-inferiority on the median, circular block bootstrap",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis=f"the median is at least {ratio:g} times what it was",
+                source="Politis and Romano 1992",
+            ),
+            threshold=f"ratio below {ratio:g}",
+            exposure=Exposure(n=len(after), unit="requests"),
+            controls=(
+                _answered(view, service, path),
+                Control(
+                    kind="liveness",
+                    name="samples were taken",
+                    guards=("pass", "fail"),
+                    expected=f"at least {LEAST_SAMPLES} of both",
+                    got=f"{len(before)} before, {len(after)} after",
+                    held=min(len(before), len(after)) >= LEAST_SAMPLES,
+                ),
+            ),
+            not_established=(
+                "whether the defect itself slowed the service before, which would hide a slowdown now",
+            ),
+            needed=Needed(
+                what=f"more samples: the interval {interval.low:.2f} to {interval.high:.2f} holds the margin {ratio:g}",
+                n=4 * len(after),
+            )
+            if verdict is Verdict.INCONCLUSIVE
+            else None,
+        )
+
+    def slowed(view: View) -> View:
+        rows = view.need("latency")
+        return view.exchange("latency", rows.assign(total_s=rows["total_s"] * ratio * 1.25))
+
+    return Recipe(
+        tables=("latency", "latency_control"),
+        judge=judge,
+        mutants=(Mutant(name=f"latencies × {ratio * 1.25:g}", change=slowed),),
+        compares=True,
+    )
+
+
+def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
+    """A recipe for "at most `share` of the requests take longer than `times` the median of before"."""
+
+    def slow_after(view: View) -> tuple[float, pd.Series]:
+        rows = {}
+        for phase in ("before", "after"):
+            table = view.need("latency", phase)
+            table = table[(table["service"] == service) & (table["path"] == path)]
+            rows[phase] = table[table["ok"].fillna(False).astype(bool)]
+        if rows["before"].empty or rows["after"].empty:
+            raise CouldNotSee("too-few-samples", f"no good answer from {path}", repair="see why it fails")
+        limit_s = times * float(rows["before"]["total_s"].median())
+        return limit_s, rows["after"]["total_s"] > limit_s
+
+    def judge(view: View) -> Judgement:
+        limit_s, slow = slow_after(view)
+        return judge_rate(
+            count=len(slow),
+            failures=int(slow.sum()),
+            target=1 - share,
+            planned=False,
+            view=view,
+            unit="requests",
+            what=f"took at most {1000 * limit_s:.0f} ms, {times:g} times the median of before",
+            controls=(
+                _answered(view, service, path),
+                *_health_kept_its_time(view, service, path, slow=slow, late_s=limit_s * (1 - 1 / times)),
+            ),
+        )
+
+    def slowed(view: View) -> View:
+        limit_s, slow = slow_after(view)
+        rows = view.need("latency").copy()
+        chosen = slow.index[:: max(1, round(1 / (4 * share)))]
+        rows.loc[chosen, "total_s"] = 2 * limit_s
+        return view.exchange("latency", rows)
+
+    return Recipe(
+        tables=("latency", "latency_control"),
+        judge=judge,
+        mutants=(Mutant(name=f"{4 * share:.0%} of requests slow", change=slowed),),
+        compares=True,
+    )
+
+
+def _answered(view: View, service: str, path: str) -> Control:
+    """Comparability: what is not answered at all takes no time, and would make the rest look quick."""
+    shares = []
+    for phase in ("before", "after"):
+        rows = view.need("latency", phase)
+        rows = rows[(rows["service"] == service) & (rows["path"] == path)]
+        shares.append(float(rows["ok"].fillna(False).astype(bool).mean()) if len(rows) else 0.0)
+    return Control(
+        kind="comparability",
+        name="as many answers as before",
+        guards=("pass",),
+        expected="at least 99 % of both",
+        got=f"{shares[0]:.1%} before, {shares[1]:.1%} after",
+        held=min(shares) >= 0.99,
+    )
+
+
+def _health_kept_its_time(
+    view: View, service: str, path: str, *, slow: pd.Series, late_s: float
+) -> tuple[Control, ...]:
+    """Comparability: where the health endpoint, asked in between, is as often late by as much, the machine was slow and not the endpoint.
+
+    No control where it was not timed.
+    """
+    medians = []
+    for phase in ("before", "after"):
+        rows = view.table("latency_control", phase)
+        if rows is None:
+            return ()
+        rows = rows[(rows["service"] == service) & (rows["beside"] == path)]
+        good = rows[rows["ok"].fillna(False).astype(bool)]["total_s"]
+        if good.empty:
+            return ()
+        medians.append(float(good.median()))
+    late = int((good > medians[0] + late_s).sum())
+    rarer = proportions.two_samples(before=(int(slow.sum()), len(slow)), after=(late, len(good)))
+    return (
+        Control(
+            kind="comparability",
+            name="the health endpoint, asked in between, is late less often",
+            guards=("fail",),
+            expected="never, or less often with p of at most 0.05",
+            got=f"{late} of {len(good)}, p = {rarer:.2g}",
+            held=late == 0 or rarer <= 0.05,
+        ),
+    )
+
+
+def _less(values: proportions.Floats, seconds: float) -> proportions.Floats:
+    """Times without what the machine cost; none of them below a millionth of a second, so that ratios mean something."""
+    return np.maximum(values - seconds, 1e-6)
+
+
+def _check_small(shift_s: float, values: proportions.Floats) -> None:
+    """Where the machine changed by more than half of what is compared, what is left after taking that off says nothing."""
+    if abs(shift_s) > np.median(values) / 2:
+        raise CouldNotSee(
+            "control-comparability",
+            f"the health endpoint alone is {1000 * abs(shift_s):.0f} ms {'slower' if shift_s > 0 else 'faster'} than before, as much as half of what is compared",
+            repair="record both when the machine is alike",
+        )
+
+
+def _control_shift(view: View, service: str, path: str) -> float:
+    """How many seconds the health endpoint, timed beside this one, got slower; 0 where it was not timed."""
+    medians = []
+    for phase in ("before", "after"):
+        rows = view.table("latency_control", phase)
+        if rows is None:
+            return 0.0
+        rows = rows[(rows["service"] == service) & (rows["beside"] == path)]
+        good = rows[rows["ok"].fillna(False).astype(bool)]["total_s"]
+        if good.empty:
+            return 0.0
+        medians.append(float(good.median()))
+    return medians[1] - medians[0]
+
+
+def _in_words(shift: float) -> str:
+    """A shift of the control that a reader should know of."""
+    return f"; the health endpoint beside it {1000 * shift:+.0f} ms" if abs(shift) >= 0.002 else ""

@@ -1,0 +1,314 @@
+"""What a deployment changed in the log, without anyone having named it: messages and exceptions that are new, gone, more or less."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks.log_coverage import coverage_of, entries_in, rows_in
+from proofbook.judge.checks.log_signatures import comparable_load, on_new_revision, served, without_probes
+from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.log_text import templates, tracebacks
+from proofbook.judge.view import CouldNotSee, View
+from proofbook.stats import events
+
+ERROR = 17
+# A rate must change by half to be called more or less: with many entries any change is significant.
+LEAST_RATIO = 1.5
+TABLES = ("log_kinds", "log_kind_times", "log_rhythm", "log_sources", "logs")
+COLUMNS = ("change", "kind", "severity", "what", "before", "after", "ratio", "p", "first", "last", "revisions", "sample", "key")  # fmt: skip
+_TITLES = ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO"), (1, "DEBUG"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """Entries per key in one window; `squares` sums n² per bucket, from which the size of bursts follows."""
+
+    table: pd.DataFrame
+    requests: int
+    buckets: int
+
+
+def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
+    """Every kind of message and exception, what became of it, the most telling first.
+
+    Returns:
+        change (new, gone, more, less, same, unsure), kind, severity, what (a template, or an exception with its place),
+        before, after (entries), ratio (of rates per request, else per second in which anything was written), p (Holm), first, last, revisions, sample.
+    Raises:
+        CouldNotSee: no log was recorded.
+    """
+    keys = _keys(view)
+    counted = {which: _count(view, which, keys, source) for which in ("before", "after")}
+    before, after = counted["before"], counted["after"]
+    by_requests = min(before.requests, after.requests) > 0
+    exposure = (
+        (float(before.requests), float(after.requests))
+        if by_requests
+        else (float(before.buckets), float(after.buckets))
+    )
+    if min(exposure) <= 0:
+        raise CouldNotSee(
+            "no-evidence",
+            "the log holds no entries from before"
+            if exposure[0] <= 0
+            else "the log holds no entries from after",
+            repair="a log that reaches back to before the deployment",
+        )
+    names = sorted(set(before.table.index) | set(after.table.index))
+    rows = pd.DataFrame(index=pd.Index(names, name="key"))
+    for which, table in (("before", before.table), ("after", after.table)):
+        for column in ("entries", "squares"):
+            rows[f"{which}_{column}"] = table[column].reindex(rows.index).fillna(0).astype("int64")
+    rows["p"] = _p_values(rows, *exposure)
+    rows["p"] = events.holm(rows["p"].to_numpy())
+    rates = rows["before_entries"] / exposure[0], rows["after_entries"] / exposure[1]
+    rows["ratio"] = rates[1] / rates[0].replace(0, np.nan)
+    rows["change"] = [
+        _change(before_n, after_n, p, ratio, 1 - view.confidence)
+        for before_n, after_n, p, ratio in zip(
+            rows["before_entries"].tolist(),
+            rows["after_entries"].tolist(),
+            rows["p"].tolist(),
+            rows["ratio"].tolist(),
+            strict=True,
+        )
+    ]
+    about = keys.drop_duplicates("key").set_index("key").reindex(rows.index)
+    rows["severity_number"] = keys.groupby("key")["severity_number"].max().reindex(rows.index)
+    rows["kind"], rows["what"], rows["sample"] = about["kind"], about["what"], about["sample"]
+    seen = pd.concat([before.table, after.table]).groupby(level=0)
+    rows["first"], rows["last"] = seen["first"].min(), seen["last"].max()
+    rows["revisions"] = seen["revisions"].agg(lambda names: ", ".join(sorted({part for name in names for part in name.split(", ") if part})))  # fmt: skip
+    rows["before"], rows["after"] = rows["before_entries"], rows["after_entries"]
+    rows["severity"] = [_title(number) for number in rows["severity_number"]]
+    return _ranked(rows)
+
+
+def kinds(view: View) -> pd.DataFrame:
+    """What stands in the log after, exceptions and errors first: kind, severity, what, entries, first, last, sample."""
+    keys = _keys(view)
+    counted = _count(view, "after", keys, None).table
+    about = keys.drop_duplicates("key").set_index("key")
+    number = keys.groupby("key")["severity_number"].max()
+    rows = counted.join(about[["kind", "what", "sample"]]).join(number)
+    rows["severity"] = [_title(value) for value in rows["severity_number"]]
+    weight = np.where(rows["kind"] == "exception", 0, np.where(rows["severity_number"] >= ERROR, 1, 2))
+    ranked = (
+        rows.assign(_weight=weight)
+        .reset_index()
+        .sort_values(["_weight", "entries", "key"], ascending=[True, False, True])
+    )
+    return ranked[["kind", "severity", "what", "entries", "first", "last", "sample"]].reset_index(drop=True)
+
+
+def times(view: View) -> pd.DataFrame:
+    """When each kind was written, in both windows: rows of `log_kind_times` with the `key` of `changes`."""
+    keys = _keys(view)
+    return pd.concat([_times(view, which, keys, None) for which in ("before", "after")], ignore_index=True)
+
+
+def no_new_errors(source: str | None) -> Recipe:
+    """A recipe for "no kind of error or exception is new since the deployment", found without being named."""
+
+    def judge(view: View) -> Judgement:
+        table = changes(view, source=source)
+        errors = table[(table["before"] == 0) & (table["after"] > 0) & is_error(table)]
+        certain = errors[errors["p"] < view.alpha_fail]
+        covers = [(which, coverage_of(view, source, which)) for which in ("before", "after")]
+        controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
+        before, after = (
+            without_probes(entries_in(view, "before", source=source)),
+            without_probes(entries_in(view, "after", source=source)),
+        )
+        requests = served(before), served(on_new_revision(view, after, after))
+        controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
+        verdict = Verdict.FAIL if len(certain) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
+        worst = (certain if len(certain) else errors).head(1)
+        kinds = len(table[table["after"] > 0])
+        if kinds == 0:
+            raise CouldNotSee(
+                "no-evidence",
+                "the log after holds no message at all",
+                repair="a log with messages, not requests alone",
+            )
+        statement = (
+            f"{len(errors)} new: {worst['what'].iloc[0]} ({int(worst['after'].iloc[0]):,} times after, never before)"
+            if len(errors)
+            else f"none among {kinds:,} kinds of message written after"
+        )
+        return Judgement(
+            verdict=verdict,
+            reason={Verdict.FAIL: "new-error", Verdict.INCONCLUSIVE: "too-early"}.get(verdict, ""),
+            statement=statement if verdict is not Verdict.INCONCLUSIVE else f"{statement}, too seldom to be sure that it is new",
+            estimate=Estimate(value=float(len(errors)), unit="new kinds of error"),
+            method=Method(
+                name="exact conditional test on each kind's rate, bursts of one second counted by their mean size, Holm over all kinds",
+                side="two-sided",
+                null_hypothesis="its rate is what it was before",
+                source="Przyborowski and Wilenski 1940; Holm 1979",
+            ),
+            threshold="none",
+            exposure=Exposure(n=int(table["after"].sum()), unit="entries"),
+            controls=tuple(controls),
+            not_established=("errors that are logged below ERROR and raise nothing",),
+            needed=Needed(what="a longer log of both, before and after") if verdict is Verdict.INCONCLUSIVE else None,
+        )  # fmt: skip
+
+    return Recipe(
+        tables=TABLES,
+        judge=judge,
+        mutants=(Mutant(name="a new exception every second", change=_raised),),
+        compares=True,
+    )
+
+
+def exceptions(view: View, *, source: str | None = None) -> pd.DataFrame:
+    """Groups of exceptions by fingerprint: type, message, where, cycle, causes, language, before, after, first, last, revisions, sample."""
+    table = changes(view, source=source)
+    rows = []
+    for row in table[table["kind"] == "exception"].itertuples():
+        found = tracebacks.parse(str(row.sample))
+        if found is None:
+            continue
+        raised = found.raised
+        rows.append(
+            {
+                "type": raised.type,
+                "message": raised.message[:200],
+                "where": str(raised.where or ""),
+                "recursion": " → ".join(map(str, raised.cycle)),
+                "caused by": " ← ".join(item.type for item in reversed(found.chain[:-1])),
+                "language": found.language,
+                "before": row.before,
+                "after": row.after,
+                "change": row.change,
+                "first": row.first,
+                "last": row.last,
+                "revisions": row.revisions,
+                "fingerprint": found.fingerprint,
+                "sample": row.sample,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def is_error(table: pd.DataFrame) -> pd.Series:
+    """Rows of `changes` that are exceptions or messages of at least ERROR."""
+    return (table["kind"] == "exception") | (table["severity"].isin(["ERROR", "CRITICAL"]))
+
+
+def _keys(view: View) -> pd.DataFrame:
+    """Every kind of both phases with its key: a fingerprint, or a template that both phases share."""
+    recorded = {phase: view.table("log_kinds", phase) for phase in ("before", "after")}
+    tables = [table.assign(phase=phase) for phase, table in recorded.items() if table is not None]
+    if not tables:
+        raise CouldNotSee("no-evidence", "no log was recorded", repair="record it: proofbook collect")
+    kinds = pd.concat(tables, ignore_index=True)
+    messages = kinds.loc[kinds["kind"] == "message", "text"]
+    shared = templates.merge(messages.unique())
+    found = {
+        text: tracebacks.parse(text) for text in kinds.loc[kinds["kind"] == "exception", "sample"].unique()
+    }
+
+    def key(row: pd.Series) -> tuple[str, str]:
+        if row["kind"] == "message":
+            template = shared[row["text"]]
+            return f"message {template}", template
+        parsed = found[row["sample"]]
+        if parsed is None:
+            return f"exception {row['text']}", str(row["sample"])[:160]
+        where = f" in {parsed.raised.where}" if parsed.raised.where else ""
+        return (
+            f"exception {parsed.fingerprint}",
+            f"{parsed.raised.type}: {parsed.raised.message[:120]}{where}",
+        )
+
+    pairs = [key(row) for _, row in kinds.iterrows()]
+    return kinds.assign(key=[pair[0] for pair in pairs], what=[pair[1] for pair in pairs])
+
+
+def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _Counted:
+    """Entries per key in a window, our own probes and other revisions left out, with its requests and the buckets in which anything was written."""
+    rhythm = without_probes(entries_in(view, which, source=source))
+    if which == "after":
+        rhythm = on_new_revision(view, rhythm, rhythm)
+    rows = _times(view, which, keys, source)
+    bursts = rows.groupby(["key", "bucket"])["entries"].sum().pow(2).groupby("key").sum()
+    groups = rows.assign(service_version=rows["service_version"].fillna("")).groupby("key")
+    table = groups.agg(entries=("entries", "sum"), first=("first", "min"), last=("last", "max"))
+    table["squares"] = bursts
+    table["revisions"] = groups["service_version"].agg(lambda names: ", ".join(sorted(set(names) - {""})))
+    return _Counted(
+        table=table, requests=int(rhythm["requests"].sum()), buckets=int(rhythm["bucket"].nunique())
+    )
+
+
+def _times(view: View, which: str, keys: pd.DataFrame, source: str | None) -> pd.DataFrame:
+    rows = without_probes(rows_in(view, "log_kind_times", which, source=source))
+    if which == "after":
+        rows = on_new_revision(view, rows, without_probes(entries_in(view, which, source=source)))
+    recorded_before = view.tables("log_kinds", "before") is not None
+    phase = "before" if (which == "before" or view.before_as_after) and recorded_before else "after"
+    return rows.merge(keys.loc[keys["phase"] == phase, ["kind_id", "key"]], on="kind_id")
+
+
+def _p_values(rows: pd.DataFrame, before: float, after: float) -> pd.Series:
+    """Two-sided, by the exact conditional test; entries that come in bursts count as that many fewer."""
+    total = rows["before_entries"] + rows["after_entries"]
+    burst = ((rows["before_squares"] + rows["after_squares"]) / total.replace(0, 1)).clip(lower=1.0)
+    first = np.ceil(rows["before_entries"] / burst).astype(int)
+    second = np.ceil(rows["after_entries"] / burst).astype(int)
+    return pd.Series(
+        events.rates_differ(first, second, share_after=after / (before + after)), index=rows.index
+    )  # fmt: skip
+
+
+def _change(before: int, after: int, p: float, ratio: float, alpha: float) -> str:
+    if p < alpha:
+        if before == 0:
+            return "new"
+        if after == 0:
+            return "gone"
+        if ratio >= LEAST_RATIO:
+            return "more"
+        if ratio <= 1 / LEAST_RATIO:
+            return "less"
+    return "unsure" if before == 0 or after == 0 else "same"
+
+
+def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
+    """New before more before gone before less; exceptions and errors first; then the surest, then the most frequent."""
+    order = {"new": 0, "more": 1, "gone": 2, "less": 3, "unsure": 4, "same": 5}
+    weight = np.where(rows["kind"] == "exception", 0, np.where(rows["severity_number"] >= ERROR, 1, 2))
+    ranked = rows.assign(
+        _change=rows["change"].map(order), _weight=weight, _most=-(rows["before"] + rows["after"])
+    )
+    ranked = ranked.reset_index().sort_values(["_change", "_weight", "p", "_most", "key"], ignore_index=True)
+    return ranked[list(COLUMNS)]
+
+
+def _title(number: float) -> str:
+    return next((title for least, title in _TITLES if number >= least), "")
+
+
+_MUTANT = 'Traceback (most recent call last):\n  File "/app/mutant.py", line 1, in added\nMutantError: not seen before'
+
+
+def _raised(view: View) -> View | None:
+    """One new exception in every second of after."""
+    kinds, times = view.table("log_kinds"), view.table("log_kind_times")
+    rhythm = without_probes(entries_in(view, "after"))
+    rhythm = on_new_revision(view, rhythm, rhythm)
+    if kinds is None or times is None or rhythm.empty:
+        return None
+    number = int(kinds["kind_id"].max()) + 1 if len(kinds) else 0
+    row = {"kind_id": number, "kind": "exception", "text": _MUTANT, "entries": len(rhythm), "severity_number": ERROR, "sample": _MUTANT}  # fmt: skip
+    added = rhythm.drop_duplicates("bucket")[
+        ["source", "bucket", "service_name", "service_version", "own", "first", "last"]
+    ]
+    more = pd.concat([times, added.assign(kind_id=number, entries=1)[list(times.columns)]], ignore_index=True)
+    return view.exchange("log_kinds", pd.concat([kinds, pd.DataFrame([row])], ignore_index=True)).exchange("log_kind_times", more)  # fmt: skip

@@ -1,0 +1,178 @@
+"""Memory stable: its growth over a horizon stays within a budget."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks.restarts import STARTED
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
+from proofbook.judge.view import CouldNotSee, View
+from proofbook.stats import proportions, trends
+
+LEAST_READINGS = 30
+LEAST_REQUESTS = 20
+# Resident memory is counted in pages.
+PAGE_MB = 4096 / 1e6
+
+
+def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
+    """A recipe for "memory grows by at most `budget_mb` in `horizon_min` minutes". The worst instance counts."""
+    horizon_s = horizon_min * 60
+
+    def readings(view: View) -> pd.DataFrame:
+        rows = view.need("metrics")
+        rows = rows[(rows["service"] == service) & (rows["name"] != STARTED)].sort_values("timestamp")
+        if rows.empty:
+            raise CouldNotSee(
+                "no-metrics",
+                f"{service} gave no memory readings",
+                repair="see whether /metrics answers and holds the memory metric",
+            )
+        return rows
+
+    def judge(view: View) -> Judgement:
+        rows = readings(view)
+        series = {str(name): _series(part) for name, part in rows.groupby("instance")}
+        found = _trend(series, confidence=view.confidence, strict=1 - view.alpha_fail)
+        if found is None:
+            raise CouldNotSee(
+                "too-early",
+                f"{len(rows)} readings are too few for a trend",
+                repair=f"observe longer: at least {LEAST_READINGS} readings of one instance",
+            )
+        slope, strict, method = found
+        growth = slope.high * horizon_s
+        verdict = (
+            Verdict.PASS
+            if growth <= budget_mb
+            else Verdict.FAIL
+            if strict.low * horizon_s > budget_mb
+            else Verdict.INCONCLUSIVE
+        )
+        seconds = (rows["timestamp"].max() - rows["timestamp"].min()).total_seconds()
+        return Judgement(
+            verdict=verdict,
+            reason={Verdict.PASS: "", Verdict.FAIL: "leak", Verdict.INCONCLUSIVE: "too-early"}[verdict],
+            statement=f"{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {horizon_min:g} min {slope.per_s * horizon_s:+.0f} MB (at most {growth:+.0f} at {percent(view.confidence)} confidence)",
+            estimate=Estimate(
+                value=slope.per_s * horizon_s,
+                low=slope.low * horizon_s,
+                high=growth,
+                unit=f"MB in {horizon_min:g} min",
+            ),
+            method=Method(
+                name=method,
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis="it grows beyond the budget",
+                source="Conway 1963; Theil 1950, Sen 1968",
+            ),
+            threshold=f"at most {budget_mb:g} MB in {horizon_min:g} min",
+            exposure=Exposure(n=len(rows), unit="readings"),
+            controls=(
+                Control(
+                    kind="liveness",
+                    name="readings were taken",
+                    guards=("pass", "fail"),
+                    expected=f"at least {LEAST_READINGS}",
+                    got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
+                    held=len(rows) >= LEAST_READINGS,
+                ),
+                *_load(view, rows),
+            ),
+            needed=Needed(what="a longer observation: the interval holds the budget")
+            if verdict is Verdict.INCONCLUSIVE
+            else None,
+            not_established=(
+                "the trend beyond the observed time is extrapolated",
+                *(
+                    (
+                        f"it shrank while it was watched, which would hide a leak of up to {-slope.per_s * horizon_s:.0f} MB in {horizon_min:g} min",
+                    )
+                    if slope.high < 0
+                    else ()
+                ),
+            ),
+        )
+
+    def leaking(view: View) -> View:
+        """A leak on top of what does not shrink: freed memory is given back for a while, a leak goes on."""
+        rows = view.need("metrics").copy()
+        for _, part in readings(view).groupby("instance"):
+            seconds = (part["timestamp"] - part["timestamp"].min()).dt.total_seconds().to_numpy()
+            shrinking = min(0.0, float(np.polyfit(seconds, part["value"], 1)[0])) if len(part) > 1 else 0.0
+            added = seconds * (2 * budget_mb * 1e6 / horizon_s - shrinking)
+            rows.loc[part.index, "value"] = part["value"] + added
+        return view.exchange("metrics", rows)
+
+    return Recipe(
+        tables=("metrics",),
+        judge=judge,
+        mutants=(Mutant(name="a slope of twice the budget added", change=leaking),),
+    )
+
+
+def _load(view: View, readings: pd.DataFrame) -> tuple[Control, ...]:
+    """Comparability: memory that does not grow while nothing is asked proves nothing. Left out where nothing else was probed."""
+    probed = [
+        table["timestamp"] for name in ("latency", "websocket") if (table := view.table(name)) is not None
+    ]
+    if not probed:
+        return ()
+    first, last = readings["timestamp"].min(), readings["timestamp"].max()
+    asked = sum(int(times.between(first, last).sum()) for times in probed)
+    return (
+        Control(
+            kind="comparability",
+            name="it worked while it was watched",
+            guards=("pass",),
+            expected=f"at least {LEAST_REQUESTS} requests",
+            got=f"{asked:,}",
+            held=asked >= LEAST_REQUESTS,
+        ),
+    )
+
+
+def _series(part: pd.DataFrame) -> tuple[proportions.Floats, proportions.Floats]:
+    """(seconds, megabytes) of one instance. A clock that never jumps counts where there is one."""
+    seconds = (
+        part["at_s"] - part["at_s"].min()
+        if "at_s" in part
+        else (part["timestamp"] - part["timestamp"].min()).dt.total_seconds()
+    )
+    return seconds.to_numpy(dtype=np.float64), part["value"].to_numpy(dtype=np.float64) / 1e6
+
+
+def _trend(
+    series: dict[str, tuple[proportions.Floats, proportions.Floats]], *, confidence: float, strict: float
+) -> tuple[trends.Slope, trends.Slope, str] | None:
+    """The trend at both confidences and how it was found: over instances where there are four, else of the worst one, else
+    of all together where none was seen for long enough.
+    """
+    everything = list(series.values())
+    pair = [trends.instance_slope(everything, confidence=level) for level in (confidence, strict)]
+    if pair[0] is not None and pair[1] is not None:
+        return pair[0], pair[1], f"Theil-Sen slopes of {pair[0].values} instances, t-interval over them"
+    alone = []
+    for one in everything if all(len(seconds) >= LEAST_READINGS for seconds, _ in everything) else []:
+        found = [
+            trends.batch_slope([one], resolution=PAGE_MB, confidence=level) for level in (confidence, strict)
+        ]
+        if found[0] is not None and found[1] is not None:
+            alone.append((found[0], found[1]))
+    if not alone:
+        found = [
+            trends.batch_slope(everything, resolution=PAGE_MB, confidence=level)
+            for level in (confidence, strict)
+        ]
+        alone = [(found[0], found[1])] if found[0] is not None and found[1] is not None else []
+    if not alone:
+        return None
+    slope, narrow = max(alone, key=lambda item: item[0].high)
+    return (
+        slope,
+        narrow,
+        f"trend of {slope.values} batch means, t-interval widened for what correlation is left",
+    )

@@ -1,0 +1,104 @@
+"""Recorded messages fit their JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jmespath
+
+from proofbook.config.json_schema import schema_error
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
+from proofbook.judge.view import CouldNotSee, View
+from proofbook.stats import proportions
+
+
+def messages_valid(
+    schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoint: str | None, what: str
+) -> Recipe:
+    """A recipe for "every received message of this kind fits its JSON Schema"."""
+
+    def chosen(view: View) -> list[tuple[Any, Any]]:
+        rows = view.need("messages")
+        rows = rows[rows["endpoint"] == endpoint] if endpoint else rows
+        found = []
+        for index, body in rows["body"].items():
+            try:
+                message = json.loads(body)
+            except ValueError:
+                continue
+            if all(jmespath.search(path, message) == wanted for path, wanted in when.items()):
+                found.append((index, message))
+        if not found:
+            raise CouldNotSee(
+                "no-messages",
+                f"no {what} message was received",
+                repair="see whether anything connects, and the case's `when`",
+            )
+        return found
+
+    def judge(view: View) -> Judgement:
+        messages = chosen(view)
+        errors = [error for _, message in messages if (error := schema_error(schema, message))]
+        bounds = proportions.proportion(
+            len(messages) - len(errors), len(messages), confidence=view.confidence
+        )
+        example = f", such as {min(errors)}" if errors else ""
+        return Judgement(
+            verdict=Verdict.FAIL if errors else Verdict.PASS,
+            reason="schema" if errors else "",
+            statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {what} messages fit their schema{example}",
+            estimate=Estimate.of(bounds, unit="fraction"),
+            method=Method(
+                name="JSON Schema, every different message received",
+                confidence=view.confidence,
+                side="one-sided",
+                null_hypothesis="messages do not fit",
+                source="JSON Schema 2020-12",
+            ),
+            threshold="all",
+            exposure=Exposure(n=len(messages), unit="different messages"),
+            controls=(
+                Control(
+                    kind="liveness",
+                    name="messages of this kind were received",
+                    guards=("pass",),
+                    expected="at least 1",
+                    got=f"{len(messages):,}",
+                    held=True,
+                ),
+            ),
+        )
+
+    def mutant(change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
+        def applied(view: View) -> View | None:
+            index, message = chosen(view)[0]
+            if not isinstance(message, dict) or not change(message):
+                return None
+            rows = view.need("messages").copy()
+            rows.loc[index, "body"] = json.dumps(message)
+            return view.exchange("messages", rows)
+
+        return applied
+
+    required = [name for name in schema.get("required", []) if name not in when]
+
+    def drop(message: dict[str, Any]) -> bool:
+        return bool(required) and message.pop(required[0], None) is not None
+
+    def retype(message: dict[str, Any]) -> bool:
+        if not required:
+            return False
+        message[required[0]] = 17 if not isinstance(message.get(required[0]), int) else "seventeen"
+        return True
+
+    return Recipe(
+        tables=("messages",),
+        judge=judge,
+        mutants=(
+            Mutant(name="a required field dropped", change=mutant(drop)),
+            Mutant(name="a field's type changed", change=mutant(retype)),
+        ),
+    )

@@ -1,0 +1,98 @@
+"""Processes that start and end with no deployment: crashes, and leaks that restarts hide."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
+from proofbook.judge.view import CouldNotSee, View
+
+STARTED = "process_start_time_seconds"
+LEAST_READINGS = 10
+# Start times of one process differ by no more than rounding.
+SAME_S = 1.0
+# An instance that is not seen in this many readings, times the instances that answer in turn, is not there.
+READINGS_A_TURN = 3
+
+
+def few(service: str, *, allowed: int) -> Recipe:
+    """A recipe for "at most `allowed` processes took the place of another while it was watched".
+
+    A process that started meanwhile is a restart once another is seen no more; one more beside the others is growth.
+    """
+
+    def readings(view: View) -> pd.DataFrame:
+        rows: pd.DataFrame = view.need("metrics")
+        rows = rows[(rows["service"] == service) & (rows["name"] == STARTED)].sort_values("timestamp")
+        rows = rows.loc[np.isfinite(rows["value"])]
+        if len(rows) < LEAST_READINGS:
+            raise CouldNotSee(
+                "no-metrics",
+                f"{service} said {len(rows)} times when its process started, at least {LEAST_READINGS} are needed",
+                repair=f"see whether its metrics page holds {STARTED}, and observe longer",
+            )
+        return rows
+
+    def judge(view: View) -> Judgement:
+        rows = readings(view)
+        number, processes = restarts(rows)
+        seconds = (rows["timestamp"].max() - rows["timestamp"].min()).total_seconds()
+        verdict = Verdict.PASS if number <= allowed else Verdict.FAIL
+        return Judgement(
+            verdict=verdict,
+            reason="" if verdict is Verdict.PASS else "restarts",
+            statement=f"{number} of {processes} processes took another's place in {seconds:.0f} s",
+            estimate=Estimate(
+                value=float(number),
+                low=float(number),
+                high=float(number),
+                unit=f"restarts in {seconds:.0f} s",
+            ),
+            method=Method(
+                name="start times that the processes state; one that comes as another goes is a restart",
+                null_hypothesis=f"more than {allowed} restarts",
+            ),
+            threshold=f"at most {allowed}",
+            exposure=Exposure(n=seconds, unit="s watched"),
+            controls=(
+                Control(
+                    kind="liveness",
+                    name="start times were read",
+                    guards=("pass", "fail"),
+                    expected=f"at least {LEAST_READINGS}",
+                    got=f"{len(rows)}",
+                    held=len(rows) >= LEAST_READINGS,
+                ),
+            ),
+            not_established=(f"restarts outside the {seconds:.0f} s in which it was watched",),
+        )
+
+    def replaced(view: View) -> View:
+        rows = view.need("metrics")
+        mine = rows[(rows["service"] == service) & (rows["name"] == STARTED)].sort_values("timestamp")
+        changed = rows.copy()
+        for number, part in enumerate(np.array_split(mine.index.to_numpy(), allowed + 2)):
+            changed.loc[part, "value"] = mine["value"].max() + 2 * SAME_S * number
+        return view.exchange("metrics", changed)
+
+    return Recipe(
+        tables=("metrics",),
+        judge=judge,
+        mutants=(Mutant(name=f"{allowed + 1} process{'es' if allowed else ''} exchanged", change=replaced),),
+    )
+
+
+def restarts(rows: pd.DataFrame) -> tuple[int, int]:
+    """(how many processes took the place of another, how many there were), from rows of start times in order of time."""
+    starts = (rows["value"] / SAME_S).round().reset_index(drop=True)
+    places = pd.Series(range(len(starts))).groupby(starts).agg(["min", "max"])
+    # Of instances that answer in turn, each is seen once in that many readings, more or less.
+    at_once = math.ceil((places["max"] - places["min"] + 1).sum() / len(starts))
+    turn = READINGS_A_TURN * at_once
+    came = int((places["min"] >= turn).sum())
+    went = int((places["max"] < len(starts) - turn).sum())
+    return min(came, went), len(places)

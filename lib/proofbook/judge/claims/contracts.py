@@ -1,0 +1,39 @@
+"""Checks of contracts: OpenAPI documents and message schemas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.judge.check import Check
+from proofbook.judge.checks import (
+    messages,
+    openapi,
+)
+
+
+def contract_checks(environment: Environment, case: Case) -> Iterator[Check]:
+    for item in environment.services:
+        if item.openapi and case.fixes:
+            yield Check(
+                id=f"contract-{item.name}-openapi",
+                kind="guard",
+                claim=f"clients of {item.name}'s old API still work",
+                group="contracts",
+                recipe=openapi.openapi_kept(item.name),
+                critical=item.critical,
+            )
+    for message in case.messages:
+        schema = json.loads((case.folder / message.json_schema).read_text(encoding="utf-8"))
+        recipe = messages.messages_valid(
+            schema, when=message.when, endpoint=message.websocket, what=message.id
+        )
+        yield Check(
+            id=f"contract-message-{message.id}",
+            kind="guard",
+            claim=f"{message.id} messages fit their schema",
+            group="contracts",
+            recipe=recipe,
+        )

@@ -1,0 +1,86 @@
+"""Checks of the deployment: revision, downtime, held sockets, image, limits, start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.judge.check import Check
+from proofbook.judge.checks import (
+    revisions,
+    rollout,
+)
+
+
+def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
+    budgets = case.budgets
+    for item in environment.services:
+        if item.revision_path and case.fixes:
+            yield Check(
+                id=f"deployment-revision-{item.name}",
+                kind="guard",
+                claim=f"a new revision of {item.name} serves, and no old one",
+                group="deployment",
+                recipe=revisions.new_one_serves(item.name, expected=case.deployment.revision),
+                critical=item.critical,
+            )
+        if item.critical and case.fixes and environment.rollout.held_sockets and item.revision_path:
+            yield Check(
+                id=f"rollout-downtime-{item.name}",
+                kind="guard",
+                claim=f"{item.name} was not down during the rollout",
+                group="deployment",
+                recipe=rollout.no_downtime(item.name, budget_s=budgets.downtime_s),
+            )
+    for socket in environment.websockets:
+        if environment.rollout.held_sockets and case.fixes:
+            recipe = rollout.held_sockets(
+                socket.name,
+                target=case.targets.held_sockets,
+                allowed=environment.rollout.allowed_close_codes,
+                max_connection_s=environment.rollout.max_connection_s,
+            )
+            yield Check(
+                id=f"rollout-held-{socket.name}",
+                kind="guard",
+                claim=f"sockets of {socket.name} held through the rollout were closed as allowed",
+                group="deployment",
+                recipe=recipe,
+            )
+    if environment.deployments is not None and case.fixes:
+        if budgets.image_ratio is not None:
+            yield Check(
+                id="deployment-image",
+                kind="guard",
+                claim="the image is smaller",
+                group="deployment",
+                recipe=revisions.shrunk(
+                    "image_bytes", ratio=budgets.image_ratio, what="image", unit_bytes=1e6, unit="MB"
+                ),
+                critical=False,
+            )
+        if budgets.memory_limit_ratio is not None:
+            yield Check(
+                id="deployment-memory-limit",
+                kind="guard",
+                claim="the memory limit is lower",
+                group="deployment",
+                recipe=revisions.shrunk(
+                    "memory_limit_bytes",
+                    ratio=budgets.memory_limit_ratio,
+                    what="memory limit",
+                    unit_bytes=2**20,
+                    unit="MiB",
+                ),
+                critical=False,
+            )
+        if budgets.start_up_s is not None and case.deployment.started_log:
+            yield Check(
+                id="deployment-start-up",
+                kind="guard",
+                claim="the new revision starts quickly",
+                group="deployment",
+                recipe=revisions.starts_within(case.deployment.started_log, budget_s=budgets.start_up_s),
+                critical=False,
+            )

@@ -1,0 +1,57 @@
+"""Checks of services: health and certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.judge.check import Check
+from proofbook.judge.checks import (
+    certificates,
+)
+from proofbook.judge.checks.probe_controls import (
+    all_of,
+    health_path_known,
+    unknown_path_control,
+)
+from proofbook.judge.checks.success_rate import Rows, success_rate
+
+
+def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
+    for item in environment.services:
+        check_id = f"health-{item.name}"
+        recipe = success_rate(
+            "health",
+            lambda rows: rows["ok"],
+            where=_of("service", item.name, kind="health"),
+            target=case.targets.health,
+            fails_on={"ok": False},
+            unit="health requests",
+            what="were answered as healthy",
+            planned=True,
+            tells_endings=True,
+            controls=all_of(health_path_known(item.name), unknown_path_control(item.name)),
+        )
+        yield Check(
+            id=check_id,
+            kind="guard",
+            claim=f"{item.name} is healthy",
+            group="services",
+            recipe=recipe,
+            required=item.critical,
+            critical=item.critical,
+        )
+        if item.is_encrypted:
+            yield Check(
+                id=f"certificate-{item.name}",
+                kind="guard",
+                claim=f"the certificate of {item.name} is valid for a while",
+                group="services",
+                recipe=certificates.valid(item.name, least_days=case.budgets.certificate_days),
+                critical=item.critical,
+            )
+
+
+def _of(column: str, name: str, *, kind: str) -> Rows:
+    return lambda rows: (rows[column] == name) & (rows["kind"] == kind)

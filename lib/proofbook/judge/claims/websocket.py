@@ -1,0 +1,139 @@
+"""Checks of WebSocket endpoints: connection, authentication, refusal, delivery, user ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.config.services import WebSocket
+from proofbook.judge.check import Check, Recipe
+from proofbook.judge.checks import (
+    access,
+)
+from proofbook.judge.checks.probe_controls import (
+    all_of,
+    shadow_control,
+)
+from proofbook.judge.checks.success_rate import success_rate
+from proofbook.protocol import CLEAN_CODES
+
+
+def websocket_checks(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Check]:
+    suffix = f"-{socket.name}" if len(environment.websockets) > 1 else ""
+    critical = environment.service(socket.service).critical
+    greeted = socket.greeting is not None
+
+    def here(rows: Any) -> Any:
+        return rows["endpoint"] == socket.name
+
+    def connected(rows: Any) -> Any:
+        # Where nothing greets, a connection that the server throws out while one dwells was not one.
+        kept = rows["closed_by"].ne("server") | rows["close_code"].isin(CLEAN_CODES).fillna(False)
+        return rows["upgraded"] & (rows["greeted"].fillna(False).astype(bool) if greeted else kept)
+
+    broken = {"upgraded": False, "greeted": False}
+    shows_token = socket.token.place != "none"
+    way_in = access.way_in_known(
+        socket.name,
+        shows_token=shows_token,
+        issues_tokens=environment.login is not None and environment.login.url is not None,
+    )
+
+    def guard(check_id: str, claim: str, recipe: Recipe, *, required: bool) -> Check:
+        return Check(
+            id=check_id + suffix,
+            kind="guard",
+            claim=claim,
+            group="websocket",
+            recipe=recipe,
+            required=required and critical,
+            critical=critical,
+        )
+
+    yield guard(
+        "websocket-connection",
+        f"connections to {socket.name} are made" + (" and greeted" if greeted else ""),
+        success_rate(
+            "websocket",
+            connected,
+            where=here,
+            target=case.targets.connection,
+            fails_on=broken,
+            unit="connections",
+            what="were made",
+            planned=True,
+            tells_endings=True,
+            controls=all_of(
+                way_in,
+                *([access.told_apart(socket.name)] if shows_token else []),
+                shadow_control(socket.name, connected, target=case.targets.connection),
+            ),
+            extra_tables=("shadow", "refusals"),
+        ),
+        required=True,
+    )
+    if shows_token:
+        yield guard(
+            "websocket-authentication",
+            f"{socket.name} lets good tokens in, and only those",
+            success_rate(
+                "websocket",
+                connected,
+                where=here,
+                target=case.targets.authentication,
+                fails_on=broken,
+                unit="logins",
+                what="with a good token were let in",
+                planned=True,
+                tells_endings=True,
+                controls=all_of(way_in, access.bad_tokens_refused(socket.name)),
+                extra_tables=("refusals",),
+            ),
+            required=False,
+        )
+        yield guard(
+            "websocket-refuses-bad-tokens",
+            f"{socket.name} refuses bad tokens",
+            access.refuses_tokens(socket.name, with_test_headers=False),
+            required=True,
+        )
+        if socket.test_headers:
+            yield guard(
+                "websocket-refuses-test-headers",
+                f"no test header opens {socket.name} to bad tokens",
+                access.refuses_tokens(socket.name, with_test_headers=True),
+                required=True,
+            )
+    if environment.delivers(socket):
+        yield guard(
+            "websocket-delivery",
+            f"{socket.name} answers every message rightly",
+            success_rate(
+                "websocket",
+                lambda rows: rows["reply_ok"],
+                where=here,
+                target=case.targets.delivery,
+                fails_on={"reply_ok": False},
+                unit="conversations",
+                what="were answered in full, in order and unaltered",
+                planned=True,
+                controls=all_of(
+                    way_in,
+                    shadow_control(socket.name, lambda rows: rows["reply_ok"], target=case.targets.delivery),
+                ),
+                extra_tables=("shadow", "refusals"),
+            ),
+            required=True,
+        )
+    if case.identities and socket is environment.websockets[0]:
+        yield Check(
+            id="identity-table",
+            kind="guard",
+            claim="user ids are let in and refused as the table says",
+            group="websocket",
+            recipe=access.identity_table(case.identities, way_in=way_in),
+            required=critical,
+            critical=critical,
+        )

@@ -1,0 +1,213 @@
+"""From a judgement to a finding: the controls of every check applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from proofbook.judge.check import Check, Recipe
+from proofbook.judge.findings import Control, Finding, Judgement, Needed, Verdict
+from proofbook.judge.reasons import REASONS
+from proofbook.judge.view import CouldNotSee, View, stamp
+from proofbook.judge.window import Windows
+
+
+def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()) -> Finding:
+    """The finding: the judgement, less every verdict whose control did not hold."""
+    judgement = _judge(check.recipe, view)
+    controls = [
+        *judgement.controls,
+        *_deployed(check, view, judgement),
+        *_right_before(check, view),
+        *_proofs(check, view, judgement),
+    ]
+    verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
+    broken = next(
+        (control for control in controls if not control.held and verdict.value in control.guards), None
+    )
+    if broken is not None:
+        statement = f"{judgement.statement}; but the {broken.kind} control “{broken.name}” did not hold: expected {broken.expected}, got {broken.got}"
+        verdict, reason = Verdict.INCONCLUSIVE, broken.code or f"control-{broken.kind}"
+    elif verdict is Verdict.PASS and not any(
+        control.held and "pass" in control.guards for control in controls
+    ):
+        verdict, reason, statement = (
+            Verdict.INCONCLUSIVE,
+            "no-control",
+            f"{statement}; but nothing shows that this check could have failed",
+        )
+    if verdict is Verdict.PASS and check.voided_by:
+        verdict, reason, statement = (
+            Verdict.INCONCLUSIVE,
+            "voided",
+            f"{statement}; but the open risk “{check.voided_by}” voids it",
+        )
+    severity, severity_by = (judgement.severity, "samples") if verdict is Verdict.PASS else (None, "")
+    if severity is None and verdict is Verdict.PASS:
+        severity, severity_by = _share_caught(controls), "mutants"
+    windows = view.windows
+    return Finding(
+        id=check.id,
+        kind=check.kind,
+        claim=check.claim,
+        fix=check.fix,
+        required=check.required,
+        critical=check.critical,
+        group=check.group,
+        verdict=verdict,
+        reason=reason,
+        statement=statement,
+        estimate=judgement.estimate,
+        method=judgement.method,
+        threshold=judgement.threshold,
+        severity=severity,
+        severity_by=severity_by,
+        exposure=judgement.exposure,
+        window={"before": _shown(windows.before), "after": _shown(windows.after)},
+        controls=tuple(controls),
+        needed=_needed(judgement, broken, reason, windows) if verdict is Verdict.INCONCLUSIVE else None,
+        evidence=digests,
+        not_established=judgement.not_established,
+        waived=_waiver(check, view),
+    )
+
+
+def _judge(recipe: Recipe, view: View) -> Judgement:
+    try:
+        if view.windows.problem:
+            raise CouldNotSee(
+                "clock" if "ends" in view.windows.problem else "no-deployment",
+                view.windows.problem,
+                repair="see the clocks, and [deployment] time in the case",
+            )
+        return recipe.judge(view)
+    except CouldNotSee as error:
+        return Judgement(
+            verdict=Verdict.INCONCLUSIVE,
+            reason=error.reason,
+            statement=error.statement,
+            needed=Needed(what=error.repair),
+        )
+
+
+def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
+    """The controls that every check gets: a fix claim is judged on before, a guard on its mutants."""
+    if judgement.verdict is not Verdict.PASS:
+        return []
+    if check.kind == "fix":
+        from_log = "logs" in check.recipe.tables and view.windows.before is not None
+        if not from_log and not any(view.has_before(name) for name in check.recipe.tables):
+            return []
+        there = _judge(check.recipe, view.as_before())
+        return [
+            Control(
+                kind="before",
+                name="the same check on the evidence from before",
+                guards=("pass",),
+                expected="not pass",
+                got=f"{there.verdict.value}: {there.statement}",
+                held=there.verdict is not Verdict.PASS,
+            )
+        ]
+    changed = [(mutant.name, mutant.change(view)) for mutant in check.recipe.mutants]
+    tried = [(name, _judge(check.recipe, view)) for name, view in changed if view is not None]
+    if not tried:
+        return []
+    missed = [name for name, there in tried if there.verdict is Verdict.PASS]
+    caught = [f"{name}: {there.verdict.value}" for name, there in tried if there.verdict is not Verdict.PASS]
+    got = (
+        f"caught {len(caught)} of {len(tried)} ({'; '.join(caught + [f'{name}: MISSED' for name in missed])})"
+    )
+    return [
+        Control(
+            kind="mutation",
+            name="the same check on evidence broken on purpose",
+            guards=("pass",),
+            expected=f"caught {len(tried)} of {len(tried)}",
+            got=got,
+            held=not missed,
+        )
+    ]
+
+
+def _share_caught(controls: list[Control]) -> float | None:
+    for control in controls:
+        if control.kind == "mutation":
+            caught, _, tried = control.got.removeprefix("caught ").partition(" (")[0].partition(" of ")
+            return int(caught) / int(tried)
+    return None
+
+
+def _deployed(check: Check, view: View, judgement: Judgement) -> list[Control]:
+    """Comparability: something was deployed between before and after; without that, nothing says what made a symptom go."""
+    if check.kind != "fix" or judgement.verdict is not Verdict.PASS or judgement.reason == "absent":
+        return []
+    windows = view.windows
+    old, new = windows.old_revision, windows.new_revision
+    known = windows.deployed_at is not None or windows.alongside or (old is not None and new is not None)
+    return [
+        Control(
+            kind="comparability",
+            name="another revision serves than before",
+            guards=("pass",),
+            expected="a new revision, or a time that the case states",
+            got=f"{old or 'unknown'} → {new or 'unknown'}"
+            + (f", since {stamp(windows.deployed_at)}" if windows.deployed_at is not None else "")
+            + (", at another address, which the environment names" if windows.alongside else ""),
+            held=known and (old is None or new is None or old != new),
+            code="no-deployment",
+        )
+    ]
+
+
+def _right_before(check: Check, view: View) -> list[Control]:
+    """Comparability: where a window of before was found to be no such thing, nothing is compared with it."""
+    problem = view.windows.before_problem
+    if not problem or not (check.kind == "fix" or check.recipe.compares):
+        return []
+    return [
+        Control(
+            kind="comparability",
+            name="the window of before",
+            guards=("pass",) if check.kind == "fix" else ("pass", "fail"),
+            expected="over before the deployment",
+            got=problem,
+            held=False,
+            code="no-before-window",
+        )
+    ]
+
+
+def _needed(judgement: Judgement, broken: Control | None, reason: str, windows: Windows) -> Needed:
+    """What would settle it: in samples where the judge says so, and then in time at the pace of this evidence too."""
+    needed = judgement.needed
+    if broken is not None:
+        if broken.code in REASONS:
+            return Needed(what=REASONS[broken.code].do)
+        return Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again")
+    if needed is None:
+        return Needed(what=REASONS[reason].do)
+    exposure, after = judgement.exposure, windows.after
+    if needed.n is None or exposure is None or exposure.n <= 0 or after is None:
+        return needed
+    seconds = needed.n * (after[1] - after[0]).total_seconds() / exposure.n
+    until = stamp((after[1] + pd.Timedelta(seconds=seconds)).ceil("s"))
+    return replace(needed, seconds=round(seconds, 1), until=until)
+
+
+def _waiver(check: Check, view: View) -> str:
+    """The waiver in words while it lasts; its end is compared with the evidence, since judging knows no clock."""
+    after = view.windows.after
+    if (
+        not check.waived_by
+        or check.waived_until is None
+        or after is None
+        or after[1].date() > check.waived_until
+    ):
+        return ""
+    return f"waived by {check.waived_by} until {check.waived_until.isoformat()}"
+
+
+def _shown(window: tuple[pd.Timestamp, pd.Timestamp] | None) -> tuple[str, str] | None:
+    return None if window is None else (stamp(window[0]), stamp(window[1]))

@@ -1,0 +1,151 @@
+"""A quick look without any file: a log export or an endpoint as a table."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from proofbook import duckdb_text as log_patterns
+from proofbook.collect.logs import counts as log_counts
+from proofbook.collect.logs import entries, recorder
+from proofbook.collect.logs import reader as log_reader
+from proofbook.collect.session import Session
+from proofbook.collect.websocket import probes
+from proofbook.config.environment import Environment
+from proofbook.config.sources import LogSource
+from proofbook.errors import UsageError
+from proofbook.judge.checks import log_novelty
+from proofbook.judge.checks.log_coverage import Coverage, cover
+from proofbook.judge.view import View
+from proofbook.judge.window import Span, Windows
+from proofbook.notebook import sync
+from proofbook.notebook import tables as shown
+
+
+def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
+    """The entries of a log export, columns as `proofbook.collect.log_shapes.COLUMNS`, one row per entry.
+
+    Raises:
+        UsageError: there is nothing to read.
+    """
+    source = LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset)
+    with tempfile.TemporaryDirectory() as folder:
+        reading = log_reader.read_logs(source, base=Path(), to=Path(folder) / "logs.parquet")
+        if reading.problem:
+            raise UsageError(reading.problem)
+        return reading.entries
+
+
+def counts(file: str, patterns: Sequence[str], *, utc_offset: str | None = None) -> pd.DataFrame:
+    """How many entries of a log hold each pattern, per minute; the quickest way through a large file, which keeps nothing.
+
+    Returns:
+        minute (UTC), then a column per pattern.
+    Raises:
+        UsageError: a pattern cannot be used. CouldNotLook: the file cannot be read.
+    """
+    _check_patterns(patterns)
+    source = LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset)
+    return log_counts.per_minute(source, patterns, base=Path())
+
+
+def _check_patterns(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if problem := log_patterns.problem(pattern):
+            raise UsageError(
+                f"expected a regular expression (RE2's: no lookaround, no backreferences), got {pattern!r} ({problem})"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLook:
+    """A log as `proofbook logs` shows it: what was read, how much of its span it covers, and what stands in it.
+
+    changes is None without a log from before; columns as `judge.log_novelty.changes`. signatures: as `tables.signatures`.
+    """
+
+    reading: entries.Reading
+    coverage: Coverage
+    kinds: pd.DataFrame
+    signatures: pd.DataFrame
+    changes: pd.DataFrame | None
+
+
+def look_at_log(
+    source: LogSource,
+    *,
+    patterns: Sequence[str] = (),
+    before: LogSource | None = None,
+    base: Path,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> LogLook:
+    """Reads a log, and one from before to compare it with, without keeping either.
+
+    Raises:
+        UsageError: there is nothing to read, or a pattern cannot be used.
+    """
+    _check_patterns(patterns)
+    tables: dict[tuple[str, str], pd.DataFrame] = {}
+    windows: dict[str, Span] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for phase, item in (("before", before), ("after", source)):
+            if item is None:
+                continue
+            window = (since, until) if phase == "after" else (None, None)
+            to = Path(folder) / f"{phase}.parquet"
+            reading = log_reader.read_logs(item, base=base, to=to, since=window[0], until=window[1])
+            if reading.problem:
+                raise UsageError(reading.problem)
+            assert reading.first is not None and reading.last is not None
+            windows[phase] = reading.first, reading.last
+            for name, table in recorder.summarise(to, patterns).items():
+                tables[(phase, name)] = table
+    view = View(
+        tables=lambda name, phase: tables.get((phase, name)),
+        windows=Windows(before=windows.get("before"), after=windows["after"]),
+        live=False,
+    )
+    covered = cover(
+        tables[("after", "log_rhythm")],
+        None,
+        read=reading.read,
+        newest_first=reading.newest_first,
+        limit=source.limit,
+        stated=False,
+        ahead_s=reading.ahead_s,
+    )
+    return LogLook(
+        reading=reading,
+        coverage=covered,
+        kinds=log_novelty.kinds(view),
+        signatures=shown.signatures(view, {pattern: pattern for pattern in patterns}).drop(
+            columns="check", errors="ignore"
+        ),
+        changes=log_novelty.changes(view) if before is not None else None,
+    )
+
+
+def probe(url: str, *, count: int = 5) -> pd.DataFrame:
+    """`count` connections to a WebSocket endpoint without a token, at five a second; columns as the fields of Journey."""
+    host = url.split("://", 1)[-1].split("/", 1)[0]
+    where = Environment.model_validate(
+        {
+            "service": [{"name": "look", "url": f"http://{host}"}],
+            "websocket": [{"name": "look", "service": "look", "url": url, "token": {"in": "none"}}],
+        }
+    )
+
+    async def look() -> pd.DataFrame:
+        session = Session(where, base=Path())
+        made, _ = await probes.make_journeys(
+            where.websockets[0], user="", session=session, checkpoints=(count,), decided=lambda _: True
+        )
+        return made
+
+    return sync.run(look())

@@ -1,0 +1,400 @@
+"""A first answer about a system that nobody described: look, write two short files, run them.
+
+The files are ordinary ones: what they say can be kept, edited and run again. What is not stated is not claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from proofbook import duckdb_text, validation
+from proofbook import paths as workspace
+from proofbook.collect import discovery, planning
+from proofbook.collect.session import Session, is_loopback
+from proofbook.config import log_uri
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.config.toml import toml_value
+from proofbook.errors import UsageError
+from proofbook.evidence import store
+from proofbook.files import replace_text
+from proofbook.report.finding_html import duration
+from proofbook.stats import plans
+
+Say = Callable[[str], None]
+TARGETS = (0.95, 0.99, 0.999)
+# A stranger's service is asked no faster than a person would; this machine's own may be.
+PACE = {"per_s": 5.0, "concurrency": 5, "timeout_s": 5.0}
+LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}
+MOST_EXAMPLES = 2
+# While this still fits the text above it, nobody has edited the file, and asking again may write it again.
+_SEAL = "# unedited: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was asked on the command line. gone: close codes and patterns. since: when the fix was deployed."""
+
+    url: str
+    ws: str = ""
+    token_env: str = ""
+    logs: str = ""
+    gone: tuple[str, ...] = ()
+    since: dt.datetime | None = None
+    within_s: float | None = None
+    ca_file: str = ""
+
+    @property
+    def close_codes(self) -> list[int]:
+        return [int(item) for item in self.gone if re.fullmatch(r"[1-4]\d{3}", item)]
+
+    @property
+    def log_patterns(self) -> list[str]:
+        return [item for item in self.gone if not re.fullmatch(r"[1-4]\d{3}", item)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """The two files that a question became, and the success rate that the case wants shown."""
+
+    environment: Path
+    case: Path
+    target: float
+
+
+def check(question: Question, *, token: str = "", now: dt.datetime) -> None:
+    """Everything that can be wrong with a question, before anything is sent.
+
+    Raises:
+        UsageError: what was wanted, what came, and what to do.
+    """
+    parts = urlsplit(question.url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        near = (
+            question.url.replace("ws", "http", 1)
+            if parts.scheme in ("ws", "wss")
+            else f"http://{question.url}"
+        )
+        raise UsageError(
+            f"expected the address of a service such as {near}, got {question.url!r}; a WebSocket on it goes into --ws"
+        )
+    if parts.username or parts.password:
+        raise UsageError(
+            f"expected an address without a password in it, got one for {parts.hostname}; put a token into a variable and name that with --token-env"
+        )
+    if parts.query or parts.fragment:
+        raise UsageError(
+            f"expected an address without a query, got one for {parts.hostname}{parts.path}; what must go with each request goes into headers of an environment file"
+        )
+    if "@" in question.ws or "?" in question.ws:
+        raise UsageError("--ws: expected a path without a query or a password; name a token with --token-env")
+    if question.ws and not question.ws.startswith(("/", "ws://", "wss://")):
+        raise UsageError(f"--ws: expected a path such as /ws, got {question.ws!r}")
+    if question.close_codes and not question.ws:
+        raise UsageError(
+            f"--gone {question.close_codes[0]} is a close code of WebSocket: say where with --ws"
+        )
+    if question.log_patterns and not question.logs:
+        raise UsageError(
+            f"--gone {question.log_patterns[0]!r} can only be seen in a log: say where it lies with --logs"
+        )
+    for pattern in question.log_patterns:
+        problem = duckdb_text.problem(pattern)
+        if problem:
+            raise UsageError(f"--gone: expected a regular expression, got {pattern!r} ({problem})")
+        if all(duckdb_text.found_in(pattern, ["", "all well", "7"])):
+            raise UsageError(
+                f"--gone: expected what only the defect writes, got {pattern!r}, which every line matches"
+            )
+    if question.since is not None and question.since > now:
+        raise UsageError(
+            f"--since: expected a time that is over, got {question.since.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    try:
+        log_uri.parse(question.logs or "-")
+    except ValueError as error:
+        raise UsageError(f"--logs: {error}") from None
+    if question.token_env and not token:
+        raise UsageError(
+            f"--token-env: expected a token in the variable {question.token_env}, but it is not set; export it first"
+        )
+    expired = _expired_at(token)
+    if expired is not None and expired <= now:
+        raise UsageError(
+            f"the token in {question.token_env} expired at {expired:%Y-%m-%d %H:%M:%S} UTC, {duration((now - expired).total_seconds())} ago; get a new one"
+        )
+
+
+def prepare(question: Question, *, base: Path, say: Say) -> Files:
+    """Looks, says what was found and what can be decided, and writes the environment and the case.
+
+    Raises:
+        UsageError, CouldNotLook: the question cannot be put, or the host does not resolve.
+    """
+    name = _free_name(question.url, base=base)
+    settings = asyncio.run(_look(question, base=base, say=say))
+    where = Environment.model_validate(settings).model_copy(update={"name": name})
+    fitting = choose_target(where, within_s=question.within_s)
+    for line in can_decide(where, within_s=question.within_s):
+        say(f"can decide · {line}")
+    if question.log_patterns:
+        say("can decide · the log: as much as it covers before and after; the answer says how sure")
+    command = _command_of(question)
+    environment, case = (workspace.kept(kind, base) / f"{name}.toml" for kind in ("environments", "cases"))
+    _save(environment, _environment_text(settings, name, command))
+    _save(case, case_text(question, target=fitting, command=command))
+    say(f"kept · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
+    return Files(environment=environment, case=case, target=fitting)
+
+
+def propose_examples(question: Question, files: Files, recorded: store.Evidence) -> None:
+    """Puts lines that the patterns matched in the log into the case, as the examples by which they are proven."""
+    if not question.log_patterns:
+        return
+    found = {pattern: _lines(recorded, pattern) for pattern in question.log_patterns}
+    if any(found.values()):
+        text = case_text(question, target=files.target, command=_command_of(question), examples=found)
+        _save(files.case, text)
+
+
+def choose_target(where: Environment, *, within_s: float | None) -> float:
+    """The highest success rate that can be shown in the time; the lowest where none can, or no time is given."""
+    fitting = [
+        target
+        for target in TARGETS
+        if within_s is not None and planning.shortest_s(where, _case(target)) <= within_s
+    ]
+    return max(fitting, default=TARGETS[0])
+
+
+def can_decide(where: Environment, *, within_s: float | None) -> list[str]:
+    """What can be shown in which time, and how sure, known before anything is sent.
+
+    With a time limit every target is named, also those that do not fit.
+    """
+    lines = []
+    for target in TARGETS if within_s is not None else TARGETS[:1]:
+        seconds, plan = planning.shortest_s(where, _case(target)), plans.plan_for(target)
+        needs = f"{plan.looks[0][0]:,} clean samples of each, {duration(seconds)}"
+        if within_s is None or seconds <= within_s:
+            lines.append(f"whether at least {_percent(target)} works: yes, with {needs}")
+        else:
+            lines.append(
+                f"whether at least {_percent(target)} works: not in {duration(within_s)}, it takes {needs}"
+            )
+    count = plans.plan_for(choose_target(where, within_s=within_s)).looks[0][0]
+    chances = "; ".join(
+        f"1 of {every:,} with {_percent(1 - (1 - 1 / every) ** count)}" for every in (10, 100, 1000)
+    )
+    return [*lines, f"a fault that hits 1 of so many connections is seen with a chance of: {chances}"]
+
+
+def case_text(
+    question: Question, *, target: float, command: str, examples: dict[str, list[str]] | None = None
+) -> str:
+    """The case as a TOML file."""
+    title = f"{'Is' if len(question.gone) == 1 else 'Are'} {' and '.join(question.gone)} gone?"
+    title = title if question.gone else "Is it well?"
+    lines = [f"# Written by: {command}", f"title = {toml_value(title)}", "", "[targets]"]
+    lines += [f"{name} = {target:g}" for name in ("health", "connection", "authentication", "delivery")]
+    if not question.gone:
+        return "\n".join(lines) + "\n"
+    deployed = question.since.astimezone(dt.UTC).isoformat() if question.since else '"auto"'
+    lines += [
+        "",
+        "[budgets]",
+        f"absent_rate = {1 - target:g}",
+        "",
+        "[[fix]]",
+        f"title = {toml_value(' and '.join(question.gone))}",
+        f"deployed = {deployed}    # "
+        + ('or "auto", found in the data' if question.since else "when the newest revision came; or a time"),
+        'before = "auto"    # what was recorded before, else the old revision in the log; or the id of a run',
+    ]
+    for pattern in question.log_patterns:
+        lines += ["", "[[fix.symptom]]", f"log = {toml_value(pattern)}"]
+        known = (examples or {}).get(pattern)
+        lines.append(
+            f"examples = {toml_value(known)}"
+            if known
+            else '# examples = ["a line as the defect wrote it"]    # proves the pattern where nothing was recorded before'
+        )
+    for code in question.close_codes:
+        lines += ["", "[[fix.symptom]]", f"close_code = {code}"]
+    return "\n".join(lines) + "\n"
+
+
+def _environment_text(settings: dict[str, Any], name: str, command: str) -> str:
+    (service,) = settings["service"]
+    lines = [
+        f"# Written by: {command}",
+        f"# Ask again: proofbook run {name}; see every default: proofbook explain {name}",
+        f"title = {toml_value(settings['title'])}",
+        f"case = {toml_value(name)}",
+        "",
+        "[pace]",
+        *(f"{key} = {toml_value(value)}" for key, value in settings["pace"].items()),
+        "",
+        "[[service]]",
+        *(f"{key} = {toml_value(value)}" for key, value in service.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def _look(question: Question, *, base: Path, say: Say) -> dict[str, Any]:
+    """What an environment file of this system says, found out with a few requests at its pace."""
+    parts = urlsplit(question.url)
+    service: dict[str, Any] = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
+    if question.ca_file:
+        service["ca_file"] = question.ca_file
+    if question.ws:
+        service["ws"] = _socket(question.ws)
+    if question.token_env:
+        service["token"] = {"env": question.token_env}
+    if question.logs:
+        service["logs"] = question.logs
+    pace = LOOPBACK_PACE if is_loopback(question.url) else PACE
+    settings: dict[str, Any] = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
+    where = _environment(settings)
+    session = Session(where, base=base)
+    paths = [parts.path] if parts.path not in ("", "/") else discovery.HEALTH_PATHS
+    health = await discovery.find_health(where.services[0], paths, session=session)
+    service["health"] = health.path
+    service |= health.settings
+    told = f"health at {health.path}" + (
+        f", revision in {health.settings['revision_path']!r}" if "revision_path" in health.settings else ""
+    )
+    say(f"look · {'; '.join([told, *health.remarks])}")
+    if question.ws:
+        met = await discovery.meet(where.websockets[0], session=session)
+        if met.refused and question.token_env:
+            # The other usual place. Never the address: servers write addresses into their logs.
+            other = {**service["ws"], "token": {"in": "subprotocol"}}
+            there = _environment({**settings, "service": [{**service, "ws": other}]})
+            again = await discovery.meet(there.websockets[0], session=Session(there, base=base))
+            if again.upgraded and not again.refused:
+                service["ws"], met = (
+                    other,
+                    replace(again, remarks=("the token goes as a subprotocol", *again.remarks)),
+                )
+        if met.greeting is not None:
+            service["ws"]["greeting"] = met.greeting
+        greets = [f"it greets with {_shown(met.greeting)}"] if met.greeting is not None else []
+        say(f"look · WebSocket at {question.ws}: {'; '.join([*greets, *met.remarks])}")
+    return settings
+
+
+def _environment(settings: dict[str, Any]) -> Environment:
+    return Environment.model_validate(settings).model_copy(update={"name": "try"})
+
+
+def _socket(ws: str) -> dict[str, Any]:
+    return {"path": ws} if ws.startswith("/") else {"url": ws}
+
+
+def _shown(greeting: dict[str, Any]) -> str:
+    if "json" in greeting:
+        return ", ".join(f"{path} = {json.dumps(value)}" for path, value in greeting["json"].items())
+    return "some message" if greeting["regex"] == "(?s)." else "always the same text"
+
+
+def _case(target: float) -> Case:
+    names = ("health", "connection", "authentication", "delivery")
+    return Case.model_validate({"title": "try", "targets": dict.fromkeys(names, target)})
+
+
+def _lines(recorded: store.Evidence, pattern: str) -> list[str]:
+    """Lines that a pattern matched, the oldest of each kind."""
+    for phase in ("before", "after"):
+        rows = validation.with_patterns(recorded, [pattern])("log_matches", phase)
+        if rows is not None and len(rows):
+            rows = rows[rows["pattern"] == pattern]
+            samples = [str(text).strip().rpartition("\n")[2][:300] for text in rows["sample"]]
+            matching = [
+                line for line, hit in zip(samples, duckdb_text.found_in(pattern, samples), strict=True) if hit
+            ]
+            if matching:
+                return list(dict.fromkeys(matching))[:MOST_EXAMPLES]
+    return []
+
+
+def _free_name(url: str, *, base: Path) -> str:
+    """A name under which nothing lies that a person wrote or edited."""
+    stem, number = _name_of(url), 1
+    name = stem
+    while not all(
+        _is_ours(workspace.kept(kind, base) / f"{name}.toml") for kind in ("environments", "cases")
+    ):
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def _save(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(path, f"{text}{_SEAL}{_digest(text)}\n")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is not there, or still as it was written here."""
+    if not path.exists():
+        return True
+    text, seal, digest = path.read_text(encoding="utf-8", errors="replace").rpartition(_SEAL)
+    return bool(seal) and digest.strip() == _digest(text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _name_of(url: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", urlsplit(url).netloc.lower()).strip("-")
+
+
+def _command_of(question: Question) -> str:
+    """The command that asks this again; a token is named in it, never written."""
+    options: Sequence[tuple[str, str]] = (
+        ("--ws", question.ws),
+        ("--token-env", question.token_env),
+        ("--logs", question.logs),
+        ("--ca", question.ca_file),
+        *(("--gone", item) for item in question.gone),
+        ("--since", question.since.isoformat() if question.since else ""),
+        ("--within", f"{question.within_s:g}s" if question.within_s else ""),
+    )
+    words = [f"{option} {json.dumps(value) if re.search(r'[^A-Za-z0-9_./:=-]', value) else value}" for option, value in options if value]  # fmt: skip
+    return " ".join(["proofbook try", question.url, *words])
+
+
+def _expired_at(token: str) -> dt.datetime | None:
+    """When a JWT expires; None of anything else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return dt.datetime.fromtimestamp(float(claims["exp"]), dt.UTC)
+    except (ValueError, KeyError, TypeError, binascii.Error, OverflowError):
+        return None
+
+
+def _percent(share: float) -> str:
+    """A chance as people read it, never rounded up to certainty.
+
+    >>> _percent(0.95), _percent(0.99978), _percent(0.0694)
+    ('95 %', 'over 99.9 %', '6.9 %')
+    """
+    return (
+        "over 99.9 %" if share > 0.999 else f"{100 * share:.3g} %" if share >= 0.1 else f"{100 * share:.2g} %"
+    )

@@ -1,0 +1,73 @@
+"""Judging a run again from what it kept: the same findings, or which differ and how."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from proofbook.evidence import store
+from proofbook.execution import document, selection
+from proofbook.execution.executor import Executor
+from proofbook.pipeline.steps import REPORT_NOTEBOOK, Say
+from proofbook.runs import record
+
+
+def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list[str]:
+    """Judges a run's evidence again; one sentence for every difference, none when the findings are the same.
+
+    Raises:
+        CouldNotLook: the run is not whole.
+    """
+    recorded = record.read(folder)
+    kept = store.read(folder / "evidence")
+    differences = kept.altered()
+    if differences:
+        return differences
+    again = folder / ".replay"
+    inputs = folder / "inputs"
+    case = inputs / "case" / f"{recorded['case']}.toml"
+    parameters = {
+        "environment": str(inputs / f"{recorded['environment']}.toml"),
+        "case": str(case) if case.is_file() else "",
+        "evidence": str(folder / "evidence"),
+    }
+    try:
+        names = [item["name"] for item in recorded["notebooks"] if item["name"] != REPORT_NOTEBOOK]
+        chosen = selection.select(names, base=base)
+        with Executor() as executor:
+            executed = executor.execute(chosen, folder=again, parameters=parameters, jobs=jobs, say=say)
+        differences += [
+            f"notebook {item.name}: {item.problem}"
+            for item in executed
+            if item.problem and item.problem not in {note.get("problem") for note in recorded["notebooks"]}
+        ]
+        differences += compare_findings(
+            recorded["findings"], [item.to_json() for item in document.findings_in(again)]
+        )
+    finally:
+        shutil.rmtree(again, ignore_errors=True)
+    return differences
+
+
+def compare_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[str]:
+    """One sentence for every finding that differs, naming the fields."""
+    old, new = {item["id"]: item for item in before}, {item["id"]: item for item in after}
+    lines = [f"{name}: only in the first" for name in old if name not in new] + [
+        f"{name}: only in the second" for name in new if name not in old
+    ]
+    for name in old:
+        if name in new and old[name] != new[name]:
+            fields = [key for key in old[name] if old[name][key] != new[name].get(key)]
+            shown = (
+                f"{old[name]['verdict']} → {new[name]['verdict']}"
+                if "verdict" in fields
+                else f"{old[name]['statement']} → {new[name]['statement']}"
+                if "statement" in fields
+                else ""
+            )
+            lines.append(
+                f"{name}: {', '.join(fields)} differ{'s' if len(fields) == 1 else ''}{': ' + shown if shown else ''}"
+            )
+    return lines

@@ -1,0 +1,289 @@
+"""What a reader sees first: the verdict in words, what carries it, how we could be wrong, what to do, what changed.
+
+A value of plain text, so that the page, a mail, a chat message and the terminal say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.judge.reasons import NEVER_SEEN, TOO_EARLY, situation
+from proofbook.judge.view import stamp
+from proofbook.report import finding_html
+from proofbook.report.summary import Summary
+from proofbook.runs import diff
+from proofbook.runs.record import Fact, Opening, moment
+
+WORDS = {
+    Verdict.PASS: "SUCCESS",
+    Verdict.FAIL: "FAILURE",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE",
+    Verdict.ERROR: "ERROR",
+}
+MOST_FACTS = 3
+
+
+def of(summary: Summary) -> Opening:
+    """The first screen of a run."""
+    overall = summary.overall
+    return Opening(
+        verdict=overall.verdict.value,
+        words=overall.sentence.partition(":")[0],
+        result=WORDS[overall.verdict],
+        environment=summary.environment.title or summary.environment.name,
+        case=summary.case.title,
+        at=stamp(pd.Timestamp(summary.ended)),
+        facts=tuple(_facts(summary)),
+        beside=_beside(summary),
+        doubt=doubt(summary),
+        advice=recommendations(summary)[0],
+        next_review=stamp(pd.Timestamp(summary.next_review)),
+        since=_since(summary),
+        command=command(summary),
+    )
+
+
+def of_run(run: dict[str, Any]) -> Opening:
+    """The first screen that run.json carries; made of its sentence where it carries none, since an older version wrote it."""
+    data = run.get("opening")
+    if not data:
+        return _of_sentence(run)
+    return Opening(**{**data, "facts": tuple(Fact(**fact) for fact in data["facts"])})
+
+
+def doubt(summary: Summary) -> str:
+    """How the verdict could be wrong, from the weakest severity that it rests on."""
+    if summary.overall.verdict is Verdict.FAIL:
+        return f"Hardly: each of these claims is false in fewer than {_of_hundred(summary.view.alpha_fail)} such runs, or rests on what was seen to happen."
+    if summary.overall.verdict is Verdict.ERROR:
+        return "We could not look, so this says nothing about the system."
+    if summary.overall.verdict is not Verdict.PASS:
+        return "Either way: what is needed to decide is listed."
+    severities = [item.severity for item in summary.findings if item.required and item.severity is not None]
+    if not severities:
+        return "No severity is known."
+    return f"A remaining fault of the size that we look for would have shown in more than {int(100 * min(severities))} of 100 such runs."
+
+
+def recommendations(summary: Summary) -> list[str]:
+    """What to do, the most urgent first, derived from findings and open risks."""
+    overall = summary.overall
+    by_id = {item.id: item for item in summary.findings}
+    blocking = [by_id[name] for name in overall.blocking if name in by_id]
+    lines = []
+    if overall.verdict is Verdict.FAIL:
+        new = summary.view.windows.new_revision
+        lines.append(f"hold the release{f' of {new}' if new else ''}.")
+        lines += [
+            f"Make this hold: {item.claim}. {_capital(without_bound(item.statement))}." for item in blocking
+        ]
+    elif overall.verdict is not Verdict.PASS:
+        needs = [f"{finding_html.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
+        lines += needs or [f"{_small(overall.sentence.partition(':')[2].strip() or overall.sentence)}."]
+    lines += [
+        f"Look at {item.id}: {item.statement}."
+        for item in summary.findings
+        if item.id in overall.beside and item.id not in summary.accepted
+    ]
+    unsettled = {item.id for item in summary.findings if item.verdict is not Verdict.PASS}
+    for item in summary.known:
+        if item.finding in unsettled:
+            over = item.finding not in summary.accepted
+            lines.append(
+                f"Decide again on {item.finding}: accepted by {item.by} until {item.until}, which is over ({item.why})."
+                if over
+                else f"Nothing before {item.until} on {item.finding}: {item.in_words()}."
+            )
+    lines += [
+        f"Renew or end the waiver of {item.id}: {item.waived}." for item in summary.findings if item.waived
+    ]
+    for risk in summary.case.risks:
+        if risk.status == "accepted" and risk.until is not None:
+            over = summary.ended.date() > risk.until
+            lines.append(
+                f"{'Overdue: decide' if over else 'Decide'} on the accepted risk “{risk.title}” {'since' if over else 'by'} {risk.until.isoformat()} ({risk.owner})."
+            )
+        elif risk.status == "open":
+            lines.append(f"Close the open risk “{risk.title}”.")
+    if overall.verdict is Verdict.PASS:
+        lines.insert(
+            0, f"nothing at once; for later, see Recommendations ({len(lines)})." if lines else "nothing."
+        )
+    return list(dict.fromkeys(lines))
+
+
+def without_bound(statement: str) -> str:
+    """A statement without its closing bracket of bounds: the first screen says what was seen, the details how sure.
+
+    >>> without_bound("365 of 365 connections were made (100.00%; at least 99.18% at 95% confidence)")
+    '365 of 365 connections were made'
+    >>> without_bound("all well (at most 3%); but the liveness control “the log” did not hold: expected it, got silence")
+    'all well; but the log: silence'
+    """
+    told, but, why = statement.partition("; but the ")
+    told = re.sub(r"(?: [(](?:at most|[0-9.]+%;)[^)]*[)]|; luck alone .*)$", "", told)
+    # Of a control that did not hold: what it got is why nothing is known.
+    why = re.sub(r"^\w+ control “(.*?)” did not hold: expected .*?, got ", r"\1: ", why)
+    return f"{told}; but {why}" if but else told
+
+
+def _of_sentence(run: dict[str, Any]) -> Opening:
+    verdict = Verdict(run["verdict"])
+    head, _, tail = str(run["sentence"]).partition(":")
+    return Opening(
+        verdict=verdict.value,
+        words=head if tail else WORDS[verdict],
+        result=WORDS[verdict],
+        environment=run["environment"],
+        case=run["case"] or "no case",
+        at=run.get("ended") or run["started"],
+        facts=(Fact(verdict=verdict.value, text=(tail or head).strip()),),
+        beside="",
+        doubt="Nothing that would answer this is in the run.",
+        advice="See what the run says of itself below.",
+        next_review=run.get("next_review") or run["started"],
+        since="",
+    )
+
+
+def _facts(summary: Summary) -> list[Fact]:
+    overall = summary.overall
+    by_id = {item.id: item for item in summary.findings}
+    if overall.verdict is Verdict.PASS:
+        return _carrying(summary)
+    blocking = [by_id[name] for name in overall.blocking if name in by_id]
+    facts = [Fact(verdict=item.verdict.value, text=_against(item), finding=item.id) for item in _distinct(blocking)[:MOST_FACTS]]  # fmt: skip
+    if len(blocking) > len(facts) and facts:
+        facts.append(
+            Fact(verdict=overall.verdict.value, text=f"and {len(blocking) - len(facts)} more, below")
+        )
+    return facts or [
+        Fact(
+            verdict=overall.verdict.value, text=overall.sentence.partition(":")[2].strip() or overall.sentence
+        )
+    ]
+
+
+def command(summary: Summary) -> str:
+    """What to type next where the verdict is not known yet; empty in any other case.
+
+    Silence in a log decides once, however often one looks: an occurrence ends it. So it may be asked again later. What probes
+    must show is not asked until it passes: it is watched, by tests that allow for it, and with samples that add up.
+    """
+    overall = summary.overall
+    first = next((item for item in summary.findings if item.id in overall.blocking), None)
+    if overall.verdict is not Verdict.INCONCLUSIVE or first is None:
+        return ""
+    asked = f"{summary.environment.name}{f' --case {summary.case.name}' if summary.case.name else ''}"
+    earlier = f" --before {summary.run_id}" if "before" in summary.evidence.manifest.phases else ""
+    kind = situation(first.reason)
+    if kind == NEVER_SEEN:
+        return f"proofbook run {asked} --evidence {summary.run_id}    # after adding examples to the case"
+    if kind == TOO_EARLY and not (first.kind == "fix" and first.group == "logs"):
+        return f"proofbook watch {asked}{earlier} --every 5m --for 1h"
+    return f"proofbook run {asked}{earlier}"
+
+
+def _carrying(summary: Summary) -> list[Fact]:
+    """For each fix the symptom that the case names first; without a fix, the required findings."""
+    facts = []
+    by_id = {item.id: item for item in summary.findings}
+    for fix in summary.case.fixes:
+        items = [by_id[symptom.check_id] for symptom in fix.symptoms if symptom.check_id in by_id]
+        if items:
+            told = items[0]
+            facts.append(Fact(verdict=told.verdict.value, text=f"{fix.title}: {without_bound(told.statement)}.", finding=told.id))  # fmt: skip
+    required = [item for item in summary.findings if item.required]
+    facts = facts or [
+        Fact(
+            verdict=item.verdict.value,
+            text=f"{_capital(item.claim)}: {without_bound(item.statement)}.",
+            finding=item.id,
+        )
+        for item in required
+    ]
+    more = len(facts) - MOST_FACTS
+    return facts[:MOST_FACTS] + ([Fact(verdict="pass", text=f"and {more} more, below")] if more > 0 else [])
+
+
+def _distinct(items: Sequence[Finding]) -> list[Finding]:
+    """One of each fix first, then the others: three lines should not tell one fix three times."""
+    first = {item.fix or item.id: item for item in reversed(items)}
+    return sorted(items, key=lambda item: first[item.fix or item.id] is not item)
+
+
+def _against(item: Finding) -> str:
+    """The claim, what was seen, and what was required."""
+    word = "Allowed" if item.threshold.startswith(("none", "at most")) else "Required"
+    required = f" {word}: {item.threshold}." if item.threshold and item.verdict is not Verdict.ERROR else ""
+    head = "Not so" if item.verdict is Verdict.FAIL else "Not known" if item.verdict is Verdict.INCONCLUSIVE else "Not seen"  # fmt: skip
+    return f"{head}: {item.claim}. {_capital(without_bound(item.statement))}.{required}"
+
+
+def _beside(summary: Summary) -> str:
+    guards = [item for item in summary.findings if item.kind == "guard"]
+    good = sum(item.verdict is Verdict.PASS for item in guards)
+    fell = sum(item.verdict is Verdict.FAIL for item in guards)
+    has_fixes = bool(summary.case.fixes)
+    if guards and good == len(guards):
+        words = [f"Nothing {'else ' if has_fixes else ''}broke in {len(guards)} checks."]
+    elif guards:
+        open_ones = len(guards) - good - fell
+        told = f"{good} pass, {fell} fail" + (f", {open_ones} not known" if open_ones else "")
+        words = [f"{'Beside the fixes, of' if has_fixes else 'Of'} {len(guards)} checks: {told}."]
+    else:
+        words = []
+    beside = [name for name in summary.overall.beside if name not in summary.accepted]
+    if beside:
+        words.append(f"Beside the verdict: {', '.join(beside)}.")
+    shown = [
+        item for item in summary.findings if item.id in summary.accepted and item.verdict is not Verdict.PASS
+    ]
+    if shown:
+        words.append(
+            "Known: "
+            + "; ".join(f"{item.id} ({summary.accepted[item.id].in_words()})" for item in shown)
+            + "."
+        )
+    if summary.not_checked:
+        words.append(f"Not checked: {' '.join(summary.not_checked)}")
+    return " ".join(words)
+
+
+def _since(summary: Summary) -> str:
+    last = summary.previous
+    if last is None:
+        return "First run of this case here."
+    when = moment(last["ended"])
+    found = diff.between(diff.findings_of(last), summary.findings)
+    news = [item for item in found if item.id not in summary.accepted or item.now == Verdict.PASS.value]
+    if last["verdict"] != summary.overall.verdict.value:
+        head = f"{last['verdict']} → {summary.overall.verdict.value}; "
+    else:
+        head = ""
+    return f"Since the last run ({when}): {head}{diff.in_words(news)}."
+
+
+def _of_hundred(share: float) -> str:
+    """A small share as people read it.
+
+    >>> _of_hundred(0.05), _of_hundred(0.0014)
+    ('5 of 100', '2 of 1,000')
+    """
+    for total in (100, 1000, 10_000, 100_000):
+        if share * total >= 1:
+            return f"{-int(-share * total // 1):,} of {total:,}"
+    return "1 of 100,000"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]

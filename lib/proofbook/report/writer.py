@@ -1,0 +1,37 @@
+"""The files that are made from a run's evidence and notebooks and can be made again: what people and programs are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proofbook.files import replace_text
+from proofbook.report import junit, markdown, page
+from proofbook.report.junit import InconclusiveAs
+from proofbook.runs.diff import findings_of
+
+if TYPE_CHECKING:
+    from proofbook.execution.executor import Executed
+
+NAMES = ("report.html", "junit.xml", "summary.md", "mail.html", "mail.eml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How they are written. shares_assets: the charts' library lies once beside all reports."""
+
+    shares_assets: bool = False
+    inconclusive_as: InconclusiveAs = "failure"
+
+
+STANDARD = Options()
+
+
+def write(folder: Path, *, run: dict[str, Any], executed: Sequence[Executed], options: Options) -> None:
+    """Writes report, JUnit XML and summary of a run."""
+    page.write(folder / "report.html", run=run, executed=executed, shares_assets=options.shares_assets)
+    found = findings_of(run)
+    replace_text(folder / "junit.xml", junit.render(run, found, inconclusive_as=options.inconclusive_as))
+    replace_text(folder / "summary.md", markdown.render(run))

@@ -1,0 +1,126 @@
+"""What differs between two runs: verdicts, and estimates by more than chance would move them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proofbook.judge.findings import Estimate, Finding, from_json
+from proofbook.stats import proportions
+from proofbook.stats.proportions import Interval
+
+ABSENT = "not judged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One finding in two runs. `was` and `now` are verdicts, or `not judged`.
+
+    difference: the later estimate less the earlier, with its interval; None where either lacks an interval or units differ.
+    """
+
+    id: str
+    claim: str
+    was: str
+    now: str
+    earlier: Finding | None
+    later: Finding | None
+    difference: Interval | None
+
+    @property
+    def verdict_changed(self) -> bool:
+        return self.was != self.now
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the interval of the difference leaves zero out."""
+        return self.difference is not None and not self.difference.low <= 0 <= self.difference.high
+
+
+def between(earlier: Iterable[Finding], later: Iterable[Finding]) -> list[Change]:
+    """Every finding of either run: changed verdicts first, then changed estimates, then the rest in the later run's order."""
+    old, new = ({item.id: item for item in items} for items in (earlier, later))
+    found = []
+    for name in dict.fromkeys([*new, *old]):
+        was, now = old.get(name), new.get(name)
+        shown = now or was
+        assert shown is not None
+        found.append(
+            Change(
+                id=name,
+                claim=shown.claim,
+                was=was.verdict.value if was else ABSENT,
+                now=now.verdict.value if now else ABSENT,
+                earlier=was,
+                later=now,
+                difference=_difference(was, now),
+            )
+        )
+    return sorted(found, key=lambda item: (not item.verdict_changed, not item.beyond_noise))
+
+
+def in_words(changes: Sequence[Change], *, most: int = 3) -> str:
+    """The changes in one sentence.
+
+    >>> in_words([])
+    'no change'
+    """
+    verdicts = [f"{item.id} {item.was} → {item.now}" for item in changes if item.verdict_changed]
+    moved = [item.id for item in changes if item.beyond_noise and not item.verdict_changed]
+    words = verdicts[:most]
+    if len(verdicts) > most:
+        words.append(f"{len(verdicts) - most} more verdicts")
+    if moved:
+        words.append(f"same verdict but another value: {', '.join(moved[:most])}" + (f" and {len(moved) - most} more" if len(moved) > most else ""))  # fmt: skip
+    return "; ".join(words) or "no change"
+
+
+def last_before(folder: Path, *, case: str) -> dict[str, Any] | None:
+    """The content of the last finished run before this one, of the same environment and case; None without one."""
+    earlier = (
+        (path for path in folder.parent.iterdir() if path.name < folder.name)
+        if folder.parent.is_dir()
+        else ()
+    )
+    for path in sorted(earlier, reverse=True):
+        try:
+            content: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if content.get("ended") and content.get("case") == case and content.get("findings"):
+            return content
+    return None
+
+
+def findings_of(content: dict[str, Any]) -> list[Finding]:
+    """The findings of a run's run.json."""
+    return [from_json(item) for item in content["findings"]]
+
+
+def _difference(was: Finding | None, now: Finding | None) -> Interval | None:
+    if was is None or now is None or was.estimate is None or now.estimate is None:
+        return None
+    if was.estimate.unit != now.estimate.unit:
+        return None
+    before, after = _interval(was, was.estimate), _interval(now, now.estimate)
+    if before is None or after is None:
+        return None
+    if before.low == before.high and after.low == after.high:
+        # Read off and not sampled: nothing says how much chance would move it.
+        return None
+    return proportions.difference(before, after)
+
+
+def _interval(item: Finding, estimate: Estimate) -> Interval | None:
+    if estimate.value is None or (estimate.low is None and estimate.high is None):
+        return None
+    return Interval(
+        value=estimate.value,
+        low=-math.inf if estimate.low is None else estimate.low,
+        high=math.inf if estimate.high is None else estimate.high,
+        confidence=(item.method.confidence if item.method else None) or 0.95,
+    )

@@ -1,0 +1,141 @@
+"""Whether a run, or a report that someone sent, is as it was written."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proofbook import paths
+from proofbook.errors import ProofbookError, UsageError
+from proofbook.evidence import store
+from proofbook.execution import document
+from proofbook.files import digest
+from proofbook.runs import digests, record
+
+_ABOUT = re.compile(r'<script type="application/json" id="proofbook-run">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One thing that was checked, in words, and whether it held."""
+
+    what: str
+    held: bool
+
+
+def run(folder: Path) -> list[Answer]:
+    """A run's evidence, notebooks, findings and report against the digests that it recorded.
+
+    Raises:
+        CouldNotLook: the folder holds no finished run.
+    """
+    content = record.read(folder)
+    answers = [_of_evidence(folder, content)]
+    for item in content["notebooks"]:
+        path = folder / "notebooks" / f"{item['name']}.ipynb"
+        if not path.exists():
+            answers.append(Answer(what=f"notebook {item['name']} is gone", held=False))
+        elif digest(path) != item["sha256"]:
+            answers.append(Answer(what=f"notebook {item['name']} was altered", held=False))
+    if len(answers) == 1:
+        answers.append(
+            Answer(what=f"{len(content['notebooks'])} notebooks are as they were executed", held=True)
+        )
+    carried = digests.findings_digest([item.to_json() for item in document.findings_in(folder / "notebooks")])
+    same = carried == digests.findings_digest(content["findings"])
+    answers.append(
+        Answer(
+            what=f"{len(content['findings'])} findings of run.json are those of the notebooks"
+            if same
+            else "the findings of run.json are not those of the notebooks",
+            held=same,
+        )
+    )
+    path = folder / "report.html"
+    answers += (
+        report(path, known=content) if path.exists() else [Answer(what="there is no report.html", held=False)]
+    )
+    return answers
+
+
+def report(path: Path, *, known: dict[str, Any] | None = None) -> list[Answer]:
+    """A report against the digest that it states of itself, and against its run where that is known.
+
+    Raises:
+        UsageError: the file is not a report.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    found = _ABOUT.search(text)
+    stated = digests.stated_digest(text)
+    if not found or not stated:
+        raise UsageError(
+            f"expected a run's id or folder, or a report that Proofbook wrote, got {paths.shown(path)}"
+        )
+    whole = digests.page_digest(text) == stated
+    answers = [
+        Answer(
+            what=f"{path.name} is as it was written (sha256 {stated[:12]}…)"
+            if whole
+            else f"{path.name} was altered after it was written",
+            held=whole,
+        )
+    ]
+    about = json.loads(found.group(1))
+    if known is None:
+        known = _find(about, path)
+    if known is None:
+        return answers
+    differing = [name for name, value in digests.about(known).items() if about.get(name) != value]
+    answers.append(
+        Answer(
+            what=f"it tells of run {known['run_id']} what the run says itself"
+            if not differing
+            else f"it differs from run {known['run_id']} in {', '.join(differing)}",
+            held=not differing,
+        )
+    )
+    return answers
+
+
+def _of_evidence(folder: Path, content: dict[str, Any]) -> Answer:
+    try:
+        recorded = store.read(folder / "evidence")
+        altered = recorded.altered()
+    except ProofbookError as error:
+        return Answer(what=str(error), held=False)
+    now = {f"{phase}/{name}": table.sha256 for phase, item in recorded.manifest.phases.items() for name, table in item.tables.items()}  # fmt: skip
+    then = {item["name"]: item["sha256"] for item in content["evidence"]}
+    if altered:
+        return Answer(what="; ".join(altered), held=False)
+    if now != then:
+        names = ", ".join(
+            sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
+        )
+        return Answer(what=f"the evidence is not that of the run: {names}", held=False)
+    return Answer(what=f"{len(now)} tables of evidence are as they were recorded", held=True)
+
+
+def _find(about: dict[str, Any], path: Path) -> dict[str, Any] | None:
+    """The run that a report tells of: beside it, or among the outputs of this workspace."""
+    for folder in (path.parent, _among_outputs(about)):
+        try:
+            content = record.read(folder) if folder is not None else None
+        except ProofbookError:
+            continue
+        if content is not None and content["run_id"] == about.get("run_id"):
+            return content
+    return None
+
+
+def _among_outputs(about: dict[str, Any]) -> Path | None:
+    try:
+        base = paths.root()
+    except UsageError:
+        return None
+    return paths.outputs(base) / str(about.get("environment")) / str(about.get("run_id"))

@@ -1,0 +1,92 @@
+"""Trials of Proofbook itself: evidence collected from a rehearsal that is broken, or well, in a known way, and its judgement."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from proofbook.collect import phases
+from proofbook.config import case, environment
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.evidence import store
+from proofbook.judge.findings import Finding
+from proofbook.judge.verdict import Overall, overall
+from proofbook.notebook import book
+from proofbook.rehearsal.faults import FAULTS, HEALTHY, Fault, Healthy
+from proofbook.rehearsal.stack import Stack
+
+ENVIRONMENT, CASE = "rehearsal", "ssot-fixes"
+PLAIN = HEALTHY["healthy"]
+
+
+class Trial:
+    """A rehearsal whose phases before and rollout are recorded once, and shared by every collection after."""
+
+    def __init__(self, base: Path, *, shared: Path) -> None:
+        self.base, self.shared = base, shared
+        self.stack = Stack(base / "outputs" / "rehearsal" / "up")
+
+    async def start(self, variant: Healthy = PLAIN) -> None:
+        """Brings the stack up, as that variant was before too, and records both phases."""
+        lasting = [variant.name] if variant.before_too else []
+        await self.stack.start(traffic=variant.traffic, faults=lasting)
+        await self.record("before", self.shared, variant)
+        await self.record("rollout", self.shared, variant, during=self.stack.deploy("after", lasting))
+
+    async def stop(self) -> None:
+        await self.stack.stop()
+
+    async def collect(self, seed: Fault | Healthy = PLAIN, *, to: Path) -> None:
+        """Deploys anew with that fault, or in that way of being well, and records what comes after, and the rollout if that is the matter.
+
+        Where nothing grows, memory is watched only as long as the other probes of that time take.
+        """
+        shutil.copytree(self.shared, to)
+        variant = seed if isinstance(seed, Healthy) else PLAIN
+        faults = [] if seed is PLAIN else [seed.name]
+        if seed.in_rollout:
+            await self.record("rollout", to, variant, during=self.stack.deploy("after", faults))
+        else:
+            await self.stack.deploy("after", faults)
+        quick = isinstance(seed, Fault) and not seed.grows
+        await self.record("after", to, variant, observe_s=0.0 if quick else None)
+
+    async def record(
+        self,
+        phase: str,
+        folder: Path,
+        variant: Healthy = PLAIN,
+        *,
+        during: Coroutine[Any, Any, None] | None = None,
+        observe_s: float | None = None,
+    ) -> None:
+        where, what = asked(self.base, variant)
+        if observe_s is not None:
+            where = where.model_copy(update={"observe_s": observe_s})
+        await phases.record(
+            where, what, phase, folder=folder, base=self.base, during=during, say=lambda _: None
+        )
+
+
+def asked(base: Path, variant: Healthy = PLAIN) -> tuple[Environment, Case]:
+    """The rehearsal's environment and case, with what they must say of a platform that is well in that way."""
+    where, what = environment.load(ENVIRONMENT, base=base), case.load(CASE, base=base)
+    rollout = where.rollout.model_copy(update={"max_connection_s": variant.max_connection_s})
+    budgets = what.budgets.model_copy(update={"restarts": variant.restarts})
+    return where.model_copy(update={"rollout": rollout}), what.model_copy(update={"budgets": budgets})
+
+
+def judge(folder: Path, base: Path, variant: Healthy = PLAIN) -> tuple[dict[str, Finding], Overall]:
+    """Every finding by id, and the verdict, over collected evidence."""
+    where, what = asked(base, variant)
+    found = book.Book(environment=where, case=what, evidence=store.read(folder)).judge_all()
+    return {item.id: item for item in found}, overall(found)
+
+
+def seeds(names: Sequence[str]) -> list[Fault | Healthy]:
+    """The faults and variants of these names; all of both where none is given."""
+    known: dict[str, Fault | Healthy] = {**HEALTHY, **FAULTS}
+    return [known[name] for name in names] if names else list(known.values())
