@@ -20,15 +20,15 @@ __version__ = "0.1.0"
 __all__ = ["Book", "counts", "figures", "logs", "open", "open_report", "probe", "success_rate", "tables"]
 
 _HOMES = {
-    "Book": ("proofbook.book", "Book"),
-    "counts": ("proofbook.look", "counts"),
-    "figures": ("proofbook.figures", None),
-    "logs": ("proofbook.look", "logs"),
-    "open": ("proofbook.book", "open"),
-    "open_report": ("proofbook.report.parts", "open_report"),
-    "probe": ("proofbook.look", "probe"),
-    "tables": ("proofbook.tables", None),
-    "success_rate": ("proofbook.judge.success", "success_rate"),
+    "Book": ("proofbook.notebook.book", "Book"),
+    "counts": ("proofbook.notebook.quicklook", "counts"),
+    "figures": ("proofbook.notebook.figures", None),
+    "logs": ("proofbook.notebook.quicklook", "logs"),
+    "open": ("proofbook.notebook.book", "open"),
+    "open_report": ("proofbook.notebook.report", "open_report"),
+    "probe": ("proofbook.notebook.quicklook", "probe"),
+    "tables": ("proofbook.notebook.tables", None),
+    "success_rate": ("proofbook.judge.checks.success_rate", "success_rate"),
 }
 
 

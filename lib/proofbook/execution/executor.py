@@ -43,7 +43,7 @@ class Executor:
     def __init__(self, *, warm: bool = sys.platform == "linux") -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, which may say why it ended
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofbook.worker", "warm" if warm else "cold"],
+            [sys.executable, "-m", "proofbook.execution.worker", "warm" if warm else "cold"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

@@ -40,10 +40,10 @@ LOADED = (
     "pandas",
     "plotly.basedatatypes",
     "scipy.stats",
-    "proofbook.book",
-    "proofbook.figures",
-    "proofbook.tables",
-    "proofbook.report.parts",
+    "proofbook.notebook.book",
+    "proofbook.notebook.figures",
+    "proofbook.notebook.tables",
+    "proofbook.notebook.report",
 )
 
 
@@ -136,7 +136,7 @@ def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> 
 def _anew(name: str, source: Path, target: Path, parameters: dict[str, str]) -> _Running:
     said, tell = os.pipe()
     os.set_inheritable(tell, True)
-    words = [sys.executable, "-m", "proofbook.worker", "one", str(tell), str(source), str(target), json.dumps(parameters)]  # fmt: skip
+    words = [sys.executable, "-m", "proofbook.execution.worker", "one", str(tell), str(source), str(target), json.dumps(parameters)]  # fmt: skip
     pid = os.posix_spawn(sys.executable, words, os.environ)
     os.close(tell)
     os.set_blocking(said, False)
