@@ -26,8 +26,8 @@ from rich.table import Table
 
 from proofbook import paths as workspace
 from proofbook.execution.executor import Executed
-from proofbook.report import chart_fallbacks, mail, writer
-from proofbook.runs import history, record
+from proofbook.report import chart_fallbacks, index, mail, writer
+from proofbook.runs import record
 
 BASE = Path(__file__).parent.parent
 OPENINGS = 5
@@ -101,12 +101,12 @@ def indexing(content: dict[str, Any]) -> tuple[float, float, int]:
             if number < MANY_RUNS:
                 (folder / "run.json").write_text(text)
         began = time.perf_counter()
-        history.refresh(base=base)
+        index.refresh(base=base)
         first = time.perf_counter() - began
         (folder / "run.json").write_text(text)
         began = time.perf_counter()
-        assert len(history.refresh(base=base)) == MANY_RUNS + 1
-        return first, time.perf_counter() - began, (base / "outputs" / history.PAGE).stat().st_size
+        assert len(index.refresh(base=base)) == MANY_RUNS + 1
+        return first, time.perf_counter() - began, (base / "outputs" / index.PAGE).stat().st_size
 
 
 def main() -> None:

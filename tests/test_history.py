@@ -14,6 +14,7 @@ import pytest
 from conftest import proofbook
 
 from proofbook.judge.findings import Estimate, Verdict
+from proofbook.report import index
 from proofbook.runs import diff, history
 from proofbook.runs.history import Entry
 
@@ -92,7 +93,7 @@ def test_the_index_follows_what_is_added_altered_deleted_and_broken(base: Path) 
 def test_an_unchanged_run_is_not_read_again(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(base, "20260101T000000Z-0000")
     history.refresh(base=base)
-    monkeypatch.setattr(history.runfile, "read", lambda folder: pytest.fail(f"{folder} was read again"))
+    monkeypatch.setattr(history.record, "read", lambda folder: pytest.fail(f"{folder} was read again"))
     assert ids(history.refresh(base=base)) == ["20260101T000000Z-0000"]
 
 
@@ -105,11 +106,11 @@ def test_the_page_shows_every_run_and_filters_them(base: Path, open_page: Open) 
     (base / "outputs" / "other" / "20260106T000000Z-0000" / "run.json").write_text(
         "<script>alert(1)</script>"
     )
-    history.refresh(base=base)
-    plain, wrong = open_page(base / "outputs" / history.PAGE, script=False, width=390)
+    index.refresh(base=base)
+    plain, wrong = open_page(base / "outputs" / index.PAGE, script=False, width=390)
     assert plain.locator("tr[data-verdict]").count() == 6 and plain.locator(".pb-marks li").count() == 6
     assert plain.locator("html").evaluate("e => e.scrollWidth") <= 390
-    page, more_wrong = open_page(base / "outputs" / history.PAGE)
+    page, more_wrong = open_page(base / "outputs" / index.PAGE)
     page.locator("select[name=verdict]").select_option("pass")
     assert page.locator("tr[data-verdict]:visible").count() == 3
     page.locator("input[name=words]").fill("staging 20260104")

@@ -72,7 +72,7 @@ def test_every_reason_that_a_judge_gives_is_in_the_list() -> None:
     from proofbook.judge.reasons import REASONS
 
     given = set()
-    for path in (ROOT / "lib" / "proofbook" / "judge").glob("*.py"):
+    for path in (ROOT / "lib" / "proofbook" / "judge").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         given |= set(re.findall(r'CouldNotSee\(\s*"([a-z-]+)"', text))
         given |= set(re.findall(r'\(\s*"(log-[a-z-]+)",', text))

@@ -9,7 +9,7 @@ from proofbook.cli import file_commands, logs, rehearsal, run_commands, run_read
 from proofbook.cli.app import app
 from proofbook.errors import EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 
-__all__ = ["app", "files", "logs", "main", "rehearse", "reports", "validate"]
+__all__ = ["app", "file_commands", "logs", "main", "rehearsal", "run_commands", "run_readers"]
 
 # As one meets them: validate, read what came of it, then the rest.
 ORDER = (

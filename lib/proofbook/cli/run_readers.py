@@ -143,10 +143,10 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """The runs so far, oldest first; also writes outputs/index.html."""
-    from proofbook.runs import history as past
+    from proofbook.report import index
 
     base = paths.root()
-    entries = past.refresh(base=base)
+    entries = index.refresh(base=base)
     if env is not None:
         entries = [entry for entry in entries if entry.environment == Path(env).stem]
     if as_json:
@@ -169,7 +169,7 @@ def history(
         place = [] if env else [entry.environment]
         table.add_row(entry.run_id, *place, entry.case, coloured(entry.verdict), plain(entry.sentence))
     console().print(table)
-    print(f"page: {paths.shown(paths.outputs(base) / past.PAGE)}")
+    print(f"page: {paths.shown(paths.outputs(base) / index.PAGE)}")
 
 
 @app.command()
@@ -186,15 +186,16 @@ def prune(
 ) -> None:
     """Delete old runs. The newest that passed and the newest that failed stay in any case."""
     from proofbook.evidence import baseline as baselines
+    from proofbook.report import index
     from proofbook.runs import history as past
 
     base = paths.root()
     entries = [
-        entry for entry in past.refresh(base=base) if env is None or entry.environment == Path(env).stem
+        entry for entry in index.refresh(base=base) if env is None or entry.environment == Path(env).stem
     ]
     if env is not None and not entries:
         raise UnknownName(
-            "environment with runs", env, {entry.environment for entry in past.refresh(base=base)}
+            "environment with runs", env, {entry.environment for entry in index.refresh(base=base)}
         )
     kept = {baselines.pinned(paths.outputs(base) / entry.environment) for entry in entries}
     gone = past.prunable(
@@ -209,6 +210,7 @@ def prune(
         print(f"nothing to delete: {len(entries)} runs, all within --keep {keep}")
     elif yes:
         freed = past.prune(gone, base=base)
+        index.refresh(base=base)
         print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
     else:
         print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")

@@ -9,7 +9,6 @@ import pandas as pd
 
 from proofbook.evidence import store
 from proofbook.evidence.store import LOGS
-from proofbook.pipeline.rounds import Plan
 
 # What describes the system at the last look, rather than adding up.
 LATEST = ("openapi", "revisions", "certificates")
@@ -17,7 +16,14 @@ SMALL_LOGS = ("log_rhythm", "log_patterns", "log_matches", "log_kinds", "log_kin
 BY_BUCKET = ("log_rhythm", "log_matches", "log_kind_times")
 
 
-def tables_of(looks: list[tuple[int, store.Evidence]], plan: Plan) -> dict[str, pd.DataFrame]:
+def tables_of(
+    looks: list[tuple[int, store.Evidence]], *, planned: int, every_s: float
+) -> dict[str, pd.DataFrame]:
+    """The tables of all rounds of a watch, merged; `looks` has a row per round.
+
+    Args:
+        looks: number and evidence of each round, in order. planned: how many rounds there may be. every_s: from one to the next.
+    """
     names = sorted({name for _, recorded in looks for name in recorded.manifest.phases["after"].tables})
     tables: dict[str, pd.DataFrame] = {}
     for name in names:
@@ -41,7 +47,7 @@ def tables_of(looks: list[tuple[int, store.Evidence]], plan: Plan) -> dict[str, 
             )
     tables |= logs_of(looks)
     rows = [
-        (number, phase.started, phase.ended, plan.looks, plan.every_s)
+        (number, phase.started, phase.ended, planned, every_s)
         for number, recorded in looks
         for phase in [recorded.manifest.phases["after"]]
     ]

@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from proofbook import import_shims, paths
+from proofbook import paths
+from proofbook.config import json_schema
 from proofbook.judge.findings import MIME
 from proofbook.redaction.scrubbing import for_others, in_value
 
@@ -63,7 +64,7 @@ def main(how: str) -> None:
     _silence(1)
     # SystemExit, so that what runs is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    import_shims.skip_iri_grammar()
+    json_schema.skip_iri_grammar()
     warm = how == "warm"
     if warm:
         warnings.filterwarnings("ignore", ".*multi-threaded.*fork")  # of any thread; see above for ours
@@ -188,7 +189,7 @@ def _work(source: Path, target: Path, parameters: dict[str, str], *, tell: int, 
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisioner: str) -> str:
-    import_shims.skip_iri_grammar()
+    json_schema.skip_iri_grammar()
     import papermill
     from jupyter_client.provisioning.factory import KernelProvisionerFactory
     from nbclient.exceptions import DeadKernelError

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook import import_shims, paths
+from proofbook import paths
 from proofbook.config import case as cases
 from proofbook.config import environment as environments
+from proofbook.config import json_schema
 from proofbook.errors import UnknownName
 from proofbook.evidence import store as recorded_evidence
 from proofbook.judge import catalogue, findings
@@ -133,7 +134,7 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
     """
     scrubbing.guard_kernel()
     # Showing the first chart loads nbformat and with it jsonschema.
-    import_shims.skip_iri_grammar()
+    json_schema.skip_iri_grammar()
     # A message that is cut after fifty characters, as pandas does it, says little.
     pd.set_option("display.max_colwidth", 200)
     base = paths.root()

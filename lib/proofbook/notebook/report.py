@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proofbook import import_shims, paths, validation
+from proofbook import paths, validation
+from proofbook.config import json_schema
 from proofbook.errors import UsageError
 from proofbook.execution.document import findings_in
 from proofbook.report.sections import (
@@ -54,7 +55,7 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
     Raises:
         UsageError: no evidence was named, or no executed notebook lies beside it.
     """
-    import_shims.skip_iri_grammar()
+    json_schema.skip_iri_grammar()
     base = paths.root()
     where, what = validation.load(name, case, base=base)
     if not evidence:

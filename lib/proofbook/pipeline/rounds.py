@@ -174,7 +174,11 @@ def put_together(folder: Path, plan: Plan) -> store.Evidence:
         problems=phases[-1].problems,
     )
     store.write_phase(
-        aside, environment=plan.environment, phase="after", tables=tables_of(looks, plan), recorded=whole
+        aside,
+        environment=plan.environment,
+        phase="after",
+        tables=tables_of(looks, planned=plan.looks, every_s=plan.every_s),
+        recorded=whole,
     )
     old = folder / ".evidence.old"
     shutil.rmtree(old, ignore_errors=True)

@@ -27,8 +27,8 @@ from proofbook.judge import catalogue
 from proofbook.notebook import book as books
 from proofbook.redaction.scrubbing import for_others, in_value
 from proofbook.report import first_screen as opening
-from proofbook.report import markdown, summary, writer
-from proofbook.runs import history, leak_scan, record
+from proofbook.report import index, markdown, summary, writer
+from proofbook.runs import leak_scan, record
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
 from proofbook.runs.record import Opening, write_unfinished
@@ -97,7 +97,7 @@ def judge(
     result = summary.of_run(folder, where, what, base=base)
     content = _content(folder, result, executed, started, base=base)
     _give_out(folder, content, executed, options)
-    history.refresh(base=base)
+    index.refresh(base=base)
     markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8"))
     return content
 

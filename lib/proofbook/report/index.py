@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from proofbook import paths
+from proofbook.files import replace_text
+from proofbook.judge import findings
 from proofbook.judge.findings import Verdict
 from proofbook.report import finding_html, templating
-
-if TYPE_CHECKING:
-    from proofbook.runs.history import Entry
-
-from proofbook.judge import findings
+from proofbook.runs import history
+from proofbook.runs.history import Entry
 
 # A row of marks and a line: as many runs as fit a phone.
 RECENT = 30
+
+
+PAGE = "index.html"
+
+
+def refresh(*, base: Path) -> list[Entry]:
+    """Every run, oldest first; writes the index of runs and the page that shows it."""
+    entries = history.refresh(base=base)
+    outputs = paths.outputs(base)
+    if outputs.is_dir():
+        replace_text(outputs / PAGE, render(entries))
+    return entries
 
 
 def render(entries: Sequence[Entry]) -> str:

@@ -13,19 +13,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proofbook import import_shims, paths
+from proofbook import paths
+from proofbook.config import json_schema
 from proofbook.files import replace_text
-from proofbook.judge.findings import MIME, Verdict, from_json
+from proofbook.judge.findings import MARKS, MIME, Verdict, from_json
 from proofbook.redaction.scrubbing import in_value
 from proofbook.report import chart_fallbacks, finding_html, first_screen, templating
 from proofbook.report import sections as parts
 from proofbook.report.sanitise import clean
+from proofbook.runs.digests import BLANK, DIGEST, about, page_digest
 
 if TYPE_CHECKING:
     from proofbook.execution.executor import Executed
 
-from proofbook.judge.findings import MARKS
-from proofbook.runs.digests import BLANK, DIGEST, about, page_digest
 
 # The report's own notebook begins so.
 OWN = "00-"
@@ -83,7 +83,7 @@ def _section(item: Executed, told: set[str], *, question: str = "") -> dict[str,
         told: findings whose cards are on the page already; those of this notebook are added.
         question: its title, instead of the one that it has.
     """
-    import_shims.skip_iri_grammar()
+    json_schema.skip_iri_grammar()
     import nbformat
     from nbconvert import HTMLExporter
 

@@ -6,10 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
 # The digest of a page is over its text with this in the digest's place.
 BLANK = "0" * 64
 DIGEST = re.compile(r'(<meta name="proofbook-digest" content=")([0-9a-f]{64})(">)')

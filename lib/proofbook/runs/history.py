@@ -1,4 +1,4 @@
-"""All runs of a workspace: an index that is rebuilt from the runs and never the only copy, the page that shows it, and pruning."""
+"""All runs of a workspace: an index that is rebuilt from the runs and never the only copy, and pruning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import record
 
 INDEX = "index.json"
-PAGE = "index.html"
 SCHEMA_VERSION = 1
 # What did not end may still be going on: a watch takes days.
 UNFINISHED_DAYS = 8
@@ -40,7 +39,7 @@ class Entry:
 
 
 def refresh(*, base: Path) -> list[Entry]:
-    """Every run, oldest first, from the index where it still holds and from the runs where it does not; writes index and page.
+    """Every run, oldest first, from the index where it still holds and from the runs where it does not; writes the index.
 
     A run that cannot be read is there as an error and not left out.
     """
@@ -55,16 +54,7 @@ def refresh(*, base: Path) -> list[Entry]:
     if outputs.is_dir():
         content = {"schema_version": SCHEMA_VERSION, "runs": [asdict(entry) for entry in entries]}
         replace_text(outputs / INDEX, json.dumps(content, separators=(",", ":")) + "\n")
-        # Late: only who writes the page needs its templates.
-        from proofbook.report import index
-
-        replace_text(outputs / PAGE, index.render(entries))
     return entries
-
-
-def of_environment(environment: str, *, base: Path) -> list[Entry]:
-    """The runs of one environment, oldest first."""
-    return [entry for entry in refresh(base=base) if entry.environment == environment]
 
 
 def prunable(
