@@ -16,7 +16,7 @@ ORDER = (
     ("files",),
     ("probe_marks",),
     ("protocol",),
-    ("duckdb_text",),
+    ("registry",),
     ("stats",),
     ("redaction",),
     ("paths",),

@@ -6,6 +6,7 @@ ProofbookError
 │   ├── UnknownName         an environment, case, notebook or check that is not there
 │   └── MissingSecret       a named secret that could not be found
 └── CouldNotLook            the world did not let us look: exit 4
+    ├── ExtensionError      something that another package registers cannot be used
     └── EvidenceError       recorded evidence is absent, altered or of another version
 
 A check that fails is a value (a Finding), never an exception.
@@ -88,6 +89,26 @@ class CouldNotLook(ProofbookError):
     """Collecting or judging itself broke: the verdict is `error`, not `fail`."""
 
     reason = "could-not-look"
+
+
+class ExtensionError(CouldNotLook):
+    """Something that another package registers cannot be used; the rest goes on without it.
+
+    Attributes:
+        kind: what it is registered as. name: by which name. place: the module and package. why: in words.
+    """
+
+    reason = "extension"
+
+    def __init__(self, kind: str, name: str, *, place: str, why: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.place = place
+        self.why = why
+        super().__init__(kind, name, why)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} ({self.place}): {self.why}"
 
 
 class SecretFound(CouldNotLook):

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from proofbook import duckdb_text, paths
-from proofbook.config import toml
+from proofbook import paths
+from proofbook.config import duckdb_text, toml
 from proofbook.config.fields import Name, Pattern
 from proofbook.config.references import Settings
 from proofbook.errors import ConfigurationError

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from proofbook import duckdb_text as patterns
+from proofbook.config import duckdb_text as patterns
 from proofbook.config import log_uri
 from proofbook.config.references import Reference
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from proofbook import duckdb_text as log_patterns
 from proofbook.collect.logs import counts as log_counts
 from proofbook.collect.logs import entries, recorder
 from proofbook.collect.logs import reader as log_reader
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
+from proofbook.config import duckdb_text as log_patterns
 from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
 from proofbook.errors import UsageError

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from proofbook import duckdb_text, validation
 from proofbook import paths as workspace
+from proofbook import validation
 from proofbook.collect import discovery, planning
 from proofbook.collect.session import Session, is_loopback
-from proofbook.config import log_uri
+from proofbook.config import duckdb_text, log_uri
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.toml import toml_value

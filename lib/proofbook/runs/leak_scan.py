@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 from pyarrow import ArrowInvalid, parquet
 
-from proofbook.duckdb_text import quoted
+from proofbook.config.duckdb_text import quoted
 from proofbook.errors import SecretFound
 from proofbook.redaction import scrubbing
 

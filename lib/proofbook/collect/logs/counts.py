@@ -12,8 +12,8 @@ import pandas as pd
 
 from proofbook.collect.logs import files, opening
 from proofbook.collect.logs.entries import connect
+from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
-from proofbook.duckdb_text import quoted
 
 _LEAST = 4
 

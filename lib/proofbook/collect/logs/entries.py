@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from proofbook.collect.logs.formats import COLUMNS
-from proofbook.duckdb_text import quoted
+from proofbook.config.duckdb_text import quoted
 
 MEMORY_LIMIT = "700MB"
 

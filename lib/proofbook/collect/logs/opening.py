@@ -15,8 +15,8 @@ from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.entries import table
 from proofbook.collect.logs.formats import SHAPES, Shape, shape_of
 from proofbook.collect.logs.sql import entries_sql, objects_sql, starts_sql
+from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
-from proofbook.duckdb_text import quoted
 from proofbook.errors import CouldNotLook
 from proofbook.redaction.scrubbing import rules, scrub
 

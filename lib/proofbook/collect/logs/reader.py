@@ -23,8 +23,8 @@ from proofbook.collect.logs.formats import Shape
 from proofbook.collect.logs.opening import ask
 from proofbook.collect.logs.tidy import SUMMARY, rewrite
 from proofbook.config import log_uri
+from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
-from proofbook.duckdb_text import quoted
 from proofbook.errors import CouldNotLook
 
 SAMPLES = 3

@@ -14,8 +14,8 @@ from proofbook import probe_marks
 from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.entries import NOTHING, Reading, connect, entries_of, rows_of
 from proofbook.collect.logs.reader import read_logs
+from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
-from proofbook.duckdb_text import quoted
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import merge
 

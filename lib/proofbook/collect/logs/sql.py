@@ -13,7 +13,7 @@ from typing import Any
 
 from proofbook.collect.logs import formats as shapes
 from proofbook.collect.logs.formats import Shape
-from proofbook.duckdb_text import quoted
+from proofbook.config.duckdb_text import quoted
 from proofbook.redaction.scrubbing import Rule, suspect
 
 

@@ -9,7 +9,7 @@ import duckdb
 
 from proofbook.collect.logs.entries import Reading
 from proofbook.collect.logs.formats import CHAINS, COLUMNS, CONTINUES
-from proofbook.duckdb_text import quoted
+from proofbook.config.duckdb_text import quoted
 
 SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read,
     coalesce(sum(lines) FILTER (body IS NOT NULL AND timestamp IS NULL), 0) AS unparsed,

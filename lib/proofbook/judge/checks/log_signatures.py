@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from proofbook import duckdb_text
+from proofbook.config import duckdb_text
 from proofbook.config.case import Signature
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import RHYTHM, Coverage, coverage_of, entries_in, rows_in
