@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from proofbook.collect.logs import recorder
 from proofbook.config import case as cases
 from proofbook.config import environment as environments
 from proofbook.errors import UsageError
@@ -75,6 +74,7 @@ def with_patterns(recorded: recorded_evidence.Evidence, patterns: list[str]) -> 
             if not new or file is None:
                 return found
             # Late: only a changed case needs the engine.
+            from proofbook.collect.logs import recorder
 
             for other, more in recorder.look_for(file, new).items():
                 before = recorded.table(other, phase)

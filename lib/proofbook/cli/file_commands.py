@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from proofbook import paths, validation
+from proofbook import paths
 from proofbook.cli.app import AsJson, Environment, app, console, plain
-from proofbook.collect import planning
 
 CaseArgument = Annotated[
     str,
@@ -22,6 +21,7 @@ CaseArgument = Annotated[
 @app.command()
 def check(env: Environment, case: CaseArgument = "", as_json: AsJson = False) -> None:
     """Say whether an environment and a case can be used, and what a run of them owes. Nothing is asked over the network."""
+    from proofbook import validation
     from proofbook.judge import catalogue
 
     base = paths.root()
@@ -54,6 +54,8 @@ def check(env: Environment, case: CaseArgument = "", as_json: AsJson = False) ->
 @app.command()
 def explain(env: Environment, case: CaseArgument = "") -> None:
     """Show everything that an environment and a case say, with what they leave to the defaults, and the plan."""
+    from proofbook import validation
+    from proofbook.collect import planning
     from proofbook.config.toml import as_toml
     from proofbook.judge import catalogue
 

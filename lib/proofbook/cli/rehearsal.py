@@ -19,8 +19,6 @@ from proofbook import paths
 from proofbook.cli.app import AsJson, Faults, Jobs, app, coloured, console, plain, print_result, say
 from proofbook.cli.run_commands import deploy_with
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
-from proofbook.pipeline import steps
-from proofbook.runs.folders import new_folder
 
 
 @app.command()
@@ -97,7 +95,9 @@ def rehearse(
 @app.command()
 def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
     """Rehearse a deployment of the fix and validate it: the whole way in about a minute."""
+    from proofbook.pipeline import steps
     from proofbook.pipeline import validate as runs
+    from proofbook.runs.folders import new_folder
 
     _known_faults(fault)
     base = paths.root()

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from proofbook import paths, validation
+from proofbook import paths
 from proofbook.cli.app import (
     WORST,
     AsJson,
@@ -33,9 +33,6 @@ from proofbook.cli.app import (
     say,
 )
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
-from proofbook.pipeline import steps
-from proofbook.pipeline import watch as watching
-from proofbook.runs.folders import find, new_folder
 
 
 @app.command()
@@ -145,6 +142,8 @@ def try_url(
     as_json: AsJson = False,
 ) -> None:
     """A first answer about any service, without a file. The exit code is the verdict."""
+    from proofbook.pipeline import steps
+
     # Before anything heavy is loaded, so that it is there at once.
     say(f"look · {url.rpartition('@')[2]}")
     from proofbook.cli.times import length_s, moment
@@ -201,6 +200,8 @@ def collect(
 ) -> None:
     """Record evidence, before a deployment say, and print the run to continue with."""
     from proofbook.evidence.store import PHASES
+    from proofbook.pipeline import steps
+    from proofbook.runs.folders import find, new_folder
 
     base = paths.root()
     if phase not in PHASES:
@@ -248,6 +249,7 @@ def watch(
 ) -> None:
     """Look again and again, with tests that allow for it, until it is decided. The exit code is the verdict."""
     from proofbook.cli.times import length_s
+    from proofbook.pipeline import watch as watching
 
     base = paths.root()
     every_s, for_s = length_s("--every", every), length_s("--for", length)
@@ -278,6 +280,7 @@ def replay(
 ) -> None:
     """Judge a run again from its evidence. Exit 1 and every difference if anything differs."""
     from proofbook.pipeline import replay as replays
+    from proofbook.runs.folders import find
 
     base = paths.root()
     differences = replays.replay(find(run_id, base=base), base=base, jobs=jobs, say=say)
@@ -305,6 +308,7 @@ async def deploy_with(command: str, base: Path) -> None:
 
 def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> None:
     """Everything that can be known without the network, before a folder is made."""
+    from proofbook import validation
     from proofbook.collect.session import Session
     from proofbook.config import consistency
     from proofbook.judge import catalogue

@@ -24,8 +24,6 @@ from proofbook.cli.app import (
 )
 from proofbook.cli.times import UNITS_S, length_s
 from proofbook.errors import UnknownName, UsageError
-from proofbook.pipeline import steps
-from proofbook.runs.folders import find
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")]
 
@@ -34,6 +32,7 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its fo
 def show(run_id: Run, as_json: AsJson = False) -> None:
     """Show a run's findings."""
     from proofbook.runs import record
+    from proofbook.runs.folders import find
 
     folder = find(run_id, base=paths.root())
     content = record.read(folder)
@@ -61,7 +60,9 @@ def report(
     inconclusive_as: InconclusiveAs = "failure",
 ) -> None:
     """Write a run's report again, without judging again."""
+    from proofbook.pipeline import steps
     from proofbook.report import mail as mails
+    from proofbook.runs.folders import find
 
     base = paths.root()
     folder = find(run_id, base=base)
@@ -88,6 +89,7 @@ def verify(
     so compare it with the run.
     """
     from proofbook.runs import verify as verifying
+    from proofbook.runs.folders import find
 
     path = Path(what)
     answers = verifying.report(path) if path.is_file() else verifying.run(find(what, base=paths.root()))
@@ -115,6 +117,7 @@ def compare(
     from proofbook.report import comparison
     from proofbook.runs import diff as changing
     from proofbook.runs import record
+    from proofbook.runs.folders import find
 
     base = paths.root()
     a, b = (record.read(find(name, base=base)) for name in (first, second))
@@ -223,6 +226,7 @@ def baseline(
 ) -> None:
     """Pin a run: what it recorded counts as before for later runs of its environment that have none of their own."""
     from proofbook.evidence import baseline as pins
+    from proofbook.runs.folders import find
 
     folder = find(run_id, base=paths.root())
     if end:
@@ -247,6 +251,7 @@ def accept(
 ) -> None:
     """Accept a known issue: it is shown, is no news any more, and changes no verdict. When its day is over it comes back."""
     from proofbook.runs import known_issues, record
+    from proofbook.runs.folders import find
 
     folder = find(run_id, base=paths.root())
     today = dt.datetime.now(dt.UTC).date()

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from proofbook.collect import rollout
-from proofbook.collect.logs import recorder
 from proofbook.collect.planning import (
     ALPHA_STOP,
     BEFORE_JOURNEYS,
@@ -328,6 +327,8 @@ async def _read_records(
     environment: Environment, case: Case, session: Session, tables: Tables, *, folder: Path
 ) -> list[str]:
     """Adds what others wrote down, logs and revisions, to the tables; gives what could not be read."""
+    from proofbook.collect.logs import recorder
+
     problems: list[str] = []
     if environment.logs:
         # Late: the engine takes a second to load, and many environments have no logs.
