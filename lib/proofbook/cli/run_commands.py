@@ -35,6 +35,7 @@ from proofbook.cli.app import (
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 from proofbook.pipeline import steps
 from proofbook.pipeline import watch as watching
+from proofbook.runs import unexpected
 from proofbook.runs.folders import find, new_folder
 
 
@@ -84,10 +85,13 @@ def run(
                 say=say,
                 before=before,
             )
-        except CouldNotLook as error:
+        except UsageError:
+            raise
+        except Exception as error:
             # The other environments are still worth looking at.
-            say(str(error))
-            results.append({"environment": name, "verdict": "error", "sentence": str(error)})
+            sentence = str(error if isinstance(error, CouldNotLook) else unexpected.keep(error, base=base))
+            say(sentence)
+            results.append({"environment": name, "verdict": "error", "sentence": sentence})
             continue
         results.append({"folder": str(folder), **content})
         if not as_json:

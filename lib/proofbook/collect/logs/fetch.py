@@ -17,6 +17,7 @@ from proofbook import subprocesses
 from proofbook.collect.logs.servers import Entry, Gcloud, Loki, Query, QuotaExhausted, Server
 from proofbook.config.log_uri import LogPlace
 from proofbook.errors import CouldNotLook
+from proofbook.notebook import sync
 
 # Beyond so many entries a source is not read whole.
 MOST_ENTRIES = 50_000
@@ -155,6 +156,7 @@ class _Patient:
     def ask(self, query: Query) -> list[Entry]:
         wait = 2.0
         while True:
+            sync.raise_if_stopped()
             try:
                 return self.server.ask(query)
             except QuotaExhausted as error:
