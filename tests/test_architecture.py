@@ -20,7 +20,7 @@ ORDER = (
     ("stats",),
     ("redaction",),
     ("paths",),
-    ("subprocesses",),
+    ("concurrency",),
     ("config",),
     ("evidence",),
     ("collect", "judge"),
@@ -37,7 +37,7 @@ RANK = {name: place for place, names in enumerate(ORDER) for name in names}
 MOST_FLAT = 8
 MOST_LINES = 520
 MOST_LINES_OF_A_FUNCTION = 132
-LONG, MOST_LONG = 40, 77
+LONG, MOST_LONG = 40, 80
 MOST_UNTYPED = 121
 # JSON Schema and OpenAPI documents are dictionaries: that is what they are about.
 JSON_DOCUMENTS = ("config/json_schema.py", "judge/checks/openapi.py", "judge/checks/messages.py")
@@ -91,7 +91,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
                     body=[node for node in TREES[name].body if not is_typing_only(node)], type_ignores=[]
                 )
             )
-            for target in (found, found.rpartition(".")[0])
+            for target in [found if found in names else found.rpartition(".")[0]]
             if target in names and target != module
         }
         for module, name in names.items()

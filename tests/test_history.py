@@ -90,6 +90,41 @@ def test_the_index_follows_what_is_added_altered_deleted_and_broken(base: Path) 
         assert ids(history.refresh(base=base)) == [second.name, third.name]
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ({"verdict": "degraded"}, "verdict"), ({"sentence": None}, "sentence"), ({"case": None}, "case"), ({"started": None}, "started"),
+        ({"findings": "many"}, ""), ({"schema_version": 99}, "expected schema version"),
+    ],
+)  # fmt: skip
+def test_a_damaged_run_is_an_error_of_its_own_and_spoils_no_other(
+    damage: dict[str, Any], said: str, base: Path
+) -> None:
+    first, _ = add(base, "20260101T000000Z-0000"), add(base, "20260102T000000Z-0000")
+    content = json.loads((first / "run.json").read_text())
+    (first / "run.json").write_text(json.dumps({**content, **damage}))
+    for _ in range(2):  # read, then from the index
+        broken, well = history.refresh(base=base)
+        assert (broken.verdict, broken.reason, well.verdict) == ("error", "unreadable", "pass")
+        assert said in broken.sentence
+    # The same damage in the index, which can be made again.
+    index = base / "outputs" / history.INDEX
+    index.write_text(index.read_text().replace('"verdict":"pass"', '"verdict":"degraded"'))
+    assert [item.verdict for item in history.refresh(base=base)] == ["error", "pass"]
+    assert history.prunable(history.refresh(base=base), keep=1, now=NOW) == []
+
+
+@pytest.mark.parametrize("damage", [{"schema_version": 99}, {"schema_version": None}])
+def test_a_run_of_another_version_is_not_what_changes_are_told_from(
+    damage: dict[str, Any], base: Path
+) -> None:
+    first, second = add(base, "20260101T000000Z-0000"), add(base, "20260102T000000Z-0000")
+    found = diff.last_before(second, case="c")
+    assert found is not None and found["run_id"] == first.name
+    (first / "run.json").write_text(json.dumps({**found, **damage}))
+    assert diff.last_before(second, case="c") is None
+
+
 def test_an_unchanged_run_is_not_read_again(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(base, "20260101T000000Z-0000")
     history.refresh(base=base)

@@ -151,7 +151,8 @@ def test_the_command_line_accepts_and_refuses(in_folder: Path) -> None:
     (base / "outputs" / "e" / known_issues.FILE).write_text("[1]")
     wrong = proofbook(*words, "2126-01-07", cwd=base, workspace=base)
     assert (
-        wrong.returncode == 2 and "expected the known issues as proofbook accept wrote them" in wrong.stderr
+        wrong.returncode == 2
+        and "expected the known issues as `proofbook accept` writes them" in wrong.stderr
     )
     assert history.refresh(base=base)[0].verdict == Verdict.PASS.value
 

@@ -14,10 +14,11 @@ import jsonschema
 import pytest
 from conftest import SHORT_CASE
 
+from proofbook.collect.session import Session
 from proofbook.config import case, environment
 from proofbook.config.references import Reference, Settings
 from proofbook.config.toml import as_toml
-from proofbook.errors import ConfigurationError, MissingSecret, ProofbookError
+from proofbook.errors import ConfigurationError, MissingSecret, MissingValue, ProofbookError
 from proofbook.judge import catalogue
 from proofbook.redaction.scrubbing import scrub
 
@@ -317,7 +318,7 @@ def test_a_missing_secret_is_named_and_its_value_never_shown(
 ) -> None:
     monkeypatch.delenv("NOT_THERE", raising=False)
     with pytest.raises(MissingSecret) as raised:
-        Reference(env="NOT_THERE").read(base=in_folder, where="environments/x.toml: login.token")
+        Reference(env="NOT_THERE").read_secret(base=in_folder, where="environments/x.toml: login.token")
     assert (
         str(raised.value)
         == "environments/x.toml: login.token: expected a secret in environment variable NOT_THERE, but it is not set; export it first"
@@ -329,13 +330,37 @@ def test_a_missing_secret_is_named_and_its_value_never_shown(
 
 
 def test_a_failing_command_is_named_and_its_output_never_shown(in_folder: Path) -> None:
-    with pytest.raises(MissingSecret) as raised:
+    with pytest.raises(MissingValue) as raised:
         Reference(command=[sys.executable, "-c", "print('hidden'); raise SystemExit(3)"]).read(
             base=in_folder, where="x"
         )
     assert "ended with exit code 3" in str(raised.value) and "but the command ended" in str(raised.value)
-    with pytest.raises(MissingSecret, match="is not installed"):
+    with pytest.raises(MissingValue, match="is not installed"):
         Reference(command=["no-such-program-anywhere"]).read(base=in_folder, where="x")
+    with pytest.raises(MissingValue, match=r"cannot be started \(Permission denied\)"):
+        Reference(command=[str(in_folder)]).read(base=in_folder, where="x")
+
+
+def test_what_is_named_and_no_secret_is_not_called_one(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_THERE", raising=False)
+    text = '[[service]]\nname = "api"\nurl = {file = "up/api.url"}\n'
+    kept = '[login]\ntoken = {env = "NOT_THERE"}\n'
+    where = environment.load(write(in_folder, text + kept), base=in_folder)
+    with pytest.raises(MissingValue) as raised:
+        Session(where, base=in_folder)
+    assert str(raised.value) == (
+        "environments/mine.toml: service 'api': url: expected a value in file up/api.url, but it cannot be read (No such file or directory)"
+    )
+    assert not isinstance(raised.value, MissingSecret) and raised.value.exit_code == 2
+    (in_folder / "up").mkdir()
+    (in_folder / "up" / "api.url").write_bytes(b"\xff\xfe")
+    with pytest.raises(MissingValue, match="it is no text in UTF-8"):
+        Session(where, base=in_folder)
+    (in_folder / "up" / "api.url").write_text("http://127.0.0.1:1")
+    with pytest.raises(MissingSecret, match="expected a secret in environment variable NOT_THERE"):
+        Session(where, base=in_folder)
 
 
 def test_importing_is_quick() -> None:

@@ -4,10 +4,13 @@ ProofbookError
 ├── UsageError              the question was put wrongly: known before the network is touched, exit 2
 │   ├── ConfigurationError  an environment or case file says something that cannot be
 │   ├── UnknownName         an environment, case, notebook or check that is not there
-│   └── MissingSecret       a named secret that could not be found
+│   └── MissingValue        a value that is named instead of written could not be read
+│       └── MissingSecret   … and it is a secret
 └── CouldNotLook            the world did not let us look: exit 4
     ├── ExtensionError      something that another package registers cannot be used
-    └── EvidenceError       recorded evidence is absent, altered or of another version
+    ├── EvidenceError       recorded evidence is absent, altered or of another version
+    ├── SecretFound         a secret stands in a file of a run
+    └── InternalError       an exception that nobody foresaw; made by `unexpected.keep`
 
 A check that fails is a value (a Finding), never an exception.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
 EXIT_USAGE = 2
@@ -23,8 +27,9 @@ EXIT_INTERRUPTED = 130
 
 
 class ProofbookError(Exception):
-    """Base of all; its text is one sentence that a user can act on."""
+    """Base of all; its text is one sentence that a user can act on. `reason`: what run.json says of a run that it ended."""
 
+    reason = "usage"
     exit_code = EXIT_CODES["error"]
 
 
@@ -72,8 +77,10 @@ class UnknownName(UsageError):
         return f"there is no {self.kind} {self.name!r}{place}; there are: {known}"
 
 
-class MissingSecret(UsageError):
-    """A secret that an environment names could not be found. The value is never part of this."""
+class MissingValue(UsageError):
+    """A value that a file names instead of stating it (a variable, a file, a command) could not be read."""
+
+    noun = "a value"
 
     def __init__(self, reference: str, why: str, *, where: str) -> None:
         self.reference = reference
@@ -82,7 +89,13 @@ class MissingSecret(UsageError):
         super().__init__(reference, why)
 
     def __str__(self) -> str:
-        return f"{self.where}: expected a secret in {self.reference}, but {self.why}"
+        return f"{self.where}: expected {self.noun} in {self.reference}, but {self.why}"
+
+
+class MissingSecret(MissingValue):
+    """A secret that an environment names could not be found. The value is never part of this."""
+
+    noun = "a secret"
 
 
 class CouldNotLook(ProofbookError):
@@ -119,3 +132,28 @@ class SecretFound(CouldNotLook):
 
 class EvidenceError(CouldNotLook):
     """Recorded evidence is absent, altered, or written by another version."""
+
+
+class InternalError(CouldNotLook):
+    """Something broke that nobody foresaw: a defect, or a machine that is out of space or does not allow something.
+
+    Attributes:
+        what: the exception in a few words, without secrets.
+        where: file and line.
+        kept: where the traceback is; None where it could not be written anywhere.
+    """
+
+    reason = "internal-error"
+
+    def __init__(self, what: str, *, where: str, kept: Path | None) -> None:
+        self.what = what
+        self.where = where
+        self.kept = kept
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        kept = (
+            f"its traceback is in {self.kept}" if self.kept else "its traceback could not be written anywhere"
+        )
+        return f"internal error: {self.what}{place}; {kept}"

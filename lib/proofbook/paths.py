@@ -28,7 +28,7 @@ def root(start: Path | None = None) -> Path:
     if (SHIPPED / "notebooks").is_dir():
         return SHIPPED
     raise UsageError(
-        f"expected a folder with notebooks/ at or above {here}, found none; run proofbook inside a workspace"
+        f"expected a folder with notebooks/ at or above {here}, found none; run the command inside a workspace"
     )
 
 

@@ -2,40 +2,72 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import signal
 import sys
 
-from proofbook.cli import file_commands, logs, rehearsal, run_commands, run_readers
-from proofbook.cli.app import app
-from proofbook.errors import EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
+from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
+from proofbook.runs import unexpected
 
-__all__ = ["app", "file_commands", "logs", "main", "rehearsal", "run_commands", "run_readers"]
-
-# As one meets them: validate, read what came of it, then the rest.
-ORDER = (
-    "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
-    "logs", "demo", "rehearse", "faults", "schema",
-)  # fmt: skip
-app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))
+__all__ = ["main"]
 
 
 def main() -> None:
-    """Runs a command; a user's mistake gives one sentence, never a traceback."""
+    """Runs a command and ends this process; whatever breaks gives one sentence, never a traceback, and never the code of a `fail`."""
     # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = app(standalone_mode=False)
+        code = _command()
     except ProofbookError as error:
-        print(str(error), file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = _ended(str(error), error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        code = _ended("interrupted", EXIT_INTERRUPTED)
     except Exception as error:
-        show = getattr(error, "show", None)
-        if show is None:
-            raise
+        code = _explained(error)
+    sys.exit(code)
+
+
+def _command() -> int:
+    """The exit code of the command that was typed."""
+    # Late, so that a command that cannot be loaded is told like anything else that breaks.
+    from proofbook.cli.commands import app
+
+    try:
+        code = app(standalone_mode=False)
+    except SystemExit as error:
+        # Typer ends with 1 when nobody reads what is printed.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+    # Now, while it can still be told: a disk may be full.
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _explained(error: Exception) -> int:
+    """The exit code for what is no error of ours, told in a sentence."""
+    if isinstance(error, OSError) and error.errno == errno.EPIPE:
+        return _ended("the output was closed before all of it was written", EXIT_CODES["error"])
+    if type(error).__name__ == "Abort":
+        # A question that was answered with Ctrl-C.
+        return _ended("interrupted", EXIT_INTERRUPTED)
+    show = getattr(error, "show", None)
+    if show is not None:
         # A usage error of the command line itself.
         show()
-        sys.exit(EXIT_USAGE)
-    sys.exit(code if isinstance(code, int) else 0)
+        return EXIT_USAGE
+    broken = unexpected.keep(error)
+    return _ended(str(broken), broken.exit_code)
+
+
+def _ended(sentence: str, code: int) -> int:
+    """The code, when the sentence is told and nothing is left that Python would fail to print at the very end."""
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code

@@ -63,7 +63,7 @@ def explain(env: Environment, case: CaseArgument = "") -> None:
     catalogue.check_files(where, what)
     print(f"# {where.name}: what is not in the file says so\n{as_toml(where.in_full())}")
     print(f"# {what.name or 'no case'}\n{as_toml(what)}")
-    print("# The plan of: proofbook run")
+    print("# The plan of: proofbook run ENV")
     for line in planning.describe_plan(where, what, "after"):
         print(f"# {line}")
 

@@ -59,6 +59,7 @@ def run(
 ) -> None:
     """Collect what is missing, judge, and write the report. The exit code is the verdict."""
     from proofbook.pipeline import validate as runs
+    from proofbook.runs import unexpected
 
     base = paths.root()
     if run_id and len(env) > 1:
@@ -81,10 +82,13 @@ def run(
                 say=say,
                 before=before,
             )
-        except CouldNotLook as error:
+        except UsageError:
+            raise
+        except Exception as error:
             # The other environments are still worth looking at.
-            say(str(error))
-            results.append({"environment": name, "verdict": "error", "sentence": str(error)})
+            sentence = str(error if isinstance(error, CouldNotLook) else unexpected.keep(error, base=base))
+            say(sentence)
+            results.append({"environment": name, "verdict": "error", "sentence": sentence})
             continue
         results.append({"folder": str(folder), **content})
         if not as_json:

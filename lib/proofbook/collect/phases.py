@@ -60,7 +60,7 @@ async def record(
     alongside: before is recorded only now, where the old revision still answers.
 
     Raises:
-        MissingSecret, ConfigurationError: known before anything is sent or written.
+        MissingValue, ConfigurationError: known before anything is sent or written.
         CouldNotLook: a host name does not resolve, the login gives no token, or the service said 429 too often.
     """
     session = Session(environment, base=base)

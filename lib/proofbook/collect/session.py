@@ -230,7 +230,9 @@ class Session:
         return reference.read(base=self.base, where=f"{self._where}: {key}", hint=self.environment.hint)
 
     def _secret(self, reference: Reference, key: str) -> Secret:
-        return Secret(self._read(reference, key))
+        return reference.read_secret(
+            base=self.base, where=f"{self._where}: {key}", hint=self.environment.hint
+        )
 
 
 def is_loopback(url: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from proofbook.errors import MissingSecret
+from proofbook.errors import MissingSecret, MissingValue
 from proofbook.redaction.scrubbing import Secret
 
 
@@ -66,11 +66,13 @@ class Reference(Settings):
             return f"file {self.file}"
         return f"the output of {' '.join(self.command or [])}"
 
-    def read(self, *, base: Path, where: str, hint: str = "") -> str:
+    def read(
+        self, *, base: Path, where: str, hint: str = "", missing: type[MissingValue] = MissingValue
+    ) -> str:
         """The value, stripped of surrounding white space.
 
         Raises:
-            MissingSecret: the variable is unset, the file absent or empty, or the command failed.
+            MissingValue: the variable is unset, the file absent or empty, or the command failed.
         """
         if self.text is not None:
             return self.text
@@ -85,10 +87,12 @@ class Reference(Settings):
                 why = f"that file is empty{tail}"
             except OSError as error:
                 why = f"it cannot be read ({error.strerror}){tail}"
+            except UnicodeDecodeError:
+                why = f"it is no text in UTF-8{tail}"
         else:
             value, why = _run(fill_python(self.command or []), base)
         if not value.strip():
-            raise MissingSecret(str(self), why, where=where)
+            raise missing(str(self), why, where=where)
         return value.strip()
 
     def is_there(self, base: Path) -> bool:
@@ -101,8 +105,12 @@ class Reference(Settings):
         return self.command is None or shutil.which(fill_python(self.command)[0]) is not None
 
     def read_secret(self, *, base: Path, where: str, hint: str = "") -> Secret:
-        """The same, as a Secret."""
-        return Secret(self.read(base=base, where=where, hint=hint))
+        """The same, as a Secret.
+
+        Raises:
+            MissingSecret: as `read`.
+        """
+        return Secret(self.read(base=base, where=where, hint=hint, missing=MissingSecret))
 
 
 def _as_reference(value: Any) -> Any:
@@ -124,6 +132,8 @@ def _run(command: list[str], base: Path) -> tuple[str, str]:
         )
     except FileNotFoundError:
         return "", f"the program {command[0]} is not installed"
+    except OSError as error:
+        return "", f"the program {command[0]} cannot be started ({error.strerror})"
     except subprocess.TimeoutExpired:
         return "", "the command did not end within 60 s"
     if done.returncode != 0:

@@ -128,7 +128,7 @@ def read(folder: Path) -> Evidence:
         manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError:
         raise EvidenceError(
-            f"expected evidence with a {MANIFEST} in {paths.shown(folder)}, found none; record some: proofbook collect"
+            f"expected evidence with a {MANIFEST} in {paths.shown(folder)}, found none; record some: proofbook collect ENV --phase after"
         ) from None
     except (ValidationError, UnicodeDecodeError):
         raise EvidenceError(

@@ -66,7 +66,7 @@ class View:
             raise CouldNotSee(
                 "no-evidence",
                 f"the table {phase}/{name} {what}",
-                repair=f"record it: proofbook collect --phase {phase}",
+                repair=f"record it: proofbook collect ENV --phase {phase}",
             )
         return table
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from proofbook import paths
+from proofbook.concurrency import sync
 from proofbook.config import case as cases
 from proofbook.config import environment as environments
 from proofbook.config import json_schema
@@ -18,7 +19,6 @@ from proofbook.judge import catalogue, findings
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.findings import Finding
 from proofbook.judge.settle import settle
-from proofbook.notebook import sync
 from proofbook.redaction import scrubbing
 from proofbook.report import finding_html
 from proofbook.runs.folders import new_run_id

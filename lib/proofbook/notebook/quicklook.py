@@ -15,6 +15,7 @@ from proofbook.collect.logs import entries, recorder
 from proofbook.collect.logs import reader as log_reader
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
+from proofbook.concurrency import sync
 from proofbook.config import duckdb_text as log_patterns
 from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
@@ -23,7 +24,6 @@ from proofbook.judge.checks import log_novelty
 from proofbook.judge.checks.log_coverage import Coverage, cover
 from proofbook.judge.view import View
 from proofbook.judge.window import Span, Windows
-from proofbook.notebook import sync
 from proofbook.notebook import tables as shown
 
 

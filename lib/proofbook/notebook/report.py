@@ -60,7 +60,7 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
     where, what = validation.load(name, case, base=base)
     if not evidence:
         raise UsageError(
-            "the report judges nothing: give it a run's evidence, or let the runner call it: proofbook run"
+            "the report judges nothing: give it a run's evidence, or let the runner call it: proofbook run ENV"
         )
     folder = validation.evidence_folder(evidence, base=base)
     if not findings_in(folder.parent / "notebooks"):

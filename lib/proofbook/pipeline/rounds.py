@@ -124,7 +124,7 @@ def read_plan(folder: Path) -> Plan:
         plan.due(0)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UsageError(
-            f"expected the state of a watch in {paths.shown(path)}, got something else; begin a new one: proofbook watch"
+            f"expected the state of a watch in {paths.shown(path)}, got something else; begin a new one: proofbook watch ENV"
         ) from None
     if version != SCHEMA_VERSION:
         raise UsageError(f"{paths.shown(path)}: expected schema version {SCHEMA_VERSION}, got {version}")

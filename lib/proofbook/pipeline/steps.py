@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import datetime as dt
@@ -10,28 +9,29 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from proofbook import paths, validation
 from proofbook.collect import phases
+from proofbook.concurrency import sync
 from proofbook.config import case as cases
 from proofbook.config import environment as environments
-from proofbook.errors import CouldNotLook, SecretFound, UnknownName
+from proofbook.errors import CouldNotLook, ProofbookError, SecretFound, UnknownName
 from proofbook.evidence import baseline, store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Executor
 from proofbook.files import digest, replace_text
 from proofbook.judge import catalogue
 from proofbook.notebook import book as books
-from proofbook.redaction.scrubbing import for_others, in_value
+from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import first_screen as opening
 from proofbook.report import index, markdown, summary, writer
-from proofbook.runs import leak_scan, record
+from proofbook.runs import leak_scan, record, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
-from proofbook.runs.record import Opening, write_unfinished
+from proofbook.runs.record import Opening, unfinished, write_unfinished
 
 Say = Callable[[str], None]
 REPORT_NOTEBOOK = "00-validation-report"
@@ -43,15 +43,22 @@ def collect(
     """Records one phase into a run's folder, and keeps the files that it was asked with."""
     where, what = validation.load(environment, case, base=base)
     catalogue.check_files(where, what)
+    finished = (folder / "run.json").is_file()
+    started = dt.datetime.now(dt.UTC)
     try:
-        asyncio.run(
+        sync.run(
             phases.record(where, what, phase, folder=folder / "evidence", base=base, during=during, say=say)
         )
-    except BaseException:
+        keep_inputs(environment, case or where.case, folder=folder, base=base)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only when nothing is in it: a run that has something keeps it
-        raise
-    keep_inputs(environment, case or where.case, folder=folder, base=base)
+        if not isinstance(error, Exception) or isinstance(error, ProofbookError):
+            raise
+        broken = unexpected.keep(error, folder=folder, base=base)
+        if folder.is_dir() and not finished:
+            write_ended(folder, where.name, what.name, started, broken.reason, str(broken))
+        raise broken from error
 
 
 def judge(
@@ -97,9 +104,20 @@ def judge(
     result = summary.of_run(folder, where, what, base=base)
     content = _content(folder, result, executed, started, base=base)
     _give_out(folder, content, executed, options)
-    index.refresh(base=base)
-    markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8"))
+    tell_others(folder, base=base, say=say)
     return content
+
+
+def tell_others(folder: Path, *, base: Path, say: Say) -> None:
+    """The index of all runs and the job's summary: what goes wrong there changes nothing about this run, which has ended."""
+    for tell in (
+        lambda: index.refresh(base=base),
+        lambda: markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
+    ):
+        try:
+            tell()
+        except Exception as error:
+            say(str(unexpected.keep(error, base=base)))
 
 
 def render(folder: Path, *, options: writer.Options, base: Path) -> dict[str, Any]:
@@ -142,6 +160,31 @@ def _give_out(
         write_unfinished(folder, content["environment"], content["case"], dt.datetime.fromisoformat(content["started"]), error.reason, str(error))  # fmt: skip
         raise
     aside.replace(folder / "run.json")
+
+
+@contextlib.contextmanager
+def recorded(
+    folder: Path, environment: str, case: str, started: dt.datetime, *, again: str, base: Path
+) -> Iterator[None]:
+    """Whatever ends the work inside stands in run.json, as `error` with its reason.
+
+    Raises:
+        InternalError: instead of an exception that nobody foresaw, whose traceback is kept in the run.
+    """
+    (folder / unexpected.FILE).unlink(missing_ok=True)
+    try:
+        write_unfinished(folder, environment, case, started, "unfinished", f"the run did not end; go on with: {again}")  # fmt: skip
+        yield
+    except ProofbookError as error:
+        write_ended(folder, environment, case, started, error.reason, scrub(str(error)))
+        raise
+    except KeyboardInterrupt:
+        write_ended(folder, environment, case, started, "interrupted", f"interrupted by the user; go on with: {again}")  # fmt: skip
+        raise
+    except Exception as error:
+        broken = unexpected.keep(error, folder=folder, base=base)
+        write_ended(folder, environment, case, started, broken.reason, str(broken))
+        raise broken from error
 
 
 def evidence_of(named: str, *, base: Path) -> Path:
@@ -231,3 +274,19 @@ def _content(
         },
         "source": source_of(base),
     }
+
+
+def write_ended(
+    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
+) -> None:
+    """What ended the run before its time, also on a disk that is full; where not even that can be written, the caller tells."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(".*.new"):
+            left.unlink()
+        try:
+            write_unfinished(folder, environment, case, started, reason, sentence)
+        except OSError:
+            # No room for a second file: these few lines fit where those are that were written when the run began.
+            with (folder / "run.json").open("r+", encoding="utf-8") as file:
+                file.write(unfinished(folder, environment, case, started, reason, sentence))
+                file.truncate()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import shutil
 from collections.abc import Callable, Sequence
@@ -12,18 +11,16 @@ from typing import Any
 from proofbook import validation
 from proofbook.collect import phases
 from proofbook.collect.session import Session
+from proofbook.concurrency import sync
 from proofbook.config import consistency
 from proofbook.config import environment as environments
-from proofbook.errors import CouldNotLook
 from proofbook.evidence import baseline
 from proofbook.execution import selection
 from proofbook.execution.executor import Executor
 from proofbook.judge import catalogue
-from proofbook.pipeline.steps import Say, earlier_run, evidence_of, judge, keep_inputs
-from proofbook.redaction.scrubbing import scrub
+from proofbook.pipeline.steps import Say, earlier_run, evidence_of, judge, keep_inputs, recorded
 from proofbook.report import writer
 from proofbook.runs.folders import find, has_phase, new_folder
-from proofbook.runs.record import write_unfinished
 
 
 def validate(
@@ -61,26 +58,21 @@ def validate(
     folder = find(run, base=base) if run else new_folder(where.name, base=base)
     started = dt.datetime.now(dt.UTC)
 
-    def unfinished(reason: str, sentence: str) -> None:
-        write_unfinished(folder, where.name, what.name, started, reason, sentence)
-
-    unfinished(
-        "unfinished", f"the run did not end; go on with: proofbook run {environment} --run {folder.name}"
-    )
-    try:
+    again = f"proofbook run {environment} --run {folder.name}"
+    with recorded(folder, where.name, what.name, started, again=again, base=base):
         if source is not None and not (folder / "evidence").exists():
             shutil.copytree(source, folder / "evidence")
         if earlier is not None and earlier != folder and not has_phase(folder, "before"):
             say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
         old = where.of_before()
         if old is not None and not has_phase(folder, "before") and not has_phase(folder, "after"):
-            asyncio.run(
+            sync.run(
                 phases.record(
                     old, what, "before", folder=folder / "evidence", base=base, say=say, alongside=True
                 )
             )
         if not has_phase(folder, "after"):
-            asyncio.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
+            sync.run(phases.record(where, what, "after", folder=folder / "evidence", base=base, say=say))
         with Executor() as executor:
             once_recorded(folder)
             keep_inputs(environment, case or where.case, folder=folder, base=base)
@@ -96,10 +88,4 @@ def validate(
                 options=options,
                 say=say,
             )
-    except CouldNotLook as error:
-        unfinished(error.reason, scrub(str(error)))
-        raise
-    except KeyboardInterrupt:
-        unfinished("interrupted", "interrupted by the user")
-        raise
     return folder, content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 from proofbook import validation
 from proofbook.collect import phases, planning
 from proofbook.collect.session import Session
+from proofbook.concurrency import sync
 from proofbook.config import consistency
 from proofbook.config import environment as environments
 from proofbook.errors import CouldNotLook
@@ -19,11 +19,10 @@ from proofbook.evidence import baseline
 from proofbook.execution.executor import Executor
 from proofbook.judge import catalogue
 from proofbook.pipeline import rounds as watching
-from proofbook.pipeline.steps import Say, earlier_run, judge, keep_inputs
+from proofbook.pipeline.steps import Say, earlier_run, judge, keep_inputs, recorded
 from proofbook.redaction.scrubbing import scrub
 from proofbook.report import writer
 from proofbook.runs.folders import find, has_phase, new_folder
-from proofbook.runs.record import write_unfinished
 
 
 def watch(
@@ -60,7 +59,37 @@ def watch(
         plan = watching.begin(folder, plan)
     again = f"proofbook watch {environment} --every {every_s:g}s --for {for_s:g}s --run {folder.name}"
     started = dt.datetime.fromisoformat(plan.started)
-    write_unfinished(folder, where.name, what.name, started, "unfinished", f"the watch is not over; go on with: {again}")  # fmt: skip
+    with recorded(folder, where.name, what.name, started, again=again, base=base):
+        content = _looked(
+            folder,
+            plan,
+            earlier,
+            environment,
+            case,
+            jobs=jobs,
+            timeout_s=timeout_s,
+            base=base,
+            options=options,
+            say=say,
+        )
+    return folder, content
+
+
+def _looked(
+    folder: Path,
+    plan: watching.Plan,
+    earlier: Path | None,
+    environment: str,
+    case: str,
+    *,
+    jobs: int,
+    timeout_s: float,
+    base: Path,
+    options: writer.Options,
+    say: Say,
+) -> dict[str, Any]:
+    """All looks that are still due, each recorded and judged, then the whole; gives the content of run.json."""
+    where, what = validation.load(environment, case, base=base)
     if earlier is not None and not (folder / watching.STATE).exists() and not has_phase(folder, "before"):
         say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
     watching.keep_earlier(folder)
@@ -70,51 +99,41 @@ def watch(
         say(f"plan · each look · {line}")
     say(f"plan · {plan.looks} looks, one every {plan.every_s:g} s, until {plan.due(plan.looks):%Y-%m-%d %H:%M} UTC or decided")  # fmt: skip
     problem = ""
-    try:
-        for number in _due(plan, first=watching.next_number(folder)):
-            try:
-                watching.take(
-                    folder,
-                    number,
-                    lambda aside: asyncio.run(
-                        phases.record(where, what, planning.LOOK, folder=aside, base=base, say=lambda _: None)
-                    ),
-                )
-            except CouldNotLook as error:
-                problem = str(error)
-                say(f"look {number + 1} of {plan.looks}: could not look: {scrub(problem)}")
-                continue
-            found, verdict = watching.judge(watching.put_together(folder, plan), environment, case, base=base)
-            told = watching.status(number, plan, found, verdict)
-            later = (
-                f"; earliest answer {told['earliest'][:16].replace('T', ' ')} UTC" if told["earliest"] else ""
-            )
-            say(f"look {told['look']} of {told['of']}: {told['verdict']}: {scrub(told['sentence'])}{later}")
-            if watching.is_decided(verdict.verdict):
-                say(f"decided at look {number + 1} of {plan.looks}")
-                break
-        if not watching.taken(folder):
-            raise CouldNotLook(problem or "not one look was due in the time of this watch")
-        watching.put_together(folder, plan)
-        with Executor() as executor:
-            content = judge(
+    for number in _due(plan, first=watching.next_number(folder)):
+        try:
+            watching.take(
                 folder,
-                environment,
-                case,
-                base=base,
-                executor=executor,
-                jobs=jobs,
-                timeout_s=timeout_s,
-                options=options,
-                say=say,
+                number,
+                lambda aside: sync.run(
+                    phases.record(where, what, planning.LOOK, folder=aside, base=base, say=lambda _: None)
+                ),
             )
-    except CouldNotLook as error:
-        write_unfinished(folder, where.name, what.name, started, error.reason, scrub(str(error)))
-        raise
-    except KeyboardInterrupt:
-        write_unfinished(folder, where.name, what.name, started, "interrupted", f"interrupted by the user; go on with: {again}")  # fmt: skip
-        raise
-    return folder, content
+        except CouldNotLook as error:
+            problem = str(error)
+            say(f"look {number + 1} of {plan.looks}: could not look: {scrub(problem)}")
+            continue
+        found, verdict = watching.judge(watching.put_together(folder, plan), environment, case, base=base)
+        told = watching.status(number, plan, found, verdict)
+        later = f"; earliest answer {told['earliest'][:16].replace('T', ' ')} UTC" if told["earliest"] else ""
+        say(f"look {told['look']} of {told['of']}: {told['verdict']}: {scrub(told['sentence'])}{later}")
+        if watching.is_decided(verdict.verdict):
+            say(f"decided at look {number + 1} of {plan.looks}")
+            break
+    if not watching.taken(folder):
+        raise CouldNotLook(problem or "not one look was due in the time of this watch")
+    watching.put_together(folder, plan)
+    with Executor() as executor:
+        return judge(
+            folder,
+            environment,
+            case,
+            base=base,
+            executor=executor,
+            jobs=jobs,
+            timeout_s=timeout_s,
+            options=options,
+            say=say,
+        )
 
 
 def _due(plan: watching.Plan, *, first: int) -> Iterator[int]:

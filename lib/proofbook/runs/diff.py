@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proofbook.errors import CouldNotLook
 from proofbook.judge.findings import Estimate, Finding, from_json
 from proofbook.stats import proportions
 from proofbook.stats.proportions import Interval
@@ -81,6 +81,9 @@ def in_words(changes: Sequence[Change], *, most: int = 3) -> str:
 
 def last_before(folder: Path, *, case: str) -> dict[str, Any] | None:
     """The content of the last finished run before this one, of the same environment and case; None without one."""
+    # Late: the first screen is part of what run.json may hold, and shows these changes.
+    from proofbook.runs import record
+
     earlier = (
         (path for path in folder.parent.iterdir() if path.name < folder.name)
         if folder.parent.is_dir()
@@ -88,9 +91,9 @@ def last_before(folder: Path, *, case: str) -> dict[str, Any] | None:
     )
     for path in sorted(earlier, reverse=True):
         try:
-            content: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
+            content = record.read(path)
+        except CouldNotLook:
+            continue  # of another version, damaged, or no run at all
         if content.get("ended") and content.get("case") == case and content.get("findings"):
             return content
     return None

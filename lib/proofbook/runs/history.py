@@ -8,7 +8,9 @@ import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from proofbook import paths
 from proofbook.errors import ProofbookError
@@ -29,13 +31,17 @@ class Entry:
     environment: str
     run_id: str
     case: str
-    verdict: str
+    verdict: Literal["pass", "fail", "inconclusive", "error"]
     reason: str
     sentence: str
     started: str
     counts: dict[str, int]
     has_report: bool
     stamp: str
+
+
+# Old runs may be of any version, or damaged: one that is no entry must not get among those that are.
+_entry = TypeAdapter(Entry)
 
 
 def refresh(*, base: Path) -> list[Entry]:
@@ -106,7 +112,8 @@ def prune(entries: Sequence[Entry], *, base: Path) -> int:
 def _time(entry: Entry) -> dt.datetime:
     """When a run began, from its id where it does not say."""
     try:
-        return dt.datetime.fromisoformat(entry.started)
+        found = dt.datetime.fromisoformat(entry.started)
+        return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
     except ValueError:
         pass
     try:
@@ -134,23 +141,27 @@ def _read(folder: Path, stamp: str) -> Entry:
         counts: dict[str, int] = {}
         for item in content["findings"]:
             counts[item["verdict"]] = counts.get(item["verdict"], 0) + 1
-        return Entry(
-            environment=folder.parent.name,
-            run_id=folder.name,
-            case=content["case"],
-            verdict=content["verdict"],
-            reason=content["reason"],
-            sentence=content["sentence"],
-            started=content["started"],
-            counts=counts,
-            has_report=(folder / "report.html").exists(),
-            stamp=stamp,
+        return _entry.validate_python(
+            {
+                "environment": folder.parent.name,
+                "run_id": folder.name,
+                **{name: content[name] for name in ("case", "verdict", "reason", "sentence", "started")},
+                "counts": counts,
+                "has_report": (folder / "report.html").exists(),
+                "stamp": stamp,
+            },
         )
-    except (ProofbookError, KeyError, TypeError) as error:
+    except (ProofbookError, KeyError, TypeError, ValueError) as error:
         return Entry(
             environment=folder.parent.name, run_id=folder.name, case="", verdict="error", reason="unreadable",
-            sentence=for_others(str(error)), started="", counts={}, has_report=(folder / "report.html").exists(), stamp=stamp,
+            sentence=for_others(_why_unreadable(error)), started="", counts={}, has_report=(folder / "report.html").exists(), stamp=stamp,
         )  # fmt: skip
+
+
+def _why_unreadable(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(f"run.json: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
 
 
 def _known(path: Path) -> dict[str, Entry]:
@@ -159,6 +170,7 @@ def _known(path: Path) -> dict[str, Entry]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema_version"] != SCHEMA_VERSION:
             return {}
-        return {f"{item['environment']}/{item['run_id']}": Entry(**item) for item in content["runs"]}
+        entries = [_entry.validate_python(item) for item in content["runs"]]
+        return {f"{item.environment}/{item.run_id}": item for item in entries}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -93,7 +93,7 @@ def read(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise CouldNotLook(
-            f"expected a finished run with run.json in {paths.shown(folder)}, found none; finish it: proofbook run --run {folder.name}"
+            f"expected a finished run with run.json in {paths.shown(folder)}, found none; finish it: proofbook run {folder.parent.name} --run {folder.name}"
         ) from None
     if not isinstance(content, dict) or content.get("schema_version") not in READABLE:
         got = content.get("schema_version") if isinstance(content, dict) else type(content).__name__
@@ -106,6 +106,14 @@ def read(folder: Path) -> dict[str, Any]:
 def write_unfinished(
     folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
 ) -> None:
+    text = unfinished(folder, environment, case, started, reason, sentence)
+    replace_text(folder / "run.json", text)
+
+
+def unfinished(
+    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
+) -> str:
+    """run.json of a run without findings."""
     content = {
         "schema_version": SCHEMA_VERSION,
         "run_id": folder.name,
@@ -121,7 +129,7 @@ def write_unfinished(
         "notebooks": [],
         "versions": {},
     }
-    replace_text(folder / "run.json", json.dumps(content, indent=2) + "\n")
+    return json.dumps(content, indent=2) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proofbook import subprocesses
 from proofbook.collect.logs.servers import Entry, Gcloud, Loki, Query, QuotaExhausted, Server
+from proofbook.concurrency import subprocesses, sync
 from proofbook.config.log_uri import LogPlace
 from proofbook.errors import CouldNotLook
 
@@ -155,6 +155,7 @@ class _Patient:
     def ask(self, query: Query) -> list[Entry]:
         wait = 2.0
         while True:
+            sync.raise_if_stopped()
             try:
                 return self.server.ask(query)
             except QuotaExhausted as error:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from proofbook import subprocesses
+from proofbook.concurrency import subprocesses
 from proofbook.config import log_uri
 from proofbook.config.references import fill_python
 from proofbook.config.sources import LogSource

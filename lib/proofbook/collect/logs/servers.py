@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from proofbook import subprocesses
 from proofbook.collect.session import describe, is_loopback, name_not_found, seconds_of
+from proofbook.concurrency import subprocesses
+from proofbook.concurrency.subprocesses import ProgramFailed
 from proofbook.config.log_uri import LogPlace
 from proofbook.errors import CouldNotLook
 from proofbook.redaction.scrubbing import scrub
-from proofbook.subprocesses import ProgramFailed
 
 _QUOTA = re.compile(r"RESOURCE_EXHAUSTED|[Qq]uota exceeded|[Rr]ate ?limit|Too Many Requests|\b429\b")
 

@@ -71,7 +71,9 @@ def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> 
         table = view.tables(name, "after")
     if table is None:
         raise CouldNotSee(
-            "no-evidence", "no log was recorded before", repair="record it: proofbook collect --phase before"
+            "no-evidence",
+            "no log was recorded before",
+            repair="record it: proofbook collect ENV --phase before",
         )
     if source is not None:
         table = table[table["source"] == source]

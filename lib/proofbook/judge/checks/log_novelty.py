@@ -206,7 +206,9 @@ def _keys(view: View) -> pd.DataFrame:
     recorded = {phase: view.table("log_kinds", phase) for phase in ("before", "after")}
     tables = [table.assign(phase=phase) for phase, table in recorded.items() if table is not None]
     if not tables:
-        raise CouldNotSee("no-evidence", "no log was recorded", repair="record it: proofbook collect")
+        raise CouldNotSee(
+            "no-evidence", "no log was recorded", repair="record it: proofbook collect ENV --phase after"
+        )
     kinds = pd.concat(tables, ignore_index=True)
     messages = kinds.loc[kinds["kind"] == "message", "text"]
     shared = templates.merge(messages.unique())

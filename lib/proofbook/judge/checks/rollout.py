@@ -22,7 +22,7 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
             raise CouldNotSee(
                 "not-probed",
                 f"{service} was not probed through the rollout",
-                repair="record it: proofbook collect --phase rollout",
+                repair="record it: proofbook collect ENV --phase rollout",
             )
         return rows
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from proofbook.concurrency import sync
 from proofbook.errors import CouldNotLook
 from proofbook.redaction.scrubbing import scrub
 
 TIMEOUT_S = 120.0
+LOOK_EVERY_S = 0.2
 
 
 class ProgramFailed(CouldNotLook):
@@ -81,7 +84,7 @@ def _done(words: Sequence[str], *, base: Path, timeout_s: float, stdout: Any, st
     except OSError as error:
         raise CouldNotLook(f"{shown(words)} cannot be started: {error.strerror}") from None
     try:
-        out, errors = process.communicate(timeout=timeout_s)
+        out, errors = _said(process, timeout_s)
     except subprocess.TimeoutExpired:
         raise CouldNotLook(
             f"{shown(words)} did not end within {timeout_s:g} s; does it wait for a login?"
@@ -91,3 +94,15 @@ def _done(words: Sequence[str], *, base: Path, timeout_s: float, stdout: Any, st
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     return subprocess.CompletedProcess(words, process.returncode, out or b"", errors or b"")
+
+
+def _said(process: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes | None, bytes | None]:
+    """What it printed, asked for again and again, so that Stop ends it too."""
+    over = time.monotonic() + timeout_s
+    while True:
+        sync.raise_if_stopped()
+        try:
+            return process.communicate(timeout=min(LOOK_EVERY_S, max(0.0, over - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= over:
+                raise

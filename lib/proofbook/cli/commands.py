@@ -1,0 +1,30 @@
+"""All commands, in the order in which `--help` lists them. Apart from `main`, which tells what breaks while they are loaded."""
+
+from __future__ import annotations
+
+from proofbook.cli import file_commands, logs, rehearsal, run_commands, run_readers
+from proofbook.cli.app import app
+
+__all__ = ["app", "file_commands", "in_order", "logs", "rehearsal", "run_commands", "run_readers"]
+
+# As one meets them: validate, read what came of it, then the rest.
+ORDER = (
+    "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
+    "logs", "demo", "rehearse", "faults", "schema",
+)  # fmt: skip
+
+
+def in_order(names: list[str]) -> list[str]:
+    """Names of functions as they are listed; those that nobody put into the order come last.
+
+    >>> in_order(["added", "run", "try_url"])
+    ['try_url', 'run', 'added']
+    """
+    return sorted(names, key=_place)
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)
+
+
+app.registered_commands.sort(key=lambda command: _place(getattr(command.callback, "__name__", "")))

@@ -1,0 +1,90 @@
+"""Exceptions that nobody foresaw: one sentence for the user, the traceback in a file without secrets.
+
+Python itself ends with exit code 1 then, which here means “the fix did not restore it”.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import tempfile
+import traceback
+from functools import partial
+from pathlib import Path
+
+from proofbook import paths
+from proofbook.errors import InternalError
+from proofbook.redaction.scrubbing import for_others
+
+FILE = "traceback.txt"
+LONGEST_CHARS = 300
+# Where our own modules lie.
+OURS = Path(__file__).parents[1]
+
+
+def keep(error: BaseException, *, folder: Path | None = None, base: Path | None = None) -> InternalError:
+    """The error to raise instead: what broke, and where its traceback is.
+
+    Args:
+        folder: the run that it belongs to; where there is none, or it cannot be written, the traceback is kept in the
+            outputs, and at last in the folder for temporary files.
+        base: the workspace; None for the one that the current folder belongs to.
+    """
+    text = for_others("".join(traceback.format_exception(error)))
+    return InternalError(_what(error), where=_where(error), kept=_write(text, folder=folder, base=base))
+
+
+def _what(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        # Which file, and in the system's own words; two files where one was to become the other.
+        names = [paths.shown(Path(os.fsdecode(name))) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]  # fmt: skip
+        said = f"{error.strerror}: {' → '.join(names)}" if names else error.strerror
+    else:
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return for_others(" ".join(said.split()))[:LONGEST_CHARS]
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line of our own that was executed, or of anybody's where none of ours was."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(OURS)]
+    return "".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in (ours or frames)[-1:])
+
+
+def _write(text: str, *, folder: Path | None, base: Path | None) -> Path | None:
+    """Where it was written; None where nothing can be."""
+    if folder is not None and folder.is_dir():
+        with contextlib.suppress(OSError):
+            made = _new_file(folder, text)
+            return made.replace(folder / FILE)
+    for find in (partial(_outputs, base), _temporary):
+        # Any reason is a reason to try the next place: this must not raise.
+        with contextlib.suppress(Exception):
+            return _new_file(find(), text)
+    return None
+
+
+def _outputs(base: Path | None) -> Path:
+    place = paths.outputs(base or paths.root())
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())
+
+
+def _new_file(folder: Path, text: str) -> Path:
+    """A file under a name that nobody has; nothing of it stays where the disk is full."""
+    number, name = tempfile.mkstemp(
+        prefix=f"traceback-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-", suffix=".txt", dir=folder
+    )
+    path = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,218 @@
+"""What nobody foresaw, through the whole command line: exit code 4, one sentence, a traceback in a file, and run.json says error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import proofbook
+
+from proofbook import errors
+from proofbook.redaction.scrubbing import Secret
+from proofbook.runs import unexpected
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with an environment that is a log alone, so that nothing is asked over the network."""
+    lines = [
+        json.dumps(
+            {
+                "timestamp": f"2026-01-01T00:{number // 60:02}:{number % 60:02}Z",
+                "severity": "INFO",
+                "textPayload": f"served {number}",
+            }
+        )
+        for number in range(600)
+    ]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines))
+    (tmp_path / "where.toml").write_text(f'[[log]]\nname = "backend"\nfile = "{tmp_path}/log.jsonl"\n')
+    return tmp_path
+
+
+def called(place: Path, workspace: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The command, with outputs of its own."""
+    outputs = {"PROOFBOOK_OUTPUTS": str(place / "outputs"), **more}
+    return proofbook(*arguments, cwd=place, workspace=workspace, **outputs)
+
+
+def assert_told(done: subprocess.CompletedProcess[str], *words: str) -> str:
+    """The traceback that a command kept, after it ended as an internal error should: one sentence and exit code 4."""
+    assert done.returncode == 4, done.stdout + done.stderr
+    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("internal error: ")]
+    assert sentence == done.stderr.splitlines()[-1]
+    assert all(word in sentence for word in words), sentence
+    assert "Traceback" not in done.stdout + done.stderr
+    kept = Path(sentence.partition("its traceback is in ")[2])
+    text = kept.read_text()
+    assert text.startswith("Traceback") and kept.stat().st_mode & 0o077 == 0
+    return text
+
+
+def recorded(place: Path, workspace: Path) -> Path:
+    """A run that holds evidence from before, and nothing else."""
+    done = called(place, workspace, "collect", "where.toml", "--phase", "before", "--json")
+    assert done.returncode == 0, done.stderr
+    return Path(json.loads(done.stdout)["folder"])
+
+
+def test_a_run_that_breaks_is_an_error_with_its_reason_and_keeps_its_traceback(
+    place: Path, workspace: Path
+) -> None:
+    run = recorded(place, workspace)
+    (run / "summary.md").mkdir()
+    done = called(place, workspace, "run", "where.toml", "--run", run.name, "--notebook", "03-logs")
+    assert "IsADirectoryError" in assert_told(
+        done, "Is a directory", "summary.md", str(run / unexpected.FILE)
+    )
+    content = json.loads((run / "run.json").read_text())
+    assert (content["verdict"], content["reason"]) == ("error", "internal-error")
+    assert content["sentence"] in done.stderr
+    assert json.loads(called(place, workspace, "history", "--json").stdout)[0]["reason"] == "internal-error"
+    # Once the cause is gone the run goes on, and nothing of the mishap stays.
+    (run / "summary.md").rmdir()
+    again = called(place, workspace, "run", "where.toml", "--run", run.name, "--notebook", "03-logs")
+    assert again.returncode == 0 and not (run / unexpected.FILE).exists(), again.stderr
+
+
+def test_collecting_that_breaks_is_an_error_of_the_run_that_it_adds_to(place: Path, workspace: Path) -> None:
+    run = recorded(place, workspace)
+    (run / "evidence" / "after").write_text("no folder")
+    done = called(place, workspace, "collect", "where.toml", "--phase", "after", "--run", run.name)
+    assert_told(done, "evidence/after", str(run / unexpected.FILE))
+    content = json.loads((run / "run.json").read_text())
+    assert (content["verdict"], content["reason"], content["case"]) == ("error", "internal-error", "")
+
+
+def test_a_watch_that_breaks_is_an_error_with_its_reason(place: Path, workspace: Path) -> None:
+    run = recorded(place, workspace)
+    (run / "looks").write_text("no folder")
+    done = called(place, workspace, "watch", "where.toml", "--every", "5s", "--for", "5s", "--run", run.name)
+    assert_told(done, "looks", str(run / unexpected.FILE))
+    assert json.loads((run / "run.json").read_text())["reason"] == "internal-error"
+
+
+def test_what_breaks_in_one_environment_leaves_the_others_to_be_judged(place: Path, workspace: Path) -> None:
+    run = place / "outputs" / "broken"
+    run.parent.mkdir()
+    (place / "broken.toml").write_text((place / "where.toml").read_text())
+    run.symlink_to("broken")  # a circle: nothing can be made below it
+    done = called(place, workspace, "run", "broken.toml", "where.toml", "--notebook", "03-logs", "--json")
+    first, second = json.loads(done.stdout)
+    assert done.returncode == 4 and first["verdict"] == "error" and second["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("command", [["history"], ["prune", "--keep", "1"]])
+def test_a_command_without_a_run_keeps_its_traceback_among_the_outputs(
+    command: list[str], place: Path, workspace: Path
+) -> None:
+    (place / "outputs" / "index.html").mkdir(parents=True)
+    assert "Is a directory" in assert_told(
+        called(place, workspace, *command), "index.html", str(place / "outputs" / "traceback-")
+    )
+
+
+def test_an_index_that_cannot_be_written_does_not_change_the_verdict_of_a_run(
+    place: Path, workspace: Path
+) -> None:
+    (place / "outputs" / "index.html").mkdir(parents=True)
+    done = called(place, workspace, "run", "where.toml", "--notebook", "03-logs", "--json")
+    [content] = json.loads(done.stdout)
+    assert (done.returncode, content["verdict"]) == (0, "pass")
+    assert json.loads((Path(content["folder"]) / "run.json").read_text())["verdict"] == "pass"
+    assert "internal error: Is a directory" in done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for a run's first files."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("a small file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_is_an_error_and_run_json_says_so(place: Path, workspace: Path, small_disk: Path) -> None:
+    done = called(
+        place, workspace, "run", "where.toml", "--notebook", "03-logs", PROOFBOOK_OUTPUTS=str(small_disk)
+    )
+    assert_told(done, "No space left on device")
+    [path] = small_disk.glob("where/*/run.json")
+    content = json.loads(path.read_text())
+    assert (content["verdict"], content["reason"]) == ("error", "internal-error")
+    assert "No space left on device" in content["sentence"]
+
+
+@pytest.mark.parametrize("command", ["schema", "faults"])
+def test_output_that_cannot_be_written_is_an_error_and_no_failure(command: str, place: Path) -> None:
+    program = [sys.executable, "-m", "proofbook.cli", command]
+    outputs = {**os.environ, "PROOFBOOK_OUTPUTS": str(place / "outputs")}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, env=outputs, cwd=place)
+    assert done.returncode == 4 and done.stderr.startswith("internal error: No space left on device"), done
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, text=True, env=outputs, cwd=place)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (4, "the output was closed before all of it was written\n")
+
+
+def test_a_command_that_cannot_be_loaded_is_told_in_a_sentence(place: Path) -> None:
+    source = "import sys; sys.modules['rich.table'] = None; from proofbook.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", source, "schema"],
+        capture_output=True,
+        text=True,
+        cwd=place,
+        env={**os.environ, "PROOFBOOK_OUTPUTS": str(place / "outputs")},
+    )
+    assert "rich.table" in assert_told(done, "ModuleNotFoundError", "rich.table")
+
+
+def test_a_command_that_nobody_put_into_the_order_comes_last_and_stops_nothing(place: Path) -> None:
+    source = (
+        "from proofbook.cli.app import app\n"
+        "@app.command()\n"
+        "def added() -> None:\n    print('of a stranger')\n"
+        "from proofbook.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", source, "added"], capture_output=True, text=True, cwd=place)
+    assert (done.returncode, done.stdout) == (0, "of a stranger\n"), done.stderr
+    shown = subprocess.run(
+        [sys.executable, "-c", source, "--help"], capture_output=True, text=True, cwd=place
+    )
+    assert shown.stdout.index("schema") < shown.stdout.index("added")
+
+
+def test_a_traceback_and_its_sentence_hold_no_secret(tmp_path: Path) -> None:
+    secret = Secret("correct-horse-battery-staple")
+    try:
+        raise RuntimeError(f"no answer to {secret.reveal()}")
+    except RuntimeError as error:
+        broken = unexpected.keep(error, folder=tmp_path)
+    text = (tmp_path / unexpected.FILE).read_text()
+    for said in (str(broken), text):
+        assert "no answer to [redacted]" in said and secret.reveal() not in said
+    assert "test_unexpected.py" in str(broken) and "test_unexpected.py" in text
+    assert (broken.exit_code, broken.reason) == (4, "internal-error")
+    assert isinstance(broken, errors.CouldNotLook)
+
+
+def test_a_traceback_that_can_be_kept_nowhere_is_no_second_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PROOFBOOK_OUTPUTS", str(tmp_path / "file" / "outputs"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    broken = unexpected.keep(KeyError("degraded"), folder=tmp_path / "nowhere")
+    assert str(broken) == "internal error: KeyError: 'degraded'; its traceback could not be written anywhere"
