@@ -205,13 +205,13 @@ print(len(miner.drain.clusters), time.perf_counter() - began)
 CONVERT = """
 import resource, sys, time
 from pathlib import Path
-from proofbook.collect import logs
-from proofbook.environment import LogSource
+from proofbook.collect.logs import reader, recorder
+from proofbook.config.sources import LogSource
 began = time.perf_counter()
 to = Path(sys.argv[2])
-reading = logs.read_logs(LogSource(name='log', file=sys.argv[1]), base=Path('/'), to=to)
+reading = reader.read_logs(LogSource(name='log', file=sys.argv[1]), base=Path('/'), to=to)
 read_s = time.perf_counter() - began
-logs.summarise(to, sys.argv[3:])
+recorder.summarise(to, sys.argv[3:])
 print(reading.read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, read_s, time.perf_counter() - began)
 """
 

@@ -22,14 +22,13 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from proofbook import validation
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
 from proofbook.config import environment
 from proofbook.evidence import store
 from proofbook.judge.settle import settle
-from proofbook.notebook import book
 from proofbook.rehearsal.stack import Stack
+from proofbook.validation import Validation
 
 BASE = Path(__file__).parent.parent
 DEMOS = 10
@@ -104,8 +103,7 @@ def judging_s() -> tuple[float, int, int]:
     A million entries of an hour come down to about four rows for each of its seconds.
     """
     last = sorted((BASE / "outputs" / "rehearsal").glob("2*/evidence"))[-1]
-    where, what = validation.load("rehearsal", "", base=BASE)
-    opened = book.Book(environment=where, case=what, evidence=store.read(last))
+    opened = Validation.load("rehearsal", base=BASE).over(store.read(last))
     view = opened.view
     large = {"websocket": 5_000, "log_rhythm": 14_400, "log_kind_times": 14_400}
     for name, rows in large.items():
@@ -113,10 +111,10 @@ def judging_s() -> tuple[float, int, int]:
         view = view.exchange(
             name, pd.concat([table] * (rows // len(table) + 1), ignore_index=True).head(rows)
         )
-    for check in opened.declared.values():
+    for check in opened.checks.values():
         settle(check, view)
     began = time.process_time()
-    for check in opened.declared.values():
+    for check in opened.checks.values():
         settle(check, view)
     return time.process_time() - began, large["websocket"], large["log_rhythm"]
 

@@ -7,9 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from proofbook.config import case, environment
 from proofbook.evidence import store
-from proofbook.notebook import book
+from proofbook.validation import Validation
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = (
@@ -38,12 +37,10 @@ def judged_again(name: str, folder: Path) -> list[dict[str, Any]]:
     """Every finding over the evidence in `folder`, as plain values."""
     where, what = ASKED.get(name, ("rehearsal", "ssot-fixes"))
     files = GOLDEN / "files"
-    found = book.Book(
-        environment=environment.load(str(files / "environments" / f"{where}.toml"), base=folder),
-        case=case.load(str(files / "cases" / f"{what}.toml"), base=folder),
-        evidence=store.read(folder),
-    ).judge_all()
-    return [item.to_json() for item in found]
+    asked = Validation.load(
+        str(files / "environments" / f"{where}.toml"), str(files / "cases" / f"{what}.toml"), base=folder
+    )
+    return [item.to_json() for item in asked.over(store.read(folder)).judge_all()]
 
 
 def recorded(name: str) -> list[dict[str, Any]]:

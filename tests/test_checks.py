@@ -21,7 +21,7 @@ from proofbook.judge.settle import _judge, settle
 from proofbook.judge.view import View
 from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
-from proofbook.validation import load
+from proofbook.validation import Assessment, load
 
 pytestmark = pytest.mark.rehearsal
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.rehearsal
 @pytest.fixture(scope="module")
 def book(workspace: Path, healthy_evidence: Path) -> Book:
     where, what = load("rehearsal", "", base=workspace)
-    return Book(environment=where, case=what, evidence=read(healthy_evidence))
+    return Book(Assessment.of(where, what, read(healthy_evidence)))
 
 
 def test_no_fix_claim_passes_on_the_evidence_from_before(book: Book) -> None:
@@ -195,10 +195,7 @@ def test_an_open_risk_voids_the_finding_that_it_names_and_a_waiver_ends(
     changed = what.model_copy(
         update={"risks": [risk], "checks": {"health-auth": late, "health-backend": lasting}}
     )
-    found = {
-        item.id: item
-        for item in Book(environment=where, case=changed, evidence=read(healthy_evidence)).judge_all()
-    }
+    found = {item.id: item for item in Assessment.of(where, changed, read(healthy_evidence)).judge_all()}
     assert (found["websocket-authentication"].verdict, found["websocket-authentication"].reason) == (
         Verdict.INCONCLUSIVE,
         "voided",

@@ -20,6 +20,7 @@ from proofbook.notebook.book import Book
 from proofbook.report import first_screen, summary
 from proofbook.runs import history, known_issues, record
 from proofbook.runs.record import Opening
+from proofbook.validation import Assessment
 
 TODAY = dt.date(2026, 1, 5)
 ENVIRONMENT = """
@@ -54,9 +55,9 @@ def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
     path.write_text(ENVIRONMENT)
     where, what = environment.load(str(path), base=base), case.load("", base=base)
     recorded = store.read(folder / "evidence")
-    book = Book(environment=where, case=what, evidence=recorded)
+    book = Book(Assessment.of(where, what, recorded))
     found = book.judge_all()
-    told = first_screen.of(summary.summarise(where, what, recorded, found, folder=folder))
+    told = first_screen.of(summary.summarise(book.assessment, found, folder=folder))
     made.write_run(folder, found, [], case="", verdict=told.verdict, ended=f"{day.isoformat()}T09:01:00.000Z")
     return told
 
@@ -177,9 +178,9 @@ def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
     where = environment.load(str(in_folder / "e.toml"), base=in_folder)
     what = case.Case(title="t").model_copy(update={"name": "c"})
     open_finding = made.finding(verdict=Verdict.INCONCLUSIVE, reason=reason, kind=kind, group=group)
-    book = Book(environment=where, case=what, evidence=store.read(folder / "evidence"))
+    book = Book(Assessment.of(where, what, store.read(folder / "evidence")))
     found = [*book.judge_all(), open_finding]
-    told = first_screen.of(summary.summarise(where, what, book.evidence, found, folder=folder))
+    told = first_screen.of(summary.summarise(book.assessment, found, folder=folder))
     assert told.command == command and told.lines()[-2].strip() == command
-    settled = first_screen.of(summary.summarise(where, what, book.evidence, book.judge_all(), folder=folder))
+    settled = first_screen.of(summary.summarise(book.assessment, book.judge_all(), folder=folder))
     assert settled.verdict == "pass" and settled.command == ""

@@ -19,12 +19,11 @@ import pytest
 from conftest import ROOT, proofbook
 from corpus import HOSTILE
 
-from proofbook import validation
 from proofbook.evidence import store
 from proofbook.judge.findings import Verdict
-from proofbook.notebook import book
 from proofbook.report import finding_html, junit, markdown, sections, summary
 from proofbook.runs import record
+from proofbook.validation import Validation
 
 Open = Callable[..., tuple[Any, list[str]]]
 
@@ -336,19 +335,16 @@ def test_the_summary_shows_hostile_text_as_text_and_goes_to_the_job_summary(
 
 @pytest.mark.rehearsal
 def test_impact_and_risks_follow_the_findings(workspace: Path, healthy_evidence: Path) -> None:
-    where, what = validation.load("rehearsal", "", base=workspace)
-    recorded = store.read(healthy_evidence)
-    good = book.Book(environment=where, case=what, evidence=recorded).judge_all()
+    assessment = Validation.load("rehearsal", base=workspace).over(store.read(healthy_evidence))
+    good = assessment.judge_all()
     broken = [
         item if item.id != "websocket-refuses-bad-tokens" else dataclasses.replace(item, verdict=Verdict.FAIL)
         for item in good
     ]
-    fine, bad = (summary.summarise(where, what, recorded, items) for items in (good, broken))
+    fine, bad = (summary.summarise(assessment, items) for items in (good, broken))
     assert "✔ supported" in sections.impact(fine) and "refuted" not in sections.impact(fine)
     assert "reopened" in sections.risks(bad) and "reopened" not in sections.risks(fine)
     assert sections.recommendations(bad).startswith("<ul><li>Hold the release of backend-")
     assert fine.next_review - fine.ended == dt.timedelta(hours=24)
-    unjudged = summary.summarise(
-        where, what, recorded, [item for item in good if item.id != "websocket-delivery"]
-    )
+    unjudged = summary.summarise(assessment, [item for item in good if item.id != "websocket-delivery"])
     assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in sections.impact(unjudged)

@@ -14,10 +14,9 @@ ROOT = Path(__file__).parent.parent
 JUDGE = """
 import json, sys
 from pathlib import Path
-from proofbook.book import Book, load
-from proofbook.evidence import read
-where, what = load("rehearsal", "", base=Path(sys.argv[2]))
-found = Book(environment=where, case=what, evidence=read(Path(sys.argv[1]))).judge_all()
+from proofbook.evidence.store import read
+from proofbook.validation import Validation
+found = Validation.load("rehearsal", base=Path(sys.argv[2])).over(read(Path(sys.argv[1]))).judge_all()
 sys.stdout.buffer.write(json.dumps([item.to_json() for item in found], sort_keys=True).encode())
 """
 

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import SHORT_CASE, Rehearsal
 
-from proofbook import validation
 from proofbook.collect import phases
 from proofbook.evidence import store
 from proofbook.judge.findings import Finding
 from proofbook.judge.verdict import Overall, overall
-from proofbook.notebook import book
 from proofbook.rehearsal.faults import FAULTS
+from proofbook.validation import Assessment, Validation
 
 ENVIRONMENT = """
 writes = true
@@ -56,7 +55,8 @@ def short(workspace: Path) -> tuple[str, str]:
 def test_short_files_give_the_verdict_of_the_full_case(
     rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str
 ) -> None:
-    where, what = validation.load(*short, base=rehearsal.base)
+    asked = Validation.load(*short, base=rehearsal.base)
+    where, what = asked.environment, asked.case
     before = store.read(rehearsal.trial.shared)
 
     def collected(folder: Path) -> tuple[Overall, list[Finding]]:
@@ -71,7 +71,7 @@ def test_short_files_give_the_verdict_of_the_full_case(
         rehearsal.wait(
             phases.record(where, what, "after", folder=folder, base=rehearsal.base, say=lambda _: None)
         )
-        found = book.Book(environment=where, case=what, evidence=store.read(folder)).judge_all()
+        found = Assessment.of(where, what, store.read(folder)).judge_all()
         return overall(found), found
 
     verdict, found = collected(tmp_path / "first")

@@ -23,7 +23,7 @@ from proofbook.judge.verdict import overall
 from proofbook.judge.view import View
 from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
-from proofbook.validation import load
+from proofbook.validation import Assessment, load
 
 pytestmark = pytest.mark.rehearsal
 
@@ -56,7 +56,7 @@ QUICK = settings(
 @pytest.fixture(scope="module")
 def book(workspace: Path, healthy_evidence: Path) -> Book:
     where, what = load("rehearsal", "", base=workspace)
-    return Book(environment=where, case=what, evidence=read(healthy_evidence))
+    return Book(Assessment.of(where, what, read(healthy_evidence)))
 
 
 def without(book: Book, missing: Iterable[str], *, empty: bool) -> View:

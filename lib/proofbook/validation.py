@@ -1,22 +1,148 @@
-"""One question over one evidence: environment, case, declared checks and view."""
+"""What is asked, and over which evidence: an environment, a case, the checks that they declare, and how these are judged."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from proofbook.config import case as cases
 from proofbook.config import environment as environments
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
 from proofbook.errors import UsageError
-from proofbook.evidence import store as recorded_evidence
-from proofbook.judge import view
+from proofbook.evidence import store
+from proofbook.evidence.store import Evidence
+from proofbook.judge import catalogue, view
+from proofbook.judge.check import Check
+from proofbook.judge.findings import Finding
+from proofbook.judge.settle import settle
+from proofbook.judge.view import View
 
 
-def load(name: str, case_name: str, *, base: Path) -> tuple[environments.Environment, cases.Case]:
-    """The environment and the case that it names or that was asked for."""
-    where = environments.load(name, base=base)
-    return where, cases.load(case_name or where.case, base=base)
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """An environment and a case, and the checks that they declare between them: loaded once, and handed on.
+
+    base: the workspace. words: how they were named on the command line. environment_file, case_file: where they were read;
+    None where they were not read from a file.
+    """
+
+    environment: Environment
+    case: Case
+    base: Path
+    words: str = ""
+    environment_file: Path | None = None
+    case_file: Path | None = None
+
+    @classmethod
+    def load(cls, environment: str, case: str = "", *, base: Path) -> Validation:
+        """The validation that names or paths of files mean; without a case the environment's own.
+
+        Raises:
+            UnknownName, ConfigurationError, MissingSecret: a file, or the two together, say something that cannot be.
+        """
+        where = environments.load(environment, base=base)
+        chosen = case or where.case
+        found = cls(
+            environment=where,
+            case=cases.load(chosen, base=base),
+            base=base,
+            words=f"{environment} --case {case}" if case else environment,
+            environment_file=environments.find(environment, base=base),
+            case_file=cases.find(chosen, base=base) if chosen else None,
+        )
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """Finds everything that can be wrong between environment and case before anything is touched.
+
+        Raises:
+            ConfigurationError, UnknownName: something is.
+        """
+        catalogue.check_files(self.environment, self.case)
+
+    @cached_property
+    def checks(self) -> dict[str, Check]:
+        """Every declared check by id."""
+        return catalogue.declare(self.environment, self.case)
+
+    @property
+    def expected(self) -> set[str]:
+        """The ids of all checks that a run must judge: the declared ones and those of the case's own."""
+        return catalogue.owed_ids(self.case, self.checks)
+
+    @property
+    def not_measured(self) -> list[str]:
+        """What nobody should take for checked, in sentences."""
+        return catalogue.not_measured(self.environment, self.case)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of both files: another one means that something else is asked."""
+        files = [file for file in (self.environment_file, self.case_file) if file is not None]
+        return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+    def parameters(self, evidence: Path) -> dict[str, str]:
+        """The three parameters of every notebook."""
+        return {
+            "environment": str(self.environment_file or ""),
+            "case": str(self.case_file or ""),
+            "evidence": str(evidence),
+        }
+
+    def over(self, evidence: Evidence) -> Assessment:
+        """This validation over recorded evidence."""
+        return Assessment(validation=self, evidence=evidence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """A validation over one evidence: what judging needs, and nothing that touches the network."""
+
+    validation: Validation
+    evidence: Evidence
+
+    @classmethod
+    def of(
+        cls, environment: Environment, case: Case, evidence: Evidence, *, base: Path = Path()
+    ) -> Assessment:
+        """The assessment of an environment and a case that are loaded already."""
+        return Validation(environment=environment, case=case, base=base).over(evidence)
+
+    @property
+    def environment(self) -> Environment:
+        return self.validation.environment
+
+    @property
+    def case(self) -> Case:
+        return self.validation.case
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        return self.validation.checks
+
+    @cached_property
+    def view(self) -> View:
+        """The evidence as every check sees it."""
+        return view_of(self.evidence, environment=self.environment, case=self.case, count=len(self.checks))
+
+    def judge(self, check: Check) -> Finding:
+        """The finding of one check, declared or of one's own."""
+        return settle(check, self.view, digests=self.evidence.digests(check.recipe.tables))
+
+    def judge_all(self) -> list[Finding]:
+        """Every declared check judged, in the order of the catalogue."""
+        return [self.judge(check) for check in self.checks.values()]
+
+    def missing(self, found: Iterable[Finding]) -> list[str]:
+        """The ids that a run must judge and that are not among the findings."""
+        return sorted(self.validation.expected - {item.id for item in found})
 
 
 def evidence_folder(text: str, *, base: Path) -> Path:
@@ -26,22 +152,22 @@ def evidence_folder(text: str, *, base: Path) -> Path:
         UsageError: nothing is there.
     """
     for path in (Path(text), base / text):
-        if (path / recorded_evidence.MANIFEST).is_file():
+        if (path / store.MANIFEST).is_file():
             return path.resolve()
-        if (path / "evidence" / recorded_evidence.MANIFEST).is_file():
+        if (path / "evidence" / store.MANIFEST).is_file():
             return (path / "evidence").resolve()
     raise UsageError(
-        f"expected a folder of evidence (with {recorded_evidence.MANIFEST}) at {text}, found none; give a run's folder or its evidence/"
+        f"expected a folder of evidence (with {store.MANIFEST}) at {text}, found none; give a run's folder or its evidence/"
     )
 
 
 def view_of(
-    recorded: recorded_evidence.Evidence,
+    recorded: Evidence,
     *,
-    environment: environments.Environment,
-    case: cases.Case,
+    environment: Environment,
+    case: Case,
     count: int,
-) -> view.View:
+) -> View:
     """The view by which every check of this environment and case is judged."""
     live = (
         {phase: span for phase in recorded.manifest.phases if (span := recorded.window(phase)) is not None}
@@ -59,7 +185,7 @@ def view_of(
     )
 
 
-def with_patterns(recorded: recorded_evidence.Evidence, patterns: list[str]) -> view.Tables:
+def with_patterns(recorded: Evidence, patterns: list[str]) -> view.Tables:
     """The recorded tables; patterns that were not looked for when the log was read are looked for in its entries now."""
     added: dict[tuple[str, str], pd.DataFrame] = {}
 

@@ -21,15 +21,13 @@ CaseArgument = Annotated[
 @app.command()
 def check(env: Environment, case: CaseArgument = "", as_json: AsJson = False) -> None:
     """Say whether an environment and a case can be used, and what a run of them owes. Nothing is asked over the network."""
-    from proofbook import validation
-    from proofbook.judge import catalogue
+    from proofbook.validation import Validation
 
     base = paths.root()
-    where, what = validation.load(env, case, base=base)
-    catalogue.check_files(where, what)
-    declared = catalogue.declare(where, what)
+    asked = Validation.load(env, case, base=base)
+    where, what, declared = asked.environment, asked.case, asked.checks
     absent = [str(reference) for reference in where.secrets() if not reference.is_there(paths.home(base))]
-    gaps = catalogue.not_measured(where, what)
+    gaps = asked.not_measured
     if as_json:
         told = {
             "environment": where.name,
@@ -54,13 +52,12 @@ def check(env: Environment, case: CaseArgument = "", as_json: AsJson = False) ->
 @app.command()
 def explain(env: Environment, case: CaseArgument = "") -> None:
     """Show everything that an environment and a case say, with what they leave to the defaults, and the plan."""
-    from proofbook import validation
     from proofbook.collect import planning
     from proofbook.config.toml import as_toml
-    from proofbook.judge import catalogue
+    from proofbook.validation import Validation
 
-    where, what = validation.load(env, case, base=paths.root())
-    catalogue.check_files(where, what)
+    asked = Validation.load(env, case, base=paths.root())
+    where, what = asked.environment, asked.case
     print(f"# {where.name}: what is not in the file says so\n{as_toml(where.in_full())}")
     print(f"# {what.name or 'no case'}\n{as_toml(what)}")
     print("# The plan of: proofbook run ENV")

@@ -98,6 +98,7 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
     from proofbook.pipeline import steps
     from proofbook.pipeline import validate as runs
     from proofbook.runs.folders import new_folder
+    from proofbook.validation import Validation
 
     _known_faults(fault)
     base = paths.root()
@@ -106,18 +107,17 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
     chosen = [part for name in fault or [] for part in ("--fault", name)]
     with _rehearsal_process([*program, "--hold", *chosen], up):
         folder = new_folder("rehearsal", base=base)
-        steps.collect("rehearsal", "", "before", folder=folder, base=base, say=say)
+        asked = Validation.load("rehearsal", base=base)
+        steps.collect(asked, "before", folder=folder, say=say)
         steps.collect(
-            "rehearsal",
-            "",
+            asked,
             "rollout",
             folder=folder,
-            base=base,
             during=deploy_with(shlex.join([*program, "--deploy", *chosen]), base),
             say=say,
         )
-        steps.collect("rehearsal", "", "after", folder=folder, base=base, say=say)
-    folder, content = runs.validate("rehearsal", "", run=str(folder), jobs=jobs, base=base, say=say)
+        steps.collect(asked, "after", folder=folder, say=say)
+    folder, content = runs.validate(asked, run=str(folder), options=steps.Options(jobs=jobs, say=say))
     if as_json:
         print(json.dumps({"folder": str(folder), **content}, indent=2))
     else:

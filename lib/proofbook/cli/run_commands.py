@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,6 +33,9 @@ from proofbook.cli.app import (
     say,
 )
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from proofbook.validation import Validation
 
 
 @app.command()
@@ -58,29 +61,29 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Collect what is missing, judge, and write the report. The exit code is the verdict."""
+    from proofbook.pipeline import steps
     from proofbook.pipeline import validate as runs
     from proofbook.runs import unexpected
+    from proofbook.validation import Validation
 
     base = paths.root()
     if run_id and len(env) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
     for name in env if evidence is None else []:
         _ask(name, base, yes=yes)
+    how = steps.Options(
+        notebooks=notebook or (),
+        jobs=jobs,
+        timeout_s=timeout_s,
+        files=options(assets, inconclusive_as),
+        say=say,
+    )
     results = []
     for name in env:
         try:
+            asked = Validation.load(name, case, base=base)
             folder, content = runs.validate(
-                name,
-                case,
-                run=run_id,
-                evidence_path=evidence,
-                notebooks=notebook or [],
-                jobs=jobs,
-                timeout_s=timeout_s,
-                base=base,
-                options=options(assets, inconclusive_as),
-                say=say,
-                before=before,
+                asked, run=run_id, evidence_path=evidence, before=before, options=how
             )
         except UsageError:
             raise
@@ -156,6 +159,7 @@ def try_url(
     from proofbook.paths import from_here
     from proofbook.pipeline import quickstart
     from proofbook.pipeline import validate as runs
+    from proofbook.validation import Validation
 
     base, now = paths.root(), dt.datetime.now(dt.UTC)
     question = quickstart.Question(
@@ -172,15 +176,19 @@ def try_url(
     quickstart.check(question, token=token, now=now)
     files = quickstart.prepare(question, base=base, say=say)
 
-    def answer(folder: Path) -> None:
-        quickstart.propose_examples(question, files, evidence.read(folder / "evidence"))
-        if not as_json:
-            print_opening(steps.first_screen(folder, str(files.environment), str(files.case), base=base))
-            say("writing the report")
+    def asked() -> Validation:
+        return Validation.load(str(files.environment), str(files.case), base=base)
 
-    folder, content = runs.validate(
-        str(files.environment), str(files.case), jobs=jobs, base=base, say=say, once_recorded=answer
-    )
+    def answer(folder: Path) -> Validation:
+        quickstart.propose_examples(question, files, evidence.read(folder / "evidence"))
+        # With the examples that were just written into the case.
+        found = asked()
+        if not as_json:
+            print_opening(steps.first_screen(folder, found))
+            say("writing the report")
+        return found
+
+    folder, content = runs.validate(asked(), once_recorded=answer, options=steps.Options(jobs=jobs, say=say))
     if as_json:
         print(json.dumps({"folder": str(folder), **content}, indent=2))
     else:
@@ -213,17 +221,9 @@ def collect(
     if during is not None and phase != "rollout":
         raise UsageError(f"--during goes with --phase rollout, not with {phase}")
     _ask(env, base, yes=yes)
-    _check_can_start(env, case, base, phase=phase)
+    asked = _check_can_start(env, case, base, phase=phase)
     folder = find(run_id, base=base) if run_id else new_folder(Path(env).stem, base=base)
-    steps.collect(
-        env,
-        case,
-        phase,
-        folder=folder,
-        base=base,
-        during=deploy_with(during, base) if during else None,
-        say=say,
-    )
+    steps.collect(asked, phase, folder=folder, during=deploy_with(during, base) if during else None, say=say)
     print(
         json.dumps({"run": folder.name, "folder": str(folder)})
         if as_json
@@ -253,23 +253,21 @@ def watch(
 ) -> None:
     """Look again and again, with tests that allow for it, until it is decided. The exit code is the verdict."""
     from proofbook.cli.times import length_s
+    from proofbook.pipeline import steps
     from proofbook.pipeline import watch as watching
+    from proofbook.validation import Validation
 
     base = paths.root()
     every_s, for_s = length_s("--every", every), length_s("--for", length)
     _ask(env, base, yes=yes)
+    how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
     folder, content = watching.watch(
-        env,
-        case,
+        Validation.load(env, case, base=base),
         every_s=every_s,
         for_s=for_s,
         run=run_id,
-        jobs=jobs,
-        timeout_s=timeout_s,
-        base=base,
-        options=options(assets, inconclusive_as),
-        say=say,
         before=before,
+        options=how,
     )
     if as_json:
         print(json.dumps([{"folder": str(folder), **content}], indent=2))
@@ -310,18 +308,17 @@ async def deploy_with(command: str, base: Path) -> None:
         )
 
 
-def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> None:
-    """Everything that can be known without the network, before a folder is made."""
-    from proofbook import validation
+def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> Validation:
+    """What is asked, when everything that can be known without the network is known, before a folder is made."""
     from proofbook.collect.session import Session
     from proofbook.config import consistency
-    from proofbook.judge import catalogue
+    from proofbook.validation import Validation
 
-    where, what = validation.load(env, case, base=base)
-    catalogue.check_files(where, what)
+    asked = Validation.load(env, case, base=base)
     if phase == "after":
-        consistency.check_deployed(what, now=dt.datetime.now(dt.UTC))
-    Session(where, base=base)
+        consistency.check_deployed(asked.case, now=dt.datetime.now(dt.UTC))
+    Session(asked.environment, base=base)
+    return asked
 
 
 def _ask(env: str, base: Path, *, yes: bool) -> None:

@@ -10,33 +10,29 @@ import pandas as pd
 
 from proofbook import paths
 from proofbook.concurrency import sync
-from proofbook.config import case as cases
-from proofbook.config import environment as environments
 from proofbook.config import json_schema
 from proofbook.errors import UnknownName
-from proofbook.evidence import store as recorded_evidence
+from proofbook.evidence import store
 from proofbook.judge import catalogue, findings
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.findings import Finding
-from proofbook.judge.settle import settle
 from proofbook.redaction import scrubbing
 from proofbook.report import finding_html
 from proofbook.runs.folders import new_run_id
-from proofbook.validation import evidence_folder, load, view_of
+from proofbook.validation import Assessment, Validation, evidence_folder
 
 
 class Book:
     """Evidence and checks of one environment and case. Made by `open`."""
 
-    def __init__(
-        self, *, environment: environments.Environment, case: cases.Case, evidence: recorded_evidence.Evidence
-    ) -> None:
-        self.environment = environment
-        self.case = case
-        self.evidence = evidence
-        self.declared = catalogue.declare(environment, case)
+    def __init__(self, assessment: Assessment) -> None:
+        self.assessment = assessment
+        self.environment = assessment.environment
+        self.case = assessment.case
+        self.evidence = assessment.evidence
+        self.declared = assessment.checks
+        self.view = assessment.view
         self.findings: dict[str, Finding] = {}
-        self.view = view_of(evidence, environment=environment, case=case, count=len(self.declared))
 
     def table(self, name: str, phase: str = "after") -> pd.DataFrame:
         """A recorded table; an empty one where that phase did not record it."""
@@ -84,7 +80,7 @@ class Book:
 
     def judge_all(self) -> list[Finding]:
         """Every declared check judged, without showing anything."""
-        return [self._settle(check) for check in self.declared.values()]
+        return self.assessment.judge_all()
 
     def patterns(self) -> dict[str, str]:
         """The patterns that the case looks for in logs, by the id of their check."""
@@ -101,16 +97,13 @@ class Book:
         )
 
     def _judge(self, check: Check) -> None:
-        finding = self._settle(check)
+        finding = self.assessment.judge(check)
         self.findings[check.id] = finding
         _display(
             html=finding_html.finding(finding),
             text=f"{finding.verdict.value}: {finding.claim}: {finding.statement}",
             data={findings.MIME: finding.to_json()},
         )
-
-    def _settle(self, check: Check) -> Finding:
-        return settle(check, self.view, digests=self.evidence.digests(check.recipe.tables))
 
     def _repr_html_(self) -> str:
         recorded = ", ".join(
@@ -138,18 +131,17 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
     # A message that is cut after fifty characters, as pandas does it, says little.
     pd.set_option("display.max_colwidth", 200)
     base = paths.root()
-    where, what = load(name, case, base=base)
-    catalogue.declare(where, what)
-    folder = evidence_folder(evidence, base=base) if evidence else _collect_now(where, what, base)
-    return Book(environment=where, case=what, evidence=recorded_evidence.read(folder))
+    asked = Validation.load(name, case, base=base)
+    folder = evidence_folder(evidence, base=base) if evidence else _collect_now(asked)
+    return Book(asked.over(store.read(folder)))
 
 
-def _collect_now(where: environments.Environment, what: cases.Case, base: Path) -> Path:
+def _collect_now(asked: Validation) -> Path:
     # Late: a notebook over recorded evidence never touches the network.
     from proofbook.collect import phases
 
-    folder = paths.outputs(base) / where.name / new_run_id() / "evidence"
-    sync.run(phases.record(where, what, "after", folder=folder, base=base))
+    folder = paths.outputs(asked.base) / asked.environment.name / new_run_id() / "evidence"
+    sync.run(phases.record(asked.environment, asked.case, "after", folder=folder, base=asked.base))
     return folder
 
 

@@ -57,7 +57,7 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
     """
     json_schema.skip_iri_grammar()
     base = paths.root()
-    where, what = validation.load(name, case, base=base)
+    asked = validation.Validation.load(name, case, base=base)
     if not evidence:
         raise UsageError(
             "the report judges nothing: give it a run's evidence, or let the runner call it: proofbook run ENV"
@@ -67,7 +67,7 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
         raise UsageError(
             f"expected executed notebooks beside {paths.shown(folder)}, found none; run them first: proofbook run"
         )
-    return Report(of_run(folder.parent, where, what, base=base))
+    return Report(of_run(folder.parent, asked))
 
 
 PARTS = {

@@ -8,7 +8,6 @@ that was interrupted goes on by it, and no other.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -16,16 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from proofbook import paths, validation
-from proofbook.config import case as cases
-from proofbook.config import environment as environments
+from proofbook import paths
 from proofbook.errors import UsageError
 from proofbook.evidence import store
 from proofbook.evidence.merge import tables_of
 from proofbook.files import replace_text
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.verdict import Overall, overall
-from proofbook.notebook import book as books
+from proofbook.validation import Assessment, Validation
 
 STATE = "watch.json"
 LOOKS = "looks"
@@ -59,7 +56,7 @@ class Plan:
         return dt.datetime.fromisoformat(self.started) + dt.timedelta(seconds=number * self.every_s)
 
 
-def make_plan(environment: str, case: str, *, every_s: float, for_s: float, base: Path) -> Plan:
+def make_plan(asked: Validation, *, every_s: float, for_s: float) -> Plan:
     """The plan of a new watch that begins now.
 
     Raises:
@@ -71,11 +68,10 @@ def make_plan(environment: str, case: str, *, every_s: float, for_s: float, base
         )
     if for_s < every_s:
         raise UsageError(f"--for: expected at least as long as --every ({every_s:g}s), got {for_s:g}s")
-    where, what = validation.load(environment, case, base=base)
     return Plan(
-        environment=where.name,
-        case=what.name,
-        asked=_asked(environment, case or where.case, base),
+        environment=asked.environment.name,
+        case=asked.case.name,
+        asked=asked.digest,
         every_s=every_s,
         for_s=for_s,
         started=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -211,23 +207,15 @@ def keep_earlier(folder: Path) -> None:
         place.rename(earlier)
 
 
-def judge(
-    recorded: store.Evidence, environment: str, case: str, *, base: Path
-) -> tuple[list[Finding], Overall]:
+def judge(assessment: Assessment) -> tuple[list[Finding], Overall]:
     """The findings so far, and the verdict that they give."""
-    where, what = validation.load(environment, case, base=base)
-    found = books.Book(environment=where, case=what, evidence=recorded).judge_all()
+    found = assessment.judge_all()
     return found, overall(found)
 
 
 def is_decided(verdict: Verdict) -> bool:
     """Whether more looks cannot change it."""
     return verdict in (Verdict.PASS, Verdict.FAIL)
-
-
-def _asked(environment: str, case: str, base: Path) -> str:
-    files = [environments.find(environment, base=base), *([cases.find(case, base=base)] if case else [])]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def status(number: int, plan: Plan, found: list[Finding], verdict: Overall) -> dict[str, Any]:

@@ -10,21 +10,20 @@ import json
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from proofbook import paths, validation
 from proofbook.collect import phases
 from proofbook.concurrency import sync
-from proofbook.config import case as cases
 from proofbook.config import environment as environments
+from proofbook.config.case import AUTO, named_files
 from proofbook.errors import CouldNotLook, ProofbookError, SecretFound, UnknownName
 from proofbook.evidence import baseline, store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Executor
 from proofbook.files import digest, replace_text
-from proofbook.judge import catalogue
-from proofbook.notebook import book as books
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import first_screen as opening
 from proofbook.report import index, markdown, summary, writer
@@ -32,79 +31,86 @@ from proofbook.runs import leak_scan, record, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
 from proofbook.runs.record import Opening, unfinished, write_unfinished
+from proofbook.validation import Validation
 
 Say = Callable[[str], None]
 REPORT_NOTEBOOK = "00-validation-report"
 
 
-def collect(
-    environment: str, case: str, phase: str, *, folder: Path, base: Path, during: Any = None, say: Say = print
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a run is judged and written.
+
+    notebooks: only these; all where none is named. jobs: notebooks executed at once. timeout_s: the longest time of one.
+    """
+
+    notebooks: Sequence[str] = ()
+    jobs: int = 2
+    timeout_s: float = 300.0
+    files: writer.Options = writer.STANDARD
+    say: Say = print
+
+
+STANDARD = Options()
+
+
+def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, say: Say = print) -> None:
     """Records one phase into a run's folder, and keeps the files that it was asked with."""
-    where, what = validation.load(environment, case, base=base)
-    catalogue.check_files(where, what)
     finished = (folder / "run.json").is_file()
     started = dt.datetime.now(dt.UTC)
     try:
         sync.run(
-            phases.record(where, what, phase, folder=folder / "evidence", base=base, during=during, say=say)
+            phases.record(
+                asked.environment,
+                asked.case,
+                phase,
+                folder=folder / "evidence",
+                base=asked.base,
+                during=during,
+                say=say,
+            )
         )
-        keep_inputs(environment, case or where.case, folder=folder, base=base)
+        keep_inputs(asked, folder=folder)
     except BaseException as error:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only when nothing is in it: a run that has something keeps it
         if not isinstance(error, Exception) or isinstance(error, ProofbookError):
             raise
-        broken = unexpected.keep(error, folder=folder, base=base)
+        broken = unexpected.keep(error, folder=folder, base=asked.base)
         if folder.is_dir() and not finished:
-            write_ended(folder, where.name, what.name, started, broken.reason, str(broken))
+            write_ended(folder, asked, started, broken.reason, str(broken))
         raise broken from error
 
 
-def judge(
-    folder: Path,
-    environment: str,
-    case: str,
-    *,
-    base: Path,
-    executor: Executor,
-    notebooks: Sequence[str] = (),
-    jobs: int = 2,
-    timeout_s: float = 300.0,
-    options: writer.Options = writer.STANDARD,
-    say: Say = print,
-) -> dict[str, Any]:
+def judge(folder: Path, asked: Validation, *, executor: Executor, options: Options) -> dict[str, Any]:
     """Executes the notebooks over a run's evidence and writes all that is kept of it; gives the content of run.json."""
-    where, what = validation.load(environment, case, base=base)
-    declared = catalogue.declare(where, what)
-    asked = selection.select(notebooks, base=base)
-    chosen = asked if notebooks else selection.with_something_to_judge(asked, declared)
+    known = selection.select(options.notebooks, base=asked.base)
+    chosen = known if options.notebooks else selection.with_something_to_judge(known, asked.checks)
+    left_out = ", ".join(sorted(known.keys() - chosen.keys()))
     started = dt.datetime.now(dt.UTC)
-    left_out = (
-        f"; nothing to judge for {', '.join(sorted(asked.keys() - chosen.keys()))}" if asked != chosen else ""
+    options.say(
+        f"judging {len(asked.checks)} declared checks with {len(chosen)} notebooks"
+        + (f"; nothing to judge for {left_out}" if left_out else "")
     )
-    say(f"judging {len(declared)} declared checks with {len(chosen)} notebooks{left_out}")
-    shutil.rmtree(
-        folder / "notebooks", ignore_errors=True
-    )  # findings of an earlier judging must not be taken for these
-    parameters = {
-        "environment": str(environments.find(environment, base=base)),
-        "case": str(cases.find(case or where.case, base=base)) if case or where.case else "",
-        "evidence": str(folder / "evidence"),
-    }
+    # Findings of an earlier judging must not be taken for these.
+    shutil.rmtree(folder / "notebooks", ignore_errors=True)
 
     def execute(some: dict[str, Path]) -> list[Executed]:
         return executor.execute(
-            some, folder=folder / "notebooks", parameters=parameters, jobs=jobs, timeout_s=timeout_s, say=say
+            some,
+            folder=folder / "notebooks",
+            parameters=asked.parameters(folder / "evidence"),
+            jobs=options.jobs,
+            timeout_s=options.timeout_s,
+            say=options.say,
         )
 
     executed = execute(chosen)
     if document.findings_in(folder / "notebooks"):
-        executed += execute({REPORT_NOTEBOOK: paths.notebooks(base)[REPORT_NOTEBOOK]})
-    result = summary.of_run(folder, where, what, base=base)
-    content = _content(folder, result, executed, started, base=base)
-    _give_out(folder, content, executed, options)
-    tell_others(folder, base=base, say=say)
+        executed += execute({REPORT_NOTEBOOK: paths.notebooks(asked.base)[REPORT_NOTEBOOK]})
+    content = _content(folder, summary.of_run(folder, asked), executed, started)
+    _give_out(folder, content, executed, options.files)
+    tell_others(folder, base=asked.base, say=options.say)
     return content
 
 
@@ -163,9 +169,7 @@ def _give_out(
 
 
 @contextlib.contextmanager
-def recorded(
-    folder: Path, environment: str, case: str, started: dt.datetime, *, again: str, base: Path
-) -> Iterator[None]:
+def recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: str) -> Iterator[None]:
     """Whatever ends the work inside stands in run.json, as `error` with its reason.
 
     Raises:
@@ -173,17 +177,18 @@ def recorded(
     """
     (folder / unexpected.FILE).unlink(missing_ok=True)
     try:
-        write_unfinished(folder, environment, case, started, "unfinished", f"the run did not end; go on with: {again}")  # fmt: skip
+        sentence = f"the run did not end; go on with: {again}"
+        write_unfinished(folder, asked.environment.name, asked.case.name, started, "unfinished", sentence)
         yield
     except ProofbookError as error:
-        write_ended(folder, environment, case, started, error.reason, scrub(str(error)))
+        write_ended(folder, asked, started, error.reason, scrub(str(error)))
         raise
     except KeyboardInterrupt:
-        write_ended(folder, environment, case, started, "interrupted", f"interrupted by the user; go on with: {again}")  # fmt: skip
+        write_ended(folder, asked, started, "interrupted", f"interrupted by the user; go on with: {again}")
         raise
     except Exception as error:
-        broken = unexpected.keep(error, folder=folder, base=base)
-        write_ended(folder, environment, case, started, broken.reason, str(broken))
+        broken = unexpected.keep(error, folder=folder, base=asked.base)
+        write_ended(folder, asked, started, broken.reason, str(broken))
         raise broken from error
 
 
@@ -195,38 +200,35 @@ def evidence_of(named: str, *, base: Path) -> Path:
         return validation.evidence_folder(named, base=base)
 
 
-def earlier_run(named: str, what: cases.Case, environment: str, *, base: Path) -> Path | None:
+def earlier_run(named: str, asked: Validation) -> Path | None:
     """The run that counts as before: named now, by the case, or pinned; None without one.
 
     Raises:
         UnknownName: it is not there.
     """
-    chosen = named or (what.before if what.before != cases.AUTO else "")
-    chosen = chosen or baseline.pinned(paths.outputs(base) / environment)
-    return find(chosen, base=base) if chosen else None
+    chosen = named or (asked.case.before if asked.case.before != AUTO else "")
+    chosen = chosen or baseline.pinned(paths.outputs(asked.base) / asked.environment.name)
+    return find(chosen, base=asked.base) if chosen else None
 
 
-def first_screen(folder: Path, environment: str, case: str, *, base: Path) -> Opening:
+def first_screen(folder: Path, asked: Validation) -> Opening:
     """The first screen of a run whose evidence is there, judged here and now: what the notebooks will say too."""
-    where, what = validation.load(environment, case, base=base)
-    recorded = store.read(folder / "evidence")
-    book = books.Book(environment=where, case=what, evidence=recorded)
-    return opening.of(summary.summarise(where, what, recorded, book.judge_all(), folder=folder))
+    assessment = asked.over(store.read(folder / "evidence"))
+    return opening.of(summary.summarise(assessment, assessment.judge_all(), folder=folder))
 
 
-def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> None:
+def keep_inputs(asked: Validation, *, folder: Path) -> None:
     """Copies the environment, the case and the files that it names into the run, so that it can be replayed as it was asked."""
-    source = environments.find(environment, base=base)
     inputs = folder / "inputs"
     (inputs / "case").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, inputs / source.name)
-    if case:
-        path = cases.find(case, base=base)
-        shutil.copyfile(path, inputs / "case" / path.name)
-        for _, name in cases.named_files(cases.load(case, base=base)):
+    if asked.environment_file is not None:
+        shutil.copyfile(asked.environment_file, inputs / asked.environment_file.name)
+    if asked.case_file is not None:
+        shutil.copyfile(asked.case_file, inputs / "case" / asked.case_file.name)
+        for _, name in named_files(asked.case):
             target = inputs / "case" / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path.parent / name, target)
+            shutil.copyfile(asked.case_file.parent / name, target)
 
 
 def _content(
@@ -234,8 +236,6 @@ def _content(
     result: summary.Summary,
     executed: Sequence[Executed],
     started: dt.datetime,
-    *,
-    base: Path,
 ) -> dict[str, Any]:
     overall = result.overall
     manifest = result.evidence.manifest
@@ -272,14 +272,13 @@ def _content(
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in ("pandas", "scipy", "papermill", "plotly")},
         },
-        "source": source_of(base),
+        "source": source_of(result.assessment.validation.base),
     }
 
 
-def write_ended(
-    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
-) -> None:
+def write_ended(folder: Path, asked: Validation, started: dt.datetime, reason: str, sentence: str) -> None:
     """What ended the run before its time, also on a disk that is full; where not even that can be written, the caller tells."""
+    environment, case = asked.environment.name, asked.case.name
     with contextlib.suppress(OSError):
         for left in folder.glob(".*.new"):
             left.unlink()

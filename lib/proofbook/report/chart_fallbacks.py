@@ -77,7 +77,7 @@ def table(figure: dict[str, Any]) -> str:
 
 
 def picture(figure: dict[str, Any], *, width_px: int = 560, height_px: int = 230) -> bytes:
-    """The figure as a PNG of few colours: lines, dots and bars, as `proofbook.figures` draws them.
+    """The figure as a PNG of few colours: lines, dots and bars, as `proofbook.notebook.figures` draws them.
 
     Raises:
         UsageError: matplotlib is not installed. ValueError: the figure holds traces of another kind.

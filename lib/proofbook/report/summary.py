@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook import paths, validation
+from proofbook import paths
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
-from proofbook.evidence import store as recorded_evidence
+from proofbook.evidence import store
+from proofbook.evidence.store import Evidence
 from proofbook.execution.document import findings_in, problems_in
-from proofbook.judge import catalogue, sequential_path
+from proofbook.judge import sequential_path
 from proofbook.judge import verdict as verdicts
 from proofbook.judge.findings import Finding
 from proofbook.judge.verdict import Overall
@@ -24,21 +25,35 @@ from proofbook.judge.view import View
 from proofbook.runs import diff
 from proofbook.runs import known_issues as known
 from proofbook.runs.known_issues import Known
+from proofbook.validation import Assessment, Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What the report is made of. `previous` is the content of the last run before, if there is one; known: accepted findings."""
 
-    environment: Environment
-    case: Case
+    assessment: Assessment
     findings: tuple[Finding, ...]
     overall: Overall
-    evidence: recorded_evidence.Evidence
-    view: View
     run_id: str = ""
     previous: dict[str, Any] | None = None
     known: tuple[Known, ...] = ()
+
+    @property
+    def environment(self) -> Environment:
+        return self.assessment.environment
+
+    @property
+    def case(self) -> Case:
+        return self.assessment.case
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.assessment.evidence
+
+    @property
+    def view(self) -> View:
+        return self.assessment.view
 
     @property
     def ended(self) -> dt.datetime:
@@ -55,7 +70,7 @@ class Summary:
     @property
     def not_checked(self) -> list[str]:
         """What nobody should take for checked, in sentences."""
-        return catalogue.not_measured(self.environment, self.case)
+        return self.assessment.validation.not_measured
 
     @property
     def accepted(self) -> dict[str, Known]:
@@ -65,7 +80,7 @@ class Summary:
     @property
     def path(self) -> pd.DataFrame:
         """What was known after each look of a watch; empty where nothing was watched."""
-        return sequential_path.path(self.view, catalogue.declare(self.environment, self.case).values())
+        return sequential_path.path(self.view, self.assessment.checks.values())
 
     def of(self, patterns: Iterable[str]) -> list[Finding]:
         """Findings whose id matches one of the patterns."""
@@ -74,43 +89,36 @@ class Summary:
         ]
 
 
-def of_run(folder: Path, where: Environment, what: Case, *, base: Path) -> Summary:
+def of_run(folder: Path, asked: Validation) -> Summary:
     """The summary of a run's folder, from its evidence and from what its executed notebooks carry."""
     executed = {path.stem for path in (folder / "notebooks").glob("*.ipynb")}
     return summarise(
-        where,
-        what,
-        recorded_evidence.read(folder / "evidence"),
+        asked.over(store.read(folder / "evidence")),
         findings_in(folder / "notebooks"),
         folder=folder,
-        partial=any(name not in executed for name in paths.notebooks(base) if not name.startswith("00-")),
+        partial=any(
+            name not in executed for name in paths.notebooks(asked.base) if not name.startswith("00-")
+        ),
         broken=problems_in(folder / "notebooks"),
     )
 
 
 def summarise(
-    where: Environment,
-    what: Case,
-    recorded: recorded_evidence.Evidence,
+    assessment: Assessment,
     found: Iterable[Finding],
     *,
     partial: bool = False,
     broken: dict[str, str] | None = None,
     folder: Path | None = None,
 ) -> Summary:
-    """Findings with the verdict that follows from them and from what was owed; in a run's folder, beside other runs, with what is known from those."""
+    """Findings with the verdict that follows from them and from what was expected; in a run's folder, beside other runs, with what is known from those."""
     items = tuple(found)
-    declared = catalogue.declare(where, what)
-    missing = sorted(catalogue.owed_ids(what, declared) - {item.id for item in items})
-    overall = verdicts.overall(items, missing=missing, partial=partial, broken=broken)
-    view = validation.view_of(recorded, environment=where, case=what, count=len(declared))
+    overall = verdicts.overall(items, missing=assessment.missing(items), partial=partial, broken=broken)
+    what = assessment.case
     return Summary(
-        environment=where,
-        case=what,
+        assessment=assessment,
         findings=items,
         overall=overall,
-        evidence=recorded,
-        view=view,
         run_id=folder.name if folder else "",
         previous=diff.last_before(folder, case=what.name) if folder else None,
         known=known.read(folder.parent, case=what.name) if folder else (),

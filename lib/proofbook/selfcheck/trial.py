@@ -14,9 +14,9 @@ from proofbook.config.environment import Environment
 from proofbook.evidence import store
 from proofbook.judge.findings import Finding
 from proofbook.judge.verdict import Overall, overall
-from proofbook.notebook import book
 from proofbook.rehearsal.faults import FAULTS, HEALTHY, Fault, Healthy
 from proofbook.rehearsal.stack import Stack
+from proofbook.validation import Assessment
 
 ENVIRONMENT, CASE = "rehearsal", "ssot-fixes"
 PLAIN = HEALTHY["healthy"]
@@ -82,7 +82,7 @@ def asked(base: Path, variant: Healthy = PLAIN) -> tuple[Environment, Case]:
 def judge(folder: Path, base: Path, variant: Healthy = PLAIN) -> tuple[dict[str, Finding], Overall]:
     """Every finding by id, and the verdict, over collected evidence."""
     where, what = asked(base, variant)
-    found = book.Book(environment=where, case=what, evidence=store.read(folder)).judge_all()
+    found = Assessment.of(where, what, store.read(folder), base=base).judge_all()
     return {item.id: item for item in found}, overall(found)
 
 
