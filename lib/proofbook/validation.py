@@ -66,7 +66,7 @@ def with_patterns(recorded: recorded_evidence.Evidence, patterns: list[str]) -> 
 
     def table(name: str, phase: str) -> pd.DataFrame | None:
         found = recorded.table(name, phase)
-        if name not in ("log_patterns", "log_matches") or found is None:
+        if name not in ("log_patterns", "log_matches", "log_unread") or found is None:
             return found
         if (phase, name) not in added:
             known = recorded.table("log_patterns", phase)
@@ -76,9 +76,16 @@ def with_patterns(recorded: recorded_evidence.Evidence, patterns: list[str]) -> 
                 return found
             # Late: only a changed case needs the engine.
 
-            for other, more in recorder.look_for(file, new).items():
+            sources = recorded.table("log_sources", phase)
+            order = (
+                {} if sources is None else dict(zip(sources["source"], sources["newest_first"], strict=True))
+            )
+            for other, more in recorder.look_for(file, new, newest_first=order).items():
                 before = recorded.table(other, phase)
-                added[(phase, other)] = pd.concat([before, more], ignore_index=True)
+                # Evidence from before lines that were not read were looked at holds no such table.
+                added[(phase, other)] = (
+                    more if before is None else pd.concat([before, more], ignore_index=True)
+                )
         return added[(phase, name)]
 
     return table

@@ -109,7 +109,7 @@ class Book:
         )
 
     def _settle(self, check: Check) -> Finding:
-        return settle(check, self.view, digests=self.evidence.digests(check.recipe.tables))
+        return settle(check, self.view, digests=self.evidence.digests())
 
     def _repr_html_(self) -> str:
         recorded = ", ".join(
