@@ -23,6 +23,8 @@ NAMES = (
 ASKED = {"logs-only": ("orders", "charged-twice")}
 # What is written for people, and so may be worded anew; everything else of a finding is a fact.
 SENTENCES = ("claim", "statement", "threshold", "not_established")
+# Facts that stood only in sentences when the findings were recorded, and are fields now.
+ADDED = ("caught", "tried")
 
 
 def evidence_of(name: str, *, to: Path) -> Path:
@@ -50,8 +52,13 @@ def recorded(name: str) -> list[dict[str, Any]]:
 
 
 def without_evidence(finding: dict[str, Any]) -> dict[str, Any]:
-    """A finding without the list of tables that it read."""
-    return {key: value for key, value in finding.items() if key != "evidence"}
+    """A finding without the list of tables that it read, and without fields that were added since it was recorded."""
+    controls = [
+        {key: value for key, value in control.items() if key not in ADDED} for control in finding["controls"]
+    ]
+    return {key: value for key, value in finding.items() if key not in ("evidence", *ADDED)} | {
+        "controls": controls
+    }
 
 
 def facts(finding: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +66,7 @@ def facts(finding: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in without_evidence(finding).items() if key not in SENTENCES}
     kept["controls"] = [
         {key: value for key, value in control.items() if key not in ("name", "expected", "got")}
-        for control in finding["controls"]
+        for control in kept["controls"]
     ]
     for key, words in (("needed", "what"), ("method", "null_hypothesis"), ("exposure", "unit")):
         kept[key] = finding[key] and {name: value for name, value in finding[key].items() if name != words}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import proofbook as pb
-from proofbook.judge.check import Check, Mutant, Recipe
+from proofbook.judge.check import NOT_SAID, Check, Mutant, Recipe
 from proofbook.judge.findings import Control, Finding, Judgement, Verdict, from_json
 from proofbook.judge.settle import settle
 from proofbook.judge.verdict import overall
 from proofbook.judge.view import View
-from proofbook.judge.window import Windows
+from proofbook.judge.window import WindowProblem, Windows
+from proofbook.report import finding_html
 
 PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
 
@@ -108,7 +110,7 @@ def check(judgement: Judgement, mutants: tuple[Mutant, ...] = (), kind: str = "g
         kind=kind,
         claim="it works",
         group="own",
-        recipe=Recipe(tables=(), judge=lambda _: judgement, mutants=mutants),
+        recipe=Recipe(judge=lambda _: judgement, mutants=mutants),
     )
 
 
@@ -143,6 +145,47 @@ def test_a_check_that_passes_on_its_mutant_is_inconclusive() -> None:
     found = settle(blind, view({}))
     assert (found.verdict, found.reason) == (INCONCLUSIVE, "control-mutation")
     assert "MISSED" in found.controls[0].got
+
+
+@pytest.mark.parametrize("reason", ["", "my-own-reason"])
+def test_a_check_of_ones_own_may_give_a_reason_that_is_not_in_the_list(reason: str) -> None:
+    unsure = Judgement(verdict=INCONCLUSIVE, reason=reason, statement="seen too little")
+    found = settle(check(unsure), view({}))
+    assert (found.verdict, found.reason, found.statement) == (INCONCLUSIVE, reason, "seen too little")
+    assert found.needed is not None and found.needed.what == NOT_SAID
+    finding_html.finding(found)
+    assert "NOT KNOWN, could not see: seen too little" in overall([replace(found, required=True)]).sentence
+
+
+def test_how_many_mutants_were_caught_is_a_number_and_absent_where_none_were_tried() -> None:
+    held = control(held=True, guards=("pass",))
+    seen = check(
+        Judgement(verdict=PASS, statement="good", controls=(held,)),
+        (Mutant(name="cannot apply", change=lambda _: None), Mutant(name="empty", change=lambda _: missing)),
+    )
+    missing = View(
+        tables=lambda name, phase: None,
+        windows=Windows(before=None, after=None, problem=WindowProblem(reason="clock", sentence="backwards")),
+    )
+    found = settle(seen, view({}))
+    plain, mutation = found.controls
+    assert (mutation.caught, mutation.tried, mutation.mutants) == (1, 1, "1 of 1")
+    assert (found.severity, found.severity_by) == (1.0, "mutants")
+    assert finding_html.severity(found) == "1 of 1 mutants caught"
+    written = found.to_json()
+    assert "tried" not in written["controls"][0] and written["controls"][1]["tried"] == 1
+    assert from_json(written).controls == (plain, mutation)
+    # Of a run of before these were numbers.
+    del written["controls"][1]["caught"], written["controls"][1]["tried"]
+    assert finding_html.severity(from_json(written)) == "100% of mutants caught"
+
+
+@pytest.mark.parametrize("reason", ["clock", "no-deployment"])
+def test_what_is_wrong_with_a_window_gives_its_own_reason_whatever_its_sentence(reason: str) -> None:
+    problem = WindowProblem(reason=reason, sentence="the evidence ends nowhere")
+    wrong = replace(view({}), windows=Windows(before=None, after=None, problem=problem))
+    found = settle(check(Judgement(verdict=PASS, statement="good")), wrong)
+    assert (found.verdict, found.reason, found.statement) == (INCONCLUSIVE, reason, problem.sentence)
 
 
 def rows(ok: list[Any]) -> View:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,13 @@ import pytest
 
 from proofbook import probe_marks
 from proofbook.collect.logs import recorder
+from proofbook.collect.websocket.journey import Journey, frame
+from proofbook.config import case
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
+from proofbook.errors import ConfigurationError
+from proofbook.judge import catalogue
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks import certificates, latency, openapi, restarts
 from proofbook.judge.checks.log_coverage import coverage_of, covers
@@ -20,6 +29,7 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
+from proofbook.protocol import GOOD_KINDS, TokenKind, shows_test_header, tampered_with
 
 START = pd.Timestamp("2026-01-01T00:00:00Z")
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -38,6 +48,120 @@ def judged(recipe: Recipe, tables: dict[tuple[str, str], pd.DataFrame], **more: 
     return settle(Check(id="x", kind="guard", claim="it holds", group="own", recipe=recipe), view)
 
 
+def evidence_by_hand(folder: Path) -> tuple[Environment, Case, dict[tuple[str, str], pd.DataFrame]]:
+    """A system with an endpoint, a log and metrics, and a few rows of each table that its checks may read."""
+    where = Environment.model_validate(
+        {
+            "login": {"token": {"env": "TOKEN"}},
+            "service": [{"name": "api", "url": "http://127.0.0.1:9", "metrics": "/metrics"}],
+            "websocket": [{"name": "ws", "service": "api", "path": "/ws"}],
+            "log": [{"name": "backend", "file": "log.jsonl"}],
+        }
+    )
+    what = Case.model_validate(
+        {
+            "title": "t",
+            "fix": [{"id": "f", "title": "f", "problem": "p", "solution": "s", "symptom": [{"id": "gone", "log": "RecursionError"}]}],
+            "identity": [{"user": "ada", "accept": True}, {"user": "eve", "accept": False}],
+        }
+    )  # fmt: skip
+    times = [START + pd.Timedelta(seconds=number) for number in range(60)]
+
+    def journeys(kind: str, *users: str) -> pd.DataFrame:
+        rows = [Journey(endpoint="ws", user=user, token_kind=kind, http_status=403, timestamp=at) for user in users for at in times[:9]]  # fmt: skip
+        return frame(rows)
+
+    tables: dict[tuple[str, str], pd.DataFrame] = {
+        ("after", "metrics"): pd.DataFrame({"service": "api", "timestamp": times, "instance": "1", "name": "resident", "value": 1e8}),
+        ("after", "latency"): pd.DataFrame({"timestamp": times}),
+        ("after", "identities"): journeys(TokenKind.GOOD, "ada", "eve"),
+        **{("after", name): journeys(TokenKind.GOOD, "u") for name in ("websocket", "shadow", "refusals")},
+        ("before", "websocket"): journeys(TokenKind.GOOD, "u"),
+    }  # fmt: skip
+    for phase in ("before", "after"):
+        (folder / phase).mkdir()
+        mark = probe_marks.new_canary()
+        request = {"requestMethod": "GET", "requestUrl": "/x", "status": 200}
+        lines = [{"timestamp": at.isoformat(), "httpRequest": request, "insertId": str(at)} for at in times]
+        lines += [{"timestamp": at.isoformat(), "textPayload": "[INFO] well", "trace": mark, "insertId": f"said {at}"} for at in times]  # fmt: skip
+        (folder / phase / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        source = LogSource(name="backend", file="log.jsonl")
+        read, _ = recorder.record([source], what.log_patterns(), base=folder / phase, folder=folder / phase, canary=mark)  # fmt: skip
+        tables |= {(phase, name): table for name, table in read.items() if isinstance(table, pd.DataFrame)}
+    return where, what, tables
+
+
+LOG_TABLES = {f"{phase}/{name}" for phase in ("before", "after") for name in ("log_rhythm", "log_sources", "log_canaries")}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("check_id", "names"),
+    [
+        ("memory-api", {"after/metrics", "after/latency", "after/websocket"}),
+        ("log-gone-gone", LOG_TABLES | {"before/log_patterns", "before/log_matches", "after/log_patterns", "after/log_matches"}),
+        ("log-error-rate", LOG_TABLES - {"before/log_sources"}),
+        ("identity-table", {"after/identities", "after/websocket", "after/refusals", "after/shadow", "before/websocket"}),
+        ("websocket-authentication", {"after/websocket", "after/refusals", "after/shadow", "before/websocket"}),
+    ],
+)  # fmt: skip
+def test_a_finding_names_all_the_evidence_that_it_rests_on(
+    check_id: str, names: set[str], tmp_path: Path
+) -> None:
+    where, what, tables = evidence_by_hand(tmp_path)
+    handed_out = set()
+
+    def table(name: str, phase: str) -> pd.DataFrame | None:
+        handed_out.add(f"{phase}/{name}")
+        return tables.get((phase, name))
+
+    minute = (START, START + pd.Timedelta(minutes=1))
+    view = View(tables=table, windows=Windows(before=minute, after=minute))
+    recorded = {f"{phase}/{name}": f"digest of {phase}/{name}" for phase, name in tables}
+    declared = catalogue.declare(where, what)
+    found = settle(declared[check_id], view, digests=recorded)
+    named = {item["name"] for item in found.evidence}
+    assert named == handed_out & set(recorded)
+    assert names <= named, sorted(names - named)
+    assert all(item["sha256"] == f"digest of {item['name']}" for item in found.evidence)
+
+
+WITH_SCHEMA = 'title = "t"\n[[message]]\nid = "reply"\nschema = "reply.json"\nwhen = { type = "reply" }\n'
+
+
+def test_message_schemas_come_with_the_case_and_no_judge_reads_a_file(tmp_path: Path) -> None:
+    (tmp_path / "case.toml").write_text(WITH_SCHEMA)
+    schema = tmp_path / "reply.json"
+    schema.write_text('{"type": "object", "required": ["id"]}')
+    what = case.load(str(tmp_path / "case.toml"), base=tmp_path)
+    schema.unlink()
+    where = Environment.model_validate({"service": [{"name": "api", "url": "http://127.0.0.1:9"}]})
+    catalogue.check_files(where, what)
+    check = catalogue.declare(where, what)["contract-message-reply"]
+    bodies = ['{"type": "reply", "id": 1}', '{"type": "reply"}']
+    rows = pd.DataFrame({"endpoint": "ws", "timestamp": START, "body": bodies})
+    view = View(tables=lambda name, phase: rows if name == "messages" else None, windows=Windows(before=None, after=None))  # fmt: skip
+    found = settle(check, view)
+    assert (found.verdict, found.reason) == (FAIL, "schema"), found.statement
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "message[0].schema: expected a JSON file at reply.json, got: Expecting property name"),
+        (
+            '{"type": "odd"}',
+            "message[0].schema: expected a JSON Schema in reply.json, got: 'odd' is not valid",
+        ),
+    ],
+)
+def test_a_message_schema_that_is_none_is_a_sentence(text: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "case.toml").write_text(WITH_SCHEMA)
+    (tmp_path / "reply.json").write_text(text)
+    where = Environment.model_validate({"service": [{"name": "api", "url": "http://127.0.0.1:9"}]})
+    with pytest.raises(ConfigurationError, match=re.escape(problem)):
+        catalogue.check_files(where, case.load(str(tmp_path / "case.toml"), base=tmp_path))
+
+
 def starts(*processes: tuple[float, int, int], every_s: float = 0.25) -> pd.DataFrame:
     """Start times as read: (start, first reading, number of readings) of each process."""
     rows = [
@@ -52,6 +176,24 @@ def starts(*processes: tuple[float, int, int], every_s: float = 0.25) -> pd.Data
         for number in range(count)
     ]
     return pd.DataFrame(rows, columns=["service", "timestamp", "instance", "name", "value"])
+
+
+def test_collecting_loads_no_judge() -> None:
+    code = "import proofbook.collect.phases, sys; print(*sorted(n for n in sys.modules if n.startswith('proofbook.judge')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []
+
+
+@pytest.mark.parametrize("header", ["X-Test-User", "good"])
+def test_a_kind_of_token_is_good_or_shows_a_test_header_or_neither(header: str) -> None:
+    kind = tampered_with(header)
+    assert shows_test_header(kind) and kind not in GOOD_KINDS
+    assert {item.value for item in GOOD_KINDS} == {
+        "good",
+        "good, as a user",
+        "good, at a path that must not exist",
+    }
+    assert not any(shows_test_header(item) for item in TokenKind)
 
 
 @pytest.mark.parametrize(

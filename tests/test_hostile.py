@@ -17,7 +17,6 @@ import pandas as pd
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from proofbook import probe_marks
 from proofbook.collect import discovery, planning
 from proofbook.collect.services import health as service
 from proofbook.collect.session import Session
@@ -30,6 +29,7 @@ from proofbook.judge.findings import Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
+from proofbook.protocol import TokenKind
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
@@ -156,7 +156,7 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
             "websocket": [{"name": "ws", "service": "a", "path": "/ws", "send": "{id}", "expect": {"regex": "{id}"}}],
         }
     )  # fmt: skip
-    refusals = [*tries(5, "good", status), *tries(5, probe_marks.AT_UNKNOWN_PATH, at_unknown), *tries(5, "missing", status)]  # fmt: skip
+    refusals = [*tries(5, "good", status), *tries(5, TokenKind.AT_UNKNOWN_PATH, at_unknown), *tries(5, "missing", status)]  # fmt: skip
     tables = {
         ("websocket", "after"): frame(tries(60, "good", status)),
         ("refusals", "after"): frame(refusals),

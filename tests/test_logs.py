@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import expression, record
 from proofbook.config.case import Indicator, Symptom
 from proofbook.config.sources import LogSource
-from proofbook.judge.check import Check
+from proofbook.evidence.log_unread import ANY_LINE, merge
+from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks.log_coverage import cover, covers
-from proofbook.judge.checks.log_signatures import gone, present
+from proofbook.judge.checks.log_novelty import no_new_errors
+from proofbook.judge.checks.log_signatures import error_rate, gone, present
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View, view_of
@@ -439,6 +442,163 @@ def test_one_log_that_holds_both_revisions_is_its_own_before(tmp_path: Path) -> 
     assert found.verdict is Verdict.PASS, found.statement
     [before] = [control for control in found.controls if control.kind == "before"]
     assert before.held and before.got.startswith("fail")
+
+
+# Lines that were not read ------------------------------------------------------------------------------------------
+
+
+# What a log holds beside the lines of its format: raw text, an entry without a time, a time without a zone.
+UNREAD = {
+    "a raw traceback": 'Traceback (most recent call last):\n  File "/app/a.py", line 3, in walk\nRecursionError: too deep',
+    "an entry without a time": '{"severity": "ERROR", "textPayload": "RecursionError: too deep"}',
+    "another writer's line": "01.01.2026 12:04:10 FATAL RecursionError: too deep",
+}
+
+
+def with_lines(entries: list[dict[str, Any]], text: str, *, at: int) -> str:
+    """The entries as a file, with that text before the one of that number."""
+    return lines(entries[:at]) + (text + "\n" if text else "") + lines(entries[at:])
+
+
+def view_of_files(before: str, after: str, folder: Path, *patterns: str) -> View:
+    """Both files recorded as a run records them; the deployment lies between them."""
+    tables: dict[tuple[str, str], pd.DataFrame] = {}
+    for phase, text in (("before", before), ("after", after)):
+        if text:
+            (folder / phase).mkdir()
+            (folder / phase / "log").write_text(text)
+            found, problems = record([LogSource(name="log", file="log")], patterns, base=folder / phase, folder=folder / phase)  # fmt: skip
+            assert not problems
+            tables |= {
+                (phase, name): table for name, table in found.items() if isinstance(table, pd.DataFrame)
+            }
+    deployed_at = span(200, 200)[0]
+    windows = Windows(
+        before=span(0, 100) if before else None, after=span(200, 300), deployed_at=deployed_at,
+        old_revision="r-1", new_revision="r-2", settled_at=deployed_at,
+    )  # fmt: skip
+    return View(tables=lambda name, phase: tables.get((phase, name)), windows=windows)
+
+
+def claimed(view: View, recipe: Recipe | None = None, *, kind: str = "fix") -> Finding:
+    recipe = recipe or gone(Symptom(log="RecursionError", examples=["RecursionError"]), source="log", absent_rate=0.01)  # fmt: skip
+    return settle(Check(id="x", kind=kind, claim="gone", group="logs", recipe=recipe), view)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("shape", UNREAD)
+def test_an_unread_line_refutes_gone_where_the_entries_around_it_are_from_after(
+    shape: str, newest_first: bool, tmp_path: Path
+) -> None:
+    before, after = traffic(0, "r-1", crash_every=5), traffic(200, "r-2")
+    if newest_first:
+        before, after = before[::-1], after[::-1]
+    view = view_of_files(lines(before), with_lines(after, UNREAD[shape], at=300), tmp_path, "RecursionError")
+    found = claimed(view)
+    assert (found.verdict, found.reason) == (Verdict.FAIL, "still-there"), found.statement
+    assert "1 line holds it without a readable time, such as “" in found.statement
+    assert "RecursionError: too deep" in found.statement and "not read" in found.statement
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("shape", UNREAD)
+def test_an_unread_line_of_no_known_time_makes_gone_inconclusive(
+    shape: str, newest_first: bool, tmp_path: Path
+) -> None:
+    before, after = traffic(0, "r-1", crash_every=5), traffic(200, "r-2")
+    if newest_first:
+        before, after = before[::-1], after[::-1]
+    # What stands at the old end of the export may have been written at any time before.
+    text = with_lines(after, UNREAD[shape], at=len(after) if newest_first else 0)
+    found = claimed(view_of_files(lines(before), text, tmp_path, "RecursionError"))
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
+    assert "nothing says whether they are from after the fix" in found.statement
+    assert found.needed is not None and "format of these lines" in found.needed.what
+
+
+@pytest.mark.parametrize(
+    ("count", "verdict", "words"),
+    [
+        (0, Verdict.PASS, ""),
+        (3, Verdict.PASS, "3 of 603 lines (0.4975%) were not read"),
+        # As many as the symptom wrote before: it may be gone, or be in them.
+        (60, Verdict.INCONCLUSIVE, "60 of 660 lines (9.091%) were not read"),
+        (200, Verdict.INCONCLUSIVE, "200 of 800 lines (25%) were not read"),
+    ],
+)
+def test_gone_holds_only_if_it_would_hold_with_every_unread_line_against_it(
+    count: int, verdict: Verdict, words: str, tmp_path: Path
+) -> None:
+    text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * count), at=300)
+    found = claimed(view_of_files(lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError"))
+    assert (found.verdict, found.reason) == (verdict, "" if verdict is Verdict.PASS else "log-unread"), found.statement  # fmt: skip
+    assert words in found.statement
+    assert any(item.code == "log-unread" for item in found.controls) is (count > 0)
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(0, Verdict.PASS), (1, Verdict.PASS), (20, Verdict.INCONCLUSIVE)])  # fmt: skip
+def test_absent_bounds_the_rate_only_in_what_was_read(count: int, verdict: Verdict, tmp_path: Path) -> None:
+    after = [entry(200 + index / 10, status=200, revision="r-2", trace=index) for index in range(999)]
+    text = with_lines(after, "\n".join(["something else"] * count), at=300)
+    found = claimed(view_of_files("", text, tmp_path, "RecursionError"))
+    assert (found.verdict, found.reason) == (verdict, "absent" if verdict is Verdict.PASS else "log-unread"), found.statement  # fmt: skip
+
+
+def test_300_lines_in_another_format_before_good_ones_are_not_gone(tmp_path: Path) -> None:
+    corrupt = "\n".join(["01.01.2026 12:03:20 FATAL ledger corrupt"] * 300)
+    crashed = [entry(second, "[ERROR] ledger corrupt", trace=second) for second in range(100)]
+    text = with_lines(traffic(200, "r-2"), corrupt, at=0)
+    recipe = gone(Symptom(log="ledger corrupt"), source="log", absent_rate=0.01)
+    found = claimed(view_of_files(lines([*traffic(0, "r-1"), *crashed]), text, tmp_path, "ledger corrupt"), recipe)  # fmt: skip
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
+    assert "300 lines hold it" in found.statement
+
+
+def test_evidence_from_before_unread_lines_were_looked_at_counts_them_against_the_claim(
+    tmp_path: Path,
+) -> None:
+    text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * 60), at=300)
+    view = view_of_files(lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
+    older = replace(view, tables=lambda name, phase: None if name == "log_unread" else view.tables(name, phase))  # fmt: skip
+    assert claimed(older).reason == "log-unread"
+
+
+def test_other_claims_from_a_log_weigh_its_unread_lines_too(tmp_path: Path) -> None:
+    crash = "\n".join([UNREAD["a raw traceback"], "[INFO] ready"])
+    text = with_lines(traffic(200, "r-2"), crash, at=300)
+    view = view_of_files(lines(traffic(0, "r-1")), text, tmp_path, "ready", "RecursionError")
+    sign = present(Indicator(id="sign", title="A sign", log="ready", examples=["ready"]), source="log")
+    found = claimed(view, sign, kind="guard")
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
+    news = claimed(view, no_new_errors("log"), kind="guard")
+    assert (news.verdict, news.reason) == (Verdict.INCONCLUSIVE, "log-unread"), news.statement
+    # Four lines in 300 requests could be the one in a hundred that is allowed; hardly any of them in 2 %.
+    for most, verdict in ((0.01, Verdict.INCONCLUSIVE), (0.05, Verdict.PASS)):
+        rate = claimed(view, error_rate(source="log", most=most), kind="guard")
+        assert rate.verdict is verdict, rate.statement
+    coverage = claimed(view, covers("log", fixes=True), kind="guard")
+    assert "4 of 604 lines (0.6623%) were not read, such as 'Traceback" in coverage.statement
+
+
+def test_rows_of_an_engine_without_a_time_are_unread_lines(tmp_path: Path) -> None:
+    times = [START + pd.Timedelta(seconds=n) for n in range(30)]
+    rows = pd.DataFrame({"at": [*times, None, None], "said": ["tick"] * 30 + ["RecursionError", "tock"], "level": "INFO"})  # fmt: skip
+    rows.astype({"at": "datetime64[us, UTC]"}).to_parquet(tmp_path / "rows.parquet")
+    columns = {"timestamp": "at", "body": "said", "severity_text": "level"}
+    source = LogSource.model_validate({"name": "log", "engine": "duckdb://", "table": "rows.parquet", "columns": columns})  # fmt: skip
+    tables, problems = record([source], ["RecursionError"], base=tmp_path, folder=tmp_path / "to")
+    assert not problems
+    about, lost = tables["log_sources"], tables["log_unread"]
+    assert isinstance(about, pd.DataFrame) and isinstance(lost, pd.DataFrame)
+    assert about[["lines", "read", "unparsed"]].to_numpy().tolist() == [[32, 30, 2]]
+    assert dict(zip(lost["pattern"], lost["lines"], strict=True)) == {ANY_LINE: 2, "RecursionError": 1}
+    assert lost["first"].isna().all() and lost["last"].isna().all()
+
+
+def test_the_same_unread_lines_in_two_exports_count_once(tmp_path: Path) -> None:
+    text = with_lines(traffic(200, "r-2"), UNREAD["a raw traceback"], at=300)
+    table = view_of_files("", text, tmp_path, "RecursionError").need("log_unread")
+    assert merge([table, table]).equals(table.sort_values(["source", "pattern", "bucket"], ignore_index=True))
 
 
 # Real exports --------------------------------------------------------------------------------------------------------

@@ -635,7 +635,8 @@ def served_by(revision: str, first_s: int, *, crashes: bool, seconds: int = 600)
     ("name", "code", "reason"),
     [
         ("gone", 0, ""), ("still there", 1, "still-there"), ("not covered", 3, "log-ends-early"), ("never seen", 3, "never-seen"),
-        ("of no known side", 3, "no-deployment"),
+        ("of no known side", 3, "no-deployment"), ("in unread lines", 1, "still-there"), ("in undated lines", 3, "log-unread"),
+        ("beside many unread lines", 3, "log-unread"),
     ],
 )  # fmt: skip
 def test_a_claim_from_a_log_alone_is_what_the_log_supports(
@@ -651,7 +652,12 @@ def test_a_claim_from_a_log_alone_is_what_the_log_supports(
         other = {"labels": {"service_name": "frontend", "revision_name": "f-1"}}
         late = {"timestamp": "2026-01-01T00:20:00Z", "resource": other, "textPayload": "[INFO] fine"}
         new = [*new[:480], late]
-    (tmp_path / "log.jsonl").write_text("".join(json.dumps(item) + "\n" for item in [*old, *new]))
+    # Lines of no entry: the process's own output among the entries from after, or between the last of before and the first of after.
+    raw = {"in unread lines": (1000, [MISSING]), "in undated lines": (0, [MISSING]), "beside many unread lines": (1000, ["Segfault"] * 130)}  # fmt: skip
+    place, unread = raw.get(name, (0, []))
+    written = [json.dumps(item) for item in [*old, *new]]
+    written[len(old) + place : len(old) + place] = unread
+    (tmp_path / "log.jsonl").write_text("\n".join(written) + "\n")
     (tmp_path / "claim.toml").write_text(CLAIM)
     (tmp_path / "where.toml").write_text('[[log]]\nname = "backend"\nfile = "log.jsonl"\n'.replace("log.jsonl", str(tmp_path / "log.jsonl")))  # fmt: skip
     done = proofbook(
@@ -675,3 +681,6 @@ def test_a_claim_from_a_log_alone_is_what_the_log_supports(
     else:
         assert found["reason"] == reason, found
     assert done.returncode == code, content["sentence"]
+    if unread:
+        share = f"{len(unread)} of {2400 + len(unread):,} lines ("
+        assert share in found["statement"] and "not read" in content["sentence"] + found["statement"]

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proofbook.evidence.store import read
+from proofbook.judge.check import Check
 from proofbook.judge.findings import Verdict
 from proofbook.judge.reasons import REASONS
 from proofbook.judge.settle import settle
@@ -27,7 +28,7 @@ from proofbook.validation import Assessment, load
 
 pytestmark = pytest.mark.rehearsal
 
-LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "logs")  # fmt: skip
+LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "log_unread", "logs")  # fmt: skip
 MISSING = {
     "samples": ("websocket", "health", "refusals", "identities", "latency", "messages", "rollout", "held", "openapi", "certificates", "shadow"),
     "logs": LOGS,
@@ -35,7 +36,9 @@ MISSING = {
     "deployment": ("revisions",),
 }  # fmt: skip
 # Tables that a check takes into account where they are there.
-BESIDE = {"shadow", "latency_control", "log_canaries", "logs", "revisions"}
+BESIDE = {"shadow", "latency_control", "log_canaries", "log_unread", "logs", "revisions"}
+# Whether anything was asked while memory was watched; where nothing else was probed, nobody says that it was.
+BESIDE_MEMORY = {"latency", "websocket"}
 ORDER = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
 # How one row of each table shows a failure.
 FAILS: dict[str, dict[str, Any]] = {
@@ -57,6 +60,26 @@ QUICK = settings(
 def book(workspace: Path, healthy_evidence: Path) -> Book:
     where, what = load("rehearsal", "", base=workspace)
     return Book(Assessment.of(where, what, read(healthy_evidence)))
+
+
+def tables_of(check: Check, book: Book) -> set[str]:
+    """The tables that this check reads, by its finding."""
+    found = settle(check, book.view, digests=book.evidence.digests())
+    return {item["name"].partition("/")[2] for item in found.evidence}
+
+
+def test_a_finding_names_every_recorded_table_that_was_handed_out_for_it(book: Book) -> None:
+    digests = book.evidence.digests()
+    for check in book.declared.values():
+        handed_out = set()
+
+        def tables(name: str, phase: str, handed_out: set[str] = handed_out) -> pd.DataFrame | None:
+            handed_out.add(f"{phase}/{name}")
+            return book.view.tables(name, phase)
+
+        found = settle(check, replace(book.view, tables=tables), digests=digests)
+        named = {item["name"]: item["sha256"] for item in found.evidence}
+        assert named == {name: digests[name] for name in handed_out & set(digests)} and named, check.id
 
 
 def without(book: Book, missing: Iterable[str], *, empty: bool) -> View:
@@ -91,7 +114,8 @@ def test_what_is_missing_is_inconclusive_in_every_finding_that_needs_it(
     view = without(book, missing, empty=empty)
     found = [settle(check, view) for check in book.declared.values()]
     for check, item in zip(book.declared.values(), found, strict=True):
-        if gone & set(check.recipe.tables):
+        needs = tables_of(check, book) - (BESIDE_MEMORY if check.id.startswith("memory-") else set())
+        if gone & needs:
             assert item.verdict is Verdict.INCONCLUSIVE, f"{item.id}: {item.verdict} {item.statement}"
             assert item.needed is not None and item.reason in REASONS, item.id
         if "deployment" in missing and (check.kind == "fix" or item.id.startswith("deployment-")):
@@ -111,9 +135,7 @@ def test_a_log_that_names_no_revision_holds_what_the_old_one_wrote_against_nobod
     # The rollout is in the window of after, so that a new revision's first lines count where they are named.
     assert windows.after[0] < windows.settled_at
     view = replace(book.view, tables=tables, windows=windows)
-    fixes = [
-        check for check in book.declared.values() if check.kind == "fix" and "logs" in check.recipe.tables
-    ]
+    fixes = [check for check in book.declared.values() if check.kind == "fix" and check.group == "logs"]
     assert len(fixes) == 2
     for check in fixes:
         item = settle(check, view)
@@ -141,7 +163,7 @@ def test_adding_failures_after_the_fix_never_moves_a_verdict_towards_pass(
 ) -> None:
     # Some failures, then more.
     views = [book.view, *(with_failures(book.view, name, share, seed, times=times) for times in (1, 2))]
-    concerned = [check for check in book.declared.values() if name in check.recipe.tables]
+    concerned = [check for check in book.declared.values() if name in tables_of(check, book)]
     assert concerned
     for check in concerned:
         ranks = [ORDER.index(settle(check, view).verdict) for view in views]
@@ -197,7 +219,7 @@ def test_windows_that_cannot_be_never_pass(book: Book) -> None:
 
     fixes = [check for check in book.declared.values() if check.kind == "fix"]
     late = windows(before, after, after[1] + hour)
-    assert "later than everything recorded" in late.problem
+    assert late.problem is not None and "later than everything recorded" in late.problem.sentence
     for check in book.declared.values():
         item = settle(check, replace(book.view, windows=late))
         assert (item.verdict, item.reason) == (Verdict.INCONCLUSIVE, "no-deployment"), check.id
@@ -241,8 +263,8 @@ def test_a_single_sample_decides_nothing(book: Book) -> None:
         return table.head(1) if table is not None and phase == "after" and name in FAILS else table
 
     for check in book.declared.values():
-        if set(check.recipe.tables) & {"websocket", "health", "latency"} and not check.id.startswith(
-            "deployment"
+        if tables_of(check, book) & {"websocket", "health", "latency"} and not check.id.startswith(
+            ("deployment", "memory")
         ):
             item = settle(check, replace(book.view, tables=one))
             assert item.verdict is Verdict.INCONCLUSIVE, f"{check.id}: {item.verdict} {item.statement}"

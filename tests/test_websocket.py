@@ -30,6 +30,7 @@ from proofbook.judge.findings import Finding
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
+from proofbook.protocol import TokenKind
 from proofbook.rehearsal.certificates import Authority
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -284,7 +285,7 @@ def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connect
         "good": {1000},
         "missing": {4401},  # what it said instead of a token was none
         "tampered": {4401},
-        probe_marks.AT_UNKNOWN_PATH: {1000},
+        TokenKind.AT_UNKNOWN_PATH: {1000},
     }
 
 
@@ -448,7 +449,7 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
     assert probe_marks.PROBE_TRACE in probe["traceparent"]
     assert shadow["x-tenant"] == "7"
     assert not {"user-agent", "traceparent", "x-e2e-test"} & shadow.keys()
-    assert shadows["reply_ok"].all() and set(shadows["token_kind"]) == {probe_marks.AS_A_USER}
+    assert shadows["reply_ok"].all() and set(shadows["token_kind"]) == {TokenKind.AS_A_USER}
 
 
 def test_the_last_message_is_as_long_as_the_environment_wants_it() -> None:

@@ -13,9 +13,6 @@ USER_AGENT = "proofbook-probe"
 PROBE_TRACE = "70726f6f66"
 QUERY = "proofbook"
 TRACE_DIGITS = 32
-# Kinds of try with a good token that are not ordinary: by whom, or where.
-AS_A_USER = "good, as a user"
-AT_UNKNOWN_PATH = "good, at a path that must not exist"
 
 
 def new_canary() -> str:

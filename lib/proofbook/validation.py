@@ -134,7 +134,7 @@ class Assessment:
 
     def judge(self, check: Check) -> Finding:
         """The finding of one check, declared or of one's own."""
-        return settle(check, self.view, digests=self.evidence.digests(check.recipe.tables))
+        return settle(check, self.view, digests=self.evidence.digests())
 
     def judge_all(self) -> list[Finding]:
         """Every declared check judged, in the order of the catalogue."""
@@ -191,7 +191,7 @@ def with_patterns(recorded: Evidence, patterns: list[str]) -> view.Tables:
 
     def table(name: str, phase: str) -> pd.DataFrame | None:
         found = recorded.table(name, phase)
-        if name not in ("log_patterns", "log_matches") or found is None:
+        if name not in ("log_patterns", "log_matches", "log_unread") or found is None:
             return found
         if (phase, name) not in added:
             known = recorded.table("log_patterns", phase)
@@ -202,9 +202,16 @@ def with_patterns(recorded: Evidence, patterns: list[str]) -> view.Tables:
             # Late: only a changed case needs the engine.
             from proofbook.collect.logs import recorder
 
-            for other, more in recorder.look_for(file, new).items():
+            sources = recorded.table("log_sources", phase)
+            order = (
+                {} if sources is None else dict(zip(sources["source"], sources["newest_first"], strict=True))
+            )
+            for other, more in recorder.look_for(file, new, newest_first=order).items():
                 before = recorded.table(other, phase)
-                added[(phase, other)] = pd.concat([before, more], ignore_index=True)
+                # Evidence from before lines that were not read were looked at holds no such table.
+                added[(phase, other)] = (
+                    more if before is None else pd.concat([before, more], ignore_index=True)
+                )
         return added[(phase, name)]
 
     return table

@@ -80,7 +80,8 @@ def _log_source(file: str, stated: dict[str, Any]) -> Any:
 def _print_log(looked: Any) -> None:
     out, reading = console(), looked.reading
     counts = ", ".join(f"{name} {count:,}" for name, count in reading.counts.items())
-    lost = f"; [red]{reading.unparsed:,} lines could not be parsed[/], such as {plain(repr(reading.unparsed_sample))}"
+    unread = looked.coverage.unread
+    lost = f"; [red]{unread.in_words}[/], such as {plain(repr(reading.unparsed_sample))}"
     out.print(f"shape      {reading.shape}")
     out.print(
         f"entries    {reading.read:,} read, {reading.duplicates:,} twice, {reading.joined:,} joined to the traceback they continue, {reading.kept:,} kept"
@@ -92,6 +93,8 @@ def _print_log(looked: Any) -> None:
         f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {looked.coverage.covered_s:,.1f} s; longest silence {looked.coverage.longest_gap_s:,.1f} s, {looked.coverage.allowed_gap_s:,.1f} s would be unusual"
     )
     why = "; ".join(f"{sentence} ({code})" for code, sentence in looked.coverage.reasons)
+    if unread.lines and not why:
+        why = f"{unread.in_words}, and what they say is in no count but that of the patterns"
     out.print(
         f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'nothing speaks against it'}",
         soft_wrap=True,
@@ -103,7 +106,14 @@ def _print_log(looked: Any) -> None:
             looked.signatures,
             [
                 name
-                for name in ("pattern", "affected before", "affected after", "per minute after")
+                for name in (
+                    "pattern",
+                    "affected before",
+                    "affected after",
+                    "per minute after",
+                    "lines without a time before",
+                    "lines without a time after",
+                )
                 if name in looked.signatures
             ],
         )
@@ -145,6 +155,7 @@ def _log_as_json(looked: Any) -> dict[str, Any]:
         "covered_s": looked.coverage.covered_s,
         "longest_gap_s": looked.coverage.longest_gap_s,
         "reasons": looked.coverage.reasons,
+        "unread_share": looked.coverage.unread.share,
     }
     tables = {"signatures": looked.signatures, "kinds": looked.kinds, "changes": looked.changes}
     return {

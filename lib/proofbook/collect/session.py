@@ -26,6 +26,7 @@ from proofbook.config.fields import check_url
 from proofbook.config.references import Reference
 from proofbook.config.services import Service, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
+from proofbook.protocol import TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
@@ -201,7 +202,7 @@ class Session:
         login = self.environment.login
         if login is None:
             return {}
-        named = {"expired": login.expired, "wrong-audience": login.wrong_audience}
+        named = {TokenKind.EXPIRED: login.expired, TokenKind.WRONG_AUDIENCE: login.wrong_audience}
         return {
             kind: self._secret(reference, f"login.{kind.replace('-', '_')}")
             for kind, reference in named.items()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from proofbook import paths
 from proofbook.config import duckdb_text, toml
@@ -251,6 +252,7 @@ class Case(Settings):
 
     name: str = Field(default="", exclude=True)
     folder: Path = Field(default=Path(), exclude=True)
+    _schemas: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -259,6 +261,11 @@ class Case(Settings):
         if not times or self.stated_deployment.time is not None:
             return self.stated_deployment
         return self.stated_deployment.model_copy(update={"time": times[0]})
+
+    @property
+    def schemas(self) -> dict[str, Any]:
+        """The message schemas by the file that `messages` names, read with the case."""
+        return self._schemas
 
     @property
     def before(self) -> str:
@@ -324,7 +331,26 @@ def load(name: str, *, base: Path) -> Case:
     ]
     if missing:
         raise ConfigurationError(paths.shown(path), missing)
+    case._schemas = _schemas(case, path)
     return case
+
+
+def _schemas(case: Case, path: Path) -> dict[str, Any]:
+    """The message schemas that a case names, by file.
+
+    Raises:
+        ConfigurationError: one cannot be read as JSON.
+    """
+    found, problems = {}, []
+    for index, message in enumerate(case.messages):
+        file = message.json_schema
+        try:
+            found[file] = json.loads((path.parent / file).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            problems.append((f"message[{index}].schema", f"expected a JSON file at {file}, got: {error}"))
+    if problems:
+        raise ConfigurationError(paths.shown(path), problems)
+    return found
 
 
 def find(name: str, *, base: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import fnmatch
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -87,15 +86,15 @@ def check_findings(case: Case, known: Sequence[str]) -> None:
 
 
 def check_schemas(case: Case) -> None:
-    """The message schemas that the case names are there, and are JSON Schemas.
+    """The message schemas that the case names are JSON Schemas.
 
     Raises:
         ConfigurationError: one is not.
     """
     problems = [
-        problem
+        (f"message[{index}].schema", f"expected a JSON Schema in {message.json_schema}, got: {problem}")
         for index, message in enumerate(case.messages)
-        for problem in _schema_problems(case, f"message[{index}].schema", message.json_schema)
+        if (problem := json_schema.schema_problem(case.schemas[message.json_schema]))
     ]
     if problems:
         raise ConfigurationError(f"cases/{case.name}.toml", problems)
@@ -121,15 +120,6 @@ def _signatures(case: Case) -> Iterator[tuple[str, Any]]:
         (place(fix, index), symptom) for fix in case.fixes for index, symptom in enumerate(fix.symptoms)
     )
     yield from ((f"indicator {indicator.id!r}", indicator) for indicator in case.indicators)
-
-
-def _schema_problems(case: Case, key: str, file: str) -> list[tuple[str, str]]:
-    try:
-        schema = json.loads((case.folder / file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return [(key, f"expected a JSON file at {file}, got: {error}")]
-    problem = json_schema.schema_problem(schema)
-    return [(key, f"expected a JSON Schema in {file}, got: {problem}")] if problem else []
 
 
 def _near(name: str, known: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from functools import reduce
 
 import pandas as pd
 
-from proofbook.evidence import store
+from proofbook.evidence import log_unread, store
 from proofbook.evidence.store import LOGS
 
 # What describes the system at the last look, rather than adding up.
@@ -28,7 +28,7 @@ def tables_of(
     tables: dict[str, pd.DataFrame] = {}
     for name in names:
         parts = [(number, table) for number, recorded in looks if (table := recorded.table(name)) is not None]
-        if name in (LOGS, *SMALL_LOGS, "log_sources"):
+        if name in (LOGS, *SMALL_LOGS, "log_sources", log_unread.NAME):
             continue
         if name in LATEST:
             tables[name] = parts[-1][1]
@@ -92,9 +92,11 @@ def logs_of(looks: list[tuple[int, store.Evidence]]) -> dict[str, pd.DataFrame]:
         taken_from |= {name: min(bucket, taken_from.get(name, bucket)) for name, bucket in begins.items()}
     latest = readings[-1]["log_sources"]
     read = pd.concat([tables["log_sources"] for tables in readings]).groupby("source")["read"].max()
+    unread = [table for _, recorded in looks if (table := recorded.table(log_unread.NAME)) is not None]
     return {
         **together(parts[::-1]),
         "log_sources": latest.assign(read=latest["source"].map(read)),
+        **({log_unread.NAME: log_unread.merge(unread)} if unread else {}),
     }
 
 

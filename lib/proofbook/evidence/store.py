@@ -91,14 +91,13 @@ class Evidence:
         recorded = self.manifest.phases.get(phase)
         return self.folder / phase / f"{name}.parquet" if recorded and name in recorded.tables else None
 
-    def digests(self, names: tuple[str, ...]) -> tuple[dict[str, str], ...]:
-        """Name and sha256 of every recorded table of these names, over all phases."""
-        return tuple(
-            {"name": f"{phase}/{name}", "sha256": recorded.tables[name].sha256}
+    def digests(self) -> dict[str, str]:
+        """`<phase>/<table>` to the sha256 of every recorded table."""
+        return {
+            f"{phase}/{name}": table.sha256
             for phase, recorded in self.manifest.phases.items()
-            for name in names
-            if name in recorded.tables
-        )
+            for name, table in recorded.tables.items()
+        }
 
     def window(self, phase: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
         """When a phase was recorded."""

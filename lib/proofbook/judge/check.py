@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from proofbook.judge.findings import Judgement
 from proofbook.judge.view import View
+
+NOT_SAID = "read the statement: this check does not say what would settle it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +24,12 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How to judge: which tables, and a function of a view.
+    """How to judge: a function of a view.
 
     compares: after with before, so that nothing can be said without. trials: when each was made (timestamp) and whether it
     was ok, for a success rate with that target.
     """
 
-    tables: tuple[str, ...]
     judge: Callable[[View], Judgement]
     mutants: tuple[Mutant, ...] = ()
     compares: bool = False
@@ -51,3 +52,18 @@ class Check:
     waived_by: str = ""
     waived_until: dt.date | None = None
     voided_by: str = ""
+
+
+def _read(view: View, digests: Mapping[str, str]) -> tuple[dict[str, str], ...]:
+    """Name and digest of each recorded table that was handed out."""
+    names = {f"{phase}/{name}" for phase, name in view.reads}
+    return tuple({"name": name, "sha256": sha256} for name, sha256 in digests.items() if name in names)
+
+
+def _reaches_before(view: View) -> bool:
+    """Whether any table that was read so far has something in it from before."""
+    names = {name for _, name in view.reads}
+    if "log_rhythm" in names and view.windows.before is not None:
+        return True
+    recorded = (view.tables(name, "before") for name in names)
+    return any(table is not None and not table.empty for table in recorded)

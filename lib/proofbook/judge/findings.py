@@ -54,7 +54,7 @@ class Control:
 
     kind: positive, negative, liveness, comparability, before, mutation.
     guards: the verdicts that are taken away when it did not hold. code: the reason that is then given; `control-` and the
-        kind where it is empty.
+        kind where it is empty. caught, tried: of a mutation control, how many mutants were noticed, of how many; None of others.
     """
 
     kind: str
@@ -64,6 +64,13 @@ class Control:
     got: str
     held: bool
     code: str = ""
+    caught: int | None = None
+    tried: int | None = None
+
+    @property
+    def mutants(self) -> str:
+        """How many mutants were caught, as `4 of 4`; empty where none were tried."""
+        return "" if self.tried is None else f"{self.caught} of {self.tried}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +142,10 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """Plain values, with numbers rounded to six significant digits so that processors agree."""
         data: dict[str, Any] = _plain(dataclasses.asdict(self))
+        for control in data["controls"]:
+            # As in files from before there were these: absent, not null, where no mutants were tried.
+            if control["tried"] is None:
+                del control["caught"], control["tried"]
         return data
 
 

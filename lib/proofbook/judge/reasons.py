@@ -67,6 +67,7 @@ REASONS: dict[str, Reason] = {
         "log-gap": ("a silence that is unusual for this source", "find out what was lost"),
         "log-no-messages": ("requests are there, messages are not", "export the service's own output too"),
         "log-empty-bodies": ("most entries have no body", "export the payloads too"),
+        "log-unread": ("lines without a readable time could hold what is claimed absent", "state the format of these lines (pattern, or utc_offset where only the zone is missing), or have one writer per file"),
         "log-no-canary": ("what the probes sent is not in the log", "see whether it is this system's log and whether it lags"),
         "log-clock": ("entries are dated after they were read", "have times written in UTC, or set utc_offset"),
         "voided": ("a risk that the case leaves open makes this worthless", "close the risk, or take `voids` away"),

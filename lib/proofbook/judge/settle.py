@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
 
-from proofbook.judge.check import Check, Recipe
+from proofbook.judge.check import NOT_SAID, Check, Recipe, _reaches_before, _read
 from proofbook.judge.findings import Control, Finding, Judgement, Needed, Verdict
 from proofbook.judge.reasons import REASONS
 from proofbook.judge.view import CouldNotSee, View, stamp
 from proofbook.judge.window import Windows
 
 
-def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()) -> Finding:
-    """The finding: the judgement, less every verdict whose control did not hold."""
+def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None) -> Finding:
+    """The finding: the judgement, less every verdict whose control did not hold.
+
+    Args:
+        digests: `<phase>/<table>` to sha256 of what was recorded; the finding names those that judging and its controls read.
+    """
+    view = replace(view, reads={})
     judgement = _judge(check.recipe, view)
     controls = [
         *judgement.controls,
@@ -67,7 +73,7 @@ def settle(check: Check, view: View, *, digests: tuple[dict[str, str], ...] = ()
         window={"before": _shown(windows.before), "after": _shown(windows.after)},
         controls=tuple(controls),
         needed=_needed(judgement, broken, reason, windows) if verdict is Verdict.INCONCLUSIVE else None,
-        evidence=digests,
+        evidence=_read(view, digests or {}),
         not_established=judgement.not_established,
         waived=_waiver(check, view),
     )
@@ -77,8 +83,8 @@ def _judge(recipe: Recipe, view: View) -> Judgement:
     try:
         if view.windows.problem:
             raise CouldNotSee(
-                "clock" if "ends" in view.windows.problem else "no-deployment",
-                view.windows.problem,
+                view.windows.problem.reason,
+                view.windows.problem.sentence,
                 repair="see the clocks, and [deployment] time in the case",
             )
         return recipe.judge(view)
@@ -96,8 +102,7 @@ def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
     if judgement.verdict is not Verdict.PASS:
         return []
     if check.kind == "fix":
-        from_log = "logs" in check.recipe.tables and view.windows.before is not None
-        if not from_log and not any(view.has_before(name) for name in check.recipe.tables):
+        if not _reaches_before(view):
             return []
         there = _judge(check.recipe, view.as_before())
         return [
@@ -127,15 +132,16 @@ def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
             expected=f"caught {len(tried)} of {len(tried)}",
             got=got,
             held=not missed,
+            caught=len(caught),
+            tried=len(tried),
         )
     ]
 
 
 def _share_caught(controls: list[Control]) -> float | None:
     for control in controls:
-        if control.kind == "mutation":
-            caught, _, tried = control.got.removeprefix("caught ").partition(" (")[0].partition(" of ")
-            return int(caught) / int(tried)
+        if control.caught is not None and control.tried:
+            return control.caught / control.tried
     return None
 
 
@@ -164,7 +170,7 @@ def _deployed(check: Check, view: View, judgement: Judgement) -> list[Control]:
 def _right_before(check: Check, view: View) -> list[Control]:
     """Comparability: where a window of before was found to be no such thing, nothing is compared with it."""
     problem = view.windows.before_problem
-    if not problem or not (check.kind == "fix" or check.recipe.compares):
+    if problem is None or not (check.kind == "fix" or check.recipe.compares):
         return []
     return [
         Control(
@@ -172,7 +178,7 @@ def _right_before(check: Check, view: View) -> list[Control]:
             name="the window of before",
             guards=("pass",) if check.kind == "fix" else ("pass", "fail"),
             expected="over before the deployment",
-            got=problem,
+            got=problem.sentence,
             held=False,
             code="no-before-window",
         )
@@ -187,7 +193,8 @@ def _needed(judgement: Judgement, broken: Control | None, reason: str, windows: 
             return Needed(what=REASONS[broken.code].do)
         return Needed(what=f"repair what the {broken.kind} control “{broken.name}” shows, then run again")
     if needed is None:
-        return Needed(what=REASONS[reason].do)
+        # A check of one's own may give a reason of its own, or none.
+        return Needed(what=REASONS[reason].do if reason in REASONS else NOT_SAID)
     exposure, after = judgement.exposure, windows.after
     if needed.n is None or exposure is None or exposure.n <= 0 or after is None:
         return needed

@@ -29,6 +29,7 @@ class View:
 
     looks: how often the same growing evidence is judged, as planned beforehand; `confidence` and `alpha_fail` share the
     chance of error among them. A rule that may be asked as often as one likes takes those that end in `_once`.
+    reads: (phase, table) of what was handed out, in that order; views made of this one add to the same.
     """
 
     tables: Tables
@@ -39,6 +40,7 @@ class View:
     exchanged: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     before_as_after: bool = False
     live: bool = True
+    reads: dict[tuple[str, str], None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def confidence(self) -> float:
@@ -52,7 +54,13 @@ class View:
         """A table or None; treat it as read-only."""
         if phase == "after" and self.before_as_after:
             phase = "before"
-        return self.exchanged[(phase, name)] if (phase, name) in self.exchanged else self.tables(name, phase)
+        recorded = self.recorded(name, phase)
+        return self.exchanged.get((phase, name), recorded)
+
+    def recorded(self, name: str, phase: str) -> pd.DataFrame | None:
+        """A table of that very phase as it was recorded, whatever was exchanged; None where it was not."""
+        self.reads[(phase, name)] = None
+        return self.tables(name, phase)
 
     def need(self, name: str, phase: str = "after") -> pd.DataFrame:
         """A table that has rows.

@@ -13,6 +13,14 @@ Tables = Callable[[str, str], "pd.DataFrame | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowProblem:
+    """What is wrong with a window: the code of `reasons` that a finding gives for it, and a sentence."""
+
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
     """before and after as (start, end) in UTC; None where nobody looked. Revisions are None where nothing names them.
 
@@ -28,8 +36,8 @@ class Windows:
     new_revision: str | None = None
     alongside: bool = False
     settled_at: pd.Timestamp | None = None
-    problem: str = ""
-    before_problem: str = ""
+    problem: WindowProblem | None = None
+    before_problem: WindowProblem | None = None
 
     def as_before(self) -> Windows:
         """The windows for judging the evidence from before as if it were after."""
@@ -101,22 +109,46 @@ def find_windows(
 
 def _checked(windows: Windows) -> Windows:
     """The windows, with what is wrong with them: times that run backwards, overlap, or lie on the wrong side of the deployment."""
-    before, after, deployed_at = windows.before, windows.after, windows.deployed_at
-    problem = ""
-    if after is not None and after[1] < after[0]:
-        problem = f"the evidence from after ends ({after[1]:%H:%M:%S}) before it begins ({after[0]:%H:%M:%S})"
-    elif after is not None and deployed_at is not None and deployed_at >= after[1]:
-        problem = f"the deployment ({deployed_at:%Y-%m-%d %H:%M:%S}) is later than everything recorded after it ({after[1]:%Y-%m-%d %H:%M:%S})"
-    earlier = ""
-    if before is not None and before[1] < before[0]:
-        earlier = (
-            f"the evidence from before ends ({before[1]:%H:%M:%S}) before it begins ({before[0]:%H:%M:%S})"
+    return replace(windows, problem=_problem_after(windows), before_problem=_problem_before(windows))
+
+
+def _problem_after(windows: Windows) -> WindowProblem | None:
+    after, deployed_at = windows.after, windows.deployed_at
+    if after is None:
+        return None
+    if after[1] < after[0]:
+        return WindowProblem(
+            reason="clock",
+            sentence=f"the evidence from after ends ({after[1]:%H:%M:%S}) before it begins ({after[0]:%H:%M:%S})",
         )
-    elif before is not None and deployed_at is not None and before[0] >= deployed_at:
-        earlier = f"the evidence called before begins ({before[0]:%Y-%m-%d %H:%M:%S}) after the deployment ({deployed_at:%Y-%m-%d %H:%M:%S})"
-    elif before is not None and after is not None and before[1] > after[0]:
-        earlier = f"the evidence from before ends ({before[1]:%Y-%m-%d %H:%M:%S}) after that from after begins ({after[0]:%Y-%m-%d %H:%M:%S})"
-    return replace(windows, problem=problem, before_problem=earlier)
+    if deployed_at is not None and deployed_at >= after[1]:
+        return WindowProblem(
+            reason="no-deployment",
+            sentence=f"the deployment ({deployed_at:%Y-%m-%d %H:%M:%S}) is later than everything recorded after it ({after[1]:%Y-%m-%d %H:%M:%S})",
+        )
+    return None
+
+
+def _problem_before(windows: Windows) -> WindowProblem | None:
+    before, after, deployed_at = windows.before, windows.after, windows.deployed_at
+    if before is None:
+        return None
+    if before[1] < before[0]:
+        return WindowProblem(
+            reason="clock",
+            sentence=f"the evidence from before ends ({before[1]:%H:%M:%S}) before it begins ({before[0]:%H:%M:%S})",
+        )
+    if deployed_at is not None and before[0] >= deployed_at:
+        return WindowProblem(
+            reason="no-deployment",
+            sentence=f"the evidence called before begins ({before[0]:%Y-%m-%d %H:%M:%S}) after the deployment ({deployed_at:%Y-%m-%d %H:%M:%S})",
+        )
+    if after is not None and before[1] > after[0]:
+        return WindowProblem(
+            reason="clock",
+            sentence=f"the evidence from before ends ({before[1]:%Y-%m-%d %H:%M:%S}) after that from after begins ({after[0]:%Y-%m-%d %H:%M:%S})",
+        )
+    return None
 
 
 def _deployed_at(deployment: Any, made: pd.Series, new: str | None, older: list[str]) -> pd.Timestamp | None:

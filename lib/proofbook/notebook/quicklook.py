@@ -20,6 +20,7 @@ from proofbook.config import duckdb_text as log_patterns
 from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
 from proofbook.errors import UsageError
+from proofbook.evidence.log_unread import NAME as UNREAD
 from proofbook.judge.checks import log_novelty
 from proofbook.judge.checks.log_coverage import Coverage, cover
 from proofbook.judge.view import View
@@ -106,6 +107,9 @@ def look_at_log(
             windows[phase] = reading.first, reading.last
             for name, table in recorder.summarise(to, patterns).items():
                 tables[(phase, name)] = table
+            order = {item.name: reading.newest_first}
+            if reading.unparsed:
+                tables[(phase, UNREAD)] = recorder.unread(to, patterns, newest_first=order)
     view = View(
         tables=lambda name, phase: tables.get((phase, name)),
         windows=Windows(before=windows.get("before"), after=windows["after"]),
@@ -119,6 +123,7 @@ def look_at_log(
         limit=source.limit,
         stated=False,
         ahead_s=reading.ahead_s,
+        unread=reading.unparsed,
     )
     return LogLook(
         reading=reading,

@@ -127,11 +127,13 @@ def severity(item: Finding) -> str:
     if item.severity is None:
         return ""
     if item.severity_by == "mutants":
-        caught = next(
-            (control.got.partition(" (")[0] for control in item.controls if control.kind == "mutation"), ""
-        )
-        return f"{caught.removeprefix('caught ')} mutants caught"
+        return f"{_mutants_caught(item.controls) or f'{item.severity:.0%} of'} mutants caught"
     return "over 99.9%" if item.severity > 0.999 else f"{item.severity:.1%}"
+
+
+def _mutants_caught(items: Iterable[Control]) -> str:
+    """As `4 of 4`; empty where no mutants were tried, and of findings from before these were counted apart."""
+    return next((control.mutants for control in items if control.mutants), "")
 
 
 def could_fail(item: Finding) -> str:
@@ -145,8 +147,7 @@ def could_fail(item: Finding) -> str:
         if control.kind == "before":
             words.append(f"before: {escape(control.got.partition(':')[0])} → now: {item.verdict.value}")
         elif control.kind == "mutation":
-            caught = escape(control.got.partition(" (")[0].removeprefix("caught "))
-            words.append(f"{caught} mutants caught")
+            words.append(f"{control.mutants} mutants caught" if control.mutants else "")
     return "; ".join(dict.fromkeys(word for word in words if word))
 
 

@@ -96,3 +96,19 @@ def two_samples(*, before: tuple[int, int], after: tuple[int, int]) -> float:
     if before[1] + after[1] > 400:
         return float(stats.fisher_exact(table, alternative="greater").pvalue)
     return float(stats.boschloo_exact(table, alternative="greater").pvalue)
+
+
+def fewer_by_luck(
+    *, before_events: int, before_exposure: float, after_events: int, after_exposure: float
+) -> float:
+    """The chance of so few events after, had the rate stayed (exact conditional Poisson); of none it is `silence_by_luck`.
+
+    Source: Przyborowski and Wilenski 1940.
+
+    >>> round(fewer_by_luck(before_events=20, before_exposure=60, after_events=0, after_exposure=60), 7)
+    1e-06
+    >>> round(fewer_by_luck(before_events=20, before_exposure=60, after_events=9, after_exposure=60), 3)
+    0.031
+    """
+    share = after_exposure / (before_exposure + after_exposure) if before_exposure > 0 else 1.0
+    return float(special.bdtr(after_events, before_events + after_events, share))

@@ -71,7 +71,7 @@ def look_for(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
 
 
 def _placed(entries: Any) -> Any:
-    span = _frame(entries.aggregate(a=_.timestamp.min(), b=_.timestamp.max())).iloc[0]
+    span = frame(entries.aggregate(a=_.timestamp.min(), b=_.timestamp.max())).iloc[0]
     width = 1 if pd.isna(span["a"]) else bucket_s((span["b"] - span["a"]).total_seconds())
     return entries.mutate(
         bucket=(entries.timestamp.epoch_seconds() // width * width).cast("int64"),
@@ -124,7 +124,7 @@ def _looked_for(placed: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]
             last=_.timestamp.max(),
             sample=_.body.min(),
         )
-        found = _frame(lines), _frame(traced)
+        found = frame(lines), frame(traced)
         both = found[0].merge(found[1], on=list(GROUP), how="left")
         both["affected"] = (both["untraced"] + both["traces"].fillna(0)).astype("int64")
         both["pattern"] = pattern
@@ -151,12 +151,12 @@ def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
         found = part.group_by(["kind", "text"]).aggregate(
             entries=_.count(), severity_number=_.severity_number.max(), sample=_.body.min()
         )
-        counted = _frame(found.order_by([ibis.desc("entries"), "text"]).limit(MOST_KINDS))
+        counted = frame(found.order_by([ibis.desc("entries"), "text"]).limit(MOST_KINDS))
         kinds.append(counted)
         when = part.group_by(["kind", "text", *GROUP]).aggregate(
             entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max()
         )
-        times.append(_frame(when))
+        times.append(frame(when))
     kinds_table = _joined(kinds).sort_values(["kind", "text"], ignore_index=True)
     kinds_table.insert(0, "kind_id", range(len(kinds_table)))
     when = _joined(times).merge(kinds_table[["kind_id", "kind", "text"]], on=["kind", "text"])
@@ -184,16 +184,16 @@ def _canaries(placed: Any, canaries: Iterable[str]) -> pd.DataFrame:
             .group_by("source")
             .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
         )
-        tables.append(_frame(found).assign(canary=canary))
+        tables.append(frame(found).assign(canary=canary))
     columns = ["canary", "source", "entries", "first", "last"]
     return _typed(_joined(tables)[columns].sort_values(columns[:2], ignore_index=True))
 
 
 def _ordered(found: Any, order: list[str]) -> pd.DataFrame:
-    return _typed(_frame(found).sort_values(order, ignore_index=True))
+    return _typed(frame(found).sort_values(order, ignore_index=True))
 
 
-def _frame(found: Any) -> pd.DataFrame:
+def frame(found: Any) -> pd.DataFrame:
     """The rows, through Arrow, which keeps types where an engine's own way to pandas does not."""
     backend = found.get_backend()
     if backend.name == "pyspark":

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import ibis
+import pandas as pd
 
+from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.formats import COLUMNS, SAME_SEVERITY, SEVERITY_NUMBERS
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
+from proofbook.evidence.log_unread import ANY_LINE, ERROR_LINE
+from proofbook.evidence.log_unread import COLUMNS as UNREAD_COLUMNS
 from proofbook.redaction.scrubbing import scrub
 
 # What the small tables are drawn from; the rest of an entry stays where it is.
@@ -22,7 +27,29 @@ _TYPES = {"VARCHAR": "string", "INTEGER": "int32", "TIMESTAMPTZ": "timestamp('UT
 
 
 def entries(source: LogSource, *, base: Path) -> Any:
-    """The entries of a source in an engine, as an Ibis table with the columns of WANTED, severity_number and source.
+    """The entries of a source in an engine that have a time, as an Ibis table with the columns of `rows`."""
+    found = rows(source, base=base)
+    return found.filter(found.timestamp.notnull())
+
+
+def undated(rows: Any, source: LogSource, patterns: Sequence[str]) -> pd.DataFrame:
+    """Rows of `log_unread` of the rows that have no time: nothing says when they were written."""
+    lost = rows.filter(rows.timestamp.isnull() & rows.body.notnull())
+    wanted = [(ANY_LINE, lost), (ERROR_LINE, lost.filter(lost.severity_number >= SEVERITY_NUMBERS["ERROR"]))]
+    wanted += [(pattern, lost.filter(lost.body.re_search(pattern))) for pattern in sorted(set(patterns))]
+    found = []
+    for name, part in wanted:
+        told = aggregates.frame(part.aggregate(lines=part.count(), sample=part.body.min())).iloc[0]
+        if told["lines"]:
+            row = {"source": source.name, "pattern": name, "bucket": None, "lines": told["lines"]}
+            found.append({**row, "first": None, "last": None, "sample": scrub(str(told["sample"]))[:200]})
+        elif name == ANY_LINE:
+            break
+    return pd.DataFrame(found, columns=list(UNREAD_COLUMNS))
+
+
+def rows(source: LogSource, *, base: Path) -> Any:
+    """The rows of a source in an engine, as an Ibis table with the columns of WANTED, severity_number and source.
 
     Raises:
         CouldNotLook: the engine or the table cannot be reached, or a column is not there.
@@ -86,9 +113,7 @@ def _mapped(table: Any, source: LogSource) -> Any:
     columns["severity_text"] = stated.cases(*names.items(), else_=ibis.null().cast("string"))
     mapped = table.select(**columns)
     number = mapped.severity_text.cases(*SEVERITY_NUMBERS.items(), else_=0).cast("int64")
-    return mapped.mutate(severity_number=number, source=ibis.literal(source.name)).filter(
-        mapped.timestamp.notnull()
-    )
+    return mapped.mutate(severity_number=number, source=ibis.literal(source.name))
 
 
 def _at(table: Any, path: str) -> Any:

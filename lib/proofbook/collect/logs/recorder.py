@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import pandas as pd
 
 from proofbook import probe_marks
 from proofbook.collect.logs import aggregates
+from proofbook.collect.logs import unread as log_unread
 from proofbook.collect.logs.entries import NOTHING, Reading, connect, entries_of, rows_of
 from proofbook.collect.logs.reader import read_logs
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
+from proofbook.evidence import log_unread as unread_table
 from proofbook.evidence import merge
 
 
@@ -32,7 +34,7 @@ def record(
 
     Returns:
         logs: the Parquet file of all entries but those that lie in an engine. log_sources: one row per source. And the
-        small tables of `log_tables.NAMES`, over all sources; log_canaries also says `sent`: the canary that was sent, and
+        small tables of `log_tables.NAMES`, over all sources, and `log_unread`; log_canaries also says `sent`: the canary that was sent, and
         one that nobody sent, which must not be found.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,17 +58,23 @@ def record(
             engine.execute(f"COPY ({rows}) TO {quoted(str(to))} (FORMAT parquet)")
         for path in paths:
             path.unlink(missing_ok=True)
-    parts = [summarise(to, wanted, canaries), *(small for _, small in elsewhere)]
+    parts = [summarise(to, wanted, canaries), *(small for _, small, _ in elsewhere)]
     together = merge.together(parts)
     together["log_canaries"] = canaries_of(
         together["log_canaries"], canaries, [source.name for source in sources]
     )
-    readings = {reading.source: reading for reading in [*read, *(reading for reading, _ in elsewhere)]}
+    readings = {reading.source: reading for reading in [*read, *(reading for reading, _, _ in elsewhere)]}
     sampled = [name for name, reading in readings.items() if reading.sampled_s is not None]
     # Requests of which only some were read, and all that the patterns match, are no share of anything.
     rhythm = together["log_rhythm"]
     rhythm.loc[rhythm["source"].isin(sampled), ["requests", "server_errors"]] = 0
     tables: dict[str, pd.DataFrame | Path] = dict(together)
+    order = {name: reading.newest_first for name, reading in readings.items()}
+    lost = [part for _, _, part in elsewhere]
+    # A log that was read whole is not gone through again.
+    whole = not any(reading.unparsed for reading in read)
+    lost.append(unread_table.empty() if whole else unread(to, wanted, newest_first=order))
+    tables[unread_table.NAME] = unread_table.typed(pd.concat(lost, ignore_index=True))
     about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
     return {**tables, "logs": to, "log_sources": about}, problems
@@ -84,19 +92,23 @@ def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[st
 
 def _summarise_there(
     source: LogSource, patterns: list[str], canaries: list[str], *, base: Path
-) -> tuple[Reading, dict[str, pd.DataFrame]]:
-    """The small tables of a log that lies in an engine; its entries stay there."""
+) -> tuple[Reading, dict[str, pd.DataFrame], pd.DataFrame]:
+    """The small tables of a log that lies in an engine, and `log_unread`; its entries stay there."""
     from proofbook.collect.logs import engines
 
     try:
-        small = aggregates.summarise(engines.entries(source, base=base), patterns, canaries=canaries)
+        rows = engines.rows(source, base=base)
+        small = aggregates.summarise(rows.filter(rows.timestamp.notnull()), patterns, canaries=canaries)
+        lost = unread_table.typed(engines.undated(rows, source, patterns))
     except CouldNotLook as error:
-        return Reading(source=source.name, problem=str(error)), aggregates.nothing(
-            patterns, canaries=canaries
-        )
+        nothing = aggregates.nothing(patterns, canaries=canaries)
+        return Reading(source=source.name, problem=str(error)), nothing, unread_table.empty()
     rhythm = small["log_rhythm"]
     reading = Reading(source=source.name, shape=f"table {source.table}", read=int(rhythm["entries"].sum()))
-    reading.lines = reading.kept = reading.read
+    reading.kept = reading.read
+    reading.unparsed = int(lost.loc[lost["pattern"] == unread_table.ANY_LINE, "lines"].sum())
+    reading.lines = reading.read + reading.unparsed
+    reading.unparsed_sample = " ⏎ ".join(lost.loc[lost["pattern"] == unread_table.ANY_LINE, "sample"])
     reading.empty_bodies = int(rhythm["empty"].sum())
     counts = rhythm.fillna({"severity_text": "none"}).groupby("severity_text")["entries"].sum()
     reading.counts = {str(name): int(count) for name, count in counts.items()}
@@ -105,7 +117,7 @@ def _summarise_there(
     else:
         reading.first, reading.last = rhythm["first"].min(), rhythm["last"].max()
         reading.ahead_s = max(0.0, (rhythm["last"].max() - pd.Timestamp.now(tz="UTC")).total_seconds())
-    return reading, small
+    return reading, small, lost
 
 
 def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
@@ -119,10 +131,20 @@ def summarise(path: Path, patterns: Iterable[str], canaries: Iterable[str] = ())
         return aggregates.summarise(expression(engine, path), patterns, canaries=canaries)
 
 
-def look_for(path: Path, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """`log_patterns` and `log_matches` of patterns in a recorded Parquet file of entries."""
+def look_for(
+    path: Path, patterns: Sequence[str], *, newest_first: Mapping[str, bool]
+) -> dict[str, pd.DataFrame]:
+    """`log_patterns`, `log_matches` and `log_unread` of patterns in a recorded Parquet file of entries."""
     with connect() as engine:
-        return aggregates.look_for(expression(engine, path), patterns)
+        found = aggregates.look_for(expression(engine, path), patterns)
+    lost = unread(path, patterns, newest_first=newest_first)
+    return {**found, unread_table.NAME: lost[lost["pattern"].isin(patterns)]}
+
+
+def unread(path: Path, patterns: Iterable[str], *, newest_first: Mapping[str, bool]) -> pd.DataFrame:
+    """The table `log_unread` of a Parquet file of this module; newest_first: source to the order of its entries."""
+    with connect() as engine:
+        return log_unread.find(engine, rows_of(path), patterns, newest_first=newest_first)
 
 
 def _about(reading: Reading, source: LogSource) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from websockets.frames import CloseCode
 from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
-from proofbook import probe_marks
 from proofbook.collect.session import Session, describe, is_loopback
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
 from proofbook.errors import CouldNotLook
+from proofbook.protocol import TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -90,19 +90,19 @@ async def _open(
     journey: Journey,
     extra_headers: dict[str, str] | None = None,
 ) -> _TimedConnection:
-    """A connection with its phases timed into `journey`. One of token_kind marks.AS_A_USER does not say that it is a probe.
+    """A connection with its phases timed into `journey`. One of token_kind TokenKind.AS_A_USER does not say that it is a probe.
 
     Raises:
         OSError, TimeoutError, InvalidHandshake: it could not be made.
         CouldNotLook: the host name does not resolve.
     """
     url = session.socket_urls[endpoint.name]
-    if journey.token_kind == probe_marks.AT_UNKNOWN_PATH:
+    if journey.token_kind == TokenKind.AT_UNKNOWN_PATH:
         url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
     headers = session.socket_headers(
         endpoint,
-        shadow=journey.token_kind == probe_marks.AS_A_USER,
-        as_test=endpoint.sends_test_headers and journey.token_kind == "good",
+        shadow=journey.token_kind == TokenKind.AS_A_USER,
+        as_test=endpoint.sends_test_headers and journey.token_kind == TokenKind.GOOD,
     ) | (extra_headers or {})
     subprotocols = list(endpoint.subprotocols)
     if token is not None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from proofbook.protocol import TokenKind
+
 
 @dataclass(slots=True, kw_only=True)
 class Journey:
@@ -14,7 +16,7 @@ class Journey:
 
     endpoint: str
     user: str
-    token_kind: str = "good"
+    token_kind: str = TokenKind.GOOD
     timestamp: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
     upgraded: bool = False
     http_status: int | None = None

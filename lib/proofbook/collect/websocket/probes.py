@@ -10,7 +10,6 @@ import pandas as pd
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from proofbook import probe_marks
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import enter, leave, show_token
 from proofbook.collect.websocket.journey import Journey, frame
@@ -23,6 +22,7 @@ from proofbook.collect.websocket.messages import (
     what_to_say,
 )
 from proofbook.config.services import WebSocket
+from proofbook.protocol import TokenKind, tampered_with
 from proofbook.redaction.scrubbing import Secret
 
 MESSAGE_SAMPLE = 4096
@@ -61,11 +61,11 @@ async def shadow_journeys(
     """Journeys that carry no mark of a probe and no header that only tests send: what an ordinary user meets.
 
     Returns:
-        One row per journey, columns as the fields of Journey; token_kind is marks.AS_A_USER.
+        One row per journey, columns as the fields of Journey; token_kind is TokenKind.AS_A_USER.
     """
     token = await session.token(user)
     journeys = [
-        Journey(endpoint=endpoint.name, user=user, token_kind=probe_marks.AS_A_USER) for _ in range(count)
+        Journey(endpoint=endpoint.name, user=user, token_kind=TokenKind.AS_A_USER) for _ in range(count)
     ]
     await side_by_side(_travel(journey, endpoint, token, session, {}) for journey in journeys)
     return frame(journeys)
@@ -76,30 +76,30 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
 
     Returns:
         One row per try, columns as the fields of Journey; token_kind is `good`, `tampered`, `missing`, `expired`,
-        `wrong-audience`, `tampered with <header>` or marks.AT_UNKNOWN_PATH.
+        `wrong-audience`, `tampered with <header>` or TokenKind.AT_UNKNOWN_PATH.
     """
     good = await session.token(user)
     bad: dict[str, Secret | None] = dict(session.bad_tokens)
     if not endpoint.token.is_message or session.environment.delivers(endpoint):
         # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
-        bad["missing"] = None
+        bad[TokenKind.MISSING] = None
     if good is not None:
-        bad["tampered"] = Secret(tamper(good.reveal()), issued=True)
+        bad[TokenKind.TAMPERED] = Secret(tamper(good.reveal()), issued=True)
     attempts: list[tuple[Journey, Secret | None, dict[str, str]]] = []
     for _ in range(tries):
         attempts += [
             (Journey(endpoint=endpoint.name, user=user, token_kind=kind), good, {})
-            for kind in ("good", probe_marks.AT_UNKNOWN_PATH)
+            for kind in (TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH)
         ]
         attempts += [
             (Journey(endpoint=endpoint.name, user=user, token_kind=kind), token, {})
             for kind, token in bad.items()
         ]
-        if "tampered" in bad:
+        if TokenKind.TAMPERED in bad:
             attempts += [
                 (
-                    Journey(endpoint=endpoint.name, user=user, token_kind=f"tampered with {name}"),
-                    bad["tampered"],
+                    Journey(endpoint=endpoint.name, user=user, token_kind=tampered_with(name)),
+                    bad[TokenKind.TAMPERED],
                     {name: value},
                 )
                 for name, value in endpoint.test_headers.items()
@@ -186,7 +186,7 @@ async def _is_served(
     await asyncio.sleep(0.5)
     if connection.close_code is not None:
         return False
-    return True if journey.token_kind == "good" else None
+    return True if journey.token_kind == TokenKind.GOOD else None
 
 
 async def _greet(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook import probe_marks
 from proofbook.config.case import Identity
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import CouldNotSee, View
+from proofbook.protocol import GOOD_KINDS, TokenKind, shows_test_header
 from proofbook.stats import proportions
 
 REFUSED_STATUS = (401, 403)
@@ -20,7 +20,7 @@ REFUSED_CODES = (1008, 4401, 4403)
 NOT_THERE = (*range(200, 400), 404, 410)
 # There is one, and it did not see that an upgrade was asked for.
 UPGRADE_LOST = 426
-WANTED_KINDS = ("missing", "tampered", "expired", "wrong-audience")
+WANTED_KINDS = tuple(kind for kind in TokenKind if not kind.is_good)
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000}
 _TIMED_OUT = {"greeted": pd.NA, "upgraded": False, "http_status": pd.NA, "close_code": pd.NA}
@@ -40,7 +40,7 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
     """A recipe for "bad tokens are refused" on one endpoint, alone or with headers that only tests send."""
 
     def is_bad(rows: pd.DataFrame) -> pd.Series:
-        with_header = rows["token_kind"].str.startswith("tampered with")
+        with_header = rows["token_kind"].map(shows_test_header).astype(bool)
         return (rows["endpoint"] == endpoint) & (
             with_header if with_test_headers else ~with_header & _is_bad(rows)
         )
@@ -120,7 +120,7 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
         Mutant(name="one bad token let in", change=one_accepted),
         Mutant(name="time-outs instead of refusals", change=timed_out),
     )
-    return Recipe(tables=("refusals",), judge=judge, mutants=mutants)
+    return Recipe(judge=judge, mutants=mutants)
 
 
 def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
@@ -150,7 +150,7 @@ def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
 
 
 def _is_bad(rows: pd.DataFrame) -> pd.Series:
-    return ~rows["token_kind"].str.startswith("good")
+    return ~rows["token_kind"].isin(GOOD_KINDS)
 
 
 def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
@@ -161,7 +161,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
         if rows is None:
             return []
         rows = rows[rows["endpoint"] == endpoint]
-        bad, unknown = rows[_is_bad(rows)], rows[rows["token_kind"] == probe_marks.AT_UNKNOWN_PATH]
+        bad, unknown = rows[_is_bad(rows)], rows[rows["token_kind"] == TokenKind.AT_UNKNOWN_PATH]
         found = []
         if len(bad):
             seen = int((~let_in(bad)).sum())
@@ -209,13 +209,13 @@ def way_in_known(
         rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
         seen = (
             rows,
-            tried[tried["token_kind"] == "good"],
+            tried[tried["token_kind"] == TokenKind.GOOD],
             _at(endpoint, view, "shadow"),
             _at(endpoint, view, "websocket", "before"),
         )
         came_in = sum(int(_came_in(each).sum()) for each in seen)
         answers = set(rows["http_status"].dropna())
-        unknown = tried.loc[tried["token_kind"] == probe_marks.AT_UNKNOWN_PATH, "http_status"]
+        unknown = tried.loc[tried["token_kind"] == TokenKind.AT_UNKNOWN_PATH, "http_status"]
         alike = len(answers) == 1 and answers == set(unknown.dropna()) and answers != {UPGRADE_LOST}
         too = ", and a path that must not exist is answered alike" if alike else ""
         refused, code = bool(_named(rows).all()), ""
@@ -355,7 +355,6 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
         return change
 
     return Recipe(
-        tables=("identities",),
         judge=judge,
         mutants=(
             Mutant(name="a good id refused", change=one_wrong(True)),
@@ -374,7 +373,7 @@ def changed(rows: pd.DataFrame, chosen: Any, values: dict[str, Any]) -> pd.DataF
 
 def _good_token_control(rows: pd.DataFrame, bad: pd.DataFrame) -> Control:
     """Positive: the good token was let in during the same minute as the bad ones were refused."""
-    good = rows[rows["token_kind"] == "good"]
+    good = rows[rows["token_kind"] == TokenKind.GOOD]
     near = good[
         (good["timestamp"] >= bad["timestamp"].min() - pd.Timedelta(minutes=1))
         & (good["timestamp"] <= bad["timestamp"].max() + pd.Timedelta(minutes=1))

@@ -73,7 +73,6 @@ def valid(service: str, *, least_days: float) -> Recipe:
         return view.exchange("certificates", rows.assign(verified=rows["verified"] & ~mine))
 
     return Recipe(
-        tables=("certificates",),
         judge=judge,
         mutants=(
             Mutant(name=f"{least_days / 2:g} days left", change=ending),

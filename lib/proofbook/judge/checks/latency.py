@@ -106,7 +106,6 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
         return view.exchange("latency", rows.assign(total_s=rows["total_s"] * ratio * 1.25))
 
     return Recipe(
-        tables=("latency", "latency_control"),
         judge=judge,
         mutants=(Mutant(name=f"latencies × {ratio * 1.25:g}", change=slowed),),
         compares=True,
@@ -151,7 +150,6 @@ def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
         return view.exchange("latency", rows)
 
     return Recipe(
-        tables=("latency", "latency_control"),
         judge=judge,
         mutants=(Mutant(name=f"{4 * share:.0%} of requests slow", change=slowed),),
         compares=True,

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks.log_unread import REASON, Unread, unread_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import CouldNotSee, View
 from proofbook.judge.window import Span
 
 MOST_EMPTY = 0.5
+# A log of which a tenth was not read covers nothing. What smaller shares can hide, each claim holds against what it excludes.
+MOST_UNREAD = 0.1
 ROUND_TOTALS = (50, 100, 200, 250, 500)
 SHORTEST_GAP_S = 2.0
 # Of a log that was only sampled, so many samples must lie in a window.
@@ -34,6 +37,7 @@ class Coverage:
     longest_gap_s: float
     allowed_gap_s: float
     reasons: tuple[tuple[str, str], ...]
+    unread: Unread
 
     @property
     def held(self) -> bool:
@@ -68,7 +72,7 @@ def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> 
         view.table(name, "before") if is_before else view.need(name) if name == RHYTHM else view.table(name)
     )
     if table is None:
-        table = view.tables(name, "after")
+        table = view.recorded(name, "after")
     if table is None:
         raise CouldNotSee(
             "no-evidence",
@@ -102,6 +106,7 @@ def cover(
     had_messages: bool = False,
     canary: str = "",
     sampled_s: float | None = None,
+    unread: int = 0,
 ) -> Coverage:
     """How much of `window` the entries cover.
 
@@ -116,8 +121,10 @@ def cover(
         had_messages: whether the log held more than requests before.
         canary: what is wrong with the probes' marks in it, in words.
         sampled_s: only some entries were read of every slice of this length.
+        unread: how many lines may lie in the window that gave no entry with a time.
     """
     count = int(entries["entries"].sum())
+    lost = Unread(lines=unread, entries=count)
     if count == 0:
         seconds = (window[1] - window[0]).total_seconds() if window else 0.0
         return Coverage(
@@ -128,7 +135,8 @@ def cover(
             window_s=seconds,
             longest_gap_s=seconds,
             allowed_gap_s=0.0,
-            reasons=(("log-silent", "nothing was written in the window"),),
+            reasons=(("log-silent", f"nothing was written in the window{lost.aside}"),),
+            unread=lost,
         )
     first, last = entries["first"].min(), entries["last"].max()
     start, end = window if window is not None else (first, last)
@@ -183,6 +191,8 @@ def cover(
         and not (entries["service_version"] == revision).any()
     ):
         reasons.append(("log-silent", f"revision {revision} wrote nothing"))
+    if lost.share > MOST_UNREAD:
+        reasons.append((REASON, f"{lost.in_words}, so zero matches speak only of the rest"))
     if canary and not reasons:
         reasons.append(("log-no-canary", canary))
     if ahead_s > MOST_SKEW_S:
@@ -201,6 +211,7 @@ def cover(
         longest_gap_s=longest,
         allowed_gap_s=allowed,
         reasons=tuple(reasons),
+        unread=lost,
     )
 
 
@@ -255,6 +266,7 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
         had_messages=which == "after" and _had_messages(view, source),
         canary=_canary(view, source) if which == "after" else "",
         sampled_s=_stated(about, "sampled_s"),
+        unread=unread_in(view, which, source=source, entries=entries).lines,
     )
 
 
@@ -314,12 +326,8 @@ def covers(source: str, *, fixes: bool) -> Recipe:
         if fixes and view.windows.before is not None and not view.before_as_after:
             parts["before"] = coverage_of(view, source, "before")
         bad = [(which, code, sentence) for which, part in parts.items() for code, sentence in part.reasons]
-        unparsed = int(about["unparsed"])
-        lost = (
-            f"; {unparsed:,} lines could not be parsed, such as {about['unparsed_sample']!r}"
-            if unparsed
-            else ""
-        )
+        unread = Unread(lines=int(about["unparsed"]), entries=int(about["read"]))
+        lost = f"{unread.aside}, such as {about['unparsed_sample']!r}" if unread.lines else ""
         note = str(about.get("note") or "")
         twice = f", {int(about['duplicates']):,} of them twice" if about.get("duplicates") else ""
         whole = (
@@ -365,7 +373,7 @@ def covers(source: str, *, fixes: bool) -> Recipe:
         Mutant(name="bodies emptied", change=_emptied),
         Mutant(name="the probes' marks taken out", change=_unmarked),
     )
-    return Recipe(tables=(RHYTHM, "log_sources", "log_canaries", "logs"), judge=judge, mutants=mutants)
+    return Recipe(judge=judge, mutants=mutants)
 
 
 def _about(view: View, source: str | None, which: str) -> pd.Series | None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.log_unread import ERROR_LINE
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import coverage_of, entries_in, rows_in
 from proofbook.judge.checks.log_signatures import comparable_load, on_new_revision, served, without_probes
+from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
 from proofbook.judge.view import CouldNotSee, View
@@ -18,7 +20,6 @@ from proofbook.stats import events
 ERROR = 17
 # A rate must change by half to be called more or less: with many entries any change is significant.
 LEAST_RATIO = 1.5
-TABLES = ("log_kinds", "log_kind_times", "log_rhythm", "log_sources", "logs")
 COLUMNS = ("change", "kind", "severity", "what", "before", "after", "ratio", "p", "first", "last", "revisions", "sample", "key")  # fmt: skip
 _TITLES = ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO"), (1, "DEBUG"))
 
@@ -126,6 +127,8 @@ def no_new_errors(source: str | None) -> Recipe:
         )
         requests = served(before), served(on_new_revision(view, after, after))
         controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
+        unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=source)
+        controls += unread.control(harmless=odd is not None and odd.empty)
         verdict = Verdict.FAIL if len(certain) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
         worst = (certain if len(certain) else errors).head(1)
         kinds = len(table[table["after"] > 0])
@@ -143,7 +146,7 @@ def no_new_errors(source: str | None) -> Recipe:
         return Judgement(
             verdict=verdict,
             reason={Verdict.FAIL: "new-error", Verdict.INCONCLUSIVE: "too-early"}.get(verdict, ""),
-            statement=statement if verdict is not Verdict.INCONCLUSIVE else f"{statement}, too seldom to be sure that it is new",
+            statement=(statement if verdict is not Verdict.INCONCLUSIVE else f"{statement}, too seldom to be sure that it is new") + unread.aside,
             estimate=Estimate(value=float(len(errors)), unit="new kinds of error"),
             method=Method(
                 name="exact conditional test on each kind's rate, bursts of one second counted by their mean size, Holm over all kinds",
@@ -159,7 +162,6 @@ def no_new_errors(source: str | None) -> Recipe:
         )  # fmt: skip
 
     return Recipe(
-        tables=TABLES,
         judge=judge,
         mutants=(Mutant(name="a new exception every second", change=_raised),),
         compares=True,
@@ -253,7 +255,7 @@ def _times(view: View, which: str, keys: pd.DataFrame, source: str | None) -> pd
     rows = without_probes(rows_in(view, "log_kind_times", which, source=source))
     if which == "after":
         rows = on_new_revision(view, rows, without_probes(entries_in(view, which, source=source)))
-    recorded_before = view.tables("log_kinds", "before") is not None
+    recorded_before = view.recorded("log_kinds", "before") is not None
     phase = "before" if (which == "before" or view.before_as_after) and recorded_before else "after"
     return rows.merge(keys.loc[keys["phase"] == phase, ["kind_id", "key"]], on="kind_id")
 

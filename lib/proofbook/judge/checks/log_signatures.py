@@ -12,6 +12,7 @@ from proofbook.config import duckdb_text
 from proofbook.config.case import Signature
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import RHYTHM, Coverage, coverage_of, entries_in, rows_in
+from proofbook.judge.checks.log_unread import REASON, certainly_after, lines_in
 from proofbook.judge.checks.success_rate import judge_rate
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import CouldNotSee, View, stamp
@@ -21,7 +22,6 @@ from proofbook.stats import events, proportions
 BLOCKS_BEFORE = 5
 # With fewer windows of history, placebos cannot give a p-value under 0.05.
 LEAST_PLACEBOS = 19
-TABLES = (RHYTHM, "log_matches", "log_patterns", "log_sources", "logs")
 
 
 def without_probes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.
         if (which == "before" or view.before_as_after) and view.table("log_patterns", "before") is not None
         else "after"
     )
-    tried = view.tables("log_patterns", phase)
+    tried = view.recorded("log_patterns", phase)
     if tried is None or pattern not in set(tried["pattern"]):
         raise CouldNotSee(
             "no-evidence",
@@ -69,8 +69,15 @@ def exposed(view: View, which: str, pattern: str) -> dict[str, float]:
         hits, entries = on_new_revision(view, hits, entries), on_new_revision(view, entries, entries)
     window = view.windows.before if which == "before" else view.windows.after
     minutes = (window[1] - window[0]).total_seconds() / 60 if window else 0.0
+    unread = lines_in(view, which, pattern, source=None)
+    found = (
+        {}
+        if unread is None or unread.empty
+        else {f"lines without a time {which}": int(unread["lines"].sum())}
+    )
     return {
         f"affected {which}": affected(hits),
+        **found,
         f"per minute {which}": affected(hits) / minutes if minutes else float("nan"),
         f"minutes {which}": minutes,
         f"requests {which}": served(entries),
@@ -89,6 +96,9 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
         tried = _tried(signature)
         if len(hits_after):
             return _still_there(hits_after, after, (*tried, _of_the_fix(view, hits_after)))
+        found = lines_in(view, "after", pattern, source=source)
+        if found is not None and len(found):
+            return _in_unread_lines(view, found, cover_after, tried)
         before = (
             without_probes(entries_in(view, "before", source=source))
             if view.windows.before is not None or view.has_before(RHYTHM)
@@ -125,7 +135,7 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
             )
         return _compare(view, before, after, hits_before, tuple(controls), (cover_before, cover_after))
 
-    return Recipe(tables=TABLES, judge=judge)
+    return Recipe(judge=judge)
 
 
 def present(signature: Signature, *, source: str | None) -> Recipe:
@@ -138,6 +148,9 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
         hits = on_new_revision(view, matching(view, "after", pattern, source=source), everything)
         cover = coverage_of(view, source, "after")
         number = affected(hits)
+        found = lines_in(view, "after", pattern, source=source)
+        if not number and found is not None and len(found):
+            return _in_unread_lines(view, found, cover, _tried(signature), refutes=False)
         minutes = max(cover.window_s / 60, 1e-9)
         controls = (
             *_tried(signature),
@@ -167,7 +180,6 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
         return view.exchange("log_matches", rows[rows["pattern"] != pattern])
 
     return Recipe(
-        tables=TABLES,
         judge=judge,
         mutants=(Mutant(name="its lines removed", change=removed),),
     )
@@ -194,8 +206,16 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
             view=view,
             unit="logged requests",
             what="ended without a server error",
-            controls=(cover.control("the log after", guards=("pass",)),),
-        )
+            controls=(
+                cover.control("the log after", guards=("pass",)),
+                *cover.unread.control(
+                    harmless=proportions.proportion(
+                        served(rows) - int(rows["server_errors"].sum()), served(rows) + cover.unread.lines, confidence=view.confidence
+                    ).low
+                    >= 1 - most
+                ),
+            ),
+        )  # fmt: skip
 
     def broken(view: View) -> View:
         rows = view.need(RHYTHM)
@@ -204,7 +224,6 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
         )
 
     return Recipe(
-        tables=TABLES,
         judge=judge,
         mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=broken),),
     )
@@ -251,7 +270,7 @@ def _tried(signature: Signature) -> tuple[Control, ...]:
 def _can_match(view: View, signature: Signature) -> Control:
     """Positive: a pattern with a slip of the pen is never written either."""
     found = [
-        table for phase in ("before", "after") if (table := view.tables("log_matches", phase)) is not None
+        table for phase in ("before", "after") if (table := view.recorded("log_matches", phase)) is not None
     ]
     matched = any((table["pattern"] == signature.log).any() for table in found)
     proof = f"{len(signature.examples)} example lines" if signature.examples else "a line of this log"
@@ -317,6 +336,36 @@ def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Contro
     )
 
 
+def _in_unread_lines(
+    view: View, found: pd.DataFrame, cover: Coverage, controls: tuple[Control, ...], *, refutes: bool = True
+) -> Judgement:
+    """The pattern stands in lines without a readable time: that refutes “gone” only where something says that they are from after."""
+    placed = found[certainly_after(view, found)] if refutes else found.iloc[0:0]
+    rows = found if placed.empty else placed
+    number = int(rows["lines"].sum())
+    sample = rows.sort_values("sample").iloc[0]["sample"].strip().rpartition("\n")[2][:160]
+    holds = f"{number:,} line{'s hold' if number != 1 else ' holds'} it without a readable time, such as “{sample}”"
+    if placed.empty:
+        unsure = ", and nothing says whether they are from after the fix" if refutes else ""
+        return Judgement(
+            verdict=Verdict.INCONCLUSIVE,
+            reason=REASON,
+            statement=f"{holds}{unsure}{cover.unread.aside}",
+            controls=controls,
+        )
+    nobody = rows.assign(service_version=None)
+    return Judgement(
+        verdict=Verdict.FAIL,
+        reason="still-there",
+        statement=f"{holds}, after an entry of {stamp(placed['first'].min())}{cover.unread.aside}",
+        estimate=Estimate(value=float(number), unit="lines"),
+        method=Method(name="one occurrence on the fixed revision refutes “gone”; a line was written after the entry before it"),
+        threshold="none",
+        exposure=Exposure(n=cover.unread.lines, unit="lines that were not read"),
+        controls=(*controls, _of_the_fix(view, nobody)),
+    )  # fmt: skip
+
+
 def _could_not_see(covers: Sequence[Coverage], controls: tuple[Control, ...]) -> Judgement:
     code, sentence = next(reason for cover in covers for reason in cover.reasons)
     return Judgement(
@@ -357,11 +406,17 @@ def _absent(
         return _could_not_see((cover,), controls)
     upper = proportions.proportion(0, requests, confidence=view.confidence_once).high if requests else 1.0
     enough = upper <= most
+    unread = cover.unread.lines
+    worst = (
+        proportions.proportion(min(unread, requests), requests, confidence=view.confidence_once).high
+        if requests
+        else 1.0
+    )
     more = int(np.ceil(np.log(1 - view.confidence_once) / np.log(1 - most)))
     return Judgement(
         verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
         reason="absent" if enough else "too-early",
-        statement=f"absent: in none of {requests:,} requests (at most {upper:.2%}); nothing recorded from before says that it was ever there",
+        statement=f"absent: in none of {requests:,} requests (at most {upper:.2%}); nothing recorded from before says that it was ever there{cover.unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit="fraction of requests"),
         method=Method(
             name="Clopper-Pearson upper bound",
@@ -373,7 +428,7 @@ def _absent(
         threshold=f"at most {most:.1%} of requests",
         severity=1 - (1 - most) ** requests if enough else None,
         exposure=Exposure(n=requests, unit="requests"),
-        controls=controls,
+        controls=(*controls, *cover.unread.control(harmless=worst <= most)),
         needed=None if enough else Needed(what=f"{more:,} requests without it in all", n=more),
     )
 
@@ -412,11 +467,15 @@ def _compare(
         test = f"Fisher's test on silent blocks longer than the clusters seen (p = {second:.2g})"
     p = max(luck, second)
     passed = p < 1 - view.confidence_once
+    unread = covers[1].unread
+    worst = proportions.fewer_by_luck(
+        before_events=k0, before_exposure=exposure[0], after_events=unread.lines, after_exposure=max(exposure[1], 1e-12)
+    )  # fmt: skip
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
-        statement=f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after; luck alone gives that silence with p = {p:.2g}",
+        statement=f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after; luck alone gives that silence with p = {p:.2g}{unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",
@@ -439,6 +498,7 @@ def _compare(
                 held=True,
             ),
             comparable_load(requests, covers),
+            *unread.control(harmless=worst < 1 - view.confidence_once),
         ),
         needed=None if passed else Needed(what=_more(k0, exposure, unit, view.confidence_once)),
     )

@@ -108,7 +108,6 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
         return view.exchange("metrics", rows)
 
     return Recipe(
-        tables=("metrics",),
         judge=judge,
         mutants=(Mutant(name="a slope of twice the budget added", change=leaking),),
     )

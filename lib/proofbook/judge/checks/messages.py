@@ -95,7 +95,6 @@ def messages_valid(
         return True
 
     return Recipe(
-        tables=("messages",),
         judge=judge,
         mutants=(
             Mutant(name="a required field dropped", change=mutant(drop)),

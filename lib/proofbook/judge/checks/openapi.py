@@ -95,7 +95,7 @@ def openapi_kept(service: str) -> Recipe:
         Mutant(name="a required parameter added", change=mutant(_add_parameter)),
         Mutant(name="a value of a parameter no longer taken", change=mutant(_tighten)),
     )
-    return Recipe(tables=("openapi",), judge=judge, mutants=mutants, compares=True)
+    return Recipe(judge=judge, mutants=mutants, compares=True)
 
 
 def breaks(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[str], list[str]]:

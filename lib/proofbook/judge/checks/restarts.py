@@ -80,7 +80,6 @@ def few(service: str, *, allowed: int) -> Recipe:
         return view.exchange("metrics", changed)
 
     return Recipe(
-        tables=("metrics",),
         judge=judge,
         mutants=(Mutant(name=f"{allowed + 1} process{'es' if allowed else ''} exchanged", change=replaced),),
     )

@@ -92,7 +92,6 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
         return change
 
     return Recipe(
-        tables=("health", "revisions"),
         judge=judge,
         mutants=(
             Mutant(name="one answer in ten from the old revision", change=still_old(0.1)),
@@ -141,7 +140,6 @@ def shrunk(column: str, *, ratio: float, what: str, unit_bytes: float, unit: str
         return view.exchange("revisions", view.need("revisions").assign(**{column: 1.0}))
 
     return Recipe(
-        tables=("revisions",),
         judge=judge,
         mutants=(Mutant(name="the same figure for both", change=unchanged),),
     )
@@ -194,7 +192,6 @@ def starts_within(pattern: str, *, budget_s: float) -> Recipe:
         )
 
     return Recipe(
-        tables=("revisions", "log_matches"),
         judge=judge,
         mutants=(Mutant(name=f"{2 * budget_s:g} s later", change=late),),
     )

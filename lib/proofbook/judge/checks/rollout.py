@@ -90,9 +90,7 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
         down = rows.index[(rows["at_s"] - middle).abs() <= budget_s * 1.1]
         return view.exchange("rollout", changed(rows, down, {"ok": False}), "rollout")
 
-    return Recipe(
-        tables=("rollout",), judge=judge, mutants=(Mutant(name=f"a gap of {2.2 * budget_s:g} s", change=gap),)
-    )
+    return Recipe(judge=judge, mutants=(Mutant(name=f"a gap of {2.2 * budget_s:g} s", change=gap),))
 
 
 def held_sockets(
@@ -166,7 +164,6 @@ def held_sockets(
         )
 
     return Recipe(
-        tables=("held",),
         judge=judge,
         mutants=(Mutant(name="four sockets dropped with 1006", change=dropped),),
     )

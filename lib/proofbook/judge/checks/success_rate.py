@@ -31,7 +31,6 @@ def success_rate(
     planned: bool = False,
     tells_endings: bool = False,
     controls: MoreControls | None = None,
-    extra_tables: tuple[str, ...] = (),
     not_established: tuple[str, ...] = (),
 ) -> Recipe:
     """A recipe for "at least `target` of the rows are ok".
@@ -107,7 +106,6 @@ def success_rate(
         Mutant(name=f"all {unit} broken", change=mutant(1.0)),
     )
     return Recipe(
-        tables=(table, *extra_tables),
         judge=judge,
         mutants=mutants,
         trials=trials if planned else None,

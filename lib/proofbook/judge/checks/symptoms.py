@@ -60,7 +60,7 @@ def close_code_gone(
         unsaid = () if sends else ("no message was sent: a close at the first message would not have shown",)
         return replace(judged, not_established=unsaid)
 
-    return Recipe(tables=("websocket", "shadow"), judge=judge)
+    return Recipe(judge=judge)
 
 
 def refusal_gone(user: str, *, absent_rate: float) -> Recipe:
@@ -90,7 +90,7 @@ def refusal_gone(user: str, *, absent_rate: float) -> Recipe:
             absent_rate=absent_rate,
         )
 
-    return Recipe(tables=("identities",), judge=judge)
+    return Recipe(judge=judge)
 
 
 def compare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from proofbook.config.case import Case
@@ -26,9 +25,8 @@ def contract_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 critical=item.critical,
             )
     for message in case.messages:
-        schema = json.loads((case.folder / message.json_schema).read_text(encoding="utf-8"))
         recipe = messages.messages_valid(
-            schema, when=message.when, endpoint=message.websocket, what=message.id
+            case.schemas[message.json_schema], when=message.when, endpoint=message.websocket, what=message.id
         )
         yield Check(
             id=f"contract-message-{message.id}",

@@ -70,7 +70,6 @@ def websocket_checks(socket: WebSocket, environment: Environment, case: Case) ->
                 *([access.told_apart(socket.name)] if shows_token else []),
                 shadow_control(socket.name, connected, target=case.targets.connection),
             ),
-            extra_tables=("shadow", "refusals"),
         ),
         required=True,
     )
@@ -89,7 +88,6 @@ def websocket_checks(socket: WebSocket, environment: Environment, case: Case) ->
                 planned=True,
                 tells_endings=True,
                 controls=all_of(way_in, access.bad_tokens_refused(socket.name)),
-                extra_tables=("refusals",),
             ),
             required=False,
         )
@@ -123,7 +121,6 @@ def websocket_checks(socket: WebSocket, environment: Environment, case: Case) ->
                     way_in,
                     shadow_control(socket.name, lambda rows: rows["reply_ok"], target=case.targets.delivery),
                 ),
-                extra_tables=("shadow", "refusals"),
             ),
             required=True,
         )
