@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from proofbook.config import consistency
 from proofbook.config.case import Case
@@ -96,3 +97,8 @@ def _all(environment: Environment, case: Case) -> Iterator[Check]:
     yield from stability_checks(environment, case)
     yield from deployment_checks(environment, case)
     yield from contract_checks(environment, case)
+
+
+def _ended(code: int) -> dict[str, Any]:
+    """How a row of `websocket` shows that the server ended the connection while the probe dwelt on it."""
+    return {"close_code": code, "closed_by": "server", "closed_in": "dwell", "dwell_s": 0.0}

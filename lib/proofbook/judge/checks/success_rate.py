@@ -11,6 +11,7 @@ import pandas as pd
 
 from proofbook.judge import failure_summary
 from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks.probe_controls import _asked
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.view import CouldNotSee, View
 from proofbook.stats import plans, proportions, sequential
@@ -24,6 +25,7 @@ def success_rate(
     ok: Rows,
     *,
     fails_on: Mapping[str, Any],
+    also_fails_on: Mapping[str, Mapping[str, Any]] | None = None,
     target: float = 0.99,
     where: Rows | None = None,
     unit: str = "attempts",
@@ -41,6 +43,7 @@ def success_rate(
         ok: from the table's rows to one boolean per row; missing counts as not ok.
         fails_on: column to a value with which a row must not be ok; the mutants are made of it.
         target: fraction, 0 to 1.
+        also_fails_on: more ways in which a row must not be ok, each by a name that says how it ended.
         where: from the table to the rows that count.
         planned: the rows were collected by `plan_for(target)`; otherwise their number was fixed beforehand.
         tells_endings: the statement says how the failed rows ended; for rows of `websocket` and `health`.
@@ -78,7 +81,7 @@ def success_rate(
             not_established=not_established,
         )
 
-    def mutant(share: float) -> Callable[[View], View | None]:
+    def mutant(share: float, fails_on: Mapping[str, Any] = fails_on) -> Callable[[View], View | None]:
         def change(view: View) -> View:
             rows = rows_of(view)
             number = min(len(rows), int(np.ceil(share * len(rows))) + len(plans.plan_for(target).looks))
@@ -105,6 +108,10 @@ def success_rate(
     mutants = (
         Mutant(name=f"{twice:.0%} of the {unit} broken", change=mutant(twice)),
         Mutant(name=f"all {unit} broken", change=mutant(1.0)),
+        *(
+            Mutant(name=f"all {unit} ended {how}", change=mutant(1.0, columns))
+            for how, columns in (also_fails_on or {}).items()
+        ),
     )
     return Recipe(
         tables=(table, *extra_tables),
@@ -261,3 +268,55 @@ def _sequential(view: View, target: float) -> _Rule:
         failed=lambda failures, count: test.evidence(failures=failures, count=count) <= test.fail_below,
         needed=needed,
     )
+
+
+def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> MoreControls:
+    """The comparability control of connections that the server ends first, with a clean code that nobody called normal.
+
+    Such an end is no failure and no success: a server may say goodbye, or its handler may return too early. It holds where
+    the claim would pass also if each of them were a failure.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need("websocket")
+        rows = rows[where(rows)]
+        early = pd.Series(ended(rows)).fillna(False).astype(bool)
+        failures = int((early | ~pd.Series(ok(rows)).fillna(False).astype(bool)).sum())
+        rule = _rule(view, target=target, planned=True)
+        return [
+            Control(
+                kind="comparability",
+                name="connections that the server ended before the probe did, with 1000 or 1001",
+                guards=("pass",),
+                expected="none, or their codes in normal_close_codes of the environment",
+                got=f"{int(early.sum()):,} of {len(rows):,}",
+                held=(held := not early.any() or rule.passed(failures, len(rows))),
+                code="" if held else "end-unstated",
+            )
+        ]
+
+    return control
+
+
+def whole_word(service: str) -> MoreControls:
+    """The comparability control of health where no expectation is stated: the page does not call itself neither well nor ill."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked(view, service, kind="health")
+        if "says" not in rows:
+            # Older evidence holds none.
+            return []
+        half = int(rows["says"].eq("half-well").fillna(False).sum())
+        return [
+            Control(
+                kind="comparability",
+                name="the health page's own word",
+                guards=("pass",),
+                expected="never one between well and ill, such as degraded",
+                got=f"{half:,} of {len(rows):,}",
+                held=half == 0,
+                code="" if half == 0 else "half-well",
+            )
+        ]
+
+    return control
