@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,30 @@ def without_evidence(finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def facts(finding: dict[str, Any]) -> dict[str, Any]:
-    """A finding without its sentences and without the list of tables that it read."""
+    """A finding without its sentences, its controls and the list of tables that it read."""
     kept = {key: value for key, value in without_evidence(finding).items() if key not in SENTENCES}
-    kept["controls"] = [
-        {key: value for key, value in control.items() if key not in ("name", "expected", "got")}
-        for control in kept["controls"]
-    ]
+    del kept["controls"]
     for key, words in (("needed", "what"), ("method", "null_hypothesis"), ("exposure", "unit")):
         kept[key] = finding[key] and {name: value for name, value in finding[key].items() if name != words}
     return kept
+
+
+def controls(finding: dict[str, Any]) -> list[str]:
+    """The controls of a finding without their sentences."""
+    return [
+        " ".join((item["kind"], *item["guards"], str(item["held"]), item["code"]))
+        for item in finding["controls"]
+    ]
+
+
+def differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
+    """The ids of findings of which more than a sentence differs; a control may be added, and none taken away."""
+    before, after = ({item["id"]: item for item in found} for found in (old, new))
+    return sorted(
+        name
+        for name in before.keys() | after.keys()
+        if name not in before
+        or name not in after
+        or facts(before[name]) != facts(after[name])
+        or not Counter(controls(before[name])) <= Counter(controls(after[name]))
+    )

@@ -22,6 +22,7 @@ ORDER = (
     ("paths",),
     ("concurrency",),
     ("config",),
+    ("connections",),
     ("evidence",),
     ("collect", "judge"),
     ("validation",),

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from proofbook.collect import discovery, planning
+from proofbook.collect import discovery
 from proofbook.collect.services import health as service
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
@@ -178,7 +178,9 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
         (401, 401, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (302, 302, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (404, 404, True, Verdict.FAIL, "below-target"),
-        (403, 404, False, Verdict.FAIL, "below-target"),
+        (403, 404, False, Verdict.INCONCLUSIVE, "no-endpoint"),
+        (405, 404, False, Verdict.INCONCLUSIVE, "no-endpoint"),
+        (403, 404, True, Verdict.FAIL, "below-target"),
         (503, 503, False, Verdict.FAIL, "below-target"),
     ],
 )  # fmt: skip
@@ -300,21 +302,30 @@ def test_a_server_that_never_closes_is_left_in_time() -> None:
     assert table["upgraded"].all() and set(table["closed_by"]) == {"probe"} and not table["clean"].any()
 
 
-@pytest.mark.parametrize(("code", "verdict"), [(1011, Verdict.FAIL), (1000, Verdict.PASS)])
-def test_where_nothing_greets_a_connection_that_is_thrown_out_was_none(code: int, verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    ("code", "normal", "verdict"),
+    [
+        (1011, {}, Verdict.FAIL),
+        (1000, {}, Verdict.INCONCLUSIVE),
+        (1000, {"normal_close_codes": [1000]}, Verdict.PASS),
+        (1000, {"normal_close_codes": []}, Verdict.FAIL),
+        (4000, {"normal_close_codes": [4000]}, Verdict.PASS),
+    ],
+)
+def test_where_nothing_greets_a_connection_that_is_thrown_out_was_none(
+    code: int, normal: dict[str, list[int]], verdict: Verdict
+) -> None:
     async def close(connection: ServerConnection) -> None:
         await connection.close(code)
 
     table, _ = met(close, count=60)
-    where = environment(1)
+    where = environment(1, **normal)
     what = Case.model_validate({"title": "t", "targets": {"connection": 0.9}})
     view = View(
         tables=lambda name, phase: {"websocket": table}.get(name), windows=Windows(before=None, after=None)
     )
     found = settle(catalogue.declare(where, what)["websocket-connection"], view)
     assert found.verdict is verdict, found.statement
-    journeys = [Journey(endpoint="ws", user="", upgraded=True, closed_by="server", close_code=code)]
-    assert planning.connected(journeys[0], where.websockets[0]) is (verdict is Verdict.PASS)
 
 
 def test_a_name_of_several_addresses_is_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:

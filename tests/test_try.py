@@ -263,6 +263,65 @@ def test_a_token_that_goes_as_a_subprotocol_is_found_out(start: Start, tmp_path:
     assert done.returncode == 0 and "the token goes as a subprotocol" in done.stderr, told(done)
 
 
+# What it says of itself, and how it ends connections ------------------------------------------------------------------
+
+LIES = '{"healthy": false, "db": "down"}'
+
+
+@pytest.mark.parametrize(
+    ("told_to", "sentence"),
+    [
+        ({"BODY": LIES, "ENDS": "1011"}, "60 ended with the page says healthy = false"),
+        ({"ENDS": "reset"}, "ended with close 1006"),
+        ({"AT": "/actuator/health", "STATUS": "503", "BODY": LIES, "ROOT": "welcome"}, "ended with HTTP 503"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_what_throws_everybody_out_or_calls_itself_ill_is_broken(
+    start: Start, tmp_path: Path, told_to: dict[str, str], sentence: str
+) -> None:
+    port = python(start, "as_told", **told_to)
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
+    assert done.returncode == 1 and first_line(done).startswith("✘ BROKEN"), told(done)
+    assert sentence in done.stdout, told(done)
+
+
+@pytest.mark.parametrize(
+    ("told_to", "sentence"),
+    [
+        (
+            {"BODY": '{"status": "Degraded", "entries": {"db": {"status": "Healthy"}}}'},
+            "it says 'status = Degraded'",
+        ),
+        ({"AT": "/elsewhere", "ROOT": "stream"}, "/ gives an answer 200 that was not over within 5 s"),
+        ({"AT": "/elsewhere", "ROOT": "huge"}, "/ gives an answer 200 of more than 1,048,576 bytes"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_what_nobody_can_know_is_neither_healthy_nor_broken(
+    start: Start, tmp_path: Path, told_to: dict[str, str], sentence: str
+) -> None:
+    port = python(start, "as_told", **told_to)
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
+    assert done.returncode == 3, told(done)
+    assert sentence in told(done)
+
+
+@pytest.mark.parametrize(
+    "told_to",
+    [
+        {"BODY": '{"data": {"db-status": "x", "status": "UP"}, "maintenance": false}'},
+    ],
+    ids=["a wrapper"],
+)
+def test_what_is_well_in_words_of_its_own_is_healthy(
+    start: Start, tmp_path: Path, told_to: dict[str, str]
+) -> None:
+    port = python(start, "as_told", **told_to)
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
+    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
+
+
 # Node behind nginx ---------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,9 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,19 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from proofbook import probe_marks
+from proofbook import connections, probe_marks
 from proofbook.collect import rollout
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
+from proofbook.collect.websocket.journey import Journey, frame
+from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import Pace
 from proofbook.errors import CouldNotLook
+from proofbook.judge import catalogue
 from proofbook.judge.check import Check
 from proofbook.judge.checks import access
-from proofbook.judge.findings import Finding
+from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
@@ -136,6 +141,136 @@ def test_a_connection_cut_without_a_close_frame_is_1006_and_not_clean() -> None:
 
     row = run(cut, **ECHO)
     assert row["close_code"] == 1006 and not row["clean"] and row["closed_by"] == "server"
+
+
+def _linger(connection: ServerConnection) -> None:
+    """Resets the TCP connection."""
+    connection.transport.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
+    connection.transport.abort()
+
+
+# Ways in which a server ends a connection that it has already greeted or answered.
+ENDINGS: dict[str, Callable[[ServerConnection], Any]] = {
+    "1011": lambda connection: connection.close(1011, "internal error"),
+    "1013": lambda connection: connection.close(1013, "try again later"),
+    "4000": lambda connection: connection.close(4000),
+    "reset": _linger,
+    "end of the stream without a close frame": lambda connection: connection.transport.close(),
+    "close frame without a code": lambda connection: connection.transport.write(b"\x88\x00"),
+    "close frame with 1006": lambda connection: connection.transport.write(b"\x88\x02\x03\xee"),
+    "reserved bits": lambda connection: connection.transport.write(b"\xf1\x01x"),
+    "text that is no UTF-8": lambda connection: connection.transport.write(b"\x81\x02\xc3\x28"),
+    "masked frame": lambda connection: connection.transport.write(b"\x81\x81\x01\x02\x03\x04\x05"),
+}
+WELCOME = {"greeting": {"json": {"type": "hello"}}}
+
+
+def ends(how: str, *, greets: bool, answers: bool, after_s: float = 0.05) -> Handler:
+    """A server that does its part first and then ends the connection."""
+
+    async def handle(connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            if greets:
+                await connection.send('{"type": "hello"}')
+            if answers:
+                await connection.send(await connection.recv())
+            await asyncio.sleep(after_s)
+            done = ENDINGS[how](connection)
+            if done is not None:
+                await done
+            await connection.wait_closed()
+
+    return handle
+
+
+def judged(table: pd.DataFrame, **socket: Any) -> Finding:
+    """The finding about the connections."""
+    where = environment(1, **socket)
+    what = Case.model_validate({"title": "t", "targets": {"connection": 0.95, "delivery": 0.95}})
+    view = View(
+        tables=lambda name, phase: {("websocket", "after"): table}.get((name, phase)),
+        windows=Windows(before=None, after=None),
+    )
+    return settle(catalogue.declare(where, what)["websocket-connection"], view)
+
+
+@pytest.mark.parametrize(
+    ("how", "greets", "answers"),
+    [
+        *((how, True, False) for how in ENDINGS),
+        *((how, True, True) for how in ("1011", "4000", "reset")),
+        *((how, False, True) for how in ("1011", "end of the stream without a close frame")),
+        *((how, False, False) for how in ("1013", "reserved bits")),
+    ],
+)
+def test_a_connection_that_the_server_ends_first_is_no_success_whatever_it_said_before(
+    how: str, greets: bool, answers: bool
+) -> None:
+    # Long enough for a busy machine: a connection that ends is not dwelt on any longer.
+    said = {"dwell_s": 5.0, **(WELCOME if greets else {}), **(ECHO if answers else {})}
+    table = asyncio.run(journeys(ends(how, greets=greets, answers=answers), count=72, **said))
+    assert table["upgraded"].all() and (not greets or table["greeted"].all())
+    assert not answers or table["reply_ok"].all()
+    finding = judged(table, **said)
+    assert (finding.verdict, finding.reason) == (Verdict.FAIL, "below-target"), finding.statement
+    assert "0 of 72 connections were made, 72 ended with " in finding.statement
+    # Who collects stops by the same answer: there is no more to learn.
+    where = environment(1, **said)
+    assert not connections.connected(table, where.websockets[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("code", "normal", "verdict"),
+    [
+        (1000, None, Verdict.INCONCLUSIVE),
+        (1001, None, Verdict.INCONCLUSIVE),
+        (1000, [1000], Verdict.PASS),
+        (4000, [1000, 4000], Verdict.PASS),
+        (1001, [1000], Verdict.FAIL),
+        (1000, [], Verdict.FAIL),
+    ],
+)
+def test_what_end_is_normal_is_for_the_environment_to_say(
+    code: int, normal: list[int] | None, verdict: Verdict
+) -> None:
+    async def goodbye(connection: ServerConnection) -> None:
+        await connection.send('{"type": "hello"}')
+        await connection.close(code)
+
+    said = {"dwell_s": 5.0, **WELCOME, **({} if normal is None else {"normal_close_codes": normal})}
+    finding = judged(asyncio.run(journeys(goodbye, count=72, **said)), **said)
+    assert finding.verdict is verdict, finding.statement
+    if verdict is Verdict.INCONCLUSIVE:
+        assert finding.reason == "end-unstated" and finding.needed is not None
+        assert "normal_close_codes = [1000, 1001]" in finding.needed.what
+
+
+def test_a_server_that_keeps_its_connections_passes_and_the_check_could_have_seen_them_end() -> None:
+    async def keep(connection: ServerConnection) -> None:
+        await connection.send('{"type": "hello"}')
+        await connection.wait_closed()
+
+    finding = judged(asyncio.run(journeys(keep, count=72, **WELCOME)), **WELCOME)
+    assert finding.verdict is Verdict.PASS, finding.statement
+    (mutation,) = (control for control in finding.controls if control.kind == "mutation")
+    assert "all connections ended with 1011: fail" in mutation.got
+    assert "all connections ended without a close frame: fail" in mutation.got
+
+
+def test_a_few_ends_that_nobody_called_normal_take_nothing_from_a_claim_that_does_not_need_them() -> None:
+    kept = frame([Journey(endpoint="ws", user="", upgraded=True, closed_by="probe", close_code=1000)] * 108)
+    gone = frame([Journey(endpoint="ws", user="", upgraded=True, closed_by="server", close_code=1001)])
+    assert judged(pd.concat([kept, gone], ignore_index=True)).verdict is Verdict.PASS
+    assert judged(pd.concat([kept, *[gone] * 33], ignore_index=True)).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("dwell_s", "made"), [(2.9, True), (1.0, False)])
+def test_an_end_at_the_age_that_the_platform_allows_is_normal(dwell_s: float, made: bool) -> None:
+    row = Journey(endpoint="ws", user="", upgraded=True, closed_by="server", close_code=1006, dwell_s=dwell_s)
+    (chat,) = environment(1).websockets
+    assert connections.connected(frame([row]), chat, max_connection_s=3.0).tolist() == [made]
 
 
 @pytest.mark.parametrize(

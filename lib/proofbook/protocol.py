@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-# RFC 6455: normal closure, and going away.
-CLEAN_CODES = (1000, 1001)
 _WITH_HEADER = "tampered with "
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import email.utils
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.exceptions import ConnectionClosed
 
-from proofbook.collect.services import health
+from proofbook.collect import answers
+from proofbook.collect.answers import Answer
+from proofbook.collect.services import health, health_page
+from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.collect.websocket.connection import enter, leave
 from proofbook.collect.websocket.journey import Journey
@@ -25,8 +28,7 @@ from proofbook.errors import CouldNotLook
 HEALTH_PATHS = (
     "/health", "/healthz", "/api/health", "/livez", "/readyz", "/status", "/ping", "/actuator/health", "/",
 )  # fmt: skip
-GOOD_WORDS = "ok|healthy|up|pass|passing|alive|ready|running|available|green"
-_STATUS = rf'(?i)"status"\s*:\s*"({GOOD_WORDS})"'
+_NOWHERE = ("answers 404", "answers 410")
 _REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
 _TELLING = ("type", "event", "kind", "op", "action", "status")
 GREETING_WAIT_S = 1.0
@@ -62,12 +64,17 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
     Raises:
         CouldNotLook: the host name does not resolve.
     """
-    first: Health | None = None
+    tried: dict[str, str] = {}
+    clock: tuple[str, ...] = ()
     async with health.client_for(item, session, keep_alive=True) as client:
-        for path in paths:
+        waiting = list(paths)
+        while waiting:
+            path = waiting.pop(0)
             try:
-                async with session.turn("http requests"):
-                    answer = await client.get(path, headers=session.service_headers(item))
+                answer = await _ask(path, item, client, session)
+            except (answers.TooMuch, answers.Unending, answers.Unreadable) as error:
+                tried[path] = f"gives {error}"
+                continue
             except httpx.HTTPError as error:
                 if name_not_found(error):
                     raise CouldNotLook(
@@ -76,18 +83,64 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                 return Health(
                     path=paths[0],
                     status=200,
-                    remarks=(f"nothing answers at {client.base_url}: {describe(error)}",),
+                    remarks=(f"nothing answers at {client.base_url}: {describe(error)}", *_told(tried)),
                 )
-            if answer.status_code == 429:
-                await session.throttled(answer.headers.get("retry-after"))
+            clock = _clock(answer)
             why_not = _no_health(answer)
-            if not why_not:
-                return Health(
-                    path=path, status=answer.status_code, settings=_from_body(answer), remarks=_clock(answer)
-                )
-            first = first or Health(path=path, status=200, remarks=(f"{path} {why_not}", *_clock(answer)))
-    assert first is not None
-    return first
+            if not why_not or (path != "/" and answer.status_code >= 500):
+                # A known path that answers 5xx is the health page: whatever another path says, it says that it is not well.
+                return _found(path, answer)
+            tried[path] = why_not
+            if _adds_a_slash(path, answer) and f"{path}/" not in tried:
+                waiting.insert(0, f"{path}/")
+    likely = next((path for path, why in tried.items() if path != "/" and why not in _NOWHERE), paths[0])
+    return Health(path=likely, status=200, remarks=(*_told(tried), *clock))
+
+
+async def _ask(path: str, item: Service, client: httpx.AsyncClient, session: Session) -> Answer:
+    async with session.turn("http requests"):
+        answer = await answers.ask(
+            client,
+            path,
+            headers=session.service_headers(item),
+            within_s=session.environment.pace.timeout_s,
+        )
+    if answer.status_code == 429:
+        await session.throttled(answer.headers.get("retry-after"))
+    return answer
+
+
+def _found(path: str, answer: Answer) -> Health:
+    """A health page, with what an environment says of it and what a reader should know of it."""
+    status = answer.status_code
+    if status != 200:
+        settings = {"health_status": [status]} if status < 300 else {}
+        return Health(
+            path=path, status=status, settings=settings, remarks=(f"it answers {status}", *_clock(answer))
+        )
+    said = health_page.read(answer.text, is_html=answer.is_html)
+    if said is None:
+        remark: tuple[str, ...] = ("nothing in it says that it is well, so any 200 will count",)
+    elif said.word is Word.UNKNOWN:
+        remark = (f"it says {said.shown()!r}, of which nothing is known, so any 200 will count",)
+    else:
+        remark = () if said.word is Word.WELL else (f"it says {said.shown()!r}",)
+    return Health(
+        path=path, status=status, settings=_from_body(answer, said), remarks=(*remark, *_clock(answer))
+    )
+
+
+def _told(tried: dict[str, str]) -> tuple[str, ...]:
+    """What each path answered, those that answered alike together."""
+    alike: dict[str, list[str]] = {}
+    for path, why in tried.items():
+        alike.setdefault(why, []).append(path)
+    return tuple(f"{', '.join(paths)} {why}" for why, paths in alike.items())
+
+
+def _adds_a_slash(path: str, answer: Answer) -> bool:
+    """Whether the answer sends to the same path with a slash at its end, as several frameworks do."""
+    return answer.is_redirect and urlsplit(answer.headers["location"]).path == f"{path}/"
 
 
 async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
@@ -136,7 +189,7 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, Any]:
         message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
     ]
     try:
-        parsed = [_scalars(json.loads(text)) for text in texts]
+        parsed = [_scalars(answers.parse(text)) for text in texts]
     except ValueError:
         parsed = []
     if parsed and all(parsed):
@@ -182,22 +235,21 @@ def _rank(path: str) -> int:
     return _TELLING.index(last) if last in _TELLING else len(_TELLING)
 
 
-def _no_health(answer: httpx.Response) -> str:
+def _no_health(answer: Answer) -> str:
     """Why an answer is no health page, or nothing."""
     if answer.is_redirect:
         return f"answers {answer.status_code} to {answer.headers.get('location', 'elsewhere')[:80]}"
     if answer.status_code in (401, 403):
         return f"answers {answer.status_code}: it wants a login"
-    if answer.status_code != 200:
+    if not 200 <= answer.status_code < 300:
         return f"answers {answer.status_code}"
-    if "html" in answer.headers.get("content-type", "") and re.search(
-        r'type=["\']?password', answer.text[:50_000], re.IGNORECASE
-    ):
+    if answer.is_html and re.search(r'type=["\']?password', answer.text[:50_000], re.IGNORECASE):
         return "is a login page"
     return ""
 
 
-def _from_body(answer: httpx.Response) -> dict[str, Any]:
+def _from_body(answer: Answer, said: Said | None) -> dict[str, Any]:
+    """Keys of [[service]] that follow from the page: what it said of itself, where it said that it is well, and its revision."""
     try:
         body = answer.json()
     except ValueError:
@@ -205,13 +257,14 @@ def _from_body(answer: httpx.Response) -> dict[str, Any]:
     if not isinstance(body, dict):
         return {}
     found: dict[str, Any] = {}
-    if isinstance(body.get("status"), str):
-        found["health_expect"] = {"regex": _STATUS}
+    if said is not None and said.word is Word.WELL and said.path:
+        # Only what was seen: a guess that was never fulfilled would fail a service for being described wrongly.
+        found["health_expect"] = {"json": {said.path: said.value}}
     revision = next((key for key in _REVISION_KEYS if isinstance(body.get(key), str)), None)
     return {**found, "revision_path": revision} if revision else found
 
 
-def _clock(answer: httpx.Response) -> tuple[str, ...]:
+def _clock(answer: Answer) -> tuple[str, ...]:
     try:
         theirs = email.utils.parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError):

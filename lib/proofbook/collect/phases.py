@@ -228,7 +228,7 @@ async def _settled(
     )
     if health:
         tables["health"] = pd.concat(health, ignore_index=True).astype(
-            {"status": "Int64", "body_ok": "boolean", "revision": "str"}
+            {"status": "Int64", "body_ok": "boolean", "revision": "str", "says": "str"}
         )
     shown = await certificates.look(environment, session=session)
     if shown is not None:

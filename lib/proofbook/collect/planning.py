@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from proofbook import connections
 from proofbook.collect.services import health as service
 from proofbook.collect.websocket import probes
-from proofbook.collect.websocket.journey import Journey
+from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
-from proofbook.protocol import CLEAN_CODES
 from proofbook.stats import plans as sampling
 
 LATENCY_COUNT = 600
@@ -123,7 +123,13 @@ def checkpoints_of(socket: WebSocket, environment: Environment, case: Case) -> S
 
 def is_decided(socket: WebSocket, environment: Environment, case: Case, seen: Sequence[Journey]) -> bool:
     failures = {
-        "connection": sum(not connected(journey, socket) for journey in seen),
+        "connection": int(
+            (
+                ~connections.connected(
+                    frame(seen), socket, max_connection_s=environment.rollout.max_connection_s
+                )
+            ).sum()
+        ),
         "delivery": sum(journey.reply_ok is not True for journey in seen),
     }
     plans = plans_of(socket, environment, case)
@@ -141,10 +147,3 @@ def plans_of(socket: WebSocket, environment: Environment, case: Case) -> dict[st
     if environment.delivers(socket):
         plans["delivery"] = sampling.plan_for(case.targets.delivery)
     return plans
-
-
-def connected(journey: Journey, socket: WebSocket) -> bool:
-    """Upgraded, and greeted where a greeting is expected; else not thrown out while one dwells."""
-    if socket.greeting is not None:
-        return journey.upgraded and journey.greeted is True
-    return journey.upgraded and (journey.closed_by != "server" or journey.close_code in CLEAN_CODES)

@@ -12,11 +12,14 @@ import httpx
 import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
+from proofbook.collect import answers
 from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
 from proofbook.collect.websocket.connection import enter, leave, show_token
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.services import Service, WebSocket
+
+LONGEST_ANSWER_S = 5.0
 
 
 async def watch(service: Service, *, during: Awaitable[Any], session: Session) -> pd.DataFrame:
@@ -94,7 +97,13 @@ async def _ask(service: Service, client: httpx.AsyncClient, session: Session, be
     }
     sent = time.perf_counter()
     try:
-        answer = await client.get(service.health, headers=session.service_headers(service), timeout=5.0)
+        answer = await answers.ask(
+            client,
+            service.health,
+            headers=session.service_headers(service),
+            within_s=LONGEST_ANSWER_S,
+            timeout=LONGEST_ANSWER_S,
+        )
     except httpx.HTTPError as error:
         return {**row, "error": describe(error), "total_s": time.perf_counter() - sent}
     return {

@@ -21,6 +21,7 @@ import httpx
 import jmespath
 
 from proofbook import paths, probe_marks
+from proofbook.collect import answers
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
 from proofbook.config.references import Reference
@@ -141,7 +142,14 @@ class Session:
                 self.turn("logins"),
                 self.client(self._login_url, ca_file=login.ca_file) as client,
             ):
-                answer = await client.post(self._login_url, json=body, headers=self._login_headers)
+                answer = await answers.ask(
+                    client,
+                    self._login_url,
+                    method="POST",
+                    json=body,
+                    headers=self._login_headers,
+                    within_s=self.environment.pace.timeout_s,
+                )
             token = jmespath.search(login.token_path, answer.json()) if answer.status_code < 400 else None
         except (httpx.HTTPError, ValueError) as error:
             raise CouldNotLook(

@@ -64,7 +64,8 @@ class Socket(Settings):
     path: where it lies on its service; url: where it lies when that is elsewhere. Certificates are checked as for its service
     unless ca_file says otherwise. test_headers: headers that only tests send. They are tried with a bad token, and go with every good one where
     `sends_test_headers` says so; the shadow probes never send them. long_message_chars: how long the last message of each
-    conversation is made, since some faults only large messages meet.
+    conversation is made, since some faults only large messages meet. normal_close_codes: with which the server may end a connection
+    before the probe does; any other end is a failure, and where none are stated 1000 and 1001 are not known to be one or the other.
     """
 
     path: str | None = None
@@ -83,6 +84,7 @@ class Socket(Settings):
     messages: int = Field(default=1, ge=1, le=100)
     long_message_chars: int = Field(default=0, ge=0, le=1_000_000)
     dwell_s: float = Field(default=0.3, ge=0, le=60)
+    normal_close_codes: list[Annotated[int, Field(ge=1000, le=4999)]] | None = None
 
     @model_validator(mode="after")
     def _conversation(self) -> Self:

@@ -40,6 +40,8 @@ REASONS: dict[str, Reason] = {
         "no-token": ("every connection was refused by name, and the environment names no token", "name a token: token = { env = \"NAME\" } in the environment, or --token-env NAME"),
         "token-unproven": ("every connection was refused by name, and nothing shows that the token is a good one", "check the token and the path; if both worked before, a run that recorded that makes this a failure: proofbook run ENV --before RUN"),
         "no-endpoint": ("every answer was that of an address where nothing is, or nothing for us, and nothing shows that anything ever was there", "check the path, and whether it wants a login; if it worked before, a run that recorded that makes this a failure: proofbook run ENV --before RUN"),
+        "end-unstated": ("the server ended connections before the probe did, with 1000 or 1001, and nothing says that this is normal", "where it is, state normal_close_codes = [1000, 1001] for the websocket in the environment; where it is not, normal_close_codes = []"),
+        "half-well": ("the health page itself says neither well nor ill", "see what it names; where that is well enough, state health_expect for the service in the environment"),
         "no-control": ("nothing shows that this check could have failed", "give it fails_on, or a control"),
         "no-deployment": ("no deployment was found, so nothing tells before from after", "state [deployment] time or revision in the case, or name a [deployments] document"),
         "no-before-window": ("the window of before is empty or lies after the deployment", "see [deployment] time in the case"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,10 @@ import jmespath
 import pandas as pd
 
 from proofbook import probe_marks as marks
+from proofbook.collect import answers
+from proofbook.collect.answers import Answer
+from proofbook.collect.services import health_page
+from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
 from proofbook.config.services import Expectation, Service
 from proofbook.errors import CouldNotLook
@@ -35,7 +38,7 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), error, connect_s, tls_s, first_byte_s, total_s, revision.
+        body_ok, body (sample), says (a Word of `health_page`, or empty), error, connect_s, tls_s, first_byte_s, total_s, revision.
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
     """
@@ -81,7 +84,13 @@ async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[
     """A JSON document as (status, text, error)."""
     async with client_for(service, session, keep_alive=False) as client, session.turn("http requests"):
         try:
-            answer = await client.get(path, headers=session.service_headers(service))
+            answer = await answers.ask(
+                client,
+                path,
+                headers=session.service_headers(service),
+                within_s=answers.DOCUMENT_TIMES * session.environment.pace.timeout_s,
+                most_bytes=answers.DOCUMENT_BYTES,
+            )
             return answer.status_code, answer.text, ""
         except httpx.HTTPError as error:
             return None, "", describe(error)
@@ -111,13 +120,21 @@ async def _ask(
             "ok": False,
             "body_ok": pd.NA,
             "body": "",
+            "says": "",
             "error": "",
             "revision": None,
         }
         began = time.perf_counter()
         try:
-            answer = await client.get(
-                path, headers=session.service_headers(service), extensions={"trace": mark}
+            answer = await answers.ask(
+                client,
+                path,
+                headers=session.service_headers(service),
+                extensions={"trace": mark},
+                within_s=session.environment.pace.timeout_s,
+                most_bytes=answers.DOCUMENT_BYTES if kind == "timed" else answers.PAGE_BYTES,
+                # Of what is only timed the body is received, as its users do, and not kept.
+                keep_bytes=BODY_SAMPLE if kind == "timed" else None,
             )
         except httpx.HTTPError as error:
             if name_not_found(error):
@@ -134,11 +151,18 @@ async def _ask(
     if answer.status_code == 429:
         await session.throttled(answer.headers.get("retry-after"))
     wanted = service.health_status if kind == "health" else [200]
-    body_ok = (
-        _body_ok(service.health_expect, answer.text) if kind == "health" and service.health_expect else None
-    )
+    said = health_page.read(answer.text, is_html=answer.is_html) if kind == "health" else None
+    body_ok: bool | None = None
+    if kind == "health" and service.health_expect:
+        body_ok = _body_ok(service.health_expect, answer.text)
+    elif said is not None and said.word in (Word.WELL, Word.ILL):
+        body_ok = said.word is Word.WELL
     return {
         **row,
+        "says": said.word.value if said is not None else "",
+        "error": f"the page says {scrub(said.shown())}"
+        if said is not None and said.word is not Word.WELL and body_ok is False
+        else "",
         "status": answer.status_code,
         "ok": answer.status_code in wanted and body_ok is not False,
         "body_ok": pd.NA if body_ok is None else body_ok,
@@ -168,12 +192,12 @@ def _body_ok(expected: Expectation, text: str) -> bool:
     if not expected.fields:
         return True
     try:
-        return match_fields(expected.fields, json.loads(text), {})
+        return match_fields(expected.fields, answers.parse(text), {})
     except ValueError:
         return False
 
 
-def field_of(path: str | None, answer: httpx.Response) -> str | None:
+def field_of(path: str | None, answer: Answer) -> str | None:
     if path is None:
         return None
     try:

@@ -9,6 +9,7 @@ import httpx
 import pandas as pd
 from prometheus_client.parser import text_string_to_metric_families
 
+from proofbook.collect import answers
 from proofbook.collect.services.health import client_for
 from proofbook.collect.session import Session
 from proofbook.config.services import Service
@@ -31,7 +32,13 @@ async def sample(service: Service, *, every_s: float, until: asyncio.Event, sess
         while not until.is_set():
             try:
                 session.done["http requests"] += 1
-                answer = await client.get(service.metrics, headers=session.service_headers(service))
+                answer = await answers.ask(
+                    client,
+                    service.metrics,
+                    headers=session.service_headers(service),
+                    within_s=session.environment.pace.timeout_s,
+                    most_bytes=answers.DOCUMENT_BYTES,
+                )
                 if answer.status_code == 200:
                     rows += read(answer.text, service=service, at=pd.Timestamp.now("UTC"))
             except (httpx.HTTPError, ValueError):

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from proofbook.collect.answers import parse
 from proofbook.collect.session import fill, match_fields
 from proofbook.config.services import Expectation, WebSocket
 
@@ -76,6 +77,6 @@ def text_of(message: str | bytes) -> str:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parse(text)
     except ValueError:
         return None

@@ -227,11 +227,12 @@ async def _converse(
     open_replies, last_answered = list(range(len(expected))), -1
     began = time.perf_counter()
     try:
-        for values in expected:
-            await connection.send(encode(endpoint, values))
-            session.done["messages sent"] += 1
-            journey.sent += 1
+        # Sending takes as long as the other side takes to read.
         async with asyncio.timeout(session.environment.pace.timeout_s):
+            for values in expected:
+                await connection.send(encode(endpoint, values))
+                session.done["messages sent"] += 1
+                journey.sent += 1
             while open_replies:
                 message = await connection.recv()
                 _keep(message, messages)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from proofbook.judge.checks.success_rate import MoreControls, Rows
+from proofbook.judge.checks.success_rate import MoreControls, Rows, rule_of
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
 from proofbook.stats import plans
 
-# How an address answers at which there is no page, or none for everybody: elsewhere, such as a login; refused; not found.
-NO_PAGE = (*range(300, 400), 401, 403, 404, 410)
+# How an address answers at which there is no page, or none for everybody: elsewhere, such as a login; refused; not found; not by this method.
+NO_PAGE = (*range(300, 400), 401, 403, 404, 405, 407, 410)
 
 
 def all_of(*controls: MoreControls) -> MoreControls:
@@ -59,17 +59,16 @@ def health_path_known(service: str) -> MoreControls:
 
     def control(view: View) -> Sequence[Control]:
         answers = set(_asked(view, service, kind="health")["status"])
-        unknown = set(_asked(view, service, kind="unknown-path")["status"].dropna())
         well_before = int(_asked(view, service, kind="health", phase="before")["ok"].sum())
-        nowhere = len(answers) == 1 and answers == unknown and answers <= set(NO_PAGE)
+        nowhere = bool(answers) and answers <= set(NO_PAGE)
         held = well_before > 0 or not nowhere
         return [
             Control(
                 kind="positive",
                 name="something at this address",
                 guards=("fail",),
-                expected="another answer than at a path that must not exist, or health before",
-                got=f"{well_before:,} well before; now {'the same answer' if nowhere else 'another answer'}",
+                expected="a page, or health before",
+                got=f"{well_before:,} well before; now {'no page for us' if nowhere else 'an answer of its own'}",
                 held=held,
                 code="" if held else "no-endpoint",
             )
@@ -100,6 +99,58 @@ def unknown_path_control(service: str) -> MoreControls:
                 expected="not 200",
                 got=", ".join(statuses) or "not tried",
                 held=bool(held),
+            )
+        ]
+
+    return control
+
+
+def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> MoreControls:
+    """The comparability control of connections that the server ends first, with a clean code that nobody called normal.
+
+    Such an end is no failure and no success: a server may say goodbye, or its handler may return too early. It holds where
+    the claim would pass also if each of them were a failure.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need("websocket")
+        rows = rows[where(rows)]
+        early = pd.Series(ended(rows)).fillna(False).astype(bool)
+        failures = int((early | ~pd.Series(ok(rows)).fillna(False).astype(bool)).sum())
+        rule = rule_of(view, target=target, planned=True)
+        return [
+            Control(
+                kind="comparability",
+                name="connections that the server ended before the probe did, with 1000 or 1001",
+                guards=("pass",),
+                expected="none, or their codes in normal_close_codes of the environment",
+                got=f"{int(early.sum()):,} of {len(rows):,}",
+                held=(held := not early.any() or rule.passed(failures, len(rows))),
+                code="" if held else "end-unstated",
+            )
+        ]
+
+    return control
+
+
+def whole_word(service: str) -> MoreControls:
+    """The comparability control of health where no expectation is stated: the page does not call itself neither well nor ill."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked(view, service, kind="health")
+        if "says" not in rows:
+            # Older evidence holds none.
+            return []
+        half = int(rows["says"].eq("half-well").fillna(False).sum())
+        return [
+            Control(
+                kind="comparability",
+                name="the health page's own word",
+                guards=("pass",),
+                expected="never one between well and ill, such as degraded",
+                got=f"{half:,} of {len(rows):,}",
+                held=half == 0,
+                code="" if half == 0 else "half-well",
             )
         ]
 

@@ -24,6 +24,7 @@ def success_rate(
     ok: Rows,
     *,
     fails_on: Mapping[str, Any],
+    also_fails_on: Mapping[str, Mapping[str, Any]] | None = None,
     target: float = 0.99,
     where: Rows | None = None,
     unit: str = "attempts",
@@ -40,6 +41,7 @@ def success_rate(
         ok: from the table's rows to one boolean per row; missing counts as not ok.
         fails_on: column to a value with which a row must not be ok; the mutants are made of it.
         target: fraction, 0 to 1.
+        also_fails_on: more ways in which a row must not be ok, each by a name that says how it ended.
         where: from the table to the rows that count.
         planned: the rows were collected by `plan_for(target)`; otherwise their number was fixed beforehand.
         tells_endings: the statement says how the failed rows ended; for rows of `websocket` and `health`.
@@ -77,7 +79,7 @@ def success_rate(
             not_established=not_established,
         )
 
-    def mutant(share: float) -> Callable[[View], View | None]:
+    def mutant(share: float, fails_on: Mapping[str, Any] = fails_on) -> Callable[[View], View | None]:
         def change(view: View) -> View:
             rows = rows_of(view)
             number = min(len(rows), int(np.ceil(share * len(rows))) + len(plans.plan_for(target).looks))
@@ -104,6 +106,10 @@ def success_rate(
     mutants = (
         Mutant(name=f"{twice:.0%} of the {unit} broken", change=mutant(twice)),
         Mutant(name=f"all {unit} broken", change=mutant(1.0)),
+        *(
+            Mutant(name=f"all {unit} ended {how}", change=mutant(1.0, columns))
+            for how, columns in (also_fails_on or {}).items()
+        ),
     )
     return Recipe(
         judge=judge,
@@ -128,7 +134,7 @@ def judge_rate(
 ) -> Judgement:
     """Pass by rejecting "the rate is below target", fail by rejecting its opposite, else inconclusive."""
     bounds = proportions.proportion(count - failures, count, confidence=view.confidence)
-    rule = _rule(view, target=target, planned=planned)
+    rule = rule_of(view, target=target, planned=planned)
     passed, failed = rule.passed(failures, count), rule.failed(failures, count)
     verdict, reason = (
         (Verdict.FAIL, "below-target")
@@ -185,7 +191,7 @@ class _Rule:
     needed: Callable[[int, int, str], Needed]
 
 
-def _rule(view: View, *, target: float, planned: bool) -> _Rule:
+def rule_of(view: View, *, target: float, planned: bool) -> _Rule:
     """By looks fixed beforehand; while watching by Wald's test; else by one number of samples fixed beforehand."""
 
     def too_many(failures: int, count: int) -> bool:

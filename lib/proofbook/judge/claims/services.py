@@ -14,6 +14,7 @@ from proofbook.judge.checks.probe_controls import (
     all_of,
     health_path_known,
     unknown_path_control,
+    whole_word,
 )
 from proofbook.judge.checks.success_rate import Rows, success_rate
 
@@ -31,7 +32,11 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
             what="were answered as healthy",
             planned=True,
             tells_endings=True,
-            controls=all_of(health_path_known(item.name), unknown_path_control(item.name)),
+            controls=all_of(
+                health_path_known(item.name),
+                unknown_path_control(item.name),
+                *([] if item.health_expect else [whole_word(item.name)]),
+            ),
         )
         yield Check(
             id=check_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from proofbook import connections
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
@@ -14,10 +15,10 @@ from proofbook.judge.checks import (
 )
 from proofbook.judge.checks.probe_controls import (
     all_of,
+    normal_end_known,
     shadow_control,
 )
 from proofbook.judge.checks.success_rate import success_rate
-from proofbook.protocol import CLEAN_CODES
 
 
 def websocket_checks(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Check]:
@@ -29,11 +30,11 @@ def websocket_checks(socket: WebSocket, environment: Environment, case: Case) ->
         return rows["endpoint"] == socket.name
 
     def connected(rows: Any) -> Any:
-        # Where nothing greets, a connection that the server throws out while one dwells was not one.
-        kept = rows["closed_by"].ne("server") | rows["close_code"].isin(CLEAN_CODES).fillna(False)
-        return rows["upgraded"] & (rows["greeted"].fillna(False).astype(bool) if greeted else kept)
+        return connections.connected(rows, socket, max_connection_s=environment.rollout.max_connection_s)
 
     broken = {"upgraded": False, "greeted": False}
+    # It greets, answers, and ends the connection: what a probe that looks at the greeting alone takes for success.
+    thrown_out = {"with 1011": _ended(1011), "without a close frame": _ended(1006)}
     shows_token = socket.token.place != "none"
     way_in = access.way_in_known(
         socket.name,
@@ -61,12 +62,19 @@ def websocket_checks(socket: WebSocket, environment: Environment, case: Case) ->
             where=here,
             target=case.targets.connection,
             fails_on=broken,
+            also_fails_on=thrown_out,
             unit="connections",
             what="were made",
             planned=True,
             tells_endings=True,
             controls=all_of(
                 way_in,
+                normal_end_known(
+                    here,
+                    connected,
+                    lambda rows: connections.ended_unasked(rows, socket),
+                    target=case.targets.connection,
+                ),
                 *([access.told_apart(socket.name)] if shows_token else []),
                 shadow_control(socket.name, connected, target=case.targets.connection),
             ),
@@ -83,6 +91,7 @@ def websocket_checks(socket: WebSocket, environment: Environment, case: Case) ->
                 where=here,
                 target=case.targets.authentication,
                 fails_on=broken,
+                also_fails_on=thrown_out,
                 unit="logins",
                 what="with a good token were let in",
                 planned=True,
@@ -134,3 +143,8 @@ def websocket_checks(socket: WebSocket, environment: Environment, case: Case) ->
             required=critical,
             critical=critical,
         )
+
+
+def _ended(code: int) -> dict[str, Any]:
+    """How a row of `websocket` shows that the server ended the connection while the probe dwelt on it."""
+    return {"close_code": code, "closed_by": "server", "closed_in": "dwell", "dwell_s": 0.0}

@@ -1,0 +1,40 @@
+"""When a connection counts as made, asked of its columns: collectors stop by it, judges judge by it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from proofbook.config.services import WebSocket
+
+# Normal closure, and going away: what a server may mean well. Whether it does, only the environment can say.
+CLEAN_CODES = (1000, 1001)
+# An intermediary that cuts by age is not exact to the millisecond.
+_NEARLY = 0.95
+
+
+def connected(rows: pd.DataFrame, socket: WebSocket, *, max_connection_s: float | None = None) -> pd.Series:
+    """Whether each row of `websocket` is a connection that was made: upgraded, greeted where a greeting is expected, and not thrown out.
+
+    A connection that the server ends before the probe does was not one, whatever it said before; unless the environment
+    calls that end normal. max_connection_s: the age at which the platform ends every connection.
+    """
+    normal = CLEAN_CODES if socket.normal_close_codes is None else tuple(socket.normal_close_codes)
+    thrown_out = ended_by_server(rows) & ~rows["close_code"].isin(normal).fillna(False).astype(bool)
+    if max_connection_s is not None:
+        thrown_out &= rows["dwell_s"] < _NEARLY * max_connection_s
+    made = rows["upgraded"].astype(bool) & ~thrown_out
+    if socket.greeting is not None:
+        made &= rows["greeted"].fillna(False).astype(bool)
+    return made
+
+
+def ended_unasked(rows: pd.DataFrame, socket: WebSocket) -> pd.Series:
+    """Whether each connection was ended by the server with a clean code that nobody has called normal."""
+    if socket.normal_close_codes is not None:
+        return pd.Series(False, index=rows.index)
+    return ended_by_server(rows) & rows["close_code"].isin(CLEAN_CODES).fillna(False).astype(bool)
+
+
+def ended_by_server(rows: pd.DataFrame) -> pd.Series:
+    """Whether each connection was closed, reset or broken off by the server."""
+    return rows["upgraded"].astype(bool) & rows["closed_by"].eq("server")

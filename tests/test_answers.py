@@ -1,0 +1,258 @@
+"""Answers that never end, or are huge, or are not what they say: each is a failed sample in a sentence, and stops nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from proofbook.collect import answers, discovery, rollout
+from proofbook.collect.services import health as service
+from proofbook.collect.services import metrics, openapi
+from proofbook.collect.session import Session
+from proofbook.config.environment import Environment
+from proofbook.errors import CouldNotLook
+
+Pieces = AsyncIterator[bytes]
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+TIMEOUT_S = 0.6
+
+
+async def drips() -> Pieces:
+    yield HEAD + b"Content-Length: 1000000\r\n\r\n"
+    while True:
+        yield b" "
+        await asyncio.sleep(0.05)
+
+
+async def drips_its_headers() -> Pieces:
+    yield HEAD
+    while True:
+        yield b"X"
+        await asyncio.sleep(0.05)
+
+
+async def streams_for_ever() -> Pieces:
+    yield HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    while True:
+        yield b"3\r\n:\n\n\r\n"
+        await asyncio.sleep(0.05)
+
+
+async def floods_for_ever() -> Pieces:
+    yield HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    while True:
+        yield b"10000\r\n" + bytes(0x10000) + b"\r\n"
+
+
+async def is_of_500_megabytes() -> Pieces:
+    yield HEAD + b"Content-Length: 500000000\r\n\r\n"
+    for _ in range(500):
+        yield bytes(1_000_000)
+
+
+def packed(body: bytes, encoding: str, head: bytes = HEAD) -> Callable[[], Pieces]:
+    async def pieces() -> Pieces:
+        yield head + f"Content-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    return pieces
+
+
+async def breaks_off() -> Pieces:
+    yield HEAD + b'Content-Length: 1000\r\n\r\n{"sta'
+
+
+async def says_nothing() -> Pieces:
+    await asyncio.sleep(30)
+    yield b""
+
+
+BOMB = gzip.compress(bytes(200_000_000), compresslevel=1)
+BAD: dict[str, tuple[Callable[[], Pieces], str]] = {
+    "drips": (drips, "an answer 200 that was not over within 0.6 s"),
+    "drips its headers": (drips_its_headers, "no answer within 0.6 s"),
+    "streams for ever": (streams_for_ever, "an answer 200 that was not over within 0.6 s"),
+    "floods for ever": (floods_for_ever, "bytes, which was not read to the end"),
+    "is of 500 MB": (is_of_500_megabytes, "bytes, which was not read to the end"),
+    "is a gzip bomb": (packed(BOMB, "gzip"), "bytes, which was not read to the end"),
+    "is packed twice": (packed(gzip.compress(BOMB), "gzip, gzip"), "packed as 'gzip, gzip', not as gzip, deflate"),
+    "is packed as br": (packed(b"\x8b\x02\x80abc\x03", "br"), "packed as 'br'"),
+    "is no gzip": (packed(b"plain words", "gzip"), "an answer 200 that is not gzip, as it says"),
+    "breaks off": (breaks_off, "without sending complete message body"),
+    "says nothing": (says_nothing, "no answer within 0.6 s"),
+}  # fmt: skip
+bad = pytest.mark.parametrize(("answer", "error"), BAD.values(), ids=list(BAD))
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    answer: Callable[[], Pieces], *, at: str = "/", more: dict[str, Any] | None = None, **where: Any
+) -> AsyncIterator[Session]:
+    """A server that answers every path that begins with `at` so, and any other with 404."""
+
+    tasks: set[asyncio.Task[Any]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        pieces = answer()
+        try:
+            asked = await reader.readuntil(b"\r\n\r\n")
+            if not asked.split(b" ")[1].startswith(at.encode()):
+                pieces = packed(b"", "identity", b"HTTP/1.1 404 Not Found\r\n")()
+            async for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass  # the probe gave up, or the test is over
+        finally:
+            writer.transport.abort()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    settings = {
+        "pace": {"per_s": 500, "concurrency": 10, "timeout_s": TIMEOUT_S},
+        "service": [{"name": "a", "url": url, "openapi": "/openapi", "metrics": "/metrics", **(more or {})}],
+        "login": {"url": url, "path": "/login"},
+        **where,
+    }
+    try:
+        yield Session(Environment.model_validate(settings), base=Path())
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+
+
+def client_of(session: Session) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=session.service_urls["a"], trust_env=False)
+
+
+@bad
+def test_health_that_is_answered_so_is_a_failed_sample(answer: Callable[[], Pieces], error: str) -> None:
+    async def go() -> pd.DataFrame:
+        async with serving(answer) as session:
+            (item,) = session.environment.services
+            return await service.probe_health(
+                item, session=session, checkpoints=(10,), decided=lambda *_: True
+            )
+
+    began = time.monotonic()
+    table = asyncio.run(go())
+    # Fifteen requests, ten at once, each within its time.
+    assert time.monotonic() - began < 8 * TIMEOUT_S
+    assert (
+        len(table) == 15 and not table["ok"].any() and table["error"].str.contains(error, regex=False).all()
+    )
+
+
+@bad
+def test_whatever_else_is_fetched_ends_too(answer: Callable[[], Pieces], error: str) -> None:
+    async def go() -> None:
+        async with serving(answer) as session:
+            (item,) = session.environment.services
+            table, _ = await service.time_endpoint(item, "/list", count=2, every=4, session=session)
+            assert not table["ok"].any() and table["error"].ne("").all()
+            (document,) = (await openapi.fetch_openapi(item, session=session)).to_dict("records")
+            assert document["document"] == "" and document["error"] != ""
+            over = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.1, over.set)
+            assert (await metrics.sample(item, every_s=0.01, until=over, session=session)).empty
+            with pytest.raises(CouldNotLook, match=r"login at .* failed"):
+                await session.token("u")
+
+    asyncio.run(asyncio.wait_for(go(), 20))
+
+
+@bad
+def test_a_watch_through_a_rollout_counts_it_and_goes_on(
+    answer: Callable[[], Pieces], error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "LONGEST_ANSWER_S", TIMEOUT_S)
+
+    async def go() -> pd.DataFrame:
+        async with serving(answer, rollout={"per_s": 20, "settle_s": 0.1}) as session:
+            (item,) = session.environment.services
+            return await rollout.watch(item, during=asyncio.sleep(0.2), session=session)
+
+    table = asyncio.run(asyncio.wait_for(go(), 20))
+    assert len(table) >= 2 and not table["ok"].any() and table["error"].str.contains(error, regex=False).all()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("identity", lambda body: body),
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", lambda body: zlib.compress(body, wbits=-15)),
+    ],
+)
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1_000_000])
+def test_what_is_packed_as_asked_for_is_read_to_the_last_byte(
+    encoding: str, pack: Callable[[bytes], bytes], size: int
+) -> None:
+    async def go() -> answers.Answer:
+        body = b"a" * size
+        async with serving(packed(pack(body), encoding)) as session, client_of(session) as client:
+            return await answers.ask(client, "/", headers={}, within_s=10)
+
+    assert asyncio.run(go()).body == b"a" * size
+
+
+def test_json_that_is_nested_too_deeply_is_another_answer_and_no_crash() -> None:
+    deep = b'{"status":' * 100_000
+
+    async def go() -> tuple[pd.DataFrame, Any]:
+        more = {"health_expect": {"json": {"status": "ok"}}, "revision_path": "version"}
+        async with serving(packed(deep, "identity"), more=more) as session:
+            (item,) = session.environment.services
+            table = await service.probe_health(
+                item, session=session, checkpoints=(2,), decided=lambda *_: True
+            )
+            return table, await openapi.fetch_openapi(item, session=session)
+
+    table, document = asyncio.run(go())
+    health = table[table["kind"] == "health"]
+    assert not health["ok"].any() and not health["body_ok"].any()
+    assert document["error"].tolist() == ["the answer is not JSON"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [BAD[name] for name in ("drips", "floods for ever", "is a gzip bomb")]
+)
+def test_a_first_look_names_the_page_that_cannot_be_read_and_goes_on(
+    answer: Callable[[], Pieces], error: str
+) -> None:
+    async def go(at: str) -> discovery.Health:
+        async with serving(answer, at=at) as session:
+            (item,) = session.environment.services
+            return await discovery.find_health(item, discovery.HEALTH_PATHS, session=session)
+
+    began = time.monotonic()
+    found = asyncio.run(go("/readyz"))
+    assert time.monotonic() - began < 5
+    assert any("/readyz" in remark and error in remark for remark in found.remarks), found.remarks
+
+
+def test_an_answer_is_kept_in_part_where_no_more_is_wanted() -> None:
+    async def go() -> answers.Answer:
+        body = json.dumps({"text": "x" * 100_000}).encode()
+        async with serving(packed(body, "identity")) as session, client_of(session) as client:
+            return await answers.ask(client, "/", headers={}, within_s=10, keep_bytes=10)
+
+    assert asyncio.run(go()).body == b'{"text": "'
