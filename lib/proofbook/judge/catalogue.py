@@ -18,8 +18,6 @@ from proofbook.judge.claims.stability import stability_checks
 from proofbook.judge.claims.symptoms import symptom_checks
 from proofbook.judge.claims.websocket import websocket_checks
 
-GROUPS = ("services", "websocket", "logs", "stability", "deployment", "contracts")
-
 
 def check_files(environment: Environment, case: Case) -> None:
     """Everything that can be wrong between an environment and a case, found before anything is touched.

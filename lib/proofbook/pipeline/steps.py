@@ -26,8 +26,8 @@ from proofbook.judge import catalogue
 from proofbook.notebook import book as books
 from proofbook.notebook import sync
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
+from proofbook.report import diffs, markdown, summary, writer
 from proofbook.report import first_screen as opening
-from proofbook.report import markdown, summary, writer
 from proofbook.runs import history, leak_scan, record, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
@@ -223,7 +223,9 @@ def keep_inputs(environment: str, case: str, *, folder: Path, base: Path) -> Non
     if case:
         path = cases.find(case, base=base)
         shutil.copyfile(path, inputs / "case" / path.name)
-        for _, name in cases.named_files(cases.load(case, base=base)):
+        what = cases.load(case, base=base)
+        diffs.record(what, inputs=inputs)
+        for _, name in cases.named_files(what):
             target = inputs / "case" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path.parent / name, target)
