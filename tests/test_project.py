@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import fnmatch
 import importlib
 import json
 import pkgutil
@@ -11,9 +12,12 @@ import re
 from pathlib import Path
 
 import pytest
+import reason_codes
 
 import proofbook
+from proofbook.config import case, environment
 from proofbook.execution import selection
+from proofbook.judge import catalogue
 from proofbook.rehearsal import builds
 
 ROOT = Path(__file__).parent.parent
@@ -68,17 +72,53 @@ def test_the_page_of_reasons_is_the_list_in_code() -> None:
     )
 
 
-def test_every_reason_that_a_judge_gives_is_in_the_list() -> None:
+# Reasons that were given to a value elsewhere, and are found there.
+PASSED_ON = {
+    "log_coverage.py: self.reasons[0][0]",
+    "log_coverage.py: bad[0][1]",
+    "log_signatures.py: next((reason for cover in covers for reason in cover.reasons))",
+}
+
+
+def test_every_reason_that_is_given_anywhere_is_in_the_list_and_every_one_of_the_list_is_given() -> None:
     from proofbook.judge.reasons import REASONS
 
-    given = set()
-    for path in (ROOT / "lib" / "proofbook" / "judge").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        given |= set(re.findall(r'CouldNotSee\(\s*"([a-z-]+)"', text))
-        given |= set(re.findall(r'\(\s*"(log-[a-z-]+)",', text))
-        given |= {word for line in re.findall(r"reason=(.*)", text) for word in re.findall(r'"([a-z]+-[a-z-]+)"', line)}  # fmt: skip
-    assert len(given) > 25
-    assert given <= set(REASONS), given - set(REASONS)
+    library = ROOT / "lib" / "proofbook"
+    paths = [path for path in sorted(library.rglob("*.py")) if "rehearsal" not in path.parts]
+    found = reason_codes.codes(paths)
+    # What cannot be followed to a text could be anything: it has to be looked at by a person.
+    assert set(found.unknown) == PASSED_ON
+    kinds = reason_codes.constants_given(paths, function="Control", keyword="kind")
+    assert {"positive", "negative", "liveness", "comparability", "before", "mutation"} <= kinds
+    given = {name for name in found.given if name != "control-*"} | {f"control-{kind}" for kind in kinds}
+    assert given - set(REASONS) == set(), {name: found.given.get(name) for name in given - set(REASONS)}
+    assert set(REASONS) - given == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "codes"),
+    [
+        ('Judgement(reason="slower")', {"slower"}),
+        ('Judgement(reason="a" if x else "")', {"a"}),
+        ('Judgement(reason={P: "", F: "leak"}[v])', {"leak"}),
+        ('Judgement(reason={F: "new"}.get(v, "old"))', {"new", "old"}),
+        ('def f():\n    verdict, reason, words = (P, "a", "b") if x else (F, "c", "d")\n    return J(reason=reason)', {"a", "c"}),
+        ('def g():\n    return 1, "far"\ndef f():\n    one, why = g()\n    return J(reason=why)', {"far"}),
+        ('raise CouldNotSee("no-log" if x else "clock", "words", repair="")', {"no-log", "clock"}),
+        ('Control(kind="positive", code="no-endpoint")', {"no-endpoint"}),
+        ('reasons.append(("log-cut" if x else "log-gap", why))', {"log-cut", "log-gap"}),
+        ('class E(Exception):\n    reason = "broken-off"', {"broken-off"}),
+        ('def f(x):\n    return J(reason=f"{x}-gone")', "t.py: f'{x}-gone'"),
+        ("def f(words):\n    return J(reason=words)", "t.py: words"),
+    ],
+)  # fmt: skip
+def test_a_reason_is_found_however_it_is_given(source: str, codes: set[str] | str, tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(source)
+    found = reason_codes.codes([tmp_path / "t.py"])
+    if isinstance(codes, str):
+        assert (set(found.given), found.unknown) == (set(), [codes])
+    else:
+        assert (set(found.given), found.unknown) == (codes, [])
 
 
 def test_a_public_name_means_the_same_whatever_was_loaded_before() -> None:
@@ -91,6 +131,18 @@ def test_a_public_name_means_the_same_whatever_was_loaded_before() -> None:
         home, attribute = proofbook._HOMES[name]
         module = importlib.import_module(home)
         assert getattr(proofbook, name) is (getattr(module, attribute) if attribute else module), name
+
+
+def test_every_check_of_a_group_is_asked_for_by_one_notebook_whatever_its_name_is_later() -> None:
+    asked = {path.stem: selection.asks_for(path) or [] for path in NOTEBOOKS if path.stem[:2] != "00"}
+    patterns = [pattern for patterns in asked.values() for pattern in patterns]
+    # A class of letters shuts out a name that nobody has given yet.
+    assert not [pattern for pattern in patterns if "[" in pattern]
+    where = environment.load("rehearsal", base=ROOT)
+    declared = catalogue.declare(where, case.load(where.case, base=ROOT))
+    for check in [*declared, "deployment-image", "deployment-rollback", "deployment-replicas", "rollout-x"]:
+        asking = [pattern for pattern in patterns if fnmatch.fnmatch(check, pattern)]
+        assert len(asking) == 1, (check, asking)
 
 
 def test_a_notebook_is_left_out_only_where_all_that_it_asks_for_is_declared_nowhere(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ PHASES = ("before", "rollout", "after")
 MANIFEST = "manifest.json"
 # Recorded line by line, unparsed ones too: as a table it holds the entries.
 LOGS = "logs"
+# What stands for a value in the text of a message, and the metric that says when a process began: written by collectors, known to judges.
+MASK = "<*>"
+STARTED = "process_start_time_seconds"
 
 
 class Table(BaseModel):

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """situation: `too early`, `could not see`, `never seen before`; `broken` for a failure, `holds` for a pass with a note."""
+    """situation: `too early`, `could not see`, `never seen before`; `broken` for a failure, `holds` for a pass with a note; `the run itself` for what only a run as a whole can have."""
 
     situation: str
     means: str
     do: str
 
 
-TOO_EARLY, COULD_NOT_SEE, NEVER_SEEN, BROKEN, HOLDS = (
-    "too early", "could not see", "never seen before", "broken", "holds",
+TOO_EARLY, COULD_NOT_SEE, NEVER_SEEN, BROKEN, HOLDS, RUN = (
+    "too early", "could not see", "never seen before", "broken", "holds", "the run itself",
 )  # fmt: skip
 
 
@@ -98,6 +98,20 @@ REASONS: dict[str, Reason] = {
         "certificate": ("clients refuse the certificate, or soon will", "renew it"),
         "over-budget": ("a figure is beyond its budget", "see the figure"),
     }),
+    **_each(RUN, {
+        "unfinished": ("the run has not ended, or its process was ended", "go on with the command that its sentence names"),
+        "interrupted": ("somebody stopped it", "go on with the command that its sentence names"),
+        "partial": ("only some notebooks were executed, so required checks were not judged", "run it without --notebook"),
+        "nothing-required": ("nothing that was judged is required", "state a fix in the case, or mark a service as critical"),
+        "missing": ("a required check was judged by no notebook", "see which notebook should judge it, and run that"),
+        "notebook": ("a notebook did not reach its end", "read its last cell in the report"),
+        "could-not-look": ("collecting or judging broke off", "read the sentence"),
+        "usage": ("a file or an option was wrong, and it was noticed only after the run had begun", "read the sentence"),
+        "secret-found": ("a secret stands in a file of the run, so the report was taken back", "treat the secret as known to others; see `redact` in the environment"),
+        "unreadable": ("run.json was altered, or written by another version", "see the file, or delete the run"),
+        "internal-error": ("something broke that nobody foresaw: a full disk, a missing permission, or a defect", "read the traceback in the file that the sentence names"),
+        "extension": ("something that another package registers cannot be used", "see the sentence, which names the package; mend or uninstall it"),
+    }),
 }  # fmt: skip
 
 
@@ -113,9 +127,9 @@ def situation(code: str) -> str:
 def as_markdown() -> str:
     """The list as the page `docs/reasons.md`."""
     parts = [
-        "# Why a verdict is what it is\n\nEvery finding that is not a plain pass gives one of these codes. This page is written by `python -m proofbook.judge.reasons`.\n"
+        "# Why a verdict is what it is\n\nEvery finding that is not a plain pass gives one of these codes, and so does every run. This page is written by `python -m proofbook.judge.reasons`.\n"
     ]
-    for name in (TOO_EARLY, COULD_NOT_SEE, NEVER_SEEN, BROKEN, HOLDS):
+    for name in (TOO_EARLY, COULD_NOT_SEE, NEVER_SEEN, BROKEN, HOLDS, RUN):
         rows = [
             f"| `{code}` | {item.means} | {item.do} |"
             for code, item in REASONS.items()

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from proofbook.evidence.store import STARTED
 from proofbook.judge.checks import log_novelty
-from proofbook.judge.checks.restarts import STARTED
 from proofbook.judge.view import CouldNotSee, View
 from proofbook.judge.window import Windows
 from proofbook.stats.proportions import proportion

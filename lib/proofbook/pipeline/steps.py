@@ -25,8 +25,8 @@ from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Executor
 from proofbook.files import digest, replace_text
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
+from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
-from proofbook.report import index, markdown, summary, writer
 from proofbook.runs import leak_scan, record, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
@@ -225,6 +225,7 @@ def keep_inputs(asked: Validation, *, folder: Path) -> None:
         shutil.copyfile(asked.environment_file, inputs / asked.environment_file.name)
     if asked.case_file is not None:
         shutil.copyfile(asked.case_file, inputs / "case" / asked.case_file.name)
+        diffs.record(asked.case, inputs=inputs)
         for _, name in named_files(asked.case):
             target = inputs / "case" / name
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 
 import pandas as pd
 
-from proofbook.config.case import Case, Fix, Risk
+from proofbook.config.case import Fix, Risk
 from proofbook.judge import sequential_path
 from proofbook.judge.findings import MARKS, Finding, Verdict
 from proofbook.report import finding_html
@@ -99,7 +98,11 @@ def diffs(summary: Summary) -> str:
             parts.append(
                 f"<p><b>{finding_html.escape(fix.title)}.</b> {finding_html.escape(fix.architecture)}</p>"
             )
-        text = diff_of(fix, summary.case)
+        text = summary.diffs.get(fix.id, "")
+        if fix.git and not text:
+            parts.append(
+                finding_html.nothing(f"{fix.title}: no diff of {fix.git} was recorded when the run was made.")
+            )
         if text:
             lines = "".join(
                 f'<span class="{_diff_class(line)}">{finding_html.escape(line)}</span>\n'
@@ -251,25 +254,6 @@ def conclusion(summary: Summary) -> str:
     """Only what the findings support."""
     passed = sum(item.verdict is Verdict.PASS for item in summary.findings)
     return f"<p>{finding_html.escape(summary.overall.sentence)}. {passed} of {len(summary.findings)} findings pass.</p>"
-
-
-def diff_of(fix: Fix, case: Case) -> str:
-    """The fix's diff from its patch file or git range; empty when it names neither or git cannot show it."""
-    if fix.patch:
-        return (case.folder / fix.patch).read_text(encoding="utf-8")
-    if fix.git:
-        try:
-            done = subprocess.run(
-                ["git", "diff", fix.git, "--", *([fix.file] if fix.file else [])],
-                cwd=case.folder,
-                capture_output=True,
-                text=True,
-                timeout=20,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return done.stdout if done.returncode == 0 else ""
-    return ""
 
 
 def _fix(fix: Fix, summary: Summary) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from proofbook.judge import verdict as verdicts
 from proofbook.judge.findings import Finding
 from proofbook.judge.verdict import Overall
 from proofbook.judge.view import View
+from proofbook.report import diffs
 from proofbook.runs import diff
 from proofbook.runs import known_issues as known
 from proofbook.runs.known_issues import Known
@@ -30,7 +31,10 @@ from proofbook.validation import Assessment, Validation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the report is made of. `previous` is the content of the last run before, if there is one; known: accepted findings."""
+    """What the report is made of. `previous` is the content of the last run before, if there is one; known: accepted findings.
+
+    diffs: what each fix changed, by its id, as it was recorded when the run was made.
+    """
 
     assessment: Assessment
     findings: tuple[Finding, ...]
@@ -38,6 +42,7 @@ class Summary:
     run_id: str = ""
     previous: dict[str, Any] | None = None
     known: tuple[Known, ...] = ()
+    diffs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> Environment:
@@ -122,4 +127,5 @@ def summarise(
         run_id=folder.name if folder else "",
         previous=diff.last_before(folder, case=what.name) if folder else None,
         known=known.read(folder.parent, case=what.name) if folder else (),
+        diffs=diffs.read(folder, what) if folder else {},
     )

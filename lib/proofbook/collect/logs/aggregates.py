@@ -14,6 +14,7 @@ import pandas as pd
 from ibis import _
 
 from proofbook.evidence.merge import GROUP, _joined, _typed
+from proofbook.evidence.store import MASK
 from proofbook.probe_marks import PROBE_TRACE
 
 # A bucket is one second while that makes no more than this many.
@@ -26,7 +27,6 @@ LONGEST_MESSAGE = 1000
 EMPTY = ("", "{}", "[]", "null")
 # A token that holds a digit is a value: numbers, ids, addresses, times, versions.
 VALUE = r"""[^\s=:,;()\[\]{}"'|<>/]*[0-9][^\s=:,;()\[\]{}"'|<>/]*"""
-MASK = "<*>"
 HOLDS_TRACEBACK = (
     r"Traceback \(most recent call last\)|\n\s+at \S|\ngoroutine [0-9]+ \[|Exception in thread|^panic: "
 )

@@ -13,9 +13,9 @@ from proofbook.collect import answers
 from proofbook.collect.services.health import client_for
 from proofbook.collect.session import Session
 from proofbook.config.services import Service
+from proofbook.evidence.store import STARTED
 
 Reading = tuple[str, pd.Timestamp, float, str, str, float]
-STARTED = "process_start_time_seconds"
 COLUMNS = ("service", "timestamp", "at_s", "instance", "name", "value")
 
 

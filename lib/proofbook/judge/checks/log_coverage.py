@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks.log_unread import REASON, Unread, unread_in
+from proofbook.judge.checks.log_unread import Unread, unread_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import CouldNotSee, View
 from proofbook.judge.window import Span
@@ -192,7 +192,7 @@ def cover(
     ):
         reasons.append(("log-silent", f"revision {revision} wrote nothing"))
     if lost.share > MOST_UNREAD:
-        reasons.append((REASON, f"{lost.in_words}, so zero matches speak only of the rest"))
+        reasons.append(("log-unread", f"{lost.in_words}, so zero matches speak only of the rest"))
     if canary and not reasons:
         reasons.append(("log-no-canary", canary))
     if ahead_s > MOST_SKEW_S:

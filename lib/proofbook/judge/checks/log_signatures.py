@@ -12,7 +12,7 @@ from proofbook.config import duckdb_text
 from proofbook.config.case import Signature
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import RHYTHM, Coverage, coverage_of, entries_in, rows_in
-from proofbook.judge.checks.log_unread import REASON, certainly_after, lines_in
+from proofbook.judge.checks.log_unread import certainly_after, lines_in
 from proofbook.judge.checks.success_rate import judge_rate
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import CouldNotSee, View, stamp
@@ -349,7 +349,7 @@ def _in_unread_lines(
         unsure = ", and nothing says whether they are from after the fix" if refutes else ""
         return Judgement(
             verdict=Verdict.INCONCLUSIVE,
-            reason=REASON,
+            reason="log-unread",
             statement=f"{holds}{unsure}{cover.unread.aside}",
             controls=controls,
         )

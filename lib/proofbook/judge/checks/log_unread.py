@@ -10,8 +10,6 @@ from proofbook.evidence.log_unread import ANY_LINE, NAME
 from proofbook.judge.findings import Control, percent
 from proofbook.judge.view import View
 
-REASON = "log-unread"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
@@ -52,7 +50,7 @@ class Unread:
                 expected="so few that the claim holds also if each of them speaks against it",
                 got=self.in_words,
                 held=harmless,
-                code=REASON,
+                code="log-unread",
             ),
         )
 

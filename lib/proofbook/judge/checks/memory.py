@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks.restarts import STARTED
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.view import CouldNotSee, View
 from proofbook.stats import proportions, trends

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import CouldNotSee, View
 
-STARTED = "process_start_time_seconds"
 LEAST_READINGS = 10
 # Start times of one process differ by no more than rounding.
 SAME_S = 1.0

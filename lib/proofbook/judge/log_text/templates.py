@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-MASK = "<*>"
+from proofbook.evidence.store import MASK
+
 # A place in which this many different words stand, all else being equal, holds a value too.
 VALUES_AT_LEAST = 5
 
