@@ -1,4 +1,4 @@
-"""How fast logs are read, counted and compared, beside what else one would use. Prints the table that the README shows.
+"""How fast logs are read, counted and compared, beside what else one would use. Prints the table of docs/explanation/measured.md.
 
     python benchmarks/logs.py            # 400 MB, a million messages: about three minutes
     python benchmarks/logs.py --large    # also 0.1, 1 and 10 GB: time and memory; needs 12 GB of disk

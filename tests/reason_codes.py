@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Where a reason is given: by keyword to anything, or by its place to these.
 KEYWORDS = ("reason", "code")
-PLACES = {"CouldNotSee": 0, "answer": 1, "_write_unfinished": 4, "_write_ended": 4, "_unfinished": 4}
+PLACES = {"CouldNotSee": 0, "answer": 1, "write_unfinished": 4, "write_ended": 3, "unfinished": 4}
 # What takes a keyword of that name and gives no reason of a verdict.
 OTHERS = {"Failure", "Exit", "Answer", "_row"}
 

@@ -267,6 +267,16 @@ class Case(Settings):
         """The message schemas by the file that `messages` names, read with the case."""
         return self._schemas
 
+    def with_schemas(self) -> Case:
+        """This case with the message schemas that it names, read from its folder.
+
+        Raises:
+            ConfigurationError: one cannot be read as JSON.
+        """
+        read = self.model_copy()
+        read._schemas = _schemas(self)
+        return read
+
     @property
     def before(self) -> str:
         """The pinned run that counts as before, or "auto"."""
@@ -331,11 +341,10 @@ def load(name: str, *, base: Path) -> Case:
     ]
     if missing:
         raise ConfigurationError(paths.shown(path), missing)
-    case._schemas = _schemas(case, path)
-    return case
+    return case.with_schemas()
 
 
-def _schemas(case: Case, path: Path) -> dict[str, Any]:
+def _schemas(case: Case) -> dict[str, Any]:
     """The message schemas that a case names, by file.
 
     Raises:
@@ -345,11 +354,11 @@ def _schemas(case: Case, path: Path) -> dict[str, Any]:
     for index, message in enumerate(case.messages):
         file = message.json_schema
         try:
-            found[file] = json.loads((path.parent / file).read_text(encoding="utf-8"))
+            found[file] = json.loads((case.folder / file).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             problems.append((f"message[{index}].schema", f"expected a JSON file at {file}, got: {error}"))
     if problems:
-        raise ConfigurationError(paths.shown(path), problems)
+        raise ConfigurationError(paths.shown(case.folder / f"{case.name}.toml"), problems)
     return found
 
 
