@@ -23,8 +23,6 @@ from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
 from proofbook.validation import load
 
-pytestmark = pytest.mark.rehearsal
-
 
 @pytest.fixture(scope="module")
 def book(workspace: Path, healthy_evidence: Path) -> Book:

@@ -25,8 +25,6 @@ from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
 from proofbook.validation import load
 
-pytestmark = pytest.mark.rehearsal
-
 LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "logs")  # fmt: skip
 MISSING = {
     "samples": ("websocket", "health", "refusals", "identities", "latency", "messages", "rollout", "held", "openapi", "certificates", "shadow"),
