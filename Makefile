@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: report test lab bench check clean
+.PHONY: report test test-fast lab bench check clean
 
 report: $(READY)
 	$(BIN)/proofbook demo
@@ -13,7 +13,13 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
-	$(BIN)/python -m pytest -n 4 --maxschedchunk 1
+	$(BIN)/python -m pytest -n 3 -m "not slow" --cov=proofbook --cov-report=
+	@echo "The tests above reach $$($(BIN)/coverage report --format=total) % of the lines of the library, those below more of them:"
+	$(BIN)/python -m pytest -n 3 -m slow
+
+# What needs neither root nor a rehearsal, a browser, foreign servers or Java: a minute.
+test-fast: $(READY)
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -80,4 +86,4 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .venv-3.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import importlib
 import json
 import os
 import shutil
@@ -12,17 +13,25 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
+import guard
 import pytest
+import side_by_side
 
+from proofbook.judge.findings import Verdict
+from proofbook.judge.verdict import Overall
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
-from proofbook.selfcheck.trial import Trial
+from proofbook.selfcheck.trial import Trial, judge
 
 ROOT = Path(__file__).parent.parent
+# How often a machine that was busy is asked, and the share of the time up to which waiting for a processor is no excuse.
+TURNS, CALM = 3, 0.05
+Judged = TypeVar("Judged")
 # As small as a case may be.
 SHORT_CASE = """
 [[fix]]
@@ -36,20 +45,96 @@ close_code = 1011
 """
 
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+GUARD = guard.Guard() if not WORKER else None
+HEALTHY_LOCK = pytest.StashKey[TextIO]()
+
+
+def pytest_configure() -> None:
+    if WORKER:
+        # Workers ignore Ctrl-C, and so would every program that a test starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if WORKER not in side_by_side.REHEARSING:
+            os.nice(side_by_side.NICE)
+    else:
+        # Its plugin does so at the end in any case, and after Ctrl-C the end should be near.
+        importlib.import_module("hypothesis")
+
+
+def pytest_keyboard_interrupt() -> None:
+    if GUARD is not None:
+        GUARD.interrupted()
+
+
+def pytest_unconfigure() -> None:
+    if GUARD is not None:
+        GUARD.leave()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return side_by_side.scheduler(config, log)
+
+
+def needs(item: pytest.Item, fixture: str) -> bool:
+    return fixture in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`make test`): what needs the shared evidence comes last, and what takes long is begun first."""
+    """Tests with a rehearsal come first, those that need the evidence which it records last; of the others, what takes long first."""
+    for item in items:
+        if needs(item, "rehearsal") or needs(item, "healthy_evidence"):
+            item.add_marker("rehearsal")
+        if needs(item, "start") or any(
+            item.get_closest_marker(name) for name in ("rehearsal", "long", "browser")
+        ):
+            item.add_marker("slow")
     items.sort(
         key=lambda item: (
-            "healthy_evidence" in getattr(item, "fixturenames", ()),
+            not needs(item, "rehearsal"),
+            needs(item, "healthy_evidence"),
             item.get_closest_marker("long") is None,
         )
     )
 
 
-def pytest_configure() -> None:
-    # Workers ignore Ctrl-C, and so would every program that a test starts.
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if WORKER:
+        ids = [item.nodeid for item in session.items if needs(item, "rehearsal")]
+        side_by_side.tell_rehearsing(ids)
+        if ids and side_by_side.REHEARSING[0] == WORKER:
+            # Held until it has recorded what is healthy, so that no other worker brings up a rehearsal for that.
+            session.config.stash[HEALTHY_LOCK] = locked(session.config)
+
+
+def shared_folder(config: pytest.Config) -> Path:
+    """Of all workers of this run."""
+    own: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    return own.parent if WORKER else own
+
+
+def locked(config: pytest.Config) -> TextIO:
+    """The lock on recording the healthy evidence, once no other worker has it; closing it gives it back, and so does the end."""
+    file = (shared_folder(config) / "healthy.lock").open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def publish(config: pytest.Config, evidence: Path) -> None:
+    """Gives the evidence to all workers, whole or not at all."""
+    folder = shared_folder(config) / "healthy"
+    if not folder.exists():
+        copied = folder.with_name("copied")
+        shutil.copytree(evidence, copied)
+        copied.rename(folder)
+
+
+def release(config: pytest.Config) -> None:
+    lock = config.stash.get(HEALTHY_LOCK, None)
+    if lock is not None:
+        del config.stash[HEALTHY_LOCK]
+        lock.close()
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +157,15 @@ class Rehearsal:
     base: Path
     trial: Trial
     loop: asyncio.AbstractEventLoop
+    healthy: Path = Path()
 
-    def wait(self, work: Coroutine[Any, Any, Any], timeout_s: float = 180.0) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
+    def wait(self, work: Coroutine[Any, Any, Any], timeout_s: float = 900.0) -> Any:
+        """What it gives. What it waits for is told at once when a process ends, so the limit is for what nobody thought of."""
+        waiting = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return waiting.result(timeout_s)
+        finally:
+            waiting.cancel()
 
     def deploy(self, *faults: str) -> None:
         self.wait(self.trial.stack.deploy("after", faults))
@@ -82,55 +173,132 @@ class Rehearsal:
     def record(self, phase: str, folder: Path, *, observe_s: float | None = None) -> None:
         self.wait(self.trial.record(phase, folder, observe_s=observe_s))
 
-    def evidence_with(self, *faults: str, to: Path, observe_s: float | None = None) -> Path:
+    def evidence_with(
+        self, *faults: str, to: Path, observe_s: float | None = None, patience: float = 1.0
+    ) -> Path:
         """Evidence of a deployment with all of these faults."""
         if len(faults) == 1:
-            self.wait(self.trial.collect((FAULTS | HEALTHY)[faults[0]], to=to))
+            self.wait(self.trial.collect((FAULTS | HEALTHY)[faults[0]], to=to, patience=patience))
         else:
             shutil.copytree(self.trial.shared, to)
             self.deploy(*faults)
             self.record("after", to, observe_s=observe_s)
         return to
 
+    def asked_again(
+        self,
+        ask: Callable[[Path, float], Judged],
+        *,
+        is_open: Callable[[Judged], bool],
+        to: Path,
+    ) -> Judged:
+        """What it finds; where the machine left that open, what it finds the next time, or the time after that.
+
+        ask: collects into a folder, with so much more patience than usual, and judges. is_open: whether something is
+        inconclusive that should not be, and nothing is wrong: a wrong verdict is an answer, which no second one mends.
+        """
+        for turn in range(TURNS):
+            waited = Waited(self)
+            found = ask(to / f"turn-{turn + 1}", 2.0**turn)
+            if not is_open(found):
+                break
+            print(f"turn {turn + 1} of {TURNS} is inconclusive; {waited}")
+            if not waited.much:
+                break
+        return found
+
+    def pids(self) -> list[int]:
+        """The processes whose waiting shows in what is collected."""
+        return [os.getpid(), *self.trial.stack.pids()]
+
+
+class Waited:
+    """How much the processes of a rehearsal waited for a processor since this was made, as a share of the time."""
+
+    def __init__(self, up: Rehearsal) -> None:
+        self._up, self._began = up, time.monotonic()
+        self._before = {pid: waited_s(pid) for pid in up.pids()}
+
+    @property
+    def share(self) -> float:
+        # Of processes that ended meanwhile nothing is known any more.
+        seconds = sum(waited_s(pid) - self._before.get(pid, 0.0) for pid in self._up.pids())
+        return max(0.0, seconds) / (time.monotonic() - self._began)
+
+    @property
+    def much(self) -> bool:
+        """Whether to ask again is fair: a machine that was calm left nothing open. True where the system does not say."""
+        return not Path("/proc/self/schedstat").exists() or self.share > CALM
+
+    def __str__(self) -> str:
+        return f"its processes waited for a processor {self.share:.0%} of the time"
+
+
+def waited_s(pid: int) -> float:
+    """Seconds in which threads of a process could have run and were not let."""
+    seconds = 0.0
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):
+            seconds += int(file.read_text().split()[1]) / 1e9
+    return seconds
+
 
 @pytest.fixture(scope="session")
-def rehearsal(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """The stack, and the fix deployed without a fault."""
+def rehearsal(
+    workspace: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Rehearsal]:
+    """The stack, and the fix deployed without a fault: judged, so that what was recorded before is fit to compare with."""
+    config = request.config
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    trial = Trial(workspace, shared=tmp_path_factory.mktemp("shared") / "evidence")
-    up = Rehearsal(base=workspace, trial=trial, loop=loop)
+    place = tmp_path_factory.mktemp("rehearsal")
+    up = Rehearsal(base=workspace, trial=Trial(workspace, shared=place / "none"), loop=loop)
+
+    def ask(folder: Path, _: float) -> Overall:
+        up.wait(up.trial.stop())
+        up.trial = Trial(workspace, shared=folder / "shared")
+        up.wait(up.trial.start())
+        up.healthy = folder / "evidence"
+        up.wait(up.trial.collect(to=up.healthy))
+        return judge(up.healthy, workspace)[1]
+
     try:
-        up.wait(trial.start())
+        try:
+            told = up.asked_again(ask, is_open=lambda told: told.verdict is Verdict.INCONCLUSIVE, to=place)
+            if told.verdict is Verdict.INCONCLUSIVE:
+                pytest.fail(f"no healthy deployment could be judged, so nothing can: {told.sentence}")
+            if HEALTHY_LOCK in config.stash:
+                publish(config, up.healthy)
+        finally:
+            release(config)
         yield up
     finally:
         with contextlib.suppress(Exception):
-            up.wait(trial.stop())
+            up.wait(up.trial.stop(), timeout_s=60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
 
 
 @pytest.fixture(scope="session")
-def healthy_evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def healthy_evidence(request: pytest.FixtureRequest) -> Path:
     """Evidence of a deployment that restored everything, recorded by one of the workers for all."""
-    own = tmp_path_factory.getbasetemp()
-    place = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    folder = place / "healthy" / "evidence"
-    with (place / "healthy.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    config = request.config
+    folder = shared_folder(config) / "healthy"
+    if HEALTHY_LOCK not in config.stash:
+        config.stash[HEALTHY_LOCK] = locked(config)
+    try:
         if not folder.exists():
-            rehearsal: Rehearsal = request.getfixturevalue("rehearsal")
-            recorded = own / "recorded"
-            rehearsal.wait(rehearsal.trial.collect(to=recorded))
-            folder.parent.mkdir()
-            recorded.rename(folder)
+            up: Rehearsal = request.getfixturevalue("rehearsal")
+            publish(config, up.healthy)
+    finally:
+        release(config)
     return folder
 
 
 def proofbook(
-    *arguments: str, cwd: Path, workspace: Path, timeout_s: float = 300, **variables: str
+    *arguments: str, cwd: Path, workspace: Path, timeout_s: float = 900, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PROOFBOOK_WORKSPACE": str(workspace), **variables}
     return subprocess.run(

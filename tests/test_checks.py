@@ -21,15 +21,12 @@ from proofbook.judge.settle import _judge, settle
 from proofbook.judge.view import View
 from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
-from proofbook.validation import Assessment, load
-
-pytestmark = pytest.mark.rehearsal
+from proofbook.validation import Assessment, Validation
 
 
 @pytest.fixture(scope="module")
 def book(workspace: Path, healthy_evidence: Path) -> Book:
-    where, what = load("rehearsal", "", base=workspace)
-    return Book(Assessment.of(where, what, read(healthy_evidence)))
+    return Book(Validation.load("rehearsal", base=workspace).over(read(healthy_evidence)))
 
 
 def test_no_fix_claim_passes_on_the_evidence_from_before(book: Book) -> None:
@@ -189,7 +186,8 @@ def test_a_log_that_could_not_be_read_is_inconclusive_with_its_reason(book: Book
 def test_an_open_risk_voids_the_finding_that_it_names_and_a_waiver_ends(
     workspace: Path, healthy_evidence: Path
 ) -> None:
-    where, what = load("rehearsal", "", base=workspace)
+    asked = Validation.load("rehearsal", base=workspace)
+    where, what = asked.environment, asked.case
     risk = Risk(title="bypass", status="open", voids=["websocket-authentication"])
     waiver = Waiver(by="Ada", until=dt.date(2026, 1, 1), why="none")
     late = CheckSettings(waived=waiver)

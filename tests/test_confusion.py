@@ -17,21 +17,22 @@ from proofbook.selfcheck.rule_error_rates import Rate
 PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
 
 
+def stated(name: str, verdict: Verdict, *, high: float = 0.0) -> Finding:
+    return Finding(
+        id=name,
+        kind="guard",
+        claim="it holds",
+        required=True,
+        verdict=verdict,
+        reason="",
+        statement="seen",
+        estimate=Estimate(value=0.0, high=high),
+    )
+
+
 def result(seed: Fault | Healthy, overall: Verdict, finding: Verdict, *, high: float = 0.0) -> Result:
     names = seed.finding if isinstance(seed, Fault) else ("websocket-delivery",)
-    found = {
-        name: Finding(
-            id=name,
-            kind="guard",
-            claim="it holds",
-            required=True,
-            verdict=finding,
-            reason="",
-            statement="seen",
-            estimate=Estimate(value=0.0, high=high),
-        )
-        for name in names
-    }
+    found = {name: stated(name, finding, high=high) for name in names}
     told = Overall(verdict=overall, reason="", sentence="so it is", blocking=tuple(names))
     return Result.of(seed, found, told, "pass-1")
 
@@ -64,6 +65,47 @@ def test_an_outcome_needs_the_verdict_and_the_finding_that_should_say_it(
     name: str, overall: Verdict, finding: Verdict, high: float, outcome: str
 ) -> None:
     assert result((FAULTS | HEALTHY)[name], overall, finding, high=high).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "overall", "finding", "open_"),
+    [
+        # Could not tell, where it should have said so: the machine may have stood still.
+        ("slow", INCONCLUSIVE, INCONCLUSIVE, True),
+        ("healthy", INCONCLUSIVE, INCONCLUSIVE, True),
+        ("log-duplicated", INCONCLUSIVE, INCONCLUSIVE, True),
+        # Right is right.
+        ("slow", FAIL, FAIL, False),
+        ("log-silent", INCONCLUSIVE, INCONCLUSIVE, False),
+        # Wrong stays wrong: missed, a false alarm, said by another finding, or broken.
+        ("slow", PASS, PASS, False),
+        ("slow", INCONCLUSIVE, PASS, False),
+        ("slow", FAIL, INCONCLUSIVE, False),
+        ("healthy", FAIL, FAIL, False),
+        ("log-silent", FAIL, FAIL, False),
+        ("slow", ERROR, ERROR, False),
+    ],
+)
+def test_only_what_could_not_be_told_is_asked_again(
+    name: str, overall: Verdict, finding: Verdict, open_: bool
+) -> None:
+    seed = (FAULTS | HEALTHY)[name]
+    names = seed.finding if isinstance(seed, Fault) else ("websocket-delivery",)
+    found = {item: stated(item, finding) for item in names}
+    told = Overall(verdict=overall, reason="", sentence="so it is", blocking=tuple(names))
+    assert confusion.left_open(seed, found, told) is open_
+
+
+@pytest.mark.parametrize(
+    ("coverage", "open_"), [(PASS, False), (INCONCLUSIVE, True), (FAIL, False), (ERROR, False)]
+)
+def test_a_gap_in_the_log_of_a_right_answer_is_asked_again(coverage: Verdict, open_: bool) -> None:
+    seed = FAULTS["slow"]
+    found = {item: stated(item, FAIL) for item in seed.finding} | {
+        "log-coverage": stated("log-coverage", coverage)
+    }
+    told = Overall(verdict=FAIL, reason="", sentence="so it is", blocking=seed.finding)
+    assert confusion.left_open(seed, found, told, also=("log-coverage",)) is open_
 
 
 def test_the_page_counts_collections_with_their_bounds_and_hides_nothing() -> None:

@@ -27,7 +27,7 @@ from proofbook.evidence.store import read
 from proofbook.judge import catalogue
 from proofbook.judge.settle import settle
 from proofbook.judge.view import view_of
-from proofbook.validation import load
+from proofbook.validation import Validation
 
 COLUMNS = {
     "timestamp": "ts",
@@ -62,7 +62,8 @@ def findings_by(
     engine: str, exported: dict[str, Path], workspace: Path, evidence: Path
 ) -> list[dict[str, object]]:
     """Every finding about logs, judged from small tables that this engine drew."""
-    where, what = load("rehearsal", "", base=workspace)
+    asked = Validation.load("rehearsal", "", base=workspace)
+    where, what = asked.environment, asked.case
     small: dict[tuple[str, str], pd.DataFrame] = {}
     for phase, file in exported.items():
         recorded = read(evidence).table("log_canaries", phase)
@@ -91,7 +92,8 @@ def judged(
 
 
 def from_files(evidence: Path, workspace: Path) -> list[dict[str, object]]:
-    where, what = load("rehearsal", "", base=workspace)
+    asked = Validation.load("rehearsal", "", base=workspace)
+    where, what = asked.environment, asked.case
     return judged({}, where, what, evidence)
 
 

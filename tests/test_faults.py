@@ -11,11 +11,10 @@ import pytest
 from conftest import Rehearsal
 
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.rehearsal.faults import FAULTS, HEALTHY
+from proofbook.judge.verdict import Overall
+from proofbook.rehearsal.faults import FAULTS, HEALTHY, Fault, Healthy
 from proofbook.selfcheck import confusion
-from proofbook.selfcheck.trial import judge
-
-pytestmark = pytest.mark.rehearsal
+from proofbook.selfcheck.trial import PLAIN, judge
 
 # The first ten are those that the rehearsal began with; the others are there for a kind of finding that none of these moves.
 ALONE = (
@@ -51,6 +50,23 @@ TOGETHER = (
 )
 
 
+Judged = tuple[dict[str, Finding], Overall]
+
+
+def asked(rehearsal: Rehearsal, seed: Fault | Healthy, *, to: Path, also: tuple[str, ...] = ()) -> Judged:
+    """The judgement of that fault, or way of being well; `also` are findings that must pass."""
+    variant = seed if isinstance(seed, Healthy) else PLAIN
+
+    def ask(folder: Path, patience: float) -> Judged:
+        return judge(
+            rehearsal.evidence_with(seed.name, to=folder, patience=patience), rehearsal.base, variant
+        )
+
+    return rehearsal.asked_again(
+        ask, is_open=lambda found: confusion.left_open(seed, *found, also=also), to=to
+    )
+
+
 def told(findings: dict[str, Finding]) -> str:
     """What to read when a test fails."""
     return "\n".join(
@@ -84,19 +100,26 @@ def test_both_fixes_are_seen_before_and_gone_after(healthy_evidence: Path, works
 
 @pytest.mark.parametrize("name", ALONE)
 def test_the_fault_is_called_what_it_is(name: str, rehearsal: Rehearsal, tmp_path: Path) -> None:
-    folder = rehearsal.evidence_with(name, to=tmp_path / "evidence")
-    findings, verdict = judge(folder, rehearsal.base)
+    covered = () if name.startswith("log-") else ("log-coverage",)
+    findings, verdict = asked(rehearsal, FAULTS[name], to=tmp_path, also=covered)
     result = confusion.Result.of(FAULTS[name], findings, verdict, "test")
     assert result.outcome == confusion.RIGHT, told(findings)
-    if not name.startswith("log-"):
-        assert findings["log-coverage"].verdict is Verdict.PASS, findings["log-coverage"].statement
+    for item in covered:
+        assert findings[item].verdict is Verdict.PASS, findings[item].statement
 
 
 def test_faults_that_come_together_are_each_called_what_they_are(
     rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    folder = rehearsal.evidence_with(*TOGETHER, to=tmp_path / "evidence", observe_s=0)
-    findings, verdict = judge(folder, rehearsal.base)
+    def ask(folder: Path, _: float) -> Judged:
+        return judge(rehearsal.evidence_with(*TOGETHER, to=folder, observe_s=0), rehearsal.base)
+
+    def is_open(judged: Judged) -> bool:
+        saying = [{judged[0][item].verdict for item in FAULTS[name].finding} for name in TOGETHER]
+        # None of them passed; where none failed either, somebody could not tell.
+        return any(Verdict.FAIL not in said and Verdict.PASS not in said for said in saying)
+
+    findings, verdict = rehearsal.asked_again(ask, is_open=is_open, to=tmp_path)
     assert verdict.verdict is Verdict.FAIL
     for name in TOGETHER:
         assert any(findings[item].verdict is Verdict.FAIL for item in FAULTS[name].finding), (
@@ -106,8 +129,7 @@ def test_faults_that_come_together_are_each_called_what_they_are(
 
 def test_what_is_odd_and_well_is_not_called_broken(rehearsal: Rehearsal, tmp_path: Path) -> None:
     variant = HEALTHY["sockets-end-at-age"]
-    folder = rehearsal.evidence_with(variant.name, to=tmp_path / "evidence")
-    findings, verdict = judge(folder, rehearsal.base, variant)
+    findings, verdict = asked(rehearsal, variant, to=tmp_path)
     assert verdict.verdict is Verdict.PASS, told(findings)
 
 

@@ -58,9 +58,10 @@ def test_what_the_health_endpoint_lost_is_not_held_against_the_endpoint(
 @pytest.mark.parametrize(
     ("before_ms", "after_ms", "health_ms"),
     # Taking off what the machine cost would leave nothing, or less, of the slower side.
-    [(100, 45, (95, 6)), (45, 100, (6, 95))],
+    # The last was measured on a busy machine, with a service that was as quick as before.
+    [(100, 45, (95, 6)), (45, 100, (6, 95)), (46, 78, (4, 32))],
 )
-def test_a_machine_that_changed_more_than_half_of_what_is_compared_decides_nothing(
+def test_a_machine_that_changed_more_than_a_third_of_what_is_compared_decides_nothing(
     before_ms: float, after_ms: float, health_ms: tuple[float, float]
 ) -> None:
     tables = {
@@ -74,11 +75,22 @@ def test_a_machine_that_changed_more_than_half_of_what_is_compared_decides_nothi
     )
     with pytest.raises(CouldNotSee) as raised:
         not_slower("backend", "/api", ratio=1.2).judge(view)
-    assert raised.value.reason == "control-comparability" and "as much as half" in raised.value.statement
+    assert raised.value.reason == "control-comparability" and "more than a third" in raised.value.statement
 
 
-@pytest.mark.parametrize(("late_share", "fails"), [(0.0, True), (0.08, False)])
-def test_a_tail_that_the_health_endpoint_has_too_is_the_machines(late_share: float, fails: bool) -> None:
+@pytest.mark.parametrize(
+    ("slow_share", "late_share", "fails"),
+    [
+        (0.08, 0.0, True),
+        (0.08, 0.02, True),
+        (0.08, 0.08, False),
+        # Measured where the machine was so busy that every other answer was late, for whatever was asked.
+        (0.57, 0.46, False),
+    ],
+)
+def test_a_tail_that_the_health_endpoint_has_too_is_the_machines(
+    slow_share: float, late_share: float, fails: bool
+) -> None:
     tables = {
         (phase, name): timed(median_ms, count=count, seed=seed, path=path)
         for phase, seed in (("before", 1), ("after", 2))
@@ -87,7 +99,7 @@ def test_a_tail_that_the_health_endpoint_has_too_is_the_machines(late_share: flo
             ("latency_control", 6, 150, "/health"),
         )
     }
-    for name, share in (("latency", 0.08), ("latency_control", late_share)):
+    for name, share in (("latency", slow_share), ("latency_control", late_share)):
         slow = np.arange(len(tables["after", name])) < share * len(tables["after", name])
         tables["after", name]["total_s"] += 0.4 * slow
     view = View(

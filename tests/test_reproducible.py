@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.rehearsal
 ROOT = Path(__file__).parent.parent
 JUDGE = """
 import json, sys

@@ -101,7 +101,7 @@ def test_plain_papermill_gives_the_findings_of_the_run(
         capture_output=True,
         cwd=workspace,
         env={**os.environ, "PROOFBOOK_WORKSPACE": str(workspace)},
-        timeout=120,
+        timeout=600,
     )
     kept = {item["id"]: item for item in json.loads((finished_run / "run.json").read_text())["findings"]}
     found = findings_in(out.parent)
@@ -128,7 +128,7 @@ def test_plain_papermill_works_alone_while_a_rehearsal_is_up(rehearsal: Rehearsa
         text=True,
         cwd=rehearsal.base,
         env={**os.environ, "PROOFBOOK_WORKSPACE": str(rehearsal.base)},
-        timeout=180,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     found = {item.id: item for item in findings_in(tmp_path)}
@@ -173,7 +173,7 @@ def notebook(folder: Path, *cells: str) -> Path:
 
 
 def execute(
-    source: Path, *, folder: Path, timeout_s: float = 90, warm: bool = True, environment: str = "rehearsal"
+    source: Path, *, folder: Path, timeout_s: float = 300, warm: bool = True, environment: str = "rehearsal"
 ) -> Executed:
     with Executor(warm=warm) as executor:
         [executed] = executor.execute(
@@ -193,7 +193,7 @@ def execute(
         ("1 / 0", "raised ZeroDivisionError"),
         ("import sys; sys.exit(0)", "code cell"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "its kernel died"),
-        ("import time; time.sleep(60)", "did not end within 12 s"),
+        ("import time; time.sleep(600)", "did not end within 12 s"),
     ],
 )
 def test_a_notebook_that_does_not_reach_its_end_is_never_taken_for_success(
@@ -201,12 +201,12 @@ def test_a_notebook_that_does_not_reach_its_end_is_never_taken_for_success(
 ) -> None:
     source = notebook(tmp_path, cell, "print('the end')")
     # A slow machine may start a kernel slowly.
-    executed = execute(source, folder=tmp_path / "out", timeout_s=12 if "sleep" in cell else 90, warm=warm)
+    executed = execute(source, folder=tmp_path / "out", timeout_s=12 if "sleep" in cell else 300, warm=warm)
     assert problem in executed.problem
     assert (tmp_path / "out" / "09-mine.ipynb").is_file()
 
 
-def pid_in(path: Path, *, within_s: float = 30) -> int:
+def pid_in(path: Path, *, within_s: float = 300) -> int:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if path.exists() and path.read_text():
@@ -215,7 +215,7 @@ def pid_in(path: Path, *, within_s: float = 30) -> int:
     raise AssertionError(f"no kernel wrote {path}")
 
 
-def gone(pid: int, *, within_s: float = 10) -> bool:
+def gone(pid: int, *, within_s: float = 60) -> bool:
     deadline = time.monotonic() + within_s
     while (there := Path(f"/proc/{pid}").exists()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -229,8 +229,11 @@ def test_a_kernel_that_a_cell_holds_in_one_long_call_ends_with_its_time(
     # Matching holds the interpreter for years: no thread of the kernel can see that its parent has gone.
     endless = "import re; re.match('(a+)+$', 'a' * 60 + 'b')"
     source = notebook(tmp_path, f"import os, pathlib; pathlib.Path({str(pid)!r}).write_text(str(os.getpid()))", endless)  # fmt: skip
-    executed = execute(source, folder=tmp_path / "out", timeout_s=8)
-    assert executed.problem == "did not end within 8 s"
+    for timeout_s in (8, 60, 300):
+        executed = execute(source, folder=tmp_path / "out", timeout_s=timeout_s)
+        if pid.exists():  # on a machine that is busy a kernel may need all of that to begin
+            break
+    assert executed.problem == f"did not end within {timeout_s} s"
     assert gone(pid_in(pid))
 
 
@@ -243,12 +246,12 @@ def test_when_the_process_that_executes_ends_so_does_every_kernel_and_it_is_said
     found = (
         f"import psutil; pathlib.Path({str(pids[1])!r}).write_text(str(psutil.Process().parents()[1].pid))"
     )
-    source = notebook(tmp_path, wrote, found, "import time; time.sleep(60)")
+    source = notebook(tmp_path, wrote, found, "import time; time.sleep(600)")
     with ThreadPoolExecutor() as aside:
         executing = aside.submit(execute, source, folder=tmp_path / "out")
         os.kill(pid_in(pids[1]), sign)
         ended = f"the process that executes notebooks ended with {0 if sign is signal.SIGTERM else -sign}"
-        assert executing.result(30).problem == ended
+        assert executing.result(300).problem == ended
     assert gone(pid_in(pids[0]))
 
 
@@ -259,7 +262,7 @@ def test_the_process_that_executes_ends_though_the_signal_for_it_is_not_heard(
     # As when it comes just before that process waits for its next order.
     with Executor(warm=warm) as executor:
         monkeypatch.setattr(executor._process, "send_signal", lambda _: None)
-        monkeypatch.setattr(executor._process, "wait", partial(executor._process.wait, 30))
+        monkeypatch.setattr(executor._process, "wait", partial(executor._process.wait, 300))
     assert executor._process.returncode == 0
 
 
@@ -505,12 +508,11 @@ def test_ctrl_c_ends_the_children_and_marks_the_run(workspace: Path, tmp_path: P
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("outputs/slow/*/run.json")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("outputs/slow/*/run.json")) and process.poll() is None:
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in out + err
     [kept] = tmp_path.glob("outputs/slow/*/run.json")
     assert json.loads(kept.read_text())["reason"] == "interrupted"
@@ -522,7 +524,7 @@ def test_ctrl_c_while_judging_ends_notebooks_and_kernels(
 ) -> None:
     place = tmp_path / "w"
     shutil.copytree(workspace / "notebooks", place / "notebooks")
-    notebook(tmp_path, "open('started', 'w').close()\nimport time; time.sleep(90)").rename(
+    notebook(tmp_path, "open('started', 'w').close()\nimport time; time.sleep(900)").rename(
         place / "notebooks" / "09-mine.ipynb"
     )
     mark = f"PROOFBOOK_TEST_MARK={tmp_path.name}"
@@ -541,16 +543,15 @@ def test_ctrl_c_while_judging_ends_notebooks_and_kernels(
     process = subprocess.Popen(
         command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 60
-    while not (place / "started").exists() and time.monotonic() < deadline:
+    while not (place / "started").exists() and process.poll() is None:
         time.sleep(0.1)
     assert len(marked(mark)) >= 3  # the command, its worker, the kernel
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in out + err
     [kept] = place.glob("outputs/rehearsal/*/run.json")
     assert json.loads(kept.read_text())["reason"] == "interrupted"
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert marked(mark) == []

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from proofbook.collect.logs import reader as logs
+from proofbook.collect.logs import formats
 from proofbook.collect.planning import describe_plan
 from proofbook.collect.services import health, openapi
 from proofbook.collect.session import Session
@@ -224,4 +224,4 @@ def test_a_quick_look_needs_no_file(tmp_path: Path) -> None:
         json.dumps([{"timestamp": "2026-01-01T00:00:00Z", "textPayload": "x"}])
     )
     assert len(pb.logs(str(tmp_path / "export.json"))) == 1
-    assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == tuple(logs.COLUMNS)
+    assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == tuple(formats.COLUMNS)

@@ -24,9 +24,7 @@ from proofbook.judge.verdict import overall
 from proofbook.judge.view import View
 from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
-from proofbook.validation import Assessment, load
-
-pytestmark = pytest.mark.rehearsal
+from proofbook.validation import Validation
 
 LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "log_unread", "logs")  # fmt: skip
 MISSING = {
@@ -58,8 +56,7 @@ QUICK = settings(
 
 @pytest.fixture(scope="module")
 def book(workspace: Path, healthy_evidence: Path) -> Book:
-    where, what = load("rehearsal", "", base=workspace)
-    return Book(Assessment.of(where, what, read(healthy_evidence)))
+    return Book(Validation.load("rehearsal", base=workspace).over(read(healthy_evidence)))
 
 
 def tables_of(check: Check, book: Book) -> set[str]:

@@ -49,9 +49,10 @@ def watched_case(workspace: Path) -> str:
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_in_one_sentence(
-    arguments: list[str], words: str, workspace: Path, rehearsal: Rehearsal
+    arguments: list[str], words: str, workspace: Path, tmp_path: Path
 ) -> None:
-    done = proofbook("watch", "rehearsal", *arguments, cwd=workspace, workspace=workspace)
+    (tmp_path / "where.toml").write_text('[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n')
+    done = proofbook("watch", str(tmp_path / "where.toml"), *arguments, cwd=workspace, workspace=workspace)
     assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
@@ -106,7 +107,7 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
     # In the middle of the second look, or of the wait for it.
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    assert process.wait(300) == 130
     process.stderr.close()
     left = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert left["verdict"] == "error" and f"--run {folder.name}" in left["sentence"]

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Annotated, Any
 
 import typer
@@ -89,6 +90,11 @@ def rehearse(
         raise UsageError(
             f"a rehearsal is up already (process {(up / 'pid').read_text()}); end it first, or roll out with: proofbook rehearse --deploy"
         )
+    _rehearsal()
+    from proofbook.rehearsal import lifeline
+
+    if os.environ.pop(lifeline.VARIABLE, ""):
+        lifeline.end_with_parent(grace_s=3.0)
     asyncio.run(_keep_up(up, names, hold=hold))
 
 
@@ -134,26 +140,40 @@ class _rehearsal_process:
     def __enter__(self) -> None:
         import subprocess
 
+        from proofbook.rehearsal import lifeline
+
         pid_file, state = self._up / "pid", self._up / "state.json"
         if pid_file.exists() and _alive(int(pid_file.read_text() or 0)):
             raise UsageError("a rehearsal is up already; end it first: the demo brings up its own")
         state.unlink(missing_ok=True)
         say("rehearsal: starting the build from before the fix")
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            self._command,
+            stdin=subprocess.PIPE,  # which ends with this process, and the rehearsal with it
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, lifeline.VARIABLE: "1"},
         )
-        deadline = time.monotonic() + 60
-        while not state.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise CouldNotLook(
-                    "expected the rehearsal to come up within 60 s, but it did not; try: proofbook rehearse"
-                )
-            time.sleep(0.1)
+        try:
+            while not state.exists():
+                if self._process.poll() is not None:
+                    raise CouldNotLook(
+                        "expected the rehearsal to come up, but its process ended; try: proofbook rehearse"
+                    )
+                time.sleep(0.1)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(timeout=20)
+        try:
+            self._process.wait(timeout=20)
+        except TimeoutExpired:
+            self._process.kill()  # what it started ends with it
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 async def _keep_up(up: Path, faults: list[str], *, hold: bool) -> None:

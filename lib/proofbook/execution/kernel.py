@@ -31,10 +31,12 @@ def wait_in_a_copy() -> str:
     """Makes the copy that will be the kernel; the name of the provisioner that gives it its command."""
     global _waiting
     command, order = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(order)
         try:
+            end_with_parent(parent)
             _be_kernel(command)
         finally:
             os._exit(1)
@@ -43,9 +45,11 @@ def wait_in_a_copy() -> str:
     return NAME
 
 
-def end_with_parent() -> None:
-    """The kernel ends this process with its parent, also where a cell holds it in one long call."""
+def end_with_parent(parent: int) -> None:
+    """The kernel of the system ends this process with that one, also where a cell holds it in one long call."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it had ended before that was said
 
 
 class Copy:
@@ -103,7 +107,6 @@ class CopyProvisioner(LocalProvisioner):
 
 
 def _be_kernel(command: int) -> None:
-    end_with_parent()
     os.setsid()
     with os.fdopen(command, "rb") as orders:
         told = orders.read()

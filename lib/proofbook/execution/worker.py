@@ -117,6 +117,7 @@ def _left_alone(asked: BinaryIO) -> bool:
 
 def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> _Running:
     said, tell = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(said)
@@ -124,7 +125,7 @@ def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> 
         try:
             from proofbook.execution import kernel
 
-            kernel.end_with_parent()
+            kernel.end_with_parent(parent)
             _set_apart()
             _work(source, target, parameters, tell=tell, provisioner=kernel.wait_in_a_copy())
         finally:
@@ -286,8 +287,9 @@ def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:
             manager.ip = f"{sockets}/kernel"
             return manager
 
+    # How long a notebook may take is said once, for the whole of it, and starting its kernel is a part of that.
     return Client(
-        nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=60, raise_on_iopub_timeout=False
+        nb_man, kernel_name=kernel_name, timeout=None, startup_timeout=3600, raise_on_iopub_timeout=False
     )
 
 

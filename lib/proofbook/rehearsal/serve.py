@@ -1,20 +1,22 @@
-"""Runs one of the rehearsal's services: `python -m proofbook.rehearsal.serve backend 8123`."""
+"""Runs one of the rehearsal's services on a socket that listens already: `python -m proofbook.rehearsal.serve backend 5`, its number."""
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 
 import uvicorn
 
+from proofbook.rehearsal.lifeline import end_with_parent
+
 
 def main() -> None:
-    service, port = sys.argv[1], int(sys.argv[2])
+    end_with_parent()
+    service, listening = sys.argv[1], socket.socket(fileno=int(sys.argv[2]))
     certificate, key = (os.environ.get(f"REHEARSAL_{name}") for name in ("CERTIFICATE", "KEY"))
-    uvicorn.run(
+    config = uvicorn.Config(
         f"proofbook.rehearsal.{service}:app",
-        host="127.0.0.1",
-        port=port,
         log_level="critical",
         access_log=False,
         ws="websockets-sansio",
@@ -23,6 +25,7 @@ def main() -> None:
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

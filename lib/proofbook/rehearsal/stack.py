@@ -43,6 +43,8 @@ GAPS_S = {"gap-1s": 1.0, "gap-5s": 5.0}
 CERTIFICATE_DAYS = {"certificate-expired": -1.0, "certificate-expiring": 5.0}
 SOUND_DAYS = 90.0
 PLATFORM_AGE_S = 3.0
+# Whoever waits for a service is told at once when its process ends; a process that lives may be slow, on a busy machine.
+UP_S = 300.0
 
 
 class Stack:
@@ -56,6 +58,8 @@ class Stack:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._backends: list[subprocess.Popen[bytes]] = []
         self._minding: asyncio.Task[None] | None = None
+        # Every process that it starts has one end as its standard input; none outlives the other end, which is here alone.
+        self._lifeline: tuple[int, int] | None = None
         self._days = SOUND_DAYS
         self._revisions: list[dict[str, Any]] = []
         self._secret = secrets.token_urlsafe(24)
@@ -77,9 +81,10 @@ class Stack:
         (self.up / "logs" / "backend.jsonl").touch()
         (self.up / "pid").write_text(str(os.getpid()))
         self._authority = Authority(self.up)
+        self._lifeline = os.pipe()
         for forwarder in self._forwarders.values():
             await forwarder.start()
-        self._processes["auth"] = await self._start_process("auth", ["auth"], {})
+        self._processes["auth"] = await self._start_process("auth", {})
         await self._start_frontend(SOUND_DAYS)
         await self._start_backend("before", faults)
         await self._write_addresses()
@@ -134,8 +139,15 @@ class Stack:
                 _kill(process)
         for forwarder in self._forwarders.values():
             await forwarder.stop()
+        for end in self._lifeline or ():
+            os.close(end)
+        self._lifeline = None
         with contextlib.suppress(FileNotFoundError):
             (self.up / "pid").unlink()
+
+    def pids(self) -> list[int]:
+        """The processes that are up."""
+        return [process.pid for process in (*self._processes.values(), *self._backends)]
 
     async def _start_backend(self, build: str, faults: Sequence[str], *, gap_s: float = 0.0) -> None:
         """A new revision: one instance, or two where a fault says so. The address then leads there, after a gap perhaps."""
@@ -170,22 +182,16 @@ class Stack:
     async def _start_instance(
         self, build: str, revision: str, faults: Sequence[str]
     ) -> tuple[subprocess.Popen[bytes], int]:
-        port = free_port()
-        process = self._spawn(
-            ["backend", str(port)],
+        return await self._serve(
+            "backend",
             {
                 "REHEARSAL_BUILD": "before" if "fix-not-deployed" in faults else build,
                 "REHEARSAL_REVISION": revision,
                 "REHEARSAL_FAULTS": ",".join(faults),
                 "REHEARSAL_LOG": str(self.up / "logs" / "backend.jsonl"),
             },
+            path="/metrics",
         )
-        try:
-            await self._wait_until_healthy(f"http://127.0.0.1:{port}", "/metrics")
-        except BaseException:
-            _kill(process)
-            raise
-        return process, port
 
     async def _mind(self, build: str, faults: Sequence[str]) -> None:
         """What a platform does with instances between deployments: replaces them at an age, and starts crashed ones again."""
@@ -226,43 +232,48 @@ class Stack:
         old = self._processes.pop("frontend", None)
         certificate, key = self._authority.issue("frontend", days=days)
         variables = {"REHEARSAL_CERTIFICATE": str(certificate), "REHEARSAL_KEY": str(key)}
-        self._processes["frontend"] = await self._start_process("frontend", ["frontend"], variables)
+        self._processes["frontend"] = await self._start_process("frontend", variables)
         self._days = days
         if old is not None:
             await self._end([old])
 
-    async def _start_process(
-        self, name: str, arguments: list[str], variables: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
-        port = free_port()
-        process = self._spawn([*arguments, str(port)], variables)
+    async def _start_process(self, name: str, variables: dict[str, str]) -> subprocess.Popen[bytes]:
         scheme, path = ("https", "/healthz") if name == "frontend" else ("http", "/health")
-        await self._wait_until_healthy(f"{scheme}://127.0.0.1:{port}", path)
+        process, port = await self._serve(name, variables, path=path, scheme=scheme)
         self._forwarders[name].switch(port)
         return process
 
     def _start_traffic(self, share: float) -> None:
         where = [self._url("backend"), self._url("auth"), str(self.up / "client-secret"), str(share)]
-        command = [sys.executable, "-m", "proofbook.rehearsal.traffic", *where]
-        self._processes["traffic"] = subprocess.Popen(
-            command, env=self._environment, stdin=subprocess.DEVNULL
-        )
+        self._processes["traffic"] = self._spawn(["traffic", *where], {})
 
-    def _spawn(self, arguments: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "proofbook.rehearsal.serve", *arguments]
-        return subprocess.Popen(command, env={**self._environment, **variables}, stdin=subprocess.DEVNULL)
+    async def _serve(
+        self, service: str, variables: dict[str, str], *, path: str, scheme: str = "http"
+    ) -> tuple[subprocess.Popen[bytes], int]:
+        """A process of that service, healthy, and its port; one that does not come up is ended."""
+        # The socket listens before the process that serves it begins: no other can take its port in between.
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = int(listening.getsockname()[1])
+            process = self._spawn(
+                ["serve", service, str(listening.fileno())], variables, keep=(listening.fileno(),)
+            )
+        try:
+            await _wait_until_healthy(process, f"{scheme}://127.0.0.1:{port}", path)
+        except BaseException:
+            _kill(process)
+            raise
+        return process, port
 
-    async def _wait_until_healthy(self, base: str, path: str, *, timeout_s: float = 30.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        # Whether it is up is the question here, not whether its certificate is sound.
-        async with httpx.AsyncClient(timeout=2.0, verify=False) as client:
-            while time.monotonic() < deadline:
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await client.get(base + path)).status_code == 200:
-                        return
-                await asyncio.sleep(0.05)
-        raise CouldNotLook(
-            f"expected the rehearsal's service at {base} to be healthy within {timeout_s:.0f} s, but it is not"
+    def _spawn(
+        self, words: list[str], variables: dict[str, str], *, keep: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        module, *arguments = words
+        assert self._lifeline is not None
+        return subprocess.Popen(
+            [sys.executable, "-m", f"proofbook.rehearsal.{module}", *arguments],
+            env={**self._environment, **variables},
+            stdin=self._lifeline[0],
+            pass_fds=keep,
         )
 
     def _url(self, name: str) -> str:
@@ -297,7 +308,7 @@ class Stack:
 
 
 def request_deployment(
-    up: Path, *, build: str = "after", faults: Sequence[str] = (), timeout_s: float = 60.0
+    up: Path, *, build: str = "after", faults: Sequence[str] = (), timeout_s: float = UP_S
 ) -> str:
     """Asks the rehearsal that is up to roll out `build` and waits until it serves; gives the new revision's name.
 
@@ -317,15 +328,46 @@ def request_deployment(
         state = state_file.read_text(encoding="utf-8")
         if state != before:
             return str(json.loads(state)["revision"])
+        if not pid_file.exists():
+            raise CouldNotLook("expected the rehearsal to deploy, but it ended meanwhile")
         time.sleep(0.05)
     raise CouldNotLook(f"expected the rehearsal to deploy within {timeout_s:.0f} s, but it did not")
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def _wait_until_healthy(
+    process: subprocess.Popen[bytes], base: str, path: str, *, timeout_s: float = UP_S
+) -> None:
+    """Returns once it answers.
+
+    Raises:
+        CouldNotLook: its process ended, or lives and does not answer.
+    """
+    deadline = time.monotonic() + timeout_s
+    # Whether it is up is the question here, not whether its certificate is sound.
+    async with httpx.AsyncClient(timeout=timeout_s, verify=False) as client:
+        asked = asyncio.ensure_future(_ask_until_well(client, base + path))
+        try:
+            while not asked.done():
+                if process.poll() is not None:
+                    raise CouldNotLook(
+                        f"expected the rehearsal's service at {base} to come up, but its process ended with {process.returncode}"
+                    )
+                if time.monotonic() > deadline:
+                    raise CouldNotLook(
+                        f"expected the rehearsal's service at {base} to be healthy within {timeout_s:.0f} s, but it is not"
+                    )
+                await asyncio.wait({asked}, timeout=0.05)
+            asked.result()
+        finally:
+            asked.cancel()
+
+
+async def _ask_until_well(client: httpx.AsyncClient, url: str) -> None:
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            if (await client.get(url)).status_code == 200:
+                return
+        await asyncio.sleep(0.05)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import websockets
 
+from proofbook.rehearsal.lifeline import end_with_parent
+
 HTTP_PER_S = 20.0
 # Few: each traceback of the old build holds its event loop up, and would hide how slow an endpoint was before.
 CHATS_PER_S = 1.0
@@ -20,6 +22,8 @@ USERS = ("user_1", "user_2", "user_3")
 # The old build refuses this one at the door, which costs it nothing.
 REFUSED_USER = "staging-e2e-user-002"
 REFUSED_PER_S = 2.0
+# Without a token there is no traffic, and a log without traffic looks cut: on a busy machine it may take its time.
+LOGIN_S = 60.0
 
 
 def trace_header() -> dict[str, str]:
@@ -47,7 +51,7 @@ async def chat(base: str, token: str, number: int) -> None:
 async def main(base: str, auth: str, client_secret_file: str, share: str = "1") -> None:
     secret = Path(client_secret_file).read_text(encoding="utf-8").strip()  # noqa: ASYNC240 — once, before anything runs
     tokens = []
-    async with httpx.AsyncClient(timeout=5.0) as client:
+    async with httpx.AsyncClient(timeout=LOGIN_S) as client:
         for user in (*USERS, REFUSED_USER):
             answer = await client.post(
                 f"{auth}/token", json={"user_id": user}, headers={"X-Client-Secret": secret}
@@ -73,4 +77,5 @@ async def main(base: str, auth: str, client_secret_file: str, share: str = "1") 
 
 
 if __name__ == "__main__":
+    end_with_parent()
     asyncio.run(main(*sys.argv[1:5]))

@@ -89,6 +89,28 @@ def _outcome(seed: Fault | Healthy, verdict: str, expected: list[Finding], sayin
     return ADMITTED if seed.rate is not None and highest >= seed.rate else MISSED
 
 
+def left_open(
+    seed: Fault | Healthy, findings: Mapping[str, Finding], overall: Overall, *, also: Sequence[str] = ()
+) -> bool:
+    """Whether a collection is worth another: something is inconclusive that should not be, and nothing is wrong.
+
+    A verdict that is wrong is never asked again, or a mistake made half of the time would be overlooked.
+
+    Args:
+        also: findings that should pass besides.
+    """
+    beside = [findings[name].verdict for name in also]
+    if any(verdict in (Verdict.FAIL, Verdict.ERROR) for verdict in beside):
+        return False
+    outcome = Result.of(seed, findings, overall, "").outcome
+    if outcome == RIGHT:
+        return Verdict.INCONCLUSIVE in beside
+    expected = seed.finding if isinstance(seed, Fault) else overall.blocking
+    return overall.verdict is Verdict.INCONCLUSIVE and all(
+        findings[name].verdict is Verdict.INCONCLUSIVE for name in expected
+    )
+
+
 def lines(results: Sequence[Result]) -> list[str]:
     """One line per fault and variant, and what was wrong below it."""
     found = []

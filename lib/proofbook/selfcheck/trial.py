@@ -39,10 +39,11 @@ class Trial:
     async def stop(self) -> None:
         await self.stack.stop()
 
-    async def collect(self, seed: Fault | Healthy = PLAIN, *, to: Path) -> None:
+    async def collect(self, seed: Fault | Healthy = PLAIN, *, to: Path, patience: float = 1.0) -> None:
         """Deploys anew with that fault, or in that way of being well, and records what comes after, and the rollout if that is the matter.
 
-        Where nothing grows, memory is watched only as long as the other probes of that time take.
+        Where nothing grows, memory is watched only as long as the other probes of that time take; where something may,
+        `patience` times as long as the environment says.
         """
         shutil.copytree(self.shared, to)
         variant = seed if isinstance(seed, Healthy) else PLAIN
@@ -52,7 +53,8 @@ class Trial:
         else:
             await self.stack.deploy("after", faults)
         quick = isinstance(seed, Fault) and not seed.grows
-        await self.record("after", to, variant, observe_s=0.0 if quick else None)
+        usual_s = asked(self.base, variant)[0].observe_s
+        await self.record("after", to, variant, observe_s=0.0 if quick else patience * usual_s)
 
     async def record(
         self,

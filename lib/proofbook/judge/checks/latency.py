@@ -12,6 +12,11 @@ from proofbook.judge.view import CouldNotSee, View
 from proofbook.stats import bootstrap, proportions
 
 LEAST_SAMPLES = 100
+# A busy machine costs an endpoint that works for its answer somewhat more than one that only answers: with 195 ms lost by the
+# health endpoint 235 were lost by the other. What is taken off is good for small losses only.
+MOST_SHIFT = 1 / 3
+# It is late more often too, since it must be woken more often for one answer.
+LATE_TIMES = 3
 
 
 def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
@@ -197,9 +202,9 @@ def _health_kept_its_time(
             kind="comparability",
             name="the health endpoint, asked in between, is late less often",
             guards=("fail",),
-            expected="never, or less often with p of at most 0.05",
+            expected="never, or at most a third as often, with p of at most 0.05",
             got=f"{late} of {len(good)}, p = {rarer:.2g}",
-            held=late == 0 or rarer <= 0.05,
+            held=late == 0 or bool(rarer <= 0.05 and LATE_TIMES * late / len(good) <= slow.mean()),
         ),
     )
 
@@ -210,11 +215,11 @@ def _less(values: proportions.Floats, seconds: float) -> proportions.Floats:
 
 
 def _check_small(shift_s: float, values: proportions.Floats) -> None:
-    """Where the machine changed by more than half of what is compared, what is left after taking that off says nothing."""
-    if abs(shift_s) > np.median(values) / 2:
+    """Where the machine changed by more than a third of what is compared, what is left after taking that off says nothing."""
+    if abs(shift_s) > np.median(values) * MOST_SHIFT:
         raise CouldNotSee(
             "control-comparability",
-            f"the health endpoint alone is {1000 * abs(shift_s):.0f} ms {'slower' if shift_s > 0 else 'faster'} than before, as much as half of what is compared",
+            f"the health endpoint alone is {1000 * abs(shift_s):.0f} ms {'slower' if shift_s > 0 else 'faster'} than before, more than a third of what is compared",
             repair="record both when the machine is alike",
         )
 
