@@ -56,11 +56,11 @@ def test_short_files_give_the_verdict_of_the_full_case(
     rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str
 ) -> None:
     where, what = validation.load(*short, base=rehearsal.base)
-    before = store.read(rehearsal.trial.shared)
 
     wanted = FAULTS[fault].verdict if fault else "pass"
 
     def ask(folder: Path, _: float) -> tuple[Overall, list[Finding]]:
+        before = store.read(rehearsal.trial.shared)
         store.copy_phase(
             before.folder / "before",
             folder,
