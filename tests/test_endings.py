@@ -26,10 +26,12 @@ class Started:
     def __init__(self, *words: str, cwd: Path, said: Path, **variables: str) -> None:
         self.mark = uuid.uuid4().hex
         self.said = said.open("w+")
+        # A worker's variables would make the run that it starts take itself for a worker.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         self.process = subprocess.Popen(
             words,
             cwd=cwd,
-            env={**os.environ, **variables, MARK: self.mark},
+            env={**own, **variables, MARK: self.mark},
             stdin=subprocess.DEVNULL,
             stdout=self.said,
             stderr=self.said,

@@ -111,3 +111,20 @@ def test_a_tail_that_the_health_endpoint_has_too_is_the_machines(
     assert found.verdict is Verdict.FAIL
     [control] = [item for item in found.controls if item.guards == ("fail",) and "health" in item.name]
     assert control.held is fails, control.got
+
+
+def test_a_tail_is_not_held_against_a_before_that_the_machine_made_slow() -> None:
+    tables = {
+        (phase, name): timed(median_ms, count=count, seed=seed, path=path)
+        for phase, seed, medians in (("before", 1, (193, 142)), ("after", 2, (45, 6)))
+        for name, median_ms, count, path in (
+            ("latency", medians[0], 600, "/api"),
+            ("latency_control", medians[1], 150, "/health"),
+        )
+    }
+    tables["after", "latency"].loc[::20, "total_s"] = 0.4
+    view = View(
+        tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=None)
+    )
+    with pytest.raises(CouldNotSee, match="136 ms faster than before"):
+        tail_kept("backend", "/api", times=5, share=0.01).judge(view)

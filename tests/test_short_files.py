@@ -12,7 +12,7 @@ from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.verdict import Overall, overall
 from proofbook.rehearsal.faults import FAULTS
-from proofbook.validation import Assessment, Validation
+from proofbook.validation import Assessment
 
 ENVIRONMENT = """
 writes = true
@@ -54,13 +54,12 @@ def short(workspace: Path) -> tuple[str, str]:
 def test_short_files_give_the_verdict_of_the_full_case(
     rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str
 ) -> None:
-    asked = Validation.load(*short, base=rehearsal.base)
-    where, what = asked.environment, asked.case
-    before = store.read(rehearsal.trial.shared)
+    where, what = validation.load(*short, base=rehearsal.base)
 
     wanted = FAULTS[fault].verdict if fault else "pass"
 
     def ask(folder: Path, _: float) -> tuple[Overall, list[Finding]]:
+        before = store.read(rehearsal.trial.shared)
         store.copy_phase(
             before.folder / "before",
             folder,
