@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from builders import connections
 from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook import probe_marks
@@ -22,9 +23,9 @@ from proofbook.collect import discovery, planning
 from proofbook.collect.services import health as service
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
-from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.evidence.schema import REFUSALS, WEBSOCKET
 from proofbook.judge import catalogue
 from proofbook.judge.findings import Verdict
 from proofbook.judge.settle import settle
@@ -145,8 +146,10 @@ ISSUED = {"url": "http://127.0.0.1:9", "path": "/token"}
 def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known_to_be_right(
     login: dict[str, Any], status: int, at_unknown: int, let_in_before: bool, verdict: Verdict, reason: str
 ) -> None:
-    def tries(number: int, kind: str, answer: int) -> list[Journey]:
-        return [Journey(endpoint="ws", user="u", token_kind=kind, http_status=answer, upgraded=answer == 101) for _ in range(number)]  # fmt: skip
+    def tries(number: int, kind: str, answer: int) -> list[dict[str, Any]]:
+        return [
+            {"token_kind": kind, "http_status": answer, "upgraded": answer == 101, "greeted": None}
+        ] * number
 
     where = Environment.model_validate(
         {
@@ -158,9 +161,13 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
     )  # fmt: skip
     refusals = [*tries(5, "good", status), *tries(5, probe_marks.AT_UNKNOWN_PATH, at_unknown), *tries(5, "missing", status)]  # fmt: skip
     tables = {
-        ("websocket", "after"): frame(tries(60, "good", status)),
-        ("refusals", "after"): frame(refusals),
-        **({("websocket", "before"): frame(tries(30, "good", 101))} if let_in_before else {}),
+        ("websocket", "after"): connections(WEBSOCKET, *tries(60, "good", status)),
+        ("refusals", "after"): connections(REFUSALS, *refusals),
+        **(
+            {("websocket", "before"): connections(WEBSOCKET, *tries(30, "good", 101))}
+            if let_in_before
+            else {}
+        ),
     }
     view = View(tables=lambda name, phase: tables.get((name, phase)), windows=Windows(before=None, after=None))  # fmt: skip
     declared = catalogue.declare(where, Case.model_validate({"title": "t"}))

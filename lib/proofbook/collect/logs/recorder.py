@@ -18,6 +18,7 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import merge
+from proofbook.evidence.schema import LOG_CANARIES, LOG_SOURCES, LOGS
 
 
 def record(
@@ -32,7 +33,7 @@ def record(
 
     Returns:
         logs: the Parquet file of all entries but those that lie in an engine. log_sources: one row per source. And the
-        small tables of `log_tables.NAMES`, over all sources; log_canaries also says `sent`: the canary that was sent, and
+        small tables of `aggregates.summarise`, over all sources; log_canaries also says `sent`: the canary that was sent, and
         one that nobody sent, which must not be found.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,9 +68,9 @@ def record(
     rhythm = together["log_rhythm"]
     rhythm.loc[rhythm["source"].isin(sampled), ["requests", "server_errors"]] = 0
     tables: dict[str, pd.DataFrame | Path] = dict(together)
-    about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
+    about = LOG_SOURCES.frame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
-    return {**tables, "logs": to, "log_sources": about}, problems
+    return {**tables, LOGS.name: to, LOG_SOURCES.name: about}, problems
 
 
 def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
@@ -77,9 +78,9 @@ def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[st
     looked_for = pd.DataFrame(
         [(canary, name, canary == canaries[0]) for canary in canaries for name in names],
         columns=["canary", "source", "sent"],
-    ).astype({"canary": "str", "source": "str", "sent": "bool"})
-    rows = looked_for.merge(found, on=["canary", "source"], how="left")
-    return rows.assign(entries=rows["entries"].fillna(0).astype("int64"))
+    )
+    rows = LOG_CANARIES.cast(looked_for).merge(found, on=["canary", "source"], how="left")
+    return LOG_CANARIES.typed(rows.assign(entries=rows["entries"].fillna(0)))
 
 
 def _summarise_there(
@@ -114,7 +115,7 @@ def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
 
 
 def summarise(path: Path, patterns: Iterable[str], canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
-    """The small tables of `log_tables` from a Parquet file of entries."""
+    """The small tables of `aggregates` from a Parquet file of entries."""
     with connect() as engine:
         return aggregates.summarise(expression(engine, path), patterns, canaries=canaries)
 
@@ -142,9 +143,9 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "delay_s": reading.delay_s,
         "problem": reading.problem,
         "note": reading.note,
-        "sampled_s": float("nan") if reading.sampled_s is None else reading.sampled_s,
-        "limit": float("nan") if source.limit is None else float(source.limit),
-        "covers_s": float("nan") if source.covers_s is None else source.covers_s,
-        "canary": float("nan") if source.canary is None else float(source.canary),
+        "sampled_s": reading.sampled_s,
+        "limit": source.limit,
+        "covers_s": source.covers_s,
+        "canary": None if source.canary is None else float(source.canary),
         "severities": ", ".join(f"{name} {count}" for name, count in sorted(reading.counts.items())),
     }

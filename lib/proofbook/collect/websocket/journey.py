@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -42,27 +43,6 @@ class Journey:
     error: str = ""
 
 
-def frame(journeys: Sequence[Journey]) -> pd.DataFrame:
-    """Journeys as a table with stable types, also when there are none."""
-    table = pd.DataFrame(
-        [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys],
-        columns=list(Journey.__dataclass_fields__),
-    )
-    whole = {
-        "http_status": "Int64",
-        "close_code": "Int64",
-        "greeted": "boolean",
-        "reply_ok": "boolean",
-        "clean": "boolean",
-        "upgraded": "bool",
-    }
-    counts = dict.fromkeys(
-        ("sent", "replied", "reply_lost", "reply_altered", "reply_duplicated", "reply_reordered"), "int64"
-    )
-    seconds = dict.fromkeys((name for name in table.columns if name.endswith("_s")), "float64")
-    texts = dict.fromkeys(
-        ("endpoint", "user", "token_kind", "http_body", "close_reason", "closed_by", "closed_in", "error"),
-        "str",
-    )
-    table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True)
-    return table.astype({**whole, **counts, **seconds, **texts})
+def as_rows(journeys: Sequence[Journey]) -> list[dict[str, Any]]:
+    """Journeys as rows of a table whose columns are `schema.CONNECTION`."""
+    return [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys]
