@@ -57,6 +57,12 @@ def connections(table: Table, *rows: Mapping[str, Any]) -> pd.DataFrame:
     return table_of(table, *rows)
 
 
+def refused(status: int) -> dict[str, Any]:
+    """What is unlike in a row of a connection of which the upgrade was answered with this status."""
+    ended = {"closed_in": "upgrade", "closed_by": "", "close_code": None, "clean": None, "greeted": None}
+    return {"upgraded": False, "http_status": status, "error": f"HTTP {status}", **ended}
+
+
 def write(folder: Path, phase: str = "after", *, at: dt.datetime, **tables: pd.DataFrame) -> None:
     """Writes a phase of one minute that began then."""
     recorded = store.Phase(started=at, ended=at + dt.timedelta(minutes=1))

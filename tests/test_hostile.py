@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from builders import connections
+from builders import connections, refused
 from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook import probe_marks
@@ -23,6 +23,7 @@ from proofbook.collect import discovery, planning
 from proofbook.collect.services import health as service
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
+from proofbook.collect.websocket.journey import Journey
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.evidence.schema import REFUSALS, WEBSOCKET
@@ -147,9 +148,7 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
     login: dict[str, Any], status: int, at_unknown: int, let_in_before: bool, verdict: Verdict, reason: str
 ) -> None:
     def tries(number: int, kind: str, answer: int) -> list[dict[str, Any]]:
-        return [
-            {"token_kind": kind, "http_status": answer, "upgraded": answer == 101, "greeted": None}
-        ] * number
+        return [{"token_kind": kind, **({} if answer == 101 else refused(answer))}] * number
 
     where = Environment.model_validate(
         {
