@@ -38,7 +38,8 @@ _USUAL: dict[str, dict[str, Any]] = {
 
 def table_of(table: Table, *rows: Mapping[str, Any]) -> pd.DataFrame:
     """A table of evidence; a row says only what matters, and the rest is what is usual."""
-    usual = {column.name: _NEUTRAL[column.dtype] for column in table.columns} | _USUAL.get(table.name, {})
+    own = _USUAL.get(table.name, {})
+    usual = {column.name: own.get(column.name, _NEUTRAL[column.dtype]) for column in table.columns}
     return table.frame([{**usual, **row} for row in rows])
 
 

@@ -87,8 +87,9 @@ def logs_of(looks: list[tuple[int, store.Evidence]]) -> dict[str, pd.DataFrame]:
 
 def _seconds_of(table: pd.DataFrame, begins: dict[str, int], ends: dict[str, int]) -> pd.DataFrame:
     """Rows whose bucket lies within what is taken of its source."""
-    low = table["source"].map(begins).fillna(float("-inf"))
-    high = table["source"].map(ends).fillna(float("inf"))
+    # Of no rows the result would be texts.
+    low = table["source"].map(begins).astype("float64").fillna(float("-inf"))
+    high = table["source"].map(ends).astype("float64").fillna(float("inf"))
     return table[(table["bucket"] >= low) & (table["bucket"] < high)]
 
 
