@@ -145,6 +145,10 @@ def test_a_table_that_cannot_be_added_is_refused_in_one_sentence(more: dict[str,
 
 def test_the_page_of_tables_names_each_with_its_columns() -> None:
     page = schema.as_markdown()
+    kept = Path(__file__).parent.parent / "docs" / "reference" / "tables.md"
+    assert kept.read_text(encoding="utf-8") == page, (
+        "write it again: python -m proofbook.evidence.schema > docs/reference/tables.md"
+    )
     assert [line[4:-1] for line in page.splitlines() if line.startswith("## ")] == list(schema.TABLES)
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert len(rows) == sum(len(table.every_column) for table in schema.TABLES.values())

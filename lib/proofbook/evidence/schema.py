@@ -386,7 +386,7 @@ def checked(name: str, table: pd.DataFrame | Path) -> pd.DataFrame | Path:
 def as_markdown() -> str:
     """The tables as a page of the reference."""
     parts = [
-        "# Tables of evidence\n\nEach phase of a run keeps these as Parquet files in `evidence/PHASE/`, and `manifest.json` names their columns. Times are UTC."
+        "# Tables of evidence\n\nThis page is generated: `python -m proofbook.evidence.schema`.\n\nEach phase of a run keeps these as Parquet files in `evidence/PHASE/`, and `manifest.json` names their columns. Times are UTC."
     ]
     for table in TABLES.values():
         rows = [f"| `{name}` | {kind} | {unit} | {means} |" for name, kind, unit, means in rows_of(table)]
@@ -401,3 +401,7 @@ def as_markdown() -> str:
             )
         )
     return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")
