@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from proofbook.collect.logs.entries import Reading
+from proofbook.collect.logs.reader import read_logs
+from proofbook.config.environment import Environment
+from proofbook.config.sources import LogSource
 from proofbook.evidence import schema, store
 from proofbook.evidence.table import TIME, Table
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.judge.view import View
+from proofbook.judge.window import Windows
 
 START = pd.Timestamp("2026-01-01T00:00:00Z")
+NOWHEN = Windows(before=None, after=None)
 # By dtype: a value that says nothing. What may be missing is missing.
 _NEUTRAL: dict[str, Any] = {
     "str": "", "bool": False, "boolean": pd.NA, "int64": 0, "Int64": pd.NA, "Int32": pd.NA, "UInt64": pd.NA, "float64": None, TIME: START,
@@ -64,7 +73,51 @@ def refused(status: int) -> dict[str, Any]:
     return {"upgraded": False, "http_status": status, "error": f"HTTP {status}", **ended}
 
 
-def write(folder: Path, phase: str = "after", *, at: dt.datetime, **tables: pd.DataFrame) -> None:
+def write(folder: Path, tables: Mapping[str, pd.DataFrame], *, at: dt.datetime, phase: str = "after") -> None:
     """Writes a phase of one minute that began then."""
     recorded = store.Phase(started=at, ended=at + dt.timedelta(minutes=1))
     store.write_phase(folder, environment="e", phase=phase, tables=tables, recorded=recorded)
+
+
+def view(tables: Mapping[tuple[str, str], pd.DataFrame], windows: Windows = NOWHEN, **more: Any) -> View:
+    """A view over tables by phase and name."""
+    return View(tables=lambda name, phase: tables.get((phase, name)), windows=windows, **more)
+
+
+def finding(verdict: Verdict, name: str = "x", **more: Any) -> Finding:
+    """A finding that says as little as one can."""
+    given: dict[str, Any] = {"id": name, "kind": "guard", "claim": "it works", "required": True, "reason": "", "statement": "seen"}  # fmt: skip
+    return Finding(**{**given, "verdict": verdict, **more})
+
+
+def environment(port: int, *, host: str = "127.0.0.1", timeout_s: float = 5, **service: Any) -> Environment:
+    """An environment of one service on this machine, asked in a hurry."""
+    pace = {"per_s": 200, "concurrency": 10, "timeout_s": timeout_s}
+    asked = {"name": "a", "url": f"http://{host}:{port}", **service}
+    return Environment.model_validate({"pace": pace, "service": [asked]})
+
+
+def log_entry(at: pd.Timestamp, body: str = "[INFO] all well", *, revision: str | None = "r-1", trace: str = "", status: int | None = None, **more: Any) -> dict[str, Any]:  # fmt: skip
+    """An entry as Cloud Logging exports it: of a request where there is a status, else a message."""
+    said = {"textPayload": body} if status is None else {"httpRequest": {"status": status, "requestMethod": "GET", "requestUrl": "/api"}}  # fmt: skip
+    return {
+        "timestamp": at.isoformat(),
+        "insertId": f"{at.isoformat()}-{body[:20]}-{trace}-{status}",
+        "resource": {"labels": {"revision_name": revision, "service_name": "backend"}},
+        **({"trace": f"projects/p/traces/{trace}"} if trace else {}),
+        **said,
+        **more,
+    }
+
+
+def json_lines(*items: Any) -> str:
+    """Values as lines of JSON."""
+    return "".join(json.dumps(item) + "\n" for item in items)
+
+
+def read_log(folder: Path, text: str | bytes, *, now: dt.datetime | None = None, **source: Any) -> Reading:
+    """A log with this content, read from a file."""
+    folder.mkdir(exist_ok=True)
+    (folder / "log").write_bytes(text if isinstance(text, bytes) else text.encode())
+    where = LogSource(name="log", file="log", **source)
+    return read_logs(where, base=folder, to=folder / "read.parquet", now=now)

@@ -41,7 +41,7 @@ def health(folder: Path, phase: str, day: dt.date, *, shop_fails: bool) -> None:
          "ok": kind == "health" and not (name == "shop" and shop_fails)}
         for name in ("api", "shop") for kind in ("health",) * 72 + ("unknown-path",) * 5
     ]  # fmt: skip
-    builders.write(folder, phase, at=at, health=builders.health(*rows))
+    builders.write(folder, {"health": builders.health(*rows)}, at=at, phase=phase)
 
 
 def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:

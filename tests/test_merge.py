@@ -21,7 +21,7 @@ def merged(folder: Path, *rounds: dict[str, pd.DataFrame]) -> dict[str, pd.DataF
     looks = []
     for number, tables in enumerate(rounds):
         at = FIRST + dt.timedelta(minutes=5 * number)
-        builders.write(folder / str(number), at=at, **tables)
+        builders.write(folder / str(number), tables, at=at)
         looks.append((number, store.read(folder / str(number))))
     return tables_of(looks, planned=10, every_s=300.0)
 
