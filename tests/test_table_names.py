@@ -17,16 +17,17 @@ SOURCES = {
     for path in LIB.rglob("*.py")
     if path.relative_to(LIB).parts[0] in READERS
 }
-OF_TABLES = ("need", "table", "tables", "has_before", "exchange", "file")
+# What is called with the name of a table, and at which place.
+OF_TABLES = {"need": 0, "table": 0, "tables": 0, "has_before": 0, "exchange": 0, "file": 0, "success_rate": 0, "rows_in": 1, "_at": 2}  # fmt: skip
 COLUMNS = {column.name for table in schema.TABLES.values() for column in table.every_column}
 
 
 def tables_named(tree: ast.AST) -> Iterator[str]:
     """Every table that is named by a text."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and called(node) in OF_TABLES:
-            yield from texts(node.args[0])
-        elif isinstance(node, ast.keyword) and node.arg == "tables":
+        if isinstance(node, ast.Call) and len(node.args) > (place := OF_TABLES.get(called(node), 99)):
+            yield from texts(node.args[place])
+        elif isinstance(node, ast.keyword) and node.arg in ("tables", "extra_tables"):
             yield from texts(node.value)
 
 
@@ -49,6 +50,10 @@ def columns_read(tree: ast.Module) -> Iterator[tuple[int, str]]:
         for node in inside(function):
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
                 yield from ((node.lineno, name) for name in columns_of(node, tables))
+            elif (
+                isinstance(node, ast.keyword) and node.arg == "fails_on" and isinstance(node.value, ast.Dict)
+            ):
+                yield from ((node.lineno, name) for key in node.value.keys if key for name in texts(key))
 
 
 def columns_of(node: ast.Subscript, tables: set[str]) -> list[str]:
@@ -84,13 +89,15 @@ def scopes(node: ast.AST, outer: set[str]) -> Iterator[tuple[ast.AST, set[str]]]
 
 
 def tables_in(function: ast.AST, outer: set[str]) -> set[str]:
-    """The names in a function that stand for tables: parameters by their annotation, others by what they are made of."""
+    """The names in a function that stand for tables: parameters by annotation, or called rows; others by their value."""
     parts = list(inside(function))
     given = [node for node in parts if isinstance(node, ast.arg)]
     found = {
         node.arg
         for node in given
-        if node.annotation and ast.unparse(node.annotation).startswith("pd.DataFrame")
+        if (
+            ast.unparse(node.annotation).startswith("pd.DataFrame") if node.annotation else node.arg == "rows"
+        )
     }
     names = list(assigned(parts))
     found |= outer - {node.arg for node in given} - {name for name, _ in names}
@@ -203,16 +210,19 @@ def test_most_of_what_judges_read_is_looked_at() -> None:
         ("judge/checks/rollout.py", '["at_s"]', '["ats"]'),
         ("judge/checks/revisions.py", '"kind"]', '"knid"]'),
         ("judge/checks/log_coverage.py", '["entries"]', '["entires"]'),
+        ("judge/claims/stability.py", '["reply_s"]', '["replys"]'),
+        ("judge/claims/websocket.py", 'fails_on={"reply_ok"', 'fails_on={"replyok"'),
         ("notebook/figures.py", '["close_code"]', '["clsoe_code"]'),
     ],
 )
 def test_a_column_that_is_misspelt_is_found(name: str, right: str, wrong: str) -> None:
     text = SOURCES[name]
     assert right in text
-    misspelt = wrong.strip('[]"')
+    misspelt = wrong.rpartition("[")[2].rpartition("{")[2].strip('"]')
     assert misspelt in {column for _, column in unknown_columns(text.replace(right, wrong))}
 
 
 def test_a_table_that_is_misspelt_is_found() -> None:
-    tree = ast.parse("def judge(view):\n    return view.need('helth')\n")
-    assert list(tables_named(tree)) == ["helth"]
+    text = SOURCES["judge/claims/services.py"]
+    assert "health" in set(tables_named(ast.parse(text)))
+    assert "helth" in set(tables_named(ast.parse(text.replace('"health"', '"helth"'))))

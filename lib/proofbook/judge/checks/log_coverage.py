@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.schema import LOG_CANARIES, LOG_SOURCES
+from proofbook.evidence.schema import LOG_CANARIES, LOG_RHYTHM, LOG_SOURCES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import CouldNotSee, View
@@ -18,7 +18,7 @@ ROUND_TOTALS = (50, 100, 200, 250, 500)
 SHORTEST_GAP_S = 2.0
 # Of a log that was only sampled, so many samples must lie in a window.
 LEAST_SLICES = 4
-RHYTHM = "log_rhythm"
+RHYTHM = LOG_RHYTHM.name
 # Clocks of one cloud differ by less.
 MOST_SKEW_S = 60.0
 
