@@ -85,6 +85,18 @@ def test_a_second_that_two_exports_hold_counts_once_and_as_in_the_later_one(tmp_
     assert all(schema.checked(name, found[name]) is not None for name in OF_LOGS)
 
 
+def test_lines_that_two_readings_could_not_read_count_once(tmp_path: Path) -> None:
+    def unread(*counts: tuple[float | None, int]) -> dict[str, pd.DataFrame]:
+        rows = [{"source": "log", "bucket": bucket, "lines": lines} for bucket, lines in counts]
+        return {"log_unread": builders.table_of(schema.LOG_UNREAD, *rows)}
+
+    found = merged(tmp_path, unread((None, 1), (10.0, 2)), unread((10.0, 3), (11.0, 1)), unread())[
+        "log_unread"
+    ]
+    assert found["lines"].tolist() == [3, 1, 1]
+    assert schema.checked("log_unread", found) is not None
+
+
 def test_a_table_of_another_package_is_merged_as_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import builders
 import pandas as pd
 import pytest
 
-from proofbook.collect.websocket.journey import Journey, as_rows
+from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.errors import EvidenceError, SchemaError
 from proofbook.evidence import schema, store
 from proofbook.evidence.table import Column, Merge, Table
@@ -116,8 +116,12 @@ def test_a_table_without_rows_has_its_columns_and_types(name: str) -> None:
 
 def test_a_connection_is_the_row_that_the_schema_describes() -> None:
     assert tuple(Journey.__dataclass_fields__) == schema.WEBSOCKET.required
-    rows = as_rows([Journey(endpoint="ws", user="u"), Journey(endpoint="ws", user="v", http_status=401)])
-    assert schema.WEBSOCKET.frame(rows)["http_status"].tolist() == [pd.NA, 401]
+    rows = frame([Journey(endpoint="ws", user="u"), Journey(endpoint="ws", user="v", http_status=401)])
+    assert rows["http_status"].tolist() == [pd.NA, 401]
+    assert all(
+        schema.checked(name, rows) is not None
+        for name in ("websocket", "shadow", "refusals", "identities", "held")
+    )
 
 
 def test_a_table_of_another_package_is_known_once_it_is_added(tmp_path: Path) -> None:

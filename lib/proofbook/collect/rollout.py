@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
 from proofbook.collect.websocket.connection import enter, leave, show_token
-from proofbook.collect.websocket.journey import Journey, as_rows
+from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.services import Service, WebSocket
-from proofbook.evidence.schema import HELD, ROLLOUT
+from proofbook.evidence.schema import ROLLOUT
 
 
 async def watch(service: Service, *, during: Awaitable[Any], session: Session) -> pd.DataFrame:
@@ -79,7 +79,7 @@ async def hold(
         await leave(journey, connection)
 
     await asyncio.gather(*(keep(journey) for journey in journeys))
-    return HELD.frame(as_rows(journeys))
+    return frame(journeys)
 
 
 async def _ask(service: Service, client: httpx.AsyncClient, session: Session, began: float) -> dict[str, Any]:

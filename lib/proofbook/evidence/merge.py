@@ -43,11 +43,23 @@ def _of_rounds(table: Table, looks: list[tuple[int, store.Evidence]]) -> pd.Data
         return parts[-1][1]
     if table.merge is Merge.DISTINCT:
         return pd.concat([found for _, found in parts], ignore_index=True).drop_duplicates(ignore_index=True)
+    if table.merge is Merge.LOG_LINES:
+        return _lines_once(pd.concat([found for _, found in parts], ignore_index=True))
     kept = [
         found.drop(columns=list(table.in_one_round), errors="ignore").assign(**{LOOK.name: number})
         for number, found in parts
     ]
     return pd.concat(kept, ignore_index=True)
+
+
+def _lines_once(rows: pd.DataFrame) -> pd.DataFrame:
+    """Lines of a log that several readings hold, each once."""
+    if rows.empty:
+        return rows
+    same = rows.groupby(["source", "pattern", "bucket"], dropna=False, as_index=False)
+    return same.agg(
+        lines=("lines", "max"), first=("first", "min"), last=("last", "max"), sample=("sample", "min")
+    )
 
 
 def logs_of(looks: list[tuple[int, store.Evidence]]) -> dict[str, pd.DataFrame]:

@@ -41,6 +41,12 @@ HEALTH = Table(
         _OK,
         Column("body_ok", "boolean", "whether the body was the expected one; missing: none is expected"),
         Column("body", "str", "beginning of the body"),
+        Column(
+            "says",
+            "str",
+            "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing",
+            optional=OLDER,
+        ),
         _ERROR,
         _REVISION,
         _TOTAL,
@@ -307,6 +313,24 @@ LOG_CANARIES = Table(
         _LAST,
     ),
 )
+LOG_UNREAD = Table(
+    "log_unread",
+    row="the lines of one bucket that gave no entry with a time, and match a pattern",
+    merge=Merge.LOG_LINES,
+    columns=(
+        _SOURCE,
+        Column(
+            "pattern", "str", "the regular expression; empty: any line; `(?!error)`: what looks like an error"
+        ),
+        Column(
+            "bucket", "float64", "second of the entry before them, since 1970; missing: there is none", "s"
+        ),
+        Column("lines", "int64", "how many lines", "lines"),
+        Column("first", TIME, "written after; missing: no entry says it"),
+        Column("last", TIME, "written before; missing: no entry says it"),
+        _SAMPLE,
+    ),
+)
 
 # Watching -----------------------------------------------------------------------------------------------------------
 
@@ -328,7 +352,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, CERTIFICATES,
         REVISIONS, ROLLOUT, HELD, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
-        LOG_CANARIES, LOOKS,
+        LOG_CANARIES, LOG_UNREAD, LOOKS,
     )
 })  # fmt: skip
 _added: dict[str, Table] = {}
@@ -344,8 +368,8 @@ def add(tables: Iterable[Table]) -> None:
         taken = TABLES.get(table.name, _added.get(table.name, table))
         if taken != table:
             raise SchemaError(table.name, "", "the name is taken by another table; give it another")
-        if table.name not in TABLES and not table.merge.is_alone:
-            wanted = ", ".join(merge.name for merge in Merge if merge.is_alone)
+        if table.name not in TABLES and not table.merge.is_for_all:
+            wanted = ", ".join(merge.name for merge in Merge if merge.is_for_all)
             raise SchemaError(table.name, "", f"expected merge to be one of {wanted}, got {table.merge.name}")
         if table.name not in TABLES:
             _added[table.name] = table

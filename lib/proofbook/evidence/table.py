@@ -43,11 +43,12 @@ _WHOLE = ("bool", "int64")
 
 
 class Merge(Enum):
-    """How the tables of several rounds of a watch become one. Those of the first three need no other table for that."""
+    """How the tables of several rounds of a watch become one. Those of other packages use one of the first three."""
 
     APPEND = "append"
     DISTINCT = "distinct"
     LATEST = "latest"
+    LOG_LINES = "log lines"
     LOG_BUCKETS = "log buckets"
     LOG_TOTALS = "log totals"
     NOT_MERGED = "not merged"
@@ -55,6 +56,11 @@ class Merge(Enum):
     @property
     def is_alone(self) -> bool:
         """Whether a table is merged without looking at others."""
+        return self.is_for_all or self is Merge.LOG_LINES
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether a table of any columns may be merged so."""
         return self in (Merge.APPEND, Merge.DISTINCT, Merge.LATEST)
 
     @property
@@ -67,6 +73,7 @@ _IN_WORDS = {
     Merge.APPEND: "all rows, each with the number of its round",
     Merge.DISTINCT: "all rows, equal ones once",
     Merge.LATEST: "the table of the last round",
+    Merge.LOG_LINES: "what several rounds read of the same lines once",
     Merge.LOG_BUCKETS: "each bucket from the latest round whose export holds it whole",
     Merge.LOG_TOTALS: "put together with the other tables of logs",
     Merge.NOT_MERGED: "rounds do not have it, or it is left out",

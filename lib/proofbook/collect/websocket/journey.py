@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
+
+from proofbook.evidence.schema import WEBSOCKET
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Journey:
     error: str = ""
 
 
-def as_rows(journeys: Sequence[Journey]) -> list[dict[str, Any]]:
-    """Journeys as rows of a table whose columns are `schema.CONNECTION`."""
-    return [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys]
+def frame(journeys: Sequence[Journey]) -> pd.DataFrame:
+    """Journeys as a table with the columns `schema.CONNECTION`, also when there are none."""
+    rows = [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys]
+    return WEBSOCKET.frame(rows)

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from proofbook import probe_marks
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import enter, leave, show_token
-from proofbook.collect.websocket.journey import Journey, as_rows
+from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import (
     correlate,
     encode,
@@ -23,7 +23,7 @@ from proofbook.collect.websocket.messages import (
     what_to_say,
 )
 from proofbook.config.services import WebSocket
-from proofbook.evidence.schema import IDENTITIES, MESSAGES, REFUSALS, SHADOW, WEBSOCKET
+from proofbook.evidence.schema import MESSAGES
 from proofbook.redaction.scrubbing import Secret
 
 MESSAGE_SAMPLE = 4096
@@ -54,7 +54,7 @@ async def make_journeys(
         if decided(journeys):
             break
     received = MESSAGES.frame([(endpoint.name, body) for body in messages])
-    return WEBSOCKET.frame(as_rows(journeys)), received
+    return frame(journeys), received
 
 
 async def shadow_journeys(
@@ -70,7 +70,7 @@ async def shadow_journeys(
         Journey(endpoint=endpoint.name, user=user, token_kind=probe_marks.AS_A_USER) for _ in range(count)
     ]
     await side_by_side(_travel(journey, endpoint, token, session, {}) for journey in journeys)
-    return SHADOW.frame(as_rows(journeys))
+    return frame(journeys)
 
 
 async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = 5) -> pd.DataFrame:
@@ -107,7 +107,7 @@ async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries:
                 for name, value in endpoint.test_headers.items()
             ]
     await side_by_side(_knock(journey, endpoint, token, session, extra) for journey, token, extra in attempts)
-    return REFUSALS.frame(as_rows([journey for journey, _, _ in attempts]))
+    return frame([journey for journey, _, _ in attempts])
 
 
 async def try_identities(
@@ -122,7 +122,7 @@ async def try_identities(
         batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(tries)]
         await side_by_side(_knock(journey, endpoint, token, session, {}) for journey in batch)
         journeys += batch
-    return IDENTITIES.frame(as_rows(journeys))
+    return frame(journeys)
 
 
 async def _travel(
