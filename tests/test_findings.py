@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import builders
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -22,26 +23,9 @@ from proofbook.report import finding_html
 PASS, FAIL, INCONCLUSIVE, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
 
 
-def finding(
-    verdict: Verdict,
-    *,
-    required: bool = True,
-    kind: str = "guard",
-    critical: bool = True,
-    waived: str = "",
-    reason: str = "",
-) -> Finding:
-    return Finding(
-        id=f"{kind}-{verdict.value}-{required}",
-        kind=kind,
-        claim="it works",
-        required=required,
-        critical=critical,
-        verdict=verdict,
-        reason=reason,
-        statement="seen",
-        waived=waived,
-    )
+def finding(verdict: Verdict, *, required: bool = True, kind: str = "guard", **more: Any) -> Finding:
+    name = f"{kind}-{verdict.value}-{required}"
+    return builders.finding(verdict, name, required=required, kind=kind, **more)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +83,7 @@ def test_one_more_bad_finding_never_makes_it_pass(verdicts: list[Verdict], bad: 
 
 def view(tables: dict[tuple[str, str], pd.DataFrame]) -> View:
     now = pd.Timestamp("2026-01-01T00:00:00Z")
-    return View(
-        tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=(now, now))
-    )
+    return builders.view(tables, Windows(before=None, after=(now, now)))
 
 
 def check(judgement: Judgement, mutants: tuple[Mutant, ...] = (), kind: str = "guard") -> Check:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import builders
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +22,7 @@ from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
 from proofbook.errors import ConfigurationError
+from proofbook.evidence.schema import CERTIFICATES, METRICS
 from proofbook.judge import catalogue
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks import certificates, latency, openapi, restarts
@@ -44,8 +46,8 @@ def judged(recipe: Recipe, tables: dict[tuple[str, str], pd.DataFrame], **more: 
         old_revision="r-1",
         new_revision="r-2",
     )
-    view = View(tables=lambda name, phase: tables.get((phase, name)), windows=windows, **more)
-    return settle(Check(id="x", kind="guard", claim="it holds", group="own", recipe=recipe), view)
+    check = Check(id="x", kind="guard", claim="it holds", group="own", recipe=recipe)
+    return settle(check, builders.view(tables, windows, **more))
 
 
 def evidence_by_hand(folder: Path) -> tuple[Environment, Case, dict[tuple[str, str], pd.DataFrame]]:
@@ -165,17 +167,17 @@ def test_a_message_schema_that_is_none_is_a_sentence(text: str, problem: str, tm
 def starts(*processes: tuple[float, int, int], every_s: float = 0.25) -> pd.DataFrame:
     """Start times as read: (start, first reading, number of readings) of each process."""
     rows = [
-        (
-            "backend",
-            START + pd.Timedelta(seconds=every_s * (first + number)),
-            f"started {start}",
-            restarts.STARTED,
-            start,
-        )
+        {
+            "service": "backend",
+            "timestamp": START + pd.Timedelta(seconds=every_s * (first + number)),
+            "instance": f"started {start}",
+            "name": restarts.STARTED,
+            "value": start,
+        }
         for start, first, count in processes
         for number in range(count)
     ]
-    return pd.DataFrame(rows, columns=["service", "timestamp", "instance", "name", "value"])
+    return builders.table_of(METRICS, *rows).drop(columns="at_s")
 
 
 def test_collecting_loads_no_judge() -> None:
@@ -224,18 +226,6 @@ def test_instances_that_answer_in_turn_are_not_restarts() -> None:
         assert restarts.restarts(table.sort_values("timestamp"))[0] == 0
 
 
-def certificate(**values: Any) -> dict[tuple[str, str], pd.DataFrame]:
-    row = {
-        "service": "web",
-        "reached": True,
-        "verified": True,
-        "days": 60.0,
-        "problem": "",
-        "distrusted": True,
-    }
-    return {("after", "certificates"): pd.DataFrame([{**row, **values}])}
-
-
 @pytest.mark.parametrize(
     ("values", "verdict", "reason"),
     [
@@ -250,19 +240,16 @@ def certificate(**values: Any) -> dict[tuple[str, str], pd.DataFrame]:
 def test_a_certificate_must_verify_for_a_while_yet(
     values: dict[str, Any], verdict: Verdict, reason: str
 ) -> None:
-    found = judged(certificates.valid("web", least_days=14), certificate(**values))
+    table = builders.table_of(CERTIFICATES, {"service": "web", **values})
+    found = judged(certificates.valid("web", least_days=14), {("after", "certificates"): table})
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
-
-
-def timed(seconds: list[float]) -> pd.DataFrame:
-    return pd.DataFrame({"service": "s", "path": "/", "ok": True, "total_s": seconds})
 
 
 @pytest.mark.parametrize(("slow", "verdict"), [(0, PASS), (1, PASS), (3, INCONCLUSIVE), (27, FAIL)])
 def test_slow_requests_are_held_against_the_median_of_before(slow: int, verdict: Verdict) -> None:
     tables = {
-        ("before", "latency"): timed([0.05] * 600),
-        ("after", "latency"): timed([0.05] * (600 - slow) + [0.4] * slow),
+        ("before", "latency"): builders.latency(*[0.05] * 600),
+        ("after", "latency"): builders.latency(*[0.05] * (600 - slow), *[0.4] * slow),
     }
     found = judged(latency.tail_kept("s", "/", times=5, share=0.01), tables, alpha_fail_once=0.05 / 35)
     assert found.verdict is verdict, found.statement
@@ -353,9 +340,7 @@ def recorded(tmp_path: Path, *, before: str, after: str, canary: bool | None = N
         assert not problems
         tables |= {(phase, name): table for name, table in found.items() if isinstance(table, pd.DataFrame)}
     minute = (START, START + pd.Timedelta(minutes=1))
-    return View(
-        tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=minute, after=minute)
-    )
+    return builders.view(tables, Windows(before=minute, after=minute))
 
 
 @pytest.mark.parametrize(

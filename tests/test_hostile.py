@@ -13,17 +13,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import builders
 import pandas as pd
 import pytest
+from builders import connections, refused, view
 from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook.collect import discovery
 from proofbook.collect.services import health as service
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
-from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.evidence.schema import REFUSALS, WEBSOCKET
 from proofbook.judge import catalogue
 from proofbook.judge.findings import Verdict
 from proofbook.judge.settle import settle
@@ -35,12 +37,7 @@ Talk = Callable[[ServerConnection], Awaitable[None]]
 
 
 def environment(port: int, *, host: str = "127.0.0.1", **more: Any) -> Environment:
-    return Environment.model_validate(
-        {
-            "pace": {"per_s": 200, "concurrency": 10, "timeout_s": 5},
-            "service": [{"name": "a", "url": f"http://{host}:{port}", "ws": {"path": "/ws", **more}}],
-        }
-    )
+    return builders.environment(port, host=host, ws={"path": "/ws", **more})
 
 
 def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discovery.Met]:
@@ -110,14 +107,13 @@ def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
     assert not first.upgraded and first.remarks == (remark,)
     what = Case.model_validate({"title": "t", "targets": {"connection": 0.95}})
     check = catalogue.declare(where, what)["websocket-connection"]
-    windows = Windows(before=None, after=None)
-    found = settle(check, View(tables=lambda name, phase: {("websocket", "after"): table}.get((name, phase)), windows=windows))  # fmt: skip
+    found = settle(check, view({("after", "websocket"): table}))
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
     assert found.statement.startswith(f"0 of 60 connections were made, 60 ended with HTTP {status}")
     # Where somebody came in before, at this address and without a token, it is a defect.
     open_before = table.assign(upgraded=True, http_status=101)
-    tables = {("websocket", "after"): table, ("websocket", "before"): open_before}
-    found = settle(check, View(tables=lambda name, phase: tables.get((name, phase)), windows=windows))
+    tables = {("after", "websocket"): table, ("before", "websocket"): open_before}
+    found = settle(check, view(tables))
     assert found.verdict is Verdict.FAIL, found.statement
 
 
@@ -145,8 +141,8 @@ ISSUED = {"url": "http://127.0.0.1:9", "path": "/token"}
 def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known_to_be_right(
     login: dict[str, Any], status: int, at_unknown: int, let_in_before: bool, verdict: Verdict, reason: str
 ) -> None:
-    def tries(number: int, kind: str, answer: int) -> list[Journey]:
-        return [Journey(endpoint="ws", user="u", token_kind=kind, http_status=answer, upgraded=answer == 101) for _ in range(number)]  # fmt: skip
+    def tries(number: int, kind: str, answer: int) -> list[dict[str, Any]]:
+        return [{"token_kind": kind, **({} if answer == 101 else refused(answer))}] * number
 
     where = Environment.model_validate(
         {
@@ -158,14 +154,18 @@ def test_a_refusal_of_everybody_is_a_failure_only_if_token_and_address_are_known
     )  # fmt: skip
     refusals = [*tries(5, "good", status), *tries(5, TokenKind.AT_UNKNOWN_PATH, at_unknown), *tries(5, "missing", status)]  # fmt: skip
     tables = {
-        ("websocket", "after"): frame(tries(60, "good", status)),
-        ("refusals", "after"): frame(refusals),
-        **({("websocket", "before"): frame(tries(30, "good", 101))} if let_in_before else {}),
+        ("after", "websocket"): connections(WEBSOCKET, *tries(60, "good", status)),
+        ("after", "refusals"): connections(REFUSALS, *refusals),
+        **(
+            {("before", "websocket"): connections(WEBSOCKET, *tries(30, "good", 101))}
+            if let_in_before
+            else {}
+        ),
     }
-    view = View(tables=lambda name, phase: tables.get((name, phase)), windows=Windows(before=None, after=None))  # fmt: skip
+    seen = view(tables)
     declared = catalogue.declare(where, Case.model_validate({"title": "t"}))
     for name in ("websocket-connection", "websocket-authentication", "websocket-delivery"):
-        found = settle(declared[name], view)
+        found = settle(declared[name], seen)
         assert (found.verdict, found.reason) == (verdict, reason), found.statement
         assert found.needed is not None or verdict is Verdict.FAIL
 
@@ -201,12 +201,11 @@ def test_health_that_is_nowhere_is_a_failure_only_if_it_was_there_before(
             return table, where
 
     table, where = asyncio.run(go())
-    tables = {("health", "after"): table}
+    tables = {("after", "health"): table}
     if well_before:
-        tables["health", "before"] = table.assign(ok=table["kind"] == "health", status=200)
+        tables["before", "health"] = table.assign(ok=table["kind"] == "health", status=200)
     check = catalogue.declare(where, Case.model_validate({"title": "t"}))["health-a"]
-    windows = Windows(before=None, after=None)
-    found = settle(check, View(tables=lambda name, phase: tables.get((name, phase)), windows=windows))
+    found = settle(check, view(tables))
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
 
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import builders
 import made
-import pandas as pd
 import pytest
 from conftest import proofbook
 
@@ -36,15 +36,13 @@ critical = false
 
 def health(folder: Path, phase: str, day: dt.date, *, shop_fails: bool) -> None:
     """A recorded phase in which both services were asked often, and one failed or not."""
-    at = pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=9)
+    at = dt.datetime(day.year, day.month, day.day, 9, tzinfo=dt.UTC)
     rows = [
-        {"service": name, "kind": kind, "path": "/", "timestamp": at, "status": 200 if kind == "health" else 404,
-         "ok": kind == "health" and not (name == "shop" and shop_fails), "error": "", "total_s": 0.01, "revision": None}
+        {"service": name, "kind": kind, "timestamp": at, "status": 200 if kind == "health" else 404,
+         "ok": kind == "health" and not (name == "shop" and shop_fails)}
         for name in ("api", "shop") for kind in ("health",) * 72 + ("unknown-path",) * 5
     ]  # fmt: skip
-    table = pd.DataFrame(rows).astype({"status": "Int64", "revision": "str"})
-    recorded = store.Phase(started=at.to_pydatetime(), ended=(at + pd.Timedelta(minutes=1)).to_pydatetime())
-    store.write_phase(folder, environment="e", phase=phase, tables={"health": table}, recorded=recorded)
+    builders.write(folder, {"health": builders.health(*rows)}, at=at, phase=phase)
 
 
 def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:

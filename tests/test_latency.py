@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builders
 import numpy as np
 import pandas as pd
 import pytest
 
+from proofbook.evidence.schema import LATENCY_CONTROL
 from proofbook.judge.checks.latency import not_slower, tail_kept
 from proofbook.judge.findings import Verdict
 from proofbook.judge.view import CouldNotSee, View
@@ -14,16 +16,12 @@ from proofbook.judge.window import Windows
 
 def timed(median_ms: float, *, count: int, seed: int, path: str) -> pd.DataFrame:
     spread = np.random.default_rng(seed).gamma(4.0, 1.0, count)
-    return pd.DataFrame(
-        {
-            "service": "backend",
-            "path": path,
-            "beside": "/api",
-            "ok": True,
-            "timestamp": pd.date_range("2026-01-01", periods=count, freq="12ms", tz="UTC"),
-            "total_s": (median_ms - 3.67 + spread) / 1000,
-        }
-    )
+    times = pd.date_range("2026-01-01", periods=count, freq="12ms", tz="UTC")
+    rows = [
+        {"service": "backend", "path": path, "beside": "/api", "timestamp": at, "total_s": (median_ms - 3.67 + more) / 1000}
+        for at, more in zip(times, spread, strict=True)
+    ]  # fmt: skip
+    return builders.table_of(LATENCY_CONTROL, *rows)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +44,7 @@ def test_what_the_health_endpoint_lost_is_not_held_against_the_endpoint(
         ("before", "latency_control"): timed(health_ms[0], count=150, seed=3, path="/health"),
         ("after", "latency_control"): timed(health_ms[1], count=150, seed=4, path="/health"),
     }
-    view = View(
-        tables=lambda name, phase: tables.get((phase, name)),
-        windows=Windows(before=None, after=None),
-        alpha_fail_once=0.002,
-    )
+    view = builders.view(tables, alpha_fail_once=0.002)
     found = not_slower("backend", "/api", ratio=1.2).judge(view)
     assert found.verdict is verdict, found.statement
 
@@ -102,11 +96,7 @@ def test_a_tail_that_the_health_endpoint_has_too_is_the_machines(
     for name, share in (("latency", slow_share), ("latency_control", late_share)):
         slow = np.arange(len(tables["after", name])) < share * len(tables["after", name])
         tables["after", name]["total_s"] += 0.4 * slow
-    view = View(
-        tables=lambda name, phase: tables.get((phase, name)),
-        windows=Windows(before=None, after=None),
-        alpha_fail_once=0.002,
-    )
+    view = builders.view(tables, alpha_fail_once=0.002)
     found = tail_kept("backend", "/api", times=5, share=0.01).judge(view)
     assert found.verdict is Verdict.FAIL
     [control] = [item for item in found.controls if item.guards == ("fail",) and "health" in item.name]

@@ -8,9 +8,11 @@ import random
 from pathlib import Path
 from typing import Any
 
+import builders
 import numpy as np
 import pandas as pd
 import pytest
+from builders import json_lines, log_entry
 from conftest import proofbook
 from scipy import stats
 
@@ -155,16 +157,8 @@ def test_p_values_are_those_of_scipy_and_holm_keeps_the_order() -> None:
 # What changed --------------------------------------------------------------------------------------------------------
 
 
-def entry(at_s: float, body: str, *, revision: str, severity: str = "INFO", status: int | None = None, trace: str | None = None) -> dict[str, Any]:  # fmt: skip
-    return {
-        "timestamp": (START + pd.Timedelta(seconds=at_s)).isoformat(),
-        "insertId": f"{at_s}-{body[:20]}",
-        "logName": "l",
-        "severity": severity,
-        "resource": {"labels": {"service_name": "backend", "revision_name": revision}},
-        **({"trace": f"p/t/{trace}"} if trace else {}),
-        **({"httpRequest": {"status": status}} if status else {"textPayload": body}),
-    }
+def entry(at_s: float, body: str, *, severity: str = "INFO", **more: Any) -> dict[str, Any]:
+    return log_entry(START + pd.Timedelta(seconds=at_s), body, severity=severity, logName="l", **more)
 
 
 def system(first_s: int, revision: str, *, seconds: int = 300) -> list[dict[str, Any]]:
@@ -183,21 +177,18 @@ def judged(before: list[dict[str, Any]], after: list[dict[str, Any]], folder: Pa
     tables = {}
     for phase, entries in (("before", before), ("after", after)):
         (folder / phase).mkdir()
-        (folder / phase / "log").write_text("".join(json.dumps(item) + "\n" for item in entries))
+        (folder / phase / "log").write_text(json_lines(*entries))
         recorded, problems = recorder.record([LogSource(name="log", file="log")], [], base=folder / phase, folder=folder / phase)  # fmt: skip
         assert not problems
         tables |= {(phase, name): table for name, table in recorded.items()}
-    view = View(
-        tables=lambda name, phase: tables.get((phase, name)),
-        windows=Windows(
-            before=(START, START + pd.Timedelta(seconds=300)),
-            after=(START + pd.Timedelta(seconds=400), START + pd.Timedelta(seconds=700)),
-            deployed_at=START + pd.Timedelta(seconds=400),
-            old_revision="r-1",
-            new_revision="r-2",
-        ),
-        alpha_fail_once=0.05 / 20,
+    windows = Windows(
+        before=(START, START + pd.Timedelta(seconds=300)),
+        after=(START + pd.Timedelta(seconds=400), START + pd.Timedelta(seconds=700)),
+        deployed_at=START + pd.Timedelta(seconds=400),
+        old_revision="r-1",
+        new_revision="r-2",
     )
+    view = builders.view(tables, windows, alpha_fail_once=0.05 / 20)
     check = Check(
         id="log-new-errors", kind="guard", claim="none", group="logs", recipe=log_novelty.no_new_errors("log")
     )
@@ -262,7 +253,7 @@ def test_a_burst_is_not_evidence_of_a_rate(tmp_path: Path) -> None:
 def test_the_command_line_shows_a_log_and_what_changed(tmp_path: Path, workspace: Path) -> None:
     crashes = [entry(400 + second, PYTHON.replace("{line}", str(second)), revision="r-2", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
     for name, entries in (("old.jsonl", system(0, "r-1")), ("new.jsonl", system(400, "r-2") + crashes)):
-        (tmp_path / name).write_text("".join(json.dumps(item) + "\n" for item in entries) + "not json\n")
+        (tmp_path / name).write_text(json_lines(*entries) + "not json\n")
     done = proofbook("logs", "new.jsonl", "--before", "old.jsonl", "--pattern", "could not be placed", cwd=tmp_path, workspace=workspace)  # fmt: skip
     assert done.returncode == 0, done.stderr
     for words in ("shape      cloud-logging", "960 read", "1 of 961 lines (0.1041%) was not read", "'not json'", "What changed", "RuntimeError", "could not be placed"):  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import gzip
 import json
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from builders import json_lines, read_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import proofbook as pb
 from proofbook.collect.logs.counts import per_minute
-from proofbook.collect.logs.entries import Reading
 from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import record
 from proofbook.config.sources import LogSource
@@ -27,12 +28,7 @@ NOON = "2026-01-01T12:00:00"
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
 
-def read(folder: Path, text: str | bytes, **source: Any) -> Reading:
-    folder.mkdir(exist_ok=True)
-    (folder / "log").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_logs(
-        LogSource(name="log", file="log", **source), base=folder, to=folder / "read.parquet", now=NOW
-    )
+read = functools.partial(read_log, now=NOW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +42,6 @@ class Written:
     source: dict[str, str] = field(default_factory=dict)
     body: str = ""
     columns: dict[str, Any] = field(default_factory=dict)
-
-
-def lines(*items: Any) -> str:
-    return "".join(json.dumps(item) + "\n" for item in items)
 
 
 def cloud(body: str, second: int, **more: Any) -> dict[str, Any]:
@@ -102,7 +94,7 @@ SNAKE = {
 }
 WRITTEN = {
     "cloud-logging": Written(
-        text=lines(
+        text=json_lines(
             cloud("[ERROR] broken", 0),
             cloud("fine", 1, severity="INFO"),
             {**cloud("", 2), "textPayload": None, "jsonPayload": {"message": "said"}, "severity": "WARNING"},
@@ -130,7 +122,7 @@ WRITTEN = {
         shape="cloud-logging",
     ),
     "structlog": Written(
-        text=lines(
+        text=json_lines(
             {"event": "broken", "level": "error", "timestamp": f"{NOON}Z", "user": 1},
             {"event": "fine", "level": "info", "timestamp": "2026-01-01T12:00:01Z"},
         ),
@@ -139,7 +131,7 @@ WRITTEN = {
         body="broken",
     ),
     "loguru": Written(
-        text=lines(
+        text=json_lines(
             {"text": "x", "record": {"message": "broken", "level": {"name": "ERROR", "no": 40}, "time": {"timestamp": 1767268800.0}}},
             {"text": "x", "record": {"message": "fine", "level": {"name": "SUCCESS", "no": 25}, "time": {"timestamp": 1767268801.5}}},
         ),
@@ -148,7 +140,7 @@ WRITTEN = {
         body="broken",
     ),
     "pino": Written(
-        text=lines(
+        text=json_lines(
             {"level": 50, "time": 1767268800000, "pid": 1, "hostname": "h", "msg": "broken", "err": {"stack": "Error: no\n    at f (/app/a.js:1:2)"}},
             {"level": 30, "time": 1767268801000, "pid": 1, "hostname": "h", "msg": "fine"},
         ),
@@ -158,7 +150,7 @@ WRITTEN = {
         columns={"service_instance_id": "h"},
     ),
     "bunyan": Written(
-        text=lines(
+        text=json_lines(
             {"name": "app", "hostname": "h", "pid": 1, "level": 50, "msg": "broken", "time": f"{NOON}.000Z", "v": 0},
             {"name": "app", "hostname": "h", "pid": 1, "level": 30, "msg": "fine", "time": "2026-01-01T12:00:01.000Z", "v": 0},
         ),
@@ -167,13 +159,13 @@ WRITTEN = {
         body="broken",
     ),
     "zap": Written(
-        text=lines({"level": "error", "ts": 1767268800.0, "msg": "broken"}, {"level": "info", "ts": 1767268801.25, "msg": "fine"}),
+        text=json_lines({"level": "error", "ts": 1767268800.0, "msg": "broken"}, {"level": "info", "ts": 1767268801.25, "msg": "fine"}),
         severities=["ERROR", "INFO"],
         shape="zap",
         body="broken",
     ),
     "serilog": Written(
-        text=lines(
+        text=json_lines(
             {"@t": f"{NOON}.0000000Z", "@mt": "broken {Id}", "@l": "Error", "@x": "System.Exception: no\n   at A.B()"},
             {"@t": "2026-01-01T12:00:01.0000000Z", "@mt": "fine", "@l": "Information"},
         ),
@@ -189,7 +181,7 @@ WRITTEN = {
         columns={"service_name": "backend", "service_version": "r-1", "trace_id": "ab" * 16},
     ),
     "journald": Written(
-        text=lines(
+        text=json_lines(
             {"__REALTIME_TIMESTAMP": "1767268800000000", "PRIORITY": "3", "MESSAGE": "broken", "_SYSTEMD_UNIT": "backend.service", "_HOSTNAME": "h"},
             {"__REALTIME_TIMESTAMP": "1767268801000000", "PRIORITY": "6", "MESSAGE": "fine", "_SYSTEMD_UNIT": "backend.service"},
         ),
@@ -199,7 +191,7 @@ WRITTEN = {
         columns={"service_name": "backend.service"},
     ),
     "docker json-file": Written(
-        text=lines(
+        text=json_lines(
             {"log": "ERROR: broken\n", "stream": "stderr", "time": f"{NOON}.000000001Z"},
             {"log": '{"level": "info", "msg": "fine"}\n', "stream": "stdout", "time": "2026-01-01T12:00:01Z"},
         ),
@@ -303,7 +295,7 @@ def test_every_shape_is_found_and_read(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", ["gzip", "zstd"])
 def test_packed_files_and_globs_are_read(pack: str, tmp_path: Path) -> None:
     for number in range(3):
-        text = lines(
+        text = json_lines(
             *(cloud(f"n {number} {second}", second, insertId=f"{number}-{second}") for second in range(5))
         )
         packed = (
@@ -323,7 +315,9 @@ def test_packed_files_and_globs_are_read(pack: str, tmp_path: Path) -> None:
 
 
 def test_a_packed_file_that_was_cut_keeps_what_it_holds_and_says_so(tmp_path: Path) -> None:
-    text = lines(*(cloud(f"number {number}", number % 60, insertId=str(number)) for number in range(5000)))
+    text = json_lines(
+        *(cloud(f"number {number}", number % 60, insertId=str(number)) for number in range(5000))
+    )
     packed = gzip.compress(text.encode())
     reading = read(tmp_path, packed[: len(packed) // 2])
     assert 500 < reading.kept < 5000
@@ -342,7 +336,7 @@ def test_an_array_on_one_long_line_is_read_to_the_last_entry(packed: bool, tmp_p
 
 def test_lines_that_could_not_be_read_are_kept_whether_there_is_one_source_or_more(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        (tmp_path / name).write_text(lines(cloud("fine", 0, insertId=name)) + f"lost in {name}\n")
+        (tmp_path / name).write_text(json_lines(cloud("fine", 0, insertId=name)) + f"lost in {name}\n")
     for names in ("a", "ab"):
         recorded, _ = record([LogSource(name=name, file=name) for name in names], [], base=tmp_path, folder=tmp_path / f"out-{names}")  # fmt: skip
         rows = pd.read_parquet(str(recorded["logs"]))
@@ -365,7 +359,7 @@ def test_a_command_is_told_the_window(tmp_path: Path) -> None:
 
 
 def test_only_the_window_asked_for_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text(lines(*(cloud("x", second) for second in range(10))))
+    (tmp_path / "log").write_text(json_lines(*(cloud("x", second) for second in range(10))))
     reading = read_logs(
         LogSource(name="log", file="log"),
         base=tmp_path,
@@ -404,7 +398,7 @@ def test_a_traceback_split_over_entries_is_joined_within_its_instance(tmp_path: 
         for pair in zip(split_traceback("i-1", 0), split_traceback("i-2", 0.0005), strict=True)
         for item in pair
     ]
-    reading = read(tmp_path, lines(*both, cloud("after", 5)))
+    reading = read(tmp_path, json_lines(*both, cloud("after", 5)))
     assert (reading.read, reading.kept, reading.joined) == (9, 3, 6)
     bodies = reading.entries["body"].tolist()
     assert (
@@ -418,7 +412,8 @@ def test_a_traceback_split_over_entries_is_joined_within_its_instance(tmp_path: 
 
 def test_a_newest_first_export_is_joined_in_the_order_of_time(tmp_path: Path) -> None:
     reading = read(
-        tmp_path, lines(*reversed([*split_traceback("i-1", 0), cloud("x", 2), cloud("y", 3), cloud("z", 4)]))
+        tmp_path,
+        json_lines(*reversed([*split_traceback("i-1", 0), cloud("x", 2), cloud("y", 3), cloud("z", 4)])),
     )
     assert reading.newest_first and reading.joined == 3
     [whole] = [body for body in reading.entries["body"] if "Traceback" in body]
@@ -428,7 +423,7 @@ def test_a_newest_first_export_is_joined_in_the_order_of_time(tmp_path: Path) ->
 def test_a_gap_keeps_entries_apart(tmp_path: Path) -> None:
     parts = split_traceback("i-1", 0)
     late = {**parts[2], "timestamp": f"{NOON[:-2]}09Z"}
-    reading = read(tmp_path, lines(parts[0], parts[1], late))
+    reading = read(tmp_path, json_lines(parts[0], parts[1], late))
     assert reading.joined == 1
 
 
@@ -463,7 +458,7 @@ def test_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
 
 def test_a_line_of_fifty_megabytes_is_one_entry_and_says_what_was_cut(tmp_path: Path) -> None:
     for shape, text in (
-        ("cloud", lines(cloud("small", 0), cloud("x" * 50_000_000, 1), cloud("small", 2))),
+        ("cloud", json_lines(cloud("small", 0), cloud("x" * 50_000_000, 1), cloud("small", 2))),
         ("text", f"{NOON}Z small\n{NOON}Z {'x' * 50_000_000}\n{NOON}Z small\n"),
     ):
         reading = read(tmp_path / shape, text)
@@ -474,7 +469,7 @@ def test_a_line_of_fifty_megabytes_is_one_entry_and_says_what_was_cut(tmp_path: 
 
 
 def test_one_broken_line_costs_one_line_whatever_breaks_it(tmp_path: Path) -> None:
-    good = lines(*(cloud(f"n {second}", second) for second in range(20))).encode()
+    good = json_lines(*(cloud(f"n {second}", second) for second in range(20))).encode()
     for number, broken in enumerate(
         (b'{"timestamp": "2026\n', b"\xff\xfe\xfd\n", b"nul\x00 here\n", b"[1, 2]\n", b"7\n", b"\x02\n")
     ):
@@ -487,9 +482,9 @@ def test_one_broken_line_costs_one_line_whatever_breaks_it(tmp_path: Path) -> No
 
 def test_mixed_shapes_in_one_file_are_all_read(tmp_path: Path) -> None:
     text = (
-        lines(cloud("entry", 0))
+        json_lines(cloud("entry", 0))
         + "2026-01-01T12:00:01Z ERROR plain text\n"
-        + lines({"time": "2026-01-01T12:00:02Z", "msg": "structured", "level": "warn"})
+        + json_lines({"time": "2026-01-01T12:00:02Z", "msg": "structured", "level": "warn"})
         + "no time at all\n"
     )
     reading = read(tmp_path, text, shape="json")
@@ -498,7 +493,7 @@ def test_mixed_shapes_in_one_file_are_all_read(tmp_path: Path) -> None:
 
 
 def test_times_in_three_forms_in_one_file_are_placed(tmp_path: Path) -> None:
-    text = lines(
+    text = json_lines(
         {"timestamp": "2026-01-01T12:00:00+00:00", "message": "a"},
         {"timestamp": 1767268800, "message": "b"},
         {"timestamp": "1767268800000", "message": "c"},
@@ -508,7 +503,7 @@ def test_times_in_three_forms_in_one_file_are_placed(tmp_path: Path) -> None:
 
 
 def test_entries_dated_after_they_were_read_are_noticed(tmp_path: Path) -> None:
-    reading = read(tmp_path, lines(cloud("late", 0, timestamp="2026-01-02T07:00:00Z")))
+    reading = read(tmp_path, json_lines(cloud("late", 0, timestamp="2026-01-02T07:00:00Z")))
     assert reading.ahead_s == 7 * 3600
 
 
@@ -528,13 +523,13 @@ def test_a_source_that_cannot_be_is_refused(source: dict[str, str], wanted: str)
 
 
 def test_a_pattern_that_would_backtrack_without_end_is_quick(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text(lines(cloud("a" * 100_000 + "!", 0)))
+    (tmp_path / "log").write_text(json_lines(cloud("a" * 100_000 + "!", 0)))
     assert len(per_minute(LogSource(name="log", file="log"), [r"(a+)+$"], base=tmp_path)) == 0
 
 
 def test_counts_straight_from_a_file_are_those_of_its_entries(tmp_path: Path) -> None:
     said = ["RecursionError: deep", "all well", 'quoted "RecursionError: x"', "caf\u00e9 RecursionError: y"]
-    text = lines(*(cloud(said[number % 4], number % 60, insertId=str(number)) for number in range(240)))
+    text = json_lines(*(cloud(said[number % 4], number % 60, insertId=str(number)) for number in range(240)))
     escaped = text.replace("RecursionError", "\\u0052ecursionError", 10)
     for content in (text, escaped, json.dumps([json.loads(line) for line in text.splitlines()])):
         (tmp_path / "log").write_text(content)

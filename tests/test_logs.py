@@ -10,16 +10,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from builders import json_lines, log_entry, read_log, view
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from proofbook.evidence.log_unread import ANY_LINE, merge
 
 from proofbook.collect.logs.aggregates import summarise
-from proofbook.collect.logs.entries import NOTHING, Reading, connect
+from proofbook.collect.logs.entries import NOTHING, connect
 from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import expression, record
 from proofbook.config.case import Indicator, Symptom
 from proofbook.config.sources import LogSource
-from proofbook.evidence.log_unread import ANY_LINE, merge
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks.log_coverage import cover, covers
 from proofbook.judge.checks.log_novelty import no_new_errors
@@ -33,41 +34,15 @@ START = pd.Timestamp("2026-01-01T12:00:00Z")
 
 
 def entry(
-    at_s: float,
-    body: str = "[INFO] all well",
-    *,
-    revision: str | None = "r-1",
-    trace: int | None = None,
-    status: int | None = None,
-    **more: Any,
+    at_s: float, body: str = "[INFO] all well", *, trace: int | None = None, **more: Any
 ) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "timestamp": (START + pd.Timedelta(seconds=at_s)).isoformat(),
-        "insertId": f"{at_s}-{body[:8]}-{trace}-{status}",
-        "resource": {"labels": {"revision_name": revision, "service_name": "backend"}},
-        **more,
-    }
-    if status is None:
-        record["textPayload"] = body
-    else:
-        record["httpRequest"] = {"status": status, "requestMethod": "GET", "requestUrl": "/api"}
-    if trace is not None:
-        record["trace"] = f"projects/p/traces/{trace:032x}"
-    return record
-
-
-def lines(entries: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(item) + "\n" for item in entries)
-
-
-def read(folder: Path, text: str | bytes, **source: Any) -> Reading:
-    (folder / "log").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_logs(LogSource(name="log", file="log", **source), base=folder, to=folder / "read.parquet")
+    given = "" if trace is None else f"{trace:032x}"
+    return log_entry(START + pd.Timedelta(seconds=at_s), body, trace=given, **more)
 
 
 def small(entries: list[dict[str, Any]], folder: Path, *patterns: str) -> dict[str, pd.DataFrame]:
     """The small tables that judges see."""
-    reading = read(folder, lines(entries)) if entries else None
+    reading = read_log(folder, json_lines(*entries)) if entries else None
     with connect() as engine:
         if reading is None:
             engine.execute(f"COPY ({NOTHING}) TO '{folder / 'read.parquet'}' (FORMAT parquet)")
@@ -77,20 +52,20 @@ def small(entries: list[dict[str, Any]], folder: Path, *patterns: str) -> dict[s
 def test_json_lines_array_and_wrapped_give_the_same_entries(tmp_path: Path) -> None:
     entries = [entry(index) for index in range(5)]
     for text in (
-        lines(entries),
+        json_lines(*entries),
         json.dumps(entries),
         json.dumps({"logs": {"INFO": entries[:2], "ERROR": entries[2:]}}),
     ):
-        reading = read(tmp_path, text)
+        reading = read_log(tmp_path, text)
         assert (reading.read, len(reading.entries), reading.unparsed) == (5, 5, 0)
         assert reading.entries["service_version"].tolist() == ["r-1"] * 5
 
 
 def test_text_lines_keep_their_traceback_and_need_a_zone(tmp_path: Path) -> None:
     text = "2026-01-01 12:00:00,123 ERROR app: broken\nTraceback (most recent call last):\n  File x\nValueError: y\n2026-01-01 12:00:01,000 INFO app: fine\n"
-    refused = read(tmp_path, text)
+    refused = read_log(tmp_path, text)
     assert "state no time zone" in refused.problem
-    reading = read(tmp_path, text, utc_offset="+02:00")
+    reading = read_log(tmp_path, text, utc_offset="+02:00")
     assert len(reading.entries) == 2
     assert reading.entries["timestamp"].iloc[0] == pd.Timestamp("2026-01-01T10:00:00.123Z")
     assert "ValueError: y" in reading.entries["body"].iloc[0]
@@ -98,21 +73,21 @@ def test_text_lines_keep_their_traceback_and_need_a_zone(tmp_path: Path) -> None
 
 
 def test_a_file_cut_in_the_middle_of_a_line_loses_only_that_line_and_counts_it(tmp_path: Path) -> None:
-    whole = lines([entry(index) for index in range(4)])
-    reading = read(tmp_path, whole[:-20])
+    whole = json_lines(*[entry(index) for index in range(4)])
+    reading = read_log(tmp_path, whole[:-20])
     assert (len(reading.entries), reading.unparsed) == (3, 1)
     array = json.dumps([entry(index) for index in range(4)])
-    cut = read(tmp_path, array[:-20])
+    cut = read_log(tmp_path, array[:-20])
     assert (len(cut.entries), cut.unparsed) == (3, 1)
 
 
 def test_bytes_that_are_not_utf8_do_not_lose_the_entry(tmp_path: Path) -> None:
-    reading = read(tmp_path, lines([entry(0, "caf\u00e9")]).encode().replace(b"\\u00e9", b"\xe9"))
+    reading = read_log(tmp_path, json_lines(entry(0, "caf\u00e9")).encode().replace(b"\\u00e9", b"\xe9"))
     assert len(reading.entries) == 1 and "caf" in reading.entries["body"].iloc[0]
 
 
 def test_duplicates_are_counted_once(tmp_path: Path) -> None:
-    reading = read(tmp_path, lines([entry(0), entry(0), entry(1)]))
+    reading = read_log(tmp_path, json_lines(entry(0), entry(0), entry(1)))
     assert (reading.read, len(reading.entries), reading.duplicates) == (3, 2, 1)
 
 
@@ -120,7 +95,7 @@ def test_duplicates_are_counted_once(tmp_path: Path) -> None:
     ("text", "problem"), [("", "is empty"), ("\n\n", "is empty"), ("not json at all", "could be parsed")]
 )
 def test_a_log_that_holds_nothing_is_a_problem_and_no_crash(tmp_path: Path, text: str, problem: str) -> None:
-    assert problem in read(tmp_path, text).problem
+    assert problem in read_log(tmp_path, text).problem
 
 
 def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -148,7 +123,11 @@ def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_ansi_codes_and_secrets_are_taken_out(tmp_path: Path) -> None:
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
-    body = read(tmp_path, lines([entry(0, f"\x1b[31mred\x1b[0m \x00 token {token}")])).entries["body"].iloc[0]
+    body = (
+        read_log(tmp_path, json_lines(entry(0, f"\x1b[31mred\x1b[0m \x00 token {token}")))
+        .entries["body"]
+        .iloc[0]
+    )
     assert body == "red  token [redacted]"
 
 
@@ -167,7 +146,7 @@ def test_severity_comes_from_the_entry_else_from_the_text(
     stated: str | None, body: str, wanted: str | None, tmp_path: Path
 ) -> None:
     more = {} if stated is None else {"severity": stated}
-    found = read(tmp_path, lines([entry(0, body, **more)])).entries.iloc[0]
+    found = read_log(tmp_path, json_lines(entry(0, body, **more))).entries.iloc[0]
     assert (None if pd.isna(found["severity_text"]) else found["severity_text"]) == wanted
     assert (None if pd.isna(found["severity_source"]) else found["severity_source"]) == (
         None if wanted is None else "entry" if stated == wanted else "text"
@@ -207,7 +186,7 @@ def test_no_input_crashes_the_reader_and_no_line_vanishes(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("fuzz")
-    reading = read(folder, data)
+    reading = read_log(folder, data)
     assert reading.problem or len(reading.entries) > 0
     held = int(reading.entries["lines"].sum()) if reading.path else 0
     assert held + reading.duplicates + reading.unparsed == reading.lines
@@ -290,7 +269,7 @@ def judged(
         settled_at=span(settled_s, settled_s)[0],
         **windowed,
     )
-    seen = View(tables=lambda name, phase: tables.get((phase, name)), windows=windows)
+    seen = view(tables, windows)
     recipe = gone(Symptom(log=pattern, examples=[pattern]), source="log", absent_rate=0.01)
     return settle(Check(id="log-gone", kind="fix", claim="gone", group="logs", recipe=recipe), seen)
 
@@ -418,7 +397,7 @@ def test_bursts_are_held_against_windows_of_before_that_were_silent_too(
         for name, table in small(entries, tmp_path, "RecursionError").items()
     }
     windows = Windows(before=span(0, end), after=span(end, end + 5400), deployed_at=span(end, end)[0], new_revision="r-2")  # fmt: skip
-    seen = View(tables=lambda name, phase: tables.get((phase, name)), windows=windows)
+    seen = view(tables, windows)
     recipe = gone(Symptom(log="RecursionError"), source="log", absent_rate=0.01)
     found = settle(Check(id="log-gone", kind="fix", claim="gone", group="logs", recipe=recipe), seen)
     assert found.method is not None and "26 placebo windows" in found.method.name
@@ -457,7 +436,7 @@ UNREAD = {
 
 def with_lines(entries: list[dict[str, Any]], text: str, *, at: int) -> str:
     """The entries as a file, with that text before the one of that number."""
-    return lines(entries[:at]) + (text + "\n" if text else "") + lines(entries[at:])
+    return json_lines(entries[:at]) + (text + "\n" if text else "") + json_lines(entries[at:])
 
 
 def view_of_files(before: str, after: str, folder: Path, *patterns: str) -> View:
@@ -493,7 +472,9 @@ def test_an_unread_line_refutes_gone_where_the_entries_around_it_are_from_after(
     before, after = traffic(0, "r-1", crash_every=5), traffic(200, "r-2")
     if newest_first:
         before, after = before[::-1], after[::-1]
-    view = view_of_files(lines(before), with_lines(after, UNREAD[shape], at=300), tmp_path, "RecursionError")
+    view = view_of_files(
+        json_lines(before), with_lines(after, UNREAD[shape], at=300), tmp_path, "RecursionError"
+    )
     found = claimed(view)
     assert (found.verdict, found.reason) == (Verdict.FAIL, "still-there"), found.statement
     assert "1 line holds it without a readable time, such as “" in found.statement
@@ -510,7 +491,7 @@ def test_an_unread_line_of_no_known_time_makes_gone_inconclusive(
         before, after = before[::-1], after[::-1]
     # What stands at the old end of the export may have been written at any time before.
     text = with_lines(after, UNREAD[shape], at=len(after) if newest_first else 0)
-    found = claimed(view_of_files(lines(before), text, tmp_path, "RecursionError"))
+    found = claimed(view_of_files(json_lines(before), text, tmp_path, "RecursionError"))
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
     assert "nothing says whether they are from after the fix" in found.statement
     assert found.needed is not None and "format of these lines" in found.needed.what
@@ -530,7 +511,9 @@ def test_gone_holds_only_if_it_would_hold_with_every_unread_line_against_it(
     count: int, verdict: Verdict, words: str, tmp_path: Path
 ) -> None:
     text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * count), at=300)
-    found = claimed(view_of_files(lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError"))
+    found = claimed(
+        view_of_files(json_lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
+    )
     assert (found.verdict, found.reason) == (verdict, "" if verdict is Verdict.PASS else "log-unread"), found.statement  # fmt: skip
     assert words in found.statement
     assert any(item.code == "log-unread" for item in found.controls) is (count > 0)
@@ -549,7 +532,7 @@ def test_300_lines_in_another_format_before_good_ones_are_not_gone(tmp_path: Pat
     crashed = [entry(second, "[ERROR] ledger corrupt", trace=second) for second in range(100)]
     text = with_lines(traffic(200, "r-2"), corrupt, at=0)
     recipe = gone(Symptom(log="ledger corrupt"), source="log", absent_rate=0.01)
-    found = claimed(view_of_files(lines([*traffic(0, "r-1"), *crashed]), text, tmp_path, "ledger corrupt"), recipe)  # fmt: skip
+    found = claimed(view_of_files(json_lines([*traffic(0, "r-1"), *crashed]), text, tmp_path, "ledger corrupt"), recipe)  # fmt: skip
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
     assert "300 lines hold it" in found.statement
 
@@ -558,7 +541,7 @@ def test_evidence_from_before_unread_lines_were_looked_at_counts_them_against_th
     tmp_path: Path,
 ) -> None:
     text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * 60), at=300)
-    view = view_of_files(lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
+    view = view_of_files(json_lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
     older = replace(view, tables=lambda name, phase: None if name == "log_unread" else view.tables(name, phase))  # fmt: skip
     assert claimed(older).reason == "log-unread"
 
@@ -566,7 +549,7 @@ def test_evidence_from_before_unread_lines_were_looked_at_counts_them_against_th
 def test_other_claims_from_a_log_weigh_its_unread_lines_too(tmp_path: Path) -> None:
     crash = "\n".join([UNREAD["a raw traceback"], "[INFO] ready"])
     text = with_lines(traffic(200, "r-2"), crash, at=300)
-    view = view_of_files(lines(traffic(0, "r-1")), text, tmp_path, "ready", "RecursionError")
+    view = view_of_files(json_lines(traffic(0, "r-1")), text, tmp_path, "ready", "RecursionError")
     sign = present(Indicator(id="sign", title="A sign", log="ready", examples=["ready"]), source="log")
     found = claimed(view, sign, kind="guard")
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import time
 from pathlib import Path
-from typing import Any
 
+import builders
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from proofbook.collect.logs import formats
 from proofbook.collect.planning import describe_plan
 from proofbook.collect.services import health, openapi
 from proofbook.collect.session import Session
@@ -21,6 +21,7 @@ from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.errors import CouldNotLook
+from proofbook.evidence import schema
 from proofbook.judge import catalogue
 from proofbook.probe_marks import PROBE_TRACE
 
@@ -48,13 +49,7 @@ async def answering(
     return await asyncio.start_server(answer, "127.0.0.1", 0), asked
 
 
-def environment(port: int, **more: Any) -> Environment:
-    return Environment.model_validate(
-        {
-            "pace": {"per_s": 200, "concurrency": 10, "timeout_s": 2},
-            "service": [{"name": "a", "url": f"http://127.0.0.1:{port}", **more}],
-        }
-    )
+environment = functools.partial(builders.environment, timeout_s=2)
 
 
 def test_probes_are_marked_and_health_is_more_than_a_status() -> None:
@@ -224,4 +219,4 @@ def test_a_quick_look_needs_no_file(tmp_path: Path) -> None:
         json.dumps([{"timestamp": "2026-01-01T00:00:00Z", "textPayload": "x"}])
     )
     assert len(pb.logs(str(tmp_path / "export.json"))) == 1
-    assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == tuple(formats.COLUMNS)
+    assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == schema.LOGS.required

@@ -12,7 +12,7 @@ from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.verdict import Overall, overall
 from proofbook.rehearsal.faults import FAULTS
-from proofbook.validation import Assessment
+from proofbook.validation import Assessment, Validation
 
 ENVIRONMENT = """
 writes = true
@@ -54,7 +54,8 @@ def short(workspace: Path) -> tuple[str, str]:
 def test_short_files_give_the_verdict_of_the_full_case(
     rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str
 ) -> None:
-    where, what = validation.load(*short, base=rehearsal.base)
+    asked = Validation.load(*short, base=rehearsal.base)
+    where, what = asked.environment, asked.case
 
     wanted = FAULTS[fault].verdict if fault else "pass"
 

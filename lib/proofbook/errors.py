@@ -9,6 +9,7 @@ ProofbookError
 └── CouldNotLook            the world did not let us look: exit 4
     ├── ExtensionError      something that another package registers cannot be used
     ├── EvidenceError       recorded evidence is absent, altered or of another version
+    │   └── SchemaError     a table is not what its schema says
     ├── SecretFound         a secret stands in a file of a run
     └── InternalError       an exception that nobody foresaw; made by `unexpected.keep`
 
@@ -132,6 +133,26 @@ class SecretFound(CouldNotLook):
 
 class EvidenceError(CouldNotLook):
     """Recorded evidence is absent, altered, or written by another version."""
+
+
+class SchemaError(EvidenceError):
+    """A table is not what its schema says, so it is not written.
+
+    Attributes:
+        table: its name. column: the column that it is about, or empty. why: in words.
+    """
+
+    reason = "wrong-table"
+
+    def __init__(self, table: str, column: str, why: str) -> None:
+        self.table = table
+        self.column = column
+        self.why = why
+        super().__init__(table, column, why)
+
+    def __str__(self) -> str:
+        place = f"table {self.table!r}, column {self.column!r}" if self.column else f"table {self.table!r}"
+        return f"{place}: {self.why}"
 
 
 class InternalError(CouldNotLook):

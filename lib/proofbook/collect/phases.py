@@ -36,6 +36,22 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import store
+from proofbook.evidence.schema import (
+    CERTIFICATES,
+    HEALTH,
+    HELD,
+    IDENTITIES,
+    LATENCY,
+    LATENCY_CONTROL,
+    MESSAGES,
+    METRICS,
+    OPENAPI,
+    REFUSALS,
+    REVISIONS,
+    ROLLOUT,
+    SHADOW,
+    WEBSOCKET,
+)
 from proofbook.stats import plans as sampling
 
 Say = Callable[[str], None]
@@ -134,7 +150,7 @@ async def _after(environment: Environment, case: Case, session: Session, _: Any)
         over.set()
         found = await sampled
     if found:
-        tables["metrics"] = pd.concat(found, ignore_index=True)
+        tables[METRICS.name] = pd.concat(found, ignore_index=True)
     return tables
 
 
@@ -154,7 +170,7 @@ async def _look(environment: Environment, case: Case, session: Session, _: Any) 
         over.set()
         found = await sampled
     if found:
-        tables["metrics"] = pd.concat(found, ignore_index=True)
+        tables[METRICS.name] = pd.concat(found, ignore_index=True)
     return tables
 
 
@@ -176,12 +192,12 @@ async def _rollout(
     tables: dict[str, pd.DataFrame] = {}
     try:
         seen = await asyncio.gather(*(_watch_one(item, shared, session) for item in watched))
-        tables["rollout"] = pd.concat(seen, ignore_index=True)
+        tables[ROLLOUT.name] = pd.concat(seen, ignore_index=True)
     finally:
         over.set()
         sockets = await asyncio.gather(*held)
     if sockets:
-        tables["held"] = pd.concat(sockets, ignore_index=True)
+        tables[HELD.name] = pd.concat(sockets, ignore_index=True)
     return tables
 
 
@@ -192,9 +208,7 @@ async def _open_first(held: int, environment: Environment, during: Awaitable[Any
 
 
 async def _watch_one(item: Service, shared: asyncio.Future[None], session: Session) -> pd.DataFrame:
-    return (await rollout.watch(item, during=asyncio.shield(shared), session=session)).assign(
-        service=item.name
-    )
+    return await rollout.watch(item, during=asyncio.shield(shared), session=session)
 
 
 def _sampling(
@@ -227,17 +241,15 @@ async def _settled(
         for item in environment.services
     )
     if health:
-        tables["health"] = pd.concat(health, ignore_index=True).astype(
-            {"status": "Int64", "body_ok": "boolean", "revision": "str", "says": "str"}
-        )
+        tables[HEALTH.name] = pd.concat(health, ignore_index=True)
     shown = await certificates.look(environment, session=session)
     if shown is not None:
-        tables["certificates"] = shown
+        tables[CERTIFICATES.name] = shown
     documents = [
         await openapi.fetch_openapi(item, session=session) for item in environment.services if item.openapi
     ]
     if documents:
-        tables["openapi"] = pd.concat(documents, ignore_index=True)
+        tables[OPENAPI.name] = pd.concat(documents, ignore_index=True)
     users = list(
         dict.fromkeys(
             [item.user for item in case.identities]
@@ -245,7 +257,7 @@ async def _settled(
         )
     )
     if users and environment.websockets:
-        tables["identities"] = await probes.try_identities(
+        tables[IDENTITIES.name] = await probes.try_identities(
             environment.websockets[0], users, session=session, tries=tries
         )
     return tables
@@ -265,11 +277,10 @@ async def _latency(
             control.append(beside.assign(beside=path))
     if not timed:
         return {}
-    tables = {
-        "latency": pd.concat(timed, ignore_index=True),
-        "latency_control": pd.concat(control, ignore_index=True),
+    return {
+        LATENCY.name: pd.concat(timed, ignore_index=True),
+        LATENCY_CONTROL.name: pd.concat(control, ignore_index=True),
     }
-    return {name: table.astype({"status": "Int64"}) for name, table in tables.items()}
 
 
 async def _journeys(
@@ -293,8 +304,8 @@ async def _journeys(
         messages.append(received)
     return (
         {
-            "websocket": pd.concat(journeys, ignore_index=True),
-            "messages": pd.concat(messages, ignore_index=True),
+            WEBSOCKET.name: pd.concat(journeys, ignore_index=True),
+            MESSAGES.name: pd.concat(messages, ignore_index=True),
         }
         if journeys
         else {}
@@ -309,7 +320,7 @@ async def _shadows(
         await probes.shadow_journeys(socket, user=user, session=session, count=count)
         for socket in environment.websockets
     ]
-    return {"shadow": pd.concat(made, ignore_index=True)} if made else {}
+    return {SHADOW.name: pd.concat(made, ignore_index=True)} if made else {}
 
 
 async def _refusals(environment: Environment, session: Session, *, tries: int = 5) -> dict[str, pd.DataFrame]:
@@ -320,7 +331,7 @@ async def _refusals(environment: Environment, session: Session, *, tries: int = 
         for socket in environment.websockets
         if socket.token.place != "none"
     ]
-    return {"refusals": pd.concat(tried, ignore_index=True)} if tried else {}
+    return {REFUSALS.name: pd.concat(tried, ignore_index=True)} if tried else {}
 
 
 async def _read_records(
@@ -346,7 +357,7 @@ async def _read_records(
         tables |= recorded
     if environment.deployments is not None:
         try:
-            tables["revisions"] = await asyncio.to_thread(
+            tables[REVISIONS.name] = await asyncio.to_thread(
                 deployments.read_revisions, environment.deployments, base=session.base
             )
         except CouldNotLook as error:

@@ -18,6 +18,7 @@ from proofbook.collect.session import Session, describe
 from proofbook.collect.websocket.connection import enter, leave, show_token
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.services import Service, WebSocket
+from proofbook.evidence.schema import ROLLOUT
 
 LONGEST_ANSWER_S = 5.0
 
@@ -26,7 +27,7 @@ async def watch(service: Service, *, during: Awaitable[Any], session: Session) -
     """Asks for the service's health at jittered times while `during` runs, and for `settle_s` after it.
 
     Returns:
-        One row per request: timestamp (UTC), at_s (since the start), status (nullable int), ok, error, total_s, revision.
+        One row per request: service, timestamp (UTC), at_s (since the start), status (nullable int), ok, error, total_s, revision.
     """
     pace = session.environment.rollout
     began = time.perf_counter()
@@ -42,7 +43,7 @@ async def watch(service: Service, *, during: Awaitable[Any], session: Session) -
                 ends_at = time.perf_counter() + pace.settle_s
         rows = await asyncio.gather(*asked)
     await deployment
-    return pd.DataFrame(rows).sort_values("at_s", ignore_index=True)
+    return ROLLOUT.frame(rows).sort_values("at_s", ignore_index=True)
 
 
 async def hold(
@@ -88,6 +89,7 @@ async def _ask(service: Service, client: httpx.AsyncClient, session: Session, be
     """One request outside the pace: a watch that waits its turn would not see a gap."""
     session.done["http requests"] += 1
     row: dict[str, Any] = {
+        "service": service.name,
         "timestamp": pd.Timestamp.now("UTC"),
         "at_s": time.perf_counter() - began,
         "status": pd.NA,

@@ -15,14 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from proofbook import paths
 from proofbook.errors import EvidenceError
+from proofbook.evidence import schema
 from proofbook.files import digest, replace_text
 from proofbook.redaction.scrubbing import scrub
 
 SCHEMA_VERSION = 3
 PHASES = ("before", "rollout", "after")
 MANIFEST = "manifest.json"
-# Recorded line by line, unparsed ones too: as a table it holds the entries.
-LOGS = "logs"
 # What stands for a value in the text of a message, and the metric that says when a process began: written by collectors, known to judges.
 MASK = "<*>"
 STARTED = "process_start_time_seconds"
@@ -86,7 +85,7 @@ class Evidence:
             if problem:
                 raise EvidenceError(f"{paths.shown(path)}: {problem}")
             table = pd.read_parquet(path)
-            self._tables[key] = _entries(table) if name == LOGS else table
+            self._tables[key] = _entries(table) if name == schema.LOGS.name else table
         return self._tables[key]
 
     def file(self, name: str, phase: str = "after") -> Path | None:
@@ -149,10 +148,14 @@ def write_phase(
     """Writes a phase's tables, then the manifest in one step: a phase is there whole or not at all.
 
     A path is a Parquet file, written and scrubbed already, that is moved into its place.
+
+    Raises:
+        SchemaError: a table is not what its schema says; nothing was written.
     """
+    checked = {name: schema.checked(name, table) for name, table in tables.items()}
     place = folder / phase
     place.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
+    for name, table in checked.items():
         path = place / f"{name}.parquet"
         if isinstance(table, Path):
             table.replace(path)

@@ -72,6 +72,7 @@ REASONS: dict[str, Reason] = {
         "log-unread": ("lines without a readable time could hold what is claimed absent", "state the format of these lines (pattern, or utc_offset where only the zone is missing), or have one writer per file"),
         "log-no-canary": ("what the probes sent is not in the log", "see whether it is this system's log and whether it lags"),
         "log-clock": ("entries are dated after they were read", "have times written in UTC, or set utc_offset"),
+        "wrong-table": ("a collector wrote a table that is not what its schema says", "tell whoever wrote the collector: the sentence names table and column"),
         "voided": ("a risk that the case leaves open makes this worthless", "close the risk, or take `voids` away"),
         "control-positive": ("the probe, or the pattern, was not shown to see what it looks for", "see the control"),
         "control-negative": ("what must not pass passes too", "see the control"),

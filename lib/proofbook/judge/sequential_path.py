@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from proofbook.evidence.schema import LOOKS
 from proofbook.judge.check import Check
 from proofbook.judge.checks.success_rate import sequential_test
 from proofbook.judge.view import CouldNotSee, View
@@ -19,7 +20,7 @@ def path(view: View, checks: Iterable[Check]) -> pd.DataFrame:
         check, claim, look, at (UTC, when the look ended), failures, count, evidence (log-likelihood ratio), pass_above,
         fail_below. Empty where nothing was watched.
     """
-    looks = view.table("looks")
+    looks = view.table(LOOKS)
     columns = ["check", "claim", "look", "at", "failures", "count", "evidence", "pass_above", "fail_below"]
     if looks is None or looks.empty:
         return pd.DataFrame(columns=columns)
@@ -43,7 +44,7 @@ def path(view: View, checks: Iterable[Check]) -> pd.DataFrame:
 
 def in_words(view: View) -> str:
     """How the watch went, in a sentence; empty where nothing was watched."""
-    looks = view.table("looks")
+    looks = view.table(LOOKS)
     if looks is None or looks.empty:
         return ""
     taken, planned, every_s = len(looks), int(looks["planned"].max()), float(looks["every_s"].iloc[0])

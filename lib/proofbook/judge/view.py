@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from proofbook.evidence.table import Table
 from proofbook.judge.window import Windows, find_windows
 
 Tables = Callable[[str, str], "pd.DataFrame | None"]
@@ -50,8 +51,9 @@ class View:
     def alpha_fail(self) -> float:
         return self.alpha_fail_once / self.looks
 
-    def table(self, name: str, phase: str = "after") -> pd.DataFrame | None:
+    def table(self, name: Table | str, phase: str = "after") -> pd.DataFrame | None:
         """A table or None; treat it as read-only."""
+        name = str(name)
         if phase == "after" and self.before_as_after:
             phase = "before"
         recorded = self.recorded(name, phase)
@@ -62,7 +64,7 @@ class View:
         self.reads[(phase, name)] = None
         return self.tables(name, phase)
 
-    def need(self, name: str, phase: str = "after") -> pd.DataFrame:
+    def need(self, name: Table | str, phase: str = "after") -> pd.DataFrame:
         """A table that has rows.
 
         Raises:
@@ -78,7 +80,7 @@ class View:
             )
         return table
 
-    def has_before(self, name: str) -> bool:
+    def has_before(self, name: Table | str) -> bool:
         table = self.table(name, "before")
         return table is not None and not table.empty
 
@@ -86,9 +88,9 @@ class View:
         """The same view with the evidence from before in the place of after."""
         return replace(self, before_as_after=True, windows=self.windows.as_before())
 
-    def exchange(self, name: str, table: pd.DataFrame, phase: str = "after") -> View:
+    def exchange(self, name: Table | str, table: pd.DataFrame, phase: str = "after") -> View:
         """The same view with one table exchanged."""
-        return replace(self, exchanged={**self.exchanged, (phase, name): table})
+        return replace(self, exchanged={**self.exchanged, (phase, str(name)): table})
 
 
 def view_of(

@@ -20,7 +20,7 @@ from proofbook.config import duckdb_text as log_patterns
 from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
 from proofbook.errors import UsageError
-from proofbook.evidence.log_unread import NAME as UNREAD
+from proofbook.evidence.schema import LOG_UNREAD
 from proofbook.judge.checks import log_novelty
 from proofbook.judge.checks.log_coverage import Coverage, cover
 from proofbook.judge.view import View
@@ -109,7 +109,7 @@ def look_at_log(
                 tables[(phase, name)] = table
             order = {item.name: reading.newest_first}
             if reading.unparsed:
-                tables[(phase, UNREAD)] = recorder.unread(to, patterns, newest_first=order)
+                tables[(phase, LOG_UNREAD.name)] = recorder.unread(to, patterns, newest_first=order)
     view = View(
         tables=lambda name, phase: tables.get((phase, name)),
         windows=Windows(before=windows.get("before"), after=windows["after"]),

@@ -13,8 +13,10 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from proofbook.evidence.merge import GROUP, _joined, _typed
+from proofbook.evidence import schema
+from proofbook.evidence.merge import GROUP, joined
 from proofbook.evidence.store import MASK
+from proofbook.evidence.table import Table
 from proofbook.probe_marks import PROBE_TRACE
 
 # A bucket is one second while that makes no more than this many.
@@ -35,13 +37,12 @@ _ENTRY = {
     "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_url": "string", "http_status": "int32",
     "body": "string",
 }  # fmt: skip
-NAMES = ("log_rhythm", "log_patterns", "log_matches", "log_kinds", "log_kind_times", "log_canaries")
 
 
 def summarise(
     entries: Any, patterns: Iterable[str], *, canaries: Iterable[str] = ()
 ) -> dict[str, pd.DataFrame]:
-    """The tables of NAMES, from entries with the columns of `collect.log_shapes.COLUMNS` as an Ibis table.
+    """The small tables of logs, from entries with the columns of `schema.LOGS` as an Ibis table.
 
     log_rhythm: per GROUP and severity_text: entries, first, last, requests, server_errors, plain (not requests), empty (of these).
     log_patterns: the patterns that were looked for, since one without a match has no row elsewhere.
@@ -99,7 +100,7 @@ def _rhythm(placed: Any) -> pd.DataFrame:
         plain=plain.cast("int64").sum(),
         empty=(plain & _.body.strip().isin(EMPTY)).fill_null(False).cast("int64").sum(),
     )
-    return _ordered(found, [*GROUP, "severity_text"])
+    return _counted(schema.LOG_RHYTHM, frame(found)).sort_values([*GROUP, "severity_text"], ignore_index=True)
 
 
 def _looked_for(placed: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -124,17 +125,18 @@ def _looked_for(placed: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]
             last=_.timestamp.max(),
             sample=_.body.min(),
         )
-        found = frame(lines), frame(traced)
-        both = found[0].merge(found[1], on=list(GROUP), how="left")
+        both = frame(lines).merge(frame(traced), on=list(GROUP), how="left")
         both["affected"] = (both["untraced"] + both["traces"].fillna(0)).astype("int64")
         both["pattern"] = pattern
         tables.append(both)
-    columns = ["pattern", *GROUP, "lines", "affected", "longest_s", "first", "last", "sample"]
-    joined = _joined(tables) if tables else pd.DataFrame(columns=columns)
-    matches = joined[columns].sort_values(["pattern", *GROUP], ignore_index=True)
+    columns = list(schema.LOG_MATCHES.required)
+    found = joined(tables)[columns] if tables else pd.DataFrame(columns=columns)
+    matches = found.sort_values(["pattern", *GROUP], ignore_index=True)
     return {
-        "log_patterns": _typed(pd.DataFrame({"pattern": wanted})),
-        "log_matches": _typed(matches.assign(longest_s=matches["longest_s"].astype("float64").fillna(0.0))),
+        "log_patterns": schema.LOG_PATTERNS.frame([(pattern,) for pattern in wanted]),
+        "log_matches": _counted(
+            schema.LOG_MATCHES, matches.assign(longest_s=matches["longest_s"].astype("float64").fillna(0.0))
+        ),
     }
 
 
@@ -157,15 +159,13 @@ def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
             entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max()
         )
         times.append(frame(when))
-    kinds_table = _joined(kinds).sort_values(["kind", "text"], ignore_index=True)
+    kinds_table = joined(kinds).sort_values(["kind", "text"], ignore_index=True)
     kinds_table.insert(0, "kind_id", range(len(kinds_table)))
-    when = _joined(times).merge(kinds_table[["kind_id", "kind", "text"]], on=["kind", "text"])
+    when = joined(times).merge(kinds_table[["kind_id", "kind", "text"]], on=["kind", "text"])
     return {
-        "log_kinds": _typed(kinds_table),
-        "log_kind_times": _typed(
-            when.drop(columns=["kind", "text"]).sort_values(["kind_id", *GROUP], ignore_index=True)[
-                ["kind_id", *GROUP, "entries", "first", "last"]
-            ]
+        "log_kinds": _counted(schema.LOG_KINDS, kinds_table),
+        "log_kind_times": _counted(
+            schema.LOG_KIND_TIMES, when.sort_values(["kind_id", *GROUP], ignore_index=True)
         ),
     }
 
@@ -186,11 +186,14 @@ def _canaries(placed: Any, canaries: Iterable[str]) -> pd.DataFrame:
         )
         tables.append(frame(found).assign(canary=canary))
     columns = ["canary", "source", "entries", "first", "last"]
-    return _typed(_joined(tables)[columns].sort_values(columns[:2], ignore_index=True))
+    found = joined(tables)[columns].sort_values(columns[:2], ignore_index=True)
+    return _counted(schema.LOG_CANARIES, found)
 
 
-def _ordered(found: Any, order: list[str]) -> pd.DataFrame:
-    return _typed(frame(found).sort_values(order, ignore_index=True))
+def _counted(table: Table, found: pd.DataFrame) -> pd.DataFrame:
+    """The same types from every engine, and no count missing."""
+    counts = [column.name for column in table.columns if column.dtype == "int64" and column.name in found]
+    return table.cast(found.assign(**{name: found[name].fillna(0) for name in counts}))
 
 
 def frame(found: Any) -> pd.DataFrame:

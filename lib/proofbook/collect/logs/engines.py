@@ -15,8 +15,7 @@ from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.formats import COLUMNS, SAME_SEVERITY, SEVERITY_NUMBERS
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.evidence.log_unread import ANY_LINE, ERROR_LINE
-from proofbook.evidence.log_unread import COLUMNS as UNREAD_COLUMNS
+from proofbook.evidence.schema import ANY_LINE, ERROR_LINE, LOG_UNREAD
 from proofbook.redaction.scrubbing import scrub
 
 # What the small tables are drawn from; the rest of an entry stays where it is.
@@ -45,7 +44,7 @@ def undated(rows: Any, source: LogSource, patterns: Sequence[str]) -> pd.DataFra
             found.append({**row, "first": None, "last": None, "sample": scrub(str(told["sample"]))[:200]})
         elif name == ANY_LINE:
             break
-    return pd.DataFrame(found, columns=list(UNREAD_COLUMNS))
+    return LOG_UNREAD.frame(found)
 
 
 def rows(source: LogSource, *, base: Path) -> Any:

@@ -11,30 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Columns of the table of entries, with their DuckDB types.
-COLUMNS = {
-    "timestamp": "TIMESTAMPTZ",
-    "observed_timestamp": "TIMESTAMPTZ",
-    "severity_text": "VARCHAR",
-    "severity_number": "INTEGER",
-    "severity_source": "VARCHAR",
-    "body": "VARCHAR",
-    "service_name": "VARCHAR",
-    "service_version": "VARCHAR",
-    "service_instance_id": "VARCHAR",
-    "trace_id": "VARCHAR",
-    "span_id": "VARCHAR",
-    "http_method": "VARCHAR",
-    "http_url": "VARCHAR",
-    "http_status": "INTEGER",
-    "http_latency_s": "DOUBLE",
-    "insert_hash": "UBIGINT",
-    "attributes": "VARCHAR",
-    "source": "VARCHAR",
-    "file": "VARCHAR",
-    "line": "BIGINT",
-    "lines": "INTEGER",
+from proofbook.evidence.schema import LOGS
+from proofbook.evidence.table import TIME
+
+_DUCKDB = {
+    "str": "VARCHAR",
+    TIME: "TIMESTAMPTZ",
+    "Int32": "INTEGER",
+    "Int64": "BIGINT",
+    "UInt64": "UBIGINT",
+    "float64": "DOUBLE",
 }
+# Columns of the table of entries, with their DuckDB types.
+COLUMNS = {column.name: _DUCKDB[column.dtype] for column in LOGS.columns}
 SEVERITY_NUMBERS = {
     "TRACE": 1,
     "DEBUG": 5,

@@ -18,8 +18,8 @@ from proofbook.collect.logs.reader import read_logs
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.evidence import log_unread as unread_table
 from proofbook.evidence import merge
+from proofbook.evidence.schema import ANY_LINE, LOG_CANARIES, LOG_SOURCES, LOG_UNREAD, LOGS
 
 
 def record(
@@ -34,7 +34,7 @@ def record(
 
     Returns:
         logs: the Parquet file of all entries but those that lie in an engine. log_sources: one row per source. And the
-        small tables of `log_tables.NAMES`, over all sources, and `log_unread`; log_canaries also says `sent`: the canary that was sent, and
+        small tables of `aggregates.summarise`, over all sources, and `log_unread`; log_canaries also says `sent`: the canary that was sent, and
         one that nobody sent, which must not be found.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,11 +73,11 @@ def record(
     lost = [part for _, _, part in elsewhere]
     # A log that was read whole is not gone through again.
     whole = not any(reading.unparsed for reading in read)
-    lost.append(unread_table.empty() if whole else unread(to, wanted, newest_first=order))
-    tables[unread_table.NAME] = unread_table.typed(pd.concat(lost, ignore_index=True))
-    about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
+    lost.append(LOG_UNREAD.frame([]) if whole else unread(to, wanted, newest_first=order))
+    tables[LOG_UNREAD.name] = LOG_UNREAD.cast(pd.concat(lost, ignore_index=True))
+    about = LOG_SOURCES.frame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
-    return {**tables, "logs": to, "log_sources": about}, problems
+    return {**tables, LOGS.name: to, LOG_SOURCES.name: about}, problems
 
 
 def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
@@ -85,9 +85,9 @@ def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[st
     looked_for = pd.DataFrame(
         [(canary, name, canary == canaries[0]) for canary in canaries for name in names],
         columns=["canary", "source", "sent"],
-    ).astype({"canary": "str", "source": "str", "sent": "bool"})
-    rows = looked_for.merge(found, on=["canary", "source"], how="left")
-    return rows.assign(entries=rows["entries"].fillna(0).astype("int64"))
+    )
+    rows = LOG_CANARIES.cast(looked_for).merge(found, on=["canary", "source"], how="left")
+    return LOG_CANARIES.typed(rows.assign(entries=rows["entries"].fillna(0)))
 
 
 def _summarise_there(
@@ -99,16 +99,16 @@ def _summarise_there(
     try:
         rows = engines.rows(source, base=base)
         small = aggregates.summarise(rows.filter(rows.timestamp.notnull()), patterns, canaries=canaries)
-        lost = unread_table.typed(engines.undated(rows, source, patterns))
+        lost = LOG_UNREAD.cast(engines.undated(rows, source, patterns))
     except CouldNotLook as error:
         nothing = aggregates.nothing(patterns, canaries=canaries)
-        return Reading(source=source.name, problem=str(error)), nothing, unread_table.empty()
+        return Reading(source=source.name, problem=str(error)), nothing, LOG_UNREAD.frame([])
     rhythm = small["log_rhythm"]
     reading = Reading(source=source.name, shape=f"table {source.table}", read=int(rhythm["entries"].sum()))
     reading.kept = reading.read
-    reading.unparsed = int(lost.loc[lost["pattern"] == unread_table.ANY_LINE, "lines"].sum())
+    reading.unparsed = int(lost.loc[lost["pattern"] == ANY_LINE, "lines"].sum())
     reading.lines = reading.read + reading.unparsed
-    reading.unparsed_sample = " ⏎ ".join(lost.loc[lost["pattern"] == unread_table.ANY_LINE, "sample"])
+    reading.unparsed_sample = " ⏎ ".join(lost.loc[lost["pattern"] == ANY_LINE, "sample"])
     reading.empty_bodies = int(rhythm["empty"].sum())
     counts = rhythm.fillna({"severity_text": "none"}).groupby("severity_text")["entries"].sum()
     reading.counts = {str(name): int(count) for name, count in counts.items()}
@@ -126,7 +126,7 @@ def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
 
 
 def summarise(path: Path, patterns: Iterable[str], canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
-    """The small tables of `log_tables` from a Parquet file of entries."""
+    """The small tables of `aggregates` from a Parquet file of entries."""
     with connect() as engine:
         return aggregates.summarise(expression(engine, path), patterns, canaries=canaries)
 
@@ -138,7 +138,7 @@ def look_for(
     with connect() as engine:
         found = aggregates.look_for(expression(engine, path), patterns)
     lost = unread(path, patterns, newest_first=newest_first)
-    return {**found, unread_table.NAME: lost[lost["pattern"].isin(patterns)]}
+    return {**found, LOG_UNREAD.name: lost[lost["pattern"].isin(patterns)]}
 
 
 def unread(path: Path, patterns: Iterable[str], *, newest_first: Mapping[str, bool]) -> pd.DataFrame:
@@ -164,9 +164,9 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "delay_s": reading.delay_s,
         "problem": reading.problem,
         "note": reading.note,
-        "sampled_s": float("nan") if reading.sampled_s is None else reading.sampled_s,
-        "limit": float("nan") if source.limit is None else float(source.limit),
-        "covers_s": float("nan") if source.covers_s is None else source.covers_s,
-        "canary": float("nan") if source.canary is None else float(source.canary),
+        "sampled_s": reading.sampled_s,
+        "limit": source.limit,
+        "covers_s": source.covers_s,
+        "canary": None if source.canary is None else float(source.canary),
         "severities": ", ".join(f"{name} {count}" for name, count in sorted(reading.counts.items())),
     }

@@ -10,7 +10,7 @@ import pandas as pd
 from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
 from proofbook.config.duckdb_text import quoted
-from proofbook.evidence.log_unread import ANY_LINE, ERROR_LINE, empty, typed
+from proofbook.evidence.schema import ANY_LINE, ERROR_LINE, LOG_UNREAD
 
 # So many lines that follow each other are searched as one text too, since a traceback is one.
 LONGEST_RUN = 500
@@ -24,7 +24,7 @@ def find(
     *,
     newest_first: Mapping[str, bool],
 ) -> pd.DataFrame:
-    """The table `log_unread` (see `proofbook.log_unread`).
+    """The table `log_unread` (see its schema).
 
     Args:
         rows: SQL for every line, those without a time too, with the columns of `log_shapes.COLUMNS`.
@@ -32,13 +32,13 @@ def find(
     """
     (count,) = engine.execute(f"SELECT count(*) FILTER (timestamp IS NULL AND body IS NOT NULL) FROM {rows}").fetchall()[0]  # fmt: skip
     if not count:
-        return empty()
+        return LOG_UNREAD.frame([])
     backwards = ", ".join(quoted(name) for name, is_so in newest_first.items() if is_so) or "NULL"
     engine.execute(_RUNS.format(rows=rows, backwards=backwards, width=_width(engine, rows), most=LONGEST_RUN))
     wanted = [(ANY_LINE, None), (ERROR_LINE, _LOOKS_LIKE_AN_ERROR), *((item, item) for item in sorted(set(patterns)))]  # fmt: skip
     parts = [_matching(engine, name, pattern) for name, pattern in wanted]
     engine.execute("DROP TABLE unread_lines; DROP TABLE unread_runs")
-    return typed(pd.concat([part for part in parts if len(part)], ignore_index=True))
+    return LOG_UNREAD.cast(pd.concat([part for part in parts if len(part)], ignore_index=True))
 
 
 def _width(engine: duckdb.DuckDBPyConnection, rows: str) -> int:

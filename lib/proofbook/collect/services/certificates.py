@@ -6,7 +6,6 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from proofbook.collect.session import Session, describe
 from proofbook.config.environment import Environment
+from proofbook.evidence.schema import CERTIFICATES
 
 TIMEOUT_S = 5.0
 
@@ -28,7 +28,7 @@ async def look(environment: Environment, *, session: Session) -> pd.DataFrame | 
         if session.service_urls[item.name].startswith("https:")
     ]
     rows = [await asyncio.to_thread(_ask, name, url, session.tls(ca, url)) for name, url, ca in asked]
-    return _frame(rows) if rows else None
+    return CERTIFICATES.frame(rows) if rows else None
 
 
 def _ask(name: str, url: str, context: ssl.SSLContext | None) -> dict[str, Any]:
@@ -61,7 +61,3 @@ def _is_distrusted(host: str | None, port: int) -> bool:
         return True
     except OSError:
         return False
-
-
-def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows).astype({"service": "str", "reached": "bool", "verified": "bool", "days": "float64", "problem": "str", "distrusted": "bool"})  # fmt: skip

@@ -13,8 +13,8 @@ import pandas as pd
 from proofbook.collect.logs.files import read_source_text
 from proofbook.config.sources import Deployments
 from proofbook.errors import CouldNotLook
+from proofbook.evidence.schema import REVISIONS
 
-COLUMNS = ("revision", "created", "image_bytes", "memory_limit_bytes")
 _UNITS = {
     "": 1,
     "k": 10**3,
@@ -46,11 +46,7 @@ def read_revisions(deployments: Deployments, *, base: Path) -> pd.DataFrame:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise CouldNotLook(f"expected a JSON array of revisions from {origin}, got {type(entries).__name__}")
     rows = [_row(entry, deployments) for entry in entries]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table["created"] = pd.to_datetime(table["created"], utc=True, errors="coerce", format="ISO8601")
-    return table.astype(
-        {"image_bytes": "float64", "memory_limit_bytes": "float64", "revision": "str"}
-    ).sort_values("created", ignore_index=True)
+    return REVISIONS.frame(rows).sort_values("created", ignore_index=True)
 
 
 def quantity(text: Any) -> float | None:
@@ -63,13 +59,15 @@ def quantity(text: Any) -> float | None:
     return float(match[1]) * _UNITS[match[2] or ""] if match else None
 
 
-def _row(entry: dict[str, Any], deployments: Deployments) -> tuple[str, Any, float | None, float | None]:
+def _row(
+    entry: dict[str, Any], deployments: Deployments
+) -> tuple[str, pd.Timestamp | None, float | None, float | None]:
     def at(path: str) -> Any:
         return jmespath.search(path, entry)
 
     return (
         str(at(deployments.revision)),
-        at(deployments.created),
+        pd.to_datetime(at(deployments.created), utc=True, errors="coerce", format="ISO8601"),
         quantity(at(deployments.image_bytes)),
         quantity(at(deployments.memory_limit)),
     )

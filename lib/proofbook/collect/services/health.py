@@ -20,6 +20,7 @@ from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
 from proofbook.config.services import Expectation, Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
@@ -58,7 +59,7 @@ async def probe_health(
         rows += await side_by_side(
             _ask(service, "unknown-path", unknown, client, session) for _ in range(unknown_count)
         )
-    return pd.DataFrame(rows)
+    return HEALTH.frame(rows)
 
 
 async def time_endpoint(
@@ -75,7 +76,7 @@ async def time_endpoint(
     ]
     async with client_for(service, session, keep_alive=True) as client:
         rows = await side_by_side(_ask(service, "timed", which, client, session) for which in paths)
-    table = pd.DataFrame(rows)[["service", "path", "timestamp", "status", "ok", "error", "total_s"]]
+    table = LATENCY.frame([{name: row[name] for name in LATENCY.required} for row in rows])
     beside = pd.Series([which != path for which in paths])
     return table[~beside].reset_index(drop=True), table[beside].reset_index(drop=True)
 

@@ -13,10 +13,10 @@ from proofbook.collect import answers
 from proofbook.collect.services.health import client_for
 from proofbook.collect.session import Session
 from proofbook.config.services import Service
+from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
 
 Reading = tuple[str, pd.Timestamp, float, str, str, float]
-COLUMNS = ("service", "timestamp", "at_s", "instance", "name", "value")
 
 
 async def sample(service: Service, *, every_s: float, until: asyncio.Event, session: Session) -> pd.DataFrame:
@@ -48,7 +48,7 @@ async def sample(service: Service, *, every_s: float, until: asyncio.Event, sess
                 await asyncio.wait_for(until.wait(), every_s)
             except TimeoutError:
                 continue
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return METRICS.frame(rows)
 
 
 def read(text: str, *, service: Service, at: pd.Timestamp) -> list[Reading]:

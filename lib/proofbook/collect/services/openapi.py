@@ -10,6 +10,7 @@ from proofbook.collect import answers
 from proofbook.collect.services.health import fetch_json
 from proofbook.collect.session import Session
 from proofbook.config.services import Service
+from proofbook.evidence.schema import OPENAPI
 
 
 async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
@@ -30,6 +31,4 @@ async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
         "document": text,
         "error": error,
     }
-    return pd.DataFrame([row]).astype(
-        {"status": "Int64", "document": "str", "error": "str", "service": "str"}
-    )
+    return OPENAPI.frame([row])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from proofbook.evidence.schema import WEBSOCKET
 from proofbook.protocol import TokenKind
 
 
@@ -45,26 +46,6 @@ class Journey:
 
 
 def frame(journeys: Sequence[Journey]) -> pd.DataFrame:
-    """Journeys as a table with stable types, also when there are none."""
-    table = pd.DataFrame(
-        [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys],
-        columns=list(Journey.__dataclass_fields__),
-    )
-    whole = {
-        "http_status": "Int64",
-        "close_code": "Int64",
-        "greeted": "boolean",
-        "reply_ok": "boolean",
-        "clean": "boolean",
-        "upgraded": "bool",
-    }
-    counts = dict.fromkeys(
-        ("sent", "replied", "reply_lost", "reply_altered", "reply_duplicated", "reply_reordered"), "int64"
-    )
-    seconds = dict.fromkeys((name for name in table.columns if name.endswith("_s")), "float64")
-    texts = dict.fromkeys(
-        ("endpoint", "user", "token_kind", "http_body", "close_reason", "closed_by", "closed_in", "error"),
-        "str",
-    )
-    table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True)
-    return table.astype({**whole, **counts, **seconds, **texts})
+    """Journeys as a table with the columns `schema.CONNECTION`, also when there are none."""
+    rows = [{name: getattr(journey, name) for name in Journey.__dataclass_fields__} for journey in journeys]
+    return WEBSOCKET.frame(rows)

@@ -22,6 +22,7 @@ from proofbook.collect.websocket.messages import (
     what_to_say,
 )
 from proofbook.config.services import WebSocket
+from proofbook.evidence.schema import MESSAGES
 from proofbook.protocol import TokenKind, tampered_with
 from proofbook.redaction.scrubbing import Secret
 
@@ -52,7 +53,8 @@ async def make_journeys(
         journeys += batch
         if decided(journeys):
             break
-    return frame(journeys), pd.DataFrame({"endpoint": endpoint.name, "body": list(messages)}, dtype="str")
+    received = MESSAGES.frame([(endpoint.name, body) for body in messages])
+    return frame(journeys), received
 
 
 async def shadow_journeys(

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from proofbook.config.case import Identity
+from proofbook.evidence.schema import IDENTITIES, REFUSALS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import CouldNotSee, View
@@ -46,7 +47,7 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
         )
 
     def judge(view: View) -> Judgement:
-        rows = view.need("refusals")
+        rows = view.need(REFUSALS)
         bad = rows[is_bad(rows)]
         if bad.empty:
             raise CouldNotSee(
@@ -109,12 +110,12 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
         )
 
     def one_accepted(view: View) -> View:
-        rows = view.need("refusals")
-        return view.exchange("refusals", changed(rows, rows.index[is_bad(rows)][:1], _ACCEPTED))
+        rows = view.need(REFUSALS)
+        return view.exchange(REFUSALS, changed(rows, rows.index[is_bad(rows)][:1], _ACCEPTED))
 
     def timed_out(view: View) -> View:
-        rows = view.need("refusals")
-        return view.exchange("refusals", changed(rows, rows.index[is_bad(rows)], _TIMED_OUT))
+        rows = view.need(REFUSALS)
+        return view.exchange(REFUSALS, changed(rows, rows.index[is_bad(rows)], _TIMED_OUT))
 
     mutants = (
         Mutant(name="one bad token let in", change=one_accepted),
@@ -127,7 +128,7 @@ def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
     """The negative control of "authentication works": no bad token gets in."""
 
     def control(view: View) -> Sequence[Control]:
-        rows = view.table("refusals")
+        rows = view.table(REFUSALS)
         bad = rows[(rows["endpoint"] == endpoint) & _is_bad(rows)] if rows is not None else None
         if bad is None or bad.empty:
             got, held = "no bad token was tried", False
@@ -157,7 +158,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
     """Controls of "connections are made": the probe sees a refusal where there is one, and not every address is an endpoint."""
 
     def control(view: View) -> Sequence[Control]:
-        rows = view.table("refusals")
+        rows = view.table(REFUSALS)
         if rows is None:
             return []
         rows = rows[rows["endpoint"] == endpoint]
@@ -266,7 +267,7 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
     wanted = {item.user: item.accept for item in identities}
 
     def judge(view: View) -> Judgement:
-        rows = view.need("identities")
+        rows = view.need(IDENTITIES)
         rows = rows[rows["user"].isin(wanted)]
         untried = [user for user in wanted if user not in set(rows["user"])]
         if rows.empty:
@@ -342,12 +343,12 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
 
     def one_wrong(accept: bool) -> Callable[[View], View | None]:
         def change(view: View) -> View | None:
-            rows = view.need("identities")
+            rows = view.need(IDENTITIES)
             chosen = rows.index[rows["user"].isin([user for user, must in wanted.items() if must == accept])][
                 :1
             ]
             return (
-                view.exchange("identities", changed(rows, chosen, _REFUSED if accept else _ACCEPTED))
+                view.exchange(IDENTITIES, changed(rows, chosen, _REFUSED if accept else _ACCEPTED))
                 if len(chosen)
                 else None
             )

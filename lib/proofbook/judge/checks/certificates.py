@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from proofbook.evidence.schema import CERTIFICATES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import CouldNotSee, View
@@ -13,7 +14,7 @@ def valid(service: str, *, least_days: float) -> Recipe:
     """A recipe for "the certificate verifies, and does so for at least `least_days` more"."""
 
     def row_of(view: View) -> pd.Series:
-        rows = view.need("certificates")
+        rows = view.need(CERTIFICATES)
         rows = rows[rows["service"] == service]
         if rows.empty or not rows.iloc[0]["reached"]:
             why = f": {rows.iloc[0]['problem']}" if len(rows) else ""
@@ -63,14 +64,14 @@ def valid(service: str, *, least_days: float) -> Recipe:
         )
 
     def ending(view: View) -> View:
-        rows = view.need("certificates")
+        rows = view.need(CERTIFICATES)
         mine = rows["service"] == service
-        return view.exchange("certificates", rows.assign(days=rows["days"].where(~mine, least_days / 2)))
+        return view.exchange(CERTIFICATES, rows.assign(days=rows["days"].where(~mine, least_days / 2)))
 
     def expired(view: View) -> View:
-        rows = view.need("certificates")
+        rows = view.need(CERTIFICATES)
         mine = rows["service"] == service
-        return view.exchange("certificates", rows.assign(verified=rows["verified"] & ~mine))
+        return view.exchange(CERTIFICATES, rows.assign(verified=rows["verified"] & ~mine))
 
     return Recipe(
         judge=judge,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.schema import LATENCY, LATENCY_CONTROL
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.success_rate import judge_rate
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
@@ -23,7 +24,7 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
     """A recipe for "the median latency is less than `ratio` times what it was"."""
 
     def samples(view: View, phase: str) -> proportions.Floats:
-        rows = view.need("latency", phase)
+        rows = view.need(LATENCY, phase)
         rows = rows[(rows["service"] == service) & (rows["path"] == path)]
         good = rows[rows["ok"].fillna(False).astype(bool)].sort_values("timestamp")
         if len(good) < LEAST_SAMPLES:
@@ -107,8 +108,8 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
         )
 
     def slowed(view: View) -> View:
-        rows = view.need("latency")
-        return view.exchange("latency", rows.assign(total_s=rows["total_s"] * ratio * 1.25))
+        rows = view.need(LATENCY)
+        return view.exchange(LATENCY, rows.assign(total_s=rows["total_s"] * ratio * 1.25))
 
     return Recipe(
         judge=judge,
@@ -123,7 +124,7 @@ def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
     def slow_after(view: View) -> tuple[float, pd.Series]:
         rows = {}
         for phase in ("before", "after"):
-            table = view.need("latency", phase)
+            table = view.need(LATENCY, phase)
             table = table[(table["service"] == service) & (table["path"] == path)]
             rows[phase] = table[table["ok"].fillna(False).astype(bool)]
         if rows["before"].empty or rows["after"].empty:
@@ -152,10 +153,10 @@ def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
 
     def slowed(view: View) -> View:
         limit_s, slow = slow_after(view)
-        rows = view.need("latency").copy()
+        rows = view.need(LATENCY).copy()
         chosen = slow.index[:: max(1, round(1 / (4 * share)))]
         rows.loc[chosen, "total_s"] = 2 * limit_s
-        return view.exchange("latency", rows)
+        return view.exchange(LATENCY, rows)
 
     return Recipe(
         judge=judge,
@@ -168,7 +169,7 @@ def _answered(view: View, service: str, path: str) -> Control:
     """Comparability: what is not answered at all takes no time, and would make the rest look quick."""
     shares = []
     for phase in ("before", "after"):
-        rows = view.need("latency", phase)
+        rows = view.need(LATENCY, phase)
         rows = rows[(rows["service"] == service) & (rows["path"] == path)]
         shares.append(float(rows["ok"].fillna(False).astype(bool).mean()) if len(rows) else 0.0)
     return Control(
@@ -190,7 +191,7 @@ def _health_kept_its_time(
     """
     medians = []
     for phase in ("before", "after"):
-        rows = view.table("latency_control", phase)
+        rows = view.table(LATENCY_CONTROL, phase)
         if rows is None:
             return ()
         rows = rows[(rows["service"] == service) & (rows["beside"] == path)]
@@ -231,7 +232,7 @@ def _control_shift(view: View, service: str, path: str) -> float:
     """How many seconds the health endpoint, timed beside this one, got slower; 0 where it was not timed."""
     medians = []
     for phase in ("before", "after"):
-        rows = view.table("latency_control", phase)
+        rows = view.table(LATENCY_CONTROL, phase)
         if rows is None:
             return 0.0
         rows = rows[(rows["service"] == service) & (rows["beside"] == path)]

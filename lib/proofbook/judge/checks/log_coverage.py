@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from proofbook.evidence.schema import LOG_CANARIES, LOG_RHYTHM, LOG_SOURCES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_unread import Unread, unread_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
@@ -20,7 +21,7 @@ ROUND_TOTALS = (50, 100, 200, 250, 500)
 SHORTEST_GAP_S = 2.0
 # Of a log that was only sampled, so many samples must lie in a window.
 LEAST_SLICES = 4
-RHYTHM = "log_rhythm"
+RHYTHM = LOG_RHYTHM.name
 # Clocks of one cloud differ by less.
 MOST_SKEW_S = 60.0
 
@@ -295,7 +296,7 @@ def _canary(view: View, source: str | None) -> str:
 
 def _marks(view: View, source: str | None, which: str) -> tuple[int, int] | None:
     """(entries with the canary that was sent, with one that nobody sent) in the log of a phase; None where none was sent."""
-    rows = view.table("log_canaries", which)
+    rows = view.table(LOG_CANARIES, which)
     if rows is None:
         return None
     rows = rows if source is None else rows[rows["source"] == source]
@@ -315,7 +316,7 @@ def covers(source: str, *, fixes: bool) -> Recipe:
     """A recipe for "this log covers the windows that the claims are about"."""
 
     def judge(view: View) -> Judgement:
-        view.need("log_sources")
+        view.need(LOG_SOURCES)
         about = _about(view, source, "after")
         if about is None or about["problem"]:
             why = about["problem"] if about is not None else "it was not read"
@@ -378,8 +379,8 @@ def covers(source: str, *, fixes: bool) -> Recipe:
 
 def _about(view: View, source: str | None, which: str) -> pd.Series | None:
     """What was noted of a source when it was read; of before, from its own recording where there is one."""
-    recorded = view.table("log_sources", "before") if which == "before" else None
-    sources = recorded if recorded is not None else view.table("log_sources")
+    recorded = view.table(LOG_SOURCES, "before") if which == "before" else None
+    sources = recorded if recorded is not None else view.table(LOG_SOURCES)
     rows = sources[sources["source"] == source] if sources is not None and source is not None else None
     return None if rows is None or rows.empty else rows.iloc[0]
 
@@ -430,14 +431,14 @@ def _canary_control(view: View, source: str) -> tuple[Control, ...]:
 def _unmarked(view: View) -> View | None:
     """Only where they must be in it: because the environment says so, or because those of before were."""
     rows, before, about = (
-        view.table("log_canaries"), view.table("log_canaries", "before"), view.table("log_sources")
+        view.table(LOG_CANARIES), view.table(LOG_CANARIES, "before"), view.table(LOG_SOURCES)
     )  # fmt: skip
     must = (before is not None and before["entries"].any()) or (
         about is not None and about["canary"].eq(1).any()
     )
     if rows is None or not rows["entries"].any() or not must:
         return None
-    return view.exchange("log_canaries", rows.assign(entries=0))
+    return view.exchange(LOG_CANARIES, rows.assign(entries=0))
 
 
 def _emptied(view: View) -> View | None:

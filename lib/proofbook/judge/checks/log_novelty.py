@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from proofbook.evidence.log_unread import ERROR_LINE
+from proofbook.evidence.schema import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import coverage_of, entries_in, rows_in
 from proofbook.judge.checks.log_signatures import comparable_load, on_new_revision, served, without_probes
@@ -205,7 +205,7 @@ def is_error(table: pd.DataFrame) -> pd.Series:
 
 def _keys(view: View) -> pd.DataFrame:
     """Every kind of both phases with its key: a fingerprint, or a template that both phases share."""
-    recorded = {phase: view.table("log_kinds", phase) for phase in ("before", "after")}
+    recorded = {phase: view.table(LOG_KINDS, phase) for phase in ("before", "after")}
     tables = [table.assign(phase=phase) for phase, table in recorded.items() if table is not None]
     if not tables:
         raise CouldNotSee(
@@ -304,7 +304,7 @@ _MUTANT = 'Traceback (most recent call last):\n  File "/app/mutant.py", line 1, 
 
 def _raised(view: View) -> View | None:
     """One new exception in every second of after."""
-    kinds, times = view.table("log_kinds"), view.table("log_kind_times")
+    kinds, times = view.table(LOG_KINDS), view.table(LOG_KIND_TIMES)
     rhythm = without_probes(entries_in(view, "after"))
     rhythm = on_new_revision(view, rhythm, rhythm)
     if kinds is None or times is None or rhythm.empty:
@@ -315,4 +315,4 @@ def _raised(view: View) -> View | None:
         ["source", "bucket", "service_name", "service_version", "own", "first", "last"]
     ]
     more = pd.concat([times, added.assign(kind_id=number, entries=1)[list(times.columns)]], ignore_index=True)
-    return view.exchange("log_kinds", pd.concat([kinds, pd.DataFrame([row])], ignore_index=True)).exchange("log_kind_times", more)  # fmt: skip
+    return view.exchange(LOG_KINDS, pd.concat([kinds, pd.DataFrame([row])], ignore_index=True)).exchange(LOG_KIND_TIMES, more)  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 
 from proofbook.config import duckdb_text
 from proofbook.config.case import Signature
+from proofbook.evidence.schema import LOG_MATCHES, LOG_PATTERNS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import RHYTHM, Coverage, coverage_of, entries_in, rows_in
 from proofbook.judge.checks.log_unread import certainly_after, lines_in
@@ -37,7 +38,7 @@ def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.
     """
     phase = (
         "before"
-        if (which == "before" or view.before_as_after) and view.table("log_patterns", "before") is not None
+        if (which == "before" or view.before_as_after) and view.table(LOG_PATTERNS, "before") is not None
         else "after"
     )
     tried = view.recorded("log_patterns", phase)
@@ -176,8 +177,8 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
         )
 
     def removed(view: View) -> View:
-        rows = view.need("log_matches")
-        return view.exchange("log_matches", rows[rows["pattern"] != pattern])
+        rows = view.need(LOG_MATCHES)
+        return view.exchange(LOG_MATCHES, rows[rows["pattern"] != pattern])
 
     return Recipe(
         judge=judge,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.log_unread import ANY_LINE, NAME
+from proofbook.evidence.schema import ANY_LINE, LOG_UNREAD
 from proofbook.judge.findings import Control, percent
 from proofbook.judge.view import View
 
@@ -71,9 +71,9 @@ def lines_in(view: View, which: str, pattern: str, *, source: str | None) -> pd.
     """
     is_before = which == "before" or view.before_as_after
     window = view.windows.before if which == "before" else view.windows.after
-    table = view.table(NAME, "before") if is_before else view.table(NAME)
+    table = view.table(LOG_UNREAD.name, "before") if is_before else view.table(LOG_UNREAD.name)
     if table is None:
-        table = view.recorded(NAME, "after")
+        table = view.recorded(LOG_UNREAD.name, "after")
     if table is None:
         return None
     rows = table[table["pattern"] == pattern]

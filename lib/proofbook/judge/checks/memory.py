@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
@@ -22,7 +23,7 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
     horizon_s = horizon_min * 60
 
     def readings(view: View) -> pd.DataFrame:
-        rows = view.need("metrics")
+        rows = view.need(METRICS)
         rows = rows[(rows["service"] == service) & (rows["name"] != STARTED)].sort_values("timestamp")
         if rows.empty:
             raise CouldNotSee(
@@ -99,13 +100,13 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
 
     def leaking(view: View) -> View:
         """A leak on top of what does not shrink: freed memory is given back for a while, a leak goes on."""
-        rows = view.need("metrics").copy()
+        rows = view.need(METRICS).copy()
         for _, part in readings(view).groupby("instance"):
             seconds = (part["timestamp"] - part["timestamp"].min()).dt.total_seconds().to_numpy()
             shrinking = min(0.0, float(np.polyfit(seconds, part["value"], 1)[0])) if len(part) > 1 else 0.0
             added = seconds * (2 * budget_mb * 1e6 / horizon_s - shrinking)
             rows.loc[part.index, "value"] = part["value"] + added
-        return view.exchange("metrics", rows)
+        return view.exchange(METRICS, rows)
 
     return Recipe(
         judge=judge,

@@ -9,6 +9,7 @@ from typing import Any
 import jmespath
 
 from proofbook.config.json_schema import schema_error
+from proofbook.evidence.schema import MESSAGES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import CouldNotSee, View
@@ -21,7 +22,7 @@ def messages_valid(
     """A recipe for "every received message of this kind fits its JSON Schema"."""
 
     def chosen(view: View) -> list[tuple[Any, Any]]:
-        rows = view.need("messages")
+        rows = view.need(MESSAGES)
         rows = rows[rows["endpoint"] == endpoint] if endpoint else rows
         found = []
         for index, body in rows["body"].items():
@@ -77,9 +78,9 @@ def messages_valid(
             index, message = chosen(view)[0]
             if not isinstance(message, dict) or not change(message):
                 return None
-            rows = view.need("messages").copy()
+            rows = view.need(MESSAGES).copy()
             rows.loc[index, "body"] = json.dumps(message)
-            return view.exchange("messages", rows)
+            return view.exchange(MESSAGES, rows)
 
         return applied
 

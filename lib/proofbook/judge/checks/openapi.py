@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from proofbook.evidence.schema import OPENAPI
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import CouldNotSee, View
@@ -18,7 +19,7 @@ def openapi_kept(service: str) -> Recipe:
     """A recipe for "no client of the old definition breaks"."""
 
     def document(view: View, phase: str) -> dict[str, Any]:
-        rows = view.need("openapi", phase)
+        rows = view.need(OPENAPI, phase)
         row = rows[rows["service"] == service]
         if row.empty or not row.iloc[0]["document"]:
             why = f": {row.iloc[0]['error'] or row.iloc[0]['status']}" if len(row) else ""
@@ -82,9 +83,9 @@ def openapi_kept(service: str) -> Recipe:
             after = copy.deepcopy(document(view, "after"))
             if not change(after):
                 return None
-            rows = view.need("openapi").copy()
+            rows = view.need(OPENAPI).copy()
             rows.loc[rows["service"] == service, "document"] = json.dumps(after)
-            return view.exchange("openapi", rows)
+            return view.exchange(OPENAPI, rows)
 
         return applied
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from proofbook.evidence.schema import HEALTH, SHADOW
 from proofbook.judge.checks.success_rate import MoreControls, Rows, rule_of
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
@@ -27,7 +28,7 @@ def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = view.table("shadow")
+        rows = view.table(SHADOW)
         rows = None if rows is None else rows[rows["endpoint"] == endpoint]
         if rows is None or rows.empty:
             # Evidence from before the fix, and older evidence, hold none.
@@ -78,7 +79,7 @@ def health_path_known(service: str) -> MoreControls:
 
 
 def _asked(view: View, service: str, *, kind: str, phase: str = "after") -> pd.DataFrame:
-    rows = view.table("health", phase)
+    rows = view.table(HEALTH, phase)
     if rows is None:
         return pd.DataFrame(columns=["status", "ok"])
     return rows[(rows["service"] == service) & (rows["kind"] == kind)]

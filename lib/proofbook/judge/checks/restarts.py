@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
@@ -26,7 +27,7 @@ def few(service: str, *, allowed: int) -> Recipe:
     """
 
     def readings(view: View) -> pd.DataFrame:
-        rows: pd.DataFrame = view.need("metrics")
+        rows: pd.DataFrame = view.need(METRICS)
         rows = rows[(rows["service"] == service) & (rows["name"] == STARTED)].sort_values("timestamp")
         rows = rows.loc[np.isfinite(rows["value"])]
         if len(rows) < LEAST_READINGS:
@@ -72,12 +73,12 @@ def few(service: str, *, allowed: int) -> Recipe:
         )
 
     def replaced(view: View) -> View:
-        rows = view.need("metrics")
+        rows = view.need(METRICS)
         mine = rows[(rows["service"] == service) & (rows["name"] == STARTED)].sort_values("timestamp")
         changed = rows.copy()
         for number, part in enumerate(np.array_split(mine.index.to_numpy(), allowed + 2)):
             changed.loc[part, "value"] = mine["value"].max() + 2 * SAME_S * number
-        return view.exchange("metrics", changed)
+        return view.exchange(METRICS, changed)
 
     return Recipe(
         judge=judge,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.schema import HEALTH, LOG_MATCHES, REVISIONS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import CouldNotSee, View
@@ -17,7 +18,7 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
     """A recipe for "a new revision answers, and no old one does"."""
 
     def named(view: View, phase: str) -> pd.Series:
-        rows = view.need("health", phase)
+        rows = view.need(HEALTH, phase)
         return rows.loc[(rows["service"] == service) & (rows["kind"] == "health"), "revision"].dropna()
 
     def judge(view: View) -> Judgement:
@@ -28,7 +29,7 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
                 f"{service} does not say which revision answers",
                 repair="set revision_path in the environment file",
             )
-        before = set(named(view, "before")) if view.has_before("health") else set()
+        before = set(named(view, "before")) if view.has_before(HEALTH) else set()
         wanted = expected or view.windows.new_revision
         if (
             expected is None
@@ -82,12 +83,12 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
 
     def still_old(share: float) -> Callable[[View], View | None]:
         def change(view: View) -> View:
-            rows = view.need("health").copy()
+            rows = view.need(HEALTH).copy()
             chosen = rows.index[(rows["service"] == service) & (rows["kind"] == "health")]
             rows.loc[chosen[:: max(1, round(1 / share))], "revision"] = (
                 view.windows.old_revision or "an-old-one"
             )
-            return view.exchange("health", rows)
+            return view.exchange(HEALTH, rows)
 
         return change
 
@@ -105,7 +106,7 @@ def shrunk(column: str, *, ratio: float, what: str, unit_bytes: float, unit: str
     """A recipe for "this figure of the platform is at most `ratio` of what it was"."""
 
     def judge(view: View) -> Judgement:
-        table = view.need("revisions")
+        table = view.need(REVISIONS)
         table = table[np.isfinite(table[column]) & (table[column] > 0)]
         rows = {str(row["revision"]): float(row[column]) for _, row in table.iterrows()}
         old, new = view.windows.old_revision, view.windows.new_revision
@@ -137,7 +138,7 @@ def shrunk(column: str, *, ratio: float, what: str, unit_bytes: float, unit: str
         )
 
     def unchanged(view: View) -> View:
-        return view.exchange("revisions", view.need("revisions").assign(**{column: 1.0}))
+        return view.exchange(REVISIONS, view.need(REVISIONS).assign(**{column: 1.0}))
 
     return Recipe(
         judge=judge,
@@ -150,8 +151,8 @@ def starts_within(pattern: str, *, budget_s: float) -> Recipe:
 
     def judge(view: View) -> Judgement:
         new = view.windows.new_revision
-        created = view.need("revisions").set_index("revision")["created"].get(new)
-        hits = view.need("log_matches")
+        created = view.need(REVISIONS).set_index("revision")["created"].get(new)
+        hits = view.need(LOG_MATCHES)
         lines = hits[(hits["service_version"] == new) & (hits["pattern"] == pattern)]
         ready = lines["first"][lines["first"] >= created] if created is not None else lines["first"].iloc[0:0]
         if ready.empty:
@@ -186,9 +187,9 @@ def starts_within(pattern: str, *, budget_s: float) -> Recipe:
         )
 
     def late(view: View) -> View:
-        revisions = view.need("revisions")
+        revisions = view.need(REVISIONS)
         return view.exchange(
-            "revisions", revisions.assign(created=revisions["created"] - pd.Timedelta(seconds=2 * budget_s))
+            REVISIONS, revisions.assign(created=revisions["created"] - pd.Timedelta(seconds=2 * budget_s))
         )
 
     return Recipe(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from proofbook.evidence.schema import HELD, ROLLOUT
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.access import changed
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
@@ -16,7 +17,7 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
     """A recipe for "the service was down for at most `budget_s` during the rollout"."""
 
     def rows_of(view: View) -> pd.DataFrame:
-        rows = view.need("rollout", "rollout")
+        rows = view.need(ROLLOUT, "rollout")
         rows = rows[rows["service"] == service].sort_values("at_s", ignore_index=True)
         if rows.empty:
             raise CouldNotSee(
@@ -85,10 +86,10 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
         )
 
     def gap(view: View) -> View:
-        rows = view.need("rollout", "rollout")
+        rows = view.need(ROLLOUT, "rollout")
         middle = rows["at_s"].median()
         down = rows.index[(rows["at_s"] - middle).abs() <= budget_s * 1.1]
-        return view.exchange("rollout", changed(rows, down, {"ok": False}), "rollout")
+        return view.exchange(ROLLOUT, changed(rows, down, {"ok": False}), "rollout")
 
     return Recipe(judge=judge, mutants=(Mutant(name=f"a gap of {2.2 * budget_s:g} s", change=gap),))
 
@@ -99,7 +100,7 @@ def held_sockets(
     """A recipe for "sockets held through the rollout are kept, or closed as the environment allows"."""
 
     def judge(view: View) -> Judgement:
-        rows = view.need("held", "rollout")
+        rows = view.need(HELD, "rollout")
         rows = rows[rows["endpoint"] == endpoint]
         opened = rows[rows["upgraded"]]
         if opened.empty:
@@ -156,9 +157,9 @@ def held_sockets(
         )
 
     def dropped(view: View) -> View | None:
-        rows = view.need("held", "rollout")
+        rows = view.need(HELD, "rollout")
         return view.exchange(
-            "held",
+            HELD,
             changed(rows, rows.index[rows["upgraded"]][:4], {"close_code": 1006, "closed_by": "server"}),
             "rollout",
         )

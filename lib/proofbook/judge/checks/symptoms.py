@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from proofbook.evidence.schema import IDENTITIES, SHADOW, WEBSOCKET
 from proofbook.judge.check import Recipe
 from proofbook.judge.checks.access import let_in, refused_by_name
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
@@ -39,7 +40,7 @@ def close_code_gone(
                 repair="find out why nothing connects; see websocket-connection",
             )
         hits = after[after["close_code"] == code].sort_values("timestamp")
-        before = reached(view.need("websocket", "before")) if view.has_before("websocket") else None
+        before = reached(view.need(WEBSOCKET, "before")) if view.has_before(WEBSOCKET) else None
         seen = (int((before["close_code"] == code).sum()), len(before)) if before is not None else None
         example = (
             f", such as in {hits.iloc[0]['closed_in']} after {_seconds(hits.iloc[0])} (reason “{hits.iloc[0]['close_reason']}”)"
@@ -67,10 +68,10 @@ def refusal_gone(user: str, *, absent_rate: float) -> Recipe:
     """A recipe for "this user id is no longer refused". A try without an answer counts for neither side."""
 
     def judge(view: View) -> Judgement:
-        after = _tries(view.need("identities"), user)
+        after = _tries(view.need(IDENTITIES), user)
         refused = refused_by_name(after)
         unclear = int((~refused & ~let_in(after)).sum())
-        before = _tries(view.need("identities", "before"), user) if view.has_before("identities") else None
+        before = _tries(view.need(IDENTITIES, "before"), user) if view.has_before(IDENTITIES) else None
         seen = (int(refused_by_name(before).sum()), len(before)) if before is not None else None
         if unclear and not refused.any():
             raise CouldNotSee(
@@ -248,7 +249,7 @@ def _absent(
 
 def _with_shadows(view: View) -> pd.DataFrame:
     """Every journey, those too that did not say that they are probes."""
-    rows, more = view.need("websocket"), view.table("shadow")
+    rows, more = view.need(WEBSOCKET), view.table(SHADOW)
     return rows if more is None or more.empty else pd.concat([rows, more], ignore_index=True)
 
 

@@ -1,0 +1,434 @@
+"""Every table of evidence: what a row is, its columns with type and unit, and how rounds of a watch become one table.
+
+Collectors write by these, and `store.write_phase` checks what they wrote; judges name tables and columns by them. Tables of
+other packages are added by `add`, by whoever knows the collector that writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+from pyarrow import parquet
+
+from proofbook.errors import SchemaError
+from proofbook.evidence.table import TIME, Column, Merge, Table, rows_of
+
+OLDER = "in older evidence"
+# Columns that mean the same wherever they stand.
+_SERVICE = Column("service", "str", "name of the service in the environment")
+_TIMESTAMP = Column("timestamp", TIME, "when it was asked")
+_PATH = Column("path", "str", "what was asked for")
+_STATUS = Column("status", "Int64", "HTTP status; missing: no answer")
+_OK = Column("ok", "bool", "whether the answer was the expected one")
+_ERROR = Column("error", "str", "why there was no answer, else empty")
+_REVISION = Column("revision", "str", "revision that the answer named; missing: none")
+_TOTAL = Column("total_s", "float64", "from sending to the whole answer", "s")
+
+# HTTP ---------------------------------------------------------------------------------------------------------------
+
+HEALTH = Table(
+    "health",
+    row="one request for a service's health, or for a path that must not exist",
+    columns=(
+        _SERVICE,
+        Column("kind", "str", "`health` or `unknown-path`"),
+        _PATH,
+        _TIMESTAMP,
+        _STATUS,
+        _OK,
+        Column("body_ok", "boolean", "whether the body was the expected one; missing: none is expected"),
+        Column("body", "str", "beginning of the body"),
+        Column(
+            "says",
+            "str",
+            "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing",
+            optional=OLDER,
+        ),
+        _ERROR,
+        _REVISION,
+        _TOTAL,
+        Column("connect_s", "float64", "connecting; missing: it did not connect", "s"),
+        Column("tls_s", "float64", "TLS handshake; missing: not encrypted", "s"),
+        Column("first_byte_s", "float64", "from sending to the headers; missing: no answer", "s"),
+    ),
+)
+LATENCY = Table(
+    "latency",
+    row="one timed request over a kept connection",
+    columns=(_SERVICE, _PATH, _TIMESTAMP, _STATUS, _OK, _ERROR, _TOTAL),
+)
+LATENCY_CONTROL = Table(
+    "latency_control",
+    row="one request to the health endpoint, between timed requests to another",
+    columns=(*LATENCY.columns, Column("beside", "str", "path that was timed meanwhile")),
+)
+ROLLOUT = Table(
+    "rollout",
+    row="one request for health on a new connection, during a deployment",
+    columns=(
+        _TIMESTAMP,
+        Column("at_s", "float64", "since watching began", "s"),
+        _STATUS,
+        _OK,
+        _ERROR,
+        _REVISION,
+        _TOTAL,
+        _SERVICE,
+    ),
+)
+CERTIFICATES = Table(
+    "certificates",
+    row="one encrypted service",
+    merge=Merge.LATEST,
+    columns=(
+        _SERVICE,
+        _TIMESTAMP,
+        Column("reached", "bool", "whether it could be connected to"),
+        Column("verified", "bool", "whether a client that checks certificates would connect"),
+        Column("days", "float64", "until it expires; missing: not verified", "days"),
+        Column("problem", "str", "why it was not verified, else empty"),
+        Column("distrusted", "bool", "whether a client that trusts nobody refuses it, as it must"),
+    ),
+)
+OPENAPI = Table(
+    "openapi",
+    row="one API definition",
+    merge=Merge.LATEST,
+    columns=(
+        _SERVICE,
+        _TIMESTAMP,
+        _STATUS,
+        Column("document", "str", "the definition as JSON; empty: there is none"),
+        _ERROR,
+    ),
+)
+METRICS = Table(
+    "metrics",
+    row="one value on a service's page of metrics, at one reading",
+    columns=(
+        _SERVICE,
+        _TIMESTAMP,
+        # It begins anew with each start of the machine; over hours the wall's clock will do.
+        Column("at_s", "float64", "time of a clock that never jumps", "s", optional="after a watch", in_one_round=True),
+        Column("instance", "str", "pod or instance label, else the start of the process"),
+        Column("name", "str", "name of the metric"),
+        Column("value", "float64", "its value", "of the metric"),
+    ),
+)  # fmt: skip
+REVISIONS = Table(
+    "revisions",
+    row="one revision that the platform lists",
+    merge=Merge.LATEST,
+    columns=(
+        Column("revision", "str", "its name"),
+        Column("created", TIME, "when it was made; missing: not stated"),
+        Column("image_bytes", "float64", "size of its image; missing: not stated", "bytes"),
+        Column("memory_limit_bytes", "float64", "memory that it may use; missing: not stated", "bytes"),
+    ),
+)
+
+# WebSocket ----------------------------------------------------------------------------------------------------------
+
+CONNECTION = (
+    Column("endpoint", "str", "name of the WebSocket endpoint in the environment"),
+    Column("user", "str", "who the token is for"),
+    Column("token_kind", "str", "`good`, `tampered`, `missing`, `expired`, …"),
+    Column("timestamp", TIME, "when connecting began"),
+    Column("upgraded", "bool", "whether HTTP was left for WebSocket"),
+    Column("http_status", "Int64", "HTTP status of the upgrade; missing: no answer"),
+    Column("http_body", "str", "beginning of the body of a refusal"),
+    Column("greeted", "boolean", "whether the expected greeting came; missing: none is expected"),
+    Column("sent", "int64", "messages sent", "messages"),
+    Column("replied", "int64", "messages with a reply", "messages"),
+    Column("reply_ok", "boolean", "whether each reply came once, in order and whole; missing: nothing was sent"),
+    Column("reply_lost", "int64", "messages without a reply", "messages"),
+    Column("reply_altered", "int64", "replies with another content", "messages"),
+    Column("reply_duplicated", "int64", "replies that came again", "messages"),
+    Column("reply_reordered", "int64", "replies that came before an earlier one", "messages"),
+    Column("close_code", "Int64", "close code; missing: it was never open"),
+    Column("close_reason", "str", "reason that came with it"),
+    Column("closed_by", "str", "`server` or `probe`: who closed first; empty: it was never open"),
+    Column("clean", "boolean", "whether both sent a close frame; missing: it was never open"),
+    Column("closed_in", "str", "`connect`, `upgrade`, `greeting`, `reply`, `dwell`, `hold` or `end`: where it ended"),
+    Column("dwell_s", "float64", "listened after the last reply, or held", "s"),
+    Column("resolve_s", "float64", "resolving the name; missing: not done here", "s"),
+    Column("tcp_s", "float64", "connecting; missing: not done here", "s"),
+    Column("tls_s", "float64", "TLS handshake; missing: not encrypted", "s"),
+    Column("upgrade_s", "float64", "the upgrade; missing: refused", "s"),
+    Column("greeting_s", "float64", "waited for the greeting; missing: none came", "s"),
+    Column("reply_s", "float64", "waited for the first reply; missing: none came", "s"),
+    Column("error", "str", "what went wrong, else empty"),
+)  # fmt: skip
+WEBSOCKET = Table("websocket", row="one connection of a probe", columns=CONNECTION)
+SHADOW = Table("shadow", row="one connection that carries no mark of a probe", columns=CONNECTION)
+REFUSALS = Table("refusals", row="one attempt with a bad token, or a good one beside it", columns=CONNECTION)
+IDENTITIES = Table("identities", row="one attempt as a user id", columns=CONNECTION)
+HELD = Table("held", row="one connection held through a deployment", columns=CONNECTION)
+MESSAGES = Table(
+    "messages",
+    row="one message received, equal ones once",
+    merge=Merge.DISTINCT,
+    columns=(CONNECTION[0], Column("body", "str", "the message as text")),
+)
+
+# Logs ---------------------------------------------------------------------------------------------------------------
+
+_SOURCE = Column("source", "str", "name of the log source in the environment")
+_BUCKET = Column("bucket", "int64", "beginning of the bucket, since 1970", "s")
+_ENTRIES = Column("entries", "int64", "how many entries", "entries")
+_FIRST = Column("first", TIME, "time of the first of them")
+_LAST = Column("last", TIME, "time of the last of them")
+_SAMPLE = Column("sample", "str", "one of them")
+_PATTERN = Column("pattern", "str", "the regular expression")
+# What entries are counted by.
+GROUPED = (
+    _SOURCE,
+    _BUCKET,
+    Column("service_name", "str", "service that wrote it; missing: not stated"),
+    Column("service_version", "str", "its revision; missing: not stated"),
+    Column("own", "bool", "whether a probe of ours caused it"),
+)
+
+LOGS = Table(
+    "logs",
+    row="one line of a log that is a file: an entry where it has a timestamp, else blank or not parsed",
+    merge=Merge.NOT_MERGED,
+    columns=(
+        Column("timestamp", TIME, "when it happened; missing: not an entry"),
+        Column("observed_timestamp", TIME, "when it was collected"),
+        Column("severity_text", "str", "severity in capitals"),
+        Column("severity_number", "Int32", "severity as in OpenTelemetry"),
+        Column("severity_source", "str", "where the severity was found"),
+        Column("body", "str", "the text"),
+        Column("service_name", "str", "service that wrote it"),
+        Column("service_version", "str", "its revision"),
+        Column("service_instance_id", "str", "its instance"),
+        Column("trace_id", "str", "the request that it belongs to"),
+        Column("span_id", "str", "the part of the request"),
+        Column("http_method", "str", "of a request"),
+        Column("http_url", "str", "of a request"),
+        Column("http_status", "Int32", "of a request; missing: not the entry of a request"),
+        Column("http_latency_s", "float64", "of a request", "s"),
+        Column("insert_hash", "UInt64", "digest of the id that its source gave it"),
+        Column("attributes", "str", "the rest, as JSON"),
+        _SOURCE,
+        Column("file", "str", "the file of the source"),
+        Column("line", "Int64", "number of its first line; missing: the number of the row"),
+        Column("lines", "Int32", "lines that it takes", "lines"),
+    ),
+)
+LOG_SOURCES = Table(
+    "log_sources",
+    row="one log source",
+    merge=Merge.LOG_TOTALS,
+    columns=(
+        _SOURCE,
+        Column("shape", "str", "format that was recognised"),
+        Column("lines", "int64", "lines that are not blank", "lines"),
+        Column("read", "int64", "entries read", "entries"),
+        Column("kept", "int64", "entries kept, duplicates and joined ones left out", "entries"),
+        Column("duplicates", "int64", "entries that were there already", "entries"),
+        Column("joined", "int64", "entries that were parts of the traceback before them", "entries"),
+        Column("unparsed", "int64", "lines that could not be parsed", "lines"),
+        Column("unparsed_sample", "str", "some of those"),
+        Column("empty_bodies", "int64", "entries that say nothing", "entries"),
+        Column("newest_first", "bool", "whether it is written newest first"),
+        Column("ahead_s", "float64", "how far the last entry lies after the reading", "s"),
+        Column("delay_s", "float64", "from writing an entry to its arrival", "s"),
+        Column("problem", "str", "why nothing was read, else empty"),
+        Column("note", "str", "what went wrong while the rest was read, else empty", optional=OLDER),
+        Column("sampled_s", "float64", "length of slices of which only some entries were read; missing: all were", "s", optional=OLDER),
+        Column("limit", "float64", "most entries that are read, as the environment states", "entries"),
+        Column("covers_s", "float64", "how far back it reaches, as the environment states", "s"),
+        Column("canary", "float64", "1: the environment says that probes show in it, 0: that they do not"),
+        Column("severities", "str", "entries of each severity, in words"),
+    ),
+)  # fmt: skip
+LOG_RHYTHM = Table(
+    "log_rhythm",
+    row="the entries of one bucket, service, revision and severity",
+    merge=Merge.LOG_BUCKETS,
+    columns=(
+        *GROUPED,
+        Column("severity_text", "str", "severity in capitals; missing: none"),
+        _ENTRIES,
+        _FIRST,
+        _LAST,
+        Column("requests", "int64", "those of a request", "entries"),
+        Column("server_errors", "int64", "requests answered with 500 or more", "entries"),
+        Column("plain", "int64", "those of no request", "entries"),
+        Column("empty", "int64", "those of no request that say nothing", "entries"),
+    ),
+)
+LOG_PATTERNS = Table(
+    "log_patterns", row="one pattern that was looked for", merge=Merge.LOG_TOTALS, columns=(_PATTERN,)
+)
+LOG_MATCHES = Table(
+    "log_matches",
+    row="the entries of one bucket, service and revision that match a pattern",
+    merge=Merge.LOG_BUCKETS,
+    columns=(
+        _PATTERN,
+        *GROUPED,
+        Column("lines", "int64", "entries that match", "entries"),
+        Column("affected", "int64", "requests first hit in this bucket, and entries of no request", "requests"),
+        Column("longest_s", "float64", "how long the longest of these requests went on being hit", "s"),
+        _FIRST,
+        _LAST,
+        _SAMPLE,
+    ),
+)  # fmt: skip
+LOG_KINDS = Table(
+    "log_kinds",
+    row="one kind of message or exception, values masked",
+    merge=Merge.LOG_TOTALS,
+    columns=(
+        Column("kind_id", "int64", "its number in this phase"),
+        Column("kind", "str", "`message` or `exception`"),
+        Column("text", "str", "the text with its values masked"),
+        _ENTRIES,
+        Column("severity_number", "int64", "highest severity as in OpenTelemetry; 0: none"),
+        _SAMPLE,
+    ),
+)
+LOG_KIND_TIMES = Table(
+    "log_kind_times",
+    row="the entries of one kind in one bucket, service and revision",
+    merge=Merge.LOG_BUCKETS,
+    columns=(Column("kind_id", "int64", "number in `log_kinds`"), *GROUPED, _ENTRIES, _FIRST, _LAST),
+)
+LOG_CANARIES = Table(
+    "log_canaries",
+    row="one canary and one log source",
+    merge=Merge.LOG_TOTALS,
+    columns=(
+        Column("canary", "str", "trace id that probes sent, or one that nobody sent"),
+        _SOURCE,
+        Column("sent", "bool", "whether it was sent"),
+        _ENTRIES,
+        _FIRST,
+        _LAST,
+    ),
+)
+# Of `log_unread.pattern`; no pattern of a case: an empty one is refused there, and RE2 knows no lookahead.
+ANY_LINE = ""
+ERROR_LINE = "(?!error)"
+LOG_UNREAD = Table(
+    "log_unread",
+    row="the lines of one bucket that gave no entry with a time, and match a pattern",
+    merge=Merge.LOG_LINES,
+    columns=(
+        _SOURCE,
+        Column(
+            "pattern", "str", "the regular expression; empty: any line; `(?!error)`: what looks like an error"
+        ),
+        Column(
+            "bucket", "float64", "second of the entry before them, since 1970; missing: there is none", "s"
+        ),
+        Column("lines", "int64", "how many lines", "lines"),
+        Column("first", TIME, "written after; missing: no entry says it"),
+        Column("last", TIME, "written before; missing: no entry says it"),
+        _SAMPLE,
+    ),
+)
+
+# Watching -----------------------------------------------------------------------------------------------------------
+
+LOOKS = Table(
+    "looks",
+    row="one round of a watch",
+    merge=Merge.NOT_MERGED,
+    columns=(
+        Column("look", "int64", "its number"),
+        Column("started", TIME, "when it began"),
+        Column("ended", TIME, "when it ended"),
+        Column("planned", "int64", "rounds that were planned when the watch began", "rounds"),
+        Column("every_s", "float64", "from one round to the next, as planned", "s"),
+    ),
+)
+
+TABLES: Mapping[str, Table] = MappingProxyType({
+    table.name: table
+    for table in (
+        HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, CERTIFICATES,
+        REVISIONS, ROLLOUT, HELD, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
+        LOG_CANARIES, LOG_UNREAD, LOOKS,
+    )
+})  # fmt: skip
+_added: dict[str, Table] = {}
+
+
+def add(tables: Iterable[Table]) -> None:
+    """Makes tables of another package known; one that is known already, and equal, stays.
+
+    Raises:
+        SchemaError: the name is taken by another table, or rounds of a watch cannot be merged so.
+    """
+    for table in tables:
+        taken = TABLES.get(table.name, _added.get(table.name, table))
+        if taken != table:
+            raise SchemaError(table.name, "", "the name is taken by another table; give it another")
+        if table.name not in TABLES and not table.merge.is_for_all:
+            wanted = ", ".join(merge.name for merge in Merge if merge.is_for_all)
+            raise SchemaError(table.name, "", f"expected merge to be one of {wanted}, got {table.merge.name}")
+        if table.name not in TABLES:
+            _added[table.name] = table
+
+
+def known(name: str) -> Table:
+    """The table of that name, ours or added.
+
+    Raises:
+        SchemaError: nobody registered it.
+    """
+    found = TABLES.get(name, _added.get(name))
+    if found is None:
+        raise SchemaError(
+            name, "", "nobody registered it; a collector names its tables where it is registered"
+        )
+    return found
+
+
+def merged_as(*ways: Merge) -> tuple[str, ...]:
+    """The names of our tables that are merged in one of these ways."""
+    return tuple(name for name, table in TABLES.items() if table.merge in ways)
+
+
+def checked(name: str, table: pd.DataFrame | Path) -> pd.DataFrame | Path:
+    """A table as it may be written: with the columns and types of its schema. A path is a Parquet file that holds it.
+
+    Raises:
+        SchemaError: nobody registered it, or it is not what its schema says.
+    """
+    if isinstance(table, Path):
+        types = {field.name: str(field.type) for field in parquet.read_schema(table)}
+        known(name).check_file(types)
+        return table
+    return known(name).typed(table)
+
+
+def as_markdown() -> str:
+    """The tables as a page of the reference."""
+    parts = [
+        "# Tables of evidence\n\nThis page is generated: `python -m proofbook.evidence.schema`.\n\nEach phase of a run keeps these as Parquet files in `evidence/PHASE/`, and `manifest.json` names their columns. Times are UTC."
+    ]
+    for table in TABLES.values():
+        rows = [f"| `{name}` | {kind} | {unit} | {means} |" for name, kind, unit, means in rows_of(table)]
+        parts.append(
+            "\n".join(
+                [
+                    f"## `{table.name}`\n\nA row is {table.row}. Rounds of a watch: {table.merge.in_words}.\n",
+                    "| column | type | unit | meaning |",
+                    "|---|---|---|---|",
+                    *rows,
+                ]
+            )
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")
