@@ -518,7 +518,9 @@ def test_entries_dated_after_they_were_read_are_noticed(tmp_path: Path) -> None:
         ({"pattern": "(?P<timestamp>x(?!y))"}, "no lookaround"),
         ({"pattern": "(?P<body>x)"}, "name the group timestamp"),
         ({"pattern": "(a"}, "expected a regular expression"),
-        ({"shape": "xml"}, "Input should be"),
+        ({"shape": "xml"}, "expected auto, cloud-logging, .*, got 'xml'"),
+        ({"format": "jsno"}, "got 'jsno'; did you mean json"),
+        ({"format": "json", "shape": "json"}, "expected format or shape, which is its older name, got both"),
         ({"engine": "duckdb://"}, "got file and engine"),
     ],
 )

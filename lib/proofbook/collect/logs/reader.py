@@ -197,7 +197,7 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
     if reading.read:
         return f"none of the {reading.read:,} entries of source {source.name!r} lies in the window asked for"
     hint = ""
-    if all(part.shape.name == "uvicorn" for part in parts):
+    if all(not part.shape.has_time for part in parts):
         hint = "; they state no time at all: have the container runtime add it (docker logs --timestamps, kubectl logs --timestamps) or log with asctime"
     elif not source.utc_offset and any(_TIMED.search(reading.unparsed_sample) is not None for _ in parts):
         hint = '; they state no time zone: set utc_offset, such as "+00:00"'

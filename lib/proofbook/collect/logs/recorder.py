@@ -11,10 +11,11 @@ import ibis
 import pandas as pd
 
 from proofbook import probe_marks
-from proofbook.collect.logs import aggregates
+from proofbook.collect.logs import aggregates, formats
 from proofbook.collect.logs.entries import NOTHING, Reading, connect, entries_of, rows_of
 from proofbook.collect.logs.reader import read_logs
 from proofbook.config.duckdb_text import quoted
+from proofbook.config.log_uri import LOG_SOURCES
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import merge
@@ -69,7 +70,13 @@ def record(
     tables: dict[str, pd.DataFrame | Path] = dict(together)
     about = pd.DataFrame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
+    problems += unusable_extensions()
     return {**tables, "logs": to, "log_sources": about}, problems
+
+
+def unusable_extensions() -> list[str]:
+    """Why log formats, and log sources of a name that is taken, cannot be used: logs are read without them."""
+    return [str(error) for error in (*LOG_SOURCES.doubles(), *formats.usable()[1])]
 
 
 def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
