@@ -534,6 +534,18 @@ def test_a_pattern_that_would_backtrack_without_end_is_quick(tmp_path: Path) -> 
     assert len(per_minute(LogSource(name="log", file="log"), [r"(a+)+$"], base=tmp_path)) == 0
 
 
+def test_the_lines_after_one_that_a_pattern_matches_stay_in_its_body(tmp_path: Path) -> None:
+    text = f"""{NOON}Z|api|Traceback (most recent call last):
+  File "/app/x.py", line 1, in f
+ValueError: deep
+{NOON}Z|api|served
+"""
+    for end in ("", "$"):
+        reading = read(tmp_path, text, pattern=rf"^(?P<timestamp>[^|]+)\|(?P<service>\w+)\|(?P<body>.*){end}")
+        assert reading.unparsed == 0
+        assert reading.entries["body"].tolist() == [text.partition("api|")[2].split("\n2026")[0], "served"]
+
+
 def test_counts_straight_from_a_file_are_those_of_its_entries(tmp_path: Path) -> None:
     said = ["RecursionError: deep", "all well", 'quoted "RecursionError: x"', "caf\u00e9 RecursionError: y"]
     text = lines(*(cloud(said[number % 4], number % 60, insertId=str(number)) for number in range(240)))

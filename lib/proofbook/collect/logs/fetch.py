@@ -52,7 +52,8 @@ def fetch(
     if way == "server":
         return _by_pages(given, place=place, request=request, to=to, sleep=sleep)
     if way == "commands":
-        return _by_commands(given, request=request, to=to)
+        commands = _checked_commands(given, scheme=place.scheme)
+        return _by_commands(commands, request=request, to=to)
     return _by_entries(given, place=place, request=request, to=to)
 
 
@@ -70,6 +71,13 @@ def blame(scheme: str) -> Iterator[None]:
         raise LOG_SOURCES.failed(
             scheme, f"it cannot be read ({type(error).__name__}{said and ': '}{said})"
         ) from error
+
+
+def _checked_commands(given: object, *, scheme: str) -> Sequence[Command]:
+    if isinstance(given, list) and given and all(isinstance(item, Command) for item in given):
+        return given
+    wrong = given[0] if isinstance(given, list) and given else given
+    raise LOG_SOURCES.failed(scheme, f"expected commands, got {type(wrong).__name__}")
 
 
 def _by_commands(commands: Sequence[Command], *, request: LogRequest, to: Path) -> Fetched:

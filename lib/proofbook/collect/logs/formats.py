@@ -333,7 +333,7 @@ def _problem_of(format: LogFormat) -> str:
     unknown = {name for name in format.severities.values() if name not in SEVERITY_NUMBERS}
     if unknown:
         return f"expected severities of {', '.join(SEVERITY_NUMBERS)}, got {', '.join(sorted(unknown))}"
-    if problem := duckdb_text.time_form_problem(format.time_form):
+    if format.time_form and (problem := duckdb_text.time_form_problem(format.time_form)):
         return f"expected a form of time for strptime, got {format.time_form!r} ({problem})"
     if isinstance(format, JsonFormat):
         others = format.places.keys() - set(PLACES)

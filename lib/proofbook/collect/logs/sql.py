@@ -157,8 +157,11 @@ def entries_sql(
         if may_request
         else "NULL"
     )
+    # A pattern is of the line that begins an entry; the lines after it are body too.
+    first_line = "split_part(rest, chr(10), 1)"
+    body = f"CASE WHEN g.body <> '' THEN g.body || substr(rest, length({first_line}) + 1) ELSE rest END"
     columns = {
-        "said": f"CASE WHEN is_json THEN {said} ELSE {first_of(['g.body', 'rest']) if 'body' in of_pattern else 'rest'} END",
+        "said": f"CASE WHEN is_json THEN {said} ELSE {body if 'body' in of_pattern else 'rest'} END",
         "stack": f"CASE WHEN is_json THEN {stack} END",
         # An object that cannot be parsed is broken, whatever times it holds.
         "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
@@ -190,7 +193,9 @@ def entries_sql(
         "by_entry": severity_of("severity", form.severities),
     }
     matched = (
-        f", regexp_extract(rest, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g" if of_pattern else ""
+        f", regexp_extract({first_line}, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g"
+        if of_pattern
+        else ""
     )
     outer = f"CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(keys)}])) END AS r"
     opened = (
