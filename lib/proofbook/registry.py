@@ -46,6 +46,10 @@ class Registry(Generic[Item]):
         """Every name, ours first; nothing is loaded for that."""
         return list(self._places[0])
 
+    def own_names(self) -> list[str]:
+        """The names of what ships with Proofbook; nobody else is looked for."""
+        return list(self._own)
+
     def __contains__(self, name: object) -> bool:
         return name in self._places[0]
 

@@ -149,5 +149,9 @@ def checked_name(name: str) -> str:
 
 def name_schema() -> dict[str, object]:
     """The JSON Schema of a format's name: ours to choose from, others by their form."""
-    ours = [AUTO, *(name for name in LOG_FORMATS.names() if LOG_FORMATS.is_ours(name))]
-    return {"anyOf": [{"enum": ours}, {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"}]}
+    return {
+        "anyOf": [
+            {"enum": [AUTO, *LOG_FORMATS.own_names()]},
+            {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"},
+        ]
+    }
