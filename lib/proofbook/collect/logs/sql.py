@@ -119,7 +119,7 @@ def entries_sql(
         typed: the relation is that of `objects_sql`, with a column for each of the places where the shape keeps things.
         only_bodies: nothing but times and bodies is looked for.
     """
-    form, of_pattern, places = shape.format, shapes.groups_of(shape.pattern), shape.places
+    of_pattern, places = shapes.groups_of(shape.pattern), shape.places
     if only_bodies:
         places = {
             name: paths for name, paths in places.items() if name in ("timestamp", "body", "payload", "stack")
@@ -129,8 +129,6 @@ def entries_sql(
     )
     inner = [key for path in (*shapes.PAYLOAD_TEXT, *shapes.PAYLOAD_STACK) for key in _json_paths(path)]
     texts = sum(len(_json_paths(path)) for path in shapes.PAYLOAD_TEXT)
-    zone = "Z" if form.utc and zone is None and not shape.of_json else zone
-    json_zone = "Z" if form.utc and zone is None else zone
 
     def at(name: str, *others: str) -> str:
         """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
@@ -183,15 +181,6 @@ def entries_sql(
         "body0": f"CASE WHEN {with_stack} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
         "url0": "coalesce(url, nullif(q.u, ''))",
     }
-    # A form that is stated is that of the format's own entries, not of what else lies between them.
-    at_json = time_of("t", zone=json_zone, year=now.year, form=form.time_form if shape.of_json else "")
-    at_text = time_of("t", zone=zone, year=now.year, form="" if shape.of_json else form.time_form)
-    has_observed = isinstance(form, JsonFormat) and "observed" in form.places
-    times = {
-        "t1": f"CASE WHEN ts0 IS NOT NULL AND t IS NULL THEN {time_of('ts0', zone=None, year=now.year)} WHEN is_json THEN {at_json} ELSE {at_text} END",
-        "t2": time_of("observed", zone=json_zone, year=now.year) if has_observed else "NULL::TIMESTAMPTZ",
-        "by_entry": severity_of("severity", form.severities),
-    }
     matched = (
         f", regexp_extract({first_line}, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g"
         if of_pattern
@@ -210,7 +199,7 @@ WITH {opened},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(inner)}])) END AS p FROM opened),
 found AS (SELECT is_json, payload, rest, ts0, line, lines, {_named(columns)} FROM inside),
 told AS (SELECT *, {_named(dirty)} FROM found),
-clean AS (SELECT *, {_named(clean | times)} FROM told),
+clean AS (SELECT *, {_named(clean | _times(shape, zone=zone, year=now.year))} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcd")} END AS word FROM worded),
 judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM spoken)
@@ -237,6 +226,23 @@ SELECT
   line,
   lines
 FROM judged"""
+
+
+def _times(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
+    """SQL for the times of an entry, and for the severity that it states, by name."""
+    form = shape.format
+    json_zone = "Z" if form.utc and zone is None else zone
+    text_zone = zone if shape.of_json else json_zone
+    # A form that is stated is that of the format's own entries, not of what else lies between them.
+    at_json = time_of("t", zone=json_zone, year=year, form=form.time_form if shape.of_json else "")
+    at_text = time_of("t", zone=text_zone, year=year, form="" if shape.of_json else form.time_form)
+    outside = time_of("ts0", zone=None, year=year)
+    has_observed = isinstance(form, JsonFormat) and "observed" in form.places
+    return {
+        "t1": f"CASE WHEN ts0 IS NOT NULL AND t IS NULL THEN {outside} WHEN is_json THEN {at_json} ELSE {at_text} END",
+        "t2": time_of("observed", zone=json_zone, year=year) if has_observed else "NULL::TIMESTAMPTZ",
+        "by_entry": severity_of("severity", form.severities),
+    }
 
 
 def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
