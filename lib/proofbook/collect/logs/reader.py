@@ -200,7 +200,8 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
     if all(not part.shape.has_time for part in parts):
         hint = "; they state no time at all: have the container runtime add it (docker logs --timestamps, kubectl logs --timestamps) or log with asctime"
     elif not source.utc_offset and (
-        any(part.shape.pattern and not part.shape.format.utc for part in parts) or _TIMED.search(reading.unparsed_sample)
+        any(part.shape.pattern and not part.shape.format.utc for part in parts)
+        or _TIMED.search(reading.unparsed_sample)
     ):
         hint = '; they state no time zone: set utc_offset, such as "+00:00"'
     return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"
