@@ -17,6 +17,7 @@ import proofbook
 from proofbook.cli.commands import app
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.evidence import schema as tables_of_evidence
 from proofbook.judge import catalogue
 from proofbook.report.sections import GROUP_TITLES
 from proofbook.runs import record
@@ -43,6 +44,7 @@ def pages() -> dict[str, str]:
         "case-file.md": case_file(),
         "run-json.md": run_json(),
         "checks.md": checks(),
+        "tables.md": tables_of_evidence.as_markdown(),
         "notebook-api.md": notebook_api(),
     }
 

@@ -295,7 +295,9 @@ def test_the_command_line_searches_the_lines_that_it_could_not_read(tmp_path: Pa
         (["log", "--until", "2026-01-01"], "--until: expected a time with its zone"),
         (["log", "--pattern", "(a"], "expected a regular expression (RE2's: no lookaround, no backreferences), got '(a' (missing ): (a)"),
         (["log", "--line-pattern", "x"], "expected pattern to name the group timestamp"),
-        (["log", "--shape", "xml"], "--shape: expected 'auto', 'cloud-logging'"),
+        (["log", "--format", "xml"], "--format: expected auto, cloud-logging, otlp"),
+        (["log", "--shape", "jsno"], "--format: expected auto, cloud-logging, otlp"),
+        (["lokl:x"], "got 'lokl:x'; did you mean loki:?"),
     ],
 )  # fmt: skip
 def test_bad_arguments_get_one_sentence(

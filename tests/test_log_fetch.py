@@ -25,6 +25,8 @@ from proofbook.collect.logs import fetch, servers
 from proofbook.collect.logs.entries import Reading
 from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import record, summarise
+from proofbook.collect.logs.sources import LogRequest
+from proofbook.config import log_uri
 from proofbook.config.sources import LogSource
 from proofbook.judge.checks.log_coverage import cover
 
@@ -55,6 +57,13 @@ def two_days() -> list[dict[str, Any]]:
 def read(source: str, folder: Path, *, patterns: tuple[str, ...] = (), **more: Any) -> Reading:
     log = LogSource.model_validate({"name": "log", "source": source, **more})
     return read_logs(log, base=folder, to=folder / "read.parquet", now=NOW, patterns=patterns)
+
+
+def request(folder: Path, *, patterns: tuple[str, ...] = (), most: int = fetch.MOST_ENTRIES) -> LogRequest:
+    """Two days of a log."""
+    return LogRequest(
+        since=NOW - dt.timedelta(days=2), until=NOW, patterns=patterns, base=folder, timeout_s=30, most=most
+    )
 
 
 def test_gcloud_is_asked_for_the_whole_window_and_not_for_its_one_day(
@@ -90,13 +99,9 @@ def test_what_is_too_much_to_read_whole_is_searched_by_the_server_and_sampled_fo
         {"name": "log", "source": "gcp:example/api", "covers_s": 2 * 86400, "limit": 500}
     )
     fetched = fetch.fetch(
-        fetch.LogPlace(kind="gcp", first="example", second="api"),
-        since=NOW - dt.timedelta(days=2),
-        until=NOW,
-        patterns=[pattern],
-        base=tmp_path,
+        log_uri.parse("gcp:example/api"),
+        request(tmp_path, patterns=(pattern,), most=500),
         to=tmp_path / "fetched",
-        most=500,
     )
     lines = [json.loads(line) for line in fetched.path.read_text().splitlines()]
     # Every match over both days, although only a part of the rest was read.
@@ -154,11 +159,8 @@ def test_a_quota_is_waited_for_and_what_was_read_until_it_ran_out_is_kept(
     monkeypatch.setattr(servers.Gcloud, "page", 1000)
     slept: list[float] = []
     fetched = fetch.fetch(
-        fetch.LogPlace(kind="gcp", first="example", second="api"),
-        since=NOW - dt.timedelta(days=2),
-        until=NOW,
-        patterns=[],
-        base=tmp_path,
+        log_uri.parse("gcp:example/api"),
+        request(tmp_path),
         to=tmp_path / "fetched",
         sleep=slept.append,
     )

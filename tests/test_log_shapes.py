@@ -513,7 +513,9 @@ def test_entries_dated_after_they_were_read_are_noticed(tmp_path: Path) -> None:
         ({"pattern": "(?P<timestamp>x(?!y))"}, "no lookaround"),
         ({"pattern": "(?P<body>x)"}, "name the group timestamp"),
         ({"pattern": "(a"}, "expected a regular expression"),
-        ({"shape": "xml"}, "Input should be"),
+        ({"shape": "xml"}, "expected auto, cloud-logging, .*, got 'xml'"),
+        ({"format": "jsno"}, "got 'jsno'; did you mean json"),
+        ({"format": "json", "shape": "json"}, "expected format or shape, which is its older name, got both"),
         ({"engine": "duckdb://"}, "got file and engine"),
     ],
 )
@@ -525,6 +527,18 @@ def test_a_source_that_cannot_be_is_refused(source: dict[str, str], wanted: str)
 def test_a_pattern_that_would_backtrack_without_end_is_quick(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(json_lines(cloud("a" * 100_000 + "!", 0)))
     assert len(per_minute(LogSource(name="log", file="log"), [r"(a+)+$"], base=tmp_path)) == 0
+
+
+def test_the_lines_after_one_that_a_pattern_matches_stay_in_its_body(tmp_path: Path) -> None:
+    text = f"""{NOON}Z|api|Traceback (most recent call last):
+  File "/app/x.py", line 1, in f
+ValueError: deep
+{NOON}Z|api|served
+"""
+    for end in ("", "$"):
+        reading = read(tmp_path, text, pattern=rf"^(?P<timestamp>[^|]+)\|(?P<service>\w+)\|(?P<body>.*){end}")
+        assert reading.unparsed == 0
+        assert reading.entries["body"].tolist() == [text.partition("api|")[2].split("\n2026")[0], "served"]
 
 
 def test_counts_straight_from_a_file_are_those_of_its_entries(tmp_path: Path) -> None:

@@ -214,6 +214,10 @@ def test_what_is_explained_in_full_means_the_same_when_it_is_read_again(in_folde
             "service[0].logs: expected gcp:PROJECT/SERVICE, got 'gcp:example-staging'",
         ),
         (
+            SHORT.replace("gcp:example-staging/backend", "loki:http://me:secret-word@host{app}"),
+            "service[0].logs: expected loki:URL{…}: no password belongs in it; set LOKI_USERNAME and LOKI_PASSWORD, or LOKI_BEARER_TOKEN",
+        ),
+        (
             SHORT.replace("gcp:example-staging/backend", "splunk:main"),
             "service[0].logs: expected gcp:PROJECT/SERVICE, k8s:NAMESPACE/SELECTOR, docker:CONTAINER, journald:UNIT, loki:URL{…}, a file, a pattern of files, or -, got 'splunk:main'",
         ),

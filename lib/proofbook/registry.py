@@ -46,6 +46,10 @@ class Registry(Generic[Item]):
         """Every name, ours first; nothing is loaded for that."""
         return list(self._places[0])
 
+    def own_names(self) -> list[str]:
+        """The names of what ships with Proofbook; nobody else is looked for."""
+        return list(self._own)
+
     def __contains__(self, name: object) -> bool:
         return name in self._places[0]
 
@@ -58,6 +62,14 @@ class Registry(Generic[Item]):
             except ExtensionError as error:
                 problems.append(error)
         return items, problems
+
+    def doubles(self) -> list[ExtensionError]:
+        """Those that cannot be used since their name is taken; nothing is loaded for that."""
+        return list(self._places[1])
+
+    def failed(self, name: str, why: str) -> ExtensionError:
+        """What to raise where the object of that name did what it must not."""
+        return ExtensionError(self.kind, name, place=_place(self._places[0][name]), why=why)
 
     def is_ours(self, name: str) -> bool:
         """Whether it ships with Proofbook."""

@@ -11,15 +11,33 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from proofbook.cli.app import AsJson, app, console, plain
+from proofbook.cli.app import AsJson, app, console, plain, say
 from proofbook.cli.times import moment
 from proofbook.errors import UsageError
 
 
+def _list(wanted: bool) -> None:
+    """Prints the log sources and log formats, those of other packages too, and why some of them cannot be used."""
+    if not wanted:
+        return
+    from proofbook.config.log_formats import LOG_FORMATS
+    from proofbook.config.log_uri import LOG_SOURCES, usages
+
+    print("sources: " + ", ".join([*usages(), "a file", "a pattern of files", "-"]))
+    print("formats: " + ", ".join(LOG_FORMATS.names()))
+    for error in (*LOG_SOURCES.usable()[1], *LOG_FORMATS.usable()[1]):
+        say(str(error))
+    raise typer.Exit
+
+
 @app.command()
 def logs(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A log export: a file, or a pattern such as 'logs/*.gz'.")
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A log export: a file, or a pattern such as 'logs/*.gz'; or a short name such as docker:CONTAINER.",
+        ),
     ],
     before: Annotated[
         str | None, typer.Option("--before", help="A log from before, to see what changed.")
@@ -27,11 +45,14 @@ def logs(
     pattern: Annotated[
         list[str] | None, typer.Option("--pattern", help="Count requests that this regular expression hits.")
     ] = None,
-    shape: Annotated[str, typer.Option("--shape", help="What the lines are; found out by default.")] = "auto",
+    log_format: Annotated[
+        str,
+        typer.Option("--format", "--shape", metavar="NAME", help="What the lines are; found out by default."),
+    ] = "auto",
     line_pattern: Annotated[
         str | None,
         typer.Option(
-            "--line-pattern", help="A regular expression for lines of any other shape, with named groups."
+            "--line-pattern", help="A regular expression for lines of any other format, with named groups."
         ),
     ] = None,
     utc_offset: Annotated[
@@ -39,15 +60,22 @@ def logs(
     ] = None,
     since: Annotated[str | None, typer.Option("--since", help="Only from this time on, as RFC 3339.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Only up to this time, as RFC 3339.")] = None,
+    listed: Annotated[
+        bool,
+        typer.Option("--list", is_eager=True, callback=_list, help="List the log sources and log formats."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read any log: its shape, what it covers, the exceptions and errors in it, and what changed."""
+    """Read any log: its format, what it covers, the exceptions and errors in it, and what changed."""
+    from proofbook.collect.logs.recorder import unusable_extensions
     from proofbook.notebook import quicklook
 
+    for problem in unusable_extensions():
+        say(problem)
     now = dt.datetime.now(dt.UTC)
-    stated = {"shape": shape, "pattern": line_pattern, "utc_offset": utc_offset}
+    stated = {"format": log_format, "pattern": line_pattern, "utc_offset": utc_offset}
     looked = quicklook.look_at_log(
-        _log_source(file, stated),
+        _log_source(source, stated),
         patterns=pattern or [],
         before=_log_source(before, stated) if before else None,
         base=Path.cwd(),
@@ -60,15 +88,20 @@ def logs(
         _print_log(looked)
 
 
-def _log_source(file: str, stated: dict[str, Any]) -> Any:
+def _log_source(source: str, stated: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
+    from proofbook.config.log_uri import is_file
     from proofbook.config.sources import LogSource
 
+    # A file may be called like a short name.
+    key = "file" if is_file(source) or Path(source).exists() else "source"
     try:
-        return LogSource.model_validate({"name": "log", "file": file, **stated})
+        return LogSource.model_validate({"name": "log", key: source, **stated})
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"] == ("source",):
+            raise UsageError(str(first["msg"]).removeprefix("Value error, ")) from None
         option = "--" + str(first["loc"][0] if first["loc"] else "file").replace(
             "pattern", "line-pattern"
         ).replace("_", "-")

@@ -119,7 +119,7 @@ def try_url(
         typer.Option(
             "--logs",
             metavar="SOURCE",
-            help="Its log: gcp:PROJECT/SERVICE, k8s:NAMESPACE/SELECTOR, docker:CONTAINER, journald:UNIT, loki:URL{…}, a file, or -.",
+            help="Its log: a file, -, or a short name such as gcp:PROJECT/SERVICE; all of them: proofbook logs --list.",
         ),
     ] = "",
     gone: Annotated[

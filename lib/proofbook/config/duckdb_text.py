@@ -31,6 +31,19 @@ def found_in(pattern: str, texts: Sequence[str]) -> list[bool]:
     return [bool(hit) for (hit,) in rows.fetchall()]
 
 
+def time_form_problem(form: str) -> str:
+    """Why a form of time cannot be used, or nothing.
+
+    >>> time_form_problem("%d.%m.%Y %H:%M"), bool(time_form_problem("%Q"))
+    ('', True)
+    """
+    try:
+        _engine().execute(f"SELECT try_strptime('', {quoted(form)})").fetchall()
+    except duckdb.Error as error:
+        return str(error).splitlines()[0].removeprefix("Invalid Input Error: ").strip()
+    return ""
+
+
 @functools.cache
 def _engine() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})

@@ -39,7 +39,9 @@ def _mask_pattern(value: str) -> str:
 
 
 def _log_place(value: str) -> str:
-    log_uri.parse(value)
+    problem = log_uri.problem(value)
+    if problem:
+        raise ValueError(problem)
     return value
 
 
@@ -58,7 +60,7 @@ def _named(value: Any) -> Any:
 
 # Of a secret; what is written where it should be named stands in no message.
 SecretReference = Annotated[Reference, BeforeValidator(_named, json_schema_input_type=Reference)]
-# A short name of `log_places`.
+# A short name of `log_uri`.
 ShortLog = Annotated[str, AfterValidator(_log_place)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from proofbook.config.fields import MaskPattern, Name, Pattern, ShortLog
+from proofbook.config.log_formats import AUTO, GROUPS, checked_name, name_schema
 from proofbook.config.references import Settings, TextOrReference
+
+FormatName = Annotated[str, AfterValidator(checked_name), WithJsonSchema(name_schema())]
 
 
 class LogSource(Settings):
     """Where log entries come from: a short name such as gcp:project/service, a file (or glob), a command that prints them, or a table in an engine.
 
     What has a short name is read for `covers_s` back from now (a day where not stated), page by page, by the query that fits.
+    format: what its lines are, found out where not stated. pattern: a regular expression for lines of any other format.
     A command may hold `{since}` and `{until}`: the window asked for, `covers_s` (a day where not stated) back from now.
     canary: whether the probes' marks must be found in it; left out, they must be where they were found before.
     """
@@ -27,16 +31,20 @@ class LogSource(Settings):
     engine: TextOrReference | None = None
     table: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
-    shape: Literal[
-        "auto", "cloud-logging", "otlp", "journald", "serilog", "loguru", "pino", "zap", "structlog", "json",
-        "nginx-access", "nginx-error", "gunicorn", "syslog-5424", "syslog-3164", "klog", "logfmt", "python-logging", "text",
-    ] = "auto"  # fmt: skip
+    format: FormatName = AUTO
+    # The older name of `format`.
+    shape: FormatName | None = None
     pattern: Pattern | None = None
     covers_s: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, gt=0)
     timeout_s: float = Field(default=120.0, gt=0, le=3600)
     utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
     canary: bool | None = None
+
+    @property
+    def format_name(self) -> str:
+        """The format that is stated, by either name; `auto` where none is."""
+        return self.shape or self.format
 
     @model_validator(mode="after")
     def _one_origin(self) -> LogSource:
@@ -50,7 +58,9 @@ class LogSource(Settings):
                 "expected engine and table together, got " + ("engine" if self.engine else "table") + " alone"
             )
         groups = set(re.findall(r"\(\?P<([a-z_]+)>", self.pattern or ""))
-        known = {"timestamp", "severity", "body", "service", "instance", "trace", "method", "url", "status"}
+        known = set(GROUPS)
+        if self.shape is not None and self.format != AUTO:
+            raise ValueError("expected format or shape, which is its older name, got both")
         if self.pattern is not None and ("timestamp" not in groups or groups - known):
             raise ValueError(
                 f"expected pattern to name the group timestamp, and others only of {', '.join(sorted(known - {'timestamp'}))}, got {', '.join(sorted(groups)) or 'none'}"

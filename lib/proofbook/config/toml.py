@@ -135,9 +135,17 @@ def _problem(item: Any, model: type[BaseModel]) -> tuple[str, str]:
     if message.startswith("input should be "):
         message = f"expected {message.removeprefix('input should be ')}"
     value = item.get("input")
-    if "got " not in message and isinstance(value, str | int | float | bool):
+    if (
+        "got " not in message
+        and isinstance(value, str | int | float | bool)
+        and not _USER_INFO.search(str(value))
+    ):
         message += f", got {value!r}"
     return key, message
+
+
+# A password in an address.
+_USER_INFO = re.compile(r"//[^/\s]*@")
 
 
 def _dotted(location: tuple[Any, ...]) -> str:

@@ -121,10 +121,8 @@ def check(question: Question, *, token: str = "", now: dt.datetime) -> None:
         raise UsageError(
             f"--since: expected a time that is over, got {question.since.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}"
         )
-    try:
-        log_uri.parse(question.logs or "-")
-    except ValueError as error:
-        raise UsageError(f"--logs: {error}") from None
+    if problem := log_uri.problem(question.logs or "-"):
+        raise UsageError(f"--logs: {problem}")
     if question.token_env and not token:
         raise UsageError(
             f"--token-env: expected a token in the variable {question.token_env}, but it is not set; export it first"

@@ -6,17 +6,19 @@ a few entries of every slice of the window, which show that the log was alive th
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from proofbook.collect.logs.servers import Entry, Gcloud, Loki, Query, QuotaExhausted, Server
+from proofbook.collect.logs.sources import Command, Entry, LogRequest, Query, QuotaExhausted, Server
 from proofbook.concurrency import subprocesses, sync
-from proofbook.config.log_uri import LogPlace
-from proofbook.errors import CouldNotLook
+from proofbook.config.log_uri import LOG_SOURCES, LogPlace
+from proofbook.errors import CouldNotLook, ProofbookError
+from proofbook.redaction.scrubbing import scrub
 
 # Beyond so many entries a source is not read whole.
 MOST_ENTRIES = 50_000
@@ -36,38 +38,57 @@ class Fetched:
 
 
 def fetch(
-    place: LogPlace,
-    *,
-    since: dt.datetime,
-    until: dt.datetime,
-    patterns: Sequence[str],
-    base: Path,
-    to: Path,
-    timeout_s: float = subprocesses.TIMEOUT_S,
-    most: int = MOST_ENTRIES,
-    sleep: Callable[[float], None] = time.sleep,
+    place: LogPlace, request: LogRequest, *, to: Path, sleep: Callable[[float], None] = time.sleep
 ) -> Fetched:
     """Writes the entries of a window to the file `to`.
 
     Raises:
         CouldNotLook: the program is not installed, the source is not there, or it gave nothing.
+        ExtensionError: the code of another package did what it must not.
     """
-    if place.kind in ("gcp", "loki"):
-        server: Server = (
-            Gcloud(place, base=base, timeout_s=timeout_s)
-            if place.kind == "gcp"
-            else Loki(place, timeout_s=timeout_s)
-        )
-        return _by_pages(server, since=since, until=until, patterns=patterns, to=to, most=most, sleep=sleep)
-    commands = {"k8s": _kubectl, "docker": _docker, "journald": _journalctl}[place.kind](place, since, until)
+    with blame(place.scheme):
+        way, read = LOG_SOURCES.get(place.scheme).way()
+        given = read(place, request)
+    if way == "server":
+        return _by_pages(given, place=place, request=request, to=to, sleep=sleep)
+    if way == "commands":
+        commands = _checked_commands(given, scheme=place.scheme)
+        return _by_commands(commands, request=request, to=to)
+    return _by_entries(given, place=place, request=request, to=to)
+
+
+@contextlib.contextmanager
+def blame(scheme: str) -> Iterator[None]:
+    """Lets whatever the code of another package raises name the log source and the package."""
+    try:
+        yield
+    except (ProofbookError, QuotaExhausted):
+        raise
+    except Exception as error:
+        if LOG_SOURCES.is_ours(scheme):
+            raise
+        said = scrub(next(iter(str(error).splitlines()), ""))[:200]
+        raise LOG_SOURCES.failed(
+            scheme, f"it cannot be read ({type(error).__name__}{said and ': '}{said})"
+        ) from error
+
+
+def _checked_commands(given: object, *, scheme: str) -> Sequence[Command]:
+    if isinstance(given, list) and given and all(isinstance(item, Command) for item in given):
+        return given
+    wrong = given[0] if isinstance(given, list) and given else given
+    raise LOG_SOURCES.failed(scheme, f"expected commands, got {type(wrong).__name__}")
+
+
+def _by_commands(commands: Sequence[Command], *, request: LogRequest, to: Path) -> Fetched:
     with to.open("wb") as out:
         for command in commands:
             output = to.with_suffix(".part")
             subprocesses.run(
                 command.words,
-                base=base,
+                base=request.base,
                 to=output,
-                timeout_s=timeout_s,
+                timeout_s=request.timeout_s,
                 both=command.both,
                 may_fail=command.may_fail,
             )
@@ -75,29 +96,52 @@ def fetch(
             output.unlink()
     if to.stat().st_size == 0:
         raise CouldNotLook(
-            f"{subprocesses.shown(commands[0].words)} printed nothing between {since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M} UTC"
+            f"{subprocesses.shown(commands[0].words)} printed nothing between {_span(request)}"
         )
     return Fetched(path=to, shown=Path(commands[0].words[0]).name)
 
 
+def _by_entries(given: Iterable[object], *, place: LogPlace, request: LogRequest, to: Path) -> Fetched:
+    """Entries as they come, up to as many as are wanted; a line of text is an entry too, or the next line of one."""
+    shown, note, count = f"{place.scheme}:", "", 0
+    with to.open("w", encoding="utf-8", errors="replace") as out, blame(place.scheme):
+        for entry in given:
+            if count == request.most:
+                note = f"{shown} holds more than {count:,} entries; the others were not read"
+                break
+            out.write(_line_of(entry, scheme=place.scheme) + "\n")
+            count += 1
+    if not count:
+        raise CouldNotLook(f"{shown} holds no entries between {_span(request)}")
+    return Fetched(path=to, shown=shown, note=note)
+
+
+def _line_of(entry: object, *, scheme: str) -> str:
+    if isinstance(entry, str):
+        return entry.rstrip("\r\n")
+    if isinstance(entry, Mapping):
+        return json.dumps(entry, ensure_ascii=False, default=str)
+    raise LOG_SOURCES.failed(
+        scheme, f"expected entries as JSON objects or as lines of text, got {type(entry).__name__}"
+    )
+
+
+def _span(request: LogRequest) -> str:
+    return f"{request.since:%Y-%m-%d %H:%M} and {request.until:%Y-%m-%d %H:%M} UTC"
+
+
 def _by_pages(
-    server: Server,
-    *,
-    since: dt.datetime,
-    until: dt.datetime,
-    patterns: Sequence[str],
-    to: Path,
-    most: int,
-    sleep: Callable[[float], None],
+    server: Server, *, place: LogPlace, request: LogRequest, to: Path, sleep: Callable[[float], None]
 ) -> Fetched:
-    patient = _Patient(server, sleep=sleep)
+    patient = _Patient(server, scheme=place.scheme, sleep=sleep)
+    since, until, most = request.since, request.until, request.most
     sampled_s, note, count = None, "", 0
     with to.open("w", encoding="utf-8", errors="replace") as out:
 
         def write(entries: Sequence[Entry]) -> None:
             nonlocal count
             count += len(entries)
-            out.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+            out.writelines(json.dumps(entry, ensure_ascii=False, default=str) + "\n" for entry in entries)
 
         try:
             for entries in _pages(patient, Query(since=since, until=until, most=server.page)):
@@ -105,17 +149,17 @@ def _by_pages(
                 if count >= most:
                     break
             else:
-                return _given(server, to, count, since, until, note=patient.note)
+                return _given(server, to, count, request, note=patient.note)
             # Too much to read whole.
             out.seek(0)
             out.truncate()
             count, sampled_s = 0, (until - since).total_seconds() / SLICES
-            if patterns:
-                matching = Query(since=since, until=until, holding=tuple(patterns), most=server.page)
+            if request.patterns:
+                matching = Query(since=since, until=until, holding=request.patterns, most=server.page)
                 for entries in _pages(patient, matching):
                     write(entries)
                     if count >= most:
-                        note = f"{server.shown} holds more than {most:,} entries that match; those after {server.when(entries[-1]):%H:%M:%S} UTC were not read"
+                        note = f"{server.shown} holds more than {most:,} entries that match; those after {patient.when(entries[-1]):%H:%M:%S} UTC were not read"
                         break
             for number in range(SLICES):
                 start = since + number * dt.timedelta(seconds=sampled_s)
@@ -124,32 +168,22 @@ def _by_pages(
                 write(patient.ask(alive))
         except QuotaExhausted:
             note = f"{server.shown} refused more after {count:,} entries: its quota is exhausted; wait a minute, or narrow the window"
-    return _given(server, to, count, since, until, note=note or patient.note, sampled_s=sampled_s)
+    return _given(server, to, count, request, note=note or patient.note, sampled_s=sampled_s)
 
 
 def _given(
-    server: Server,
-    to: Path,
-    count: int,
-    since: dt.datetime,
-    until: dt.datetime,
-    *,
-    note: str,
-    sampled_s: float | None = None,
+    server: Server, to: Path, count: int, request: LogRequest, *, note: str, sampled_s: float | None = None
 ) -> Fetched:
     if not count:
-        raise CouldNotLook(
-            note
-            or f"{server.shown} holds no entries between {since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M} UTC"
-        )
+        raise CouldNotLook(note or f"{server.shown} holds no entries between {_span(request)}")
     return Fetched(path=to, shown=server.shown, sampled_s=sampled_s, note=note)
 
 
 class _Patient:
     """Asks again, later each time, where the server's quota is exhausted."""
 
-    def __init__(self, server: Server, *, sleep: Callable[[float], None]) -> None:
-        self.server, self._sleep, self._slept_s = server, sleep, 0.0
+    def __init__(self, server: Server, *, scheme: str, sleep: Callable[[float], None]) -> None:
+        self.server, self.scheme, self._sleep, self._slept_s = server, scheme, sleep, 0.0
         self.note = ""
 
     def ask(self, query: Query) -> list[Entry]:
@@ -157,7 +191,8 @@ class _Patient:
         while True:
             sync.raise_if_stopped()
             try:
-                return self.server.ask(query)
+                with blame(self.scheme):
+                    return _checked(self.server.ask(query), scheme=self.scheme)
             except QuotaExhausted as error:
                 asked = wait if error.retry_after_s is None else error.retry_after_s
                 if self._slept_s + asked > LONGEST_PATIENCE_S:
@@ -166,6 +201,24 @@ class _Patient:
                 self._slept_s += asked
                 wait *= 2
 
+    def when(self, entry: Entry) -> dt.datetime:
+        """The time of an entry."""
+        with blame(self.scheme):
+            return self.server.when(entry).astimezone(dt.UTC)
+
+
+def _checked(found: list[Entry], *, scheme: str) -> list[Entry]:
+    if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
+        return found
+    given = (
+        next((item for item in found if not isinstance(item, dict)), None)
+        if isinstance(found, list)
+        else found
+    )
+    raise LOG_SOURCES.failed(
+        scheme, f"expected a list of entries as JSON objects, got {type(given).__name__}"
+    )
+
 
 def _pages(patient: _Patient, query: Query) -> Iterator[list[Entry]]:
     """The entries of a query, page after page; what lies at the edge of two pages is given once."""
@@ -173,12 +226,12 @@ def _pages(patient: _Patient, query: Query) -> Iterator[list[Entry]]:
     while True:
         found = patient.ask(Query(since=since, until=query.until, holding=query.holding, most=most))
         full = len(found) >= min(most, server.largest)
-        fresh = [entry for entry in found if json.dumps(entry, sort_keys=True) not in at_edge]
+        fresh = [entry for entry in found if json.dumps(entry, sort_keys=True, default=str) not in at_edge]
         if fresh:
             yield fresh
         if not full:
             return
-        last = server.when(found[-1])
+        last = patient.when(found[-1])
         if fresh and last > since:
             since = last
         elif most < server.largest:
@@ -187,37 +240,6 @@ def _pages(patient: _Patient, query: Query) -> Iterator[list[Entry]]:
         else:
             patient.note = f"{server.shown} holds more entries at {last:%H:%M:%S.%f} UTC than it gives at once; some were not read"
             since = last + dt.timedelta(microseconds=1)
-        at_edge = {json.dumps(entry, sort_keys=True) for entry in found if server.when(entry) == last}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A program that prints a log. both: what it writes to standard error is log too."""
-
-    words: list[str] = field(default_factory=list)
-    both: bool = False
-    may_fail: bool = False
-
-
-def _kubectl(place: LogPlace, since: dt.datetime, until: dt.datetime) -> list[Command]:
-    words = [
-        "kubectl", "logs", f"--namespace={place.first}", f"--selector={place.second}", "--all-containers",
-        # With a selector it prints ten lines of each pod, and of five pods, by itself.
-        "--tail=-1", "--max-log-requests=100", "--timestamps",
-        f"--since-time={since:%Y-%m-%dT%H:%M:%SZ}",
-    ]  # fmt: skip
-    # What a container wrote that has been restarted since: often nobody has, which is no error.
-    return [Command(words=words), Command(words=[*words, "--previous"], may_fail=True)]
-
-
-def _docker(place: LogPlace, since: dt.datetime, until: dt.datetime) -> list[Command]:
-    times = [f"--{name}={moment:%Y-%m-%dT%H:%M:%SZ}" for name, moment in (("since", since), ("until", until))]
-    return [Command(words=["docker", "logs", "--timestamps", *times, place.first], both=True)]
-
-
-def _journalctl(place: LogPlace, since: dt.datetime, until: dt.datetime) -> list[Command]:
-    words = [
-        "journalctl", f"--unit={place.first}", "--output=json", "--no-pager", "--quiet",
-        f"--since=@{since.timestamp():.0f}", f"--until=@{until.timestamp():.0f}",
-    ]  # fmt: skip
-    return [Command(words=[*words, f"--directory={place.folder}"] if place.folder else words)]
+        at_edge = {
+            json.dumps(entry, sort_keys=True, default=str) for entry in found if patient.when(entry) == last
+        }

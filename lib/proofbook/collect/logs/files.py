@@ -63,12 +63,12 @@ def files_of(source: LogSource, *, base: Path, work: Path, now: dt.datetime) -> 
             raise CouldNotLook(f"{subprocesses.shown(filled)} printed nothing")
         return [(path, Path(filled[0]).name)]
     place = log_uri.parse(source.source) if source.source is not None else None
-    if place is not None and place.kind == "-":
+    if place is not None and place.scheme == "-":
         path = work / "standard-input"
         with path.open("wb") as out:
             shutil.copyfileobj(sys.stdin.buffer, out)
         return [(path, "standard input")]
-    file = source.file if place is None else place.first
+    file = source.file if place is None else place.parts["path"]
     assert file is not None
     if not re.search(r"[*?\[]", file):
         return [(base / file, file)]

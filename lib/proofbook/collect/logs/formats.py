@@ -1,4 +1,4 @@
-"""The shapes that logs come in: how each is recognised, and where it keeps what OpenTelemetry has names for.
+"""The formats that ship with Proofbook, and which of all formats a log is in.
 
 Patterns are in a dialect that Python's `re` and RE2 share.
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from proofbook.config import duckdb_text
+from proofbook.config.log_formats import AUTO, GROUPS, LOG_FORMATS, PLACES, JsonFormat, LogFormat, TextFormat
+from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import LOGS
 from proofbook.evidence.table import TIME
 
@@ -91,39 +94,12 @@ CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 CHAINS = "During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of "
 CONTINUES = rf"^(?:[ \t]+\S|{CHAINS})"
 
-# The shapes of text lines, the more special first. The names are what users see and may state.
-TEXT_SHAPES = {
-    "nginx-access": rf"^\S+ \S+ \S+ \[{_COMMON_LOG}\] \"",
-    "nginx-error": rf"^{_SLASHED} \[[a-z]+\] \d+#\d+: ",
-    "gunicorn": r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\] \[[A-Z]+\] ",
-    "syslog-5424": r"^<\d{1,3}>\d \d{4}-\d\d-\d\dT",
-    "syslog-3164": rf"^(?:<\d{{1,3}}>)?{_SYSLOG} \S",
-    "klog": rf"^{_KLOG}",
-    "container": CONTAINER,
-    "logfmt": r"^(?:\S+=(?:\"[^\"]*\"|\S*) ){2,}",
-    "python-logging": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})? ",
-    "uvicorn": r"^(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL): {1,9}\S",
-    "text": TIME_IN_TEXT,
-}
-JSON_SHAPES = (
-    "cloud-logging",
-    "otlp",
-    "docker-json",
-    "journald",
-    "serilog",
-    "loguru",
-    "pino",
-    "zap",
-    "structlog",
-    "json",
-)
-SHAPES = (*JSON_SHAPES, *TEXT_SHAPES)
 # Where JSON entries keep things, the more special first. A path is looked up once per entry, whatever its depth.
-CLOUD: dict[str, tuple[str, ...]] = {
-    "time": ("timestamp", "receiveTimestamp"),
+_CLOUD: dict[str, tuple[str, ...]] = {
+    "timestamp": ("timestamp", "receiveTimestamp"),
     "observed": ("receiveTimestamp",),
     "severity": ("severity",),
-    "text": ("textPayload",),
+    "body": ("textPayload",),
     "payload": ("jsonPayload", "protoPayload"),
     "service": ("resource.labels.service_name", "resource.labels.container_name"),
     "version": ("resource.labels.revision_name",),
@@ -137,10 +113,10 @@ CLOUD: dict[str, tuple[str, ...]] = {
     "id": ("insertId",),
 }
 # As client libraries write the same entries.
-CLOUD_SNAKE: dict[str, tuple[str, ...]] = CLOUD | {
-    "time": ("timestamp", "receiveTimestamp", "receive_timestamp"),
+_CLOUD_SNAKE: dict[str, tuple[str, ...]] = _CLOUD | {
+    "timestamp": ("timestamp", "receiveTimestamp", "receive_timestamp"),
     "observed": ("receiveTimestamp", "receive_timestamp"),
-    "text": ("textPayload", "text_payload"),
+    "body": ("textPayload", "text_payload"),
     "payload": ("jsonPayload", "json_payload", "payload", "protoPayload", "proto_payload"),
     "span": ("spanId", "span_id"),
     "method": ("httpRequest.requestMethod", "http_request.request_method", "http_request.requestMethod"),
@@ -160,7 +136,7 @@ PAYLOAD_STACK = (
     "error.traceback",
 )
 STRUCTURED: dict[str, tuple[str, ...]] = {
-    "time": (
+    "timestamp": (
         "timestamp", "@timestamp", "@t", "time", "ts", "record.time.timestamp", "asctime", "datetime", "date",
         "eventTime", "__REALTIME_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP",
     ),
@@ -169,7 +145,7 @@ STRUCTURED: dict[str, tuple[str, ...]] = {
         "severity", "severity_text", "severityText", "level", "levelname", "log.level", "@l", "record.level.name", "lvl",
         "loglevel", "PRIORITY",
     ),
-    "text": ("message", "msg", "event", "record.message", "@m", "@mt", "MESSAGE", "body", "log", "text"),
+    "body": ("message", "msg", "event", "record.message", "@m", "@mt", "MESSAGE", "body", "log", "text"),
     "payload": (),
     "stack": (
         "exception", "record.exception", "exc_info", "stack_trace", "stacktrace", "stack", "err.stack", "error.stack",
@@ -186,85 +162,210 @@ STRUCTURED: dict[str, tuple[str, ...]] = {
     "latency": (),
     "id": ("insertId", "insert_id", "__CURSOR"),
 }  # fmt: skip
-_KEYS_OF = {
-    "cloud-logging": {"textPayload", "jsonPayload", "httpRequest", "logName", "insertId", "insert_id", "protoPayload"},
-    "docker-json": {"log", "stream"},
-    "journald": {"__REALTIME_TIMESTAMP"},
-    "serilog": {"@t"},
-    "loguru": {"record"},
-}  # fmt: skip
+# The formats, in no order: that of LOG_FORMATS counts.
+CLOUD_LOGGING = JsonFormat(
+    any_key=("textPayload", "jsonPayload", "httpRequest", "logName", "insertId", "insert_id", "protoPayload"),
+    places=_CLOUD_SNAKE,
+    fewer_places=_CLOUD,
+    alone=True,
+    columns=True,
+    utc=True,
+)
+# Its documents are written out with OpenTelemetry's names before.
+OTLP = JsonFormat(any_key=("resourceLogs",))
+DOCKER_JSON = JsonFormat(all_keys=("log", "stream"), wraps=("log", "time"))
+JOURNALD = JsonFormat(any_key=("__REALTIME_TIMESTAMP",))
+SERILOG = JsonFormat(any_key=("@t",))
+LOGURU = JsonFormat(any_key=("record",))
+PINO = JsonFormat(all_keys=("msg",), numbers=("level",))
+ZAP = JsonFormat(all_keys=("msg",), numbers=("ts",))
+STRUCTLOG = JsonFormat(all_keys=("event", "level"))
+JSON = JsonFormat()
+NGINX_ACCESS = TextFormat(recognised_by=rf"^\S+ \S+ \S+ \[{_COMMON_LOG}\] \"", severity_in="nowhere")
+NGINX_ERROR = TextFormat(recognised_by=rf"^{_SLASHED} \[[a-z]+\] \d+#\d+: ")
+GUNICORN = TextFormat(recognised_by=r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\] \[[A-Z]+\] ")
+SYSLOG_5424 = TextFormat(recognised_by=r"^<\d{1,3}>\d \d{4}-\d\d-\d\dT", severity_in="priority")
+SYSLOG_3164 = TextFormat(
+    recognised_by=rf"^(?:<\d{{1,3}}>)?{_SYSLOG} \S", severity_in="priority", has_year=False
+)
+KLOG = TextFormat(recognised_by=rf"^{_KLOG}", has_year=False)
+CONTAINER_LINES = TextFormat(pattern=CONTAINER, wraps=True)
+LOGFMT = TextFormat(recognised_by=r"^(?:\S+=(?:\"[^\"]*\"|\S*) ){2,}")
+PYTHON_LOGGING = TextFormat(recognised_by=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})? ")
+_LEVEL_FIRST = r"^(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL): {1,9}\S"
+UVICORN = TextFormat(recognised_by=_LEVEL_FIRST, begins=_LEVEL_FIRST, has_time=False)
+TEXT = TextFormat(recognised_by=TIME_IN_TEXT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a source's lines are. `wrapper` is what a container runtime put around each of them.
+    """What a source's lines are: a format, and the format that a container runtime put around each of them.
 
-    snake: whether keys of Cloud Logging may be written in snake_case; looking for both takes longer.
+    snake: whether keys may be written in snake_case; looking for both takes longer.
     """
 
     name: str
-    of_json: bool
+    format: LogFormat
     wrapper: str = ""
-    pattern: str = ""
     snake: bool = True
 
     @property
     def in_words(self) -> str:
         return f"{self.name} in {self.wrapper}" if self.wrapper else self.name
 
+    @property
+    def of_json(self) -> bool:
+        return isinstance(self.format, JsonFormat)
 
-def shape_of(lines: Sequence[str]) -> Shape:
-    """The shape of a sample of lines, by what most of them are."""
+    @property
+    def pattern(self) -> str:
+        """The pattern with named groups by which its lines are taken apart; empty without one."""
+        return self.format.pattern if isinstance(self.format, TextFormat) else ""
+
+    @property
+    def has_time(self) -> bool:
+        return not isinstance(self.format, TextFormat) or self.format.has_time
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether DuckDB's own reader for JSON can read a file of it."""
+        return isinstance(self.format, JsonFormat) and self.format.columns and not self.wrapper
+
+    @property
+    def places(self) -> Mapping[str, tuple[str, ...]]:
+        """Where a JSON object in it keeps things: in the format's own places, then in the usual ones."""
+        if not isinstance(self.format, JsonFormat):
+            return STRUCTURED
+        fewer = self.format.fewer_places
+        own = self.format.places if self.snake or fewer is None else fewer
+        if self.format.alone:
+            return own
+        return {name: (*own.get(name, ()), *STRUCTURED[name]) for name in STRUCTURED}
+
+
+def shape_of(lines: Sequence[str], *, stated: str = AUTO) -> Shape:
+    """The shape of a sample of lines, by what most of them are, or by the name of a format.
+
+    Raises:
+        ExtensionError: the format of that name, of another package, cannot be used.
+    """
+    if stated != AUTO:
+        return _of(stated, checked(stated), lines)
     objects = [item for item in map(_object, lines) if item is not None]
     if not objects and len(lines) == 1 and lines[0].startswith('{"'):
         # One entry that is longer than the sample: its first keys must do.
         objects = [dict.fromkeys(re.findall(r'"([\w@.]+)": ?', lines[0][:4000]), "")]
+    known, _ = usable()
     if objects and 2 * len(objects) >= len(lines):
-        name = json_shape(objects)
-        if name == "docker-json":
-            inner = shape_of([str(item.get("log", "")).rstrip("\n") for item in objects])
-            return Shape(name=inner.name, of_json=inner.of_json, wrapper="docker-json")
-        return Shape(name=name, of_json=True, snake=any("_" in key for item in objects for key in item))
+        name = _json_format(objects, known)
+        snake = any("_" in key for item in objects for key in item)
+        return _of(name, known[name], lines, objects=objects, snake=snake)
     written = [line for line in lines if line.strip() and not line[:1].isspace()]
-    name = text_shape(written)
-    if name == "container":
-        prefix = re.compile(CONTAINER)
-        inner = shape_of([prefix.sub("", line) for line in written])
-        return Shape(name=inner.name, of_json=inner.of_json, wrapper="container")
-    return Shape(name=name, of_json=False)
+    name = _text_format(written, known)
+    return _of(name, known[name], written)
 
 
-def json_shape(objects: Sequence[dict[str, Any]]) -> str:
-    """The name of the shape that most of these entries have."""
-    votes: dict[str, int] = {}
-    for item in objects:
-        name = _json_shape_of_one(item)
-        votes[name] = votes.get(name, 0) + 1
-    return max(votes, key=lambda name: (votes[name], -JSON_SHAPES.index(name)), default="json")
+def _of(
+    name: str,
+    format: LogFormat,
+    lines: Sequence[str],
+    *,
+    objects: Sequence[dict[str, Any]] | None = None,
+    snake: bool = True,
+) -> Shape:
+    """A shape of that format; of one that wraps lines, the shape of what it wraps."""
+    if isinstance(format, JsonFormat) and format.wraps is not None:
+        if objects is None:
+            objects = [item for item in map(_object, lines) if item is not None]
+        inner = shape_of([str(item.get(format.wraps[0], "")).rstrip("\n") for item in objects])
+    elif isinstance(format, TextFormat) and format.wraps:
+        inner = shape_of([re.sub(format.pattern, "", line) for line in lines])
+    else:
+        return Shape(name=name, format=format, snake=snake)
+    # What is wrapped twice is read as text.
+    return Shape(name=inner.name, format=inner.format, wrapper=name)
 
 
-def _json_shape_of_one(item: dict[str, Any]) -> str:
-    keys = item.keys()
-    if "resourceLogs" in keys:
-        return "otlp"
-    for name, wanted in _KEYS_OF.items():
-        if (wanted <= keys) if name == "docker-json" else (wanted & keys):
-            return name
-    if "msg" in keys and isinstance(item.get("level"), int | float):
-        return "pino"
-    if "msg" in keys and isinstance(item.get("ts"), int | float):
-        return "zap"
-    if "event" in keys and "level" in keys:
-        return "structlog"
-    return "json"
+def usable() -> tuple[dict[str, LogFormat], list[ExtensionError]]:
+    """The formats that can be recognised, those of other packages first, since they are of programs that ours do not name.
+
+    And why the others cannot be used.
+    """
+    found: dict[str, LogFormat] = {}
+    own: dict[str, LogFormat] = {}
+    problems = LOG_FORMATS.doubles()
+    for name in LOG_FORMATS.names():
+        try:
+            (own if LOG_FORMATS.is_ours(name) else found)[name] = checked(name)
+        except ExtensionError as error:
+            problems.append(error)
+    return {**found, **own}, problems
 
 
-def text_shape(lines: Sequence[str]) -> str:
-    """The name of the shape of text that most of these lines have."""
-    for name, pattern in TEXT_SHAPES.items():
-        compiled = re.compile(pattern)
-        if lines and 2 * sum(bool(compiled.search(line[:300])) for line in lines) >= len(lines):
-            return name
+def checked(name: str) -> LogFormat:
+    """The format of that name.
+
+    Raises:
+        ExtensionError: it cannot be used.
+    """
+    format = LOG_FORMATS.get(name)
+    # Ours are held by tests.
+    problem = "" if LOG_FORMATS.is_ours(name) else _problem_of(format)
+    if problem:
+        raise LOG_FORMATS.failed(name, problem)
+    return format
+
+
+def _problem_of(format: LogFormat) -> str:
+    """Why a format cannot be used; empty where it can."""
+    unknown = {name for name in format.severities.values() if name not in SEVERITY_NUMBERS}
+    if unknown:
+        return f"expected severities of {', '.join(SEVERITY_NUMBERS)}, got {', '.join(sorted(unknown))}"
+    if format.time_form and (problem := duckdb_text.time_form_problem(format.time_form)):
+        return f"expected a form of time for strptime, got {format.time_form!r} ({problem})"
+    if isinstance(format, JsonFormat):
+        others = format.places.keys() - set(PLACES)
+        return f"expected places of {', '.join(PLACES)}, got {', '.join(sorted(others))}" if others else ""
+    assert isinstance(format, TextFormat)
+    for pattern in filter(None, (format.pattern, format.recognised_by, format.begins)):
+        if problem := duckdb_text.problem(pattern) or _not_python(pattern):
+            return f"expected a regular expression (RE2's: no lookaround, no backreferences), got {pattern!r} ({problem})"
+    groups = groups_of(format.pattern)
+    if format.pattern and not format.wraps and ("timestamp" not in groups or set(groups) - set(GROUPS)):
+        return f"expected a pattern with the group timestamp, and others only of {', '.join(GROUPS[1:])}, got {', '.join(groups) or 'none'}"
+    return "" if format.pattern or format.recognised_by else "expected a pattern, got none"
+
+
+def _not_python(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return ""
+
+
+def groups_of(pattern: str) -> list[str]:
+    """The names of the groups of a pattern, in their order."""
+    return re.findall(r"\(\?P<([a-z_]+)>", pattern)
+
+
+def _json_format(objects: Sequence[dict[str, Any]], known: Mapping[str, LogFormat]) -> str:
+    """The name of the format that most of these entries have."""
+    formats = {name: item for name, item in known.items() if isinstance(item, JsonFormat)}
+    votes = dict.fromkeys(formats, 0)
+    for entry in objects:
+        votes[next((name for name, item in formats.items() if item.recognises(entry)), "json")] += 1
+    # Of two that have as many, the more special one.
+    return max(votes, key=lambda name: votes[name])
+
+
+def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
+    """The name of the format of text that most of these lines have."""
+    for name, item in known.items():
+        if lines and isinstance(item, TextFormat):
+            found = re.compile(item.recognised_by or item.pattern).search
+            if 2 * sum(bool(found(line[:300])) for line in lines) >= len(lines):
+                return name
     return "text"
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 from proofbook.collect.logs import documents
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.entries import table
-from proofbook.collect.logs.formats import SHAPES, Shape, shape_of
+from proofbook.collect.logs.formats import Shape, shape_of
 from proofbook.collect.logs.sql import entries_sql, objects_sql, starts_sql
 from proofbook.config.duckdb_text import quoted
+from proofbook.config.log_formats import TextFormat
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.redaction.scrubbing import rules, scrub
@@ -77,7 +78,7 @@ class _Opened:
         self.document = documents.kind_of(text, whole=whole)
         in_array = self.document == "array"
         sample = documents.sample(text) if in_array else _sample(text, whole=whole)
-        self.shape = _stated(source) or shape_of(sample)
+        self.shape = _shape(source, sample)
 
     def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
@@ -88,9 +89,7 @@ class _Opened:
             # Unpacked here and not by DuckDB, which does not say when a packed file was cut.
             path = self.work / "unpacked"
             log_files.unpack(self.path, path)
-        typed = (
-            self.shape.name == "cloud-logging" and not self.shape.wrapper and self.document in ("", "array")
-        )
+        typed = self.shape.has_columns and self.document in ("", "array")
         if typed and holding is None:
             yield self._query(
                 objects_sql(self.shape, path=str(path), array=self.document == "array"), typed=True
@@ -99,7 +98,7 @@ class _Opened:
             document, path = path, self.work / "entries.jsonl"
             with log_files.opened(document) as stream:
                 documents.write_lines(stream, self.document, to=path)
-            self.shape = _stated(self.source) or shape_of(_sample(_head_text(path), whole=False))
+            self.shape = _shape(self.source, _sample(_head_text(path), whole=False))
         if not log_files.has_long_lines(path):
             with contextlib.suppress(duckdb.Error, UnicodeDecodeError):
                 yield self._query(self._lines(path, holding=holding), only_bodies=holding is not None)
@@ -147,12 +146,10 @@ def _head_text(path: Path) -> str:
         return file.read(log_files.HEAD_BYTES).decode("utf-8", "replace")
 
 
-def _stated(source: LogSource) -> Shape | None:
+def _shape(source: LogSource, sample: Sequence[str]) -> Shape:
     if source.pattern is not None:
-        return Shape(name="pattern", of_json=False, pattern=source.pattern)
-    if source.shape == "auto":
-        return None
-    return Shape(name=source.shape, of_json=SHAPES.index(source.shape) < SHAPES.index("nginx-access"))
+        return Shape(name="pattern", format=TextFormat(pattern=source.pattern))
+    return shape_of(sample, stated=source.format_name)
 
 
 def _joined_lines(lines: str, shape: Shape, *, engine: duckdb.DuckDBPyConnection, work: Path) -> str:

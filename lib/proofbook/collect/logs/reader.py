@@ -21,6 +21,7 @@ from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
 from proofbook.collect.logs.formats import Shape
 from proofbook.collect.logs.opening import ask
+from proofbook.collect.logs.sources import LogRequest
 from proofbook.collect.logs.tidy import SUMMARY, rewrite
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
@@ -75,18 +76,17 @@ def _fetch(
 ) -> fetch.Fetched | None:
     """A log with a short name as a file; None of what is a file already."""
     place = log_uri.parse(source.source) if source.source is not None else None
-    if place is None or place.kind in ("file", "-"):
+    if place is None or place.is_here:
         return None
-    return fetch.fetch(
-        place,
+    request = LogRequest(
         since=now - dt.timedelta(seconds=source.covers_s or log_files.A_DAY_S),
         until=now,
-        patterns=patterns,
+        patterns=tuple(patterns),
         base=base,
-        to=work / "fetched",
         timeout_s=source.timeout_s,
         most=source.limit or fetch.MOST_ENTRIES,
     )
+    return fetch.fetch(place, request, to=work / "fetched")
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
@@ -197,9 +197,12 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
     if reading.read:
         return f"none of the {reading.read:,} entries of source {source.name!r} lies in the window asked for"
     hint = ""
-    if all(part.shape.name == "uvicorn" for part in parts):
+    if all(not part.shape.has_time for part in parts):
         hint = "; they state no time at all: have the container runtime add it (docker logs --timestamps, kubectl logs --timestamps) or log with asctime"
-    elif not source.utc_offset and any(_TIMED.search(reading.unparsed_sample) is not None for _ in parts):
+    elif not source.utc_offset and (
+        any(part.shape.pattern and not part.shape.format.utc for part in parts)
+        or _TIMED.search(reading.unparsed_sample)
+    ):
         hint = '; they state no time zone: set utc_offset, such as "+00:00"'
     return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"
 

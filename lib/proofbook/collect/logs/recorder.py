@@ -11,15 +11,16 @@ import ibis
 import pandas as pd
 
 from proofbook import probe_marks
-from proofbook.collect.logs import aggregates
+from proofbook.collect.logs import aggregates, formats
 from proofbook.collect.logs import unread as log_unread
 from proofbook.collect.logs.entries import NOTHING, Reading, connect, entries_of, rows_of
 from proofbook.collect.logs.reader import read_logs
 from proofbook.config.duckdb_text import quoted
+from proofbook.config.log_uri import LOG_SOURCES
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.evidence import merge
-from proofbook.evidence.schema import ANY_LINE, LOG_CANARIES, LOG_SOURCES, LOG_UNREAD, LOGS
+from proofbook.evidence import merge, schema
+from proofbook.evidence.schema import ANY_LINE, LOG_CANARIES, LOG_UNREAD, LOGS
 
 
 def record(
@@ -75,9 +76,15 @@ def record(
     whole = not any(reading.unparsed for reading in read)
     lost.append(LOG_UNREAD.frame([]) if whole else unread(to, wanted, newest_first=order))
     tables[LOG_UNREAD.name] = LOG_UNREAD.cast(pd.concat(lost, ignore_index=True))
-    about = LOG_SOURCES.frame([_about(readings[source.name], source) for source in sources])
+    about = schema.LOG_SOURCES.frame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
-    return {**tables, LOGS.name: to, LOG_SOURCES.name: about}, problems
+    problems += unusable_extensions()
+    return {**tables, LOGS.name: to, schema.LOG_SOURCES.name: about}, problems
+
+
+def unusable_extensions() -> list[str]:
+    """Why log formats, and log sources of a name that is taken, cannot be used: logs are read without them."""
+    return [str(error) for error in (*LOG_SOURCES.doubles(), *formats.usable()[1])]
 
 
 def canaries_of(found: pd.DataFrame, canaries: Sequence[str], names: Sequence[str]) -> pd.DataFrame:

@@ -7,55 +7,25 @@ import json
 import math
 import os
 import re
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
-from proofbook.collect.session import describe, is_loopback, name_not_found, seconds_of
+from proofbook.collect.logs.sources import Entry, LogRequest, Query, QuotaExhausted
 from proofbook.concurrency import subprocesses
 from proofbook.concurrency.subprocesses import ProgramFailed
-from proofbook.config.log_uri import LogPlace
+from proofbook.config.log_uri import NAME, LogPlace, LogSourceKind
 from proofbook.errors import CouldNotLook
 from proofbook.redaction.scrubbing import scrub
 
 _QUOTA = re.compile(r"RESOURCE_EXHAUSTED|[Qq]uota exceeded|[Rr]ate ?limit|Too Many Requests|\b429\b")
 
-Entry = dict[str, Any]
 
-
-class QuotaExhausted(Exception):
-    """The server wants to be asked later."""
-
-    def __init__(self, retry_after_s: float | None = None) -> None:
-        self.retry_after_s = retry_after_s
-        super().__init__("quota exhausted")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """Entries from one time to another, oldest first; `holding`: only those that one of these patterns matches."""
-
-    since: dt.datetime
-    until: dt.datetime
-    holding: tuple[str, ...] = ()
-    most: int
-
-
-class Server(Protocol):
-    """A log that answers queries, page by page. largest: how many entries it gives at once at most."""
-
-    shown: str
-    page: int
-    largest: float
-
-    def ask(self, query: Query) -> list[Entry]:
-        """At most `query.most` entries, oldest first."""
-
-    def when(self, entry: Entry) -> dt.datetime:
-        """The time of an entry."""
+def _project_and_service(rest: str) -> dict[str, str]:
+    project, slash, service = rest.partition("/")
+    if not slash or not NAME.fullmatch(project) or not NAME.fullmatch(service):
+        raise ValueError
+    return {"project": project, "service": service}
 
 
 class Gcloud:
@@ -64,10 +34,10 @@ class Gcloud:
     page = 5_000
     largest = math.inf
 
-    def __init__(self, place: LogPlace, *, base: Path, timeout_s: float) -> None:
-        self._project, self._service = place.first, place.second
-        self._base, self._timeout_s = base, timeout_s
-        self.shown = f"gcp:{place.first}/{place.second}"
+    def __init__(self, place: LogPlace, request: LogRequest) -> None:
+        self._project, self._service = place.parts["project"], place.parts["service"]
+        self._base, self._timeout_s = request.base, request.timeout_s
+        self.shown = f"gcp:{self._project}/{self._service}"
 
     def ask(self, query: Query) -> list[Entry]:
         words = [
@@ -106,8 +76,23 @@ class Gcloud:
             parts.append(f"({hits})")
         return " AND ".join(parts)
 
-    def when(self, entry: Entry) -> dt.datetime:
+    def when(self, entry: Mapping[str, Any]) -> dt.datetime:
         return _moment(str(entry.get("timestamp", "")))
+
+
+GCP = LogSourceKind(usage="gcp:PROJECT/SERVICE", parse=_project_and_service, server=Gcloud)
+
+
+def _url_and_selector(rest: str) -> dict[str, str]:
+    url, brace, selector = rest.partition("{")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not (brace and "}" in selector):
+        raise ValueError
+    if parts.username or parts.password:
+        raise ValueError(
+            "no password belongs in it; set LOKI_USERNAME and LOKI_PASSWORD, or LOKI_BEARER_TOKEN"
+        )
+    return {"url": url.rstrip("/"), "selector": brace + selector}
 
 
 class Loki:
@@ -115,10 +100,15 @@ class Loki:
 
     page = 5_000
 
-    def __init__(self, place: LogPlace, *, timeout_s: float) -> None:
+    def __init__(self, place: LogPlace, request: LogRequest) -> None:
+        # Late, so that a short name is parsed without it.
+        import httpx
+
+        from proofbook.collect.session import is_loopback
+
         self.largest = math.inf
-        self._url, self._selector = place.first, place.second
-        self.shown = f"loki:{urlsplit(place.first).netloc}"
+        self._url, self._selector = place.parts["url"], place.parts["selector"]
+        self.shown = f"loki:{urlsplit(self._url).netloc}"
         headers, auth = {}, None
         if os.environ.get("LOKI_BEARER_TOKEN"):
             headers["Authorization"] = f"Bearer {os.environ['LOKI_BEARER_TOKEN']}"
@@ -127,10 +117,14 @@ class Loki:
         if os.environ.get("LOKI_USERNAME"):
             auth = (os.environ["LOKI_USERNAME"], os.environ.get("LOKI_PASSWORD", ""))
         self._client = httpx.Client(
-            headers=headers, auth=auth, timeout=timeout_s, trust_env=not is_loopback(place.first)
+            headers=headers, auth=auth, timeout=request.timeout_s, trust_env=not is_loopback(self._url)
         )
 
     def ask(self, query: Query) -> list[Entry]:
+        import httpx
+
+        from proofbook.collect.session import describe, name_not_found, seconds_of
+
         selector = self._selector
         if query.holding:
             selector += f" |~ {_quoted('|'.join(f'(?:{pattern})' for pattern in query.holding))}"
@@ -167,8 +161,11 @@ class Loki:
         ]
         return [entry for _, entry in sorted(found, key=lambda item: item[0])]
 
-    def when(self, entry: Entry) -> dt.datetime:
+    def when(self, entry: Mapping[str, Any]) -> dt.datetime:
         return _moment(str(entry["time"]))
+
+
+LOKI = LogSourceKind(usage="loki:URL{…}", parse=_url_and_selector, server=Loki)
 
 
 def _entry(nanoseconds: int, line: str, labels: dict[str, str]) -> Entry:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from proofbook.collect.logs import formats as shapes
 from proofbook.collect.logs.formats import Shape
 from proofbook.config.duckdb_text import quoted
+from proofbook.config.log_formats import LOG_FORMATS, JsonFormat, TextFormat
 from proofbook.redaction.scrubbing import Rule, suspect
 
 
@@ -23,12 +25,14 @@ def first_of(expressions: Iterable[str]) -> str:
     return f"coalesce({', '.join(given)})" if given else "NULL::VARCHAR"
 
 
-def time_of(text: str, *, zone: str | None, year: int) -> str:
-    """SQL: a TIMESTAMPTZ from text in any of the known forms, or NULL.
+def time_of(text: str, *, zone: str | None, year: int, form: str = "") -> str:
+    """SQL: a TIMESTAMPTZ from text in any of the known forms, or in the one that is stated; or NULL.
 
     zone: what to append where the text names no zone; None leaves such a time unread.
     year: the year of forms that name none, as a time that is not in the future.
     """
+    if form:
+        return _time_in_form(text, form, zone=zone, year=year)
     plain = f"replace(replace({text}, ',', '.'), '/', '-')"
     zoned = rf"regexp_matches({text}, '(?:Z|UTC|[+-]\d\d:?\d\d)$')"
     local = f"try_cast({plain} || {quoted(zone)} AS TIMESTAMPTZ)" if zone is not None else "NULL"
@@ -54,8 +58,23 @@ def time_of(text: str, *, zone: str | None, year: int) -> str:
     )
 
 
-def severity_of(word: str) -> str:
-    """SQL: one of the names in SEVERITY_NUMBERS, or NULL."""
+def _time_in_form(text: str, form: str, *, zone: str | None, year: int) -> str:
+    if not re.search("%[Yy]", form):
+        text, form = f"{year} || ' ' || {text}", f"%Y {form}"
+    found = f"try_strptime({text}, {quoted(form)})"
+    if re.search("%[zZ]", form):
+        return found
+    if zone is None:
+        return "NULL::TIMESTAMPTZ"
+    offset = "+00:00" if zone == "Z" else zone
+    return f"try_cast(strftime({found}, '%Y-%m-%dT%H:%M:%S.%f') || {quoted(offset)} AS TIMESTAMPTZ)"
+
+
+def severity_of(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
+    """SQL: one of the names in SEVERITY_NUMBERS, or NULL. own: a format's own words for them."""
+    if own:
+        said = " ".join(f"WHEN {quoted(a.upper())} THEN {quoted(b)}" for a, b in own.items())
+        return f"CASE upper({word}) {said} ELSE {severity_of(word)} END"
     # Each WHEN costs a pass over the rows that are left: most end at the first two.
     cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in shapes.SAME_SEVERITY.items())
     names = _listed(shapes.SEVERITY_NUMBERS)
@@ -100,18 +119,16 @@ def entries_sql(
         typed: the relation is that of `objects_sql`, with a column for each of the places where the shape keeps things.
         only_bodies: nothing but times and bodies is looked for.
     """
-    of_cloud, of_pattern = shape.name == "cloud-logging", _groups_of(shape.pattern)
-    places = (shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD) if of_cloud else shapes.STRUCTURED
+    of_pattern, places = shapes.groups_of(shape.pattern), shape.places
     if only_bodies:
         places = {
-            name: paths for name, paths in places.items() if name in ("time", "text", "payload", "stack")
+            name: paths for name, paths in places.items() if name in ("timestamp", "body", "payload", "stack")
         }
     keys = list(
         dict.fromkeys(key for paths in places.values() for path in paths for key in _json_paths(path))
     )
     inner = [key for path in (*shapes.PAYLOAD_TEXT, *shapes.PAYLOAD_STACK) for key in _json_paths(path)]
     texts = sum(len(_json_paths(path)) for path in shapes.PAYLOAD_TEXT)
-    json_zone = "Z" if of_cloud and zone is None else zone
 
     def at(name: str, *others: str) -> str:
         """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
@@ -121,10 +138,10 @@ def entries_sql(
             if typed
             else [f"r[{1 + keys.index(key)}]" for path in paths for key in _json_paths(path)]
         )
-        group = [f"g.{name}"] if name in of_pattern else []
+        group = [f"g.{name}"] if name in of_pattern and name not in ("timestamp", "body") else []
         return first_of([*found, *others, *group])
 
-    said = at("text", *(f"p[{1 + n}]" for n in range(texts)), "payload")
+    said = at("body", *(f"p[{1 + n}]" for n in range(texts)), "payload")
     stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(inner))))
     written = (
         "g.timestamp" if of_pattern else f"left(regexp_extract(rest, {quoted(shapes.TIME_IN_TEXT)}, 1), 64)"
@@ -138,11 +155,14 @@ def entries_sql(
         if may_request
         else "NULL"
     )
+    # A pattern is of the line that begins an entry; the lines after it are body too.
+    first_line = "split_part(rest, chr(10), 1)"
+    body = f"CASE WHEN g.body <> '' THEN g.body || substr(rest, length({first_line}) + 1) ELSE rest END"
     columns = {
-        "said": f"CASE WHEN is_json THEN {said} ELSE {first_of(['g.body', 'rest']) if 'body' in of_pattern else 'rest'} END",
+        "said": f"CASE WHEN is_json THEN {said} ELSE {body if 'body' in of_pattern else 'rest'} END",
         "stack": f"CASE WHEN is_json THEN {stack} END",
         # An object that cannot be parsed is broken, whatever times it holds.
-        "t": f"CASE WHEN is_json THEN {at('time')} {broken}ELSE nullif({written}, '') END",
+        "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if may_request else none,
         **{
             name: at(name)
@@ -161,13 +181,10 @@ def entries_sql(
         "body0": f"CASE WHEN {with_stack} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
         "url0": "coalesce(url, nullif(q.u, ''))",
     }
-    times = {
-        "t1": f"CASE WHEN ts0 IS NOT NULL AND t IS NULL THEN {time_of('ts0', zone=None, year=now.year)} WHEN is_json THEN {time_of('t', zone=json_zone, year=now.year)} ELSE {time_of('t', zone=zone, year=now.year)} END",
-        "t2": time_of("observed", zone=json_zone, year=now.year) if of_cloud else "NULL::TIMESTAMPTZ",
-        "by_entry": severity_of("severity"),
-    }
     matched = (
-        f", regexp_extract(rest, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g" if of_pattern else ""
+        f", regexp_extract({first_line}, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g"
+        if of_pattern
+        else ""
     )
     outer = f"CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(keys)}])) END AS r"
     opened = (
@@ -182,7 +199,7 @@ WITH {opened},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(inner)}])) END AS p FROM opened),
 found AS (SELECT is_json, payload, rest, ts0, line, lines, {_named(columns)} FROM inside),
 told AS (SELECT *, {_named(dirty)} FROM found),
-clean AS (SELECT *, {_named(clean | times)} FROM told),
+clean AS (SELECT *, {_named(clean | _times(shape, zone=zone, year=now.year))} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcd")} END AS word FROM worded),
 judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM spoken)
@@ -211,12 +228,29 @@ SELECT
 FROM judged"""
 
 
+def _times(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
+    """SQL for the times of an entry, and for the severity that it states, by name."""
+    form = shape.format
+    json_zone = "Z" if form.utc and zone is None else zone
+    text_zone = zone if shape.of_json else json_zone
+    # A form that is stated is that of the format's own entries, not of what else lies between them.
+    at_json = time_of("t", zone=json_zone, year=year, form=form.time_form if shape.of_json else "")
+    at_text = time_of("t", zone=text_zone, year=year, form="" if shape.of_json else form.time_form)
+    outside = time_of("ts0", zone=None, year=year)
+    has_observed = isinstance(form, JsonFormat) and "observed" in form.places
+    return {
+        "t1": f"CASE WHEN ts0 IS NOT NULL AND t IS NULL THEN {outside} WHEN is_json THEN {at_json} ELSE {at_text} END",
+        "t2": time_of("observed", zone=json_zone, year=year) if has_observed else "NULL::TIMESTAMPTZ",
+        "by_entry": severity_of("severity", form.severities),
+    }
+
+
 def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
     """From a file that holds nothing but JSON objects, one a line or in an array, to the relation that `typed` means.
 
     The query fails at the first thing that is something else; it is the fastest way through a file in which nothing is.
     """
-    places = shapes.CLOUD_SNAKE if shape.snake else shapes.CLOUD
+    places = shape.places
     tree: dict[str, Any] = {}
     for dotted in dict.fromkeys(path for paths in places.values() for path in paths):
         branch = tree
@@ -248,17 +282,20 @@ def starts_sql(shape: Shape) -> str:
     """SQL: whether a text line begins an entry; one that does not belongs to the entry before it."""
     if shape.pattern:
         return f"regexp_matches(text, {quoted(shape.pattern)})"
-    pattern = shapes.TEXT_SHAPES["uvicorn"] if shape.name == "uvicorn" else shapes.TIME_IN_TEXT
+    begins = shape.format.begins if isinstance(shape.format, TextFormat) else ""
+    pattern = begins or shapes.TIME_IN_TEXT
     return rf"(NOT regexp_matches(text, '^\s') AND regexp_matches(left(text, 150), {quoted(pattern)}))"
 
 
 def _unwrapped(shape: Shape, lines: str) -> str:
-    if shape.wrapper == "docker-json":
+    wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
+    if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
+        inner, time = (_json_paths(path)[0] for path in wrapper.wraps)
         return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines FROM (
-            SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, ['$.log', '$.time'])) END AS d FROM ({lines}))"""
-    if shape.wrapper == "container":
-        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(shapes.CONTAINER)}, '') END AS rest, nullif(k, '') AS ts0, line, lines
-            FROM (SELECT *, regexp_extract(text, {quoted(shapes.CONTAINER)}, 1) AS k FROM ({lines}))"""
+            SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{_listed([inner, time])}])) END AS d FROM ({lines}))"""
+    if isinstance(wrapper, TextFormat):
+        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines
+            FROM (SELECT *, regexp_extract(text, {quoted(wrapper.pattern)}, 1) AS k FROM ({lines}))"""
     return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines FROM ({lines})"
 
 
@@ -271,17 +308,21 @@ def _json_paths(path: str) -> list[str]:
 
 
 def _words_of(body: str, shape: Shape) -> str:
-    if shape.name == "nginx-access":
+    if _severity_in(shape) == "nowhere":
         return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR)"
     return f"regexp_extract(left({body}, 200), {quoted(shapes.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd'])"
 
 
 def _severity_by_text(line: str, shape: Shape) -> str:
-    words = severity_of("word")
-    if not shape.name.startswith("syslog"):
+    words = severity_of("word", shape.format.severities)
+    if _severity_in(shape) != "priority":
         return words
     priority = f"try_cast(nullif(regexp_extract({line}, '^<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"
     return f"coalesce({severity_of(f'({priority})::VARCHAR')}, {words})"
+
+
+def _severity_in(shape: Shape) -> str:
+    return shape.format.severity_in if isinstance(shape.format, TextFormat) else "words"
 
 
 def _number_of(name: str) -> str:
@@ -295,12 +336,7 @@ def _in_range(time: str) -> str:
 
 def _not_ahead(time: str, shape: Shape, now: dt.datetime) -> str:
     """A form that names no year is of the last year that puts it before now."""
-    if shape.name not in ("syslog-3164", "klog"):
+    if shape.format.has_year:
         return time
     latest = (now + dt.timedelta(days=1)).isoformat()
     return f"(CASE WHEN {time} > TIMESTAMPTZ '{latest}' THEN {time} - INTERVAL 1 YEAR ELSE {time} END)"
-
-
-def _groups_of(pattern: str) -> list[str]:
-    """The names of the groups of a stated pattern, in their order."""
-    return re.findall(r"\(\?P<([a-z_]+)>", pattern)
