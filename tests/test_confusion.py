@@ -33,7 +33,7 @@ def stated(name: str, verdict: Verdict, *, high: float = 0.0) -> Finding:
 def result(seed: Fault | Healthy, overall: Verdict, finding: Verdict, *, high: float = 0.0) -> Result:
     names = seed.finding if isinstance(seed, Fault) else ("websocket-delivery",)
     found = {name: stated(name, finding, high=high) for name in names}
-    told = Overall(verdict=overall, reason="", sentence="so it is", blocking=tuple(names))
+    told = Overall(verdict=overall, reason="", headline="SO", detail="it is", blocking=tuple(names))
     return Result.of(seed, found, told, "pass-1")
 
 
@@ -94,7 +94,7 @@ def test_only_what_could_not_be_told_is_asked_again(
     seed = (FAULTS | HEALTHY)[name]
     names = seed.finding if isinstance(seed, Fault) else ("websocket-delivery",)
     found = {item: stated(item, finding) for item in names}
-    told = Overall(verdict=overall, reason="", sentence="so it is", blocking=tuple(names))
+    told = Overall(verdict=overall, reason="", headline="SO", detail="it is", blocking=tuple(names))
     assert confusion.left_open(seed, found, told) is open_
 
 
@@ -106,7 +106,7 @@ def test_a_gap_in_the_log_of_a_right_answer_is_asked_again(coverage: Verdict, op
     found = {item: stated(item, FAIL) for item in seed.finding} | {
         "log-coverage": stated("log-coverage", coverage)
     }
-    told = Overall(verdict=FAIL, reason="", sentence="so it is", blocking=seed.finding)
+    told = Overall(verdict=FAIL, reason="", headline="SO", detail="it is", blocking=seed.finding)
     assert confusion.left_open(seed, found, told, also=("log-coverage",)) is open_
 
 

@@ -93,14 +93,20 @@ class Needed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A judge's answer before the generic controls are applied. `reason` is a short code, empty for a plain pass."""
+    """A judge's answer before the generic controls are applied.
+
+    reason: a short code, empty for a plain pass. seen: the statement without its bounds, where it has any, for a first
+    screen. limits: whether `threshold` says how much is allowed rather than how much is required.
+    """
 
     verdict: Verdict
     statement: str
+    seen: str = ""
     reason: str = ""
     estimate: Estimate | None = None
     method: Method | None = None
     threshold: str = ""
+    limits: bool = False
     severity: float | None = None
     exposure: Exposure | None = None
     controls: tuple[Control, ...] = ()
@@ -114,6 +120,8 @@ class Finding:
 
     severity: the chance that this check would have failed had the defect been there; None unless it passed.
     severity_by: `samples` where a bound gives it, `mutants` where it is the share of mutants caught.
+    seen: the statement without its bounds, and with why nothing is known where a control did not hold.
+    limits: whether `threshold` says how much is allowed rather than how much is required.
     """
 
     id: str
@@ -123,12 +131,14 @@ class Finding:
     verdict: Verdict
     reason: str
     statement: str
+    seen: str = ""
     fix: str | None = None
     critical: bool = True
     group: str = ""
     estimate: Estimate | None = None
     method: Method | None = None
     threshold: str = ""
+    limits: bool = False
     severity: float | None = None
     severity_by: str = ""
     exposure: Exposure | None = None

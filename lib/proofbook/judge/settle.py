@@ -29,11 +29,13 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         *_proofs(check, view, judgement),
     ]
     verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
+    seen = judgement.seen or statement
     broken = next(
         (control for control in controls if not control.held and verdict.value in control.guards), None
     )
     if broken is not None:
         statement = f"{judgement.statement}; but the {broken.kind} control “{broken.name}” did not hold: expected {broken.expected}, got {broken.got}"
+        seen = f"{seen}; but {broken.name}: {broken.got}"
         verdict, reason = Verdict.INCONCLUSIVE, broken.code or f"control-{broken.kind}"
     elif verdict is Verdict.PASS and not any(
         control.held and "pass" in control.guards for control in controls
@@ -43,12 +45,14 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
             "no-control",
             f"{statement}; but nothing shows that this check could have failed",
         )
+        seen = f"{seen}; but nothing shows that this check could have failed"
     if verdict is Verdict.PASS and check.voided_by:
         verdict, reason, statement = (
             Verdict.INCONCLUSIVE,
             "voided",
             f"{statement}; but the open risk “{check.voided_by}” voids it",
         )
+        seen = f"{seen}; but the open risk “{check.voided_by}” voids it"
     severity, severity_by = (judgement.severity, "samples") if verdict is Verdict.PASS else (None, "")
     if severity is None and verdict is Verdict.PASS:
         severity, severity_by = _share_caught(controls), "mutants"
@@ -64,9 +68,11 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         verdict=verdict,
         reason=reason,
         statement=statement,
+        seen=seen,
         estimate=judgement.estimate,
         method=judgement.method,
         threshold=judgement.threshold,
+        limits=judgement.limits,
         severity=severity,
         severity_by=severity_by,
         exposure=judgement.exposure,

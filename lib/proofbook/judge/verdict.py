@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.reasons import situation
@@ -11,14 +11,19 @@ from proofbook.judge.reasons import situation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overall:
-    """The verdict over all findings, in one sentence."""
+    """The verdict over all findings: a headline in capitals, and what it rests on."""
 
     verdict: Verdict
     reason: str
-    sentence: str
+    headline: str
+    detail: str
     blocking: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     waived: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.headline}: {self.detail}"
 
 
 def overall(
@@ -39,72 +44,119 @@ def overall(
     >>> overall([]).verdict
     <Verdict.INCONCLUSIVE: 'inconclusive'>
     """
-    found = sorted(findings, key=lambda item: item.kind != "fix")  # what the case is about comes first
+    sorted_findings = sorted(
+        findings, key=lambda item: item.kind != "fix"
+    )  # what the case is about comes first
+    found = _Counted.of(sorted_findings)
     absent = tuple(sorted(missing))
-    counted = [item for item in found if not item.waived or item.verdict is Verdict.FAIL]
-    failed = [item for item in counted if item.verdict is Verdict.FAIL and (item.required or item.critical)]
-    unseen = [item for item in counted if item.verdict is Verdict.ERROR and item.required]
-    unclear = [item for item in counted if item.verdict is Verdict.INCONCLUSIVE and item.required]
-    required = [item for item in counted if item.required]
-    beside = tuple(
-        item.id
-        for item in counted
-        if item.verdict is not Verdict.PASS and item not in failed + unseen + unclear
+    answer = (
+        _failed(found)
+        or _not_looked(found, () if partial else absent, broken or {})
+        or _not_known(found, absent)
+        or _passed(found)
     )
-    waived = tuple(item.id for item in found if item.waived)
-    fixes = [item for item in required if item.kind == "fix"]
+    return replace(
+        answer,
+        beside=tuple(item.id for item in found.items if found.is_beside(item)),
+        waived=tuple(item.id for item in sorted_findings if item.waived),
+    )
 
-    def answer(verdict: Verdict, reason: str, sentence: str, blocking: Iterable[str] = ()) -> Overall:
-        return Overall(
-            verdict=verdict,
-            reason=reason,
-            sentence=sentence,
-            blocking=tuple(blocking),
-            beside=beside,
-            waived=waived,
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """The findings that count, waived ones left out unless they failed; and those that give each verdict."""
+
+    items: list[Finding]
+    failed: list[Finding]
+    unseen: list[Finding]
+    unclear: list[Finding]
+    waived: int
+
+    @classmethod
+    def of(cls, found: list[Finding]) -> _Counted:
+        """Sorts them out: a guard vetoes where what it guards is critical."""
+        items = [item for item in found if not item.waived or item.verdict is Verdict.FAIL]
+        return cls(
+            items=items,
+            failed=[
+                item for item in items if item.verdict is Verdict.FAIL and (item.required or item.critical)
+            ],
+            unseen=[item for item in items if item.verdict is Verdict.ERROR and item.required],
+            unclear=[item for item in items if item.verdict is Verdict.INCONCLUSIVE and item.required],
+            waived=sum(bool(item.waived) for item in found),
         )
 
-    if failed:
-        broken_fix = any(item.kind == "fix" for item in failed)
-        words = "NOT FIXED" if broken_fix else "BROKEN"
-        return answer(
-            Verdict.FAIL,
-            failed[0].reason,
-            f"{words}: {_list(item.claim for item in failed)}",
-            (item.id for item in failed),
-        )
-    for name, problem in (broken or {}).items():
-        return answer(Verdict.ERROR, "notebook", f"COULD NOT LOOK: notebook {name}: {problem}")
-    if absent and not partial:
-        return answer(Verdict.ERROR, "missing", f"COULD NOT LOOK: no notebook judged {_list(absent)}", absent)
-    if unseen:
-        return answer(
-            Verdict.ERROR,
-            unseen[0].reason,
-            f"COULD NOT LOOK: {unseen[0].statement}",
-            (item.id for item in unseen),
-        )
-    if absent:
-        return answer(
-            Verdict.INCONCLUSIVE, "partial", f"PARTIAL: not judged in this run: {_list(absent)}", absent
-        )
-    if unclear:
-        return answer(
-            Verdict.INCONCLUSIVE,
-            unclear[0].reason,
-            f"NOT KNOWN, {situation(unclear[0].reason)}: {unclear[0].statement}",
-            (item.id for item in unclear),
-        )
-    if not required:
-        return answer(
-            Verdict.INCONCLUSIVE, "nothing-required", "NOT KNOWN: nothing that this case requires was judged"
-        )
+    @property
+    def required(self) -> list[Finding]:
+        return [item for item in self.items if item.required]
+
+    def is_beside(self, item: Finding) -> bool:
+        """Whether it did not pass, and did not decide the verdict either."""
+        return item.verdict is not Verdict.PASS and item not in self.failed + self.unseen + self.unclear
+
+
+def _failed(found: _Counted) -> Overall | None:
+    if not found.failed:
+        return None
+    return Overall(
+        verdict=Verdict.FAIL,
+        reason=found.failed[0].reason,
+        headline="NOT FIXED" if any(item.kind == "fix" for item in found.failed) else "BROKEN",
+        detail=_list(item.claim for item in found.failed),
+        blocking=tuple(item.id for item in found.failed),
+    )
+
+
+def _not_looked(found: _Counted, missing: tuple[str, ...], broken: Mapping[str, str]) -> Overall | None:
+    """An error of the run: a notebook that did not reach its end, a check that nobody judged, one that broke."""
+    blocking: tuple[str, ...] = ()
+    if broken:
+        name, problem = next(iter(broken.items()))
+        reason, detail = "notebook", f"notebook {name}: {problem}"
+    elif missing:
+        reason, detail, blocking = "missing", f"no notebook judged {_list(missing)}", missing
+    elif found.unseen:
+        first = found.unseen[0]
+        reason, detail = first.reason, first.statement
+        blocking = tuple(item.id for item in found.unseen)
+    else:
+        return None
+    return Overall(
+        verdict=Verdict.ERROR, reason=reason, headline="COULD NOT LOOK", detail=detail, blocking=blocking
+    )
+
+
+def _not_known(found: _Counted, missing: tuple[str, ...]) -> Overall | None:
+    blocking: tuple[str, ...] = ()
+    if missing:
+        reason, headline = "partial", "PARTIAL"
+        detail, blocking = f"not judged in this run: {_list(missing)}", missing
+    elif found.unclear:
+        reason = found.unclear[0].reason
+        headline, detail = f"NOT KNOWN, {situation(reason)}", found.unclear[0].statement
+        blocking = tuple(item.id for item in found.unclear)
+    elif not found.required:
+        reason, headline = "nothing-required", "NOT KNOWN"
+        detail = "nothing that this case requires was judged"
+    else:
+        return None
+    return Overall(
+        verdict=Verdict.INCONCLUSIVE, reason=reason, headline=headline, detail=detail, blocking=blocking
+    )
+
+
+def _passed(found: _Counted) -> Overall:
+    fixes = [item for item in found.required if item.kind == "fix"]
     absent_only = sum(item.reason == "absent" for item in fixes)
     words = "HEALTHY" if not fixes else "ABSENT" if absent_only == len(fixes) else "FIXED"
     if words == "FIXED" and absent_only:
         words += f" ({absent_only} of {len(fixes)} symptoms only absent)"
-    tail = f" ({len(waived)} waived)" if waived else ""
-    return answer(Verdict.PASS, "", f"{words}{tail}: {len(required)} required findings hold")
+    return Overall(
+        verdict=Verdict.PASS,
+        reason="",
+        headline=words + (f" ({found.waived} waived)" if found.waived else ""),
+        detail=f"{len(found.required)} required findings hold",
+    )
 
 
 def _list(items: Iterable[str], *, most: int = 3) -> str:
