@@ -81,6 +81,11 @@ def command_line() -> str:
             ([f"[`{name}`](#proofbook-{name})", first_sentence(command.help)] for name, command in group.commands.items()),
         ),
     ]  # fmt: skip
+    common = [item for item in group.params if item.name != "help"]
+    parts += [
+        "Options of all commands, before the name of the command, such as `proofbook -v run ENV`:",
+        table(("option", "meaning"), ([_flags(item), str(item.help)] for item in common)),
+    ]
     for name, command in group.commands.items():
         parts += list(_command(name, command))
     return joined(parts)

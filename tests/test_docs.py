@@ -30,7 +30,7 @@ from proofbook.judge.findings import Verdict
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-GENERATED = ("command-line.md", "environment-file.md", "case-file.md", "run-json.md", "checks.md", "notebook-api.md")  # fmt: skip
+GENERATED = ("command-line.md", "environment-file.md", "case-file.md", "run-json.md", "checks.md", "tables.md", "notebook-api.md")  # fmt: skip
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 # Written by hand, and not notes of their time as decisions are.
 WRITTEN = [
@@ -114,7 +114,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     spans = re.findall(r"`([^`\n]+)`", prose(page))
     lines = [line for language, text in blocks(page) if language != "python" for line in text.splitlines()]
     for shown in [*spans, *lines]:
-        found = re.search(r"(?:^|[ /])proofbook (?!proofbook)([a-z].*)$", shown)
+        found = re.search(r"(?:^|[ /])proofbook (?!proofbook)(?:-v+ )?([a-z].*)$", shown)
         if found is not None and not shown.startswith("#"):
             words = shlex.split(found[1], comments=True)
             ends = [number for number, word in enumerate(words) if word[0] in ">&|"]
@@ -167,7 +167,14 @@ def test_every_make_target_of_a_page_exists(target: str, request: pytest.Fixture
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
-TOML = [(page, text) for page in WRITTEN for language, text in blocks(page) if language == "toml"]
+# Those of extending.md are executed with the packages that they name (test_extending).
+TOML = [
+    (page, text)
+    for page in WRITTEN
+    if page.name != "extending.md"
+    for language, text in blocks(page)
+    if language == "toml"
+]
 
 
 @pytest.mark.parametrize(("page", "text"), TOML, ids=[f"{page.stem}-{number}" for number, (page, _) in enumerate(TOML)])  # fmt: skip

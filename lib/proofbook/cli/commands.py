@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from proofbook.cli import file_commands, logs, rehearsal, run_commands, run_readers
+from proofbook.cli import file_commands, logs, rehearsal, run_commands, run_readers, verbosity
 from proofbook.cli.app import app
 
-__all__ = ["app", "file_commands", "in_order", "logs", "rehearsal", "run_commands", "run_readers"]
+__all__ = [
+    "app",
+    "file_commands",
+    "in_order",
+    "logs",
+    "rehearsal",
+    "run_commands",
+    "run_readers",
+    "verbosity",
+]
 
 # As one meets them: validate, read what came of it, then the rest.
 ORDER = (

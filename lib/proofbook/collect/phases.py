@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
+import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
@@ -55,6 +56,7 @@ from proofbook.evidence.schema import (
 from proofbook.stats import plans as sampling
 
 Say = Callable[[str], None]
+logger = logging.getLogger("proofbook.collect")
 # At the default pace twice a second, and never more than four times.
 METRICS_PER_TURN = 2.5
 METRICS_LEAST_S = 0.25
@@ -91,6 +93,8 @@ async def record(
     problems: list[str] = []
     if phase != "rollout":
         problems = await _read_records(environment, case, session, tables, folder=folder / phase)
+    for name in tables:
+        logger.info("phase %s: collected table %s", phase, name)
     recorded = store.Phase(
         started=started,
         ended=ended,

@@ -7,6 +7,7 @@ import datetime as dt
 import email.utils
 import ipaddress
 import json
+import logging
 import secrets
 import ssl
 import time
@@ -31,6 +32,7 @@ from proofbook.protocol import TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
+logger = logging.getLogger("proofbook.collect")
 # Politeness has an end: after this many answers of 429, or one that asks for more, it is for a person to decide.
 MOST_THROTTLED = 3
 LONGEST_WAIT_S = 120.0
@@ -108,6 +110,7 @@ class Session:
                 # From now and not from when its turn was due, so that no two are closer than the pace allows.
                 self._next_turn = time.monotonic() + 1 / self.environment.pace.per_s
             self.done[what] += 1
+            logger.debug("%s: number %d", what, self.done[what])
             yield
 
     async def throttled(self, retry_after: str | None) -> None:
@@ -119,6 +122,7 @@ class Session:
         self._throttled += 1
         asked = seconds_of(retry_after, now=dt.datetime.now(dt.UTC))
         seconds = 2.0**self._throttled if asked is None else asked
+        logger.info("%s answered 429: backing off for %.1f s (%d of %d)", self.environment.name, seconds, self._throttled, MOST_THROTTLED)  # fmt: skip
         if seconds > LONGEST_WAIT_S:
             raise CouldNotLook(
                 f"{self.environment.name} answered 429 (too many requests) and asks to wait {seconds:,.0f} s; run again after that, or probe more slowly: lower [pace] per_s"
@@ -150,6 +154,7 @@ class Session:
                     headers=self._login_headers,
                     within_s=self.environment.pace.timeout_s,
                 )
+            logger.info("login at %s answered %d", self._login_url, answer.status_code)
             token = jmespath.search(login.token_path, answer.json()) if answer.status_code < 400 else None
         except (httpx.HTTPError, ValueError) as error:
             raise CouldNotLook(

@@ -1,0 +1,6 @@
+"""Executes notebooks in processes of their own."""
+
+import logging
+
+# A library writes its log only where somebody asks for it: `proofbook -v`, or a handler of one's own.
+logging.getLogger(__name__).addHandler(logging.NullHandler())

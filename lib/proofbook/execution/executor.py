@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from proofbook.redaction.scrubbing import for_others
+
+logger = logging.getLogger("proofbook.execution")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class Executor:
             "jobs": jobs,
             "timeout_s": timeout_s,
         }
+        logger.info("executing %d notebooks, %d at once: %s", len(notebooks), jobs, ", ".join(notebooks))
         began = time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells
             asked.write(json.dumps(order).encode() + b"\n")
@@ -97,6 +101,7 @@ class Executor:
         while len(done) < len(notebooks) and (line := answers.readline()):
             answer: dict[str, Any] = json.loads(line)
             name = answer["name"]
+            logger.debug("notebook %s ended after %.1f s", name, answer["seconds"])
             done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
             say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
         for name in [name for name in notebooks if name not in done]:

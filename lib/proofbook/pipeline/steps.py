@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import importlib.metadata
 import json
+import logging
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ from proofbook.runs.record import Opening, unfinished, write_unfinished
 from proofbook.validation import Validation
 
 Say = Callable[[str], None]
+logger = logging.getLogger("proofbook.pipeline")
 REPORT_NOTEBOOK = "00-validation-report"
 
 
@@ -58,6 +60,7 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
     """Records one phase into a run's folder, and keeps the files that it was asked with."""
     finished = (folder / "run.json").is_file()
     started = dt.datetime.now(dt.UTC)
+    logger.info("run %s: recording phase %s of %s", folder.name, phase, asked.environment.name)
     try:
         sync.run(
             phases.record(
@@ -166,6 +169,7 @@ def _give_out(
         write_unfinished(folder, content["environment"], content["case"], dt.datetime.fromisoformat(content["started"]), error.reason, str(error))  # fmt: skip
         raise
     aside.replace(folder / "run.json")
+    logger.info("run %s: wrote the report and run.json", folder.name)
 
 
 @contextlib.contextmanager
