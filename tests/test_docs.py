@@ -128,6 +128,8 @@ def problem_of(words: list[str]) -> str:
         return f"no command {words[0]}"
     try:
         group.commands[words[0]].make_context(words[0], words[1:])
+    except typer.Exit:
+        return ""
     except Exception as error:
         return str(getattr(error, "message", error)) or type(error).__name__
     return ""

@@ -69,8 +69,8 @@ def test_a_difference_names_the_finding_the_fields_and_both_values() -> None:
         [first, {**first, "id": "b"}], [{**first, "verdict": "pass", "reason": ""}, {**first, "id": "c"}]
     )
     assert lines == [
-        "b: only in the first",
-        "c: only in the second",
+        "b: only in the run",
+        "c: only in the replay",
         "a-gone: verdict, reason differ: fail → pass",
     ]
     assert compare_findings([first], [first]) == []
@@ -192,7 +192,7 @@ def execute(
     [
         ("1 / 0", "raised ZeroDivisionError"),
         ("import sys; sys.exit(0)", "code cell"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "its kernel died"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the kernel died"),
         ("import time; time.sleep(600)", "did not end within 12 s"),
     ],
 )
@@ -385,9 +385,9 @@ def test_a_broken_notebook_makes_the_run_an_error_and_the_report_says_what_happe
         (["run", "rehearsal", "--evidence", "nowhere"], "expected a folder of evidence"),
         (
             ["run", "gone"],
-            "outputs/rehearsal/nowhere.url, but it cannot be read (No such file or directory); start it first",
+            "cannot read the value from file outputs/rehearsal/nowhere.url: No such file or directory; start it first",
         ),
-        (["run", "guarded"], "environment guarded is protected: say --yes to probe it"),
+        (["run", "guarded"], "environment guarded is protected; confirm with --yes"),
         (["collect", "rehearsal", "--phase", "befor"], "there is no phase 'befor'; did you mean 'before'?"),
         (
             ["collect", "rehearsal", "--phase", "before", "--during", "true"],

@@ -259,10 +259,11 @@ def test_checking_files_touches_no_network_and_says_what_a_run_would_owe(in_fold
     )
     assert done.returncode == 0, done.stderr
     for line in (
-        "staging: 1 service, 1 WebSocket endpoint, 1 log",
-        "owed       log-recursionerror-gone: “RecursionError” is gone from the log",
-        "Delivery over ws is not measured",
-        "a secret: environment variable STAGING_JWT",
+        "ok              staging: 1 service, 1 WebSocket endpoint, 1 log",
+        "ok              recursion: Recursion in asyncio.sleep",
+        "required        log-recursionerror-gone: “RecursionError” is gone from the log",
+        "not measured    Delivery over ws is not measured: state send and expect.",
+        "missing secret  environment variable STAGING_JWT",
     ):
         assert line in done.stdout
     explained = subprocess.run(
@@ -325,7 +326,7 @@ def test_a_missing_secret_is_named_and_its_value_never_shown(
         Reference(env="NOT_THERE").read_secret(base=in_folder, where="environments/x.toml: login.token")
     assert (
         str(raised.value)
-        == "environments/x.toml: login.token: expected a secret in environment variable NOT_THERE, but it is not set; export it first"
+        == "environments/x.toml: login.token: cannot read the secret from environment variable NOT_THERE: it is not set; export it first"
     )
     monkeypatch.setenv("THERE", "correct-horse-battery")
     secret = Reference(env="THERE").read_secret(base=in_folder, where="x")
@@ -338,7 +339,7 @@ def test_a_failing_command_is_named_and_its_output_never_shown(in_folder: Path) 
         Reference(command=[sys.executable, "-c", "print('hidden'); raise SystemExit(3)"]).read(
             base=in_folder, where="x"
         )
-    assert "ended with exit code 3" in str(raised.value) and "but the command ended" in str(raised.value)
+    assert "ended with exit code 3" in str(raised.value) and ": the command ended" in str(raised.value)
     with pytest.raises(MissingValue, match="is not installed"):
         Reference(command=["no-such-program-anywhere"]).read(base=in_folder, where="x")
     with pytest.raises(MissingValue, match=r"cannot be started \(Permission denied\)"):
@@ -355,15 +356,15 @@ def test_what_is_named_and_no_secret_is_not_called_one(
     with pytest.raises(MissingValue) as raised:
         Session(where, base=in_folder)
     assert str(raised.value) == (
-        "environments/mine.toml: service 'api': url: expected a value in file up/api.url, but it cannot be read (No such file or directory)"
+        "environments/mine.toml: service 'api': url: cannot read the value from file up/api.url: No such file or directory"
     )
     assert not isinstance(raised.value, MissingSecret) and raised.value.exit_code == 2
     (in_folder / "up").mkdir()
     (in_folder / "up" / "api.url").write_bytes(b"\xff\xfe")
-    with pytest.raises(MissingValue, match="it is no text in UTF-8"):
+    with pytest.raises(MissingValue, match="the file is not UTF-8 text"):
         Session(where, base=in_folder)
     (in_folder / "up" / "api.url").write_text("http://127.0.0.1:1")
-    with pytest.raises(MissingSecret, match="expected a secret in environment variable NOT_THERE"):
+    with pytest.raises(MissingSecret, match="cannot read the secret from environment variable NOT_THERE"):
         Session(where, base=in_folder)
 
 

@@ -42,10 +42,13 @@ def watched_case(workspace: Path) -> str:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--every", "soon"], "--every: expected a length of time such as 90s, 5m or 24h, got 'soon'"),
-        (["--every", "0s"], "--every: expected a length of time"),
-        (["--every", "1s"], "--every: expected at least 5s"),
-        (["--every", "10m", "--for", "5m"], "--for: expected at least as long as --every"),
+        (
+            ["--every", "soon"],
+            "--every: not a duration: 'soon'; use a number and a unit, such as 90s, 5m or 24h",
+        ),
+        (["--every", "0s"], "--every: not a duration: '0s'"),
+        (["--every", "1s"], "--every must be at least 5s, the time that a round takes, got 1s"),
+        (["--every", "10m", "--for", "5m"], "--for must be at least --every (600s), got 300s"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_in_one_sentence(
@@ -57,24 +60,34 @@ def test_a_plan_that_cannot_be_is_refused_in_one_sentence(
 
 
 def test_a_watch_goes_on_only_by_the_plan_that_it_began_with(tmp_path: Path) -> None:
-    assert rounds.begin(tmp_path, PLAN) == PLAN
-    assert rounds.begin(tmp_path, PLAN) == PLAN
-    changes: list[dict[str, Any]] = [
-        {"case": "another"},
-        {"asked": "def"},
-        {"every_s": 61.0},
-        {"environment": "staging"},
+    assert rounds.start_or_continue(tmp_path, PLAN) == PLAN
+    assert rounds.start_or_continue(tmp_path, PLAN) == PLAN
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"case": "another"}, f"this watch was started with case {PLAN.case}, got another"),
+        (
+            {"asked": "def"},
+            f"environment {PLAN.environment} or its case changed since this watch started; restore the files",
+        ),
+        ({"every_s": 61.0}, "this watch was started with --every 60s, got 61s"),
+        (
+            {"environment": "staging"},
+            f"this watch was started with environment {PLAN.environment}, got staging",
+        ),
     ]
-    for change in changes:
-        with pytest.raises(UsageError, match=r"expected the .* that this watch began with"):
-            rounds.begin(tmp_path, replace(PLAN, **change))
+    for change, sentence in changes:
+        with pytest.raises(UsageError) as raised:
+            rounds.start_or_continue(tmp_path, replace(PLAN, **change))
+        assert str(raised.value) == f"{sentence}; to start a new watch, leave out --run"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1}', '{"schema_version": 9}'])
 def test_a_state_that_was_cut_or_altered_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / rounds.STATE).write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match=r"expected (the state of a watch|schema version)"):
-        rounds.begin(tmp_path, PLAN)
+    with pytest.raises(
+        UsageError,
+        match=r"watch.json (is not the plan of a watch; it was edited or written by another version|has schema version 9, expected 1); start a new watch without --run",
+    ):
+        rounds.start_or_continue(tmp_path, PLAN)
 
 
 @pytest.mark.rehearsal
@@ -102,7 +115,7 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("look 1 of 30"):
+        if line.startswith("round 1 of 30"):
             break
     # In the middle of the second look, or of the wait for it.
     time.sleep(1.0)
@@ -115,10 +128,10 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
     half.mkdir(exist_ok=True)
     (half / "half-written.parquet").write_bytes(b"PAR1")
     other = proofbook("watch", "rehearsal", *command[4:], cwd=base, workspace=base)
-    assert other.returncode == 2 and "that this watch began with" in other.stderr
+    assert other.returncode == 2 and "this watch was started with" in other.stderr
     done = proofbook(*command, cwd=base, workspace=base)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "decided at look" in done.stderr
+    assert "clear verdict after round" in done.stderr
     recorded = read(folder / "evidence")
     looks, journeys = recorded.table("looks"), recorded.table("websocket")
     assert looks is not None and journeys is not None

@@ -1,17 +1,17 @@
-"""Everything that Proofbook raises on purpose.
+"""The exceptions of Proofbook, with the exit code of each.
 
 ProofbookError
-├── UsageError              the question was put wrongly: known before the network is touched, exit 2
-│   ├── ConfigurationError  an environment or case file says something that cannot be
+├── UsageError              the command or a file is wrong: known before the network is touched, exit 2
+│   ├── ConfigurationError  an environment or case file holds something unusable
 │   ├── UnknownName         an environment, case, notebook or check that is not there
-│   └── MissingValue        a value that is named instead of written could not be read
+│   └── MissingValue        a referenced value (variable, file, command) could not be read
 │       └── MissingSecret   … and it is a secret
-└── CouldNotLook            the world did not let us look: exit 4
+└── CouldNotLook            collecting or judging itself failed: exit 4
     ├── ExtensionError      something that another package registers cannot be used
     ├── EvidenceError       recorded evidence is absent, altered or of another version
     │   └── SchemaError     a table is not what its schema says
     ├── SecretFound         a secret stands in a file of a run
-    └── InternalError       an exception that nobody foresaw; made by `unexpected.keep`
+    └── InternalError       an unexpected exception; made by `unexpected.keep`
 
 A check that fails is a value (a Finding), never an exception.
 """
@@ -35,7 +35,7 @@ class ProofbookError(Exception):
 
 
 class UsageError(ProofbookError):
-    """The request or a file is wrong; nothing was touched."""
+    """The command or a file is wrong; nothing was probed."""
 
     exit_code = EXIT_USAGE
 
@@ -60,7 +60,7 @@ class ConfigurationError(UsageError):
 
 
 class UnknownName(UsageError):
-    """A name that is not there, with the nearest one that is."""
+    """An unknown name, with the nearest known one."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
         self.kind = kind
@@ -79,9 +79,9 @@ class UnknownName(UsageError):
 
 
 class MissingValue(UsageError):
-    """A value that a file names instead of stating it (a variable, a file, a command) could not be read."""
+    """A value that a file references (a variable, a file, a command) could not be read."""
 
-    noun = "a value"
+    noun = "value"
 
     def __init__(self, reference: str, why: str, *, where: str) -> None:
         self.reference = reference
@@ -90,17 +90,17 @@ class MissingValue(UsageError):
         super().__init__(reference, why)
 
     def __str__(self) -> str:
-        return f"{self.where}: expected {self.noun} in {self.reference}, but {self.why}"
+        return f"{self.where}: cannot read the {self.noun} from {self.reference}: {self.why}"
 
 
 class MissingSecret(MissingValue):
-    """A secret that an environment names could not be found. The value is never part of this."""
+    """A referenced secret could not be read. The message never contains its value."""
 
-    noun = "a secret"
+    noun = "secret"
 
 
 class CouldNotLook(ProofbookError):
-    """Collecting or judging itself broke: the verdict is `error`, not `fail`."""
+    """Collecting or judging itself failed: the verdict is `error`, not `fail`."""
 
     reason = "could-not-look"
 
@@ -126,7 +126,7 @@ class ExtensionError(CouldNotLook):
 
 
 class SecretFound(CouldNotLook):
-    """A secret stands in a file of a run, so nothing of it is given out."""
+    """A known secret was found in a file of a run; its report is deleted."""
 
     reason = "secret-found"
 
@@ -156,7 +156,7 @@ class SchemaError(EvidenceError):
 
 
 class InternalError(CouldNotLook):
-    """Something broke that nobody foresaw: a defect, or a machine that is out of space or does not allow something.
+    """An unexpected exception: a defect of Proofbook, a full disk, a missing permission.
 
     Attributes:
         what: the exception in a few words, without secrets.

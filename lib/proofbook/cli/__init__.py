@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs a command and ends this process; whatever breaks gives one sentence, never a traceback, and never the code of a `fail`."""
+    """Runs a command and ends this process with its exit code; an exception gives one sentence, never a traceback or the code of `fail`."""
     # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -47,7 +47,7 @@ def _command() -> int:
 
 
 def _explained(error: Exception) -> int:
-    """The exit code for what is no error of ours, told in a sentence."""
+    """The exit code of an exception that is no ProofbookError; prints a sentence."""
     if isinstance(error, OSError) and error.errno == errno.EPIPE:
         return _ended("the output was closed before all of it was written", EXIT_CODES["error"])
     if type(error).__name__ == "Abort":
@@ -63,7 +63,7 @@ def _explained(error: Exception) -> int:
 
 
 def _ended(sentence: str, code: int) -> int:
-    """The code, when the sentence is told and nothing is left that Python would fail to print at the very end."""
+    """The code, after printing the sentence; output that nobody reads any more is dropped."""
     with contextlib.suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
     try:

@@ -27,28 +27,28 @@ Case = Annotated[
         "--case", help="Case: a name in notebooks/cases, or a TOML file. Default: the environment's own."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print what a program would read.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Probe a protected environment without asking.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks executed at once.")]
-Timeout = Annotated[float, typer.Option("--timeout-s", min=1, help="Longest time for one notebook.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks executed in parallel.")]
+Timeout = Annotated[float, typer.Option("--timeout-s", min=1, help="Time limit of one notebook, in seconds.")]
 Faults = Annotated[
-    list[str] | None, typer.Option("--fault", help="Break the rehearsal on purpose; see: proofbook faults.")
+    list[str] | None, typer.Option("--fault", help="Inject this fault; list: proofbook faults.")
 ]
 Before = Annotated[
     str,
     typer.Option(
         "--before",
         metavar="RUN",
-        help="A run whose evidence counts as before. Default: what the case names, else the one that is pinned.",
+        help="Run with the evidence from before. Default: the case's, else the baseline.",
     ),
 ]
 Assets = Annotated[
     Literal["inline", "shared"],
-    typer.Option("--assets", help="The charts' library: in each report, or once beside all of them."),
+    typer.Option("--assets", help="Chart library: in each report, or one file for all reports."),
 ]
 InconclusiveAs = Annotated[
     Literal["failure", "skipped"],
-    typer.Option("--junit-inconclusive", help="What a required inconclusive is in junit.xml; never a pass."),
+    typer.Option("--junit-inconclusive", help="Result of a required inconclusive check in junit.xml."),
 ]
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
 WORST = ("pass", "inconclusive", "error", "fail")

@@ -1,4 +1,4 @@
-"""All commands, in the order in which `--help` lists them. Apart from `main`, which tells what breaks while they are loaded."""
+"""All commands, in the order of `--help`. Apart from `main`, which reports what breaks while they are loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
     "verbosity",
 ]
 
-# As one meets them: validate, read what came of it, then the rest.
+# By use: validate, read the result, then the rest.
 ORDER = (
     "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
     "logs", "demo", "rehearse", "faults", "schema",
@@ -24,7 +24,7 @@ ORDER = (
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Names of functions as they are listed; those that nobody put into the order come last.
+    """Names of functions in the order of `--help`; unlisted ones come last.
 
     >>> in_order(["added", "run", "try_url"])
     ['try_url', 'run', 'added']

@@ -1,64 +1,77 @@
-"""Commands about files alone: are they right, what do they mean, what may they say. Nothing here touches the network."""
+"""Commands on files alone, without network: check, explain, schema."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from proofbook import paths
 from proofbook.cli.app import AsJson, Environment, app, console, plain
 
+if TYPE_CHECKING:
+    from proofbook.config import environment as environments
+    from proofbook.validation import Validation
+
 CaseArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[CASE]", help="Case: a name, or a TOML file. Default: the environment's own, or none."
+        metavar="[CASE]", help="Case: a name, or a TOML file. Default: the environment's own case."
     ),
 ]
 
 
 @app.command()
 def check(env: Environment, case: CaseArgument = "", as_json: AsJson = False) -> None:
-    """Say whether an environment and a case can be used, and what a run of them owes. Nothing is asked over the network."""
+    """Check an environment and a case, and list the checks of a run. No network."""
     from proofbook.validation import Validation
 
     base = paths.root()
     asked = Validation.load(env, case, base=base)
-    where, what, declared = asked.environment, asked.case, asked.checks
-    absent = [str(reference) for reference in where.secrets() if not reference.is_there(paths.home(base))]
-    gaps = asked.not_measured
+    where = asked.environment
+    missing = [str(item) for item in where.secrets() if not item.is_there(paths.home(base))]
     if as_json:
         told = {
             "environment": where.name,
-            "case": what.name,
-            "checks": {name: item.claim for name, item in declared.items()},
-            "not_measured": gaps,
-            "absent_secrets": absent,
+            "case": asked.case.name,
+            "checks": {name: item.claim for name, item in asked.checks.items()},
+            "not_measured": asked.not_measured,
+            "absent_secrets": missing,
         }
         print(json.dumps(told, indent=2))
         return
     out = console()
-    out.print(f"right      {where.name}: {_counted(where)}")
-    out.print(f"right      {what.name or 'no case'}: {plain(what.title)}", soft_wrap=True)
-    for name, item in declared.items():
-        out.print(f"{'owed' if item.required else 'judged':<10} {name}: {plain(item.claim)}", soft_wrap=True)
-    for gap in gaps:
-        out.print(f"[yellow]not known[/]  {plain(gap)}", soft_wrap=True)
-    for name in absent:
-        out.print(f"[yellow]absent[/]     a secret: {plain(name)}", soft_wrap=True)
+    for status, words in _lines_of_check(asked, missing):
+        shown = f"{status:<15} {plain(words)}"
+        out.print(
+            f"[yellow]{shown}[/]" if status in ("not measured", "missing secret") else shown, soft_wrap=True
+        )
+
+
+def _lines_of_check(asked: Validation, missing: list[str]) -> Iterator[tuple[str, str]]:
+    """The lines of `proofbook check`: a status, and the words after it."""
+    yield "ok", f"{asked.environment.name}: {_counted(asked.environment)}"
+    yield "ok", f"{asked.case.name}: {asked.case.title}" if asked.case.name else "no case"
+    for name, item in asked.checks.items():
+        yield "required" if item.required else "optional", f"{name}: {item.claim}"
+    for gap in asked.not_measured:
+        yield "not measured", gap
+    for name in missing:
+        yield "missing secret", name
 
 
 @app.command()
 def explain(env: Environment, case: CaseArgument = "") -> None:
-    """Show everything that an environment and a case say, with what they leave to the defaults, and the plan."""
+    """Show an environment and a case with all defaults, and the plan of a run. No network."""
     from proofbook.collect import planning
     from proofbook.config.toml import as_toml
     from proofbook.validation import Validation
 
     asked = Validation.load(env, case, base=paths.root())
     where, what = asked.environment, asked.case
-    print(f"# {where.name}: what is not in the file says so\n{as_toml(where.in_full())}")
+    print(f"# {where.name}, with defaults\n{as_toml(where.in_full())}")
     print(f"# {what.name or 'no case'}\n{as_toml(what)}")
     print("# The plan of: proofbook run ENV")
     for line in planning.describe_plan(where, what, "after"):
@@ -69,25 +82,24 @@ def explain(env: Environment, case: CaseArgument = "") -> None:
 def schema(
     of: Annotated[
         Literal["run", "environment", "case"],
-        typer.Argument(help="run.json, or the files that editors complete."),
+        typer.Argument(help="Kind of file."),
     ] = "run",
 ) -> None:
-    """Print a JSON Schema: of run.json, or of environment and case files."""
+    """Print the JSON Schema of run.json, of environment files or of case files."""
     from proofbook.config.case import Case
     from proofbook.config.environment import Environment
     from proofbook.runs import record
 
-    found: dict[str, Any] = (
-        Environment.schema_of_files()
-        if of == "environment"
-        else Case.schema_of_files()
-        if of == "case"
-        else record.schema()
-    )
-    print(json.dumps(found, indent=2))
+    schemas = {
+        "run": record.schema,
+        "environment": Environment.schema_of_files,
+        "case": Case.schema_of_files,
+    }
+    print(json.dumps(schemas[of](), indent=2))
 
 
-def _counted(where: Any) -> str:
+def _counted(where: environments.Environment) -> str:
+    """How many services, endpoints and logs an environment has, in words."""
     counts = {
         "service": len(where.services),
         "WebSocket endpoint": len(where.websockets),

@@ -1,4 +1,4 @@
-"""Reading any log, without other files."""
+"""The command `logs`: reads any log without other files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from proofbook.errors import UsageError
 
 
 def _list(wanted: bool) -> None:
-    """Prints the log sources and log formats, those of other packages too, and why some of them cannot be used."""
+    """Prints the log sources and log formats, those of other packages too, and why some cannot be used."""
     if not wanted:
         return
     from proofbook.config.log_formats import LOG_FORMATS
@@ -30,43 +30,56 @@ def _list(wanted: bool) -> None:
     raise typer.Exit
 
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Log source: a file, a pattern such as 'logs/*.gz', or a short name such as docker:CONTAINER.",
+    ),
+]
+BeforeSource = Annotated[
+    str, typer.Option("--before", metavar="SOURCE", help="Log from before, for comparison.")
+]
+Patterns = Annotated[
+    list[str] | None,
+    typer.Option("--pattern", metavar="REGEX", help="Count requests with a match of this pattern."),
+]
+Format = Annotated[
+    str, typer.Option("--format", "--shape", metavar="NAME", help="Log format; detected by default.")
+]
+LinePattern = Annotated[
+    str | None,
+    typer.Option("--line-pattern", metavar="REGEX", help="Pattern with named groups for other formats."),
+]
+UtcOffset = Annotated[
+    str | None,
+    typer.Option("--utc-offset", metavar="OFFSET", help="Time zone of times without one, such as +00:00."),
+]
+Since = Annotated[
+    str, typer.Option("--since", metavar="TIME", help="Start of the window: RFC 3339, or 3h ago.")
+]
+Until = Annotated[
+    str, typer.Option("--until", metavar="TIME", help="End of the window: RFC 3339, or 3h ago.")
+]
+Listed = Annotated[
+    bool, typer.Option("--list", is_eager=True, callback=_list, help="List log sources and log formats.")
+]
+
+
 @app.command()
 def logs(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="A log export: a file, or a pattern such as 'logs/*.gz'; or a short name such as docker:CONTAINER.",
-        ),
-    ],
-    before: Annotated[
-        str | None, typer.Option("--before", help="A log from before, to see what changed.")
-    ] = None,
-    pattern: Annotated[
-        list[str] | None, typer.Option("--pattern", help="Count requests that this regular expression hits.")
-    ] = None,
-    log_format: Annotated[
-        str,
-        typer.Option("--format", "--shape", metavar="NAME", help="What the lines are; found out by default."),
-    ] = "auto",
-    line_pattern: Annotated[
-        str | None,
-        typer.Option(
-            "--line-pattern", help="A regular expression for lines of any other format, with named groups."
-        ),
-    ] = None,
-    utc_offset: Annotated[
-        str | None, typer.Option("--utc-offset", help="The zone of times that name none, such as +00:00.")
-    ] = None,
-    since: Annotated[str | None, typer.Option("--since", help="Only from this time on, as RFC 3339.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Only up to this time, as RFC 3339.")] = None,
-    listed: Annotated[
-        bool,
-        typer.Option("--list", is_eager=True, callback=_list, help="List the log sources and log formats."),
-    ] = False,
+    source: Source,
+    before: BeforeSource = "",
+    pattern: Patterns = None,
+    log_format: Format = "auto",
+    line_pattern: LinePattern = None,
+    utc_offset: UtcOffset = None,
+    since: Since = "",
+    until: Until = "",
+    listed: Listed = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read any log: its format, what it covers, the exceptions and errors in it, and what changed."""
+    """Read any log: format, coverage, exceptions, errors, and changes since another log."""
     from proofbook.collect.logs.recorder import unusable_extensions
     from proofbook.notebook import quicklook
 
@@ -79,8 +92,8 @@ def logs(
         patterns=pattern or [],
         before=_log_source(before, stated) if before else None,
         base=Path.cwd(),
-        since=None if since is None else moment("--since", since, now=now),
-        until=None if until is None else moment("--until", until, now=now),
+        since=moment("--since", since, now=now) if since else None,
+        until=moment("--until", until, now=now) if until else None,
     )
     if as_json:
         print(json.dumps(_log_as_json(looked), indent=2, default=str))
@@ -110,57 +123,51 @@ def _log_source(source: str, stated: dict[str, Any]) -> Any:
         ) from None
 
 
+PATTERN_COLUMNS = (
+    "pattern",
+    "affected before",
+    "affected after",
+    "per minute after",
+    "lines without a time before",
+    "lines without a time after",
+)
+
+
 def _print_log(looked: Any) -> None:
-    out, reading = console(), looked.reading
-    counts = ", ".join(f"{name} {count:,}" for name, count in reading.counts.items())
-    unread = looked.coverage.unread
-    lost = f"; [red]{unread.in_words}[/], such as {plain(repr(reading.unparsed_sample))}"
-    out.print(f"shape      {reading.shape}")
-    out.print(
-        f"entries    {reading.read:,} read, {reading.duplicates:,} twice, {reading.joined:,} joined to the traceback they continue, {reading.kept:,} kept"
-        + (lost if reading.unparsed else ""),
-        soft_wrap=True,
-    )
-    out.print(f"severity   {counts}")
-    out.print(
-        f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {looked.coverage.covered_s:,.1f} s; longest silence {looked.coverage.longest_gap_s:,.1f} s, {looked.coverage.allowed_gap_s:,.1f} s would be unusual"
-    )
-    why = "; ".join(f"{sentence} ({code})" for code, sentence in looked.coverage.reasons)
-    if unread.lines and not why:
-        why = f"{unread.in_words}, and what they say is in no count but that of the patterns"
-    out.print(
-        f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'nothing speaks against it'}",
-        soft_wrap=True,
-    )
+    """Prints what was read, what it covers and what stands in it."""
+    out = console()
+    _print_reading(out, looked)
     if len(looked.signatures):
-        _print_table(
-            out,
-            "Patterns",
-            looked.signatures,
-            [
-                name
-                for name in (
-                    "pattern",
-                    "affected before",
-                    "affected after",
-                    "per minute after",
-                    "lines without a time before",
-                    "lines without a time after",
-                )
-                if name in looked.signatures
-            ],
-        )
+        columns = [name for name in PATTERN_COLUMNS if name in looked.signatures]
+        _print_table(out, "Patterns", looked.signatures, columns)
     if looked.changes is not None:
         telling = looked.changes[~looked.changes["change"].isin(["same", "unsure"])]
-        title = "What changed" if len(telling) else "Nothing changed that luck would not explain"
+        title = "What changed" if len(telling) else "No change beyond chance"
         _print_table(out, title, telling.head(20), ["change", "severity", "what", "before", "after", "p"])
-    else:
-        wrong = looked.kinds[
-            (looked.kinds["kind"] == "exception") | (looked.kinds["severity"].isin(["ERROR", "CRITICAL"]))
-        ]
-        _print_table(
-            out, "Exceptions and errors", wrong.head(20), ["severity", "what", "entries", "first", "last"]
-        )
+        return
+    exceptions = looked.kinds["kind"] == "exception"
+    errors = looked.kinds["severity"].isin(["ERROR", "CRITICAL"])
+    columns = ["severity", "what", "entries", "first", "last"]
+    _print_table(out, "Exceptions and errors", looked.kinds[exceptions | errors].head(20), columns)
+
+
+def _print_reading(out: Console, looked: Any) -> None:
+    reading, coverage = looked.reading, looked.coverage
+    counts = ", ".join(f"{name} {count:,}" for name, count in reading.counts.items())
+    unread = coverage.unread
+    lost = f"; [red]{unread.in_words}[/], such as {plain(repr(reading.unparsed_sample))}"
+    why = "; ".join(f"{sentence} ({code})" for code, sentence in coverage.reasons)
+    if unread.lines and not why:
+        why = f"{unread.in_words}, and what they say is in no count but that of the patterns"
+    for line in (
+        f"format     {reading.shape}",
+        f"entries    {reading.read:,} read, {reading.duplicates:,} duplicates, {reading.joined:,} joined to a traceback, {reading.kept:,} kept"
+        + (lost if reading.unparsed else ""),
+        f"severity   {counts}",
+        f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {coverage.covered_s:,.1f} s; longest silence {coverage.longest_gap_s:,.1f} s, unusual from {coverage.allowed_gap_s:,.1f} s",
+        f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'no gaps found'}",
+    ):
+        out.print(line, soft_wrap=True)
 
 
 def _print_table(out: Console, title: str, rows: Any, columns: list[str]) -> None:

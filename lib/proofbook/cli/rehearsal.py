@@ -1,4 +1,4 @@
-"""The rehearsal: a system to practise on, its faults, and a whole validation of it."""
+"""Commands of the rehearsal: demo, rehearse, faults."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -21,37 +22,36 @@ from proofbook.cli.app import AsJson, Faults, Jobs, app, coloured, console, plai
 from proofbook.cli.run_commands import deploy_with
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 
+if TYPE_CHECKING:
+    from proofbook.rehearsal.faults import Fault
+
 
 @app.command()
 def faults(as_json: AsJson = False) -> None:
-    """The ways in which the rehearsal can be broken, or odd and well, and what an honest validation says of each."""
+    """List the faults and the healthy variants of the rehearsal, with the expected verdict of each."""
     from proofbook.rehearsal.faults import FAULTS, HEALTHY
 
     if as_json:
-        print(
-            json.dumps(
-                [
-                    {
-                        name: getattr(fault, name)
-                        for name in ("name", "what", "verdict", "finding", "why", "miss", "miss_because")
-                    }
-                    for fault in FAULTS.values()
-                ]
-                + [
-                    {"name": well.name, "what": well.what, "verdict": well.verdict}
-                    for well in HEALTHY.values()
-                ],
-                indent=2,
-            )
-        )
+        names = ("name", "what", "verdict", "finding", "why", "miss", "miss_because")
+        told = [{name: getattr(fault, name) for name in names} for fault in FAULTS.values()]
+        told += [{name: getattr(well, name) for name in names[:3]} for well in HEALTHY.values()]
+        print(json.dumps(told, indent=2))
         return
+    console().print(_table_of_faults(FAULTS))
+    well = Table("healthy variant", "difference", "verdict", box=None, padding=(0, 2, 0, 0))
+    for variant in HEALTHY.values():
+        well.add_row(variant.name, variant.what, coloured(variant.verdict))
+    console().print()
+    console().print(well)
+
+
+def _table_of_faults(faults: Mapping[str, Fault]) -> Table:
+    """What each fault does, and which finding says so."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("fault", "what it does", "verdict", "the finding that says so", "why", "chance to miss it"):
+    for title in ("fault", "effect", "verdict", "finding", "why", "chance to miss it"):
         # Names are what people copy from here: never cut.
-        table.add_column(
-            title, overflow="fold", no_wrap=title in ("fault", "verdict", "the finding that says so")
-        )
-    for fault in FAULTS.values():
+        table.add_column(title, overflow="fold", no_wrap=title in ("fault", "verdict", "finding"))
+    for fault in faults.values():
         table.add_row(
             fault.name,
             fault.what,
@@ -60,25 +60,20 @@ def faults(as_json: AsJson = False) -> None:
             plain(fault.why),
             f"{_chance(fault.miss)}: {fault.miss_because}",
         )
-    console().print(table)
-    well = Table("odd but well", "what is odd", "verdict", box=None, padding=(0, 2, 0, 0))
-    for variant in HEALTHY.values():
-        well.add_row(variant.name, variant.what, coloured(variant.verdict))
-    console().print()
-    console().print(well)
+    return table
 
 
 @app.command()
 def rehearse(
     fault: Faults = None,
     hold: Annotated[
-        bool, typer.Option("--hold", help="Stay with the build from before the fix until asked to deploy.")
+        bool, typer.Option("--hold", help="Keep the build without the fix until --deploy.")
     ] = False,
     deploy: Annotated[
-        bool, typer.Option("--deploy", help="Ask the rehearsal that is up to roll out the fix, and wait.")
+        bool, typer.Option("--deploy", help="Deploy the fix in the running rehearsal and wait for it.")
     ] = False,
 ) -> None:
-    """Keep a rehearsal up until Ctrl-C: before the fix for 15 s, then with it."""
+    """Run a staging stack on this machine until Ctrl-C: 15 s with two defects, then with their fix."""
     names = _known_faults(fault)
     base = paths.root()
     up = paths.outputs(base) / "rehearsal" / "up"
@@ -88,7 +83,7 @@ def rehearse(
         return
     if (up / "pid").exists() and _alive(int((up / "pid").read_text() or 0)):
         raise UsageError(
-            f"a rehearsal is up already (process {(up / 'pid').read_text()}); end it first, or roll out with: proofbook rehearse --deploy"
+            f"a rehearsal is already running (process {(up / 'pid').read_text()}); end it first, or deploy the fix with: proofbook rehearse --deploy"
         )
     _rehearsal()
     from proofbook.rehearsal import lifeline
@@ -100,7 +95,7 @@ def rehearse(
 
 @app.command()
 def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
-    """Rehearse a deployment of the fix and validate it: the whole way in about a minute."""
+    """Deploy a fix on a staging stack on this machine and validate it, in about a minute."""
     from proofbook.pipeline import steps
     from proofbook.pipeline import validate as runs
     from proofbook.runs.folders import new_folder
@@ -132,7 +127,7 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
 
 
 class _rehearsal_process:
-    """A rehearsal in a process of its own, ended on leaving."""
+    """A rehearsal in a process of its own; leaving the context ends it."""
 
     def __init__(self, command: list[str], up: Path) -> None:
         self._command, self._up = command, up
@@ -144,9 +139,9 @@ class _rehearsal_process:
 
         pid_file, state = self._up / "pid", self._up / "state.json"
         if pid_file.exists() and _alive(int(pid_file.read_text() or 0)):
-            raise UsageError("a rehearsal is up already; end it first: the demo brings up its own")
+            raise UsageError("a rehearsal is already running; end it first, since the demo starts its own")
         state.unlink(missing_ok=True)
-        say("rehearsal: starting the build from before the fix")
+        say("rehearsal · starting the build without the fix")
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,  # which ends with this process, and the rehearsal with it
@@ -157,9 +152,7 @@ class _rehearsal_process:
         try:
             while not state.exists():
                 if self._process.poll() is not None:
-                    raise CouldNotLook(
-                        "expected the rehearsal to come up, but its process ended; try: proofbook rehearse"
-                    )
+                    raise CouldNotLook("the rehearsal ended while it started; to see why: proofbook rehearse")
                 time.sleep(0.1)
         except BaseException:
             self.__exit__()
@@ -183,7 +176,7 @@ async def _keep_up(up: Path, faults: list[str], *, hold: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
     try:
         await stack.start()
-        print(f"up: addresses and tokens are in {paths.shown(up)}; Ctrl-C ends it", flush=True)
+        print(f"running: addresses and tokens are in {paths.shown(up)}; Ctrl-C ends it", flush=True)
         serving = asyncio.create_task(_serve(stack, faults, hold=hold))
         await asyncio.wait(
             {serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED

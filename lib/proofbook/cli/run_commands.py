@@ -1,4 +1,4 @@
-"""Commands that look at a system and judge it."""
+"""Commands that probe a system and judge it: run, try, collect, watch, replay."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from proofbook import paths
+from proofbook.cli import run_options as given
 from proofbook.cli.app import (
     WORST,
     AsJson,
@@ -35,24 +37,22 @@ from proofbook.cli.app import (
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from proofbook.pipeline import quickstart
     from proofbook.validation import Validation
+
+# The content of run.json as `--json` prints it; and the folder of a run with it.
+Record: TypeAlias = dict[str, Any]
+Outcome: TypeAlias = tuple[Path, Record]
 
 
 @app.command()
 def run(
-    env: Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")],
+    env: given.Environments,
     case: Case = "",
-    run_id: Annotated[
-        str | None,
-        typer.Option("--run", help="Continue this run: judge what was recorded, collect what is missing."),
-    ] = None,
-    evidence: Annotated[
-        str | None, typer.Option("--evidence", help="Judge this evidence instead of collecting.")
-    ] = None,
+    run_id: given.Continue = None,
+    evidence: given.Evidence = None,
     before: Before = "",
-    notebook: Annotated[
-        list[str] | None, typer.Option("--notebook", help="Only these notebooks; the run is then partial.")
-    ] = None,
+    notebook: given.Notebooks = None,
     jobs: Jobs = 2,
     timeout_s: Timeout = 300.0,
     yes: Yes = False,
@@ -60,42 +60,44 @@ def run(
     inconclusive_as: InconclusiveAs = "failure",
     as_json: AsJson = False,
 ) -> None:
-    """Collect what is missing, judge, and write the report. The exit code is the verdict."""
+    """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
     from proofbook.pipeline import steps
-    from proofbook.pipeline import validate as runs
-    from proofbook.runs import unexpected
-    from proofbook.validation import Validation
+    from proofbook.pipeline.validate import validate
 
     base = paths.root()
     if run_id and len(env) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
     for name in env if evidence is None else []:
-        _ask(name, base, yes=yes)
-    how = steps.Options(
-        notebooks=notebook or (),
-        jobs=jobs,
-        timeout_s=timeout_s,
-        files=options(assets, inconclusive_as),
-        say=say,
-    )
-    results = []
-    for name in env:
-        try:
-            asked = Validation.load(name, case, base=base)
-            folder, content = runs.validate(
-                asked, run=run_id, evidence_path=evidence, before=before, options=how
-            )
-        except UsageError:
-            raise
-        except Exception as error:
-            # The other environments are still worth looking at.
-            sentence = str(error if isinstance(error, CouldNotLook) else unexpected.keep(error, base=base))
-            say(sentence)
-            results.append({"environment": name, "verdict": "error", "sentence": sentence})
-            continue
-        results.append({"folder": str(folder), **content})
-        if not as_json:
-            print_result(folder, content)
+        _confirm_protected(name, base, yes=yes)
+    files = options(assets, inconclusive_as)
+    how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, say=say)
+
+    def one(name: str) -> Outcome:
+        asked = _load(name, case, base)
+        return validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
+
+    _end_with_worst([_outcome(name, one, base=base, quiet=as_json) for name in env], as_json=as_json)
+
+
+def _outcome(name: str, one: Callable[[str], Outcome], *, base: Path, quiet: bool) -> Record:
+    """The record of one environment's run; what broke it is `error`, since the other environments are still worth validating."""
+    from proofbook.runs import unexpected
+
+    try:
+        folder, content = one(name)
+    except UsageError:
+        raise
+    except Exception as error:
+        sentence = str(error if isinstance(error, CouldNotLook) else unexpected.keep(error, base=base))
+        say(sentence)
+        return {"environment": name, "verdict": "error", "sentence": sentence}
+    if not quiet:
+        print_result(folder, content)
+    return {"folder": str(folder), **content}
+
+
+def _end_with_worst(results: list[Record], *, as_json: bool) -> None:
+    """Ends the command with the exit code of the worst verdict."""
     if as_json:
         print(json.dumps(results, indent=2))
     raise typer.Exit(EXIT_CODES[max((content["verdict"] for content in results), key=WORST.index)])
@@ -103,92 +105,60 @@ def run(
 
 @app.command("try")
 def try_url(
-    url: Annotated[
-        str,
-        typer.Argument(
-            metavar="URL",
-            help="The service, such as https://api.example.com; with its health path if it is unusual.",
-        ),
-    ],
-    ws: Annotated[str, typer.Option("--ws", metavar="PATH", help="A WebSocket on it, such as /ws.")] = "",
-    token_env: Annotated[
-        str, typer.Option("--token-env", metavar="NAME", help="The variable that holds a token for it.")
-    ] = "",
-    logs: Annotated[
-        str,
-        typer.Option(
-            "--logs",
-            metavar="SOURCE",
-            help="Its log: a file, -, or a short name such as gcp:PROJECT/SERVICE; all of them: proofbook logs --list.",
-        ),
-    ] = "",
-    gone: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--gone",
-            metavar="PATTERN",
-            help="What the defect wrote into the log, or its close code: must be gone.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since",
-            metavar="TIME",
-            help="When the fix was deployed: 2026-11-24T20:00:00Z, or 3h ago. Default: found in the log.",
-        ),
-    ] = None,
-    within: Annotated[
-        str | None,
-        typer.Option(
-            "--within", metavar="TIME", help="How long it may take; decides what can be shown: 2m, 10m."
-        ),
-    ] = None,
-    ca_file: Annotated[str, typer.Option("--ca", metavar="FILE", help="A private CA.")] = "",
+    url: given.Url,
+    ws: given.WebSocketPath = "",
+    token_env: given.TokenVariable = "",
+    logs: given.Logs = "",
+    gone: given.Gone = None,
+    since: given.Since = "",
+    within: given.Within = "",
+    ca_file: given.CaFile = "",
     jobs: Jobs = 2,
     as_json: AsJson = False,
 ) -> None:
-    """A first answer about any service, without a file. The exit code is the verdict."""
-    from proofbook.pipeline import steps
-
+    """Validate any service without a configuration file. The exit code is the verdict."""
     # Before anything heavy is loaded, so that it is there at once.
-    say(f"look · {url.rpartition('@')[2]}")
+    say(f"probing · {url.rpartition('@')[2]}")
     from proofbook.cli.times import length_s, moment
     from proofbook.config.log_uri import is_file
-    from proofbook.evidence import store as evidence
     from proofbook.paths import from_here
     from proofbook.pipeline import quickstart
-    from proofbook.pipeline import validate as runs
-    from proofbook.validation import Validation
 
     base, now = paths.root(), dt.datetime.now(dt.UTC)
-    question = quickstart.Question(
+    wanted = quickstart.Options(
         url=url,
         ws=ws,
         token_env=token_env,
         logs=from_here(logs, base=base) if is_file(logs) else logs,
         gone=tuple(gone or ()),
         ca_file=from_here(ca_file, base=base),
-        since=None if since is None else moment("--since", since, now=now),
-        within_s=None if within is None else length_s("--within", within),
+        since=moment("--since", since, now=now) if since else None,
+        within_s=length_s("--within", within) if within else None,
     )
-    token = os.environ.get(token_env, "") if token_env else ""
-    quickstart.check(question, token=token, now=now)
-    files = quickstart.prepare(question, base=base, say=say)
+    quickstart.check(wanted, token=os.environ.get(token_env, "") if token_env else "", now=now)
+    _end_with_quickstart(wanted, base=base, jobs=jobs, as_json=as_json)
 
-    def asked() -> Validation:
-        return Validation.load(str(files.environment), str(files.case), base=base)
+
+def _end_with_quickstart(wanted: quickstart.Options, *, base: Path, jobs: int, as_json: bool) -> None:
+    """Validates by the two files that `try` writes, and ends the command with the exit code of the verdict."""
+    from proofbook.evidence import store
+    from proofbook.pipeline import quickstart, steps
+    from proofbook.pipeline.validate import validate
+
+    files = quickstart.prepare(wanted, base=base, say=say)
 
     def answer(folder: Path) -> Validation:
-        quickstart.propose_examples(question, files, evidence.read(folder / "evidence"))
+        quickstart.propose_examples(wanted, files, store.read(folder / "evidence"))
         # With the examples that were just written into the case.
-        found = asked()
+        asked = _load(str(files.environment), str(files.case), base)
         if not as_json:
-            print_opening(steps.first_screen(folder, found))
+            print_opening(steps.first_screen(folder, asked))
             say("writing the report")
-        return found
+        return asked
 
-    folder, content = runs.validate(asked(), once_recorded=answer, options=steps.Options(jobs=jobs, say=say))
+    asked = _load(str(files.environment), str(files.case), base)
+    how = steps.Options(jobs=jobs, say=say)
+    folder, content = validate(asked, once_recorded=answer, options=how)
     if as_json:
         print(json.dumps({"folder": str(folder), **content}, indent=2))
     else:
@@ -199,18 +169,14 @@ def try_url(
 @app.command()
 def collect(
     env: Environment,
-    phase: Annotated[str, typer.Option("--phase", help="before, rollout or after.")],
+    phase: given.Phase,
     case: Case = "",
-    run_id: Annotated[
-        str | None, typer.Option("--run", help="Add the phase to this run. Default: a new one.")
-    ] = None,
-    during: Annotated[
-        str | None, typer.Option("--during", help="rollout: the command that deploys; watched until it ends.")
-    ] = None,
+    run_id: given.AddTo = None,
+    during: given.During = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record evidence, before a deployment say, and print the run to continue with."""
+    """Record one phase of evidence, such as before a deployment, and print the run's id."""
     from proofbook.evidence.store import PHASES
     from proofbook.pipeline import steps
     from proofbook.runs.folders import find, new_folder
@@ -220,7 +186,7 @@ def collect(
         raise UnknownName("phase", phase, PHASES)
     if during is not None and phase != "rollout":
         raise UsageError(f"--during goes with --phase rollout, not with {phase}")
-    _ask(env, base, yes=yes)
+    _confirm_protected(env, base, yes=yes)
     asked = _check_can_start(env, case, base, phase=phase)
     folder = find(run_id, base=base) if run_id else new_folder(Path(env).stem, base=base)
     steps.collect(asked, phase, folder=folder, during=deploy_with(during, base) if during else None, say=say)
@@ -235,14 +201,9 @@ def collect(
 def watch(
     env: Environment,
     case: Case = "",
-    every: Annotated[
-        str, typer.Option("--every", help="Time from one look to the next: 90s, 5m, 1h.")
-    ] = "5m",
-    length: Annotated[str, typer.Option("--for", help="How long at most: 30m, 24h.")] = "24h",
-    run_id: Annotated[
-        str | None,
-        typer.Option("--run", help="Go on with this watch, or watch after what this run recorded before."),
-    ] = None,
+    every: given.Every = "5m",
+    length: given.For = "24h",
+    run_id: given.ContinueWatch = None,
     before: Before = "",
     jobs: Jobs = 2,
     timeout_s: Timeout = 300.0,
@@ -251,36 +212,31 @@ def watch(
     inconclusive_as: InconclusiveAs = "failure",
     as_json: AsJson = False,
 ) -> None:
-    """Look again and again, with tests that allow for it, until it is decided. The exit code is the verdict."""
+    """Validate in rounds until the verdict is clear. The exit code is the verdict."""
     from proofbook.cli.times import length_s
     from proofbook.pipeline import steps
     from proofbook.pipeline import watch as watching
-    from proofbook.validation import Validation
 
     base = paths.root()
     every_s, for_s = length_s("--every", every), length_s("--for", length)
-    _ask(env, base, yes=yes)
+    _confirm_protected(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
+    asked = _load(env, case, base)
     folder, content = watching.watch(
-        Validation.load(env, case, base=base),
-        every_s=every_s,
-        for_s=for_s,
-        run=run_id,
-        before=before,
-        options=how,
+        asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
     )
-    if as_json:
-        print(json.dumps([{"folder": str(folder), **content}], indent=2))
-    else:
+    if not as_json:
         print_result(folder, content)
-    raise typer.Exit(EXIT_CODES[content["verdict"]])
+    _end_with_worst([{"folder": str(folder), **content}], as_json=as_json)
 
 
 @app.command()
 def replay(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")], jobs: Jobs = 2, as_json: AsJson = False
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")],
+    jobs: Jobs = 2,
+    as_json: AsJson = False,
 ) -> None:
-    """Judge a run again from its evidence. Exit 1 and every difference if anything differs."""
+    """Judge a run again from its evidence and print every difference. Exit 1 on any difference."""
     from proofbook.pipeline import replay as replays
     from proofbook.runs.folders import find
 
@@ -298,36 +254,46 @@ def replay(
 
 
 async def deploy_with(command: str, base: Path) -> None:
-    """Runs the deploying command; that it fails is an error of ours, not of the service."""
+    """Runs the deploy command; its failure is an error of the run, not of the service."""
     process = await asyncio.create_subprocess_exec(
         *shlex.split(command), cwd=paths.home(base), stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
     )
     if await process.wait() != 0:
         raise CouldNotLook(
-            f"the deploying command ended with exit code {process.returncode}: {shlex.split(command)[0]}"
+            f"the deploy command {shlex.split(command)[0]} ended with exit code {process.returncode}"
         )
 
 
 def _check_can_start(env: str, case: str, base: Path, *, phase: str) -> Validation:
-    """What is asked, when everything that can be known without the network is known, before a folder is made."""
+    """The validation, once everything is checked that needs no network; no folder is made yet."""
     from proofbook.collect.session import Session
     from proofbook.config import consistency
-    from proofbook.validation import Validation
 
-    asked = Validation.load(env, case, base=base)
+    asked = _load(env, case, base)
     if phase == "after":
         consistency.check_deployed(asked.case, now=dt.datetime.now(dt.UTC))
     Session(asked.environment, base=base)
     return asked
 
 
-def _ask(env: str, base: Path, *, yes: bool) -> None:
+def _load(env: str, case: str, base: Path) -> Validation:
+    """The validation of an environment and a case, loaded late."""
+    from proofbook.validation import Validation
+
+    return Validation.load(env, case, base=base)
+
+
+def _confirm_protected(env: str, base: Path, *, yes: bool) -> None:
+    """Asks before a protected environment is probed.
+
+    Raises:
+        UsageError: nobody can be asked, or the answer is no.
+    """
     from proofbook.config import environment as environments
 
-    where = environments.load(env, base=base)
-    if not where.protected or yes:
+    if yes or not environments.load(env, base=base).protected:
         return
     if not sys.stdin.isatty():
-        raise UsageError(f"environment {env} is protected: say --yes to probe it")
+        raise UsageError(f"environment {env} is protected; confirm with --yes")
     if not typer.confirm(f"{env} is protected. Probe it?"):
-        raise UsageError("not probed")
+        raise UsageError(f"aborted: you declined to probe the protected environment {env}")

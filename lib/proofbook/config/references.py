@@ -84,11 +84,11 @@ class Reference(Settings):
         elif self.file is not None:
             try:
                 value = (base / self.file).read_text(encoding="utf-8").strip()
-                why = f"that file is empty{tail}"
+                why = f"the file is empty{tail}"
             except OSError as error:
-                why = f"it cannot be read ({error.strerror}){tail}"
+                why = f"{error.strerror}{tail}"
             except UnicodeDecodeError:
-                why = f"it is no text in UTF-8{tail}"
+                why = f"the file is not UTF-8 text{tail}"
         else:
             value, why = _run(fill_python(self.command or []), base)
         if not value.strip():

@@ -1,4 +1,4 @@
-"""Executes notebooks with Papermill, each in a process of its own, and says what became of them.
+"""Executes notebooks with Papermill, each in a process of its own, and gives the outcome of each.
 
 Papermill alone lets a notebook look finished that is not (an early sys.exit, a killed kernel), has no time-out for a whole
 notebook, and writes secrets that a cell prints. All three are closed here and in `worker`.
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from proofbook.execution.endings import how_it_ended
 from proofbook.redaction.scrubbing import for_others
 
 logger = logging.getLogger("proofbook.execution")
@@ -26,7 +27,7 @@ logger = logging.getLogger("proofbook.execution")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
-    """What became of one notebook; `problem` is empty when it ran to its end."""
+    """The outcome of one notebook; `problem` is empty when it ran to its end."""
 
     name: str
     path: Path
@@ -77,7 +78,7 @@ class Executor:
         timeout_s: float = 300.0,
         say: Callable[[str], None] = lambda _: None,
     ) -> list[Executed]:
-        """Executes the notebooks, `jobs` at once; the copies with outputs are in `folder`.
+        """The outcome of every notebook, executed `jobs` at once; the copies with outputs are in `folder`.
 
         A notebook over its time is ended with its kernel.
         """
@@ -105,9 +106,7 @@ class Executor:
             done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
             say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
         for name in [name for name in notebooks if name not in done]:
-            problem = (
-                f"the process that executes notebooks ended with {self._process.wait()}{self._last_words()}"
-            )
+            problem = f"the notebook runner {how_it_ended(self._process.wait())}{self._last_words()}"
             done[name] = _outcome(name, notebooks[name], folder, time.monotonic() - began, problem)
             say(f"{name}: {problem}")
         return [done[name] for name in notebooks]
@@ -135,14 +134,14 @@ def _outcome(name: str, source: Path, folder: Path, seconds: float, problem: str
 
 
 def _note_problem(path: Path, problem: str) -> None:
-    """Writes what happened into the executed notebook, so that whoever reads it knows."""
+    """Writes the problem into the metadata of the executed notebook, for its readers."""
     content = json.loads(path.read_text(encoding="utf-8"))
     content.setdefault("metadata", {})["proofbook"] = {"problem": problem}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _stopped_early(path: Path) -> str:
-    """Words for a notebook whose later cells never ran, though nothing failed."""
+    """Why a notebook did not reach its last cell, in words; empty where it did."""
     cells = [
         cell
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -155,7 +154,7 @@ def _stopped_early(path: Path) -> str:
         if cell.get("metadata", {}).get("papermill", {}).get("exception")
     ]
     if failed:
-        return f"its code cell {failed[0]} raised an exception"
+        return f"code cell {failed[0]} raised an exception"
     if left:
-        return f"it stopped before code cell {left[0]} of {len(cells)}: a cell ended the kernel or left the notebook"
+        return f"stopped before code cell {left[0]} of {len(cells)}: a cell ended the kernel or left the notebook"
     return ""

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 
 from proofbook import paths
 from proofbook.config import json_schema
+from proofbook.execution.endings import how_it_ended
 from proofbook.judge.findings import MIME
 from proofbook.redaction.scrubbing import for_others, in_value
 
@@ -146,13 +147,13 @@ def _anew(name: str, source: Path, target: Path, parameters: dict[str, str]) -> 
 
 
 def _problem(item: _Running, status: int) -> str:
-    """What a worker said before it ended; empty when all went well."""
+    """What went wrong with a worker's notebook, in words; empty when all went well."""
     try:
         said = os.read(item.said, 65536).decode("utf-8", "replace")
     except BlockingIOError:
         said = ""
     code = os.waitstatus_to_exitcode(status)
-    return said or (f"its process ended with {code}" if code else "")
+    return said or (f"the notebook's process {how_it_ended(code)}" if code else "")
 
 
 def _end(item: _Running) -> None:
@@ -233,7 +234,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisio
     except PapermillExecutionError as error:
         return _in_one_line(f"code cell {error.exec_count or '?'} raised {error.ename}: {error.evalue}")
     except DeadKernelError:
-        return "its kernel died"
+        return "the kernel died"
     except Exception as error:
         return _in_one_line(f"could not be executed ({type(error).__name__}: {error})")
     return ""

@@ -1,6 +1,6 @@
-"""A first answer about a system that nobody described: look, write two short files, run them.
+"""`proofbook try`: discovers a system, writes a short environment and case file for it, and says what they can decide.
 
-The files are ordinary ones: what they say can be kept, edited and run again. What is not stated is not claimed.
+The files are ordinary ones, to keep, edit and run again. What is not stated is not claimed.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _SEAL = "# unedited: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What was asked on the command line. gone: close codes and patterns. since: when the fix was deployed."""
+class Options:
+    """The options of `proofbook try`. gone: close codes and log patterns. since: deployment time of the fix."""
 
     url: str
     ws: str = ""
@@ -66,103 +66,117 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The two files that a question became, and the success rate that the case wants shown."""
+    """The environment and case file that were written, and the SLO target of the case."""
 
     environment: Path
     case: Path
     target: float
 
 
-def check(question: Question, *, token: str = "", now: dt.datetime) -> None:
-    """Everything that can be wrong with a question, before anything is sent.
+def check(options: Options, *, token: str = "", now: dt.datetime) -> None:
+    """Checks the options before anything is sent.
 
     Raises:
-        UsageError: what was wanted, what came, and what to do.
+        UsageError: what was expected, what came, and what to do.
     """
-    parts = urlsplit(question.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        near = (
-            question.url.replace("ws", "http", 1)
-            if parts.scheme in ("ws", "wss")
-            else f"http://{question.url}"
-        )
+    _check_url(options.url)
+    _check_websocket(options)
+    _check_symptoms(options)
+    if options.since is not None and options.since > now:
         raise UsageError(
-            f"expected the address of a service such as {near}, got {question.url!r}; a WebSocket on it goes into --ws"
+            f"--since must be in the past, got {options.since.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    if problem := log_uri.problem(options.logs or "-"):
+        raise UsageError(f"--logs: {problem}")
+    _check_token(options, token, now=now)
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        near = url.replace("ws", "http", 1) if parts.scheme in ("ws", "wss") else f"http://{url}"
+        raise UsageError(
+            f"expected a service URL such as {near}, got {url!r}; give the path of a WebSocket with --ws"
         )
     if parts.username or parts.password:
         raise UsageError(
-            f"expected an address without a password in it, got one for {parts.hostname}; put a token into a variable and name that with --token-env"
+            f"the URL of {parts.hostname} contains a password; put a token into an environment variable and name it with --token-env"
         )
     if parts.query or parts.fragment:
         raise UsageError(
-            f"expected an address without a query, got one for {parts.hostname}{parts.path}; what must go with each request goes into headers of an environment file"
+            f"the URL of {parts.hostname}{parts.path} contains a query; put what every request needs into headers of an environment file"
         )
-    if "@" in question.ws or "?" in question.ws:
+
+
+def _check_websocket(options: Options) -> None:
+    if "@" in options.ws or "?" in options.ws:
         raise UsageError("--ws: expected a path without a query or a password; name a token with --token-env")
-    if question.ws and not question.ws.startswith(("/", "ws://", "wss://")):
-        raise UsageError(f"--ws: expected a path such as /ws, got {question.ws!r}")
-    if question.close_codes and not question.ws:
+    if options.ws and not options.ws.startswith(("/", "ws://", "wss://")):
+        raise UsageError(f"--ws: expected a path such as /ws, got {options.ws!r}")
+
+
+def _check_symptoms(options: Options) -> None:
+    """Each symptom has a place where it would show, and a pattern that not every line matches."""
+    if options.close_codes and not options.ws:
         raise UsageError(
-            f"--gone {question.close_codes[0]} is a close code of WebSocket: say where with --ws"
+            f"--gone {options.close_codes[0]} is a WebSocket close code; give the WebSocket's path with --ws"
         )
-    if question.log_patterns and not question.logs:
+    if options.log_patterns and not options.logs:
         raise UsageError(
-            f"--gone {question.log_patterns[0]!r} can only be seen in a log: say where it lies with --logs"
+            f"--gone {options.log_patterns[0]!r} is a log pattern; give the log source with --logs"
         )
-    for pattern in question.log_patterns:
+    for pattern in options.log_patterns:
         problem = duckdb_text.problem(pattern)
         if problem:
             raise UsageError(f"--gone: expected a regular expression, got {pattern!r} ({problem})")
         if all(duckdb_text.found_in(pattern, ["", "all well", "7"])):
-            raise UsageError(
-                f"--gone: expected what only the defect writes, got {pattern!r}, which every line matches"
-            )
-    if question.since is not None and question.since > now:
+            raise UsageError(f"--gone: {pattern!r} matches every line; name what only the defect writes")
+
+
+def _check_token(options: Options, token: str, *, now: dt.datetime) -> None:
+    if options.token_env and not token:
         raise UsageError(
-            f"--since: expected a time that is over, got {question.since.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}"
-        )
-    if problem := log_uri.problem(question.logs or "-"):
-        raise UsageError(f"--logs: {problem}")
-    if question.token_env and not token:
-        raise UsageError(
-            f"--token-env: expected a token in the variable {question.token_env}, but it is not set; export it first"
+            f"--token-env: environment variable {options.token_env} is not set; export a token in it first"
         )
     expired = _expired_at(token)
     if expired is not None and expired <= now:
+        ago = duration((now - expired).total_seconds())
         raise UsageError(
-            f"the token in {question.token_env} expired at {expired:%Y-%m-%d %H:%M:%S} UTC, {duration((now - expired).total_seconds())} ago; get a new one"
+            f"the token in {options.token_env} expired at {expired:%Y-%m-%d %H:%M:%S} UTC, {ago} ago; get a new one"
         )
 
 
-def prepare(question: Question, *, base: Path, say: Say) -> Files:
-    """Looks, says what was found and what can be decided, and writes the environment and the case.
+def prepare(options: Options, *, base: Path, say: Say) -> Files:
+    """The two files, written from what was discovered; says what was found and what they can decide.
 
     Raises:
-        UsageError, CouldNotLook: the question cannot be put, or the host does not resolve.
+        UsageError, CouldNotLook: the options cannot be used, or the host does not resolve.
     """
-    name = _free_name(question.url, base=base)
-    settings = asyncio.run(_look(question, base=base, say=say))
+    name = _free_name(options.url, base=base)
+    settings = asyncio.run(_discover(options, base=base, say=say))
     where = Environment.model_validate(settings).model_copy(update={"name": name})
-    fitting = choose_target(where, within_s=question.within_s)
-    for line in can_decide(where, within_s=question.within_s):
+    fitting = choose_target(where, within_s=options.within_s)
+    for line in can_decide(where, within_s=options.within_s):
         say(f"can decide · {line}")
-    if question.log_patterns:
-        say("can decide · the log: as much as it covers before and after; the answer says how sure")
-    command = _command_of(question)
+    if options.log_patterns:
+        say(
+            "can decide · log patterns: as far as the log covers both sides of the deployment; the result says how sure"
+        )
+    command = _command_of(options)
     environment, case = (workspace.kept(kind, base) / f"{name}.toml" for kind in ("environments", "cases"))
     _save(environment, _environment_text(settings, name, command))
-    _save(case, case_text(question, target=fitting, command=command))
-    say(f"kept · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
+    _save(case, case_text(options, target=fitting, command=command))
+    say(f"saved · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
     return Files(environment=environment, case=case, target=fitting)
 
 
-def propose_examples(question: Question, files: Files, recorded: store.Evidence) -> None:
+def propose_examples(options: Options, files: Files, recorded: store.Evidence) -> None:
     """Puts lines that the patterns matched in the log into the case, as the examples by which they are proven."""
-    if not question.log_patterns:
+    if not options.log_patterns:
         return
-    found = {pattern: _lines(recorded, pattern) for pattern in question.log_patterns}
+    found = {pattern: _lines(recorded, pattern) for pattern in options.log_patterns}
     if any(found.values()):
-        text = case_text(question, target=files.target, command=_command_of(question), examples=found)
+        text = case_text(options, target=files.target, command=_command_of(options), examples=found)
         _save(files.case, text)
 
 
@@ -199,28 +213,28 @@ def can_decide(where: Environment, *, within_s: float | None) -> list[str]:
 
 
 def case_text(
-    question: Question, *, target: float, command: str, examples: dict[str, list[str]] | None = None
+    options: Options, *, target: float, command: str, examples: dict[str, list[str]] | None = None
 ) -> str:
     """The case as a TOML file."""
-    title = f"{'Is' if len(question.gone) == 1 else 'Are'} {' and '.join(question.gone)} gone?"
-    title = title if question.gone else "Is it well?"
+    title = f"{'Is' if len(options.gone) == 1 else 'Are'} {' and '.join(options.gone)} gone?"
+    title = title if options.gone else "Is it well?"
     lines = [f"# Written by: {command}", f"title = {toml_value(title)}", "", "[targets]"]
     lines += [f"{name} = {target:g}" for name in ("health", "connection", "authentication", "delivery")]
-    if not question.gone:
+    if not options.gone:
         return "\n".join(lines) + "\n"
-    deployed = question.since.astimezone(dt.UTC).isoformat() if question.since else '"auto"'
+    deployed = options.since.astimezone(dt.UTC).isoformat() if options.since else '"auto"'
     lines += [
         "",
         "[budgets]",
         f"absent_rate = {1 - target:g}",
         "",
         "[[fix]]",
-        f"title = {toml_value(' and '.join(question.gone))}",
+        f"title = {toml_value(' and '.join(options.gone))}",
         f"deployed = {deployed}    # "
-        + ('or "auto", found in the data' if question.since else "when the newest revision came; or a time"),
+        + ('or "auto", found in the data' if options.since else "when the newest revision came; or a time"),
         'before = "auto"    # what was recorded before, else the old revision in the log; or the id of a run',
     ]
-    for pattern in question.log_patterns:
+    for pattern in options.log_patterns:
         lines += ["", "[[fix.symptom]]", f"log = {toml_value(pattern)}"]
         known = (examples or {}).get(pattern)
         lines.append(
@@ -228,7 +242,7 @@ def case_text(
             if known
             else '# examples = ["a line as the defect wrote it"]    # proves the pattern where nothing was recorded before'
         )
-    for code in question.close_codes:
+    for code in options.close_codes:
         lines += ["", "[[fix.symptom]]", f"close_code = {code}"]
     return "\n".join(lines) + "\n"
 
@@ -250,47 +264,55 @@ def _environment_text(settings: dict[str, Any], name: str, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def _look(question: Question, *, base: Path, say: Say) -> dict[str, Any]:
-    """What an environment file of this system says, found out with a few requests at its pace."""
-    parts = urlsplit(question.url)
+async def _discover(options: Options, *, base: Path, say: Say) -> dict[str, Any]:
+    """The settings of an environment file for this system, found with a few requests at its rate limit."""
+    parts = urlsplit(options.url)
     service: dict[str, Any] = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
-    if question.ca_file:
-        service["ca_file"] = question.ca_file
-    if question.ws:
-        service["ws"] = _socket(question.ws)
-    if question.token_env:
-        service["token"] = {"env": question.token_env}
-    if question.logs:
-        service["logs"] = question.logs
-    pace = LOOPBACK_PACE if is_loopback(question.url) else PACE
+    if options.ca_file:
+        service["ca_file"] = options.ca_file
+    if options.ws:
+        service["ws"] = _socket(options.ws)
+    if options.token_env:
+        service["token"] = {"env": options.token_env}
+    if options.logs:
+        service["logs"] = options.logs
+    pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
     settings: dict[str, Any] = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
-    where = _environment(settings)
-    session = Session(where, base=base)
-    paths = [parts.path] if parts.path not in ("", "/") else discovery.HEALTH_PATHS
-    health = await discovery.find_health(where.services[0], paths, session=session)
+    session = Session(_environment(settings), base=base)
+    say(f"found · {await _discover_health(parts.path, settings, session)}")
+    if options.ws:
+        say(f"found · {await _discover_websocket(options, settings, session)}")
+    return settings
+
+
+async def _discover_health(path: str, settings: dict[str, Any], session: Session) -> str:
+    """What was found of the health page, in words; the settings are completed by it."""
+    (service,) = settings["service"]
+    paths = [path] if path not in ("", "/") else discovery.HEALTH_PATHS
+    health = await discovery.find_health(session.environment.services[0], paths, session=session)
     service["health"] = health.path
     service |= health.settings
-    told = f"health at {health.path}" + (
-        f", revision in {health.settings['revision_path']!r}" if "revision_path" in health.settings else ""
-    )
-    say(f"look · {'; '.join([told, *health.remarks])}")
-    if question.ws:
-        met = await discovery.meet(where.websockets[0], session=session)
-        if met.refused and question.token_env:
-            # The other usual place. Never the address: servers write addresses into their logs.
-            other = {**service["ws"], "token": {"in": "subprotocol"}}
-            there = _environment({**settings, "service": [{**service, "ws": other}]})
-            again = await discovery.meet(there.websockets[0], session=Session(there, base=base))
-            if again.upgraded and not again.refused:
-                service["ws"], met = (
-                    other,
-                    replace(again, remarks=("the token goes as a subprotocol", *again.remarks)),
-                )
-        if met.greeting is not None:
-            service["ws"]["greeting"] = met.greeting
-        greets = [f"it greets with {_shown(met.greeting)}"] if met.greeting is not None else []
-        say(f"look · WebSocket at {question.ws}: {'; '.join([*greets, *met.remarks])}")
-    return settings
+    revision = health.settings.get("revision_path")
+    told = f"health at {health.path}" + (f", revision in {revision!r}" if revision else "")
+    return "; ".join([told, *health.remarks])
+
+
+async def _discover_websocket(options: Options, settings: dict[str, Any], session: Session) -> str:
+    """What was found of the WebSocket, in words; the settings are completed by it."""
+    (service,) = settings["service"]
+    met = await discovery.meet(session.environment.websockets[0], session=session)
+    if met.refused and options.token_env:
+        # The other usual place. Never the address: servers write addresses into their logs.
+        other = {**service["ws"], "token": {"in": "subprotocol"}}
+        there = _environment({**settings, "service": [{**service, "ws": other}]})
+        again = await discovery.meet(there.websockets[0], session=Session(there, base=session.base))
+        if again.upgraded and not again.refused:
+            service["ws"] = other
+            met = replace(again, remarks=("the token goes as a subprotocol", *again.remarks))
+    if met.greeting is not None:
+        service["ws"]["greeting"] = met.greeting
+    greets = [f"it greets with {_shown(met.greeting)}"] if met.greeting is not None else []
+    return f"WebSocket at {options.ws}: {'; '.join([*greets, *met.remarks])}"
 
 
 def _environment(settings: dict[str, Any]) -> Environment:
@@ -360,19 +382,19 @@ def _name_of(url: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", urlsplit(url).netloc.lower()).strip("-")
 
 
-def _command_of(question: Question) -> str:
+def _command_of(options: Options) -> str:
     """The command that asks this again; a token is named in it, never written."""
-    options: Sequence[tuple[str, str]] = (
-        ("--ws", question.ws),
-        ("--token-env", question.token_env),
-        ("--logs", question.logs),
-        ("--ca", question.ca_file),
-        *(("--gone", item) for item in question.gone),
-        ("--since", question.since.isoformat() if question.since else ""),
-        ("--within", f"{question.within_s:g}s" if question.within_s else ""),
+    pairs: Sequence[tuple[str, str]] = (
+        ("--ws", options.ws),
+        ("--token-env", options.token_env),
+        ("--logs", options.logs),
+        ("--ca", options.ca_file),
+        *(("--gone", item) for item in options.gone),
+        ("--since", options.since.isoformat() if options.since else ""),
+        ("--within", f"{options.within_s:g}s" if options.within_s else ""),
     )
-    words = [f"{option} {json.dumps(value) if re.search(r'[^A-Za-z0-9_./:=-]', value) else value}" for option, value in options if value]  # fmt: skip
-    return " ".join(["proofbook try", question.url, *words])
+    words = [f"{option} {json.dumps(value) if re.search(r'[^A-Za-z0-9_./:=-]', value) else value}" for option, value in pairs if value]  # fmt: skip
+    return " ".join(["proofbook try", options.url, *words])
 
 
 def _expired_at(token: str) -> dt.datetime | None:

@@ -1,4 +1,4 @@
-"""Judging a run again from what it kept: the same findings, or which differ and how."""
+"""Replay: judges a run again from its evidence and gives every difference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from proofbook.runs import record
 
 
 def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list[str]:
-    """Judges a run's evidence again; one sentence for every difference, none when the findings are the same.
+    """One sentence for every difference after judging a run's evidence again; none when the findings are identical.
 
     Raises:
         CouldNotLook: the run is not whole.
@@ -52,10 +52,10 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
 
 
 def compare_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[str]:
-    """One sentence for every finding that differs, naming the fields."""
+    """One sentence for every finding that differs, with its differing fields."""
     old, new = {item["id"]: item for item in before}, {item["id"]: item for item in after}
-    lines = [f"{name}: only in the first" for name in old if name not in new] + [
-        f"{name}: only in the second" for name in new if name not in old
+    lines = [f"{name}: only in the run" for name in old if name not in new] + [
+        f"{name}: only in the replay" for name in new if name not in old
     ]
     for name in old:
         if name in new and old[name] != new[name]:

@@ -1,8 +1,8 @@
-"""Watching: looks at fixed times, each a small collection of its own, judged together by tests that allow for looking often.
+"""The rounds of a watch: small collections at fixed times, merged and judged by tests that allow for repeated judging.
 
-A look is a folder of evidence under `looks/`, made under another name and then renamed, so that it is there whole or not at
-all and is never counted twice. What is judged is all looks put together, in `evidence/`. The plan is in `watch.json`: a watch
-that was interrupted goes on by it, and no other.
+A round is a folder of evidence under `looks/`, written under another name and then renamed, so that it is there whole or not
+at all and is never counted twice. All rounds merged in `evidence/` are judged. The plan is in `watch.json`: an interrupted
+watch continues by it, and by no other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from proofbook import paths
 from proofbook.errors import UsageError
@@ -32,7 +31,7 @@ LEAST_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a watch will do, fixed before it begins. `asked` is a digest of the environment and case files."""
+    """The plan of a watch, fixed before its first round. `asked` is a digest of the environment and case files."""
 
     environment: str
     case: str
@@ -42,32 +41,32 @@ class Plan:
     started: str
 
     @property
-    def looks(self) -> int:
-        """How many looks there will be at most.
+    def rounds(self) -> int:
+        """The largest number of rounds.
 
         >>> plan = Plan(environment="e", case="c", asked="", every_s=300, for_s=86400, started="2026-01-01T00:00:00+00:00")
-        >>> plan.looks, plan.due(2).isoformat()
+        >>> plan.rounds, plan.due(2).isoformat()
         (288, '2026-01-01T00:10:00+00:00')
         """
         return max(1, int(self.for_s // self.every_s))
 
     def due(self, number: int) -> dt.datetime:
-        """When the look of that number, counted from 0, is due."""
+        """The time at which the round of that number, counted from 0, is due."""
         return dt.datetime.fromisoformat(self.started) + dt.timedelta(seconds=number * self.every_s)
 
 
 def make_plan(asked: Validation, *, every_s: float, for_s: float) -> Plan:
-    """The plan of a new watch that begins now.
+    """The plan of a new watch that starts now.
 
     Raises:
-        UsageError: looks closer together than a look takes, or a watch that is over before it begins.
+        UsageError: rounds closer together than a round takes, or a watch shorter than one round.
     """
     if every_s < LEAST_EVERY_S:
         raise UsageError(
-            f"--every: expected at least {LEAST_EVERY_S:g}s, since a look takes that long, got {every_s:g}s"
+            f"--every must be at least {LEAST_EVERY_S:g}s, the time that a round takes, got {every_s:g}s"
         )
     if for_s < every_s:
-        raise UsageError(f"--for: expected at least as long as --every ({every_s:g}s), got {for_s:g}s")
+        raise UsageError(f"--for must be at least --every ({every_s:g}s), got {for_s:g}s")
     return Plan(
         environment=asked.environment.name,
         case=asked.case.name,
@@ -78,8 +77,8 @@ def make_plan(asked: Validation, *, every_s: float, for_s: float) -> Plan:
     )
 
 
-def begin(folder: Path, plan: Plan) -> Plan:
-    """Writes the plan of a new watch, or gives the one that `folder` goes on with.
+def start_or_continue(folder: Path, plan: Plan) -> Plan:
+    """The plan by which the watch in `folder` goes: a new one is written, an earlier one is continued.
 
     Raises:
         UsageError: the folder holds a watch of something else, or its state cannot be read.
@@ -90,20 +89,26 @@ def begin(folder: Path, plan: Plan) -> Plan:
         (folder / LOOKS).mkdir(exist_ok=True)
         return plan
     kept = read_plan(folder)
-    for name, words in (
-        ("environment", "environment"),
-        ("case", "case"),
-        ("asked", "files of environment and case"),
-        ("every_s", "--every"),
-        ("for_s", "--for"),
-    ):
-        if getattr(kept, name) != getattr(plan, name):
-            got = "others" if name == "asked" else repr(getattr(plan, name))
-            wanted = "" if name == "asked" else f" ({getattr(kept, name)!r})"
-            raise UsageError(
-                f"{paths.shown(path)}: expected the {words}{wanted} that this watch began with, got {got}; begin a new watch, or leave out --run"
-            )
+    if difference := _difference(kept, plan):
+        raise UsageError(f"{difference}; to start a new watch, leave out --run")
     return kept
+
+
+def _difference(kept: Plan, plan: Plan) -> str:
+    """How a plan differs from the one that a watch was started with, in words; empty where they agree."""
+    for noun, old, new in (
+        ("environment", kept.environment, plan.environment),
+        ("case", kept.case, plan.case),
+        ("--every", f"{kept.every_s:g}s", f"{plan.every_s:g}s"),
+        ("--for", f"{kept.for_s:g}s", f"{plan.for_s:g}s"),
+    ):
+        if old != new:
+            return f"this watch was started with {noun} {old}, got {new}"
+    if kept.asked != plan.asked:
+        return (
+            f"environment {kept.environment} or its case changed since this watch started; restore the files"
+        )
+    return ""
 
 
 def read_plan(folder: Path) -> Plan:
@@ -120,26 +125,28 @@ def read_plan(folder: Path) -> Plan:
         plan.due(0)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UsageError(
-            f"expected the state of a watch in {paths.shown(path)}, got something else; begin a new one: proofbook watch ENV"
+            f"{paths.shown(path)} is not the plan of a watch; it was edited or written by another version; start a new watch without --run"
         ) from None
     if version != SCHEMA_VERSION:
-        raise UsageError(f"{paths.shown(path)}: expected schema version {SCHEMA_VERSION}, got {version}")
+        raise UsageError(
+            f"{paths.shown(path)} has schema version {version}, expected {SCHEMA_VERSION}; start a new watch without --run"
+        )
     return plan
 
 
-def taken(folder: Path) -> list[Path]:
-    """The looks that are whole, in order."""
+def finished(folder: Path) -> list[Path]:
+    """The folders of the finished rounds, in order."""
     return [path for path in sorted((folder / LOOKS).glob("[0-9]*")) if (path / store.MANIFEST).is_file()]
 
 
 def next_number(folder: Path) -> int:
-    """The number of the first look that was not taken."""
-    done = taken(folder)
+    """The number of the next round."""
+    done = finished(folder)
     return int(done[-1].name) + 1 if done else 0
 
 
-def take(folder: Path, number: int, record: Callable[[Path], None]) -> None:
-    """One look: recorded aside, then put in its place in one step."""
+def record_round(folder: Path, number: int, record: Callable[[Path], None]) -> None:
+    """Records one round beside its place, then renames it in one step."""
     aside = folder / LOOKS / f".{number:05d}"
     # What an interruption left of it.
     shutil.rmtree(aside, ignore_errors=True)
@@ -147,9 +154,9 @@ def take(folder: Path, number: int, record: Callable[[Path], None]) -> None:
     aside.rename(folder / LOOKS / f"{number:05d}")
 
 
-def put_together(folder: Path, plan: Plan) -> store.Evidence:
-    """All looks as one phase `after` in `evidence/`, beside what was recorded before; replaced in one step."""
-    looks = [(int(path.name), store.read(path)) for path in taken(folder)]
+def merge_rounds(folder: Path, plan: Plan) -> store.Evidence:
+    """The evidence of all rounds as one phase `after` in `evidence/`, beside the phases from before; replaced in one step."""
+    looks = [(int(path.name), store.read(path)) for path in finished(folder)]
     place, aside = folder / "evidence", folder / ".evidence.new"
     shutil.rmtree(aside, ignore_errors=True)
     earlier = folder / "earlier"
@@ -165,7 +172,7 @@ def put_together(folder: Path, plan: Plan) -> store.Evidence:
     whole = store.Phase(
         started=phases[0].started,
         ended=phases[-1].ended,
-        planned=[f"{plan.looks} looks, one every {plan.every_s:g} s", *phases[0].planned],
+        planned=[f"{plan.rounds} rounds, one every {plan.every_s:g} s", *phases[0].planned],
         done=done,
         problems=phases[-1].problems,
     )
@@ -173,7 +180,7 @@ def put_together(folder: Path, plan: Plan) -> store.Evidence:
         aside,
         environment=plan.environment,
         phase="after",
-        tables=tables_of(looks, planned=plan.looks, every_s=plan.every_s),
+        tables=tables_of(looks, planned=plan.rounds, every_s=plan.every_s),
         recorded=whole,
     )
     old = folder / ".evidence.old"
@@ -185,48 +192,59 @@ def put_together(folder: Path, plan: Plan) -> store.Evidence:
     return store.read(place)
 
 
-def check_can_begin(folder: Path) -> None:
-    """A watch adds the phase after to a run that has none.
+def check_can_start(folder: Path) -> None:
+    """Checks that a run has no phase `after` yet, or has it from a watch.
 
     Raises:
-        UsageError: it is there already, and no watch put it there.
+        UsageError: the phase is there already, and no watch recorded it.
     """
     place = folder / "evidence"
     if (folder / STATE).exists() or not (place / store.MANIFEST).is_file():
         return
     if "after" in store.read(place).manifest.phases:
         raise UsageError(
-            f"expected a run with no phase after in {paths.shown(place)}, got one that is collected already; begin a new watch: leave out --run"
+            f"run {folder.name} already holds the phase `after` and is not a watch; start a new one without --run"
         )
 
 
-def keep_earlier(folder: Path) -> None:
-    """Sets aside what was recorded before the watch began; every look is put together with it."""
+def set_aside_before(folder: Path) -> None:
+    """Sets aside what was recorded before the watch started; all rounds are merged with it."""
     place, earlier = folder / "evidence", folder / "earlier"
-    if not earlier.exists() and not taken(folder) and (place / store.MANIFEST).is_file():
+    if not earlier.exists() and not finished(folder) and (place / store.MANIFEST).is_file():
         place.rename(earlier)
 
 
 def judge(assessment: Assessment) -> tuple[list[Finding], Overall]:
-    """The findings so far, and the verdict that they give."""
+    """The findings so far and the overall verdict."""
     found = assessment.judge_all()
     return found, overall(found)
 
 
 def is_decided(verdict: Verdict) -> bool:
-    """Whether more looks cannot change it."""
+    """Whether more rounds cannot change the verdict."""
     return verdict in (Verdict.PASS, Verdict.FAIL)
 
 
-def status(number: int, plan: Plan, found: list[Finding], verdict: Overall) -> dict[str, Any]:
-    """What is told after a look."""
-    open_ones = [item for item in found if item.required and item.verdict is Verdict.INCONCLUSIVE]
-    later = max((item.needed.until for item in open_ones if item.needed and item.needed.until), default="")
-    return {
-        "look": number + 1,
-        "of": plan.looks,
-        "verdict": verdict.verdict.value,
-        "sentence": verdict.sentence,
-        "open": [item.id for item in open_ones],
-        "earliest": later,
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How a watch stands after a round, counted from 1. earliest: the earliest time of a clear verdict, empty if unknown."""
+
+    number: int
+    verdict: str
+    sentence: str
+    earliest: str
+
+
+def progress(number: int, found: list[Finding], verdict: Overall) -> Progress:
+    """How the watch stands after the round of that number, counted from 0."""
+    later = [
+        item.needed.until
+        for item in found
+        if item.required and item.verdict is Verdict.INCONCLUSIVE and item.needed and item.needed.until
+    ]
+    return Progress(
+        number=number + 1,
+        verdict=verdict.verdict.value,
+        sentence=verdict.sentence,
+        earliest=max(later, default=""),
+    )

@@ -57,7 +57,7 @@ STANDARD = Options()
 
 
 def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, say: Say = print) -> None:
-    """Records one phase into a run's folder, and keeps the files that it was asked with."""
+    """Records one phase into a run's folder, with copies of the environment and case files."""
     finished = (folder / "run.json").is_file()
     started = dt.datetime.now(dt.UTC)
     logger.info("run %s: recording phase %s of %s", folder.name, phase, asked.environment.name)
@@ -86,14 +86,14 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
 
 
 def judge(folder: Path, asked: Validation, *, executor: Executor, options: Options) -> dict[str, Any]:
-    """Executes the notebooks over a run's evidence and writes all that is kept of it; gives the content of run.json."""
+    """The content of run.json, after executing the notebooks over a run's evidence and writing the report."""
     known = selection.select(options.notebooks, base=asked.base)
     chosen = known if options.notebooks else selection.with_something_to_judge(known, asked.checks)
     left_out = ", ".join(sorted(known.keys() - chosen.keys()))
     started = dt.datetime.now(dt.UTC)
     options.say(
-        f"judging {len(asked.checks)} declared checks with {len(chosen)} notebooks"
-        + (f"; nothing to judge for {left_out}" if left_out else "")
+        f"judging {len(asked.checks)} checks with {len(chosen)} notebooks"
+        + (f"; skipped, without checks: {left_out}" if left_out else "")
     )
     # Findings of an earlier judging must not be taken for these.
     shutil.rmtree(folder / "notebooks", ignore_errors=True)
@@ -118,7 +118,7 @@ def judge(folder: Path, asked: Validation, *, executor: Executor, options: Optio
 
 
 def tell_others(folder: Path, *, base: Path, say: Say) -> None:
-    """The index of all runs and the job's summary: what goes wrong there changes nothing about this run, which has ended."""
+    """Updates the index of all runs and the job summary; a problem there is printed and does not change this run."""
     for tell in (
         lambda: index.refresh(base=base),
         lambda: markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
@@ -130,7 +130,7 @@ def tell_others(folder: Path, *, base: Path, say: Say) -> None:
 
 
 def render(folder: Path, *, options: writer.Options, base: Path) -> dict[str, Any]:
-    """Writes the files of a run again, from its notebooks and what it found, without judging; gives the content of run.json.
+    """The content of run.json, after writing the report again from notebooks and findings, without judging.
 
     Raises:
         CouldNotLook: there is no finished run.
@@ -157,7 +157,7 @@ def render(folder: Path, *, options: writer.Options, base: Path) -> dict[str, An
 def _give_out(
     folder: Path, content: dict[str, Any], executed: Sequence[Executed], options: writer.Options
 ) -> None:
-    """Writes what others read, and run.json last; nothing of it stays when a secret stands in any file of the run."""
+    """Writes the report files, and run.json last; deletes them when the leak scan finds a secret."""
     writer.write(folder, run=content, executed=executed, options=options)
     content["report"] = {"sha256": digest(folder / "report.html")}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -174,10 +174,10 @@ def _give_out(
 
 @contextlib.contextmanager
 def recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: str) -> Iterator[None]:
-    """Whatever ends the work inside stands in run.json, as `error` with its reason.
+    """Records in run.json, as `error` with its reason, whatever ends the work inside.
 
     Raises:
-        InternalError: instead of an exception that nobody foresaw, whose traceback is kept in the run.
+        InternalError: instead of an unexpected exception, whose traceback is kept in the run.
     """
     (folder / unexpected.FILE).unlink(missing_ok=True)
     try:
@@ -197,7 +197,7 @@ def recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: st
 
 
 def evidence_of(named: str, *, base: Path) -> Path:
-    """The folder of evidence that a run's id, or a path, means."""
+    """The evidence folder of a run's id or of a path."""
     try:
         return validation.evidence_folder(str(find(named, base=base)), base=base)
     except UnknownName:
@@ -216,13 +216,13 @@ def earlier_run(named: str, asked: Validation) -> Path | None:
 
 
 def first_screen(folder: Path, asked: Validation) -> Opening:
-    """The first screen of a run whose evidence is there, judged here and now: what the notebooks will say too."""
+    """The first screen of a run with evidence, judged in this process; the notebooks will give the same."""
     assessment = asked.over(store.read(folder / "evidence"))
     return opening.of(summary.summarise(assessment, assessment.judge_all(), folder=folder))
 
 
 def keep_inputs(asked: Validation, *, folder: Path) -> None:
-    """Copies the environment, the case and the files that it names into the run, so that it can be replayed as it was asked."""
+    """Copies the environment, the case and the files that the case names into the run, for replays."""
     inputs = folder / "inputs"
     (inputs / "case").mkdir(parents=True, exist_ok=True)
     if asked.environment_file is not None:
@@ -282,7 +282,7 @@ def _content(
 
 
 def write_ended(folder: Path, asked: Validation, started: dt.datetime, reason: str, sentence: str) -> None:
-    """What ended the run before its time, also on a disk that is full; where not even that can be written, the caller tells."""
+    """Writes into run.json what ended the run early, also on a full disk; where even that fails, the caller reports it."""
     environment, case = asked.environment.name, asked.case.name
     with contextlib.suppress(OSError):
         for left in folder.glob(".*.new"):

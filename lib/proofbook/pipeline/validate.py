@@ -1,4 +1,4 @@
-"""One validation from files to verdict: collect what is missing, execute the notebooks, write everything that is kept."""
+"""One validation from files to verdict: collect missing evidence, execute the notebooks, write the report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def validate(
     once_recorded: Callable[[Path], Validation | None] = lambda _: None,
     options: Options = STANDARD,
 ) -> tuple[Path, dict[str, Any]]:
-    """One whole run: continue or start, collect what is missing, judge. Gives its folder and the content of run.json.
+    """The folder of a run and the content of its run.json, after collecting missing evidence and judging it.
 
     Args:
         before: a run whose evidence counts as before, unless this run has its own.
@@ -73,7 +73,7 @@ def validate(
 
 
 def _collect_missing(asked: Validation, folder: Path, *, say: Say) -> None:
-    """Records the phase after where it is not there yet, and before where the old revision still answers beside it."""
+    """Records the phase `after` if it is missing, and `before` if an old revision still answers beside the new one."""
     environment, case, base, to = asked.environment, asked.case, asked.base, folder / "evidence"
     old = environment.of_before()
     if has_phase(folder, "after"):

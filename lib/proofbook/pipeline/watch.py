@@ -1,4 +1,4 @@
-"""A watch: rounds of collecting by a plan fixed beforehand, judged together."""
+"""A watch: rounds of collecting by a plan fixed beforehand, all judged as one run."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def watch(
     before: str = "",
     options: Options = STANDARD,
 ) -> tuple[Path, dict[str, Any]]:
-    """Looks again and again by a plan fixed beforehand, until decided or over; then judges all looks as one run.
+    """The folder of a watch and the content of its run.json, after rounds by a fixed plan until a clear verdict or the end.
 
     Args:
-        run: the watch to go on with, or a run that recorded before. before: a run whose evidence counts as before, unless
-            this run has its own.
+        run: the watch to continue, or a run that holds only `before`. before: a run whose evidence counts as before,
+            unless this run has its own.
     Raises:
-        UsageError: known before anything is written. CouldNotLook: not one look could be taken.
+        UsageError: known before anything is written. CouldNotLook: not one round succeeded.
     """
     consistency.check_deployed(asked.case, now=dt.datetime.now(dt.UTC))
     keep_private(asked.environment, base=asked.base)
@@ -46,34 +46,36 @@ def watch(
     plan = rounds.make_plan(asked, every_s=every_s, for_s=for_s)
     earlier = earlier_run(before, asked)
     folder = find(run, base=asked.base) if run else new_folder(asked.environment.name, base=asked.base)
-    rounds.check_can_begin(folder)
+    rounds.check_can_start(folder)
     if run and (folder / rounds.STATE).exists():
-        plan = rounds.begin(folder, plan)
+        plan = rounds.start_or_continue(folder, plan)
     again = f"proofbook watch {asked.words} --every {every_s:g}s --for {for_s:g}s --run {folder.name}"
     with recorded(folder, asked, dt.datetime.fromisoformat(plan.started), again=again):
         _prepare(folder, asked, plan, earlier, say=options.say)
-        problem = _take_all(folder, asked, rounds.begin(folder, plan), say=options.say)
-        if not rounds.taken(folder):
-            raise CouldNotLook(problem or "not one look was due in the time of this watch")
-        rounds.put_together(folder, plan)
+        problem = _run_rounds(folder, asked, rounds.start_or_continue(folder, plan), say=options.say)
+        if not rounds.finished(folder):
+            raise CouldNotLook(
+                problem or "the watch ended before its first round; make --for longer than --every"
+            )
+        rounds.merge_rounds(folder, plan)
         with Executor() as executor:
             content = judge(folder, asked, executor=executor, options=options)
     return folder, content
 
 
 def _prepare(folder: Path, asked: Validation, plan: rounds.Plan, earlier: Path | None, *, say: Say) -> None:
-    """Sets aside what counts as before, keeps the inputs and says the plan."""
+    """Sets the evidence from before aside, copies the inputs and prints the plan."""
     if earlier is not None and not (folder / rounds.STATE).exists() and not has_phase(folder, "before"):
         say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
-    rounds.keep_earlier(folder)
+    rounds.set_aside_before(folder)
     keep_inputs(asked, folder=folder)
     for line in planning.describe_plan(asked.environment, asked.case, planning.LOOK):
-        say(f"plan · each look · {line}")
-    say(f"plan · {plan.looks} looks, one every {plan.every_s:g} s, until {plan.due(plan.looks):%Y-%m-%d %H:%M} UTC or decided")  # fmt: skip
+        say(f"plan · each round · {line}")
+    say(f"plan · {plan.rounds} rounds, one every {plan.every_s:g} s, until {plan.due(plan.rounds):%Y-%m-%d %H:%M} UTC or a clear verdict")  # fmt: skip
 
 
-def _take_all(folder: Path, asked: Validation, plan: rounds.Plan, *, say: Say) -> str:
-    """Takes every look that is still due, until it is decided; gives what went wrong with the last that could not be taken."""
+def _run_rounds(folder: Path, asked: Validation, plan: rounds.Plan, *, say: Say) -> str:
+    """The problem of the last failed round, empty without one, after all rounds that are due or a clear verdict."""
 
     def record(aside: Path) -> None:
         sync.run(
@@ -90,28 +92,28 @@ def _take_all(folder: Path, asked: Validation, plan: rounds.Plan, *, say: Say) -
     problem = ""
     for number in _due(plan, first=rounds.next_number(folder)):
         try:
-            rounds.take(folder, number, record)
+            rounds.record_round(folder, number, record)
         except CouldNotLook as error:
             problem = str(error)
-            say(f"look {number + 1} of {plan.looks}: could not look: {scrub(problem)}")
+            say(f"round {number + 1} of {plan.rounds}: failed: {scrub(problem)}")
             continue
-        found, verdict = rounds.judge(asked.over(rounds.put_together(folder, plan)))
-        told = rounds.status(number, plan, found, verdict)
-        later = f"; earliest answer {told['earliest'][:16].replace('T', ' ')} UTC" if told["earliest"] else ""
-        say(f"look {told['look']} of {told['of']}: {told['verdict']}: {scrub(told['sentence'])}{later}")
+        found, verdict = rounds.judge(asked.over(rounds.merge_rounds(folder, plan)))
+        told = rounds.progress(number, found, verdict)
+        later = f"; earliest verdict {told.earliest[:16].replace('T', ' ')} UTC" if told.earliest else ""
+        say(f"round {told.number} of {plan.rounds}: {told.verdict}: {scrub(told.sentence)}{later}")
         if rounds.is_decided(verdict.verdict):
-            say(f"decided at look {number + 1} of {plan.looks}")
+            say(f"clear verdict after round {number + 1} of {plan.rounds}")
             break
     return problem
 
 
 def _due(plan: rounds.Plan, *, first: int) -> Iterator[int]:
-    """The numbers of the looks still to take, each when it is due; those whose time went by during an interruption are left out."""
-    for number in range(first, plan.looks):
+    """The numbers of the remaining rounds, each when it is due; rounds missed during an interruption are skipped."""
+    for number in range(first, plan.rounds):
         now = dt.datetime.now(dt.UTC)
-        if number + 1 < plan.looks and plan.due(number + 1) <= now:
+        if number + 1 < plan.rounds and plan.due(number + 1) <= now:
             continue
-        if number + 1 == plan.looks and plan.due(plan.looks) <= now:
+        if number + 1 == plan.rounds and plan.due(plan.rounds) <= now:
             return
         time.sleep(max(0.0, (plan.due(number) - now).total_seconds()))
         yield number

@@ -1,0 +1,83 @@
+"""The options of `run`, `try`, `collect` and `watch`, with the words of their help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Environments = Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")]
+Continue = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN", help="Continue this run: collect missing phases, judge again."),
+]
+ContinueWatch = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN", help="Continue this watch, or watch a run that has only `before`."),
+]
+AddTo = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN", help="Add the phase to this run. Default: a new run."),
+]
+Evidence = Annotated[
+    str | None,
+    typer.Option("--evidence", metavar="RUN", help="Judge this recorded evidence; collect nothing."),
+]
+Notebooks = Annotated[
+    list[str] | None,
+    typer.Option("--notebook", metavar="NAME", help="Execute only this notebook; the run is then partial."),
+]
+Phase = Annotated[
+    str, typer.Option("--phase", metavar="PHASE", help="Phase to record: before, rollout or after.")
+]
+During = Annotated[
+    str | None,
+    typer.Option(
+        "--during", metavar="COMMAND", help="Deploy command for --phase rollout; probing ends with it."
+    ),
+]
+Every = Annotated[
+    str, typer.Option("--every", metavar="DURATION", help="Time between two rounds: 90s, 5m, 1h.")
+]
+For = Annotated[str, typer.Option("--for", metavar="DURATION", help="Longest duration: 30m, 24h.")]
+
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL",
+        help="Service URL, such as https://api.example.com; include an unusual health path.",
+    ),
+]
+WebSocketPath = Annotated[str, typer.Option("--ws", metavar="PATH", help="WebSocket path, such as /ws.")]
+TokenVariable = Annotated[
+    str, typer.Option("--token-env", metavar="NAME", help="Environment variable with the access token.")
+]
+Logs = Annotated[
+    str,
+    typer.Option(
+        "--logs",
+        metavar="SOURCE",
+        help="Log source: a file, - or a short name such as gcp:PROJECT/SERVICE (proofbook logs --list).",
+    ),
+]
+Gone = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gone",
+        metavar="PATTERN",
+        help="Symptom of the defect, expected to be gone: a log pattern or a close code.",
+    ),
+]
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Deployment time of the fix: 2026-11-24T20:00:00Z or 3h. Default: taken from the log.",
+    ),
+]
+Within = Annotated[
+    str,
+    typer.Option("--within", metavar="DURATION", help="Time limit: 2m, 10m. More time shows more."),
+]
+CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]
