@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from builders import json_lines, log_entry, read_log, view, write
-from hypothesis import example, given, settings
+from builders import examples, json_lines, log_entry, read_log, view, write
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proofbook.collect.logs.aggregates import summarise
@@ -155,7 +155,7 @@ def test_severity_comes_from_the_entry_else_from_the_text(
     )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @example(data=b'[[null,null,null,null,"   \\"\\"                  \\u0008\\u0080"],{"textPayload":null}')
 @given(
     data=st.binary(max_size=300)
