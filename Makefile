@@ -19,7 +19,7 @@ test: $(READY) chromium servers spark pythons
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, with fewer examples of a property: a minute.
 test-fast: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow and not whole" --hypothesis-profile=fast
+	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -30,6 +30,8 @@ from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.selfcheck.trial import Trial, judge
 
 ROOT = Path(__file__).parent.parent
+# Whole runs, kernels, browsers, engines and servers of others: all of it is slow.
+SYSTEM = ROOT / "tests" / "system"
 # How often a machine that was busy is asked, and the share of the time up to which waiting for a processor is no excuse.
 TURNS, CALM = 3, 0.05
 Judged = TypeVar("Judged")
@@ -89,8 +91,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if needs(item, "rehearsal") or needs(item, "healthy_evidence"):
             item.add_marker("rehearsal")
-        if needs(item, "start") or any(
-            item.get_closest_marker(name) for name in ("rehearsal", "long", "browser")
+        if (
+            SYSTEM in item.path.parents
+            or needs(item, "start")
+            or any(item.get_closest_marker(name) for name in ("rehearsal", "long", "browser"))
         ):
             item.add_marker("slow")
     items.sort(
