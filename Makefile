@@ -17,9 +17,9 @@ test: $(READY) chromium servers spark pythons
 	@echo "The tests above reach $$($(BIN)/coverage report --format=total) % of the lines of the library, those below more of them:"
 	$(BIN)/python -m pytest -n 3 -m slow
 
-# What needs neither root nor a rehearsal, a browser, foreign servers or Java: a minute.
+# What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, with fewer examples of a property: a minute.
 test-fast: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from hypothesis import settings
 
 from proofbook.collect.logs.entries import Reading
 from proofbook.collect.logs.reader import read_logs
@@ -121,3 +122,8 @@ def read_log(folder: Path, text: str | bytes, *, now: dt.datetime | None = None,
     (folder / "log").write_bytes(text if isinstance(text, bytes) else text.encode())
     where = LogSource(name="log", file="log", **source)
     return read_logs(where, base=folder, to=folder / "read.parquet", now=now)
+
+
+def examples(count: int) -> settings:
+    """So many examples of a property, or the share of them that the profile of Hypothesis says; however long one takes."""
+    return settings(max_examples=max(10, count * settings.default.max_examples // 100), deadline=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import importlib
 import json
 import os
 import shutil
@@ -19,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+import command_line
 import guard
 import pytest
 import side_by_side
+from hypothesis import settings
 
 from proofbook.judge.findings import Verdict
 from proofbook.judge.verdict import Overall
@@ -29,6 +30,8 @@ from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.selfcheck.trial import Trial, judge
 
 ROOT = Path(__file__).parent.parent
+# Whole runs, kernels, browsers, engines and servers of others: all of it is slow.
+SYSTEM = ROOT / "tests" / "system"
 # How often a machine that was busy is asked, and the share of the time up to which waiting for a processor is no excuse.
 TURNS, CALM = 3, 0.05
 Judged = TypeVar("Judged")
@@ -50,15 +53,16 @@ GUARD = guard.Guard() if not WORKER else None
 HEALTHY_LOCK = pytest.StashKey[TextIO]()
 
 
+# Of `make test-fast`: a tenth of the examples that a property has in `make test`.
+settings.register_profile("fast", max_examples=settings.default.max_examples // 10)
+
+
 def pytest_configure() -> None:
     if WORKER:
         # Workers ignore Ctrl-C, and so would every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if WORKER not in side_by_side.REHEARSING:
             os.nice(side_by_side.NICE)
-    else:
-        # Its plugin does so at the end in any case, and after Ctrl-C the end should be near.
-        importlib.import_module("hypothesis")
 
 
 def pytest_keyboard_interrupt() -> None:
@@ -67,6 +71,7 @@ def pytest_keyboard_interrupt() -> None:
 
 
 def pytest_unconfigure() -> None:
+    command_line.end()
     if GUARD is not None:
         GUARD.leave()
 
@@ -86,8 +91,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if needs(item, "rehearsal") or needs(item, "healthy_evidence"):
             item.add_marker("rehearsal")
-        if needs(item, "start") or any(
-            item.get_closest_marker(name) for name in ("rehearsal", "long", "browser")
+        if (
+            SYSTEM in item.path.parents
+            or needs(item, "start")
+            or any(item.get_closest_marker(name) for name in ("rehearsal", "long", "browser"))
         ):
             item.add_marker("slow")
     items.sort(
@@ -308,7 +315,10 @@ def healthy_evidence(request: pytest.FixtureRequest) -> Path:
 def proofbook(
     *arguments: str, cwd: Path, workspace: Path, timeout_s: float = 900, **variables: str
 ) -> subprocess.CompletedProcess[str]:
+    """What the command printed. A variable of Python itself says how a process begins, so such a command has a new one."""
     environment = {**os.environ, "PROOFBOOK_WORKSPACE": str(workspace), **variables}
+    if not any(name.startswith("PYTHON") for name in variables):
+        return command_line.run(arguments, cwd=cwd, environment=environment, timeout_s=timeout_s)
     return subprocess.run(
         [sys.executable, "-m", "proofbook.cli", *arguments],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""Guards that need no rehearsal: restarts, tails, certificates, contracts of requests, and canaries in logs."""
+"""Regression checks that need no rehearsal: restarts, tails, certificates, contracts of requests, and canaries in logs."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from builders import json_lines, read_log
-from hypothesis import given, settings
+from builders import examples, json_lines, read_log
+from hypothesis import given
 from hypothesis import strategies as st
 
 import proofbook as pb
@@ -571,7 +571,7 @@ TEXT = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(
     parts=st.lists(st.one_of(GOOD, JUNK, TEXT), max_size=12),
     shape=st.sampled_from(["auto", "cloud-logging", "json", "text"]),

@@ -10,10 +10,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from builders import json_lines, log_entry, read_log, view
-from hypothesis import example, given, settings
+from builders import examples, json_lines, log_entry, read_log, view, write
+from hypothesis import example, given
 from hypothesis import strategies as st
-from proofbook.evidence.log_unread import ANY_LINE, merge
 
 from proofbook.collect.logs.aggregates import summarise
 from proofbook.collect.logs.entries import NOTHING, connect
@@ -21,6 +20,9 @@ from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import expression, record
 from proofbook.config.case import Indicator, Symptom
 from proofbook.config.sources import LogSource
+from proofbook.evidence import store
+from proofbook.evidence.merge import tables_of
+from proofbook.evidence.schema import ANY_LINE
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks.log_coverage import cover, covers
 from proofbook.judge.checks.log_novelty import no_new_errors
@@ -153,7 +155,7 @@ def test_severity_comes_from_the_entry_else_from_the_text(
     )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @example(data=b'[[null,null,null,null,"   \\"\\"                  \\u0008\\u0080"],{"textPayload":null}')
 @given(
     data=st.binary(max_size=300)
@@ -436,7 +438,7 @@ UNREAD = {
 
 def with_lines(entries: list[dict[str, Any]], text: str, *, at: int) -> str:
     """The entries as a file, with that text before the one of that number."""
-    return json_lines(entries[:at]) + (text + "\n" if text else "") + json_lines(entries[at:])
+    return json_lines(*entries[:at]) + (text + "\n" if text else "") + json_lines(*entries[at:])
 
 
 def view_of_files(before: str, after: str, folder: Path, *patterns: str) -> View:
@@ -473,7 +475,7 @@ def test_an_unread_line_refutes_gone_where_the_entries_around_it_are_from_after(
     if newest_first:
         before, after = before[::-1], after[::-1]
     view = view_of_files(
-        json_lines(before), with_lines(after, UNREAD[shape], at=300), tmp_path, "RecursionError"
+        json_lines(*before), with_lines(after, UNREAD[shape], at=300), tmp_path, "RecursionError"
     )
     found = claimed(view)
     assert (found.verdict, found.reason) == (Verdict.FAIL, "still-there"), found.statement
@@ -491,7 +493,7 @@ def test_an_unread_line_of_no_known_time_makes_gone_inconclusive(
         before, after = before[::-1], after[::-1]
     # What stands at the old end of the export may have been written at any time before.
     text = with_lines(after, UNREAD[shape], at=len(after) if newest_first else 0)
-    found = claimed(view_of_files(json_lines(before), text, tmp_path, "RecursionError"))
+    found = claimed(view_of_files(json_lines(*before), text, tmp_path, "RecursionError"))
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
     assert "nothing says whether they are from after the fix" in found.statement
     assert found.needed is not None and "format of these lines" in found.needed.what
@@ -512,7 +514,7 @@ def test_gone_holds_only_if_it_would_hold_with_every_unread_line_against_it(
 ) -> None:
     text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * count), at=300)
     found = claimed(
-        view_of_files(json_lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
+        view_of_files(json_lines(*traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
     )
     assert (found.verdict, found.reason) == (verdict, "" if verdict is Verdict.PASS else "log-unread"), found.statement  # fmt: skip
     assert words in found.statement
@@ -532,7 +534,7 @@ def test_300_lines_in_another_format_before_good_ones_are_not_gone(tmp_path: Pat
     crashed = [entry(second, "[ERROR] ledger corrupt", trace=second) for second in range(100)]
     text = with_lines(traffic(200, "r-2"), corrupt, at=0)
     recipe = gone(Symptom(log="ledger corrupt"), source="log", absent_rate=0.01)
-    found = claimed(view_of_files(json_lines([*traffic(0, "r-1"), *crashed]), text, tmp_path, "ledger corrupt"), recipe)  # fmt: skip
+    found = claimed(view_of_files(json_lines(*traffic(0, "r-1"), *crashed), text, tmp_path, "ledger corrupt"), recipe)  # fmt: skip
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
     assert "300 lines hold it" in found.statement
 
@@ -541,7 +543,7 @@ def test_evidence_from_before_unread_lines_were_looked_at_counts_them_against_th
     tmp_path: Path,
 ) -> None:
     text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * 60), at=300)
-    view = view_of_files(json_lines(traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
+    view = view_of_files(json_lines(*traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
     older = replace(view, tables=lambda name, phase: None if name == "log_unread" else view.tables(name, phase))  # fmt: skip
     assert claimed(older).reason == "log-unread"
 
@@ -549,7 +551,7 @@ def test_evidence_from_before_unread_lines_were_looked_at_counts_them_against_th
 def test_other_claims_from_a_log_weigh_its_unread_lines_too(tmp_path: Path) -> None:
     crash = "\n".join([UNREAD["a raw traceback"], "[INFO] ready"])
     text = with_lines(traffic(200, "r-2"), crash, at=300)
-    view = view_of_files(json_lines(traffic(0, "r-1")), text, tmp_path, "ready", "RecursionError")
+    view = view_of_files(json_lines(*traffic(0, "r-1")), text, tmp_path, "ready", "RecursionError")
     sign = present(Indicator(id="sign", title="A sign", log="ready", examples=["ready"]), source="log")
     found = claimed(view, sign, kind="guard")
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
@@ -581,7 +583,10 @@ def test_rows_of_an_engine_without_a_time_are_unread_lines(tmp_path: Path) -> No
 def test_the_same_unread_lines_in_two_exports_count_once(tmp_path: Path) -> None:
     text = with_lines(traffic(200, "r-2"), UNREAD["a raw traceback"], at=300)
     table = view_of_files("", text, tmp_path, "RecursionError").need("log_unread")
-    assert merge([table, table]).equals(table.sort_values(["source", "pattern", "bucket"], ignore_index=True))
+    write(tmp_path / "round", {"log_unread": table}, at=START)
+    rounds = [(number, store.read(tmp_path / "round")) for number in range(2)]
+    merged = tables_of(rounds, planned=2, every_s=300.0)["log_unread"]
+    assert merged.equals(table.sort_values(["source", "pattern", "bucket"], ignore_index=True))
 
 
 # Real exports --------------------------------------------------------------------------------------------------------

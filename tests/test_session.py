@@ -1,4 +1,4 @@
-"""Manners: what is sent, what is never sent, and when probing stops."""
+"""The rate limit and what else probes keep to: what is sent, what is never sent, and when probing stops."""
 
 from __future__ import annotations
 

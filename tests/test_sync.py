@@ -82,6 +82,17 @@ def reply(client: Any, asked: str, *, within_s: float) -> dict[str, Any]:
             return content
 
 
+def answers_again(client: Any, *, within_s: float = 30.0) -> bool:
+    """Whether a later cell runs to its end. ipykernel aborts the cells that wait behind an interrupted one, and those that
+    come within a moment of it too: they are sent again."""
+    over = time.monotonic() + within_s
+    while time.monotonic() < over:
+        status = reply(client, client.execute("print(6 * 7)"), within_s=within_s)["status"]
+        if status != "aborted":
+            return bool(status == "ok")
+    return False
+
+
 def begin(client: Any, environment: Path) -> str:
     source = f"import proofbook as pb\nbook = pb.open({str(environment)!r})"
     asked: str = client.execute(source)
@@ -106,8 +117,7 @@ def test_stop_stops_the_probes_and_the_kernel_answers(
         answer = reply(client, cell, within_s=AT_MOST_S + sync.PATIENCE_S)
         assert (answer["status"], answer["ename"]) == ("error", "KeyboardInterrupt")
         assert server.asked[-1] <= pressed + AT_MOST_S
-        again = client.execute("print(6 * 7)")
-        assert reply(client, again, within_s=5)["status"] == "ok"
+        assert answers_again(client)
         count = len(server.asked)
         time.sleep(2)  # nothing can be waited for: this is about what does not come
         assert len(server.asked) == count and server.asked[-1] <= pressed + AT_MOST_S
