@@ -11,7 +11,7 @@ from proofbook.config.case import Identity
 from proofbook.evidence.schema import IDENTITIES, REFUSALS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import GOOD_KINDS, TokenKind, shows_test_header
 from proofbook.stats import proportions
 
@@ -27,12 +27,12 @@ _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code"
 _TIMED_OUT = {"greeted": pd.NA, "upgraded": False, "http_status": pd.NA, "close_code": pd.NA}
 
 
-def refused_by_name(rows: pd.DataFrame) -> pd.Series:
+def explicitly_refused(rows: pd.DataFrame) -> pd.Series:
     """Whether each try was refused with a status or close code that says so; a time-out is no refusal."""
-    return _named(rows) & ~let_in(rows)
+    return _named(rows) & ~accepted(rows)
 
 
-def let_in(rows: pd.DataFrame) -> pd.Series:
+def accepted(rows: pd.DataFrame) -> pd.Series:
     """Whether each try was let in."""
     return rows["greeted"].fillna(False).astype(bool)
 
@@ -50,21 +50,21 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
         rows = view.need(REFUSALS)
         bad = rows[is_bad(rows)]
         if bad.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-tried",
                 f"no bad token was tried on {endpoint}",
                 repair="let the environment send bad tokens, or waive this check",
             )
-        accepted, refused = let_in(bad), refused_by_name(bad)
+        entered, refused = accepted(bad), explicitly_refused(bad)
         kinds = sorted(set(bad["token_kind"]))
         missing = [] if with_test_headers else [kind for kind in WANTED_KINDS if kind not in kinds]
         bounds = proportions.proportion(int(refused.sum()), len(bad), confidence=view.confidence)
-        if accepted.any():
-            names = ", ".join(sorted(set(bad.loc[accepted, "token_kind"])))
+        if entered.any():
+            names = ", ".join(sorted(set(bad.loc[entered, "token_kind"])))
             verdict, reason, statement = (
                 Verdict.FAIL,
                 "bad-token-accepted",
-                f"{int(accepted.sum())} of {len(bad)} bad tokens were let in ({names})",
+                f"{int(entered.sum())} of {len(bad)} bad tokens were let in ({names})",
             )
         elif not refused.all():
             odd = sorted(set(bad.loc[~refused, "error"].replace("", "closed without a reason")))
@@ -133,9 +133,9 @@ def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
         if bad is None or bad.empty:
             got, held = "no bad token was tried", False
         else:
-            accepted = int(let_in(bad).sum())
-            named = int(refused_by_name(bad).sum())
-            got, held = f"{named} of {len(bad)} refused by name, {accepted} let in", named == len(bad)
+            entered = int(accepted(bad).sum())
+            named = int(explicitly_refused(bad).sum())
+            got, held = f"{named} of {len(bad)} refused by name, {entered} let in", named == len(bad)
         return [
             Control(
                 kind="negative",
@@ -154,7 +154,7 @@ def _is_bad(rows: pd.DataFrame) -> pd.Series:
     return ~rows["token_kind"].isin(GOOD_KINDS)
 
 
-def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
+def probe_discriminates(endpoint: str) -> Callable[[View], Sequence[Control]]:
     """Controls of "connections are made": the probe sees a refusal where there is one, and not every address is an endpoint."""
 
     def control(view: View) -> Sequence[Control]:
@@ -165,7 +165,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
         bad, unknown = rows[_is_bad(rows)], rows[rows["token_kind"] == TokenKind.AT_UNKNOWN_PATH]
         found = []
         if len(bad):
-            seen = int((~let_in(bad)).sum())
+            seen = int((~accepted(bad)).sum())
             found.append(
                 Control(
                     kind="positive",
@@ -177,7 +177,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
                 )
             )
         if len(unknown):
-            made = int(let_in(unknown).sum())
+            made = int(accepted(unknown).sum())
             found.append(
                 Control(
                     kind="negative",
@@ -193,7 +193,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
     return control
 
 
-def way_in_known(
+def credentials_proven(
     endpoint: str, *, shows_token: bool, issues_tokens: bool
 ) -> Callable[[View], Sequence[Control]]:
     """The positive control of "nobody comes in": somebody once did, at this address and with this token.
@@ -262,8 +262,8 @@ def _came_in(rows: pd.DataFrame) -> pd.Series:
     return rows["upgraded"].astype(bool) & ~_named(rows)
 
 
-def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], Sequence[Control]]) -> Recipe:
-    """A recipe for "these ids are let in, those are refused". `way_in` is what must hold where nobody was let in at all."""
+def identity_table(identities: Sequence[Identity], *, proven: Callable[[View], Sequence[Control]]) -> Recipe:
+    """A recipe for "these ids are let in, those are refused". `proven` is what must hold where nobody was let in at all."""
     wanted = {item.user: item.accept for item in identities}
 
     def judge(view: View) -> Judgement:
@@ -271,15 +271,15 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
         rows = rows[rows["user"].isin(wanted)]
         untried = [user for user in wanted if user not in set(rows["user"])]
         if rows.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-tried",
                 "no user id of the case was tried",
                 repair="give the environment a [login] that issues tokens for any user",
             )
         must = rows["user"].map(wanted).astype(bool)
-        accepted, refused = let_in(rows), refused_by_name(rows)
-        wrong = rows[(must & refused) | (~must & accepted)]
-        unclear = rows[(must & ~accepted & ~refused) | (~must & ~accepted & ~refused)]
+        entered, refused = accepted(rows), explicitly_refused(rows)
+        wrong = rows[(must & refused) | (~must & entered)]
+        unclear = rows[(must & ~entered & ~refused) | (~must & ~entered & ~refused)]
         right = len(rows) - len(wrong) - len(unclear)
         bounds = proportions.proportion(right, len(rows), confidence=view.confidence)
         if len(wrong):
@@ -337,7 +337,7 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
                     got=f"{len(wanted) - len(untried)} ids, {len(rows)} tries",
                     held=not untried,
                 ),
-                *(() if accepted.any() else way_in(view)),
+                *(() if entered.any() else proven(view)),
             ),
         )
 
@@ -379,12 +379,12 @@ def _good_token_control(rows: pd.DataFrame, bad: pd.DataFrame) -> Control:
         (good["timestamp"] >= bad["timestamp"].min() - pd.Timedelta(minutes=1))
         & (good["timestamp"] <= bad["timestamp"].max() + pd.Timedelta(minutes=1))
     ]
-    accepted = int(let_in(near).sum())
+    entered = int(accepted(near).sum())
     return Control(
         kind="positive",
         name="the good token in the same minute",
         guards=("pass",),
         expected="let in",
-        got=f"let in {accepted} of {len(near)} times",
-        held=accepted > 0 and accepted == len(near),
+        got=f"let in {entered} of {len(near)} times",
+        held=entered > 0 and entered == len(near),
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from proofbook.evidence.schema import CERTIFICATES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 
 
 def valid(service: str, *, least_days: float) -> Recipe:
@@ -18,7 +18,7 @@ def valid(service: str, *, least_days: float) -> Recipe:
         rows = rows[rows["service"] == service]
         if rows.empty or not rows.iloc[0]["reached"]:
             why = f": {rows.iloc[0]['problem']}" if len(rows) else ""
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-certificate",
                 f"{service} showed no certificate{why}",
                 repair="see whether it answers at all, and whether its url begins with https://",

@@ -9,13 +9,13 @@ from proofbook.evidence.schema import LATENCY, LATENCY_CONTROL
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.success_rate import judge_rate
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import bootstrap, proportions
 
-LEAST_SAMPLES = 100
+MIN_SAMPLES = 100
 # A busy machine costs an endpoint that works for its answer somewhat more than one that only answers: with 195 ms lost by the
 # health endpoint 235 were lost by the other. What is taken off is good for small losses only.
-MOST_SHIFT = 1 / 3
+MAX_SHIFT = 1 / 3
 # It is late more often too, since it must be woken more often for one answer.
 LATE_TIMES = 3
 
@@ -27,21 +27,21 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
         rows = view.need(LATENCY, phase)
         rows = rows[(rows["service"] == service) & (rows["path"] == path)]
         good = rows[rows["ok"].fillna(False).astype(bool)].sort_values("timestamp")
-        if len(good) < LEAST_SAMPLES:
-            raise CouldNotSee(
+        if len(good) < MIN_SAMPLES:
+            raise InsufficientEvidence(
                 "too-few-samples",
-                f"{len(good)} good answers from {path} {phase}, at least {LEAST_SAMPLES} are needed",
+                f"{len(good)} good answers from {path} {phase}, at least {MIN_SAMPLES} are needed",
                 repair="collect more, or see why they fail",
             )
         values = good["total_s"].to_numpy(dtype=np.float64)
         if not np.isfinite(values).all():
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-finite",
                 f"{int((~np.isfinite(values)).sum())} of {len(values)} times of {path} {phase} are no numbers",
                 repair="see what was recorded",
             )
         if np.ptp(values) == 0:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "all-identical",
                 f"all {len(values)} times of {path} {phase} are {values[0]:g} s to the last digit",
                 repair="see whether the clock stands",
@@ -91,9 +91,9 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
                     kind="liveness",
                     name="samples were taken",
                     guards=("pass", "fail"),
-                    expected=f"at least {LEAST_SAMPLES} of both",
+                    expected=f"at least {MIN_SAMPLES} of both",
                     got=f"{len(before)} before, {len(after)} after",
-                    held=min(len(before), len(after)) >= LEAST_SAMPLES,
+                    held=min(len(before), len(after)) >= MIN_SAMPLES,
                 ),
             ),
             not_established=(
@@ -128,7 +128,9 @@ def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
             table = table[(table["service"] == service) & (table["path"] == path)]
             rows[phase] = table[table["ok"].fillna(False).astype(bool)]
         if rows["before"].empty or rows["after"].empty:
-            raise CouldNotSee("too-few-samples", f"no good answer from {path}", repair="see why it fails")
+            raise InsufficientEvidence(
+                "too-few-samples", f"no good answer from {path}", repair="see why it fails"
+            )
         # Where a busy machine made before slow, nothing would be slow against it.
         faster = min(0.0, _control_shift(view, service, path))
         _check_small(faster, rows["before"]["total_s"].to_numpy(dtype=np.float64))
@@ -220,8 +222,8 @@ def _less(values: proportions.Floats, seconds: float) -> proportions.Floats:
 
 def _check_small(shift_s: float, values: proportions.Floats) -> None:
     """Where the machine changed by more than a third of what is compared, what is left after taking that off says nothing."""
-    if abs(shift_s) > np.median(values) * MOST_SHIFT:
-        raise CouldNotSee(
+    if abs(shift_s) > np.median(values) * MAX_SHIFT:
+        raise InsufficientEvidence(
             "control-comparability",
             f"the health endpoint alone is {1000 * abs(shift_s):.0f} ms {'slower' if shift_s > 0 else 'faster'} than before, more than a third of what is compared",
             repair="record both when the machine is alike",

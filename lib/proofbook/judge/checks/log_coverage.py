@@ -11,19 +11,19 @@ from proofbook.evidence.schema import LOG_CANARIES, LOG_RHYTHM, LOG_SOURCES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_unread import Unread, unread_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.judge.window import Span
 
-MOST_EMPTY = 0.5
+MAX_EMPTY = 0.5
 # A log of which a tenth was not read covers nothing. What smaller shares can hide, each claim holds against what it excludes.
-MOST_UNREAD = 0.1
+MAX_UNREAD = 0.1
 ROUND_TOTALS = (50, 100, 200, 250, 500)
 SHORTEST_GAP_S = 2.0
 # Of a log that was only sampled, so many samples must lie in a window.
-LEAST_SLICES = 4
+MIN_SLICES = 4
 RHYTHM = LOG_RHYTHM.name
 # Clocks of one cloud differ by less.
-MOST_SKEW_S = 60.0
+MAX_SKEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> 
     What was written before comes from its own recording, else from the older part of the log read after.
 
     Raises:
-        CouldNotSee: no log was recorded.
+        InsufficientEvidence: no log was recorded.
     """
     is_before = which == "before" or view.before_as_after
     window = view.windows.before if which == "before" else view.windows.after
@@ -75,7 +75,7 @@ def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> 
     if table is None:
         table = view.recorded(name, "after")
     if table is None:
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "no-evidence",
             "no log was recorded before",
             repair="record it: proofbook collect ENV --phase before",
@@ -168,7 +168,7 @@ def cover(
         reasons.append(
             ("log-cut", f"{cut}{order} and they span {span:,.1f} s: what lies outside was not exported")
         )
-    if sampled_s is not None and window_s < LEAST_SLICES * sampled_s:
+    if sampled_s is not None and window_s < MIN_SLICES * sampled_s:
         reasons.append(
             (
                 "log-cut",
@@ -184,7 +184,7 @@ def cover(
                 "it holds requests but not one message, so nothing that the service says would be seen",
             )
         )
-    if empty > MOST_EMPTY:
+    if empty > MAX_EMPTY:
         reasons.append(("log-empty-bodies", f"{empty:.0%} of the entries have no body"))
     if (
         revision is not None
@@ -192,11 +192,11 @@ def cover(
         and not (entries["service_version"] == revision).any()
     ):
         reasons.append(("log-silent", f"revision {revision} wrote nothing"))
-    if lost.share > MOST_UNREAD:
+    if lost.share > MAX_UNREAD:
         reasons.append(("log-unread", f"{lost.in_words}, so zero matches speak only of the rest"))
     if canary and not reasons:
         reasons.append(("log-no-canary", canary))
-    if ahead_s > MOST_SKEW_S:
+    if ahead_s > MAX_SKEW_S:
         reasons.append(
             (
                 "log-clock",
@@ -321,7 +321,7 @@ def covers(source: str, *, fixes: bool) -> Recipe:
         if about is None or about["problem"]:
             why = about["problem"] if about is not None else "it was not read"
             repair = "repair the log source in the environment file"
-            raise CouldNotSee("no-log", f"log {source!r}: {why}", repair=repair)
+            raise InsufficientEvidence("no-log", f"log {source!r}: {why}", repair=repair)
         after = coverage_of(view, source, "after")
         parts = {"after": after}
         if fixes and view.windows.before is not None and not view.before_as_after:

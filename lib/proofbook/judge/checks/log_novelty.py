@@ -14,12 +14,12 @@ from proofbook.judge.checks.log_signatures import comparable_load, on_new_revisi
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import events
 
 ERROR = 17
 # A rate must change by half to be called more or less: with many entries any change is significant.
-LEAST_RATIO = 1.5
+MIN_RATIO = 1.5
 COLUMNS = ("change", "kind", "severity", "what", "before", "after", "ratio", "p", "first", "last", "revisions", "sample", "key")  # fmt: skip
 _TITLES = ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO"), (1, "DEBUG"))
 
@@ -40,7 +40,7 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
         change (new, gone, more, less, same, unsure), kind, severity, what (a template, or an exception with its place),
         before, after (entries), ratio (of rates per request, else per second in which anything was written), p (Holm), first, last, revisions, sample.
     Raises:
-        CouldNotSee: no log was recorded.
+        InsufficientEvidence: no log was recorded.
     """
     keys = _keys(view)
     counted = {which: _count(view, which, keys, source) for which in ("before", "after")}
@@ -52,7 +52,7 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
         else (float(before.buckets), float(after.buckets))
     )
     if min(exposure) <= 0:
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "no-evidence",
             "the log holds no entries from before"
             if exposure[0] <= 0
@@ -133,7 +133,7 @@ def no_new_errors(source: str | None) -> Recipe:
         worst = (certain if len(certain) else errors).head(1)
         kinds = len(table[table["after"] > 0])
         if kinds == 0:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-evidence",
                 "the log after holds no message at all",
                 repair="a log with messages, not requests alone",
@@ -208,7 +208,7 @@ def _keys(view: View) -> pd.DataFrame:
     recorded = {phase: view.table(LOG_KINDS, phase) for phase in ("before", "after")}
     tables = [table.assign(phase=phase) for phase, table in recorded.items() if table is not None]
     if not tables:
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "no-evidence", "no log was recorded", repair="record it: proofbook collect ENV --phase after"
         )
     kinds = pd.concat(tables, ignore_index=True)
@@ -277,9 +277,9 @@ def _change(before: int, after: int, p: float, ratio: float, alpha: float) -> st
             return "new"
         if after == 0:
             return "gone"
-        if ratio >= LEAST_RATIO:
+        if ratio >= MIN_RATIO:
             return "more"
-        if ratio <= 1 / LEAST_RATIO:
+        if ratio <= 1 / MIN_RATIO:
             return "less"
     return "unsure" if before == 0 or after == 0 else "same"
 

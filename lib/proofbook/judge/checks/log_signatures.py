@@ -16,13 +16,13 @@ from proofbook.judge.checks.log_coverage import RHYTHM, Coverage, coverage_of, e
 from proofbook.judge.checks.log_unread import certainly_after, lines_in
 from proofbook.judge.checks.success_rate import judge_rate
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
-from proofbook.judge.view import CouldNotSee, View, stamp
+from proofbook.judge.view import InsufficientEvidence, View, stamp
 from proofbook.judge.window import Span
 from proofbook.stats import events, proportions
 
 BLOCKS_BEFORE = 5
 # With fewer windows of history, placebos cannot give a p-value under 0.05.
-LEAST_PLACEBOS = 19
+MIN_PLACEBOS = 19
 
 
 def without_probes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.
     """The rows of `log_matches` of a pattern in a window, without what our own probes caused.
 
     Raises:
-        CouldNotSee: the pattern was not looked for when the log was read.
+        InsufficientEvidence: the pattern was not looked for when the log was read.
     """
     phase = (
         "before"
@@ -43,7 +43,7 @@ def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.
     )
     tried = view.recorded("log_patterns", phase)
     if tried is None or pattern not in set(tried["pattern"]):
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "no-evidence",
             f"“{pattern}” was not looked for when the log was read",
             repair="record the log again with this case",
@@ -193,7 +193,7 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
         everything = without_probes(entries_in(view, "after", source=source))
         rows = on_new_revision(view, everything, everything)
         if served(rows) == 0:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-requests",
                 "the log holds no request entries of the new revision",
                 repair="name a log source with request entries",
@@ -565,7 +565,7 @@ def _placebos(
         return None
     length = (after[1] - after[0]).total_seconds()
     count = int((before[1] - before[0]).total_seconds() // length)
-    if count < LEAST_PLACEBOS:
+    if count < MIN_PLACEBOS:
         return None
 
     def windows(rows: pd.DataFrame) -> set[int]:
@@ -574,4 +574,4 @@ def _placebos(
         return set(index[index < count])
 
     alive, loud = windows(entries), windows(hits)
-    return Placebos(windows=len(alive), silent=len(alive - loud)) if len(alive) >= LEAST_PLACEBOS else None
+    return Placebos(windows=len(alive), silent=len(alive - loud)) if len(alive) >= MIN_PLACEBOS else None

@@ -9,11 +9,11 @@ from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import proportions, trends
 
-LEAST_READINGS = 30
-LEAST_REQUESTS = 20
+MIN_READINGS = 30
+MIN_REQUESTS = 20
 # Resident memory is counted in pages.
 PAGE_MB = 4096 / 1e6
 
@@ -26,7 +26,7 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
         rows = view.need(METRICS)
         rows = rows[(rows["service"] == service) & (rows["name"] != STARTED)].sort_values("timestamp")
         if rows.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-metrics",
                 f"{service} gave no memory readings",
                 repair="see whether /metrics answers and holds the memory metric",
@@ -38,10 +38,10 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
         series = {str(name): _series(part) for name, part in rows.groupby("instance")}
         found = _trend(series, confidence=view.confidence, strict=1 - view.alpha_fail)
         if found is None:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "too-early",
                 f"{len(rows)} readings are too few for a trend",
-                repair=f"observe longer: at least {LEAST_READINGS} readings of one instance",
+                repair=f"observe longer: at least {MIN_READINGS} readings of one instance",
             )
         slope, strict, method = found
         growth = slope.high * horizon_s
@@ -77,9 +77,9 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
                     kind="liveness",
                     name="readings were taken",
                     guards=("pass", "fail"),
-                    expected=f"at least {LEAST_READINGS}",
+                    expected=f"at least {MIN_READINGS}",
                     got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
-                    held=len(rows) >= LEAST_READINGS,
+                    held=len(rows) >= MIN_READINGS,
                 ),
                 *_load(view, rows),
             ),
@@ -128,9 +128,9 @@ def _load(view: View, readings: pd.DataFrame) -> tuple[Control, ...]:
             kind="comparability",
             name="it worked while it was watched",
             guards=("pass",),
-            expected=f"at least {LEAST_REQUESTS} requests",
+            expected=f"at least {MIN_REQUESTS} requests",
             got=f"{asked:,}",
-            held=asked >= LEAST_REQUESTS,
+            held=asked >= MIN_REQUESTS,
         ),
     )
 
@@ -156,7 +156,7 @@ def _trend(
     if pair[0] is not None and pair[1] is not None:
         return pair[0], pair[1], f"Theil-Sen slopes of {pair[0].values} instances, t-interval over them"
     alone = []
-    for one in everything if all(len(seconds) >= LEAST_READINGS for seconds, _ in everything) else []:
+    for one in everything if all(len(seconds) >= MIN_READINGS for seconds, _ in everything) else []:
         found = [
             trends.batch_slope([one], resolution=PAGE_MB, confidence=level) for level in (confidence, strict)
         ]

@@ -12,7 +12,7 @@ from proofbook.config.json_schema import schema_error
 from proofbook.evidence.schema import MESSAGES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import proportions
 
 
@@ -33,7 +33,7 @@ def messages_valid(
             if all(jmespath.search(path, message) == wanted for path, wanted in when.items()):
                 found.append((index, message))
         if not found:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-messages",
                 f"no {what} message was received",
                 repair="see whether anything connects, and the case's `when`",

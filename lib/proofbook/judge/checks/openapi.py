@@ -10,7 +10,7 @@ from typing import Any
 from proofbook.evidence.schema import OPENAPI
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -23,7 +23,7 @@ def openapi_kept(service: str) -> Recipe:
         row = rows[rows["service"] == service]
         if row.empty or not row.iloc[0]["document"]:
             why = f": {row.iloc[0]['error'] or row.iloc[0]['status']}" if len(row) else ""
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-definition",
                 f"{service} gave no OpenAPI document {phase}{why}",
                 repair="see the service's openapi path",

@@ -11,9 +11,9 @@ from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 
-LEAST_READINGS = 10
+MIN_READINGS = 10
 # Start times of one process differ by no more than rounding.
 SAME_S = 1.0
 # An instance that is not seen in this many readings, times the instances that answer in turn, is not there.
@@ -30,10 +30,10 @@ def few(service: str, *, allowed: int) -> Recipe:
         rows: pd.DataFrame = view.need(METRICS)
         rows = rows[(rows["service"] == service) & (rows["name"] == STARTED)].sort_values("timestamp")
         rows = rows.loc[np.isfinite(rows["value"])]
-        if len(rows) < LEAST_READINGS:
-            raise CouldNotSee(
+        if len(rows) < MIN_READINGS:
+            raise InsufficientEvidence(
                 "no-metrics",
-                f"{service} said {len(rows)} times when its process started, at least {LEAST_READINGS} are needed",
+                f"{service} said {len(rows)} times when its process started, at least {MIN_READINGS} are needed",
                 repair=f"see whether its metrics page holds {STARTED}, and observe longer",
             )
         return rows
@@ -64,9 +64,9 @@ def few(service: str, *, allowed: int) -> Recipe:
                     kind="liveness",
                     name="start times were read",
                     guards=("pass", "fail"),
-                    expected=f"at least {LEAST_READINGS}",
+                    expected=f"at least {MIN_READINGS}",
                     got=f"{len(rows)}",
-                    held=len(rows) >= LEAST_READINGS,
+                    held=len(rows) >= MIN_READINGS,
                 ),
             ),
             not_established=(f"restarts outside the {seconds:.0f} s in which it was watched",),

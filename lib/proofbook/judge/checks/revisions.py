@@ -10,7 +10,7 @@ import pandas as pd
 from proofbook.evidence.schema import HEALTH, LOG_MATCHES, REVISIONS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats.proportions import proportion
 
 
@@ -24,7 +24,7 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
     def judge(view: View) -> Judgement:
         after = named(view, "after")
         if after.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-revision",
                 f"{service} does not say which revision answers",
                 repair="set revision_path in the environment file",
@@ -38,7 +38,7 @@ def new_one_serves(service: str, *, expected: str | None) -> Recipe:
         ):
             # The log and health name revisions in two ways, such as api-00012 and 2.3.1.
             if not before:
-                raise CouldNotSee(
+                raise InsufficientEvidence(
                     "no-revision",
                     f"{service} calls itself {', '.join(sorted(set(after)))}, the log speaks of {wanted}: names of two kinds cannot be compared",
                     repair="set revision_path to where health names what the log calls the revision",
@@ -111,7 +111,7 @@ def shrunk(column: str, *, ratio: float, what: str, unit_bytes: float, unit: str
         rows = {str(row["revision"]): float(row[column]) for _, row in table.iterrows()}
         old, new = view.windows.old_revision, view.windows.new_revision
         if old not in rows or new not in rows or old == new:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-deployment",
                 f"the platform does not give {what} of both revisions",
                 repair="name a document with both in [deployments]",
@@ -156,7 +156,7 @@ def starts_within(pattern: str, *, budget_s: float) -> Recipe:
         lines = hits[(hits["service_version"] == new) & (hits["pattern"] == pattern)]
         ready = lines["first"][lines["first"] >= created] if created is not None else lines["first"].iloc[0:0]
         if ready.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "never-seen",
                 f"the log of {new} holds no line that says it is ready",
                 repair="see [deployment] started_log in the case and the log's coverage",

@@ -9,7 +9,7 @@ from proofbook.evidence.schema import HELD, ROLLOUT
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.access import changed
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import events, proportions
 
 
@@ -20,7 +20,7 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
         rows = view.need(ROLLOUT, "rollout")
         rows = rows[rows["service"] == service].sort_values("at_s", ignore_index=True)
         if rows.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-probed",
                 f"{service} was not probed through the rollout",
                 repair="record it: proofbook collect ENV --phase rollout",
@@ -104,7 +104,7 @@ def held_sockets(
         rows = rows[rows["endpoint"] == endpoint]
         opened = rows[rows["upgraded"]]
         if opened.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "nothing-connected", "no socket could be held", repair="find out why nothing connects"
             )
         aged = (

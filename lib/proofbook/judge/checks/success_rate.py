@@ -12,7 +12,7 @@ import pandas as pd
 from proofbook.judge import failure_summary
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import plans, proportions, sequential
 
 Rows = Callable[[pd.DataFrame], Any]
@@ -59,7 +59,7 @@ def success_rate(
         rows = view.need(table)
         rows = rows[where(rows)] if where is not None else rows
         if rows.empty:
-            raise CouldNotSee("no-samples", f"no {unit} in {table}", repair="collect some")
+            raise InsufficientEvidence("no-samples", f"no {unit} in {table}", repair="collect some")
         return rows
 
     def judge(view: View) -> Judgement:

@@ -9,13 +9,13 @@ import pandas as pd
 
 from proofbook.evidence.schema import IDENTITIES, SHADOW, WEBSOCKET
 from proofbook.judge.check import Recipe
-from proofbook.judge.checks.access import let_in, refused_by_name
+from proofbook.judge.checks.access import accepted, explicitly_refused
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import events, plans, proportions
 
 # After a symptom that showed every time, one clean try would be convincing by the numbers; but tries this few hang together.
-LEAST_TRIALS = 3
+MIN_TRIALS = 3
 
 
 def close_code_gone(
@@ -34,7 +34,7 @@ def close_code_gone(
     def judge(view: View) -> Judgement:
         after = reached(_with_shadows(view))
         if after.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "nothing-connected",
                 "no connection got as far as a message, so that none closed proves nothing",
                 repair="find out why nothing connects; see websocket-connection",
@@ -69,12 +69,12 @@ def refusal_gone(user: str, *, absent_rate: float) -> Recipe:
 
     def judge(view: View) -> Judgement:
         after = _tries(view.need(IDENTITIES), user)
-        refused = refused_by_name(after)
-        unclear = int((~refused & ~let_in(after)).sum())
+        refused = explicitly_refused(after)
+        unclear = int((~refused & ~accepted(after)).sum())
         before = _tries(view.need(IDENTITIES, "before"), user) if view.has_before(IDENTITIES) else None
-        seen = (int(refused_by_name(before).sum()), len(before)) if before is not None else None
+        seen = (int(explicitly_refused(before).sum()), len(before)) if before is not None else None
         if unclear and not refused.any():
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-answer",
                 f"{unclear} of {len(after)} tries as {user} got neither a greeting nor a named refusal",
                 repair="find out why nothing connects; see websocket-connection",
@@ -180,14 +180,14 @@ def compare(
     # Silence decides once, however often one looks; a tolerated rate may be crossed at any look.
     tolerable = proportions.proportion(hits, count, confidence=view.confidence)
     passed = (
-        count >= LEAST_TRIALS
+        count >= MIN_TRIALS
         and severity >= view.confidence_once
         and p < 1 - view.confidence_once
         and (tolerated_rate == 0 or tolerable.high <= tolerated_rate)
     )
     low = proportions.proportion(seen, before_count, confidence=view.confidence_once).low
     enough = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - low)) if 0 < low < 1 else count
-    wanted = max(LEAST_TRIALS, enough)
+    wanted = max(MIN_TRIALS, enough)
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
@@ -256,7 +256,7 @@ def _with_shadows(view: View) -> pd.DataFrame:
 def _tries(rows: pd.DataFrame, user: str) -> pd.DataFrame:
     tries = rows[rows["user"] == user]
     if tries.empty:
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "not-tried",
             f"nobody tried to connect as {user}",
             repair="give the environment a [login] that issues tokens for any user",

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import (
-    log_coverage,
-    log_novelty,
-    log_signatures,
-)
+from proofbook.judge.checks import log_coverage, log_novelty, log_signatures
+from proofbook.judge.registry import claims
 
 
+@claims("logs", title="What do the logs say?")
 def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
     reads = any(symptom.log for fix in case.fixes for symptom in fix.symptoms)
     for source in environment.logs:
@@ -23,7 +21,6 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
             id=f"log-coverage{suffix}",
             kind="guard",
             claim=f"the log {source.name} covers what is claimed from it",
-            group="logs",
             recipe=recipe,
             required=reads or not environment.services,
         )
@@ -32,7 +29,6 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"log-error-rate{suffix}",
                 kind="guard",
                 claim=f"few requests in the log {source.name} end in a server error",
-                group="logs",
                 recipe=log_signatures.error_rate(source=source.name, most=case.budgets.error_rate),
             )
         if case.fixes:
@@ -40,7 +36,6 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"log-new-errors{suffix}",
                 kind="guard",
                 claim=f"no kind of error in the log {source.name} is new since the deployment",
-                group="logs",
                 recipe=log_novelty.no_new_errors(source.name),
             )
     for indicator in case.indicators:
@@ -49,7 +44,6 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
             id=f"log-{indicator.id}-present",
             kind="guard",
             claim=f"{indicator.title or indicator.id}: “{indicator.log}” is written",
-            group="logs",
             recipe=recipe,
         )
 
