@@ -314,18 +314,34 @@ def _had_messages(view: View, source: str | None) -> bool:
 
 def covers(source: str, *, fixes: bool) -> Recipe:
     """A recipe for "this log covers the windows that the claims are about"."""
+    it = _Covers(source=source, fixes=fixes)
+    mutants = (
+        Mutant(name="the older half cut away", change=_half_cut),
+        Mutant(name="nothing after the first second", change=_silenced),
+        Mutant(name="bodies emptied", change=_emptied),
+        Mutant(name="the probes' marks taken out", change=_unmarked),
+    )
+    return Recipe(judge=it.judge, mutants=mutants)
 
-    def judge(view: View) -> Judgement:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Covers:
+    """The windows of one log."""
+
+    source: str
+    fixes: bool
+
+    def judge(self, view: View) -> Judgement:
         view.need(LOG_SOURCES)
-        about = _about(view, source, "after")
+        about = _about(view, self.source, "after")
         if about is None or about["problem"]:
             why = about["problem"] if about is not None else "it was not read"
             repair = "repair the log source in the environment file"
-            raise InsufficientEvidence("no-log", f"log {source!r}: {why}", repair=repair)
-        after = coverage_of(view, source, "after")
+            raise InsufficientEvidence("no-log", f"log {self.source!r}: {why}", repair=repair)
+        after = coverage_of(view, self.source, "after")
         parts = {"after": after}
-        if fixes and view.windows.before is not None and not view.before_as_after:
-            parts["before"] = coverage_of(view, source, "before")
+        if self.fixes and view.windows.before is not None and not view.before_as_after:
+            parts["before"] = coverage_of(view, self.source, "before")
         bad = [(which, code, sentence) for which, part in parts.items() for code, sentence in part.reasons]
         unread = Unread(lines=int(about["unparsed"]), entries=int(about["read"]))
         lost = f"{unread.aside}, such as {about['unparsed_sample']!r}" if unread.lines else ""
@@ -356,10 +372,10 @@ def covers(source: str, *, fixes: bool) -> Recipe:
                     got=f"{after.entries:,}",
                     held=after.entries > 0,
                 ),
-                *_canary_control(view, source),
+                *_canary_control(view, self.source),
             ),
             not_established=()
-            if _carries(view, source)
+            if _carries(view, self.source)
             else ("whether it is this system's log: it holds no mark of a probe",),
             needed=Needed(
                 what="an export of the whole window: raise its limit, page through it, or narrow the window"
@@ -367,14 +383,6 @@ def covers(source: str, *, fixes: bool) -> Recipe:
             if bad
             else None,
         )
-
-    mutants = (
-        Mutant(name="the older half cut away", change=_half_cut),
-        Mutant(name="nothing after the first second", change=_silenced),
-        Mutant(name="bodies emptied", change=_emptied),
-        Mutant(name="the probes' marks taken out", change=_unmarked),
-    )
-    return Recipe(judge=judge, mutants=mutants)
 
 
 def _about(view: View, source: str | None, which: str) -> pd.Series | None:

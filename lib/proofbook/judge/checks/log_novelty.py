@@ -114,20 +114,33 @@ def times(view: View) -> pd.DataFrame:
 
 def no_new_errors(source: str | None) -> Recipe:
     """A recipe for "no kind of error or exception is new since the deployment", found without being named."""
+    it = _NoNewErrors(source=source)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name="a new exception every second", change=_raised),),
+        compares=True,
+    )
 
-    def judge(view: View) -> Judgement:
-        table = changes(view, source=source)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NoNewErrors:
+    """Kinds of error in one log that were not there before."""
+
+    source: str | None
+
+    def judge(self, view: View) -> Judgement:
+        table = changes(view, source=self.source)
         errors = table[(table["before"] == 0) & (table["after"] > 0) & is_error(table)]
         certain = errors[errors["p"] < view.alpha_fail]
-        covers = [(which, coverage_of(view, source, which)) for which in ("before", "after")]
+        covers = [(which, coverage_of(view, self.source, which)) for which in ("before", "after")]
         controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
         before, after = (
-            without_probes(entries_in(view, "before", source=source)),
-            without_probes(entries_in(view, "after", source=source)),
+            without_probes(entries_in(view, "before", source=self.source)),
+            without_probes(entries_in(view, "after", source=self.source)),
         )
         requests = served(before), served(on_new_revision(view, after, after))
         controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
-        unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=source)
+        unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=self.source)
         controls += unread.control(harmless=odd is not None and odd.empty)
         verdict = Verdict.FAIL if len(certain) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
         worst = (certain if len(certain) else errors).head(1)
@@ -155,17 +168,12 @@ def no_new_errors(source: str | None) -> Recipe:
                 source="Przyborowski and Wilenski 1940; Holm 1979",
             ),
             threshold="none",
+            limits=True,
             exposure=Exposure(n=int(table["after"].sum()), unit="entries"),
             controls=tuple(controls),
             not_established=("errors that are logged below ERROR and raise nothing",),
             needed=Needed(what="a longer log of both, before and after") if verdict is Verdict.INCONCLUSIVE else None,
         )  # fmt: skip
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name="a new exception every second", change=_raised),),
-        compares=True,
-    )
 
 
 def exceptions(view: View, *, source: str | None = None) -> pd.DataFrame:

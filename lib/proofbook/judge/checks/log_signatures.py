@@ -322,6 +322,7 @@ def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Contro
             source="Clopper and Pearson 1934",
         ),
         threshold="none",
+        limits=True,
         exposure=Exposure(n=total, unit="requests"),
         controls=(
             *controls,
@@ -362,6 +363,7 @@ def _in_unread_lines(
         estimate=Estimate(value=float(number), unit="lines"),
         method=Method(name="one occurrence on the fixed revision refutes “gone”; a line was written after the entry before it"),
         threshold="none",
+        limits=True,
         exposure=Exposure(n=cover.unread.lines, unit="lines that were not read"),
         controls=(*controls, _of_the_fix(view, nobody)),
     )  # fmt: skip
@@ -414,10 +416,13 @@ def _absent(
         else 1.0
     )
     more = int(np.ceil(np.log(1 - view.confidence_once) / np.log(1 - most)))
+    seen = f"absent: in none of {requests:,} requests"
+    unseen = f"nothing recorded from before says that it was ever there{cover.unread.aside}"
     return Judgement(
         verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
         reason="absent" if enough else "too-early",
-        statement=f"absent: in none of {requests:,} requests (at most {upper:.2%}); nothing recorded from before says that it was ever there{cover.unread.aside}",
+        statement=f"{seen} (at most {upper:.2%}); {unseen}",
+        seen=f"{seen}; {unseen}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit="fraction of requests"),
         method=Method(
             name="Clopper-Pearson upper bound",
@@ -427,6 +432,7 @@ def _absent(
             source="Clopper and Pearson 1934",
         ),
         threshold=f"at most {most:.1%} of requests",
+        limits=True,
         severity=1 - (1 - most) ** requests if enough else None,
         exposure=Exposure(n=requests, unit="requests"),
         controls=(*controls, *cover.unread.control(harmless=worst <= most)),
@@ -473,10 +479,12 @@ def _compare(
         before_events=k0, before_exposure=exposure[0], after_events=unread.lines, after_exposure=max(exposure[1], 1e-12)
     )  # fmt: skip
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
+    seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
-        statement=f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after; luck alone gives that silence with p = {p:.2g}{unread.aside}",
+        seen=f"{seen}{unread.aside}",
+        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",

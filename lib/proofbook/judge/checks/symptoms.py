@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from proofbook.stats import events, plans, proportions
 
 # After a symptom that showed every time, one clean try would be convincing by the numbers; but tries this few hang together.
 MIN_TRIALS = 3
+UNSEEN_BEFORE = "nothing recorded from before says that they ever did"
 
 
 def close_code_gone(
@@ -26,22 +27,37 @@ def close_code_gone(
     Only connections that got as far as sending (or as the greeting, where nothing is sent) count: where nothing
     connected, nothing could close.
     """
+    it = _CloseCodeGone(
+        code=code, endpoint=endpoint, sends=sends, tolerated_rate=tolerated_rate, absent_rate=absent_rate
+    )
+    return Recipe(judge=it.judge)
 
-    def reached(rows: pd.DataFrame) -> pd.DataFrame:
-        rows = rows[rows["endpoint"] == endpoint] if endpoint is not None else rows
-        return rows[(rows["sent"] > 0) if sends else rows["upgraded"]]
 
-    def judge(view: View) -> Judgement:
-        after = reached(_with_shadows(view))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CloseCodeGone:
+    """Connections that end with one close code."""
+
+    code: int
+    endpoint: str | None
+    sends: bool
+    tolerated_rate: float
+    absent_rate: float
+
+    def reached(self, rows: pd.DataFrame) -> pd.DataFrame:
+        rows = rows[rows["endpoint"] == self.endpoint] if self.endpoint is not None else rows
+        return rows[(rows["sent"] > 0) if self.sends else rows["upgraded"]]
+
+    def judge(self, view: View) -> Judgement:
+        after = self.reached(_with_shadows(view))
         if after.empty:
             raise InsufficientEvidence(
                 "nothing-connected",
                 "no connection got as far as a message, so that none closed proves nothing",
                 repair="find out why nothing connects; see websocket-connection",
             )
-        hits = after[after["close_code"] == code].sort_values("timestamp")
-        before = reached(view.need(WEBSOCKET, "before")) if view.has_before(WEBSOCKET) else None
-        seen = (int((before["close_code"] == code).sum()), len(before)) if before is not None else None
+        hits = after[after["close_code"] == self.code].sort_values("timestamp")
+        before = self.reached(view.need(WEBSOCKET, "before")) if view.has_before(WEBSOCKET) else None
+        seen = (int((before["close_code"] == self.code).sum()), len(before)) if before is not None else None
         example = (
             f", such as in {hits.iloc[0]['closed_in']} after {_seconds(hits.iloc[0])} (reason “{hits.iloc[0]['close_reason']}”)"
             if len(hits)
@@ -49,49 +65,57 @@ def close_code_gone(
         )
         judged = compare(
             view,
-            what=f"closed with {code}",
+            what=f"closed with {self.code}",
             unit="connections",
             hits=len(hits),
             count=len(after),
             before=seen,
             example=example,
-            tolerated_rate=tolerated_rate,
-            absent_rate=absent_rate,
+            tolerated_rate=self.tolerated_rate,
+            absent_rate=self.absent_rate,
         )
-        unsaid = () if sends else ("no message was sent: a close at the first message would not have shown",)
+        unsaid = (
+            () if self.sends else ("no message was sent: a close at the first message would not have shown",)
+        )
         return replace(judged, not_established=unsaid)
-
-    return Recipe(judge=judge)
 
 
 def refusal_gone(user: str, *, absent_rate: float) -> Recipe:
     """A recipe for "this user id is no longer refused". A try without an answer counts for neither side."""
+    it = _RefusalGone(user=user, absent_rate=absent_rate)
+    return Recipe(judge=it.judge)
 
-    def judge(view: View) -> Judgement:
-        after = _tries(view.need(IDENTITIES), user)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RefusalGone:
+    """Tries of one user that are refused."""
+
+    user: str
+    absent_rate: float
+
+    def judge(self, view: View) -> Judgement:
+        after = _tries(view.need(IDENTITIES), self.user)
         refused = explicitly_refused(after)
         unclear = int((~refused & ~accepted(after)).sum())
-        before = _tries(view.need(IDENTITIES, "before"), user) if view.has_before(IDENTITIES) else None
+        before = _tries(view.need(IDENTITIES, "before"), self.user) if view.has_before(IDENTITIES) else None
         seen = (int(explicitly_refused(before).sum()), len(before)) if before is not None else None
         if unclear and not refused.any():
             raise InsufficientEvidence(
                 "no-answer",
-                f"{unclear} of {len(after)} tries as {user} got neither a greeting nor a named refusal",
+                f"{unclear} of {len(after)} tries as {self.user} got neither a greeting nor a named refusal",
                 repair="find out why nothing connects; see websocket-connection",
             )
         return compare(
             view,
-            what=f"as {user} were refused",
+            what=f"as {self.user} were refused",
             unit="tries",
             hits=int(refused.sum()),
             count=len(after),
             before=seen,
             example="",
             tolerated_rate=0.0,
-            absent_rate=absent_rate,
+            absent_rate=self.absent_rate,
         )
-
-    return Recipe(judge=judge)
 
 
 def compare(
@@ -138,6 +162,7 @@ def compare(
                 source="Clopper and Pearson 1934",
             ),
             threshold="none" if tolerated_rate == 0 else f"at most {tolerated_rate:.2%}",
+            limits=True,
             exposure=exposure,
             controls=(reached,),
         )
@@ -188,10 +213,12 @@ def compare(
     low = proportions.proportion(seen, before_count, confidence=view.confidence_once).low
     enough = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - low)) if 0 < low < 1 else count
     wanted = max(MIN_TRIALS, enough)
+    told = f"{seen:,} of {before_count:,} {unit} {what} before → {hits:,} of {count:,} after"
     return Judgement(
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         reason="" if passed else "too-early",
-        statement=f"{seen:,} of {before_count:,} {unit} {what} before → {hits:,} of {count:,} after (at most {bounds.high:.2%} at {percent(view.confidence_once)} confidence)",
+        seen=told,
+        statement=f"{told} (at most {bounds.high:.2%} at {percent(view.confidence_once)} confidence)",
         estimate=estimate,
         method=Method(
             name=f"Boschloo's exact test (p = {p:.2g}); severity 1 − (1 − q)ⁿ with the lower bound of q before",
@@ -201,6 +228,7 @@ def compare(
             source="Boschloo 1970",
         ),
         threshold="none" if tolerated_rate == 0 else f"at most {tolerated_rate:.2%}",
+        limits=True,
         severity=severity if passed else None,
         exposure=exposure,
         controls=(reached, positive),
@@ -225,10 +253,12 @@ def _absent(
 ) -> Judgement:
     enough = hits == 0 and high <= absent_rate
     wanted = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - absent_rate))
+    told = f"absent: {hits:,} of {count:,} {unit} {what}"
     return Judgement(
         verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
         reason="absent" if enough else "too-early",
-        statement=f"absent: {hits:,} of {count:,} {unit} {what} (at most {high:.2%}); nothing recorded from before says that they ever did",
+        statement=f"{told} (at most {high:.2%}); {UNSEEN_BEFORE}",
+        seen=f"{told}; {UNSEEN_BEFORE}",
         estimate=estimate,
         method=Method(
             name="Clopper-Pearson upper bound",
@@ -238,6 +268,7 @@ def _absent(
             source="Clopper and Pearson 1934",
         ),
         threshold=f"at most {absent_rate:.1%}",
+        limits=True,
         severity=1 - (1 - absent_rate) ** count if enough else None,
         exposure=exposure,
         controls=(reached,),
