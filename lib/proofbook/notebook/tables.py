@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from proofbook.judge.checks import log_novelty, log_signatures
+from proofbook.judge.checks import log_novelty, log_rows
 from proofbook.judge.view import InsufficientEvidence, View
 
 JOURNEY_COLUMNS = [
@@ -116,7 +116,7 @@ def signatures(view: View, patterns: dict[str, str]) -> pd.DataFrame:
         row: dict[str, object] = {"check": check_id, "pattern": pattern}
         for which in ("before", "after"):
             try:
-                row |= log_signatures.exposed(view, which, pattern)
+                row |= log_rows.exposed(view, which, pattern)
             except InsufficientEvidence:
                 continue
         rows.append(row)

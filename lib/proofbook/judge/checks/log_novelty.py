@@ -9,8 +9,9 @@ import pandas as pd
 
 from proofbook.evidence.schema import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks.log_coverage import coverage_of, entries_in, rows_in
-from proofbook.judge.checks.log_signatures import comparable_load, on_new_revision, served, without_probes
+from proofbook.judge.checks.log_controls import comparable_load
+from proofbook.judge.checks.log_coverage import coverage_of
+from proofbook.judge.checks.log_rows import entries_in, on_new_revision, rows_in, served, without_probes
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
