@@ -19,7 +19,7 @@ from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.evidence import schema as tables_of_evidence
 from proofbook.judge import catalogue
-from proofbook.report.sections import GROUP_TITLES
+from proofbook.judge.registry import group_titles
 from proofbook.runs import record
 
 FOLDER = Path(__file__).parent / "reference"
@@ -295,7 +295,7 @@ def checks() -> str:
             if check.group == group
         ]
         parts += [
-            f"## {GROUP_TITLES.get(group, group)}",
+            f"## {group_titles().get(group, group)}",
             table(("check", "kind", "default", "claim", "declared if"), rows),
         ]
     return joined(parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Where a reason is given: by keyword to anything, or by its place to these.
 KEYWORDS = ("reason", "code")
-PLACES = {"CouldNotSee": 0, "answer": 1, "write_unfinished": 4, "write_ended": 3, "unfinished": 4}
+PLACES = {"InsufficientEvidence": 0, "answer": 1, "write_unfinished": 4, "write_ended": 3, "unfinished": 4}
 # What takes a keyword of that name and gives no reason of a verdict.
 OTHERS = {"Failure", "Exit", "Answer", "_row"}
 

@@ -26,7 +26,8 @@ from proofbook.evidence.schema import CERTIFICATES, METRICS
 from proofbook.judge import catalogue
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks import certificates, latency, openapi, restarts
-from proofbook.judge.checks.log_coverage import coverage_of, covers
+from proofbook.judge.checks.log_coverage import coverage_of
+from proofbook.judge.checks.log_covers import covers
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View

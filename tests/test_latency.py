@@ -10,7 +10,7 @@ import pytest
 from proofbook.evidence.schema import LATENCY_CONTROL
 from proofbook.judge.checks.latency import not_slower, tail_kept
 from proofbook.judge.findings import Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.judge.window import Windows
 
 
@@ -67,7 +67,7 @@ def test_a_machine_that_changed_more_than_a_third_of_what_is_compared_decides_no
     view = View(
         tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=None)
     )
-    with pytest.raises(CouldNotSee) as raised:
+    with pytest.raises(InsufficientEvidence) as raised:
         not_slower("backend", "/api", ratio=1.2).judge(view)
     assert raised.value.reason == "control-comparability" and "more than a third" in raised.value.statement
 
@@ -116,5 +116,5 @@ def test_a_tail_is_not_held_against_a_before_that_the_machine_made_slow() -> Non
     view = View(
         tables=lambda name, phase: tables.get((phase, name)), windows=Windows(before=None, after=None)
     )
-    with pytest.raises(CouldNotSee, match="136 ms faster than before"):
+    with pytest.raises(InsufficientEvidence, match="136 ms faster than before"):
         tail_kept("backend", "/api", times=5, share=0.01).judge(view)

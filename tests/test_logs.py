@@ -24,9 +24,12 @@ from proofbook.evidence import store
 from proofbook.evidence.merge import tables_of
 from proofbook.evidence.schema import ANY_LINE
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks.log_coverage import cover, covers
+from proofbook.judge.checks.log_coverage import cover
+from proofbook.judge.checks.log_covers import covers
+from proofbook.judge.checks.log_error_rate import error_rate
+from proofbook.judge.checks.log_gone import gone
 from proofbook.judge.checks.log_novelty import no_new_errors
-from proofbook.judge.checks.log_signatures import error_rate, gone, present
+from proofbook.judge.checks.log_present import present
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View, view_of

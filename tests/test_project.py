@@ -104,7 +104,7 @@ def test_every_reason_that_is_given_anywhere_is_in_the_list_and_every_one_of_the
         ('Judgement(reason={F: "new"}.get(v, "old"))', {"new", "old"}),
         ('def f():\n    verdict, reason, words = (P, "a", "b") if x else (F, "c", "d")\n    return J(reason=reason)', {"a", "c"}),
         ('def g():\n    return 1, "far"\ndef f():\n    one, why = g()\n    return J(reason=why)', {"far"}),
-        ('raise CouldNotSee("no-log" if x else "clock", "words", repair="")', {"no-log", "clock"}),
+        ('raise InsufficientEvidence("no-log" if x else "clock", "words", repair="")', {"no-log", "clock"}),
         ('Control(kind="positive", code="no-endpoint")', {"no-endpoint"}),
         ('reasons.append(("log-cut" if x else "log-gap", why))', {"log-cut", "log-gap"}),
         ('class E(Exception):\n    reason = "broken-off"', {"broken-off"}),

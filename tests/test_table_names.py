@@ -210,8 +210,8 @@ def test_most_of_what_judges_read_is_looked_at() -> None:
         ("judge/checks/rollout.py", '["at_s"]', '["ats"]'),
         ("judge/checks/revisions.py", '"kind"]', '"knid"]'),
         ("judge/checks/log_coverage.py", '["entries"]', '["entires"]'),
-        ("judge/claims/stability.py", '["reply_s"]', '["replys"]'),
-        ("judge/claims/websocket.py", 'fails_on={"reply_ok"', 'fails_on={"replyok"'),
+        ("judge/groups/stability.py", '["reply_s"]', '["replys"]'),
+        ("judge/groups/websocket.py", 'fails_on={"reply_ok"', 'fails_on={"replyok"'),
         ("notebook/figures.py", '["close_code"]', '["clsoe_code"]'),
     ],
 )
@@ -223,6 +223,6 @@ def test_a_column_that_is_misspelt_is_found(name: str, right: str, wrong: str) -
 
 
 def test_a_table_that_is_misspelt_is_found() -> None:
-    text = SOURCES["judge/claims/services.py"]
+    text = SOURCES["judge/groups/services.py"]
     assert "health" in set(tables_named(ast.parse(text)))
     assert "helth" in set(tables_named(ast.parse(text.replace('"health"', '"helth"'))))

@@ -71,6 +71,10 @@ class Registry(Generic[Item]):
         """What to raise where the object of that name did what it must not."""
         return ExtensionError(self.kind, name, place=_place(self._places[0][name]), why=why)
 
+    def place(self, name: str) -> str:
+        """Where the object of that name comes from: its module, and its package where it is of another one."""
+        return _place(self._places[0][name])
+
     def is_ours(self, name: str) -> bool:
         """Whether it ships with Proofbook."""
         return name in self._own

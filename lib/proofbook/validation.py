@@ -20,6 +20,7 @@ from proofbook.evidence.store import Evidence
 from proofbook.judge import catalogue, view
 from proofbook.judge.check import Check
 from proofbook.judge.findings import Finding
+from proofbook.judge.registry import is_unusable
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 
@@ -75,7 +76,7 @@ class Validation:
     @property
     def expected(self) -> set[str]:
         """The ids of all checks that a run must judge: the declared ones and those of the case's own."""
-        return catalogue.owed_ids(self.case, self.checks)
+        return catalogue.expected_ids(self.case, self.checks)
 
     @property
     def not_measured(self) -> list[str]:
@@ -139,6 +140,15 @@ class Assessment:
     def judge_all(self) -> list[Finding]:
         """Every declared check judged, in the order of the catalogue."""
         return [self.judge(check) for check in self.checks.values()]
+
+    def unusable(self, found: Iterable[Finding]) -> list[Finding]:
+        """A finding for each extension that cannot be used and is not among the findings: no notebook asks for these."""
+        known = {item.id for item in found}
+        return [
+            self.judge(check)
+            for check in self.checks.values()
+            if is_unusable(check) and check.id not in known
+        ]
 
     def missing(self, found: Iterable[Finding]) -> list[str]:
         """The ids that a run must judge and that are not among the findings."""

@@ -1,8 +1,8 @@
-"""What a run owes: the checks that an environment and a case declare between them."""
+"""The checks that an environment and a case declare between them, and which of them a run must judge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from proofbook.config import consistency
@@ -10,13 +10,7 @@ from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.errors import UnknownName
 from proofbook.judge.check import Check
-from proofbook.judge.claims.contracts import contract_checks
-from proofbook.judge.claims.deployment import deployment_checks
-from proofbook.judge.claims.logs import log_checks
-from proofbook.judge.claims.services import service_checks
-from proofbook.judge.claims.stability import stability_checks
-from proofbook.judge.claims.symptoms import symptom_checks
-from proofbook.judge.claims.websocket import websocket_checks
+from proofbook.judge.registry import declared_by_all, is_unusable
 
 
 def check_files(environment: Environment, case: Case) -> None:
@@ -37,9 +31,11 @@ def declare(environment: Environment, case: Case) -> dict[str, Check]:
         UnknownName: the case's [checks] names one that does not exist.
     """
     consistency.check_names(environment, case)
-    checks = {check.id: check for check in _all(environment, case)}
+    checks = declared_by_all(environment, case)
+    # Which checks an extension that cannot be used would have declared is not known.
+    complete = not any(is_unusable(check) for check in checks.values())
     for check_id, said in case.checks.items():
-        if check_id not in checks and said.claim is None:
+        if check_id not in checks and said.claim is None and complete:
             raise UnknownName(
                 "check",
                 check_id,
@@ -63,7 +59,7 @@ def not_measured(environment: Environment, case: Case) -> list[str]:
     return found
 
 
-def owed_ids(case: Case, declared: Iterable[str]) -> set[str]:
+def expected_ids(case: Case, declared: Iterable[str]) -> set[str]:
     """The ids that a run must judge: the declared ones, and the case's own."""
     return {*declared, *case.checks}
 
@@ -83,14 +79,3 @@ def as_the_case_says(check: Check, case: Case) -> Check:
         (risk.title for risk in case.risks if risk.status != "resolved" and check.id in risk.voids), ""
     )
     return replace(check, voided_by=void) if void else check
-
-
-def _all(environment: Environment, case: Case) -> Iterator[Check]:
-    yield from service_checks(environment, case)
-    for socket in environment.websockets:
-        yield from websocket_checks(socket, environment, case)
-    yield from symptom_checks(environment, case)
-    yield from log_checks(environment, case)
-    yield from stability_checks(environment, case)
-    yield from deployment_checks(environment, case)
-    yield from contract_checks(environment, case)

@@ -39,12 +39,16 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One claim and its recipe. kind: `fix` or `guard`."""
+    """One claim and its recipe.
+
+    kind: `fix` or `guard`. group: of the report; that of `claims` where it is empty. critical: whether a failure fails the run.
+    extension: module and package that declared it; empty for checks that ship with Proofbook and for those of a notebook.
+    """
 
     id: str
     kind: str
     claim: str
-    group: str
+    group: str = ""
     recipe: Recipe
     required: bool = False
     critical: bool = True
@@ -52,6 +56,7 @@ class Check:
     waived_by: str = ""
     waived_until: dt.date | None = None
     voided_by: str = ""
+    extension: str = ""
 
 
 def _read(view: View, digests: Mapping[str, str]) -> tuple[dict[str, str], ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-MOST_KINDS = 2
-LONGEST = 60
+MAX_KINDS = 2
+MAX_LENGTH = 60
 
 
 def in_words(failed: pd.DataFrame) -> str:
@@ -27,9 +27,9 @@ def in_words(failed: pd.DataFrame) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     told = [
         f"{count:,} {'' if place else 'ended '}with {word}"
-        for place, (word, count) in enumerate(ordered[:MOST_KINDS])
+        for place, (word, count) in enumerate(ordered[:MAX_KINDS])
     ]
-    rest = sum(count for _, count in ordered[MOST_KINDS:])
+    rest = sum(count for _, count in ordered[MAX_KINDS:])
     return ", ".join([*told, *([f"{rest:,} in other ways"] if rest else [])])
 
 
@@ -40,7 +40,7 @@ def _of(row: Mapping[Hashable, Any]) -> str:
     if pd.notna(status) and int(status) not in (101, 200):
         return f"HTTP {int(status)}"
     if error := str(row.get("error") or ""):
-        return error if len(error) <= LONGEST else f"{error[: LONGEST - 1]}…"
+        return error if len(error) <= MAX_LENGTH else f"{error[: MAX_LENGTH - 1]}…"
     if row.get("greeted") is False or (row.get("upgraded") and pd.notna(status)):
         return "no greeting"
     return f"HTTP {int(status)}, but another answer than expected" if pd.notna(status) else "no answer"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from proofbook.stats.proportions import Interval
+
+Plain = TypeVar("Plain", bound=Mapping[str, Any])
 
 MIME = "application/vnd.proofbook.finding+json"
 
@@ -180,6 +183,12 @@ def from_json(data: dict[str, Any]) -> Finding:
     parts["evidence"] = tuple(parts["evidence"])
     parts["not_established"] = tuple(parts["not_established"])
     return Finding(**parts)
+
+
+def of_notebooks(noted: Iterable[Plain], carried: Iterable[Plain]) -> list[Plain]:
+    """The findings noted of a run without those that no notebook carries: of extensions that cannot be used."""
+    ids = {item["id"] for item in carried}
+    return [item for item in noted if item["id"] in ids or item["reason"] != "extension"]
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ import pandas as pd
 from proofbook.evidence.schema import LOOKS
 from proofbook.judge.check import Check
 from proofbook.judge.checks.success_rate import sequential_test
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 
 
 def path(view: View, checks: Iterable[Check]) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def path(view: View, checks: Iterable[Check]) -> pd.DataFrame:
             continue
         try:
             trials = check.recipe.trials(view)
-        except CouldNotSee:
+        except InsufficientEvidence:
             continue
         test = sequential_test(view, check.recipe.target)
         for number, ended in zip(looks["look"].tolist(), looks["ended"], strict=True):

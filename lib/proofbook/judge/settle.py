@@ -10,7 +10,8 @@ import pandas as pd
 from proofbook.judge.check import NOT_SAID, Check, Recipe, _reaches_before, _read
 from proofbook.judge.findings import Control, Finding, Judgement, Needed, Verdict
 from proofbook.judge.reasons import REASONS
-from proofbook.judge.view import CouldNotSee, View, stamp
+from proofbook.judge.registry import extension_error
+from proofbook.judge.view import InsufficientEvidence, View, stamp
 from proofbook.judge.window import Windows
 
 
@@ -21,13 +22,7 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         digests: `<phase>/<table>` to sha256 of what was recorded; the finding names those that judging and its controls read.
     """
     view = replace(view, reads={})
-    judgement = _judge(check.recipe, view)
-    controls = [
-        *judgement.controls,
-        *_deployed(check, view, judgement),
-        *_right_before(check, view),
-        *_proofs(check, view, judgement),
-    ]
+    judgement, controls = _judged(check, view)
     verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
     seen = judgement.seen or statement
     broken = next(
@@ -85,16 +80,35 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
     )
 
 
+def _judged(check: Check, view: View) -> tuple[Judgement, list[Control]]:
+    """The judgement of a check with all its controls; an error where a recipe of another package raises."""
+    try:
+        judgement = _judge(check.recipe, view)
+        controls = [
+            *judgement.controls,
+            *_deployed(check, view, judgement),
+            *_right_before(check, view),
+            *_proofs(check, view, judgement),
+        ]
+    # Whatever a recipe of somebody else raises; one of ours is a defect, and is told as one.
+    except Exception as error:
+        if not check.extension:
+            raise
+        sentence = f"{check.extension}: judging {check.id} raised {type(error).__name__}: {error}"
+        return extension_error(sentence), []
+    return judgement, controls
+
+
 def _judge(recipe: Recipe, view: View) -> Judgement:
     try:
         if view.windows.problem:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 view.windows.problem.reason,
                 view.windows.problem.sentence,
                 repair="see the clocks, and [deployment] time in the case",
             )
         return recipe.judge(view)
-    except CouldNotSee as error:
+    except InsufficientEvidence as error:
         return Judgement(
             verdict=Verdict.INCONCLUSIVE,
             reason=error.reason,

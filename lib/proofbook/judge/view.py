@@ -14,7 +14,7 @@ from proofbook.judge.window import Windows, find_windows
 Tables = Callable[[str, str], "pd.DataFrame | None"]
 
 
-class CouldNotSee(Exception):
+class InsufficientEvidence(Exception):
     """A judge has nothing to judge by: becomes an inconclusive finding, never leaves this package."""
 
     def __init__(self, reason: str, statement: str, *, repair: str) -> None:
@@ -68,12 +68,12 @@ class View:
         """A table that has rows.
 
         Raises:
-            CouldNotSee: it was not recorded, or is empty.
+            InsufficientEvidence: it was not recorded, or is empty.
         """
         table = self.table(name, phase)
         if table is None or table.empty:
             what = "was not recorded" if table is None else "is empty"
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-evidence",
                 f"the table {phase}/{name} {what}",
                 repair=f"record it: proofbook collect ENV --phase {phase}",

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from proofbook.evidence.store import STARTED
 from proofbook.judge.checks import log_novelty
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.judge.window import Windows
 from proofbook.stats.proportions import proportion
 
@@ -174,7 +174,7 @@ def changes(view: View, *, most: int = 12) -> Any:
     figure = _figure("What changed (times in UTC)", "", "")
     try:
         table = log_novelty.changes(view)
-    except CouldNotSee:
+    except InsufficientEvidence:
         return figure
     table = table[~table["change"].isin(["same", "unsure"])].head(most)
     times = log_novelty.times(view)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from proofbook.judge.checks import log_novelty, log_signatures
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.checks import log_novelty, log_rows
+from proofbook.judge.view import InsufficientEvidence, View
 
 JOURNEY_COLUMNS = [
     "endpoint",
@@ -56,7 +56,7 @@ def changes(view: View, *, most: int = 12) -> pd.DataFrame:
     """What the deployment changed in the log, the most telling first; what is the same, or too rare to say, is left out."""
     try:
         table = log_novelty.changes(view)
-    except CouldNotSee:
+    except InsufficientEvidence:
         return pd.DataFrame()
     table = table[~table["change"].isin(["same", "unsure"])].head(most)
     shown = _with_clock(
@@ -72,7 +72,7 @@ def exceptions(view: View) -> pd.DataFrame:
     """The groups of exceptions before and after, one row per fingerprint."""
     try:
         table = log_novelty.exceptions(view)
-    except CouldNotSee:
+    except InsufficientEvidence:
         return pd.DataFrame()
     shown = [
         "type",
@@ -116,8 +116,8 @@ def signatures(view: View, patterns: dict[str, str]) -> pd.DataFrame:
         row: dict[str, object] = {"check": check_id, "pattern": pattern}
         for which in ("before", "after"):
             try:
-                row |= log_signatures.exposed(view, which, pattern)
-            except CouldNotSee:
+                row |= log_rows.exposed(view, which, pattern)
+            except InsufficientEvidence:
                 continue
         rows.append(row)
     return pd.DataFrame(rows)

@@ -10,6 +10,7 @@ from typing import Any
 from proofbook.evidence import store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executor
+from proofbook.judge import findings
 from proofbook.pipeline.steps import REPORT_NOTEBOOK, Say
 from proofbook.runs import record
 
@@ -43,9 +44,8 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
             for item in executed
             if item.problem and item.problem not in {note.get("problem") for note in recorded["notebooks"]}
         ]
-        differences += compare_findings(
-            recorded["findings"], [item.to_json() for item in document.findings_in(again)]
-        )
+        found = [item.to_json() for item in document.findings_in(again)]
+        differences += compare_findings(findings.of_notebooks(recorded["findings"], found), found)
     finally:
         shutil.rmtree(again, ignore_errors=True)
     return differences

@@ -9,20 +9,11 @@ import pandas as pd
 from proofbook.config.case import Fix, Risk
 from proofbook.judge import sequential_path
 from proofbook.judge.findings import MARKS, Finding, Verdict
+from proofbook.judge.registry import group_titles
 from proofbook.report import finding_html
 from proofbook.report import first_screen as openings
 from proofbook.report.summary import Summary
 from proofbook.runs.record import Fact, Opening
-
-GROUP_TITLES = {
-    "services": "Are the services healthy?",
-    "websocket": "Does WebSocket work, and only for those who may?",
-    "logs": "What do the logs say?",
-    "stability": "Is it stable and quick enough?",
-    "deployment": "How did the deployment go?",
-    "contracts": "Did anything break for clients?",
-    "own": "Further checks",
-}
 
 
 def verdict(summary: Summary) -> str:
@@ -129,6 +120,7 @@ def impact(summary: Summary) -> str:
 def findings(summary: Summary) -> str:
     """Every finding as a card that opens, grouped by question."""
     parts = []
+    titles = group_titles()
     for group in dict.fromkeys(item.group for item in summary.findings):
         items = [item for item in summary.findings if item.group == group]
         counts = ", ".join(
@@ -136,7 +128,7 @@ def findings(summary: Summary) -> str:
             for verdict in Verdict
             if (count := sum(item.verdict is verdict for item in items))
         )
-        title = f"<h3 id='group-{finding_html.escape(group)}'>{finding_html.escape(GROUP_TITLES.get(group, group))} <small>{counts}</small></h3>"
+        title = f"<h3 id='group-{finding_html.escape(group)}'>{finding_html.escape(titles.get(group, group))} <small>{counts}</small></h3>"
         parts.append(
             f"<section class='pb-group'>{title}{''.join(map(finding_html.finding, items))}</section>"
         )

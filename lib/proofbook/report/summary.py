@@ -118,6 +118,7 @@ def summarise(
 ) -> Summary:
     """Findings with the verdict that follows from them and from what was expected; in a run's folder, beside other runs, with what is known from those."""
     items = tuple(found)
+    items += tuple(assessment.unusable(items))
     overall = verdicts.overall(items, missing=assessment.missing(items), partial=partial, broken=broken)
     what = assessment.case
     return Summary(

@@ -13,6 +13,7 @@ from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import store
 from proofbook.execution import document
 from proofbook.files import digest
+from proofbook.judge import findings
 from proofbook.runs import digests, record
 
 _ABOUT = re.compile(r'<script type="application/json" id="proofbook-run">(.*?)</script>', re.DOTALL)
@@ -44,8 +45,9 @@ def run(folder: Path) -> list[Answer]:
         answers.append(
             Answer(what=f"{len(content['notebooks'])} notebooks are as they were executed", held=True)
         )
-    carried = digests.findings_digest([item.to_json() for item in document.findings_in(folder / "notebooks")])
-    same = carried == digests.findings_digest(content["findings"])
+    carried = [item.to_json() for item in document.findings_in(folder / "notebooks")]
+    noted = findings.of_notebooks(content["findings"], carried)
+    same = digests.findings_digest(carried) == digests.findings_digest(noted)
     answers.append(
         Answer(
             what=f"{len(content['findings'])} findings of run.json are those of the notebooks"

@@ -10,7 +10,7 @@ from scipy import special
 from proofbook.stats.proportions import Floats, Interval
 
 # Fewer resamples than this beyond a quantile do not tell where it is.
-LEAST_BEYOND = 5
+MIN_BEYOND = 5
 
 
 def median_ratio(
@@ -24,7 +24,7 @@ def median_ratio(
     rng = np.random.default_rng(seed)
     ratios = _block_medians(after, rng, resamples) / _block_medians(before, rng, resamples)
     tail, value = 1 - confidence, float(np.median(after) / np.median(before))
-    if tail * resamples >= LEAST_BEYOND:
+    if tail * resamples >= MIN_BEYOND:
         low, high = float(np.quantile(ratios, tail)), float(np.quantile(ratios, 1 - tail))
     else:
         # So far out there are too few resamples; their spread gives the bounds.

@@ -61,7 +61,7 @@ def batch_slope(
         y.append(centred[:, 1])
     number = sum(len(part) for part in x)
     spread_x = sum(float(part @ part) for part in x)
-    if number < LEAST_BATCHES or spread_x <= 0:
+    if number < MIN_BATCHES or spread_x <= 0:
         return None
     slope = sum(float(one @ other) for one, other in zip(x, y, strict=True)) / spread_x
     residuals = [other - slope * one for one, other in zip(x, y, strict=True)]
@@ -78,8 +78,8 @@ def batch_slope(
     return Slope(per_s=slope, low=slope - reach, high=slope + reach, values=number)
 
 
-LEAST_BATCHES = 10
-LEAST_INSTANCES = 4
+MIN_BATCHES = 10
+MIN_INSTANCES = 4
 
 
 def instance_slope(series: Sequence[tuple[Floats, Floats]], *, confidence: float = 0.95) -> Slope | None:
@@ -105,7 +105,7 @@ def instance_slope(series: Sequence[tuple[Floats, Floats]], *, confidence: float
             if len(seconds) >= 10 and np.ptp(seconds) > 0
         ]
     )
-    if len(slopes) < LEAST_INSTANCES:
+    if len(slopes) < MIN_INSTANCES:
         return None
     reach = float(special.stdtrit(len(slopes) - 1, confidence) * slopes.std(ddof=1) / math.sqrt(len(slopes)))
     mean = float(slopes.mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,7 @@ from proofbook.config.case import Identity
 from proofbook.evidence.schema import IDENTITIES, REFUSALS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import GOOD_KINDS, TokenKind, shows_test_header
 from proofbook.stats import proportions
 
@@ -27,44 +28,58 @@ _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code"
 _TIMED_OUT = {"greeted": pd.NA, "upgraded": False, "http_status": pd.NA, "close_code": pd.NA}
 
 
-def refused_by_name(rows: pd.DataFrame) -> pd.Series:
+def explicitly_refused(rows: pd.DataFrame) -> pd.Series:
     """Whether each try was refused with a status or close code that says so; a time-out is no refusal."""
-    return _named(rows) & ~let_in(rows)
+    return _named(rows) & ~accepted(rows)
 
 
-def let_in(rows: pd.DataFrame) -> pd.Series:
+def accepted(rows: pd.DataFrame) -> pd.Series:
     """Whether each try was let in."""
     return rows["greeted"].fillna(False).astype(bool)
 
 
 def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
     """A recipe for "bad tokens are refused" on one endpoint, alone or with headers that only tests send."""
+    it = _RefusesTokens(endpoint=endpoint, with_test_headers=with_test_headers)
+    mutants = (
+        Mutant(name="one bad token let in", change=it.one_accepted),
+        Mutant(name="time-outs instead of refusals", change=it.timed_out),
+    )
+    return Recipe(judge=it.judge, mutants=mutants)
 
-    def is_bad(rows: pd.DataFrame) -> pd.Series:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RefusesTokens:
+    """Bad tokens are refused by one endpoint, alone or with headers that only tests send."""
+
+    endpoint: str
+    with_test_headers: bool
+
+    def is_bad(self, rows: pd.DataFrame) -> pd.Series:
         with_header = rows["token_kind"].map(shows_test_header).astype(bool)
-        return (rows["endpoint"] == endpoint) & (
-            with_header if with_test_headers else ~with_header & _is_bad(rows)
+        return (rows["endpoint"] == self.endpoint) & (
+            with_header if self.with_test_headers else ~with_header & _is_bad(rows)
         )
 
-    def judge(view: View) -> Judgement:
+    def judge(self, view: View) -> Judgement:
         rows = view.need(REFUSALS)
-        bad = rows[is_bad(rows)]
+        bad = rows[self.is_bad(rows)]
         if bad.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-tried",
-                f"no bad token was tried on {endpoint}",
+                f"no bad token was tried on {self.endpoint}",
                 repair="let the environment send bad tokens, or waive this check",
             )
-        accepted, refused = let_in(bad), refused_by_name(bad)
+        entered, refused = accepted(bad), explicitly_refused(bad)
         kinds = sorted(set(bad["token_kind"]))
-        missing = [] if with_test_headers else [kind for kind in WANTED_KINDS if kind not in kinds]
+        missing = [] if self.with_test_headers else [kind for kind in WANTED_KINDS if kind not in kinds]
         bounds = proportions.proportion(int(refused.sum()), len(bad), confidence=view.confidence)
-        if accepted.any():
-            names = ", ".join(sorted(set(bad.loc[accepted, "token_kind"])))
+        if entered.any():
+            names = ", ".join(sorted(set(bad.loc[entered, "token_kind"])))
             verdict, reason, statement = (
                 Verdict.FAIL,
                 "bad-token-accepted",
-                f"{int(accepted.sum())} of {len(bad)} bad tokens were let in ({names})",
+                f"{int(entered.sum())} of {len(bad)} bad tokens were let in ({names})",
             )
         elif not refused.all():
             odd = sorted(set(bad.loc[~refused, "error"].replace("", "closed without a reason")))
@@ -92,9 +107,10 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
                 source="Clopper and Pearson 1934",
             ),
             threshold="none let in",
+            limits=True,
             exposure=Exposure(n=len(bad), unit="tries"),
             controls=(
-                _good_token_control(rows[rows["endpoint"] == endpoint], bad),
+                _good_token_control(rows[rows["endpoint"] == self.endpoint], bad),
                 Control(
                     kind="liveness",
                     name="bad tokens were tried",
@@ -109,19 +125,13 @@ def refuses_tokens(endpoint: str, *, with_test_headers: bool) -> Recipe:
             ),
         )
 
-    def one_accepted(view: View) -> View:
+    def one_accepted(self, view: View) -> View:
         rows = view.need(REFUSALS)
-        return view.exchange(REFUSALS, changed(rows, rows.index[is_bad(rows)][:1], _ACCEPTED))
+        return view.exchange(REFUSALS, changed(rows, rows.index[self.is_bad(rows)][:1], _ACCEPTED))
 
-    def timed_out(view: View) -> View:
+    def timed_out(self, view: View) -> View:
         rows = view.need(REFUSALS)
-        return view.exchange(REFUSALS, changed(rows, rows.index[is_bad(rows)], _TIMED_OUT))
-
-    mutants = (
-        Mutant(name="one bad token let in", change=one_accepted),
-        Mutant(name="time-outs instead of refusals", change=timed_out),
-    )
-    return Recipe(judge=judge, mutants=mutants)
+        return view.exchange(REFUSALS, changed(rows, rows.index[self.is_bad(rows)], _TIMED_OUT))
 
 
 def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
@@ -133,9 +143,9 @@ def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
         if bad is None or bad.empty:
             got, held = "no bad token was tried", False
         else:
-            accepted = int(let_in(bad).sum())
-            named = int(refused_by_name(bad).sum())
-            got, held = f"{named} of {len(bad)} refused by name, {accepted} let in", named == len(bad)
+            entered = int(accepted(bad).sum())
+            named = int(explicitly_refused(bad).sum())
+            got, held = f"{named} of {len(bad)} refused by name, {entered} let in", named == len(bad)
         return [
             Control(
                 kind="negative",
@@ -154,7 +164,7 @@ def _is_bad(rows: pd.DataFrame) -> pd.Series:
     return ~rows["token_kind"].isin(GOOD_KINDS)
 
 
-def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
+def probe_discriminates(endpoint: str) -> Callable[[View], Sequence[Control]]:
     """Controls of "connections are made": the probe sees a refusal where there is one, and not every address is an endpoint."""
 
     def control(view: View) -> Sequence[Control]:
@@ -165,7 +175,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
         bad, unknown = rows[_is_bad(rows)], rows[rows["token_kind"] == TokenKind.AT_UNKNOWN_PATH]
         found = []
         if len(bad):
-            seen = int((~let_in(bad)).sum())
+            seen = int((~accepted(bad)).sum())
             found.append(
                 Control(
                     kind="positive",
@@ -177,7 +187,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
                 )
             )
         if len(unknown):
-            made = int(let_in(unknown).sum())
+            made = int(accepted(unknown).sum())
             found.append(
                 Control(
                     kind="negative",
@@ -193,7 +203,7 @@ def told_apart(endpoint: str) -> Callable[[View], Sequence[Control]]:
     return control
 
 
-def way_in_known(
+def credentials_proven(
     endpoint: str, *, shows_token: bool, issues_tokens: bool
 ) -> Callable[[View], Sequence[Control]]:
     """The positive control of "nobody comes in": somebody once did, at this address and with this token.
@@ -262,29 +272,49 @@ def _came_in(rows: pd.DataFrame) -> pd.Series:
     return rows["upgraded"].astype(bool) & ~_named(rows)
 
 
-def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], Sequence[Control]]) -> Recipe:
-    """A recipe for "these ids are let in, those are refused". `way_in` is what must hold where nobody was let in at all."""
-    wanted = {item.user: item.accept for item in identities}
+def identity_table(identities: Sequence[Identity], *, proven: Callable[[View], Sequence[Control]]) -> Recipe:
+    """A recipe for "these ids are let in, those are refused". `proven` is what must hold where nobody was let in at all."""
+    it = _IdentityTable(identities=identities, proven=proven)
+    return Recipe(
+        judge=it.judge,
+        mutants=(
+            Mutant(name="a good id refused", change=it.one_wrong(True)),
+            Mutant(name="a wrong id let in", change=it.one_wrong(False)),
+        ),
+    )
 
-    def judge(view: View) -> Judgement:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _IdentityTable:
+    """Ids are let in and refused as a table says."""
+
+    identities: Sequence[Identity]
+    proven: Callable[[View], Sequence[Control]]
+
+    @property
+    def wanted(self) -> dict[str, bool]:
+        """Whether each user id must be let in."""
+        return {item.user: item.accept for item in self.identities}
+
+    def judge(self, view: View) -> Judgement:
         rows = view.need(IDENTITIES)
-        rows = rows[rows["user"].isin(wanted)]
-        untried = [user for user in wanted if user not in set(rows["user"])]
+        rows = rows[rows["user"].isin(self.wanted)]
+        untried = [user for user in self.wanted if user not in set(rows["user"])]
         if rows.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-tried",
                 "no user id of the case was tried",
                 repair="give the environment a [login] that issues tokens for any user",
             )
-        must = rows["user"].map(wanted).astype(bool)
-        accepted, refused = let_in(rows), refused_by_name(rows)
-        wrong = rows[(must & refused) | (~must & accepted)]
-        unclear = rows[(must & ~accepted & ~refused) | (~must & ~accepted & ~refused)]
+        must = rows["user"].map(self.wanted).astype(bool)
+        entered, refused = accepted(rows), explicitly_refused(rows)
+        wrong = rows[(must & refused) | (~must & entered)]
+        unclear = rows[(must & ~entered & ~refused) | (~must & ~entered & ~refused)]
         right = len(rows) - len(wrong) - len(unclear)
         bounds = proportions.proportion(right, len(rows), confidence=view.confidence)
         if len(wrong):
             names = "; ".join(
-                f"{user} was {'let in' if not wanted[user] else 'refused'}"
+                f"{user} was {'let in' if not self.wanted[user] else 'refused'}"
                 for user in sorted(set(wrong["user"]))
             )
             verdict, reason, statement = (
@@ -303,9 +333,9 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
             verdict, reason, statement = (
                 Verdict.PASS,
                 "",
-                f"all {len(wanted)} ids were answered rightly in {len(rows)} tries ({sum(wanted.values())} let in, {len(wanted) - sum(wanted.values())} refused)",
+                f"all {len(self.wanted)} ids were answered rightly in {len(rows)} tries ({sum(self.wanted.values())} let in, {len(self.wanted) - sum(self.wanted.values())} refused)",
             )
-        both = len(set(wanted.values())) == 2
+        both = len(set(self.wanted.values())) == 2
         return Judgement(
             verdict=verdict,
             reason=reason,
@@ -333,20 +363,20 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
                     kind="liveness",
                     name="every id was tried",
                     guards=("pass",),
-                    expected=f"{len(wanted)} ids",
-                    got=f"{len(wanted) - len(untried)} ids, {len(rows)} tries",
+                    expected=f"{len(self.wanted)} ids",
+                    got=f"{len(self.wanted) - len(untried)} ids, {len(rows)} tries",
                     held=not untried,
                 ),
-                *(() if accepted.any() else way_in(view)),
+                *(() if entered.any() else self.proven(view)),
             ),
         )
 
-    def one_wrong(accept: bool) -> Callable[[View], View | None]:
+    def one_wrong(self, accept: bool) -> Callable[[View], View | None]:
         def change(view: View) -> View | None:
             rows = view.need(IDENTITIES)
-            chosen = rows.index[rows["user"].isin([user for user, must in wanted.items() if must == accept])][
-                :1
-            ]
+            chosen = rows.index[
+                rows["user"].isin([user for user, must in self.wanted.items() if must == accept])
+            ][:1]
             return (
                 view.exchange(IDENTITIES, changed(rows, chosen, _REFUSED if accept else _ACCEPTED))
                 if len(chosen)
@@ -354,14 +384,6 @@ def identity_table(identities: Sequence[Identity], *, way_in: Callable[[View], S
             )
 
         return change
-
-    return Recipe(
-        judge=judge,
-        mutants=(
-            Mutant(name="a good id refused", change=one_wrong(True)),
-            Mutant(name="a wrong id let in", change=one_wrong(False)),
-        ),
-    )
 
 
 def changed(rows: pd.DataFrame, chosen: Any, values: dict[str, Any]) -> pd.DataFrame:
@@ -379,12 +401,12 @@ def _good_token_control(rows: pd.DataFrame, bad: pd.DataFrame) -> Control:
         (good["timestamp"] >= bad["timestamp"].min() - pd.Timedelta(minutes=1))
         & (good["timestamp"] <= bad["timestamp"].max() + pd.Timedelta(minutes=1))
     ]
-    accepted = int(let_in(near).sum())
+    entered = int(accepted(near).sum())
     return Control(
         kind="positive",
         name="the good token in the same minute",
         guards=("pass",),
         expected="let in",
-        got=f"let in {accepted} of {len(near)} times",
-        held=accepted > 0 and accepted == len(near),
+        got=f"let in {entered} of {len(near)} times",
+        held=entered > 0 and entered == len(near),
     )

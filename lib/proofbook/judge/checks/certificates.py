@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from proofbook.evidence.schema import CERTIFICATES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 
 
 def valid(service: str, *, least_days: float) -> Recipe:
     """A recipe for "the certificate verifies, and does so for at least `least_days` more"."""
+    it = _Valid(service=service, least_days=least_days)
+    return Recipe(
+        judge=it.judge,
+        mutants=(
+            Mutant(name=f"{least_days / 2:g} days left", change=it.ending),
+            Mutant(name="expired", change=it.expired),
+        ),
+    )
 
-    def row_of(view: View) -> pd.Series:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Valid:
+    """The certificate of one service."""
+
+    service: str
+    least_days: float
+
+    def row_of(self, view: View) -> pd.Series:
         rows = view.need(CERTIFICATES)
-        rows = rows[rows["service"] == service]
+        rows = rows[rows["service"] == self.service]
         if rows.empty or not rows.iloc[0]["reached"]:
             why = f": {rows.iloc[0]['problem']}" if len(rows) else ""
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-certificate",
-                f"{service} showed no certificate{why}",
+                f"{self.service} showed no certificate{why}",
                 repair="see whether it answers at all, and whether its url begins with https://",
             )
         return rows.iloc[0]
 
-    def judge(view: View) -> Judgement:
-        row = row_of(view)
+    def judge(self, view: View) -> Judgement:
+        row = self.row_of(view)
         days = float(row["days"])
-        good = bool(row["verified"]) and days >= least_days
+        good = bool(row["verified"]) and days >= self.least_days
         return Judgement(
             verdict=Verdict.PASS if good else Verdict.FAIL,
             reason="" if good else "certificate",
@@ -38,10 +56,10 @@ def valid(service: str, *, least_days: float) -> Recipe:
             estimate=Estimate(value=days, low=days, high=days, unit="days left") if row["verified"] else None,
             method=Method(
                 name="a handshake that checks the certificate, and the date at which it ends",
-                null_hypothesis=f"it ends within {least_days:g} days",
+                null_hypothesis=f"it ends within {self.least_days:g} days",
                 source="RFC 5280",
             ),
-            threshold=f"at least {least_days:g} days",
+            threshold=f"at least {self.least_days:g} days",
             exposure=Exposure(n=1, unit="certificate"),
             controls=(
                 Control(
@@ -63,20 +81,12 @@ def valid(service: str, *, least_days: float) -> Recipe:
             ),
         )
 
-    def ending(view: View) -> View:
+    def ending(self, view: View) -> View:
         rows = view.need(CERTIFICATES)
-        mine = rows["service"] == service
-        return view.exchange(CERTIFICATES, rows.assign(days=rows["days"].where(~mine, least_days / 2)))
+        mine = rows["service"] == self.service
+        return view.exchange(CERTIFICATES, rows.assign(days=rows["days"].where(~mine, self.least_days / 2)))
 
-    def expired(view: View) -> View:
+    def expired(self, view: View) -> View:
         rows = view.need(CERTIFICATES)
-        mine = rows["service"] == service
+        mine = rows["service"] == self.service
         return view.exchange(CERTIFICATES, rows.assign(verified=rows["verified"] & ~mine))
-
-    return Recipe(
-        judge=judge,
-        mutants=(
-            Mutant(name=f"{least_days / 2:g} days left", change=ending),
-            Mutant(name="expired", change=expired),
-        ),
-    )

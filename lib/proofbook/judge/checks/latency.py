@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -9,60 +11,75 @@ from proofbook.evidence.schema import LATENCY, LATENCY_CONTROL
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.success_rate import judge_rate
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import bootstrap, proportions
 
-LEAST_SAMPLES = 100
+MIN_SAMPLES = 100
 # A busy machine costs an endpoint that works for its answer somewhat more than one that only answers: with 195 ms lost by the
 # health endpoint 235 were lost by the other. What is taken off is good for small losses only.
-MOST_SHIFT = 1 / 3
+MAX_SHIFT = 1 / 3
 # It is late more often too, since it must be woken more often for one answer.
 LATE_TIMES = 3
 
 
 def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
     """A recipe for "the median latency is less than `ratio` times what it was"."""
+    it = _NotSlower(service=service, path=path, ratio=ratio)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name=f"latencies × {ratio * 1.25:g}", change=it.slowed),),
+        compares=True,
+    )
 
-    def samples(view: View, phase: str) -> proportions.Floats:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NotSlower:
+    """The median of one path against what it was."""
+
+    service: str
+    path: str
+    ratio: float
+
+    def samples(self, view: View, phase: str) -> proportions.Floats:
         rows = view.need(LATENCY, phase)
-        rows = rows[(rows["service"] == service) & (rows["path"] == path)]
+        rows = rows[(rows["service"] == self.service) & (rows["path"] == self.path)]
         good = rows[rows["ok"].fillna(False).astype(bool)].sort_values("timestamp")
-        if len(good) < LEAST_SAMPLES:
-            raise CouldNotSee(
+        if len(good) < MIN_SAMPLES:
+            raise InsufficientEvidence(
                 "too-few-samples",
-                f"{len(good)} good answers from {path} {phase}, at least {LEAST_SAMPLES} are needed",
+                f"{len(good)} good answers from {self.path} {phase}, at least {MIN_SAMPLES} are needed",
                 repair="collect more, or see why they fail",
             )
         values = good["total_s"].to_numpy(dtype=np.float64)
         if not np.isfinite(values).all():
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-finite",
-                f"{int((~np.isfinite(values)).sum())} of {len(values)} times of {path} {phase} are no numbers",
+                f"{int((~np.isfinite(values)).sum())} of {len(values)} times of {self.path} {phase} are no numbers",
                 repair="see what was recorded",
             )
         if np.ptp(values) == 0:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "all-identical",
-                f"all {len(values)} times of {path} {phase} are {values[0]:g} s to the last digit",
+                f"all {len(values)} times of {self.path} {phase} are {values[0]:g} s to the last digit",
                 repair="see whether the clock stands",
             )
         return values
 
-    def judge(view: View) -> Judgement:
-        before, after = samples(view, "before"), samples(view, "after")
+    def judge(self, view: View) -> Judgement:
+        before, after = self.samples(view, "before"), self.samples(view, "after")
         interval = bootstrap.median_ratio(before, after, confidence=view.confidence)
         # What the health endpoint lost at the same time was the machine's, not the endpoint's. Taken off where a verdict
         # would be too easy otherwise: a failure where the machine was slower after, a pass where it was slower before.
-        shift = _control_shift(view, service, path)
+        shift = _control_shift(view, self.service, self.path)
         _check_small(shift, before if shift < 0 else after)
         calm_before, calm_after = _less(before, max(0.0, -shift)), _less(after, max(0.0, shift))
         fair = bootstrap.median_ratio(calm_before, after, confidence=view.confidence)
         strict = bootstrap.median_ratio(calm_before, calm_after, confidence=1 - view.alpha_fail)
         verdict = (
             Verdict.PASS
-            if fair.high < ratio
+            if fair.high < self.ratio
             else Verdict.FAIL
-            if strict.low > ratio
+            if strict.low > self.ratio
             else Verdict.INCONCLUSIVE
         )
         tails = bootstrap.quantile(before, 0.95), bootstrap.quantile(after, 0.95)
@@ -71,98 +88,108 @@ def not_slower(service: str, path: str, *, ratio: float) -> Recipe:
             if tails[0] is not None and tails[1] is not None
             else ""
         )
+        seen = f"median {1000 * np.median(before):.0f} → {1000 * np.median(after):.0f} ms, ratio {interval.value:.2f}"
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "slower", Verdict.INCONCLUSIVE: "too-early"}[verdict],
-            statement=f"median {1000 * np.median(before):.0f} → {1000 * np.median(after):.0f} ms, ratio {interval.value:.2f} (at most {interval.high:.2f} at {percent(view.confidence)} confidence){p95}{_in_words(shift)}",
+            statement=f"{seen} (at most {interval.high:.2f} at {percent(view.confidence)} confidence){p95}{_in_words(shift)}",
+            seen=f"{seen}{p95}{_in_words(shift)}",
             estimate=Estimate.of(interval, unit="ratio of medians"),
             method=Method(
                 name="non-inferiority on the median, circular block bootstrap",
                 confidence=view.confidence,
                 side="one-sided",
-                null_hypothesis=f"the median is at least {ratio:g} times what it was",
+                null_hypothesis=f"the median is at least {self.ratio:g} times what it was",
                 source="Politis and Romano 1992",
             ),
-            threshold=f"ratio below {ratio:g}",
+            threshold=f"ratio below {self.ratio:g}",
             exposure=Exposure(n=len(after), unit="requests"),
             controls=(
-                _answered(view, service, path),
+                _answered(view, self.service, self.path),
                 Control(
                     kind="liveness",
                     name="samples were taken",
                     guards=("pass", "fail"),
-                    expected=f"at least {LEAST_SAMPLES} of both",
+                    expected=f"at least {MIN_SAMPLES} of both",
                     got=f"{len(before)} before, {len(after)} after",
-                    held=min(len(before), len(after)) >= LEAST_SAMPLES,
+                    held=min(len(before), len(after)) >= MIN_SAMPLES,
                 ),
             ),
             not_established=(
                 "whether the defect itself slowed the service before, which would hide a slowdown now",
             ),
             needed=Needed(
-                what=f"more samples: the interval {interval.low:.2f} to {interval.high:.2f} holds the margin {ratio:g}",
+                what=f"more samples: the interval {interval.low:.2f} to {interval.high:.2f} holds the margin {self.ratio:g}",
                 n=4 * len(after),
             )
             if verdict is Verdict.INCONCLUSIVE
             else None,
         )
 
-    def slowed(view: View) -> View:
+    def slowed(self, view: View) -> View:
         rows = view.need(LATENCY)
-        return view.exchange(LATENCY, rows.assign(total_s=rows["total_s"] * ratio * 1.25))
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name=f"latencies × {ratio * 1.25:g}", change=slowed),),
-        compares=True,
-    )
+        return view.exchange(LATENCY, rows.assign(total_s=rows["total_s"] * self.ratio * 1.25))
 
 
 def tail_kept(service: str, path: str, *, times: float, share: float) -> Recipe:
     """A recipe for "at most `share` of the requests take longer than `times` the median of before"."""
+    it = _TailKept(service=service, path=path, times=times, share=share)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name=f"{4 * share:.0%} of requests slow", change=it.slowed),),
+        compares=True,
+    )
 
-    def slow_after(view: View) -> tuple[float, pd.Series]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TailKept:
+    """The share of slow requests to one path against the median of before."""
+
+    service: str
+    path: str
+    times: float
+    share: float
+
+    def slow_after(self, view: View) -> tuple[float, pd.Series]:
         rows = {}
         for phase in ("before", "after"):
             table = view.need(LATENCY, phase)
-            table = table[(table["service"] == service) & (table["path"] == path)]
+            table = table[(table["service"] == self.service) & (table["path"] == self.path)]
             rows[phase] = table[table["ok"].fillna(False).astype(bool)]
         if rows["before"].empty or rows["after"].empty:
-            raise CouldNotSee("too-few-samples", f"no good answer from {path}", repair="see why it fails")
+            raise InsufficientEvidence(
+                "too-few-samples", f"no good answer from {self.path}", repair="see why it fails"
+            )
         # Where a busy machine made before slow, nothing would be slow against it.
-        faster = min(0.0, _control_shift(view, service, path))
+        faster = min(0.0, _control_shift(view, self.service, self.path))
         _check_small(faster, rows["before"]["total_s"].to_numpy(dtype=np.float64))
-        limit_s = times * float(rows["before"]["total_s"].median())
+        limit_s = self.times * float(rows["before"]["total_s"].median())
         return limit_s, rows["after"]["total_s"] > limit_s
 
-    def judge(view: View) -> Judgement:
-        limit_s, slow = slow_after(view)
+    def judge(self, view: View) -> Judgement:
+        limit_s, slow = self.slow_after(view)
         return judge_rate(
             count=len(slow),
             failures=int(slow.sum()),
-            target=1 - share,
+            target=1 - self.share,
             planned=False,
             view=view,
             unit="requests",
-            what=f"took at most {1000 * limit_s:.0f} ms, {times:g} times the median of before",
+            what=f"took at most {1000 * limit_s:.0f} ms, {self.times:g} times the median of before",
             controls=(
-                _answered(view, service, path),
-                *_health_kept_its_time(view, service, path, slow=slow, late_s=limit_s * (1 - 1 / times)),
+                _answered(view, self.service, self.path),
+                *_health_kept_its_time(
+                    view, self.service, self.path, slow=slow, late_s=limit_s * (1 - 1 / self.times)
+                ),
             ),
         )
 
-    def slowed(view: View) -> View:
-        limit_s, slow = slow_after(view)
+    def slowed(self, view: View) -> View:
+        limit_s, slow = self.slow_after(view)
         rows = view.need(LATENCY).copy()
-        chosen = slow.index[:: max(1, round(1 / (4 * share)))]
+        chosen = slow.index[:: max(1, round(1 / (4 * self.share)))]
         rows.loc[chosen, "total_s"] = 2 * limit_s
         return view.exchange(LATENCY, rows)
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name=f"{4 * share:.0%} of requests slow", change=slowed),),
-        compares=True,
-    )
 
 
 def _answered(view: View, service: str, path: str) -> Control:
@@ -220,8 +247,8 @@ def _less(values: proportions.Floats, seconds: float) -> proportions.Floats:
 
 def _check_small(shift_s: float, values: proportions.Floats) -> None:
     """Where the machine changed by more than a third of what is compared, what is left after taking that off says nothing."""
-    if abs(shift_s) > np.median(values) * MOST_SHIFT:
-        raise CouldNotSee(
+    if abs(shift_s) > np.median(values) * MAX_SHIFT:
+        raise InsufficientEvidence(
             "control-comparability",
             f"the health endpoint alone is {1000 * abs(shift_s):.0f} ms {'slower' if shift_s > 0 else 'faster'} than before, more than a third of what is compared",
             repair="record both when the machine is alike",

@@ -1,29 +1,34 @@
-"""Whether a log really covers a window: without that, zero matches are worth nothing."""
+"""How much of a window a log really covers: without that, zero matches are worth nothing."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
-from proofbook.evidence.schema import LOG_CANARIES, LOG_RHYTHM, LOG_SOURCES
-from proofbook.judge.check import Mutant, Recipe
+from proofbook.evidence.schema import LOG_CANARIES, LOG_SOURCES
+from proofbook.judge.checks.log_rows import RHYTHM, entries_in
 from proofbook.judge.checks.log_unread import Unread, unread_in
-from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.findings import Control
+from proofbook.judge.view import View
 from proofbook.judge.window import Span
 
-MOST_EMPTY = 0.5
+MAX_EMPTY = 0.5
 # A log of which a tenth was not read covers nothing. What smaller shares can hide, each claim holds against what it excludes.
-MOST_UNREAD = 0.1
+MAX_UNREAD = 0.1
 ROUND_TOTALS = (50, 100, 200, 250, 500)
 SHORTEST_GAP_S = 2.0
 # Of a log that was only sampled, so many samples must lie in a window.
-LEAST_SLICES = 4
-RHYTHM = LOG_RHYTHM.name
+MIN_SLICES = 4
 # Clocks of one cloud differ by less.
-MOST_SKEW_S = 60.0
+MAX_SKEW_S = 60.0
+
+
+# Why a log does not cover a window: a code of `reasons`, and a sentence.
+Why = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,7 @@ class Coverage:
     window_s: float
     longest_gap_s: float
     allowed_gap_s: float
-    reasons: tuple[tuple[str, str], ...]
+    reasons: tuple[Why, ...]
     unread: Unread
 
     @property
@@ -57,41 +62,6 @@ class Coverage:
             held=self.held,
             code=self.reasons[0][0] if self.reasons else "",
         )
-
-
-def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> pd.DataFrame:
-    """The rows of a small table of logs that lie in the window `before` or `after` (all revisions), of one source or of all.
-
-    What was written before comes from its own recording, else from the older part of the log read after.
-
-    Raises:
-        CouldNotSee: no log was recorded.
-    """
-    is_before = which == "before" or view.before_as_after
-    window = view.windows.before if which == "before" else view.windows.after
-    table = (
-        view.table(name, "before") if is_before else view.need(name) if name == RHYTHM else view.table(name)
-    )
-    if table is None:
-        table = view.recorded(name, "after")
-    if table is None:
-        raise CouldNotSee(
-            "no-evidence",
-            "no log was recorded before",
-            repair="record it: proofbook collect ENV --phase before",
-        )
-    if source is not None:
-        table = table[table["source"] == source]
-    if window is None:
-        return table.iloc[0:0] if is_before else table
-    # A row is one bucket of time. One that holds the deployment counts as after, if it has something in it from after.
-    began = table["first"] if is_before else table["last"]
-    return table[(began >= window[0]) & (table["first"] <= window[1])]
-
-
-def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
-    """How many entries of which severity and revision were written when: rows of `log_rhythm`."""
-    return rows_in(view, RHYTHM, which, source=source)
 
 
 def cover(
@@ -124,96 +94,157 @@ def cover(
         sampled_s: only some entries were read of every slice of this length.
         unread: how many lines may lie in the window that gave no entry with a time.
     """
-    count = int(entries["entries"].sum())
-    lost = Unread(lines=unread, entries=count)
-    if count == 0:
-        seconds = (window[1] - window[0]).total_seconds() if window else 0.0
-        return Coverage(
-            entries=0,
-            first=None,
-            last=None,
-            covered_s=0.0,
-            window_s=seconds,
-            longest_gap_s=seconds,
-            allowed_gap_s=0.0,
-            reasons=(("log-silent", f"nothing was written in the window{lost.aside}"),),
-            unread=lost,
-        )
-    first, last = entries["first"].min(), entries["last"].max()
-    start, end = window if window is not None else (first, last)
-    span = (last - first).total_seconds()
-    window_s = (end - start).total_seconds()
-    # Between the first entries of two slices nothing was read, so only a slice without any is a silence.
-    allowed = allowed_gap(count, span, window_s) if sampled_s is None else 2 * sampled_s
-    longest = longest_gap(entries)
-    late, early = (first - start).total_seconds(), (end - last).total_seconds()
-    whole = read if read is not None else count
-    cut = _limit_hit(whole, limit, entries) if sampled_s is None else ""
-    reasons = []
-    if late > allowed:
-        why = (
-            f"{cut}, so what came before {_clock(first)} is cut"
-            if cut
-            else f"the first entry is {late:.0f} s after the window begins"
-        )
-        reasons.append(("log-cut" if cut else "log-starts-late", why))
-    if early > allowed:
-        reasons.append(("log-ends-early", f"the last entry is {early:.0f} s before the window ends"))
-    if longest > allowed and not reasons:
-        reasons.append(
-            ("log-gap", f"nothing was written for {longest:.0f} s, while {allowed:.0f} s would be unusual")
-        )
-    if cut and not stated:
-        order = ", newest first," if newest_first else ""
-        reasons.append(
-            ("log-cut", f"{cut}{order} and they span {span:,.1f} s: what lies outside was not exported")
-        )
-    if sampled_s is not None and window_s < LEAST_SLICES * sampled_s:
-        reasons.append(
-            (
-                "log-cut",
-                f"there was too much to read it whole, and a few entries of every {sampled_s:,.0f} s cannot show what a window of {window_s:,.0f} s holds; narrow it with covers_s",
-            )
-        )
-    plain = int(entries["plain"].sum())
-    empty = float(entries["empty"].sum()) / plain if plain else 0.0
-    if had_messages and plain == 0:
-        reasons.append(
-            (
-                "log-no-messages",
-                "it holds requests but not one message, so nothing that the service says would be seen",
-            )
-        )
-    if empty > MOST_EMPTY:
-        reasons.append(("log-empty-bodies", f"{empty:.0%} of the entries have no body"))
-    if (
-        revision is not None
-        and entries["service_version"].notna().any()
-        and not (entries["service_version"] == revision).any()
-    ):
-        reasons.append(("log-silent", f"revision {revision} wrote nothing"))
-    if lost.share > MOST_UNREAD:
-        reasons.append(("log-unread", f"{lost.in_words}, so zero matches speak only of the rest"))
-    if canary and not reasons:
-        reasons.append(("log-no-canary", canary))
-    if ahead_s > MOST_SKEW_S:
-        reasons.append(
-            (
-                "log-clock",
-                f"the last entry is dated {ahead_s:,.0f} s after it was read, so the clocks disagree",
-            )
-        )
+    lost = Unread(lines=unread, entries=int(entries["entries"].sum()))
+    if lost.entries == 0:
+        return _silent(window, lost)
+    return _Reading(
+        entries=entries,
+        window=window or (entries["first"].min(), entries["last"].max()),
+        read=read if read is not None else lost.entries,
+        newest_first=newest_first,
+        limit=limit,
+        revision=revision,
+        stated=stated,
+        ahead_s=ahead_s,
+        had_messages=had_messages,
+        canary=canary,
+        sampled_s=sampled_s,
+        unread=lost,
+    ).coverage()
+
+
+def _silent(window: Span | None, lost: Unread) -> Coverage:
+    """The coverage of a window in which nothing was written."""
+    seconds = (window[1] - window[0]).total_seconds() if window else 0.0
     return Coverage(
-        entries=count,
-        first=first,
-        last=last,
-        covered_s=max(0.0, span),
-        window_s=window_s,
-        longest_gap_s=longest,
-        allowed_gap_s=allowed,
-        reasons=tuple(reasons),
+        entries=0,
+        first=None,
+        last=None,
+        covered_s=0.0,
+        window_s=seconds,
+        longest_gap_s=seconds,
+        allowed_gap_s=0.0,
+        reasons=(("log-silent", f"nothing was written in the window{lost.aside}"),),
         unread=lost,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """Entries of a log in a window, at least one, and what `cover` is told of how they were read."""
+
+    entries: pd.DataFrame
+    window: Span
+    read: int
+    newest_first: bool
+    limit: int | None
+    revision: str | None
+    stated: bool
+    ahead_s: float
+    had_messages: bool
+    canary: str
+    sampled_s: float | None
+    unread: Unread
+
+    @cached_property
+    def first(self) -> pd.Timestamp:
+        return pd.Timestamp(self.entries["first"].min())
+
+    @cached_property
+    def last(self) -> pd.Timestamp:
+        return pd.Timestamp(self.entries["last"].max())
+
+    @property
+    def span_s(self) -> float:
+        return float((self.last - self.first).total_seconds())
+
+    @property
+    def window_s(self) -> float:
+        return float((self.window[1] - self.window[0]).total_seconds())
+
+    @cached_property
+    def longest_s(self) -> float:
+        return longest_gap(self.entries)
+
+    @property
+    def allowed_s(self) -> float:
+        """The longest silence that is usual; between the first entries of two samples nothing was read."""
+        if self.sampled_s is not None:
+            return 2 * self.sampled_s
+        return allowed_gap(self.unread.entries, self.span_s, self.window_s)
+
+    @cached_property
+    def cut(self) -> str:
+        """Words for a limit that was hit, or nothing."""
+        return _limit_hit(self.read, self.limit, self.entries) if self.sampled_s is None else ""
+
+    def coverage(self) -> Coverage:
+        """What the entries cover, with every reason against it."""
+        return Coverage(
+            entries=self.unread.entries,
+            first=self.first,
+            last=self.last,
+            covered_s=max(0.0, self.span_s),
+            window_s=self.window_s,
+            longest_gap_s=self.longest_s,
+            allowed_gap_s=self.allowed_s,
+            reasons=tuple(self.reasons()),
+            unread=self.unread,
+        )
+
+    def reasons(self) -> list[Why]:
+        """Why the window is not covered, the first the most telling; empty where it is."""
+        found = [*self.missing_edges()]
+        found = [*(found or self.gap()), *self.cut_export(), *self.missing_content()]
+        if self.canary and not found:
+            found.append(("log-no-canary", self.canary))
+        if self.ahead_s > MAX_SKEW_S:
+            ahead = f"the last entry is dated {self.ahead_s:,.0f} s after it was read"
+            found.append(("log-clock", f"{ahead}, so the clocks disagree"))
+        return found
+
+    def missing_edges(self) -> Iterator[Why]:
+        """Whether the beginning or the end of the window is not in the log."""
+        late = (self.first - self.window[0]).total_seconds()
+        early = (self.window[1] - self.last).total_seconds()
+        if late > self.allowed_s:
+            if self.cut:
+                yield ("log-cut", f"{self.cut}, so what came before {_clock(self.first)} is cut")
+            else:
+                yield ("log-starts-late", f"the first entry is {late:.0f} s after the window begins")
+        if early > self.allowed_s:
+            yield ("log-ends-early", f"the last entry is {early:.0f} s before the window ends")
+
+    def gap(self) -> Iterator[Why]:
+        """Whether a silence is unusual for this log."""
+        if self.longest_s > self.allowed_s:
+            usual = f"while {self.allowed_s:.0f} s would be unusual"
+            yield ("log-gap", f"nothing was written for {self.longest_s:.0f} s, {usual}")
+
+    def cut_export(self) -> Iterator[Why]:
+        """Whether more was there than was read."""
+        if self.cut and not self.stated:
+            order = ", newest first," if self.newest_first else ""
+            span = f"they span {self.span_s:,.1f} s: what lies outside was not exported"
+            yield ("log-cut", f"{self.cut}{order} and {span}")
+        if self.sampled_s is not None and self.window_s < MIN_SLICES * self.sampled_s:
+            few = f"a few entries of every {self.sampled_s:,.0f} s cannot show what a window of {self.window_s:,.0f} s holds"
+            yield ("log-cut", f"there was too much to read it whole, and {few}; narrow it with covers_s")
+
+    def missing_content(self) -> Iterator[Why]:
+        """Whether messages, bodies, the new revision or many lines are missing."""
+        plain = int(self.entries["plain"].sum())
+        empty = float(self.entries["empty"].sum()) / plain if plain else 0.0
+        if self.had_messages and plain == 0:
+            unseen = "so nothing that the service says would be seen"
+            yield ("log-no-messages", f"it holds requests but not one message, {unseen}")
+        if empty > MAX_EMPTY:
+            yield ("log-empty-bodies", f"{empty:.0%} of the entries have no body")
+        versions = self.entries["service_version"]
+        if self.revision is not None and versions.notna().any() and not (versions == self.revision).any():
+            yield ("log-silent", f"revision {self.revision} wrote nothing")
+        if self.unread.share > MAX_UNREAD:
+            yield ("log-unread", f"{self.unread.in_words}, so zero matches speak only of the rest")
 
 
 def longest_gap(entries: pd.DataFrame) -> float:
@@ -245,14 +276,14 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
     how long it should reach back; before a deployment found in it, it is taken as it is.
     """
     entries = entries_in(view, which, source=source)
-    about = _about(view, source, which)
+    about = source_row(view, source, which)
     window = view.windows.before if which == "before" else view.windows.after
     known = view.live or which == "before"
-    reach_s = _stated(about, "covers_s")
+    reach_s = stated_number(about, "covers_s")
     if not known and reach_s is not None and len(entries):
         last = entries["last"].max()
         window, known = (last - pd.Timedelta(seconds=reach_s), last), True
-    limit = _stated(about, "limit")
+    limit = stated_number(about, "limit")
     return cover(
         entries,
         window if known else None,
@@ -263,25 +294,25 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
         if which == "after" and view.windows.deployed_at is not None
         else None,
         stated=known,
-        ahead_s=_stated(about, "ahead_s") or 0.0,
+        ahead_s=stated_number(about, "ahead_s") or 0.0,
         had_messages=which == "after" and _had_messages(view, source),
-        canary=_canary(view, source) if which == "after" else "",
-        sampled_s=_stated(about, "sampled_s"),
+        canary=canary_problem(view, source) if which == "after" else "",
+        sampled_s=stated_number(about, "sampled_s"),
         unread=unread_in(view, which, source=source, entries=entries).lines,
     )
 
 
-def _canary(view: View, source: str | None) -> str:
+def canary_problem(view: View, source: str | None) -> str:
     """What the probes' marks say against this log being alive and this system's; nothing where they need not be in it.
 
     They must be in it where the environment says so, else where those of before were.
     """
-    found = _marks(view, source, "after")
+    found = canary_counts(view, source, "after")
     if found is None:
         return ""
     sent, unsent = found
-    stated = _stated(_about(view, source, "after"), "canary")
-    before = None if view.before_as_after else _marks(view, source, "before")
+    stated = stated_number(source_row(view, source, "after"), "canary")
+    before = None if view.before_as_after else canary_counts(view, source, "before")
     if unsent:
         return f"a mark that nobody sent was found {unsent:,} times, so finding one proves nothing"
     if sent or (stated is None and not (before and before[0])) or stated == 0:
@@ -294,7 +325,7 @@ def _canary(view: View, source: str | None) -> str:
     return f"not one of the marks that the probes sent is in it, though {because}: it is another system's log, or it lags"
 
 
-def _marks(view: View, source: str | None, which: str) -> tuple[int, int] | None:
+def canary_counts(view: View, source: str | None, which: str) -> tuple[int, int] | None:
     """(entries with the canary that was sent, with one that nobody sent) in the log of a phase; None where none was sent."""
     rows = view.table(LOG_CANARIES, which)
     if rows is None:
@@ -312,72 +343,7 @@ def _had_messages(view: View, source: str | None) -> bool:
     return bool(entries_in(view, "before", source=source)["plain"].sum())
 
 
-def covers(source: str, *, fixes: bool) -> Recipe:
-    """A recipe for "this log covers the windows that the claims are about"."""
-
-    def judge(view: View) -> Judgement:
-        view.need(LOG_SOURCES)
-        about = _about(view, source, "after")
-        if about is None or about["problem"]:
-            why = about["problem"] if about is not None else "it was not read"
-            repair = "repair the log source in the environment file"
-            raise CouldNotSee("no-log", f"log {source!r}: {why}", repair=repair)
-        after = coverage_of(view, source, "after")
-        parts = {"after": after}
-        if fixes and view.windows.before is not None and not view.before_as_after:
-            parts["before"] = coverage_of(view, source, "before")
-        bad = [(which, code, sentence) for which, part in parts.items() for code, sentence in part.reasons]
-        unread = Unread(lines=int(about["unparsed"]), entries=int(about["read"]))
-        lost = f"{unread.aside}, such as {about['unparsed_sample']!r}" if unread.lines else ""
-        note = str(about.get("note") or "")
-        twice = f", {int(about['duplicates']):,} of them twice" if about.get("duplicates") else ""
-        whole = (
-            f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {after.longest_gap_s:.1f} s{lost}"
-            + (f"; {note}" if note else "")
-        )
-        statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)
-        return Judgement(
-            verdict=Verdict.INCONCLUSIVE if bad else Verdict.PASS,
-            reason=bad[0][1] if bad else "",
-            statement=f"{statement} ({whole})" if bad else whole,
-            estimate=Estimate(value=after.covered_s, unit="s covered"),
-            method=Method(
-                name="first and last entry, silences against the source's own rhythm, limits hit, empty bodies",
-                null_hypothesis="the window is not covered",
-            ),
-            threshold=f"no silence over {after.allowed_gap_s:.1f} s",
-            exposure=Exposure(n=after.entries, unit="entries"),
-            controls=(
-                Control(
-                    kind="liveness",
-                    name="entries were read",
-                    guards=("pass",),
-                    expected="at least 1",
-                    got=f"{after.entries:,}",
-                    held=after.entries > 0,
-                ),
-                *_canary_control(view, source),
-            ),
-            not_established=()
-            if _carries(view, source)
-            else ("whether it is this system's log: it holds no mark of a probe",),
-            needed=Needed(
-                what="an export of the whole window: raise its limit, page through it, or narrow the window"
-            )
-            if bad
-            else None,
-        )
-
-    mutants = (
-        Mutant(name="the older half cut away", change=_half_cut),
-        Mutant(name="nothing after the first second", change=_silenced),
-        Mutant(name="bodies emptied", change=_emptied),
-        Mutant(name="the probes' marks taken out", change=_unmarked),
-    )
-    return Recipe(judge=judge, mutants=mutants)
-
-
-def _about(view: View, source: str | None, which: str) -> pd.Series | None:
+def source_row(view: View, source: str | None, which: str) -> pd.Series | None:
     """What was noted of a source when it was read; of before, from its own recording where there is one."""
     recorded = view.table(LOG_SOURCES, "before") if which == "before" else None
     sources = recorded if recorded is not None else view.table(LOG_SOURCES)
@@ -385,67 +351,10 @@ def _about(view: View, source: str | None, which: str) -> pd.Series | None:
     return None if rows is None or rows.empty else rows.iloc[0]
 
 
-def _stated(about: pd.Series | None, name: str) -> float | None:
+def stated_number(about: pd.Series | None, name: str) -> float | None:
     """A number that the environment states of a source, or None."""
     value = about.get(name) if about is not None else None
     return None if value is None or pd.isna(value) else float(value)
-
-
-def _half_cut(view: View) -> View | None:
-    entries = entries_in(view, "after")
-    if view.windows.after is None or not view.live:
-        return None
-    middle = view.windows.after[0] + (view.windows.after[1] - view.windows.after[0]) / 2
-    return view.exchange(RHYTHM, entries[entries["first"] > middle])
-
-
-def _silenced(view: View) -> View | None:
-    entries = entries_in(view, "after")
-    if view.windows.after is None or not view.live:
-        return None
-    return view.exchange(RHYTHM, entries[entries["first"] < view.windows.after[0] + pd.Timedelta(seconds=1)])
-
-
-def _carries(view: View, source: str | None) -> bool:
-    found = _marks(view, source, "after")
-    return found is not None and found[0] > 0
-
-
-def _canary_control(view: View, source: str) -> tuple[Control, ...]:
-    """Liveness, end to end: what the probes sent came through the service and into this log."""
-    found = _marks(view, source, "after")
-    if found is None or not (found[0] or _canary(view, source)):
-        return ()
-    return (
-        Control(
-            kind="liveness",
-            name="a canary sent through the service",
-            guards=("pass",),
-            expected="found in the log, and one that nobody sent not",
-            got=f"found in {found[0]:,} entries, the other in {found[1]:,}",
-            held=found[0] > 0 and found[1] == 0,
-        ),
-    )
-
-
-def _unmarked(view: View) -> View | None:
-    """Only where they must be in it: because the environment says so, or because those of before were."""
-    rows, before, about = (
-        view.table(LOG_CANARIES), view.table(LOG_CANARIES, "before"), view.table(LOG_SOURCES)
-    )  # fmt: skip
-    must = (before is not None and before["entries"].any()) or (
-        about is not None and about["canary"].eq(1).any()
-    )
-    if rows is None or not rows["entries"].any() or not must:
-        return None
-    return view.exchange(LOG_CANARIES, rows.assign(entries=0))
-
-
-def _emptied(view: View) -> View | None:
-    entries = entries_in(view, "after")
-    if entries["plain"].sum() == 0:
-        return None
-    return view.exchange(RHYTHM, entries.assign(empty=entries["plain"]))
 
 
 def _limit_hit(read: int, limit: int | None, entries: pd.DataFrame) -> str:
@@ -461,14 +370,6 @@ def _limit_hit(read: int, limit: int | None, entries: pd.DataFrame) -> str:
         if (counts == number).sum() >= 2
     ]
     return f"{same[0][1]} severities hold exactly {same[0][0]} entries each" if same else ""
-
-
-def _part(cover: Coverage) -> str:
-    """Which part of the window the entries really cover."""
-    if cover.first is None or cover.last is None:
-        return "none of it covered"
-    form = "%H:%M:%S" if cover.first.date() == cover.last.date() else "%Y-%m-%d %H:%M:%S"
-    return f"covering {cover.first.strftime(form)} to {cover.last.strftime(form)} UTC, spanning {cover.covered_s:,.1f} s"
 
 
 def _clock(time: pd.Timestamp) -> str:

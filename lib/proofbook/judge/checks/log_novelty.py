@@ -9,17 +9,18 @@ import pandas as pd
 
 from proofbook.evidence.schema import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks.log_coverage import coverage_of, entries_in, rows_in
-from proofbook.judge.checks.log_signatures import comparable_load, on_new_revision, served, without_probes
+from proofbook.judge.checks.log_controls import comparable_load
+from proofbook.judge.checks.log_coverage import coverage_of
+from proofbook.judge.checks.log_rows import entries_in, on_new_revision, rows_in, served, without_probes
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import events
 
 ERROR = 17
 # A rate must change by half to be called more or less: with many entries any change is significant.
-LEAST_RATIO = 1.5
+MIN_RATIO = 1.5
 COLUMNS = ("change", "kind", "severity", "what", "before", "after", "ratio", "p", "first", "last", "revisions", "sample", "key")  # fmt: skip
 _TITLES = ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO"), (1, "DEBUG"))
 
@@ -40,7 +41,7 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
         change (new, gone, more, less, same, unsure), kind, severity, what (a template, or an exception with its place),
         before, after (entries), ratio (of rates per request, else per second in which anything was written), p (Holm), first, last, revisions, sample.
     Raises:
-        CouldNotSee: no log was recorded.
+        InsufficientEvidence: no log was recorded.
     """
     keys = _keys(view)
     counted = {which: _count(view, which, keys, source) for which in ("before", "after")}
@@ -52,7 +53,7 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
         else (float(before.buckets), float(after.buckets))
     )
     if min(exposure) <= 0:
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "no-evidence",
             "the log holds no entries from before"
             if exposure[0] <= 0
@@ -114,26 +115,39 @@ def times(view: View) -> pd.DataFrame:
 
 def no_new_errors(source: str | None) -> Recipe:
     """A recipe for "no kind of error or exception is new since the deployment", found without being named."""
+    it = _NoNewErrors(source=source)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name="a new exception every second", change=_raised),),
+        compares=True,
+    )
 
-    def judge(view: View) -> Judgement:
-        table = changes(view, source=source)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NoNewErrors:
+    """Kinds of error in one log that were not there before."""
+
+    source: str | None
+
+    def judge(self, view: View) -> Judgement:
+        table = changes(view, source=self.source)
         errors = table[(table["before"] == 0) & (table["after"] > 0) & is_error(table)]
         certain = errors[errors["p"] < view.alpha_fail]
-        covers = [(which, coverage_of(view, source, which)) for which in ("before", "after")]
+        covers = [(which, coverage_of(view, self.source, which)) for which in ("before", "after")]
         controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
         before, after = (
-            without_probes(entries_in(view, "before", source=source)),
-            without_probes(entries_in(view, "after", source=source)),
+            without_probes(entries_in(view, "before", source=self.source)),
+            without_probes(entries_in(view, "after", source=self.source)),
         )
         requests = served(before), served(on_new_revision(view, after, after))
         controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
-        unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=source)
+        unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=self.source)
         controls += unread.control(harmless=odd is not None and odd.empty)
         verdict = Verdict.FAIL if len(certain) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
         worst = (certain if len(certain) else errors).head(1)
         kinds = len(table[table["after"] > 0])
         if kinds == 0:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-evidence",
                 "the log after holds no message at all",
                 repair="a log with messages, not requests alone",
@@ -155,17 +169,12 @@ def no_new_errors(source: str | None) -> Recipe:
                 source="Przyborowski and Wilenski 1940; Holm 1979",
             ),
             threshold="none",
+            limits=True,
             exposure=Exposure(n=int(table["after"].sum()), unit="entries"),
             controls=tuple(controls),
             not_established=("errors that are logged below ERROR and raise nothing",),
             needed=Needed(what="a longer log of both, before and after") if verdict is Verdict.INCONCLUSIVE else None,
         )  # fmt: skip
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name="a new exception every second", change=_raised),),
-        compares=True,
-    )
 
 
 def exceptions(view: View, *, source: str | None = None) -> pd.DataFrame:
@@ -208,7 +217,7 @@ def _keys(view: View) -> pd.DataFrame:
     recorded = {phase: view.table(LOG_KINDS, phase) for phase in ("before", "after")}
     tables = [table.assign(phase=phase) for phase, table in recorded.items() if table is not None]
     if not tables:
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "no-evidence", "no log was recorded", repair="record it: proofbook collect ENV --phase after"
         )
     kinds = pd.concat(tables, ignore_index=True)
@@ -277,9 +286,9 @@ def _change(before: int, after: int, p: float, ratio: float, alpha: float) -> st
             return "new"
         if after == 0:
             return "gone"
-        if ratio >= LEAST_RATIO:
+        if ratio >= MIN_RATIO:
             return "more"
-        if ratio <= 1 / LEAST_RATIO:
+        if ratio <= 1 / MIN_RATIO:
             return "less"
     return "unsure" if before == 0 or after == 0 else "same"
 

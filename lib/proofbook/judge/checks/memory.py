@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -9,59 +11,78 @@ from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import proportions, trends
 
-LEAST_READINGS = 30
-LEAST_REQUESTS = 20
+MIN_READINGS = 30
+MIN_REQUESTS = 20
 # Resident memory is counted in pages.
 PAGE_MB = 4096 / 1e6
 
 
 def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
     """A recipe for "memory grows by at most `budget_mb` in `horizon_min` minutes". The worst instance counts."""
-    horizon_s = horizon_min * 60
+    it = _Stable(service=service, budget_mb=budget_mb, horizon_min=horizon_min)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name="a slope of twice the budget added", change=it.leaking),),
+    )
 
-    def readings(view: View) -> pd.DataFrame:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stable:
+    """The growth of memory of one service."""
+
+    service: str
+    budget_mb: float
+    horizon_min: float
+
+    @property
+    def horizon_s(self) -> float:
+        return self.horizon_min * 60
+
+    def readings(self, view: View) -> pd.DataFrame:
         rows = view.need(METRICS)
-        rows = rows[(rows["service"] == service) & (rows["name"] != STARTED)].sort_values("timestamp")
+        rows = rows[(rows["service"] == self.service) & (rows["name"] != STARTED)].sort_values("timestamp")
         if rows.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-metrics",
-                f"{service} gave no memory readings",
+                f"{self.service} gave no memory readings",
                 repair="see whether /metrics answers and holds the memory metric",
             )
         return rows
 
-    def judge(view: View) -> Judgement:
-        rows = readings(view)
+    def judge(self, view: View) -> Judgement:
+        rows = self.readings(view)
         series = {str(name): _series(part) for name, part in rows.groupby("instance")}
         found = _trend(series, confidence=view.confidence, strict=1 - view.alpha_fail)
         if found is None:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "too-early",
                 f"{len(rows)} readings are too few for a trend",
-                repair=f"observe longer: at least {LEAST_READINGS} readings of one instance",
+                repair=f"observe longer: at least {MIN_READINGS} readings of one instance",
             )
         slope, strict, method = found
-        growth = slope.high * horizon_s
+        growth = slope.high * self.horizon_s
         verdict = (
             Verdict.PASS
-            if growth <= budget_mb
+            if growth <= self.budget_mb
             else Verdict.FAIL
-            if strict.low * horizon_s > budget_mb
+            if strict.low * self.horizon_s > self.budget_mb
             else Verdict.INCONCLUSIVE
         )
         seconds = (rows["timestamp"].max() - rows["timestamp"].min()).total_seconds()
+        seen = f"{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {self.horizon_min:g} min {slope.per_s * self.horizon_s:+.0f} MB"
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "leak", Verdict.INCONCLUSIVE: "too-early"}[verdict],
-            statement=f"{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {horizon_min:g} min {slope.per_s * horizon_s:+.0f} MB (at most {growth:+.0f} at {percent(view.confidence)} confidence)",
+            seen=seen,
+            statement=f"{seen} (at most {growth:+.0f} at {percent(view.confidence)} confidence)",
             estimate=Estimate(
-                value=slope.per_s * horizon_s,
-                low=slope.low * horizon_s,
+                value=slope.per_s * self.horizon_s,
+                low=slope.low * self.horizon_s,
                 high=growth,
-                unit=f"MB in {horizon_min:g} min",
+                unit=f"MB in {self.horizon_min:g} min",
             ),
             method=Method(
                 name=method,
@@ -70,16 +91,17 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
                 null_hypothesis="it grows beyond the budget",
                 source="Conway 1963; Theil 1950, Sen 1968",
             ),
-            threshold=f"at most {budget_mb:g} MB in {horizon_min:g} min",
+            threshold=f"at most {self.budget_mb:g} MB in {self.horizon_min:g} min",
+            limits=True,
             exposure=Exposure(n=len(rows), unit="readings"),
             controls=(
                 Control(
                     kind="liveness",
                     name="readings were taken",
                     guards=("pass", "fail"),
-                    expected=f"at least {LEAST_READINGS}",
+                    expected=f"at least {MIN_READINGS}",
                     got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
-                    held=len(rows) >= LEAST_READINGS,
+                    held=len(rows) >= MIN_READINGS,
                 ),
                 *_load(view, rows),
             ),
@@ -90,7 +112,7 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
                 "the trend beyond the observed time is extrapolated",
                 *(
                     (
-                        f"it shrank while it was watched, which would hide a leak of up to {-slope.per_s * horizon_s:.0f} MB in {horizon_min:g} min",
+                        f"it shrank while it was watched, which would hide a leak of up to {-slope.per_s * self.horizon_s:.0f} MB in {self.horizon_min:g} min",
                     )
                     if slope.high < 0
                     else ()
@@ -98,20 +120,15 @@ def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
             ),
         )
 
-    def leaking(view: View) -> View:
+    def leaking(self, view: View) -> View:
         """A leak on top of what does not shrink: freed memory is given back for a while, a leak goes on."""
         rows = view.need(METRICS).copy()
-        for _, part in readings(view).groupby("instance"):
+        for _, part in self.readings(view).groupby("instance"):
             seconds = (part["timestamp"] - part["timestamp"].min()).dt.total_seconds().to_numpy()
             shrinking = min(0.0, float(np.polyfit(seconds, part["value"], 1)[0])) if len(part) > 1 else 0.0
-            added = seconds * (2 * budget_mb * 1e6 / horizon_s - shrinking)
+            added = seconds * (2 * self.budget_mb * 1e6 / self.horizon_s - shrinking)
             rows.loc[part.index, "value"] = part["value"] + added
         return view.exchange(METRICS, rows)
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name="a slope of twice the budget added", change=leaking),),
-    )
 
 
 def _load(view: View, readings: pd.DataFrame) -> tuple[Control, ...]:
@@ -128,9 +145,9 @@ def _load(view: View, readings: pd.DataFrame) -> tuple[Control, ...]:
             kind="comparability",
             name="it worked while it was watched",
             guards=("pass",),
-            expected=f"at least {LEAST_REQUESTS} requests",
+            expected=f"at least {MIN_REQUESTS} requests",
             got=f"{asked:,}",
-            held=asked >= LEAST_REQUESTS,
+            held=asked >= MIN_REQUESTS,
         ),
     )
 
@@ -156,7 +173,7 @@ def _trend(
     if pair[0] is not None and pair[1] is not None:
         return pair[0], pair[1], f"Theil-Sen slopes of {pair[0].values} instances, t-interval over them"
     alone = []
-    for one in everything if all(len(seconds) >= LEAST_READINGS for seconds, _ in everything) else []:
+    for one in everything if all(len(seconds) >= MIN_READINGS for seconds, _ in everything) else []:
         found = [
             trends.batch_slope([one], resolution=PAGE_MB, confidence=level) for level in (confidence, strict)
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jmespath
@@ -12,7 +13,7 @@ from proofbook.config.json_schema import schema_error
 from proofbook.evidence.schema import MESSAGES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import proportions
 
 
@@ -20,29 +21,52 @@ def messages_valid(
     schema: Mapping[str, Any], *, when: Mapping[str, Any], endpoint: str | None, what: str
 ) -> Recipe:
     """A recipe for "every received message of this kind fits its JSON Schema"."""
+    it = _MessagesValid(schema=schema, when=when, endpoint=endpoint, what=what)
+    return Recipe(
+        judge=it.judge,
+        mutants=(
+            Mutant(name="a required field dropped", change=it.mutant(it.drop)),
+            Mutant(name="a field's type changed", change=it.mutant(it.retype)),
+        ),
+    )
 
-    def chosen(view: View) -> list[tuple[Any, Any]]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MessagesValid:
+    """Messages of one kind against their JSON Schema."""
+
+    schema: Mapping[str, Any]
+    when: Mapping[str, Any]
+    endpoint: str | None
+    what: str
+
+    @property
+    def required(self) -> list[str]:
+        """Fields that a message must have and that do not tell its kind."""
+        return [name for name in self.schema.get("required", []) if name not in self.when]
+
+    def chosen(self, view: View) -> list[tuple[Any, Any]]:
         rows = view.need(MESSAGES)
-        rows = rows[rows["endpoint"] == endpoint] if endpoint else rows
+        rows = rows[rows["endpoint"] == self.endpoint] if self.endpoint else rows
         found = []
         for index, body in rows["body"].items():
             try:
                 message = json.loads(body)
             except ValueError:
                 continue
-            if all(jmespath.search(path, message) == wanted for path, wanted in when.items()):
+            if all(jmespath.search(path, message) == wanted for path, wanted in self.when.items()):
                 found.append((index, message))
         if not found:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-messages",
-                f"no {what} message was received",
+                f"no {self.what} message was received",
                 repair="see whether anything connects, and the case's `when`",
             )
         return found
 
-    def judge(view: View) -> Judgement:
-        messages = chosen(view)
-        errors = [error for _, message in messages if (error := schema_error(schema, message))]
+    def judge(self, view: View) -> Judgement:
+        messages = self.chosen(view)
+        errors = [error for _, message in messages if (error := schema_error(self.schema, message))]
         bounds = proportions.proportion(
             len(messages) - len(errors), len(messages), confidence=view.confidence
         )
@@ -50,7 +74,7 @@ def messages_valid(
         return Judgement(
             verdict=Verdict.FAIL if errors else Verdict.PASS,
             reason="schema" if errors else "",
-            statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {what} messages fit their schema{example}",
+            statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {self.what} messages fit their schema{example}",
             estimate=Estimate.of(bounds, unit="fraction"),
             method=Method(
                 name="JSON Schema, every different message received",
@@ -73,9 +97,9 @@ def messages_valid(
             ),
         )
 
-    def mutant(change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
+    def mutant(self, change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
         def applied(view: View) -> View | None:
-            index, message = chosen(view)[0]
+            index, message = self.chosen(view)[0]
             if not isinstance(message, dict) or not change(message):
                 return None
             rows = view.need(MESSAGES).copy()
@@ -84,21 +108,11 @@ def messages_valid(
 
         return applied
 
-    required = [name for name in schema.get("required", []) if name not in when]
+    def drop(self, message: dict[str, Any]) -> bool:
+        return bool(self.required) and message.pop(self.required[0], None) is not None
 
-    def drop(message: dict[str, Any]) -> bool:
-        return bool(required) and message.pop(required[0], None) is not None
-
-    def retype(message: dict[str, Any]) -> bool:
-        if not required:
+    def retype(self, message: dict[str, Any]) -> bool:
+        if not self.required:
             return False
-        message[required[0]] = 17 if not isinstance(message.get(required[0]), int) else "seventeen"
+        message[self.required[0]] = 17 if not isinstance(message.get(self.required[0]), int) else "seventeen"
         return True
-
-    return Recipe(
-        judge=judge,
-        mutants=(
-            Mutant(name="a required field dropped", change=mutant(drop)),
-            Mutant(name="a field's type changed", change=mutant(retype)),
-        ),
-    )

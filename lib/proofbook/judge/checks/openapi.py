@@ -5,34 +5,51 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from proofbook.evidence.schema import OPENAPI
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
 def openapi_kept(service: str) -> Recipe:
     """A recipe for "no client of the old definition breaks"."""
+    it = _OpenApiKept(service=service)
+    mutants = (
+        Mutant(name="an operation removed", change=it.mutant(_remove_operation)),
+        Mutant(name="a response field removed", change=it.mutant(_remove_field)),
+        Mutant(name="a response field's type changed", change=it.mutant(_change_type)),
+        Mutant(name="a required parameter added", change=it.mutant(_add_parameter)),
+        Mutant(name="a value of a parameter no longer taken", change=it.mutant(_tighten)),
+    )
+    return Recipe(judge=it.judge, mutants=mutants, compares=True)
 
-    def document(view: View, phase: str) -> dict[str, Any]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenApiKept:
+    """The OpenAPI documents of one service before and after."""
+
+    service: str
+
+    def document(self, view: View, phase: str) -> dict[str, Any]:
         rows = view.need(OPENAPI, phase)
-        row = rows[rows["service"] == service]
+        row = rows[rows["service"] == self.service]
         if row.empty or not row.iloc[0]["document"]:
             why = f": {row.iloc[0]['error'] or row.iloc[0]['status']}" if len(row) else ""
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-definition",
-                f"{service} gave no OpenAPI document {phase}{why}",
+                f"{self.service} gave no OpenAPI document {phase}{why}",
                 repair="see the service's openapi path",
             )
         found: dict[str, Any] = json.loads(row.iloc[0]["document"])
         return found
 
-    def judge(view: View) -> Judgement:
-        before, after = document(view, "before"), document(view, "after")
+    def judge(self, view: View) -> Judgement:
+        before, after = self.document(view, "before"), self.document(view, "after")
         operations = sum(1 for _ in _operations(before))
         broken, unclear = breaks(before, after)
         verdict = (
@@ -65,6 +82,7 @@ def openapi_kept(service: str) -> Recipe:
                 null_hypothesis="something that clients use was taken away",
             ),
             threshold="none",
+            limits=True,
             exposure=Exposure(n=operations, unit="operations"),
             controls=(
                 Control(
@@ -78,25 +96,16 @@ def openapi_kept(service: str) -> Recipe:
             ),
         )
 
-    def mutant(change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
+    def mutant(self, change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
         def applied(view: View) -> View | None:
-            after = copy.deepcopy(document(view, "after"))
+            after = copy.deepcopy(self.document(view, "after"))
             if not change(after):
                 return None
             rows = view.need(OPENAPI).copy()
-            rows.loc[rows["service"] == service, "document"] = json.dumps(after)
+            rows.loc[rows["service"] == self.service, "document"] = json.dumps(after)
             return view.exchange(OPENAPI, rows)
 
         return applied
-
-    mutants = (
-        Mutant(name="an operation removed", change=mutant(_remove_operation)),
-        Mutant(name="a response field removed", change=mutant(_remove_field)),
-        Mutant(name="a response field's type changed", change=mutant(_change_type)),
-        Mutant(name="a required parameter added", change=mutant(_add_parameter)),
-        Mutant(name="a value of a parameter no longer taken", change=mutant(_tighten)),
-    )
-    return Recipe(judge=judge, mutants=mutants, compares=True)
 
 
 def breaks(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[str], list[str]]:

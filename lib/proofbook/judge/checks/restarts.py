@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,9 @@ from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 
-LEAST_READINGS = 10
+MIN_READINGS = 10
 # Start times of one process differ by no more than rounding.
 SAME_S = 1.0
 # An instance that is not seen in this many readings, times the instances that answer in turn, is not there.
@@ -25,24 +26,39 @@ def few(service: str, *, allowed: int) -> Recipe:
 
     A process that started meanwhile is a restart once another is seen no more; one more beside the others is growth.
     """
+    it = _Few(service=service, allowed=allowed)
+    return Recipe(
+        judge=it.judge,
+        mutants=(
+            Mutant(name=f"{allowed + 1} process{'es' if allowed else ''} exchanged", change=it.replaced),
+        ),
+    )
 
-    def readings(view: View) -> pd.DataFrame:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Few:
+    """Processes of one service that took the place of others."""
+
+    service: str
+    allowed: int
+
+    def readings(self, view: View) -> pd.DataFrame:
         rows: pd.DataFrame = view.need(METRICS)
-        rows = rows[(rows["service"] == service) & (rows["name"] == STARTED)].sort_values("timestamp")
+        rows = rows[(rows["service"] == self.service) & (rows["name"] == STARTED)].sort_values("timestamp")
         rows = rows.loc[np.isfinite(rows["value"])]
-        if len(rows) < LEAST_READINGS:
-            raise CouldNotSee(
+        if len(rows) < MIN_READINGS:
+            raise InsufficientEvidence(
                 "no-metrics",
-                f"{service} said {len(rows)} times when its process started, at least {LEAST_READINGS} are needed",
+                f"{self.service} said {len(rows)} times when its process started, at least {MIN_READINGS} are needed",
                 repair=f"see whether its metrics page holds {STARTED}, and observe longer",
             )
         return rows
 
-    def judge(view: View) -> Judgement:
-        rows = readings(view)
+    def judge(self, view: View) -> Judgement:
+        rows = self.readings(view)
         number, processes = restarts(rows)
         seconds = (rows["timestamp"].max() - rows["timestamp"].min()).total_seconds()
-        verdict = Verdict.PASS if number <= allowed else Verdict.FAIL
+        verdict = Verdict.PASS if number <= self.allowed else Verdict.FAIL
         return Judgement(
             verdict=verdict,
             reason="" if verdict is Verdict.PASS else "restarts",
@@ -55,35 +71,31 @@ def few(service: str, *, allowed: int) -> Recipe:
             ),
             method=Method(
                 name="start times that the processes state; one that comes as another goes is a restart",
-                null_hypothesis=f"more than {allowed} restarts",
+                null_hypothesis=f"more than {self.allowed} restarts",
             ),
-            threshold=f"at most {allowed}",
+            threshold=f"at most {self.allowed}",
+            limits=True,
             exposure=Exposure(n=seconds, unit="s watched"),
             controls=(
                 Control(
                     kind="liveness",
                     name="start times were read",
                     guards=("pass", "fail"),
-                    expected=f"at least {LEAST_READINGS}",
+                    expected=f"at least {MIN_READINGS}",
                     got=f"{len(rows)}",
-                    held=len(rows) >= LEAST_READINGS,
+                    held=len(rows) >= MIN_READINGS,
                 ),
             ),
             not_established=(f"restarts outside the {seconds:.0f} s in which it was watched",),
         )
 
-    def replaced(view: View) -> View:
+    def replaced(self, view: View) -> View:
         rows = view.need(METRICS)
-        mine = rows[(rows["service"] == service) & (rows["name"] == STARTED)].sort_values("timestamp")
+        mine = rows[(rows["service"] == self.service) & (rows["name"] == STARTED)].sort_values("timestamp")
         changed = rows.copy()
-        for number, part in enumerate(np.array_split(mine.index.to_numpy(), allowed + 2)):
+        for number, part in enumerate(np.array_split(mine.index.to_numpy(), self.allowed + 2)):
             changed.loc[part, "value"] = mine["value"].max() + 2 * SAME_S * number
         return view.exchange(METRICS, changed)
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name=f"{allowed + 1} process{'es' if allowed else ''} exchanged", change=replaced),),
-    )
 
 
 def restarts(rows: pd.DataFrame) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -9,26 +11,36 @@ from proofbook.evidence.schema import HELD, ROLLOUT
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.access import changed
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import events, proportions
 
 
 def no_downtime(service: str, *, budget_s: float) -> Recipe:
     """A recipe for "the service was down for at most `budget_s` during the rollout"."""
+    it = _NoDowntime(service=service, budget_s=budget_s)
+    return Recipe(judge=it.judge, mutants=(Mutant(name=f"a gap of {2.2 * budget_s:g} s", change=it.gap),))
 
-    def rows_of(view: View) -> pd.DataFrame:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NoDowntime:
+    """Probes of one service through a rollout."""
+
+    service: str
+    budget_s: float
+
+    def rows_of(self, view: View) -> pd.DataFrame:
         rows = view.need(ROLLOUT, "rollout")
-        rows = rows[rows["service"] == service].sort_values("at_s", ignore_index=True)
+        rows = rows[rows["service"] == self.service].sort_values("at_s", ignore_index=True)
         if rows.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "not-probed",
-                f"{service} was not probed through the rollout",
+                f"{self.service} was not probed through the rollout",
                 repair="record it: proofbook collect ENV --phase rollout",
             )
         return rows
 
-    def judge(view: View) -> Judgement:
-        rows = rows_of(view)
+    def judge(self, view: View) -> Judgement:
+        rows = self.rows_of(view)
         good = rows["ok"].fillna(False).astype(bool)
         count, failures = len(rows), int((~good).sum())
         window_s = float(rows["at_s"].iloc[-1] - rows["at_s"].iloc[0])
@@ -39,28 +51,31 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
         longest_s, outage_s = _gaps(rows["at_s"].to_numpy(dtype=np.float64), good.to_numpy(dtype=bool))
         verdict = (
             Verdict.FAIL
-            if outage_s > budget_s
+            if outage_s > self.budget_s
             else Verdict.PASS
-            if max(upper_s, longest_s) <= budget_s
+            if max(upper_s, longest_s) <= self.budget_s
             else Verdict.INCONCLUSIVE
         )
         revisions = list(dict.fromkeys(rows["revision"].dropna()))
         saw_change = len(revisions) > 1
         pause_s = float(np.diff(rows["at_s"].to_numpy()).max()) if count > 1 else window_s
         named = " → ".join(revisions) if revisions else "health names no revision"
+        seen = f"{failures} of {count} probes failed in {window_s:.1f} s"
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "downtime", Verdict.INCONCLUSIVE: "too-early"}[verdict],
-            statement=f"{failures} of {count} probes failed in {window_s:.1f} s; down for at most {upper_s:.2f} s, longest time between successes {longest_s:.2f} s",
+            seen=f"{seen}, longest time between successes {longest_s:.2f} s",
+            statement=f"{seen}; down for at most {upper_s:.2f} s, longest time between successes {longest_s:.2f} s",
             estimate=Estimate(value=failures / count * window_s, low=outage_s, high=upper_s, unit="s down"),
             method=Method(
                 name="jittered probes on new connections; upper bound of the failing share times the window",
                 confidence=view.confidence_once,
                 side="one-sided",
-                null_hypothesis=f"it was down for more than {budget_s:g} s",
+                null_hypothesis=f"it was down for more than {self.budget_s:g} s",
                 source="Clopper and Pearson 1934",
             ),
-            threshold=f"at most {budget_s:g} s",
+            threshold=f"at most {self.budget_s:g} s",
+            limits=True,
             exposure=Exposure(n=count, unit="probes"),
             controls=(
                 Control(
@@ -75,9 +90,9 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
                     kind="liveness",
                     name="the prober itself never paused",
                     guards=("pass",),
-                    expected=f"a probe at least every {budget_s:g} s",
+                    expected=f"a probe at least every {self.budget_s:g} s",
                     got=f"at most {pause_s:.2f} s between two",
-                    held=pause_s <= budget_s,
+                    held=pause_s <= self.budget_s,
                 ),
             ),
             needed=Needed(what="probe faster through the next rollout")
@@ -85,13 +100,11 @@ def no_downtime(service: str, *, budget_s: float) -> Recipe:
             else None,
         )
 
-    def gap(view: View) -> View:
+    def gap(self, view: View) -> View:
         rows = view.need(ROLLOUT, "rollout")
         middle = rows["at_s"].median()
-        down = rows.index[(rows["at_s"] - middle).abs() <= budget_s * 1.1]
+        down = rows.index[(rows["at_s"] - middle).abs() <= self.budget_s * 1.1]
         return view.exchange(ROLLOUT, changed(rows, down, {"ok": False}), "rollout")
-
-    return Recipe(judge=judge, mutants=(Mutant(name=f"a gap of {2.2 * budget_s:g} s", change=gap),))
 
 
 def held_sockets(
@@ -104,7 +117,7 @@ def held_sockets(
         rows = rows[rows["endpoint"] == endpoint]
         opened = rows[rows["upgraded"]]
         if opened.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "nothing-connected", "no socket could be held", repair="find out why nothing connects"
             )
         aged = (

@@ -12,7 +12,7 @@ import pandas as pd
 from proofbook.judge import failure_summary
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import plans, proportions, sequential
 
 Rows = Callable[[pd.DataFrame], Any]
@@ -54,36 +54,86 @@ def success_rate(
         )
     if not 0 < target < 1:
         raise ValueError(f"expected a target between 0 and 1, got {target}")
+    it = _Rate(
+        table=table,
+        ok=ok,
+        fails_on=fails_on,
+        also_fails_on=also_fails_on,
+        target=target,
+        where=where,
+        unit=unit,
+        what=what,
+        planned=planned,
+        tells_endings=tells_endings,
+        controls=controls,
+        not_established=not_established,
+    )
+    return Recipe(judge=it.judge, mutants=it.mutants(), trials=it.trials if planned else None, target=target)
 
-    def rows_of(view: View) -> pd.DataFrame:
-        rows = view.need(table)
-        rows = rows[where(rows)] if where is not None else rows
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rate:
+    """Rows of one table that are ok or not."""
+
+    table: str
+    ok: Rows
+    fails_on: Mapping[str, Any]
+    also_fails_on: Mapping[str, Mapping[str, Any]] | None
+    target: float
+    where: Rows | None
+    unit: str
+    what: str
+    planned: bool
+    tells_endings: bool
+    controls: MoreControls | None
+    not_established: tuple[str, ...]
+
+    def rows_of(self, view: View) -> pd.DataFrame:
+        rows = view.need(self.table)
+        rows = rows[self.where(rows)] if self.where is not None else rows
         if rows.empty:
-            raise CouldNotSee("no-samples", f"no {unit} in {table}", repair="collect some")
+            raise InsufficientEvidence("no-samples", f"no {self.unit} in {self.table}", repair="collect some")
         return rows
 
-    def judge(view: View) -> Judgement:
-        rows = rows_of(view)
-        good = pd.Series(ok(rows)).fillna(False).astype(bool)
+    def good(self, rows: pd.DataFrame) -> pd.Series:
+        """Whether each row is ok; missing counts as not ok."""
+        return pd.Series(self.ok(rows)).fillna(False).astype(bool)
+
+    def judge(self, view: View) -> Judgement:
+        rows = self.rows_of(view)
+        good = self.good(rows)
         count, failures = len(good), int((~good).sum())
         return judge_rate(
             count=count,
             failures=failures,
-            target=target,
-            planned=planned,
+            target=self.target,
+            planned=self.planned,
             view=view,
-            unit=unit,
-            what=what,
-            instead=failure_summary.in_words(rows[~good]) if tells_endings and failures else "",
-            controls=tuple(controls(view)) if controls else (),
-            not_established=not_established,
+            unit=self.unit,
+            what=self.what,
+            instead=failure_summary.in_words(rows[~good]) if self.tells_endings and failures else "",
+            controls=tuple(self.controls(view)) if self.controls else (),
+            not_established=self.not_established,
         )
 
-    def mutant(share: float, fails_on: Mapping[str, Any] = fails_on) -> Callable[[View], View | None]:
+    def mutants(self) -> tuple[Mutant, ...]:
+        """Some rows broken, all broken, and all ended in each further way."""
+        twice = 2 * (1 - self.target)
+        ended = (self.also_fails_on or {}).items()
+        return (
+            Mutant(name=f"{twice:.0%} of the {self.unit} broken", change=self.mutant(twice, self.fails_on)),
+            Mutant(name=f"all {self.unit} broken", change=self.mutant(1.0, self.fails_on)),
+            *(
+                Mutant(name=f"all {self.unit} ended {how}", change=self.mutant(1.0, item))
+                for how, item in ended
+            ),
+        )
+
+    def mutant(self, share: float, fails_on: Mapping[str, Any]) -> Callable[[View], View | None]:
         def change(view: View) -> View:
-            rows = rows_of(view)
-            number = min(len(rows), int(np.ceil(share * len(rows))) + len(plans.plan_for(target).looks))
-            broken = view.need(table).copy()
+            rows = self.rows_of(view)
+            number = min(len(rows), int(np.ceil(share * len(rows))) + len(plans.plan_for(self.target).looks))
+            broken = view.need(self.table).copy()
             chosen = rows.index[np.linspace(0, len(rows) - 1, number).astype(int)]
             for column, value in fails_on.items():
                 broken[column] = broken[column].astype(object)
@@ -93,30 +143,14 @@ def success_rate(
                     if value is not None and value is not pd.NA
                     else broken[column]
                 )
-            return view.exchange(table, broken)
+            return view.exchange(self.table, broken)
 
         return change
 
-    def trials(view: View) -> pd.DataFrame:
-        rows = rows_of(view)
-        good = pd.Series(ok(rows)).fillna(False).astype(bool)
+    def trials(self, view: View) -> pd.DataFrame:
+        rows = self.rows_of(view)
+        good = self.good(rows)
         return pd.DataFrame({"timestamp": rows["timestamp"], "ok": good}).sort_values("timestamp")
-
-    twice = 2 * (1 - target)
-    mutants = (
-        Mutant(name=f"{twice:.0%} of the {unit} broken", change=mutant(twice)),
-        Mutant(name=f"all {unit} broken", change=mutant(1.0)),
-        *(
-            Mutant(name=f"all {unit} ended {how}", change=mutant(1.0, columns))
-            for how, columns in (also_fails_on or {}).items()
-        ),
-    )
-    return Recipe(
-        judge=judge,
-        mutants=mutants,
-        trials=trials if planned else None,
-        target=target,
-    )
 
 
 def judge_rate(
@@ -145,12 +179,13 @@ def judge_rate(
     )
     bound = f"at most {bounds.high:.2%}" if verdict is Verdict.FAIL else f"at least {bounds.low:.2%}"
     share = f"{bounds.value:.2%}; {bound} at {percent(view.confidence)} confidence"
-    statement = f"{count - failures:,} of {count:,} {unit} {what}{instead and f', {instead}'} ({share})"
+    seen = f"{count - failures:,} of {count:,} {unit} {what}{instead and f', {instead}'}"
     needed = rule.needed(failures, count, unit) if verdict is Verdict.INCONCLUSIVE else None
     return Judgement(
         verdict=verdict,
         reason=reason,
-        statement=statement,
+        statement=f"{seen} ({share})",
+        seen=seen,
         estimate=Estimate.of(bounds, unit="fraction"),
         method=Method(
             name=rule.name,

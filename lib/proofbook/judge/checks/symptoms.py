@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from proofbook.evidence.schema import IDENTITIES, SHADOW, WEBSOCKET
 from proofbook.judge.check import Recipe
-from proofbook.judge.checks.access import let_in, refused_by_name
+from proofbook.judge.checks.access import accepted, explicitly_refused
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
-from proofbook.judge.view import CouldNotSee, View
+from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import events, plans, proportions
 
 # After a symptom that showed every time, one clean try would be convincing by the numbers; but tries this few hang together.
-LEAST_TRIALS = 3
+MIN_TRIALS = 3
+UNSEEN_BEFORE = "nothing recorded from before says that they ever did"
 
 
 def close_code_gone(
@@ -26,22 +27,37 @@ def close_code_gone(
     Only connections that got as far as sending (or as the greeting, where nothing is sent) count: where nothing
     connected, nothing could close.
     """
+    it = _CloseCodeGone(
+        code=code, endpoint=endpoint, sends=sends, tolerated_rate=tolerated_rate, absent_rate=absent_rate
+    )
+    return Recipe(judge=it.judge)
 
-    def reached(rows: pd.DataFrame) -> pd.DataFrame:
-        rows = rows[rows["endpoint"] == endpoint] if endpoint is not None else rows
-        return rows[(rows["sent"] > 0) if sends else rows["upgraded"]]
 
-    def judge(view: View) -> Judgement:
-        after = reached(_with_shadows(view))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CloseCodeGone:
+    """Connections that end with one close code."""
+
+    code: int
+    endpoint: str | None
+    sends: bool
+    tolerated_rate: float
+    absent_rate: float
+
+    def reached(self, rows: pd.DataFrame) -> pd.DataFrame:
+        rows = rows[rows["endpoint"] == self.endpoint] if self.endpoint is not None else rows
+        return rows[(rows["sent"] > 0) if self.sends else rows["upgraded"]]
+
+    def judge(self, view: View) -> Judgement:
+        after = self.reached(_with_shadows(view))
         if after.empty:
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "nothing-connected",
                 "no connection got as far as a message, so that none closed proves nothing",
                 repair="find out why nothing connects; see websocket-connection",
             )
-        hits = after[after["close_code"] == code].sort_values("timestamp")
-        before = reached(view.need(WEBSOCKET, "before")) if view.has_before(WEBSOCKET) else None
-        seen = (int((before["close_code"] == code).sum()), len(before)) if before is not None else None
+        hits = after[after["close_code"] == self.code].sort_values("timestamp")
+        before = self.reached(view.need(WEBSOCKET, "before")) if view.has_before(WEBSOCKET) else None
+        seen = (int((before["close_code"] == self.code).sum()), len(before)) if before is not None else None
         example = (
             f", such as in {hits.iloc[0]['closed_in']} after {_seconds(hits.iloc[0])} (reason “{hits.iloc[0]['close_reason']}”)"
             if len(hits)
@@ -49,49 +65,57 @@ def close_code_gone(
         )
         judged = compare(
             view,
-            what=f"closed with {code}",
+            what=f"closed with {self.code}",
             unit="connections",
             hits=len(hits),
             count=len(after),
             before=seen,
             example=example,
-            tolerated_rate=tolerated_rate,
-            absent_rate=absent_rate,
+            tolerated_rate=self.tolerated_rate,
+            absent_rate=self.absent_rate,
         )
-        unsaid = () if sends else ("no message was sent: a close at the first message would not have shown",)
+        unsaid = (
+            () if self.sends else ("no message was sent: a close at the first message would not have shown",)
+        )
         return replace(judged, not_established=unsaid)
-
-    return Recipe(judge=judge)
 
 
 def refusal_gone(user: str, *, absent_rate: float) -> Recipe:
     """A recipe for "this user id is no longer refused". A try without an answer counts for neither side."""
+    it = _RefusalGone(user=user, absent_rate=absent_rate)
+    return Recipe(judge=it.judge)
 
-    def judge(view: View) -> Judgement:
-        after = _tries(view.need(IDENTITIES), user)
-        refused = refused_by_name(after)
-        unclear = int((~refused & ~let_in(after)).sum())
-        before = _tries(view.need(IDENTITIES, "before"), user) if view.has_before(IDENTITIES) else None
-        seen = (int(refused_by_name(before).sum()), len(before)) if before is not None else None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RefusalGone:
+    """Tries of one user that are refused."""
+
+    user: str
+    absent_rate: float
+
+    def judge(self, view: View) -> Judgement:
+        after = _tries(view.need(IDENTITIES), self.user)
+        refused = explicitly_refused(after)
+        unclear = int((~refused & ~accepted(after)).sum())
+        before = _tries(view.need(IDENTITIES, "before"), self.user) if view.has_before(IDENTITIES) else None
+        seen = (int(explicitly_refused(before).sum()), len(before)) if before is not None else None
         if unclear and not refused.any():
-            raise CouldNotSee(
+            raise InsufficientEvidence(
                 "no-answer",
-                f"{unclear} of {len(after)} tries as {user} got neither a greeting nor a named refusal",
+                f"{unclear} of {len(after)} tries as {self.user} got neither a greeting nor a named refusal",
                 repair="find out why nothing connects; see websocket-connection",
             )
         return compare(
             view,
-            what=f"as {user} were refused",
+            what=f"as {self.user} were refused",
             unit="tries",
             hits=int(refused.sum()),
             count=len(after),
             before=seen,
             example="",
             tolerated_rate=0.0,
-            absent_rate=absent_rate,
+            absent_rate=self.absent_rate,
         )
-
-    return Recipe(judge=judge)
 
 
 def compare(
@@ -107,144 +131,187 @@ def compare(
     absent_rate: float,
 ) -> Judgement:
     """Gone, still there, absent or too early, for `hits` of `count` now and `before` = (seen, count)."""
-    bounds = proportions.proportion(hits, count, confidence=view.confidence_once)
-    estimate = Estimate.of(bounds, unit=f"fraction of {unit}")
-    exposure = Exposure(n=count, unit=unit)
-    reached = Control(
-        kind="liveness",
-        name=f"{unit} that could show it",
-        guards=("pass", "fail"),
-        expected="at least 1",
-        got=f"{count:,}",
-        held=count > 0,
+    it = _Counts(
+        view=view, what=what, unit=unit, hits=hits, count=count, tolerated=tolerated_rate, absent=absent_rate
     )
-    still = (
-        hits > 0
-        if tolerated_rate == 0
-        else plans.too_many(failures=hits, count=count, target=1 - tolerated_rate, alpha_fail=view.alpha_fail)
-    )
-    if still:
+    if it.shows:
+        return it.still_there(example)
+    if before is None or before[1] == 0:
+        return it.only_absent()
+    return it.never_seen(before) if before[0] == 0 else it.against(before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counts:
+    """How often a symptom shows now: `hits` of `count`. tolerated: the rate that the case allows; absent: its budget without any before."""
+
+    view: View
+    what: str
+    unit: str
+    hits: int
+    count: int
+    tolerated: float
+    absent: float
+
+    @property
+    def shows(self) -> bool:
+        """Whether it shows, or shows in more than is tolerated."""
+        if self.tolerated == 0:
+            return self.hits > 0
+        target, alpha = 1 - self.tolerated, self.view.alpha_fail
+        return plans.too_many(failures=self.hits, count=self.count, target=target, alpha_fail=alpha)
+
+    @property
+    def bounds(self) -> proportions.Interval:
+        return proportions.proportion(self.hits, self.count, confidence=self.view.confidence_once)
+
+    @property
+    def estimate(self) -> Estimate:
+        return Estimate.of(self.bounds, unit=f"fraction of {self.unit}")
+
+    @property
+    def exposure(self) -> Exposure:
+        return Exposure(n=self.count, unit=self.unit)
+
+    @property
+    def threshold(self) -> str:
+        return "none" if self.tolerated == 0 else f"at most {self.tolerated:.2%}"
+
+    @property
+    def reached(self) -> Control:
+        """Liveness: something got far enough to show the symptom."""
+        return Control(
+            kind="liveness",
+            name=f"{self.unit} that could show it",
+            guards=("pass", "fail"),
+            expected="at least 1",
+            got=f"{self.count:,}",
+            held=self.count > 0,
+        )
+
+    def seen_before(self, before: tuple[int, int]) -> Control:
+        """Positive: the symptom showed before."""
+        return Control(
+            kind="positive",
+            name="the symptom was seen before",
+            guards=("pass",),
+            expected="at least 1",
+            got=f"{before[0]:,} of {before[1]:,} {self.unit}",
+            held=before[0] > 0,
+        )
+
+    def still_there(self, example: str) -> Judgement:
+        """A failure: the symptom shows on the fixed revision."""
+        once = "one occurrence on the fixed revision refutes “gone”"
         return Judgement(
             verdict=Verdict.FAIL,
             reason="still-there",
-            statement=f"{hits:,} of {count:,} {unit} {what}{example}",
-            estimate=estimate,
+            statement=f"{self.hits:,} of {self.count:,} {self.unit} {self.what}{example}",
+            estimate=self.estimate,
             method=Method(
-                name="one occurrence on the fixed revision refutes “gone”"
-                if tolerated_rate == 0
-                else "exact binomial tail",
-                confidence=view.confidence_once,
+                name=once if self.tolerated == 0 else "exact binomial tail",
+                confidence=self.view.confidence_once,
                 side="one-sided",
                 source="Clopper and Pearson 1934",
             ),
-            threshold="none" if tolerated_rate == 0 else f"at most {tolerated_rate:.2%}",
-            exposure=exposure,
-            controls=(reached,),
+            threshold=self.threshold,
+            limits=True,
+            exposure=self.exposure,
+            controls=(self.reached,),
         )
-    if before is None or before[1] == 0:
-        return _absent(
-            view,
-            what=what,
-            unit=unit,
-            hits=hits,
-            count=count,
-            estimate=estimate,
-            exposure=exposure,
-            reached=reached,
-            absent_rate=absent_rate,
-            high=bounds.high,
-        )
-    seen, before_count = before
-    positive = Control(
-        kind="positive",
-        name="the symptom was seen before",
-        guards=("pass",),
-        expected="at least 1",
-        got=f"{seen:,} of {before_count:,} {unit}",
-        held=seen > 0,
-    )
-    if seen == 0:
+
+    def never_seen(self, before: tuple[int, int]) -> Judgement:
+        """Inconclusive: it did not show before either."""
         return Judgement(
             verdict=Verdict.INCONCLUSIVE,
             reason="never-seen",
-            statement=f"0 of {before_count:,} {unit} {what} before either, so its absence now proves nothing",
-            estimate=estimate,
-            exposure=exposure,
-            controls=(reached, positive),
+            statement=f"0 of {before[1]:,} {self.unit} {self.what} before either, so its absence now proves nothing",
+            estimate=self.estimate,
+            exposure=self.exposure,
+            controls=(self.reached, self.seen_before(before)),
             needed=Needed(what="evidence from before in which the symptom shows"),
         )
-    severity = events.gone_severity(
-        seen_before=seen, count_before=before_count, count_after=count, confidence=view.confidence_once
-    )
-    p = proportions.two_samples(before=before, after=(hits, count))
-    # Silence decides once, however often one looks; a tolerated rate may be crossed at any look.
-    tolerable = proportions.proportion(hits, count, confidence=view.confidence)
-    passed = (
-        count >= LEAST_TRIALS
-        and severity >= view.confidence_once
-        and p < 1 - view.confidence_once
-        and (tolerated_rate == 0 or tolerable.high <= tolerated_rate)
-    )
-    low = proportions.proportion(seen, before_count, confidence=view.confidence_once).low
-    enough = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - low)) if 0 < low < 1 else count
-    wanted = max(LEAST_TRIALS, enough)
-    return Judgement(
-        verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
-        reason="" if passed else "too-early",
-        statement=f"{seen:,} of {before_count:,} {unit} {what} before → {hits:,} of {count:,} after (at most {bounds.high:.2%} at {percent(view.confidence_once)} confidence)",
-        estimate=estimate,
-        method=Method(
-            name=f"Boschloo's exact test (p = {p:.2g}); severity 1 − (1 − q)ⁿ with the lower bound of q before",
-            confidence=view.confidence_once,
-            side="one-sided",
-            null_hypothesis="the fault is as frequent as before",
-            source="Boschloo 1970",
-        ),
-        threshold="none" if tolerated_rate == 0 else f"at most {tolerated_rate:.2%}",
-        severity=severity if passed else None,
-        exposure=exposure,
-        controls=(reached, positive),
-        needed=None
-        if passed
-        else Needed(what=f"{max(1, wanted - count):,} more {unit} without it", n=max(1, wanted - count)),
-    )
 
+    def only_absent(self) -> Judgement:
+        """Without any before: absent, never fixed."""
+        confidence, high = self.view.confidence_once, self.bounds.high
+        enough = self.hits == 0 and high <= self.absent
+        wanted = math.ceil(math.log(1 - confidence) / math.log(1 - self.absent))
+        seen = f"absent: {self.hits:,} of {self.count:,} {self.unit} {self.what}"
+        return Judgement(
+            verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
+            reason="absent" if enough else "too-early",
+            statement=f"{seen} (at most {high:.2%}); {UNSEEN_BEFORE}",
+            seen=f"{seen}; {UNSEEN_BEFORE}",
+            estimate=self.estimate,
+            method=Method(
+                name="Clopper-Pearson upper bound",
+                confidence=confidence,
+                side="one-sided",
+                null_hypothesis=f"at least {self.absent:.1%} are affected",
+                source="Clopper and Pearson 1934",
+            ),
+            threshold=f"at most {self.absent:.1%}",
+            limits=True,
+            severity=1 - (1 - self.absent) ** self.count if enough else None,
+            exposure=self.exposure,
+            controls=(self.reached,),
+            needed=None if enough else self.more(wanted),
+        )
 
-def _absent(
-    view: View,
-    *,
-    what: str,
-    unit: str,
-    hits: int,
-    count: int,
-    estimate: Estimate,
-    exposure: Exposure,
-    reached: Control,
-    absent_rate: float,
-    high: float,
-) -> Judgement:
-    enough = hits == 0 and high <= absent_rate
-    wanted = math.ceil(math.log(1 - view.confidence_once) / math.log(1 - absent_rate))
-    return Judgement(
-        verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
-        reason="absent" if enough else "too-early",
-        statement=f"absent: {hits:,} of {count:,} {unit} {what} (at most {high:.2%}); nothing recorded from before says that they ever did",
-        estimate=estimate,
-        method=Method(
-            name="Clopper-Pearson upper bound",
-            confidence=view.confidence_once,
-            side="one-sided",
-            null_hypothesis=f"at least {absent_rate:.1%} are affected",
-            source="Clopper and Pearson 1934",
-        ),
-        threshold=f"at most {absent_rate:.1%}",
-        severity=1 - (1 - absent_rate) ** count if enough else None,
-        exposure=exposure,
-        controls=(reached,),
-        needed=None
-        if enough
-        else Needed(what=f"{max(1, wanted - count):,} more {unit} without it", n=max(1, wanted - count)),
-    )
+    def against(self, before: tuple[int, int]) -> Judgement:
+        """Seen before and not now: a pass where chance does not explain it, else too early."""
+        confidence = self.view.confidence_once
+        p = proportions.two_samples(before=before, after=(self.hits, self.count))
+        severity = events.gone_severity(
+            seen_before=before[0], count_before=before[1], count_after=self.count, confidence=confidence
+        )
+        passed = self.is_gone(p=p, severity=severity)
+        seen = f"{before[0]:,} of {before[1]:,} {self.unit} {self.what} before → {self.hits:,} of {self.count:,} after"
+        return Judgement(
+            verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
+            reason="" if passed else "too-early",
+            statement=f"{seen} (at most {self.bounds.high:.2%} at {percent(confidence)} confidence)",
+            seen=seen,
+            estimate=self.estimate,
+            method=Method(
+                name=f"Boschloo's exact test (p = {p:.2g}); severity 1 − (1 − q)ⁿ with the lower bound of q before",
+                confidence=confidence,
+                side="one-sided",
+                null_hypothesis="the fault is as frequent as before",
+                source="Boschloo 1970",
+            ),
+            threshold=self.threshold,
+            limits=True,
+            severity=severity if passed else None,
+            exposure=self.exposure,
+            controls=(self.reached, self.seen_before(before)),
+            needed=None if passed else self.more(self.enough(before)),
+        )
+
+    def is_gone(self, *, p: float, severity: float) -> bool:
+        """Whether chance does not explain what was seen, and no more than what is tolerated can be left."""
+        confidence = self.view.confidence_once
+        # Silence decides once, however often one looks; a tolerated rate may be crossed at any look.
+        tolerable = proportions.proportion(self.hits, self.count, confidence=self.view.confidence)
+        return (
+            self.count >= MIN_TRIALS
+            and severity >= confidence
+            and p < 1 - confidence
+            and (self.tolerated == 0 or tolerable.high <= self.tolerated)
+        )
+
+    def enough(self, before: tuple[int, int]) -> int:
+        """How many tries without the symptom would be convincing, by the lower bound of its rate before."""
+        confidence = self.view.confidence_once
+        low = proportions.proportion(*before, confidence=confidence).low
+        wanted = math.ceil(math.log(1 - confidence) / math.log(1 - low)) if 0 < low < 1 else self.count
+        return max(MIN_TRIALS, wanted)
+
+    def more(self, wanted: int) -> Needed:
+        """The further tries that make it `wanted`."""
+        n = max(1, wanted - self.count)
+        return Needed(what=f"{n:,} more {self.unit} without it", n=n)
 
 
 def _with_shadows(view: View) -> pd.DataFrame:
@@ -256,7 +323,7 @@ def _with_shadows(view: View) -> pd.DataFrame:
 def _tries(rows: pd.DataFrame, user: str) -> pd.DataFrame:
     tries = rows[rows["user"] == user]
     if tries.empty:
-        raise CouldNotSee(
+        raise InsufficientEvidence(
             "not-tried",
             f"nobody tried to connect as {user}",
             repair="give the environment a [login] that issues tokens for any user",

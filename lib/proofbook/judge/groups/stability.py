@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import (
-    latency,
-    memory,
-    restarts,
-)
+from proofbook.judge.checks import latency, memory, restarts
 from proofbook.judge.checks.success_rate import Rows, success_rate
+from proofbook.judge.registry import claims
 
 
+@claims("stability", title="Is it stable and quick enough?")
 def stability_checks(environment: Environment, case: Case) -> Iterator[Check]:
     budgets = case.budgets
     for item in environment.services:
@@ -25,7 +23,6 @@ def stability_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"latency-{item.name}-{slug(path)}",
                 kind="guard",
                 claim=f"{path} of {item.name} is not slower than before",
-                group="stability",
                 recipe=recipe,
                 critical=item.critical,
             )
@@ -33,7 +30,6 @@ def stability_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"latency-tail-{item.name}-{slug(path)}",
                 kind="guard",
                 claim=f"few requests to {path} of {item.name} take much longer than they used to",
-                group="stability",
                 recipe=latency.tail_kept(item.name, path, times=budgets.slow_times, share=budgets.slow_share),
                 critical=item.critical,
             )
@@ -45,7 +41,6 @@ def stability_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"memory-{item.name}",
                 kind="guard",
                 claim=f"{item.name} does not leak memory",
-                group="stability",
                 recipe=recipe,
                 critical=item.critical,
             )
@@ -53,7 +48,6 @@ def stability_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"restarts-{item.name}",
                 kind="guard",
                 claim=f"processes of {item.name} stay up",
-                group="stability",
                 recipe=restarts.few(item.name, allowed=budgets.restarts),
                 critical=item.critical,
             )
@@ -73,7 +67,6 @@ def stability_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"websocket-reply-time{suffix}",
                 kind="guard",
                 claim=f"{socket.name} replies within {budgets.reply_s:g} s",
-                group="stability",
                 recipe=recipe,
                 critical=environment.service(socket.service).critical,
             )

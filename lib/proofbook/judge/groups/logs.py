@@ -7,23 +7,20 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import (
-    log_coverage,
-    log_novelty,
-    log_signatures,
-)
+from proofbook.judge.checks import log_covers, log_error_rate, log_novelty, log_present
+from proofbook.judge.registry import claims
 
 
+@claims("logs", title="What do the logs say?")
 def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
     reads = any(symptom.log for fix in case.fixes for symptom in fix.symptoms)
     for source in environment.logs:
         suffix = f"-{source.name}" if len(environment.logs) > 1 else ""
-        recipe = log_coverage.covers(source.name, fixes=reads)
+        recipe = log_covers.covers(source.name, fixes=reads)
         yield Check(
             id=f"log-coverage{suffix}",
             kind="guard",
             claim=f"the log {source.name} covers what is claimed from it",
-            group="logs",
             recipe=recipe,
             required=reads or not environment.services,
         )
@@ -32,24 +29,21 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"log-error-rate{suffix}",
                 kind="guard",
                 claim=f"few requests in the log {source.name} end in a server error",
-                group="logs",
-                recipe=log_signatures.error_rate(source=source.name, most=case.budgets.error_rate),
+                recipe=log_error_rate.error_rate(source=source.name, most=case.budgets.error_rate),
             )
         if case.fixes:
             yield Check(
                 id=f"log-new-errors{suffix}",
                 kind="guard",
                 claim=f"no kind of error in the log {source.name} is new since the deployment",
-                group="logs",
                 recipe=log_novelty.no_new_errors(source.name),
             )
     for indicator in case.indicators:
-        recipe = log_signatures.present(indicator, source=log_source(environment, indicator.source))
+        recipe = log_present.present(indicator, source=log_source(environment, indicator.source))
         yield Check(
             id=f"log-{indicator.id}-present",
             kind="guard",
             claim=f"{indicator.title or indicator.id}: “{indicator.log}” is written",
-            group="logs",
             recipe=recipe,
         )
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import (
-    messages,
-    openapi,
-)
+from proofbook.judge.checks import messages, openapi
+from proofbook.judge.registry import claims
 
 
+@claims("contracts", title="Did anything break for clients?")
 def contract_checks(environment: Environment, case: Case) -> Iterator[Check]:
     for item in environment.services:
         if item.openapi and case.fixes:
@@ -20,7 +19,6 @@ def contract_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"contract-{item.name}-openapi",
                 kind="guard",
                 claim=f"clients of {item.name}'s old API still work",
-                group="contracts",
                 recipe=openapi.openapi_kept(item.name),
                 critical=item.critical,
             )
@@ -32,6 +30,5 @@ def contract_checks(environment: Environment, case: Case) -> Iterator[Check]:
             id=f"contract-message-{message.id}",
             kind="guard",
             claim=f"{message.id} messages fit their schema",
-            group="contracts",
             recipe=recipe,
         )

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import (
-    revisions,
-    rollout,
-)
+from proofbook.judge.checks import revisions, rollout
+from proofbook.judge.registry import claims
 
 
+@claims("deployment", title="How did the deployment go?")
 def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
     budgets = case.budgets
     for item in environment.services:
@@ -21,7 +20,6 @@ def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"deployment-revision-{item.name}",
                 kind="guard",
                 claim=f"a new revision of {item.name} serves, and no old one",
-                group="deployment",
                 recipe=revisions.new_one_serves(item.name, expected=case.deployment.revision),
                 critical=item.critical,
             )
@@ -30,7 +28,6 @@ def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"rollout-downtime-{item.name}",
                 kind="guard",
                 claim=f"{item.name} was not down during the rollout",
-                group="deployment",
                 recipe=rollout.no_downtime(item.name, budget_s=budgets.downtime_s),
             )
     for socket in environment.websockets:
@@ -45,7 +42,6 @@ def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"rollout-held-{socket.name}",
                 kind="guard",
                 claim=f"sockets of {socket.name} held through the rollout were closed as allowed",
-                group="deployment",
                 recipe=recipe,
             )
     if environment.deployments is not None and case.fixes:
@@ -54,7 +50,6 @@ def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id="deployment-image",
                 kind="guard",
                 claim="the image is smaller",
-                group="deployment",
                 recipe=revisions.shrunk(
                     "image_bytes", ratio=budgets.image_ratio, what="image", unit_bytes=1e6, unit="MB"
                 ),
@@ -65,7 +60,6 @@ def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id="deployment-memory-limit",
                 kind="guard",
                 claim="the memory limit is lower",
-                group="deployment",
                 recipe=revisions.shrunk(
                     "memory_limit_bytes",
                     ratio=budgets.memory_limit_ratio,
@@ -80,7 +74,6 @@ def deployment_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id="deployment-start-up",
                 kind="guard",
                 claim="the new revision starts quickly",
-                group="deployment",
                 recipe=revisions.starts_within(case.deployment.started_log, budget_s=budgets.start_up_s),
                 critical=False,
             )

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from proofbook.config.case import Case, Symptom
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import (
-    log_signatures,
-    symptoms,
-)
-from proofbook.judge.claims.logs import log_source
+from proofbook.judge.checks import log_gone, symptoms
+from proofbook.judge.groups.logs import log_source
+from proofbook.judge.registry import claims
 
 
+@claims("symptoms", title="Are the symptoms gone?")
 def symptom_checks(environment: Environment, case: Case) -> Iterator[Check]:
     most = case.budgets.absent_rate
     for fix in case.fixes:
@@ -54,5 +53,5 @@ def _symptom(environment: Environment, symptom: Symptom, most: float) -> tuple[s
     return (
         f"“{symptom.log}” is gone from the log",
         "logs",
-        log_signatures.gone(symptom, source=log_source(environment, symptom.source), absent_rate=most),
+        log_gone.gone(symptom, source=log_source(environment, symptom.source), absent_rate=most),
     )

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import (
-    certificates,
-)
+from proofbook.judge.checks import certificates
 from proofbook.judge.checks.probe_controls import (
     all_of,
     health_path_known,
@@ -17,8 +15,10 @@ from proofbook.judge.checks.probe_controls import (
     whole_word,
 )
 from proofbook.judge.checks.success_rate import Rows, success_rate
+from proofbook.judge.registry import claims
 
 
+@claims("services", title="Are the services healthy?")
 def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
     for item in environment.services:
         check_id = f"health-{item.name}"
@@ -42,7 +42,6 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
             id=check_id,
             kind="guard",
             claim=f"{item.name} is healthy",
-            group="services",
             recipe=recipe,
             required=item.critical,
             critical=item.critical,
@@ -52,7 +51,6 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 id=f"certificate-{item.name}",
                 kind="guard",
                 claim=f"the certificate of {item.name} is valid for a while",
-                group="services",
                 recipe=certificates.valid(item.name, least_days=case.budgets.certificate_days),
                 critical=item.critical,
             )

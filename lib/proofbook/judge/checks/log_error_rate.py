@@ -1,0 +1,57 @@
+"""Few requests in the log end in a server error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks.log_coverage import coverage_of
+from proofbook.judge.checks.log_rows import RHYTHM, entries_in, on_new_revision, served, without_probes
+from proofbook.judge.checks.success_rate import judge_rate
+from proofbook.judge.findings import Judgement
+from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.stats import proportions
+
+
+def error_rate(*, source: str | None, most: float) -> Recipe:
+    """A recipe for "few requests in the log end in a server error"."""
+
+    def judge(view: View) -> Judgement:
+        everything = without_probes(entries_in(view, "after", source=source))
+        rows = on_new_revision(view, everything, everything)
+        if served(rows) == 0:
+            raise InsufficientEvidence(
+                "no-requests",
+                "the log holds no request entries of the new revision",
+                repair="name a log source with request entries",
+            )
+        cover = coverage_of(view, source, "after")
+        return judge_rate(
+            count=served(rows),
+            failures=int(rows["server_errors"].sum()),
+            target=1 - most,
+            planned=False,
+            view=view,
+            unit="logged requests",
+            what="ended without a server error",
+            controls=(
+                cover.control("the log after", guards=("pass",)),
+                *cover.unread.control(
+                    harmless=proportions.proportion(
+                        served(rows) - int(rows["server_errors"].sum()), served(rows) + cover.unread.lines, confidence=view.confidence
+                    ).low
+                    >= 1 - most
+                ),
+            ),
+        )  # fmt: skip
+
+    def broken(view: View) -> View:
+        rows = view.need(RHYTHM)
+        return view.exchange(
+            RHYTHM, rows.assign(server_errors=np.ceil(2 * most * rows["requests"]).astype("int64"))
+        )
+
+    return Recipe(
+        judge=judge,
+        mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=broken),),
+    )

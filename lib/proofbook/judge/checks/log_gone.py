@@ -1,0 +1,262 @@
+"""A named pattern in a log is gone after the fix: seen before, silent after, counted with its exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from proofbook.config.case import Signature
+from proofbook.judge.check import Recipe
+from proofbook.judge.checks.log_controls import (
+    after_fix_control,
+    comparable_load,
+    judge_unread_lines,
+    near_miss_control,
+)
+from proofbook.judge.checks.log_coverage import Coverage, coverage_of
+from proofbook.judge.checks.log_rows import (
+    RHYTHM,
+    affected,
+    entries_in,
+    matching,
+    on_new_revision,
+    served,
+    without_probes,
+)
+from proofbook.judge.checks.log_silence import hits_per_block, more_exposure, placebo_windows
+from proofbook.judge.checks.log_unread import lines_in
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.view import View
+from proofbook.stats import events, proportions
+
+
+def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Recipe:
+    """A recipe for "this pattern is gone": seen before, silent after, in a log that covers both."""
+    pattern = signature.log or ""
+
+    def judge(view: View) -> Judgement:
+        everything = without_probes(entries_in(view, "after", source=source))
+        after = on_new_revision(view, everything, everything)
+        hits_after = on_new_revision(view, matching(view, "after", pattern, source=source), everything)
+        cover_after = coverage_of(view, source, "after")
+        tried = near_miss_control(signature)
+        if len(hits_after):
+            return _still_there(hits_after, after, (*tried, after_fix_control(view, hits_after)))
+        found = lines_in(view, "after", pattern, source=source)
+        if found is not None and len(found):
+            return judge_unread_lines(view, found, cover_after, tried)
+        before = (
+            without_probes(entries_in(view, "before", source=source))
+            if view.windows.before is not None or view.has_before(RHYTHM)
+            else None
+        )
+        if before is None:
+            return _absent(signature, after, cover_after, absent_rate, view, tried)
+        hits_before = matching(view, "before", pattern, source=source)
+        cover_before = coverage_of(view, source, "before")
+        controls = [
+            *tried,
+            cover_after.control("the log after", guards=("pass",)),
+            cover_before.control("the log before", guards=("pass",)),
+        ]
+        if hits_before.empty:
+            held = Control(
+                kind="positive",
+                name="the pattern matched before",
+                guards=("pass",),
+                expected="at least 1 request",
+                got="0",
+                held=False,
+            )
+            if not cover_before.held or not cover_after.held:
+                return _could_not_see((cover_before, cover_after), (*controls, held))
+            return Judgement(
+                verdict=Verdict.INCONCLUSIVE,
+                reason="never-seen",
+                statement="the pattern matched nothing before either, so its silence now proves nothing",
+                controls=(*controls, held),
+                needed=Needed(
+                    what="a log from before in which the pattern matches, or an example line that proves the pattern"
+                ),
+            )
+        return _compare(view, before, after, hits_before, tuple(controls), (cover_before, cover_after))
+
+    return Recipe(judge=judge)
+
+
+def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...]) -> Judgement:
+    number, total = affected(hits), max(served(after), affected(hits))
+    bounds = proportions.proportion(number, total)
+    sample = hits.sort_values(["first", "sample"]).iloc[0]["sample"].strip().rpartition("\n")[2][:160]
+    return Judgement(
+        verdict=Verdict.FAIL,
+        reason="still-there",
+        statement=f"{number:,} request{'s' * (number != 1)} wrote it, such as “{sample}”",
+        estimate=Estimate.of(bounds, unit="fraction of requests"),
+        method=Method(
+            name="one occurrence on the fixed revision refutes “gone”",
+            confidence=0.95,
+            side="one-sided",
+            source="Clopper and Pearson 1934",
+        ),
+        threshold="none",
+        limits=True,
+        exposure=Exposure(n=total, unit="requests"),
+        controls=(
+            *controls,
+            Control(
+                kind="positive",
+                name="the pattern matches",
+                guards=("fail",),
+                expected="at least 1 request",
+                got=f"{number:,}",
+                held=True,
+            ),
+        ),
+    )
+
+
+def _could_not_see(covers: Sequence[Coverage], controls: tuple[Control, ...]) -> Judgement:
+    code, sentence = next(reason for cover in covers for reason in cover.reasons)
+    return Judgement(
+        verdict=Verdict.INCONCLUSIVE,
+        reason=code,
+        statement=f"could not see: {sentence}",
+        controls=controls,
+        needed=Needed(
+            what="an export that covers the window: raise its limit, page through it, or narrow the window"
+        ),
+    )
+
+
+def _absent(
+    signature: Signature,
+    after: pd.DataFrame,
+    cover: Coverage,
+    most: float,
+    view: View,
+    tried: tuple[Control, ...],
+) -> Judgement:
+    """Without any before: absent, never fixed."""
+    requests = served(after)
+    proven = bool(signature.examples)
+    controls = (
+        *tried,
+        cover.control("the log after", guards=("pass",)),
+        Control(
+            kind="positive",
+            name="an injected line matches",
+            guards=("pass",),
+            expected="a match",
+            got=f"{len(signature.examples)} example lines matched" if proven else "the case gives no example",
+            held=proven,
+        ),
+    )
+    if not cover.held:
+        return _could_not_see((cover,), controls)
+    upper = proportions.proportion(0, requests, confidence=view.confidence_once).high if requests else 1.0
+    enough = upper <= most
+    unread = cover.unread.lines
+    worst = (
+        proportions.proportion(min(unread, requests), requests, confidence=view.confidence_once).high
+        if requests
+        else 1.0
+    )
+    more = int(np.ceil(np.log(1 - view.confidence_once) / np.log(1 - most)))
+    seen = f"absent: in none of {requests:,} requests"
+    unseen = f"nothing recorded from before says that it was ever there{cover.unread.aside}"
+    return Judgement(
+        verdict=Verdict.PASS if enough else Verdict.INCONCLUSIVE,
+        reason="absent" if enough else "too-early",
+        statement=f"{seen} (at most {upper:.2%}); {unseen}",
+        seen=f"{seen}; {unseen}",
+        estimate=Estimate(value=0.0, low=0.0, high=upper, unit="fraction of requests"),
+        method=Method(
+            name="Clopper-Pearson upper bound",
+            confidence=view.confidence_once,
+            side="one-sided",
+            null_hypothesis=f"at least {most:.1%} of requests are affected",
+            source="Clopper and Pearson 1934",
+        ),
+        threshold=f"at most {most:.1%} of requests",
+        limits=True,
+        severity=1 - (1 - most) ** requests if enough else None,
+        exposure=Exposure(n=requests, unit="requests"),
+        controls=(*controls, *cover.unread.control(harmless=worst <= most)),
+        needed=None if enough else Needed(what=f"{more:,} requests without it in all", n=more),
+    )
+
+
+def _compare(
+    view: View,
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    hits_before: pd.DataFrame,
+    controls: tuple[Control, ...],
+    covers: tuple[Coverage, Coverage],
+) -> Judgement:
+    """Seen before, silent after: the chance of that by luck, by exposure and by blocks, the larger counts."""
+    k0 = affected(hits_before)
+    requests = served(before), served(after)
+    by_requests = min(requests) > 0
+    exposure = (
+        (float(requests[0]), float(requests[1]))
+        if by_requests
+        else (covers[0].window_s / 60, covers[1].window_s / 60)
+    )
+    unit, shown = ("requests", ",.0f") if by_requests else ("minutes", ",.1f")
+    luck = (
+        events.silence_by_luck(
+            before_events=k0, before_exposure=exposure[0], after_exposure=max(exposure[1], 1e-12)
+        )
+        if exposure[0] > 0
+        else 1.0
+    )
+    placebos = placebo_windows(before, hits_before, view.windows.before, view.windows.after)
+    blocks = hits_per_block(hits_before, view.windows.before, view.windows.after)
+    if placebos is not None:
+        second, test = placebos.p, placebos.in_words
+    else:
+        second = events.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
+        test = f"Fisher's test on silent blocks longer than the clusters seen (p = {second:.2g})"
+    p = max(luck, second)
+    passed = p < 1 - view.confidence_once
+    unread = covers[1].unread
+    worst = proportions.fewer_by_luck(
+        before_events=k0, before_exposure=exposure[0], after_events=unread.lines, after_exposure=max(exposure[1], 1e-12)
+    )  # fmt: skip
+    upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
+    seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
+    return Judgement(
+        verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
+        reason="" if passed else "too-early",
+        seen=f"{seen}{unread.aside}",
+        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{unread.aside}",
+        estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
+        method=Method(
+            name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",
+            confidence=view.confidence_once,
+            side="one-sided",
+            null_hypothesis="the rate is what it was before",
+            source="Przyborowski and Wilenski 1940; Fisher 1935",
+        ),
+        threshold=f"p below {1 - view.confidence_once:.2g}",
+        severity=1 - p if passed else None,
+        exposure=Exposure(n=exposure[1], unit=unit),
+        controls=(
+            *controls,
+            Control(
+                kind="positive",
+                name="the pattern matched before",
+                guards=("pass",),
+                expected="at least 1 request",
+                got=f"{k0:,} requests",
+                held=True,
+            ),
+            comparable_load(requests, covers),
+            *unread.control(harmless=worst < 1 - view.confidence_once),
+        ),
+        needed=None if passed else Needed(what=more_exposure(k0, exposure, unit, view.confidence_once)),
+    )

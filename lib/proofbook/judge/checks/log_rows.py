@@ -1,0 +1,126 @@
+"""Rows of the small tables of logs that judges count: of one window, without our probes, of the new revision."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from proofbook.evidence.schema import LOG_PATTERNS, LOG_RHYTHM
+from proofbook.judge.checks.log_unread import lines_in
+from proofbook.judge.view import InsufficientEvidence, View
+
+RHYTHM = LOG_RHYTHM.name
+
+
+def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> pd.DataFrame:
+    """The rows of a small table of logs that lie in the window `before` or `after` (all revisions), of one source or of all.
+
+    What was written before comes from its own recording, else from the older part of the log read after.
+
+    Raises:
+        InsufficientEvidence: no log was recorded.
+    """
+    is_before = which == "before" or view.before_as_after
+    window = view.windows.before if which == "before" else view.windows.after
+    table = (
+        view.table(name, "before") if is_before else view.need(name) if name == RHYTHM else view.table(name)
+    )
+    if table is None:
+        table = view.recorded(name, "after")
+    if table is None:
+        raise InsufficientEvidence(
+            "no-evidence",
+            "no log was recorded before",
+            repair="record it: proofbook collect ENV --phase before",
+        )
+    if source is not None:
+        table = table[table["source"] == source]
+    if window is None:
+        return table.iloc[0:0] if is_before else table
+    # A row is one bucket of time. One that holds the deployment counts as after, if it has something in it from after.
+    began = table["first"] if is_before else table["last"]
+    return table[(began >= window[0]) & (table["first"] <= window[1])]
+
+
+def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
+    """How many entries of which severity and revision were written when: rows of `log_rhythm`."""
+    return rows_in(view, RHYTHM, which, source=source)
+
+
+def without_probes(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of what our own probes did not cause."""
+    return rows[~rows["own"].astype(bool)]
+
+
+def on_new_revision(view: View, rows: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
+    """The rows less those of other revisions of the service that was deployed; other services stay.
+
+    A row that names no revision may be of either until the old one is gone.
+    """
+    revision, settled_at = view.windows.new_revision, view.windows.settled_at
+    if view.before_as_after:
+        return rows
+    named = rows["service_version"].notna()
+    deployed = entries.loc[entries["service_version"] == revision, "service_name"].dropna().unique()
+    service = rows["service_name"]
+    same = service.isin(deployed) if len(deployed) else pd.Series(True, index=rows.index)
+    gone = pd.Series(False, index=rows.index)
+    if revision is not None:
+        gone |= named & same & (rows["service_version"] != revision)
+    if settled_at is not None:
+        gone |= ~named & (same | service.isna()) & (rows["first"] < settled_at)
+    return rows[~gone]
+
+
+def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.DataFrame:
+    """The rows of `log_matches` of a pattern in a window, without what our own probes caused.
+
+    Raises:
+        InsufficientEvidence: the pattern was not looked for when the log was read.
+    """
+    phase = (
+        "before"
+        if (which == "before" or view.before_as_after) and view.table(LOG_PATTERNS, "before") is not None
+        else "after"
+    )
+    tried = view.recorded("log_patterns", phase)
+    if tried is None or pattern not in set(tried["pattern"]):
+        raise InsufficientEvidence(
+            "no-evidence",
+            f"“{pattern}” was not looked for when the log was read",
+            repair="record the log again with this case",
+        )
+    rows = rows_in(view, "log_matches", which, source=source)
+    return without_probes(rows[rows["pattern"] == pattern])
+
+
+def affected(hits: pd.DataFrame) -> int:
+    """How many requests were hit: lines of one trace count once, since crashes come in bursts of lines."""
+    return int(hits["affected"].sum())
+
+
+def served(entries: pd.DataFrame) -> int:
+    """How many requests the platform logged."""
+    return int(entries["requests"].sum())
+
+
+def exposed(view: View, which: str, pattern: str) -> dict[str, float]:
+    """Affected requests in a window, per minute too, with the minutes and the requests in which they could have been."""
+    entries = without_probes(entries_in(view, which))
+    hits = matching(view, which, pattern, source=None)
+    if which == "after":
+        hits, entries = on_new_revision(view, hits, entries), on_new_revision(view, entries, entries)
+    window = view.windows.before if which == "before" else view.windows.after
+    minutes = (window[1] - window[0]).total_seconds() / 60 if window else 0.0
+    unread = lines_in(view, which, pattern, source=None)
+    found = (
+        {}
+        if unread is None or unread.empty
+        else {f"lines without a time {which}": int(unread["lines"].sum())}
+    )
+    return {
+        f"affected {which}": affected(hits),
+        **found,
+        f"per minute {which}": affected(hits) / minutes if minutes else float("nan"),
+        f"minutes {which}": minutes,
+        f"requests {which}": served(entries),
+    }
