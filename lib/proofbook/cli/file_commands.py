@@ -77,7 +77,7 @@ def schema(
     from proofbook.config.environment import Environment
     from proofbook.runs import record
 
-    found: dict[str, Any] = (
+    found: dict[str, object] = (
         Environment.schema_of_files()
         if of == "environment"
         else Case.schema_of_files()

@@ -35,6 +35,7 @@ from proofbook.cli.app import (
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from proofbook.runs.record import JsonObject
     from proofbook.validation import Validation
 
 
@@ -78,11 +79,11 @@ def run(
         files=options(assets, inconclusive_as),
         say=say,
     )
-    results = []
+    results: list[JsonObject] = []
     for name in env:
         try:
             asked = Validation.load(name, case, base=base)
-            folder, content = runs.validate(
+            folder, found = runs.validate(
                 asked, run=run_id, evidence_path=evidence, before=before, options=how
             )
         except UsageError:
@@ -93,12 +94,12 @@ def run(
             say(sentence)
             results.append({"environment": name, "verdict": "error", "sentence": sentence})
             continue
-        results.append({"folder": str(folder), **content})
+        results.append({"folder": str(folder), **found.to_json()})
         if not as_json:
-            print_result(folder, content)
+            print_result(folder, found)
     if as_json:
         print(json.dumps(results, indent=2))
-    raise typer.Exit(EXIT_CODES[max((content["verdict"] for content in results), key=WORST.index)])
+    raise typer.Exit(EXIT_CODES[max((str(content["verdict"]) for content in results), key=WORST.index)])
 
 
 @app.command("try")
@@ -188,12 +189,12 @@ def try_url(
             say("writing the report")
         return found
 
-    folder, content = runs.validate(asked(), once_recorded=answer, options=steps.Options(jobs=jobs, say=say))
+    folder, judged = runs.validate(asked(), once_recorded=answer, options=steps.Options(jobs=jobs, say=say))
     if as_json:
-        print(json.dumps({"folder": str(folder), **content}, indent=2))
+        print(json.dumps({"folder": str(folder), **judged.to_json()}, indent=2))
     else:
         print_report(folder)
-    raise typer.Exit(EXIT_CODES[content["verdict"]])
+    raise typer.Exit(EXIT_CODES[judged.verdict.value])
 
 
 @app.command()
@@ -261,7 +262,7 @@ def watch(
     every_s, for_s = length_s("--every", every), length_s("--for", length)
     _ask(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
-    folder, content = watching.watch(
+    folder, found = watching.watch(
         Validation.load(env, case, base=base),
         every_s=every_s,
         for_s=for_s,
@@ -270,10 +271,10 @@ def watch(
         options=how,
     )
     if as_json:
-        print(json.dumps([{"folder": str(folder), **content}], indent=2))
+        print(json.dumps([{"folder": str(folder), **found.to_json()}], indent=2))
     else:
-        print_result(folder, content)
-    raise typer.Exit(EXIT_CODES[content["verdict"]])
+        print_result(folder, found)
+    raise typer.Exit(EXIT_CODES[found.verdict.value])
 
 
 @app.command()

@@ -6,7 +6,6 @@ import datetime as dt
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from proofbook.collect import phases, planning
 from proofbook.collect.session import Session
@@ -20,6 +19,7 @@ from proofbook.pipeline import rounds
 from proofbook.pipeline.steps import STANDARD, Options, Say, earlier_run, judge, keep_inputs, recorded
 from proofbook.redaction.scrubbing import scrub
 from proofbook.runs.folders import find, has_phase, new_folder
+from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
 
 
@@ -31,7 +31,7 @@ def watch(
     run: str | None = None,
     before: str = "",
     options: Options = STANDARD,
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, RunRecord]:
     """Looks again and again by a plan fixed beforehand, until decided or over; then judges all looks as one run.
 
     Args:
@@ -57,8 +57,8 @@ def watch(
             raise CouldNotLook(problem or "not one look was due in the time of this watch")
         rounds.put_together(folder, plan)
         with Executor() as executor:
-            content = judge(folder, asked, executor=executor, options=options)
-    return folder, content
+            found = judge(folder, asked, executor=executor, options=options)
+    return folder, found
 
 
 def _prepare(folder: Path, asked: Validation, plan: rounds.Plan, earlier: Path | None, *, say: Say) -> None:
