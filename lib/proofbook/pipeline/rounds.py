@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from proofbook import paths
 from proofbook.errors import UsageError
@@ -218,15 +217,27 @@ def is_decided(verdict: Verdict) -> bool:
     return verdict in (Verdict.PASS, Verdict.FAIL)
 
 
-def status(number: int, plan: Plan, found: list[Finding], verdict: Overall) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What is told after a look. open: ids of findings that are not decided; earliest: when they could be, as RFC 3339; empty where nobody can say."""
+
+    look: int
+    of: int
+    verdict: Verdict
+    sentence: str
+    open: tuple[str, ...]
+    earliest: str
+
+
+def status(number: int, plan: Plan, found: list[Finding], verdict: Overall) -> Status:
     """What is told after a look."""
     open_ones = [item for item in found if item.required and item.verdict is Verdict.INCONCLUSIVE]
     later = max((item.needed.until for item in open_ones if item.needed and item.needed.until), default="")
-    return {
-        "look": number + 1,
-        "of": plan.looks,
-        "verdict": verdict.verdict.value,
-        "sentence": verdict.sentence,
-        "open": [item.id for item in open_ones],
-        "earliest": later,
-    }
+    return Status(
+        look=number + 1,
+        of=plan.looks,
+        verdict=verdict.verdict,
+        sentence=verdict.sentence,
+        open=tuple(item.id for item in open_ones),
+        earliest=later,
+    )

@@ -97,8 +97,8 @@ def _take_all(folder: Path, asked: Validation, plan: rounds.Plan, *, say: Say) -
             continue
         found, verdict = rounds.judge(asked.over(rounds.put_together(folder, plan)))
         told = rounds.status(number, plan, found, verdict)
-        later = f"; earliest answer {told['earliest'][:16].replace('T', ' ')} UTC" if told["earliest"] else ""
-        say(f"look {told['look']} of {told['of']}: {told['verdict']}: {scrub(told['sentence'])}{later}")
+        later = f"; earliest answer {told.earliest[:16].replace('T', ' ')} UTC" if told.earliest else ""
+        say(f"look {told.look} of {told.of}: {told.verdict.value}: {scrub(told.sentence)}{later}")
         if rounds.is_decided(verdict.verdict):
             say(f"decided at look {number + 1} of {plan.looks}")
             break
