@@ -28,6 +28,7 @@ from proofbook import paths as workspace
 from proofbook.execution.executor import Executed
 from proofbook.report import chart_fallbacks, index, mail, writer
 from proofbook.runs import record
+from proofbook.runs.record import RunRecord
 
 BASE = Path(__file__).parent.parent
 OPENINGS = 5
@@ -84,12 +85,12 @@ def opened(browser: Any, path: Path) -> tuple[float, float, int, int]:
     return statistics.median(times), max(times), asked, drawn
 
 
-def indexing(content: dict[str, Any]) -> tuple[float, float, int]:
+def indexing(run: RunRecord) -> tuple[float, float, int]:
     """(seconds to build the index of 2,000 runs, seconds after one more run, bytes of the page)."""
     with tempfile.TemporaryDirectory() as place:
         base = Path(place)
         (base / "notebooks").mkdir()
-        text = json.dumps(content)
+        text = run.to_text()
         for number in range(MANY_RUNS + 1):
             folder = (
                 base
@@ -126,12 +127,12 @@ def main() -> None:
         content = record.read(folder)
         executed = [
             Executed(
-                name=item["name"],
-                path=folder / "notebooks" / f"{item['name']}.ipynb",
+                name=item.name,
+                path=folder / "notebooks" / f"{item.name}.ipynb",
                 seconds=0.0,
-                problem=item["problem"],
+                problem=item.problem,
             )
-            for item in content["notebooks"]
+            for item in content.notebooks
         ]
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--disable-gpu", "--no-sandbox"]

@@ -10,9 +10,9 @@ from typing import Any
 from proofbook.execution.executor import Executed
 from proofbook.files import digest
 from proofbook.judge.findings import MIME, Control, Estimate, Exposure, Finding, Method, Needed, Verdict
-from proofbook.report import chart_fallbacks, finding_html, writer
+from proofbook.report import chart_fallbacks, finding_html, section_registry, writer
 from proofbook.runs import record
-from proofbook.runs.record import Fact, Opening
+from proofbook.runs.record import Fact, Opening, RunRecord
 
 TIMES = {"started": "2026-01-05T09:40:00.000Z", "ended": "2026-01-05T09:41:00.000Z"}
 
@@ -62,6 +62,11 @@ def words(text: str) -> dict[str, Any]:
 def card(item: Finding) -> dict[str, Any]:
     """The output by which a notebook shows a finding."""
     return shown({"text/html": finding_html.finding(item), "text/plain": item.claim, MIME: item.to_json()})
+
+
+def nothing(reason: str) -> dict[str, Any]:
+    """The output of a section that has nothing to show."""
+    return shown(section_registry.as_output(section_registry.Nothing(reason)))
 
 
 def write_notebook(folder: Path, name: str, *cells: dict[str, Any], problem: str = "") -> Executed:
@@ -116,16 +121,16 @@ def write_run(
     *,
     options: writer.Options | None = None,
     **more: Any,
-) -> dict[str, Any]:
+) -> RunRecord:
     """A run with its files, as the runner writes them."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = run_content(folder, found, executed, text, **more)
-    writer.write(folder, run=content, executed=executed, options=options or writer.Options())
-    (folder / "run.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
-    return content
+    run = RunRecord.from_json(run_content(folder, found, executed, text, **more))
+    writer.write(folder, run=run, executed=executed, options=options or writer.Options())
+    (folder / "run.json").write_text(json.dumps(run.to_json(), indent=2), encoding="utf-8")
+    return run
 
 
-def run_that_says(folder: Path, text: str) -> dict[str, Any]:
+def run_that_says(folder: Path, text: str) -> RunRecord:
     """A run in which everything that comes from outside is `text`."""
     item = finding("x", text)
     executed = [

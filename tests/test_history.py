@@ -120,8 +120,8 @@ def test_a_run_of_another_version_is_not_what_changes_are_told_from(
 ) -> None:
     first, second = add(base, "20260101T000000Z-0000"), add(base, "20260102T000000Z-0000")
     found = diff.last_before(second, case="c")
-    assert found is not None and found["run_id"] == first.name
-    (first / "run.json").write_text(json.dumps({**found, **damage}))
+    assert found is not None and found.run_id == first.name
+    (first / "run.json").write_text(json.dumps({**found.to_json(), **damage}))
     assert diff.last_before(second, case="c") is None
 
 
@@ -246,5 +246,5 @@ def test_the_last_run_before_is_of_the_same_case_and_finished(base: Path) -> Non
     add(base, "20260103T000000Z-0000", ended=None)
     (base / "outputs" / "staging" / "20260104T000000Z-0000").mkdir()
     found = diff.last_before(base / "outputs" / "staging" / "20260105T000000Z-0000", case="c")
-    assert found is not None and found["run_id"] == "20260101T000000Z-0000"
+    assert found is not None and found.run_id == "20260101T000000Z-0000"
     assert diff.last_before(base / "outputs" / "staging" / "20260101T000000Z-0000", case="c") is None

@@ -14,7 +14,7 @@ from corpus import HOSTILE
 
 from proofbook.judge.findings import Verdict
 from proofbook.report import chart_fallbacks, finding_html, mail, page, writer
-from proofbook.runs import verify
+from proofbook.runs import record, verify
 
 Open = Callable[..., tuple[Any, list[str]]]
 
@@ -31,7 +31,7 @@ def test_hostile_text_is_shown_and_does_nothing_wherever_it_comes_in(
     open_page: Open, folder: Path, name: str
 ) -> None:
     made.run_that_says(folder, HOSTILE[name])
-    mail.write(folder, run=json.loads((folder / "run.json").read_text()))
+    mail.write(folder, run=record.read(folder))
     for file in ("report.html", "mail.html"):
         opened, wrong = open_page(folder / file)
         opened.wait_for_timeout(150)
@@ -59,7 +59,7 @@ def test_what_cannot_be_seen_or_turns_the_text_round_is_shown_by_its_number(
 @pytest.mark.browser
 def test_a_page_of_ten_thousand_findings_opens_and_can_be_searched(open_page: Open, folder: Path) -> None:
     items = [made.finding(f"f-{n}", f"number {n} holds", Verdict.PASS, controls=()) for n in range(10_000)]
-    cell = made.code(made.shown({"text/html": "".join(map(page.cards.finding, items))}))
+    cell = made.code(made.shown({"text/html": "".join(map(finding_html.finding, items))}))
     content = made.write_run(
         folder, items, [made.write_notebook(folder, "00-report", made.words("# All"), cell)]
     )
@@ -126,7 +126,7 @@ def test_a_notebook_that_failed_half_way_is_there_with_what_it_got_to(
 
 
 def test_parts_with_nothing_to_say_are_named_at_the_end_and_not_shown(folder: Path) -> None:
-    nothing = made.shown({"text/html": finding_html.nothing("The case names no <risk>.")})
+    nothing = made.nothing("The case names no <risk>.")
     book = made.write_notebook(
         folder, "01-parts", made.words("# Parts"), made.code(source="start()"),
         made.words("## Empty"), made.code(nothing), made.code(nothing),
@@ -169,7 +169,7 @@ def test_the_run_of_an_older_version_is_still_rendered(folder: Path) -> None:
     content = made.run_content(folder, [made.finding()], [old], schema_version=1)
     for later in ("opening", "source", "next_review"):
         del content[later]
-    writer.write(folder, run=content, executed=[old], options=writer.Options())
+    writer.write(folder, run=record.RunRecord.from_json(content), executed=[old], options=writer.Options())
     text = (folder / "report.html").read_text()
     assert (
         "NOT FIXED" in text
@@ -187,7 +187,7 @@ def test_an_altered_page_is_noticed(folder: Path) -> None:
 
 
 def test_a_page_of_another_run_is_noticed(folder: Path) -> None:
-    content = made.run_that_says(folder, "all is well")
+    content = json.loads(json.dumps(made.run_that_says(folder, "all is well").to_json()))
     content["findings"][0]["verdict"] = "pass"
     (folder / "run.json").write_text(json.dumps(content))
     answers = verify.report(folder / "report.html")

@@ -77,6 +77,8 @@ PASSED_ON = {
     "log_coverage.py: self.reasons[0][0]",
     "log_coverage.py: bad[0][1]",
     "log_signatures.py: next((reason for cover in covers for reason in cover.reasons))",
+    # Read back out of a run.json.
+    "record.py: given.value('reason', str)",
 }
 
 

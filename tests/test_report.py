@@ -22,6 +22,7 @@ from corpus import HOSTILE
 from proofbook.evidence import store
 from proofbook.judge.findings import Verdict
 from proofbook.report import finding_html, junit, markdown, sections, summary
+from proofbook.report.section_registry import Part, Section
 from proofbook.runs import record
 from proofbook.validation import Validation
 
@@ -286,16 +287,16 @@ def test_junit_never_shows_an_inconclusive_as_a_pass() -> None:
         made.finding("optional", "x", Verdict.INCONCLUSIVE, required=False),
         made.finding("waived", "x", Verdict.FAIL, waived="by A until 2027"),
     ]
-    run = {
-        "environment": "e",
-        "case": "",
-        "started": made.TIMES["started"],
-        "ended": made.TIMES["ended"],
-        "run_id": "r",
-        "verdict": "fail",
-        "reason": "",
-        "sentence": "",
-    }
+    run = record.RunRecord(
+        environment="e",
+        case="",
+        started=made.TIMES["started"],
+        ended=made.TIMES["ended"],
+        run_id="r",
+        verdict=Verdict.FAIL,
+        reason="",
+        sentence="",
+    )
     for shown_as in ("failure", "skipped"):
         suite = ET.fromstring(junit.render(run, items, inconclusive_as=shown_as))[0]
         outcomes = {case.get("name", "").partition(":")[0]: [child.tag for child in case] for case in suite}
@@ -333,6 +334,11 @@ def test_the_summary_shows_hostile_text_as_text_and_goes_to_the_job_summary(
     assert not markdown.add_to_job_summary("three")
 
 
+def html(part: Part) -> str:
+    assert isinstance(part, Section)
+    return part.html
+
+
 @pytest.mark.rehearsal
 def test_impact_and_risks_follow_the_findings(workspace: Path, healthy_evidence: Path) -> None:
     assessment = Validation.load("rehearsal", base=workspace).over(store.read(healthy_evidence))
@@ -342,9 +348,9 @@ def test_impact_and_risks_follow_the_findings(workspace: Path, healthy_evidence:
         for item in good
     ]
     fine, bad = (summary.summarise(assessment, items) for items in (good, broken))
-    assert "✔ supported" in sections.impact(fine) and "refuted" not in sections.impact(fine)
-    assert "reopened" in sections.risks(bad) and "reopened" not in sections.risks(fine)
-    assert sections.recommendations(bad).startswith("<ul><li>Hold the release of backend-")
+    assert "✔ supported" in html(sections.impact(fine)) and "refuted" not in html(sections.impact(fine))
+    assert "reopened" in html(sections.risks(bad)) and "reopened" not in html(sections.risks(fine))
+    assert html(sections.recommendations(bad)).startswith("<ul><li>Hold the release of backend-")
     assert fine.next_review - fine.ended == dt.timedelta(hours=24)
     unjudged = summary.summarise(assessment, [item for item in good if item.id != "websocket-delivery"])
-    assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in sections.impact(unjudged)
+    assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in html(sections.impact(unjudged))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from proofbook import paths
+
+if TYPE_CHECKING:
+    from proofbook.report import writer
+    from proofbook.runs.record import Opening, RunRecord
 
 app = typer.Typer(
     add_completion=False,
@@ -62,14 +66,16 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
-def options(assets: Literal["inline", "shared"], inconclusive_as: Literal["failure", "skipped"]) -> Any:
+def options(
+    assets: Literal["inline", "shared"], inconclusive_as: Literal["failure", "skipped"]
+) -> writer.Options:
     """How a run's files are written."""
     from proofbook.report import writer
 
     return writer.Options(shares_assets=assets == "shared", inconclusive_as=inconclusive_as)
 
 
-def print_opening(opening: Any) -> None:
+def print_opening(opening: Opening) -> None:
     """The first screen."""
     out = console()
     first, *others = opening.lines()
@@ -78,11 +84,11 @@ def print_opening(opening: Any) -> None:
         out.print(plain(line), soft_wrap=True)
 
 
-def print_result(folder: Path, content: dict[str, Any]) -> None:
+def print_result(folder: Path, found: RunRecord) -> None:
     """The first screen, and where the report is."""
-    from proofbook.report import first_screen as opening
+    from proofbook.report import first_screen
 
-    print_opening(opening.of_run(content))
+    print_opening(first_screen.of_run(found))
     print_report(folder)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,14 @@ from rich.table import Table
 from proofbook.cli.app import AsJson, app, console, plain, say
 from proofbook.cli.times import moment
 from proofbook.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from proofbook.config.sources import LogSource
+
+# Keys of a log in an environment file whose option is called otherwise.
+OPTIONS = {"pattern": "--line-pattern", "utc_offset": "--utc-offset"}
 
 
 def _list(wanted: bool) -> None:
@@ -101,7 +109,7 @@ def logs(
         _print_log(looked)
 
 
-def _log_source(source: str, stated: dict[str, Any]) -> Any:
+def _log_source(source: str, stated: dict[str, str | None]) -> LogSource:
     from pydantic import ValidationError
 
     from proofbook.config.log_uri import is_file
@@ -113,14 +121,18 @@ def _log_source(source: str, stated: dict[str, Any]) -> Any:
         return LogSource.model_validate({"name": "log", key: source, **stated})
     except ValidationError as error:
         first = error.errors()[0]
-        if first["loc"] == ("source",):
-            raise UsageError(str(first["msg"]).removeprefix("Value error, ")) from None
-        option = "--" + str(first["loc"][0] if first["loc"] else "file").replace(
-            "pattern", "line-pattern"
-        ).replace("_", "-")
-        raise UsageError(
-            f"{option}: {str(first['msg']).removeprefix('Value error, ').replace('Input should be', 'expected')}"
-        ) from None
+        key = str(first["loc"][0]) if first["loc"] else "file"
+        option = OPTIONS.get(key, f"--{key}")
+        # The source is no option, and its sentence says what it is.
+        raise UsageError(_wanted(first) if key == "source" else f"{option}: {_wanted(first)}") from None
+
+
+def _wanted(problem: ErrorDetails) -> str:
+    """What a validation wanted, from its facts: the words of our own validators, or the values that may be."""
+    facts = problem.get("ctx", {})
+    if "error" in facts:
+        return str(facts["error"])
+    return f"expected {facts['expected']}" if "expected" in facts else problem["msg"]
 
 
 PATTERN_COLUMNS = (
@@ -188,7 +200,7 @@ def _cell(value: Any) -> str:
     )
 
 
-def _log_as_json(looked: Any) -> dict[str, Any]:
+def _log_as_json(looked: Any) -> dict[str, object]:
     reading = looked.reading
     told = {name: getattr(reading, name) for name in reading.__slots__ if name != "path"}
     covered = {

@@ -118,12 +118,12 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
             say=say,
         )
         steps.collect(asked, "after", folder=folder, say=say)
-    folder, content = runs.validate(asked, run=str(folder), options=steps.Options(jobs=jobs, say=say))
+    folder, found = runs.validate(asked, run=str(folder), options=steps.Options(jobs=jobs, say=say))
     if as_json:
-        print(json.dumps({"folder": str(folder), **content}, indent=2))
+        print(json.dumps({"folder": str(folder), **found.to_json()}, indent=2))
     else:
-        print_result(folder, content)
-    raise typer.Exit(EXIT_CODES[content["verdict"]])
+        print_result(folder, found)
+    raise typer.Exit(EXIT_CODES[found.verdict.value])
 
 
 class _rehearsal_process:

@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -38,11 +38,11 @@ from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from proofbook.pipeline import quickstart
+    from proofbook.runs.record import JsonObject, RunRecord
     from proofbook.validation import Validation
 
-# The content of run.json as `--json` prints it; and the folder of a run with it.
-Record: TypeAlias = dict[str, Any]
-Outcome: TypeAlias = tuple[Path, Record]
+# The folder of a run, and its record.
+Outcome: TypeAlias = "tuple[Path, RunRecord]"
 
 
 @app.command()
@@ -79,12 +79,12 @@ def run(
     _end_with_worst([_outcome(name, one, base=base, quiet=as_json) for name in env], as_json=as_json)
 
 
-def _outcome(name: str, one: Callable[[str], Outcome], *, base: Path, quiet: bool) -> Record:
+def _outcome(name: str, one: Callable[[str], Outcome], *, base: Path, quiet: bool) -> JsonObject:
     """The record of one environment's run; what broke it is `error`, since the other environments are still worth validating."""
     from proofbook.runs import unexpected
 
     try:
-        folder, content = one(name)
+        folder, found = one(name)
     except UsageError:
         raise
     except Exception as error:
@@ -92,15 +92,15 @@ def _outcome(name: str, one: Callable[[str], Outcome], *, base: Path, quiet: boo
         say(sentence)
         return {"environment": name, "verdict": "error", "sentence": sentence}
     if not quiet:
-        print_result(folder, content)
-    return {"folder": str(folder), **content}
+        print_result(folder, found)
+    return {"folder": str(folder), **found.to_json()}
 
 
-def _end_with_worst(results: list[Record], *, as_json: bool) -> None:
+def _end_with_worst(results: list[JsonObject], *, as_json: bool) -> None:
     """Ends the command with the exit code of the worst verdict."""
     if as_json:
         print(json.dumps(results, indent=2))
-    raise typer.Exit(EXIT_CODES[max((content["verdict"] for content in results), key=WORST.index)])
+    raise typer.Exit(EXIT_CODES[max((str(content["verdict"]) for content in results), key=WORST.index)])
 
 
 @app.command("try")
@@ -158,12 +158,12 @@ def _end_with_quickstart(wanted: quickstart.Options, *, base: Path, jobs: int, a
 
     asked = _load(str(files.environment), str(files.case), base)
     how = steps.Options(jobs=jobs, say=say)
-    folder, content = validate(asked, once_recorded=answer, options=how)
+    folder, judged = validate(asked, once_recorded=answer, options=how)
     if as_json:
-        print(json.dumps({"folder": str(folder), **content}, indent=2))
+        print(json.dumps({"folder": str(folder), **judged.to_json()}, indent=2))
     else:
         print_report(folder)
-    raise typer.Exit(EXIT_CODES[content["verdict"]])
+    raise typer.Exit(EXIT_CODES[judged.verdict.value])
 
 
 @app.command()
@@ -222,12 +222,12 @@ def watch(
     _confirm_protected(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
     asked = _load(env, case, base)
-    folder, content = watching.watch(
+    folder, found = watching.watch(
         asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
     )
     if not as_json:
-        print_result(folder, content)
-    _end_with_worst([{"folder": str(folder), **content}], as_json=as_json)
+        print_result(folder, found)
+    _end_with_worst([{"folder": str(folder), **found.to_json()}], as_json=as_json)
 
 
 @app.command()

@@ -35,15 +35,15 @@ def show(run_id: Run, as_json: AsJson = False) -> None:
     from proofbook.runs.folders import find
 
     folder = find(run_id, base=paths.root())
-    content = record.read(folder)
+    found = record.read(folder)
     if as_json:
-        print(json.dumps(content, indent=2))
+        print(json.dumps(found.to_json(), indent=2))
         return
     table = Table("verdict", "claim", "what we saw", box=None, padding=(0, 2, 0, 0))
-    for item in content["findings"]:
-        table.add_row(coloured(item["verdict"]), plain(item["claim"]), plain(item["statement"]))
+    for item in found.findings:
+        table.add_row(coloured(item.verdict.value), plain(item.claim), plain(item.statement))
     console().print(table)
-    print_result(folder, content)
+    print_result(folder, found)
 
 
 @app.command()
@@ -66,10 +66,10 @@ def report(
 
     base = paths.root()
     folder = find(run_id, base=base)
-    content = steps.render(folder, options=options(assets, inconclusive_as), base=base)
+    found = steps.render(folder, options=options(assets, inconclusive_as), base=base)
     print(f"report: {paths.shown(folder / 'report.html')}")
     if mail:
-        path, without = mails.write(folder, run=content, with_charts=charts)
+        path, without = mails.write(folder, run=found, with_charts=charts)
         left_out = f"; left out for size: {', '.join(without)}" if without else ""
         print(
             f"mail: {paths.shown(path)} and {path.with_suffix('.eml').name}, {path.stat().st_size:,} bytes{left_out}"
@@ -121,7 +121,7 @@ def compare(
 
     base = paths.root()
     a, b = (record.read(find(name, base=base)) for name in (first, second))
-    changes = changing.between(changing.findings_of(a), changing.findings_of(b))
+    changes = changing.between(a.findings, b.findings)
     if html is not None:
         try:
             replace_text(Path(html), comparison.page(changes, first=a, second=b))
@@ -136,7 +136,7 @@ def compare(
         for line in lines:
             print(line)
         if not any(change.verdict_changed for change in changes):
-            print(f"no verdict changed: {a['verdict']} and {b['verdict']} over {len(changes)} findings")
+            print(f"no verdict changed: {a.verdict.value} and {b.verdict.value} over {len(changes)} findings")
     raise typer.Exit(1 if any(change.verdict_changed for change in changes) else 0)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from proofbook.execution import document
 from proofbook.execution.endings import how_it_ended
 from proofbook.redaction.scrubbing import for_others
 
@@ -129,30 +130,15 @@ def _outcome(name: str, source: Path, folder: Path, seconds: float, problem: str
         path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     problem = for_others(problem)[:300] or _stopped_early(path)
     if problem:
-        _note_problem(path, problem)
+        document.note_problem(path, problem)
     return Executed(name=name, path=path, seconds=seconds, problem=problem)
-
-
-def _note_problem(path: Path, problem: str) -> None:
-    """Writes the problem into the metadata of the executed notebook, for its readers."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content.setdefault("metadata", {})["proofbook"] = {"problem": problem}
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _stopped_early(path: Path) -> str:
     """Why a notebook did not reach its last cell, in words; empty where it did."""
-    cells = [
-        cell
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
-    ]
-    left = [index for index, cell in enumerate(cells, start=1) if cell.get("execution_count") is None]
-    failed = [
-        index
-        for index, cell in enumerate(cells, start=1)
-        if cell.get("metadata", {}).get("papermill", {}).get("exception")
-    ]
+    cells = [cell for cell in document.read(path).cells if cell.is_code and cell.source.strip()]
+    left = [index for index, cell in enumerate(cells, start=1) if cell.count is None]
+    failed = [index for index, cell in enumerate(cells, start=1) if cell.failed]
     if failed:
         return f"code cell {failed[0]} raised an exception"
     if left:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import fnmatch
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from proofbook import paths
 from proofbook.errors import UnknownName
+from proofbook.execution import document
 
 PARAMETERS = ("environment", "case", "evidence")
 # Those that ship with Proofbook: what they show belongs to what they judge.
@@ -36,18 +36,7 @@ def select(names: Sequence[str], *, base: Path) -> dict[str, Path]:
 
 def parameters_of(path: Path) -> list[str]:
     """The names that a notebook's cell tagged `parameters` assigns."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    tagged = [
-        "".join(cell["source"]) for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])
-    ]
-    return [
-        target.id
-        for source in tagged
-        for node in ast.parse(source).body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    ]
+    return document.read(path).parameters
 
 
 def asks_for(path: Path) -> list[str] | None:
@@ -55,13 +44,12 @@ def asks_for(path: Path) -> list[str] | None:
 
     A notebook with a check of its own, or none at all, is worth executing whatever is declared.
     """
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     asked: list[str] = []
-    for cell in cells:
-        if cell["cell_type"] != "code":
+    for cell in document.read(path).cells:
+        if not cell.is_code:
             continue
         try:
-            tree = ast.parse("".join(cell["source"]))
+            tree = ast.parse(cell.source)
         except SyntaxError:
             return None
         for node in ast.walk(tree):

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 
 from proofbook import paths
 from proofbook.config import json_schema
+from proofbook.execution import document
 from proofbook.execution.endings import how_it_ended
 from proofbook.judge.findings import MIME
 from proofbook.redaction.scrubbing import for_others, in_value
@@ -246,8 +247,8 @@ def _in_one_line(text: str) -> str:
 
 def _kernel_of(source: Path) -> dict[str, str]:
     """What Papermill must be told about a notebook that does not say which kernel it wants."""
-    spec = json.loads(source.read_text(encoding="utf-8")).get("metadata", {}).get("kernelspec", {})
-    return {"kernel_name": spec.get("name") or "python3", "language": spec.get("language") or "python"}
+    found = document.read(source)
+    return {"kernel_name": found.kernel or "python3", "language": found.language or "python"}
 
 
 def _scrub_on_save(nb_man: Any) -> None:

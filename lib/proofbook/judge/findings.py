@@ -58,6 +58,7 @@ class Control:
     kind: positive, negative, liveness, comparability, before, mutation.
     guards: the verdicts that are taken away when it did not hold. code: the reason that is then given; `control-` and the
         kind where it is empty. caught, tried: of a mutation control, how many mutants were noticed, of how many; None of others.
+    judged: of the control `before`, the verdict of the same check on that evidence; empty of others.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Control:
     code: str = ""
     caught: int | None = None
     tried: int | None = None
+    judged: str = ""
 
     @property
     def mutants(self) -> str:
@@ -159,6 +161,8 @@ class Finding:
             # As in files from before there were these: absent, not null, where no mutants were tried.
             if control["tried"] is None:
                 del control["caught"], control["tried"]
+            if not control["judged"]:
+                del control["judged"]
         return data
 
 

@@ -133,6 +133,7 @@ def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
                 expected="not pass",
                 got=f"{there.verdict.value}: {there.statement}",
                 held=there.verdict is not Verdict.PASS,
+                judged=there.verdict.value,
             )
         ]
     changed = [(mutant.name, mutant.change(view)) for mutant in check.recipe.mutants]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,8 +15,10 @@ from proofbook.evidence import store
 from proofbook.judge import catalogue, findings
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.findings import Finding
+from proofbook.notebook.display import show, show_part
 from proofbook.redaction import scrubbing
 from proofbook.report import finding_html
+from proofbook.report.section_registry import Nothing
 from proofbook.runs.folders import new_run_id
 from proofbook.validation import Assessment, Validation, evidence_folder
 
@@ -69,12 +70,7 @@ class Book:
                 where=f"case {self.case.name or '(none)'} on environment {self.environment.name}",
             )
         if not matching:
-            _display(
-                html=finding_html.nothing(
-                    f"Nothing to check here: this environment and case declare no {check_id}."
-                ),
-                text=f"no check matches {check_id}",
-            )
+            show_part(Nothing(f"Nothing to check here: this environment and case declare no {check_id}."))
         for item in matching:
             self._judge(self.declared[item])
 
@@ -90,19 +86,23 @@ class Book:
 
     def needed(self) -> None:
         """Shows what would settle the findings so far that are inconclusive, and what was not established."""
-        _display(
-            html=finding_html.needed(list(self.findings.values())),
-            text="; ".join(f"{item.id}: {item.needed.what}" for item in self.findings.values() if item.needed)
-            or "nothing more is needed",
+        needs = (f"{item.id}: {item.needed.what}" for item in self.findings.values() if item.needed)
+        show(
+            {
+                "text/html": finding_html.needed(list(self.findings.values())),
+                "text/plain": "; ".join(needs) or "nothing more is needed",
+            }
         )
 
     def _judge(self, check: Check) -> None:
         finding = self.assessment.judge(check)
         self.findings[check.id] = finding
-        _display(
-            html=finding_html.finding(finding),
-            text=f"{finding.verdict.value}: {finding.claim}: {finding.statement}",
-            data={findings.MIME: finding.to_json()},
+        show(
+            {
+                "text/html": finding_html.finding(finding),
+                "text/plain": f"{finding.verdict.value}: {finding.claim}: {finding.statement}",
+                findings.MIME: finding.to_json(),
+            }
         )
 
     def _repr_html_(self) -> str:
@@ -143,9 +143,3 @@ def _collect_now(asked: Validation) -> Path:
     folder = paths.outputs(asked.base) / asked.environment.name / new_run_id() / "evidence"
     sync.run(phases.record(asked.environment, asked.case, "after", folder=folder, base=asked.base))
     return folder
-
-
-def _display(*, html: str, text: str, data: dict[str, Any] | None = None) -> None:
-    from IPython import display
-
-    display.display({"text/html": html, "text/plain": text, **(data or {})}, raw=True)

@@ -2,51 +2,92 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from proofbook import paths, validation
 from proofbook.config import json_schema
 from proofbook.errors import UsageError
 from proofbook.execution.document import findings_in
-from proofbook.report.sections import (
-    conclusion,
-    contracts,
-    deployment,
-    diffs,
-    findings,
-    fixes,
-    header,
-    impact,
-    readiness,
-    recommendations,
-    risks,
-    uncertainty,
-    verdict,
-    watch,
-)
+from proofbook.notebook.display import show_part
+
+# What its methods show: loaded with this module, so that a notebook's process has it before it is needed.
+from proofbook.report import sections  # noqa: F401
+from proofbook.report.section_registry import of_extensions, rendered
 from proofbook.report.summary import Summary, of_run
 
 
 class Report:
-    """What `00-validation-report` shows, part by part."""
+    """What `00-validation-report` shows, section by section. `summary` is what they are made of."""
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
 
-    def __getattr__(self, name: str) -> Any:
-        """Each part (`verdict`, `fixes`, `risks`, …) shows itself when called."""
-        if name not in PARTS:
-            raise AttributeError(f"the report has no part {name!r}; it has: {', '.join(PARTS)}")
+    def verdict(self) -> None:
+        """Shows the verdict in words, what carries it, how we could be wrong, what to do, what changed."""
+        self.show("verdict")
 
-        def show() -> None:
-            from IPython import display
+    def header(self) -> None:
+        """Shows who validated what, where and when."""
+        self.show("header")
 
-            display.display(display.HTML(PARTS[name](self.summary)))
+    def impact(self) -> None:
+        """Shows each business statement: supported, refuted or unproven."""
+        self.show("impact")
 
-        return show
+    def fixes(self) -> None:
+        """Shows each fix: what was seen before and what after."""
+        self.show("fixes")
 
-    def __dir__(self) -> list[str]:
-        return [*PARTS, "summary"]
+    def findings(self) -> None:
+        """Shows every finding as a card that opens, grouped by question."""
+        self.show("findings")
+
+    def deployment(self) -> None:
+        """Shows the revisions, and what the platform says of each."""
+        self.show("deployment")
+
+    def contracts(self) -> None:
+        """Shows breaking changes of APIs and messages."""
+        self.show("contracts")
+
+    def risks(self) -> None:
+        """Shows the risk register."""
+        self.show("risks")
+
+    def recommendations(self) -> None:
+        """Shows what to do, the most urgent first."""
+        self.show("recommendations")
+
+    def watch(self) -> None:
+        """Shows how a watch went; nothing where nothing was watched."""
+        self.show("watch")
+
+    def readiness(self) -> None:
+        """Shows whether this may go on to production."""
+        self.show("readiness")
+
+    def uncertainty(self) -> None:
+        """Shows what is still needed, and what nobody established."""
+        self.show("uncertainty")
+
+    def diffs(self) -> None:
+        """Shows what each fix changed, in words and as a diff."""
+        self.show("diffs")
+
+    def conclusion(self) -> None:
+        """Shows only what the findings support."""
+        self.show("conclusion")
+
+    def show(self, name: str) -> None:
+        """Shows a section by its name, also one of another package.
+
+        Raises:
+            UnknownName: there is none of that name.
+        """
+        show_part(rendered(name, self.summary), name=name)
+
+    def sections_of_extensions(self) -> None:
+        """Shows every section that another package adds, under its title; nothing where none does."""
+        for name, part in of_extensions(self.summary):
+            show_part(part, name=name)
 
 
 def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
@@ -68,21 +109,3 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
             f"expected executed notebooks beside {paths.shown(folder)}, found none; run them first: proofbook run"
         )
     return Report(of_run(folder.parent, asked))
-
-
-PARTS = {
-    "verdict": verdict,
-    "header": header,
-    "impact": impact,
-    "fixes": fixes,
-    "findings": findings,
-    "deployment": deployment,
-    "contracts": contracts,
-    "risks": risks,
-    "recommendations": recommendations,
-    "watch": watch,
-    "readiness": readiness,
-    "uncertainty": uncertainty,
-    "diffs": diffs,
-    "conclusion": conclusion,
-}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from proofbook.evidence import store
 from proofbook.execution import document, selection
@@ -28,30 +27,32 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
         return differences
     again = folder / ".replay"
     inputs = folder / "inputs"
-    case = inputs / "case" / f"{recorded['case']}.toml"
+    case = inputs / "case" / f"{recorded.case}.toml"
     parameters = {
-        "environment": str(inputs / f"{recorded['environment']}.toml"),
+        "environment": str(inputs / f"{recorded.environment}.toml"),
         "case": str(case) if case.is_file() else "",
         "evidence": str(folder / "evidence"),
     }
     try:
-        names = [item["name"] for item in recorded["notebooks"] if item["name"] != REPORT_NOTEBOOK]
+        names = [item.name for item in recorded.notebooks if item.name != REPORT_NOTEBOOK]
         chosen = selection.select(names, base=base)
         with Executor() as executor:
             executed = executor.execute(chosen, folder=again, parameters=parameters, jobs=jobs, say=say)
         differences += [
             f"notebook {item.name}: {item.problem}"
             for item in executed
-            if item.problem and item.problem not in {note.get("problem") for note in recorded["notebooks"]}
+            if item.problem and item.problem not in {note.problem for note in recorded.notebooks}
         ]
         found = [item.to_json() for item in document.findings_in(again)]
-        differences += compare_findings(findings.of_notebooks(recorded["findings"], found), found)
+        differences += compare_findings(findings.of_notebooks(recorded.findings_json, found), found)
     finally:
         shutil.rmtree(again, ignore_errors=True)
     return differences
 
 
-def compare_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[str]:
+def compare_findings(
+    before: Sequence[Mapping[str, object]], after: Sequence[Mapping[str, object]]
+) -> list[str]:
     """One sentence for every finding that differs, with its differing fields."""
     old, new = {item["id"]: item for item in before}, {item["id"]: item for item in after}
     lines = [f"{name}: only in the run" for name in old if name not in new] + [

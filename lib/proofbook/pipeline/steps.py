@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime as dt
 import importlib.metadata
-import json
 import logging
 import platform
 import shutil
@@ -31,7 +30,7 @@ from proofbook.report import first_screen as opening
 from proofbook.runs import leak_scan, record, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
-from proofbook.runs.record import Opening, unfinished, write_unfinished
+from proofbook.runs.record import Notebook, Opening, Recorded, RunRecord, unfinished, write_unfinished
 from proofbook.validation import Validation
 
 Say = Callable[[str], None]
@@ -85,8 +84,8 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
         raise broken from error
 
 
-def judge(folder: Path, asked: Validation, *, executor: Executor, options: Options) -> dict[str, Any]:
-    """The content of run.json, after executing the notebooks over a run's evidence and writing the report."""
+def judge(folder: Path, asked: Validation, *, executor: Executor, options: Options) -> RunRecord:
+    """The record of a run, after executing the notebooks over its evidence and writing the report."""
     known = selection.select(options.notebooks, base=asked.base)
     chosen = known if options.notebooks else selection.with_something_to_judge(known, asked.checks)
     left_out = ", ".join(sorted(known.keys() - chosen.keys()))
@@ -111,10 +110,10 @@ def judge(folder: Path, asked: Validation, *, executor: Executor, options: Optio
     executed = execute(chosen)
     if document.findings_in(folder / "notebooks"):
         executed += execute({REPORT_NOTEBOOK: paths.notebooks(asked.base)[REPORT_NOTEBOOK]})
-    content = _content(folder, summary.of_run(folder, asked), executed, started)
-    _give_out(folder, content, executed, options.files)
+    found = _record(folder, summary.of_run(folder, asked), executed, started)
+    found = _give_out(folder, found, executed, options.files)
     tell_others(folder, base=asked.base, say=options.say)
-    return content
+    return found
 
 
 def tell_others(folder: Path, *, base: Path, say: Say) -> None:
@@ -129,47 +128,46 @@ def tell_others(folder: Path, *, base: Path, say: Say) -> None:
             say(str(unexpected.keep(error, base=base)))
 
 
-def render(folder: Path, *, options: writer.Options, base: Path) -> dict[str, Any]:
-    """The content of run.json, after writing the report again from notebooks and findings, without judging.
+def render(folder: Path, *, options: writer.Options, base: Path) -> RunRecord:
+    """The record of a run, after writing its report again from notebooks and findings, without judging.
 
     Raises:
         CouldNotLook: there is no finished run.
     """
-    content = record.read(folder)
-    if not content["ended"]:
-        raise CouldNotLook(f"run {folder.name} did not end: {content['sentence']}")
-    kept = folder / "inputs" / f"{content['environment']}.toml"
+    found = record.read(folder)
+    if not found.ended:
+        raise CouldNotLook(f"run {folder.name} did not end: {found.sentence}")
+    kept = folder / "inputs" / f"{found.environment}.toml"
     if kept.is_file():
         environments.keep_private(environments.load(str(kept), base=base), base=base)
     executed = [
         Executed(
-            name=item["name"],
-            path=folder / "notebooks" / f"{item['name']}.ipynb",
-            seconds=item["seconds"],
-            problem=item["problem"],
+            name=item.name,
+            path=folder / "notebooks" / f"{item.name}.ipynb",
+            seconds=item.seconds,
+            problem=item.problem,
         )
-        for item in content["notebooks"]
+        for item in found.notebooks
     ]
-    _give_out(folder, content, [item for item in executed if item.path.exists()], options)
-    return content
+    return _give_out(folder, found, [item for item in executed if item.path.exists()], options)
 
 
 def _give_out(
-    folder: Path, content: dict[str, Any], executed: Sequence[Executed], options: writer.Options
-) -> None:
+    folder: Path, found: RunRecord, executed: Sequence[Executed], options: writer.Options
+) -> RunRecord:
     """Writes the report files, and run.json last; deletes them when the leak scan finds a secret."""
-    writer.write(folder, run=content, executed=executed, options=options)
-    content["report"] = {"sha256": digest(folder / "report.html")}
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    writer.write(folder, run=found, executed=executed, options=options)
+    found = dataclasses.replace(found, report_sha256=digest(folder / "report.html"))
     aside = folder / ".run.json.new"
-    replace_text(aside, text)
+    replace_text(aside, found.to_text())
     try:
         leak_scan.check(folder, rendered=(*writer.NAMES, aside.name))
     except SecretFound as error:
-        write_unfinished(folder, content["environment"], content["case"], dt.datetime.fromisoformat(content["started"]), error.reason, str(error))  # fmt: skip
+        write_unfinished(folder, found.environment, found.case, dt.datetime.fromisoformat(found.started), error.reason, str(error))  # fmt: skip
         raise
     aside.replace(folder / "run.json")
     logger.info("run %s: wrote the report and run.json", folder.name)
+    return found
 
 
 @contextlib.contextmanager
@@ -236,61 +234,58 @@ def keep_inputs(asked: Validation, *, folder: Path) -> None:
             shutil.copyfile(asked.case_file.parent / name, target)
 
 
-def _content(
-    folder: Path,
-    result: summary.Summary,
-    executed: Sequence[Executed],
-    started: dt.datetime,
-) -> dict[str, Any]:
+def _record(
+    folder: Path, result: summary.Summary, executed: Sequence[Executed], started: dt.datetime
+) -> RunRecord:
     overall = result.overall
     manifest = result.evidence.manifest
     first = min((phase.started for phase in manifest.phases.values()), default=started)
-    return {
-        "schema_version": record.SCHEMA_VERSION,
-        "run_id": folder.name,
-        "environment": result.environment.name,
-        "case": result.case.name,
-        "started": rfc3339(first),
-        "ended": rfc3339(dt.datetime.now(dt.UTC)),
-        "verdict": overall.verdict.value,
-        "reason": overall.reason,
-        "sentence": for_others(overall.sentence),
-        "next_review": rfc3339(result.next_review),
-        "opening": in_value(dataclasses.asdict(opening.of(result))),
-        "findings": [item.to_json() for item in result.findings],
-        "evidence": [
-            {"name": f"{phase}/{name}", "rows": table.rows, "sha256": table.sha256}
+    return RunRecord(
+        run_id=folder.name,
+        environment=result.environment.name,
+        case=result.case.name,
+        started=rfc3339(first),
+        ended=rfc3339(dt.datetime.now(dt.UTC)),
+        verdict=overall.verdict,
+        reason=overall.reason,
+        sentence=for_others(overall.sentence),
+        next_review=rfc3339(result.next_review),
+        opening=Opening.from_json(in_value(dataclasses.asdict(opening.of(result)))),
+        findings_json=tuple(item.to_json() for item in result.findings),
+        evidence=tuple(
+            Recorded(name=f"{phase}/{name}", rows=table.rows, sha256=table.sha256)
             for phase, item in manifest.phases.items()
             for name, table in item.tables.items()
-        ],
-        "notebooks": [
-            {
-                "name": item.name,
-                "sha256": digest(item.path),
-                "seconds": round(item.seconds, 1),
-                "problem": item.problem,
-            }
+        ),
+        notebooks=tuple(
+            Notebook(
+                name=item.name, sha256=digest(item.path), seconds=round(item.seconds, 1), problem=item.problem
+            )
             for item in executed
-        ],
-        "versions": {
+        ),
+        versions={
             "proofbook": importlib.metadata.version("proofbook"),
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in ("pandas", "scipy", "papermill", "plotly")},
         },
-        "source": source_of(result.assessment.validation.base),
-    }
+        source=source_of(result.assessment.validation.base),
+    )
 
 
-def write_ended(folder: Path, asked: Validation, started: dt.datetime, reason: str, sentence: str) -> None:
+def write_ended(
+    folder: Path, asked: Validation, started: dt.datetime, reason: str, sentence: str
+) -> RunRecord:
     """Writes into run.json what ended the run early, also on a full disk; where even that fails, the caller reports it."""
     environment, case = asked.environment.name, asked.case.name
+    found = unfinished(folder, environment, case, started, reason, sentence)
     with contextlib.suppress(OSError):
         for left in folder.glob(".*.new"):
             left.unlink()
         try:
-            write_unfinished(folder, environment, case, started, reason, sentence)
+            replace_text(folder / "run.json", found.to_text())
         except OSError:
             # No room for a second file: these few lines fit where those are that were written when the run began.
             with (folder / "run.json").open("r+", encoding="utf-8") as file:
-                file.write(unfinished(folder, environment, case, started, reason, sentence))
+                file.write(found.to_text())
                 file.truncate()
+    return found

@@ -6,7 +6,6 @@ import datetime as dt
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from proofbook.collect import phases
 from proofbook.collect.session import Session
@@ -27,6 +26,7 @@ from proofbook.pipeline.steps import (
     recorded,
 )
 from proofbook.runs.folders import find, has_phase, new_folder
+from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
 
 
@@ -38,8 +38,8 @@ def validate(
     before: str = "",
     once_recorded: Callable[[Path], Validation | None] = lambda _: None,
     options: Options = STANDARD,
-) -> tuple[Path, dict[str, Any]]:
-    """The folder of a run and the content of its run.json, after collecting missing evidence and judging it.
+) -> tuple[Path, RunRecord]:
+    """The folder of a run and its record, after collecting missing evidence and judging it.
 
     Args:
         before: a run whose evidence counts as before, unless this run has its own.
@@ -68,8 +68,8 @@ def validate(
         with Executor() as executor:
             asked = once_recorded(folder) or asked
             keep_inputs(asked, folder=folder)
-            content = judge(folder, asked, executor=executor, options=options)
-    return folder, content
+            found = judge(folder, asked, executor=executor, options=options)
+    return folder, found
 
 
 def _collect_missing(asked: Validation, folder: Path, *, say: Say) -> None:

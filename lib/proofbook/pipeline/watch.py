@@ -6,7 +6,6 @@ import datetime as dt
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from proofbook.collect import phases, planning
 from proofbook.collect.session import Session
@@ -20,6 +19,7 @@ from proofbook.pipeline import rounds
 from proofbook.pipeline.steps import STANDARD, Options, Say, earlier_run, judge, keep_inputs, recorded
 from proofbook.redaction.scrubbing import scrub
 from proofbook.runs.folders import find, has_phase, new_folder
+from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
 
 
@@ -31,8 +31,8 @@ def watch(
     run: str | None = None,
     before: str = "",
     options: Options = STANDARD,
-) -> tuple[Path, dict[str, Any]]:
-    """The folder of a watch and the content of its run.json, after rounds by a fixed plan until a clear verdict or the end.
+) -> tuple[Path, RunRecord]:
+    """The folder of a watch and its record, after rounds by a fixed plan until a clear verdict or the end.
 
     Args:
         run: the watch to continue, or a run that holds only `before`. before: a run whose evidence counts as before,
@@ -59,8 +59,8 @@ def watch(
             )
         rounds.merge_rounds(folder, plan)
         with Executor() as executor:
-            content = judge(folder, asked, executor=executor, options=options)
-    return folder, content
+            found = judge(folder, asked, executor=executor, options=options)
+    return folder, found
 
 
 def _prepare(folder: Path, asked: Validation, plan: rounds.Plan, earlier: Path | None, *, say: Say) -> None:

@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import unescape
 from typing import Any
 
@@ -18,6 +18,8 @@ from proofbook.errors import UsageError
 from proofbook.report.finding_html import escape, visible
 
 MIME = "application/vnd.plotly.v1+json"
+# JSON as Plotly writes it, or a part of that: its keys are too many to name.
+Figure = Mapping[str, Any]
 # A table is an alternative to a chart, not the data: more rows than this are thinned.
 MOST_ROWS = 40
 LONGEST_LABEL = 60
@@ -33,12 +35,12 @@ MARKERS = {"x": "x", "square": "s", "circle": "o"}
 COLOURS = ("#2563eb", "#b45309", "#1a7f4b", "#c0262d", "#7a3e9d", "#0e7490", "#6b7280")
 
 
-def title(figure: dict[str, Any]) -> str:
+def title(figure: Figure) -> str:
     """What a figure shows, from its title."""
     return _words(figure.get("layout", {}).get("title"))
 
 
-def in_words(figure: dict[str, Any]) -> str:
+def in_words(figure: Figure) -> str:
     """A figure in one sentence: what it shows, its series, and the range of each axis."""
     parts = []
     for trace in figure["data"]:
@@ -52,7 +54,7 @@ def in_words(figure: dict[str, Any]) -> str:
     return f"{title(figure) or 'Chart'}.{drawn} {'; '.join(parts) if parts else 'Nothing to draw'}."
 
 
-def table(figure: dict[str, Any]) -> str:
+def table(figure: Figure) -> str:
     """The figure's data as an HTML table, thinned where it is long."""
     rows = []
     for trace in figure["data"]:
@@ -76,7 +78,7 @@ def table(figure: dict[str, Any]) -> str:
     return f"<div class='pb-scroll'><table class='pb-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{less}"
 
 
-def picture(figure: dict[str, Any], *, width_px: int = 560, height_px: int = 230) -> bytes:
+def picture(figure: Figure, *, width_px: int = 560, height_px: int = 230) -> bytes:
     """The figure as a PNG of few colours: lines, dots and bars, as `proofbook.notebook.figures` draws them.
 
     Raises:
@@ -106,7 +108,7 @@ def picture(figure: dict[str, Any], *, width_px: int = 560, height_px: int = 230
     return small.getvalue()
 
 
-def _draw(figure: dict[str, Any], canvas: Any, dates: Any) -> Any:
+def _draw(figure: Figure, canvas: Any, dates: Any) -> Any:
     layout = figure["layout"]
     axes = canvas.add_subplot()
     _bars(axes, [trace for trace in figure["data"] if trace.get("type") == "bar"], stacked=layout.get("barmode") == "stack")  # fmt: skip
@@ -149,7 +151,7 @@ def _draw(figure: dict[str, Any], canvas: Any, dates: Any) -> Any:
     return canvas
 
 
-def _bars(axes: Any, traces: Sequence[dict[str, Any]], *, stacked: bool) -> None:
+def _bars(axes: Any, traces: Sequence[Figure], *, stacked: bool) -> None:
     """Bars over times or names: on top of each other where they are stacked, else side by side."""
     tops: dict[Any, float] = {}
     names = list(dict.fromkeys(_short(place) for trace in traces for place in _places(trace)))
@@ -173,12 +175,12 @@ def _bars(axes: Any, traces: Sequence[dict[str, Any]], *, stacked: bool) -> None
             axes.set_xticks(range(len(names)), names)
 
 
-def _places(trace: dict[str, Any]) -> list[Any]:
+def _places(trace: Figure) -> list[Any]:
     """Where the bars of a trace stand."""
     return _values(trace, "y" if trace.get("orientation") == "h" else "x")
 
 
-def _shape(axes: Any, shape: dict[str, Any]) -> None:
+def _shape(axes: Any, shape: Figure) -> None:
     x, y = _moments([shape.get("x0"), shape.get("x1")]), _moments([shape.get("y0"), shape.get("y1")])
     colour = shape.get("line", {}).get("color") or "#888888"
     if shape.get("type") == "rect":
@@ -189,7 +191,7 @@ def _shape(axes: Any, shape: dict[str, Any]) -> None:
         axes.axvline(x[0], color=colour, linestyle="--", linewidth=1)
 
 
-def _values(trace: dict[str, Any], axis: str) -> list[Any]:
+def _values(trace: Figure, axis: str) -> list[Any]:
     """A trace's values along an axis; one that states only the other is counted from 0."""
     values = trace.get(axis)
     if values is None:
@@ -218,7 +220,7 @@ def _moments(values: Sequence[Any]) -> list[Any]:
     return [_short(value) if isinstance(value, str) else value for value in values]
 
 
-def _colour(trace: dict[str, Any], number: int) -> str:
+def _colour(trace: Figure, number: int) -> str:
     for place in ("line", "marker"):
         colour = trace.get(place, {}).get("color")
         if isinstance(colour, str) and colour.startswith("#"):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.report import finding_html, templating
 from proofbook.runs.diff import ABSENT, Change
-from proofbook.runs.record import moment
+from proofbook.runs.record import JsonObject, RunRecord, moment
 
 
 def in_text(changes: Sequence[Change]) -> list[str]:
@@ -19,7 +18,7 @@ def in_text(changes: Sequence[Change]) -> list[str]:
     return lines + [f"{item.id}: {item.now} in both{_tail(item)}" for item in changes if item.beyond_noise and not item.verdict_changed]  # fmt: skip
 
 
-def as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
+def as_json(changes: Sequence[Change]) -> list[JsonObject]:
     """Every finding, with what changed."""
     return [
         {
@@ -40,7 +39,7 @@ def as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
     ]
 
 
-def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, Any]) -> str:
+def page(changes: Sequence[Change], *, first: RunRecord, second: RunRecord) -> str:
     """The comparison as a page of its own, without scripts."""
     rows = [
         {
@@ -60,7 +59,7 @@ def page(changes: Sequence[Change], *, first: dict[str, Any], second: dict[str, 
         "comparison.html.j2",
         rows=rows,
         runs=[
-            {"id": run["run_id"], "environment": run["environment"], "verdict": _signed(run["verdict"]), "sentence": finding_html.visible(run["sentence"]), "ended": moment(run["ended"]) if run["ended"] else "unfinished"}
+            {"id": run.run_id, "environment": run.environment, "verdict": _signed(run.verdict.value), "sentence": finding_html.visible(run.sentence), "ended": moment(run.ended) if run.ended else "unfinished"}
             for run in (first, second)
         ],
         changed=sum(item.verdict_changed for item in changes),

@@ -144,8 +144,8 @@ def could_fail(item: Finding) -> str:
         else []
     )
     for control in item.controls:
-        if control.kind == "before":
-            words.append(f"before: {escape(control.got.partition(':')[0])} → now: {item.verdict.value}")
+        if control.kind == "before" and control.judged:
+            words.append(f"before: {control.judged} → now: {item.verdict.value}")
         elif control.kind == "mutation":
             words.append(f"{control.mutants} mutants caught" if control.mutants else "")
     return "; ".join(dict.fromkeys(word for word in words if word))

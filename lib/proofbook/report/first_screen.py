@@ -5,9 +5,7 @@ A value of plain text, so that the page, a mail, a chat message and the terminal
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -17,7 +15,7 @@ from proofbook.judge.view import stamp
 from proofbook.report import finding_html
 from proofbook.report.summary import Summary
 from proofbook.runs import diff
-from proofbook.runs.record import Fact, Opening, moment
+from proofbook.runs.record import Fact, Opening, RunRecord, moment
 
 WORDS = {
     Verdict.PASS: "SUCCESS",
@@ -33,7 +31,7 @@ def of(summary: Summary) -> Opening:
     overall = summary.overall
     return Opening(
         verdict=overall.verdict.value,
-        words=overall.sentence.partition(":")[0],
+        words=overall.headline,
         result=WORDS[overall.verdict],
         environment=summary.environment.title or summary.environment.name,
         case=summary.case.title,
@@ -48,12 +46,9 @@ def of(summary: Summary) -> Opening:
     )
 
 
-def of_run(run: dict[str, Any]) -> Opening:
+def of_run(run: RunRecord) -> Opening:
     """The first screen that run.json carries; made of its sentence where it carries none, since an older version wrote it."""
-    data = run.get("opening")
-    if not data:
-        return _of_sentence(run)
-    return Opening(**{**data, "facts": tuple(Fact(**fact) for fact in data["facts"])})
+    return run.opening or _of_sentence(run)
 
 
 def doubt(summary: Summary) -> str:
@@ -79,12 +74,10 @@ def recommendations(summary: Summary) -> list[str]:
     if overall.verdict is Verdict.FAIL:
         new = summary.view.windows.new_revision
         lines.append(f"hold the release{f' of {new}' if new else ''}.")
-        lines += [
-            f"Make this hold: {item.claim}. {_capital(without_bound(item.statement))}." for item in blocking
-        ]
+        lines += [f"Make this hold: {item.claim}. {_capital(seen(item))}." for item in blocking]
     elif overall.verdict is not Verdict.PASS:
         needs = [f"{finding_html.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
-        lines += needs or [f"{_small(overall.sentence.partition(':')[2].strip() or overall.sentence)}."]
+        lines += needs or [f"{_small(overall.detail)}."]
     lines += [
         f"Look at {item.id}: {item.statement}."
         for item in summary.findings
@@ -117,36 +110,25 @@ def recommendations(summary: Summary) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def without_bound(statement: str) -> str:
-    """A statement without its closing bracket of bounds: the first screen says what was seen, the details how sure.
-
-    >>> without_bound("365 of 365 connections were made (100.00%; at least 99.18% at 95% confidence)")
-    '365 of 365 connections were made'
-    >>> without_bound("all well (at most 3%); but the liveness control “the log” did not hold: expected it, got silence")
-    'all well; but the log: silence'
-    """
-    told, but, why = statement.partition("; but the ")
-    told = re.sub(r"(?: [(](?:at most|[0-9.]+%;)[^)]*[)]|; luck alone .*)$", "", told)
-    # Of a control that did not hold: what it got is why nothing is known.
-    why = re.sub(r"^\w+ control “(.*?)” did not hold: expected .*?, got ", r"\1: ", why)
-    return f"{told}; but {why}" if but else told
+def seen(item: Finding) -> str:
+    """What was seen, without its bounds: the first screen says that, the details how sure. All of it in findings of old."""
+    return item.seen or item.statement
 
 
-def _of_sentence(run: dict[str, Any]) -> Opening:
-    verdict = Verdict(run["verdict"])
-    head, _, tail = str(run["sentence"]).partition(":")
+def _of_sentence(run: RunRecord) -> Opening:
+    words = WORDS[run.verdict]
     return Opening(
-        verdict=verdict.value,
-        words=head if tail else WORDS[verdict],
-        result=WORDS[verdict],
-        environment=run["environment"],
-        case=run["case"] or "no case",
-        at=run.get("ended") or run["started"],
-        facts=(Fact(verdict=verdict.value, text=(tail or head).strip()),),
+        verdict=run.verdict.value,
+        words=words,
+        result=words,
+        environment=run.environment,
+        case=run.case or "no case",
+        at=run.ended or run.started,
+        facts=(Fact(verdict=run.verdict.value, text=run.sentence),),
         beside="",
         doubt="Nothing that would answer this is in the run.",
         advice="See what the run says of itself below.",
-        next_review=run.get("next_review") or run["started"],
+        next_review=run.next_review or run.started,
         since="",
     )
 
@@ -162,11 +144,7 @@ def _facts(summary: Summary) -> list[Fact]:
         facts.append(
             Fact(verdict=overall.verdict.value, text=f"and {len(blocking) - len(facts)} more, below")
         )
-    return facts or [
-        Fact(
-            verdict=overall.verdict.value, text=overall.sentence.partition(":")[2].strip() or overall.sentence
-        )
-    ]
+    return facts or [Fact(verdict=overall.verdict.value, text=overall.detail)]
 
 
 def command(summary: Summary) -> str:
@@ -197,12 +175,12 @@ def _carrying(summary: Summary) -> list[Fact]:
         items = [by_id[symptom.check_id] for symptom in fix.symptoms if symptom.check_id in by_id]
         if items:
             told = items[0]
-            facts.append(Fact(verdict=told.verdict.value, text=f"{fix.title}: {without_bound(told.statement)}.", finding=told.id))  # fmt: skip
+            facts.append(Fact(verdict=told.verdict.value, text=f"{fix.title}: {seen(told)}.", finding=told.id))  # fmt: skip
     required = [item for item in summary.findings if item.required]
     facts = facts or [
         Fact(
             verdict=item.verdict.value,
-            text=f"{_capital(item.claim)}: {without_bound(item.statement)}.",
+            text=f"{_capital(item.claim)}: {seen(item)}.",
             finding=item.id,
         )
         for item in required
@@ -219,10 +197,10 @@ def _distinct(items: Sequence[Finding]) -> list[Finding]:
 
 def _against(item: Finding) -> str:
     """The claim, what was seen, and what was required."""
-    word = "Allowed" if item.threshold.startswith(("none", "at most")) else "Required"
+    word = "Allowed" if item.limits else "Required"
     required = f" {word}: {item.threshold}." if item.threshold and item.verdict is not Verdict.ERROR else ""
     head = "Not so" if item.verdict is Verdict.FAIL else "Not known" if item.verdict is Verdict.INCONCLUSIVE else "Not seen"  # fmt: skip
-    return f"{head}: {item.claim}. {_capital(without_bound(item.statement))}.{required}"
+    return f"{head}: {item.claim}. {_capital(seen(item))}.{required}"
 
 
 def _beside(summary: Summary) -> str:
@@ -259,13 +237,11 @@ def _since(summary: Summary) -> str:
     last = summary.previous
     if last is None:
         return "First run of this case here."
-    when = moment(last["ended"])
-    found = diff.between(diff.findings_of(last), summary.findings)
+    when = moment(last.ended or last.started)
+    found = diff.between(last.findings, summary.findings)
     news = [item for item in found if item.id not in summary.accepted or item.now == Verdict.PASS.value]
-    if last["verdict"] != summary.overall.verdict.value:
-        head = f"{last['verdict']} → {summary.overall.verdict.value}; "
-    else:
-        head = ""
+    now = summary.overall.verdict
+    head = f"{last.verdict.value} → {now.value}; " if last.verdict is not now else ""
     return f"Since the last run ({when}): {head}{diff.in_words(news)}."
 
 

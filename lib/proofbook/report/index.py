@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from proofbook import paths
@@ -48,7 +47,7 @@ def render(entries: Sequence[Entry]) -> str:
     )
 
 
-def _group(name: tuple[str, str], entries: Sequence[Entry]) -> dict[str, Any]:
+def _group(name: tuple[str, str], entries: Sequence[Entry]) -> dict[str, object]:
     recent = entries[-RECENT:]
     return {
         "environment": name[0],

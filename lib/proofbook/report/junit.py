@@ -7,9 +7,10 @@ import datetime as dt
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from proofbook.judge.findings import Finding, Verdict
+from proofbook.runs.record import RunRecord
 
 InconclusiveAs = Literal["failure", "skipped"]
 # XML 1.0 cannot hold these at all.
@@ -17,23 +18,23 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(
-    run: dict[str, Any], findings: Iterable[Finding], *, inconclusive_as: InconclusiveAs = "failure"
+    run: RunRecord, findings: Iterable[Finding], *, inconclusive_as: InconclusiveAs = "failure"
 ) -> str:
     """The XML text of a run. A waived finding is skipped, with who waived it."""
     suites = ET.Element("testsuites", name="proofbook")
     suite = ET.SubElement(
         suites,
         "testsuite",
-        name=_text(f"{run['environment']}: {run['case'] or 'no case'}"),
-        timestamp=run["started"],
-        id=run.get("run_id", ""),
+        name=_text(f"{run.environment}: {run.case or 'no case'}"),
+        timestamp=run.started,
+        id=run.run_id,
         time=f"{_seconds(run):.3f}",
     )
     for item in findings:
         case = ET.SubElement(
             suite,
             "testcase",
-            classname=_text(f"{run['environment']}.{item.group or item.kind}"),
+            classname=_text(f"{run.environment}.{item.group or item.kind}"),
             name=_text(f"{item.id}: {item.claim}"),
             time="0",
         )
@@ -50,9 +51,9 @@ def render(
         elif item.verdict is not Verdict.PASS:
             # GitLab shows the text, Jenkins the message.
             ET.SubElement(case, "failure", type=item.verdict.value, message=said).text = _details(item)
-    if run["verdict"] == "error":
-        case = ET.SubElement(suite, "testcase", classname=f"{run['environment']}.run", name="the run itself", time="0")  # fmt: skip
-        ET.SubElement(case, "error", type=run["reason"], message=_text(run["sentence"]))
+    if run.verdict is Verdict.ERROR:
+        case = ET.SubElement(suite, "testcase", classname=f"{run.environment}.run", name="the run itself", time="0")  # fmt: skip
+        ET.SubElement(case, "error", type=run.reason, message=_text(run.sentence))
     for kind, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(kind, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite)))
@@ -74,12 +75,10 @@ def _details(item: Finding) -> str:
     return _text("\n".join(lines))
 
 
-def _seconds(run: dict[str, Any]) -> float:
-    if not run.get("ended"):
+def _seconds(run: RunRecord) -> float:
+    if not run.ended:
         return 0.0
-    return (
-        dt.datetime.fromisoformat(run["ended"]) - dt.datetime.fromisoformat(run["started"])
-    ).total_seconds()
+    return (dt.datetime.fromisoformat(run.ended) - dt.datetime.fromisoformat(run.started)).total_seconds()
 
 
 def _text(value: str) -> str:

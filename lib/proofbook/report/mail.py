@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
 
+from proofbook.execution import document
 from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.report import chart_fallbacks, finding_html, first_screen, sections
-from proofbook.runs.diff import findings_of
-from proofbook.runs.record import Opening
+from proofbook.runs.record import Opening, RunRecord
 
 # With its pictures; base64 makes four characters of three bytes.
 MOST_BYTES = 100_000
@@ -24,7 +22,7 @@ LONGEST_CELL = 400
 _STYLE = "font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif;color:#1f2328;background:#ffffff;max-width:40rem;margin:0 auto;padding:1rem"
 
 
-def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tuple[Path, list[str]]:
+def write(folder: Path, *, run: RunRecord, with_charts: bool = True) -> tuple[Path, list[str]]:
     """Writes `mail.html`, and `mail.eml` which any mail program opens and any mailer sends.
 
     Returns:
@@ -33,7 +31,7 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
         UsageError: charts are wanted and matplotlib is not installed.
     """
     first = first_screen.of_run(run)
-    found = findings_of(run)
+    found = list(run.findings)
     left, pictures, without = MOST_BYTES - len(_body(first, found, [], []).encode()) - 2000, [], []
     for figure in _figures(folder / "notebooks") if with_charts else ():
         try:
@@ -58,8 +56,8 @@ def write(folder: Path, *, run: dict[str, Any], with_charts: bool = True) -> tup
     message["Subject"] = finding_html.visible(
         f"{findings.MARKS[Verdict(first.verdict)]} {first.words} · {first.environment} · {first.case}"
     ).replace("\n", " ")
-    message["X-Proofbook-Run"] = run["run_id"]
-    message.set_content("\n".join(map(finding_html.visible, first.lines())) + f"\n\nRun {run['run_id']}\n")
+    message["X-Proofbook-Run"] = run.run_id
+    message.set_content("\n".join(map(finding_html.visible, first.lines())) + f"\n\nRun {run.run_id}\n")
     attached = [(words, f"cid:chart-{number}@proofbook") for number, (words, _) in enumerate(pictures)]
     message.add_alternative(_body(first, found, attached, without), subtype="html")
     body = message.get_body(("html",))
@@ -98,13 +96,9 @@ def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]],
     return re.sub(r"var\(--[a-z-]+, (#[0-9a-f]{6})\)", r"\1", page)
 
 
-def _figures(folder: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted(folder.glob("*.ipynb")):
-        for cell in json.loads(path.read_text(encoding="utf-8")).get("cells", []):
-            for output in cell.get("outputs", []):
-                figure = output.get("data", {}).get(chart_fallbacks.MIME)
-                if figure and figure["data"]:
-                    yield figure
+def _figures(folder: Path) -> Iterator[chart_fallbacks.Figure]:
+    for notebook in document.read_all(folder).values():
+        yield from (figure for figure in notebook.outputs(chart_fallbacks.MIME) if figure.get("data"))
 
 
 def _short(text: str) -> str:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.report import finding_html, first_screen
-from proofbook.runs.diff import findings_of
-from proofbook.runs.record import Opening, moment
+from proofbook.runs.record import Opening, RunRecord, moment
 
 # GitHub takes 65,536 characters in a comment.
 MOST_CHARS = 60_000
 LONGEST_CELL = 300
 
 
-def render(run: dict[str, Any]) -> str:
+def render(run: RunRecord) -> str:
     """The first screen, then every finding that does not pass; those that pass by number and folded."""
     first = first_screen.of_run(run)
-    found = findings_of(run)
+    found = run.findings
     lines = [*_first_screen(first), ""]
     open_items = [item for item in found if item.verdict is not Verdict.PASS]
     passed = [item for item in found if item.verdict is Verdict.PASS]
@@ -36,13 +34,11 @@ def render(run: dict[str, Any]) -> str:
             "</details>",
             "",
         ]
-    lines.append(f"Run `{run['run_id']}`")
+    lines.append(f"Run `{run.run_id}`")
     text = "\n".join(lines) + "\n"
     if len(text) > MOST_CHARS:
         kept = text[:MOST_CHARS].rpartition("\n")[0]
-        text = (
-            f"{kept}\n\nCut here: {len(found)} findings do not fit; see `proofbook show {run['run_id']}`.\n"
-        )
+        text = f"{kept}\n\nCut here: {len(found)} findings do not fit; see `proofbook show {run.run_id}`.\n"
     return text
 
 

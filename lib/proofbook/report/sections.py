@@ -1,8 +1,10 @@
-"""The parts of the validation report, as HTML: all of it computed from findings, evidence and the case; it judges nothing."""
+"""The sections of the validation report, as HTML: all of it computed from findings, evidence and the case; it judges nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 
 import pandas as pd
 
@@ -12,13 +14,39 @@ from proofbook.judge.findings import MARKS, Finding, Verdict
 from proofbook.judge.registry import group_titles
 from proofbook.report import finding_html
 from proofbook.report import first_screen as openings
+from proofbook.report.finding_html import escape
+from proofbook.report.section_registry import Nothing, Part, Section, section
 from proofbook.report.summary import Summary
 from proofbook.runs.record import Fact, Opening
 
 
-def verdict(summary: Summary) -> str:
+class Standing(Enum):
+    """Where a statement stands that rests on findings."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    UNPROVEN = "unproven"
+
+
+STANDINGS = {
+    Standing.SUPPORTED: "<b>✔ supported</b>",
+    Standing.REFUTED: "<b>✘ refuted</b>",
+    Standing.UNPROVEN: "<b>? unproven</b>",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """Where a statement stands, and because of which findings, as plain text."""
+
+    standing: Standing
+    because: str
+
+
+@section()
+def verdict(summary: Summary) -> Part:
     """The first screen: the verdict in words, what carries it, how we could be wrong, what to do, what changed."""
-    return first_screen(openings.of(summary))
+    return Section(first_screen(openings.of(summary)))
 
 
 def first_screen(opening: Opening, *, links: bool = True) -> str:
@@ -26,98 +54,95 @@ def first_screen(opening: Opening, *, links: bool = True) -> str:
     verdict = Verdict(opening.verdict)
     colour = finding_html.COLOURS[verdict]
     facts = "".join(
-        f"<li>{MARKS[Verdict(fact.verdict)]} {_link(fact) if links else finding_html.escape(fact.text)}</li>"
+        f"<li>{MARKS[Verdict(fact.verdict)]} {_link(fact) if links else escape(fact.text)}</li>"
         for fact in opening.facts
     )
     return (
         f'<section class="pb-verdict" data-verdict="{verdict.value}" style="border-left:8px solid {colour};padding:.6em 1em">'
-        f'<p class="pb-words" style="font-size:1.6em;font-weight:700;margin:.2em 0;color:{colour}">{MARKS[verdict]} {finding_html.escape(opening.words)}</p>'
-        f"<p class='pb-where' style='margin:.2em 0'>{finding_html.escape(opening.environment)} · {finding_html.escape(opening.case)} · {finding_html.time(opening.at)}</p>"
+        f'<p class="pb-words" style="font-size:1.6em;font-weight:700;margin:.2em 0;color:{colour}">{MARKS[verdict]} {escape(opening.words)}</p>'
+        f"<p class='pb-where' style='margin:.2em 0'>{escape(opening.environment)} · {escape(opening.case)} · {finding_html.time(opening.at)}</p>"
         f"<ul style='list-style:none;padding-left:0'>{facts}</ul>"
-        + (f"<p>{finding_html.escape(opening.beside)}</p>" if opening.beside else "")
-        + f"<p><b>Could we be wrong?</b> {finding_html.escape(opening.doubt)}</p>"
-        f"<p><b>Do:</b> {finding_html.escape(opening.advice)} Next review {finding_html.time(opening.next_review)}.</p>"
-        + (f"<pre class='pb-command'>{finding_html.escape(opening.command)}</pre>" if opening.command else "")
-        + (f"<p class='pb-since'>{finding_html.escape(opening.since)}</p>" if opening.since else "")
+        + (f"<p>{escape(opening.beside)}</p>" if opening.beside else "")
+        + f"<p><b>Could we be wrong?</b> {escape(opening.doubt)}</p>"
+        f"<p><b>Do:</b> {escape(opening.advice)} Next review {finding_html.time(opening.next_review)}.</p>"
+        + (f"<pre class='pb-command'>{escape(opening.command)}</pre>" if opening.command else "")
+        + (f"<p class='pb-since'>{escape(opening.since)}</p>" if opening.since else "")
         + f"<p>VALIDATION RESULT: <b>{opening.result}</b></p></section>"
     )
 
 
 def _link(fact: Fact) -> str:
-    text = finding_html.escape(fact.text)
+    text = escape(fact.text)
     return (
-        f'{text} <a href="#finding-{finding_html.escape(fact.finding)}" aria-label="How we know: {finding_html.escape(fact.finding)}">How we know</a>'
+        f'{text} <a href="#finding-{escape(fact.finding)}" aria-label="How we know: {escape(fact.finding)}">How we know</a>'
         if fact.finding
         else text
     )
 
 
-def header(summary: Summary) -> str:
+@section()
+def header(summary: Summary) -> Part:
     """Who validated what, where and when."""
     recorded = summary.evidence.manifest.phases
     rows = [
         (
             "Environment",
-            finding_html.escape(
-                f"{summary.environment.title or summary.environment.name} ({summary.environment.name})"
-            ),
+            escape(f"{summary.environment.title or summary.environment.name} ({summary.environment.name})"),
         ),
-        ("Mission", finding_html.escape(summary.case.mission)),
-        ("Validation team", finding_html.escape(summary.case.team)),
+        ("Mission", escape(summary.case.mission)),
+        ("Validation team", escape(summary.case.team)),
         *[
             (f"Evidence {phase}", f"{finding_html.time(item.started)} to {finding_html.time(item.ended)}")
             for phase, item in recorded.items()
         ],
         ("Next review", finding_html.time(summary.next_review)),
-        ("Not checked", finding_html.escape("; ".join(summary.not_checked))),
+        ("Not checked", escape("; ".join(summary.not_checked))),
     ]
-    return _table(["", ""], [row for row in rows if row[1]], headed=False)
+    return Section(_table(["", ""], [row for row in rows if row[1]], headed=False))
 
 
-def fixes(summary: Summary) -> str:
+@section()
+def fixes(summary: Summary) -> Part:
     """Each fix: problem, solution, what was seen before and what after, with severity."""
     if not summary.case.fixes:
-        return finding_html.nothing("The case names no fix: only guards were judged.")
-    return "".join(_fix(fix, summary) for fix in summary.case.fixes)
+        return Nothing("The case names no fix: only guards were judged.")
+    return Section("".join(_fix(fix, summary) for fix in summary.case.fixes))
 
 
-def diffs(summary: Summary) -> str:
+@section()
+def diffs(summary: Summary) -> Part:
     """What each fix changed: in the architecture, in words, and in the code, as a diff."""
-    parts = []
-    for fix in summary.case.fixes:
-        if fix.architecture:
-            parts.append(
-                f"<p><b>{finding_html.escape(fix.title)}.</b> {finding_html.escape(fix.architecture)}</p>"
-            )
-        text = summary.diffs.get(fix.id, "")
-        if fix.git and not text:
-            parts.append(
-                finding_html.nothing(f"{fix.title}: no diff of {fix.git} was recorded when the run was made.")
-            )
-        if text:
-            lines = "".join(
-                f'<span class="{_diff_class(line)}">{finding_html.escape(line)}</span>\n'
-                for line in text.splitlines()
-            )
-            parts.append(
-                f"<details><summary>{finding_html.escape(fix.title)}: <code>{finding_html.escape(fix.file)}</code></summary><pre class='pb-diff'>{lines}</pre></details>"
-            )
-    return "".join(parts) or finding_html.nothing("The case names no patch and no git range.")
+    told = "".join(_diff(fix, summary) for fix in summary.case.fixes)
+    return Section(told) if told else Nothing("The case names no patch and no git range.")
 
 
-def impact(summary: Summary) -> str:
+def _diff(fix: Fix, summary: Summary) -> str:
+    told = f"<p><b>{escape(fix.title)}.</b> {escape(fix.architecture)}</p>" if fix.architecture else ""
+    text = summary.diffs.get(fix.id, "")
+    if fix.git and not text:
+        told += finding_html.nothing(f"{fix.title}: no diff of {fix.git} was recorded when the run was made.")
+    if text:
+        lines = "".join(
+            f'<span class="{_diff_class(line)}">{escape(line)}</span>\n' for line in text.splitlines()
+        )
+        told += f"<details><summary>{escape(fix.title)}: <code>{escape(fix.file)}</code></summary><pre class='pb-diff'>{lines}</pre></details>"
+    return told
+
+
+@section()
+def impact(summary: Summary) -> Part:
     """Each business statement: supported, refuted or unproven."""
+    if not summary.case.impacts:
+        return Nothing("The case states no business impact.")
     rows = []
     for item in summary.case.impacts:
-        rows.append((finding_html.escape(item.statement), *_standing(item.findings, summary)))
-    return (
-        _table(["Statement", "Standing", "Because"], rows)
-        if rows
-        else finding_html.nothing("The case states no business impact.")
-    )
+        carried = _carried(item.findings, summary)
+        rows.append((escape(item.statement), STANDINGS[carried.standing], escape(carried.because)))
+    return Section(_table(["Statement", "Standing", "Because"], rows))
 
 
-def findings(summary: Summary) -> str:
+@section()
+def findings(summary: Summary) -> Part:
     """Every finding as a card that opens, grouped by question."""
     parts = []
     titles = group_titles()
@@ -128,24 +153,27 @@ def findings(summary: Summary) -> str:
             for verdict in Verdict
             if (count := sum(item.verdict is verdict for item in items))
         )
-        title = f"<h3 id='group-{finding_html.escape(group)}'>{finding_html.escape(titles.get(group, group))} <small>{counts}</small></h3>"
+        title = (
+            f"<h3 id='group-{escape(group)}'>{escape(titles.get(group, group))} <small>{counts}</small></h3>"
+        )
         parts.append(
             f"<section class='pb-group'>{title}{''.join(map(finding_html.finding, items))}</section>"
         )
-    return "".join(parts)
+    return Section("".join(parts), findings=tuple(item.id for item in summary.findings))
 
 
-def deployment(summary: Summary) -> str:
+@section()
+def deployment(summary: Summary) -> Part:
     """The timeline of revisions, and what the platform says of each."""
     windows = summary.view.windows
     table = summary.evidence.table("revisions")
     lines = [
-        f"<p>Before: revision <b>{finding_html.escape(windows.old_revision or 'unknown')}</b>. Now: <b>{finding_html.escape(windows.new_revision or 'unknown')}</b>{', since ' + finding_html.time(windows.deployed_at) if windows.deployed_at is not None else ''}.</p>"
+        f"<p>Before: revision <b>{escape(windows.old_revision or 'unknown')}</b>. Now: <b>{escape(windows.new_revision or 'unknown')}</b>{', since ' + finding_html.time(windows.deployed_at) if windows.deployed_at is not None else ''}.</p>"
     ]
     if table is not None and len(table):
         rows = [
             (
-                f"<code>{finding_html.escape(str(row['revision']))}</code>",
+                f"<code>{escape(str(row['revision']))}</code>",
                 finding_html.time(row["created"]) if pd.notna(row["created"]) else "",
                 f"{row['image_bytes'] / 1e6:,.0f} MB" if pd.notna(row["image_bytes"]) else "",
                 f"{row['memory_limit_bytes'] / 2**20:,.0f} MiB"
@@ -155,55 +183,50 @@ def deployment(summary: Summary) -> str:
             for _, row in table.iterrows()
         ]
         lines.append(_table(["Revision", "Made", "Image", "Memory limit"], rows))
-    return "".join(lines)
+    return Section("".join(lines))
 
 
-def risks(summary: Summary) -> str:
+@section()
+def risks(summary: Summary) -> Part:
     """The risk register: what holds a resolved risk closed, who accepted a residual one and until when."""
-    rows = [
-        (finding_html.escape(risk.title), *_risk(risk, summary), finding_html.escape(risk.detail))
-        for risk in summary.case.risks
-    ]
+    rows = [(escape(risk.title), *_risk(risk, summary), escape(risk.detail)) for risk in summary.case.risks]
     return (
-        _table(["Risk", "Status", "Because", "Detail"], rows)
+        Section(_table(["Risk", "Status", "Because", "Detail"], rows))
         if rows
-        else finding_html.nothing("The case names no risk.")
+        else Nothing("The case names no risk.")
     )
 
 
-def contracts(summary: Summary) -> str:
+@section()
+def contracts(summary: Summary) -> Part:
     """Breaking changes, in one sentence each."""
     items = [item for item in summary.findings if item.group == "contracts"]
     rows = [
-        (finding_html.badge(item), finding_html.sentence(item.claim), finding_html.escape(item.statement))
+        (finding_html.badge(item), finding_html.sentence(item.claim), escape(item.statement))
         for item in items
     ]
     return (
-        _table(["Verdict", "Contract", "What we saw"], rows)
+        Section(_table(["Verdict", "Contract", "What we saw"], rows))
         if rows
-        else finding_html.nothing(
+        else Nothing(
             "Not checked: the environment publishes no API definition and the case names no message schema."
         )
     )
 
 
-def recommendations(summary: Summary) -> str:
+@section()
+def recommendations(summary: Summary) -> Part:
     """What to do, derived from findings and open risks."""
-    return (
-        "<ul>"
-        + "".join(
-            f"<li>{finding_html.escape(line[:1].upper() + line[1:])}</li>"
-            for line in openings.recommendations(summary)
-        )
-        + "</ul>"
-    )
+    lines = (line[:1].upper() + line[1:] for line in openings.recommendations(summary))
+    return Section(f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>")
 
 
-def watch(summary: Summary) -> str:
+@section()
+def watch(summary: Summary) -> Part:
     """How a watch went: its looks, and where each success rate stands; nothing where nothing was watched."""
     words = sequential_path.in_words(summary.view)
     if not words:
-        return ""
+        return Section("")
     table = summary.path
     rows = []
     for _, part in table.groupby("check", sort=False):
@@ -211,12 +234,12 @@ def watch(summary: Summary) -> str:
         crossed = part[(part["evidence"] >= part["pass_above"]) | (part["evidence"] <= part["fail_below"])]
         since = f"decided at look {crossed.iloc[0]['look']}, {finding_html.time(crossed.iloc[0]['at'])}" if len(crossed) else "not decided"  # fmt: skip
         rows.append((finding_html.sentence(str(last["claim"])), f"{last['failures']} of {last['count']} failed", f"{last['evidence']:.2f}; pass from {last['pass_above']:.2f}, fail from {last['fail_below']:.2f}", since))  # fmt: skip
-    return f"<h2>While watching</h2><p>{finding_html.escape(words[:1].upper() + words[1:])}.</p>" + _table(
-        ["Claim", "So far", "Evidence", "Decision"], rows
-    )
+    heading = f"<h2>While watching</h2><p>{finding_html.sentence(words)}.</p>"
+    return Section(heading + _table(["Claim", "So far", "Evidence", "Decision"], rows))
 
 
-def readiness(summary: Summary) -> str:
+@section()
+def readiness(summary: Summary) -> Part:
     """Whether this may go on to production, as far as the findings carry."""
     overall = summary.overall
     words = {
@@ -226,26 +249,27 @@ def readiness(summary: Summary) -> str:
         Verdict.ERROR: "Not known: we could not look.",
     }[overall.verdict]
     left = [*overall.blocking, *overall.beside]
-    open_items = f" Open: {finding_html.escape(', '.join(left))}." if left else ""
-    unchecked = (
-        f" Not checked: {finding_html.escape(' '.join(summary.not_checked))}" if summary.not_checked else ""
-    )
-    return (
+    open_items = f" Open: {escape(', '.join(left))}." if left else ""
+    unchecked = f" Not checked: {escape(' '.join(summary.not_checked))}" if summary.not_checked else ""
+    return Section(
         f"<p><b>{words}</b>{open_items}{unchecked} Next review {finding_html.time(summary.next_review)}.</p>"
     )
 
 
-def uncertainty(summary: Summary) -> str:
+@section()
+def uncertainty(summary: Summary) -> Part:
     """What is still needed, and what nobody established."""
-    return f"<p>{finding_html.escape(openings.doubt(summary))}</p>" + finding_html.needed(
-        list(summary.findings)
-    )
+    needed = finding_html.needed(list(summary.findings))
+    return Section(f"<p>{escape(openings.doubt(summary))}</p>{needed}")
 
 
-def conclusion(summary: Summary) -> str:
+@section()
+def conclusion(summary: Summary) -> Part:
     """Only what the findings support."""
     passed = sum(item.verdict is Verdict.PASS for item in summary.findings)
-    return f"<p>{finding_html.escape(summary.overall.sentence)}. {passed} of {len(summary.findings)} findings pass.</p>"
+    return Section(
+        f"<p>{escape(summary.overall.sentence)}. {passed} of {len(summary.findings)} findings pass.</p>"
+    )
 
 
 def _fix(fix: Fix, summary: Summary) -> str:
@@ -253,7 +277,7 @@ def _fix(fix: Fix, summary: Summary) -> str:
     rows = [
         (
             finding_html.badge(item),
-            f'<a href="#finding-{finding_html.escape(item.id)}">{finding_html.sentence(item.claim)}</a>',
+            f'<a href="#finding-{escape(item.id)}">{finding_html.sentence(item.claim)}</a>',
             _before(item),
             _after(item),
             finding_html.severity(item),
@@ -270,8 +294,8 @@ def _fix(fix: Fix, summary: Summary) -> str:
         else "NOT shown to be fixed"
     )
     return (
-        f'<section class="pb-fix" id="fix-{finding_html.escape(fix.id)}"><h3>{finding_html.escape(fix.title)}: {standing}</h3>'
-        f"<p><code>{finding_html.escape(fix.file)}</code></p><p><b>Problem.</b> {finding_html.escape(fix.problem)}</p><p><b>Solution.</b> {finding_html.escape(fix.solution)}</p>"
+        f'<section class="pb-fix" id="fix-{escape(fix.id)}"><h3>{escape(fix.title)}: {standing}</h3>'
+        f"<p><code>{escape(fix.file)}</code></p><p><b>Problem.</b> {escape(fix.problem)}</p><p><b>Solution.</b> {escape(fix.solution)}</p>"
         f"{_table(['Verdict', 'Symptom', 'Before', 'After', 'Severity', 'Interval now', 'Controls'], rows)}</section>"
     )
 
@@ -279,7 +303,7 @@ def _fix(fix: Fix, summary: Summary) -> str:
 def _before(item: Finding) -> str:
     control = next((control for control in item.controls if control.kind == "positive"), None)
     return (
-        f"seen: {finding_html.escape(control.got)}"
+        f"seen: {escape(control.got)}"
         if control and control.held
         else "not seen"
         if control
@@ -296,47 +320,44 @@ def _after(item: Finding) -> str:
         else "still there"
         if item.verdict is Verdict.FAIL
         else "not decided"
-    ) + f": {item.exposure.n:,.0f} {finding_html.escape(item.exposure.unit)} looked at"
+    ) + f": {item.exposure.n:,.0f} {escape(item.exposure.unit)} looked at"
 
 
 def _held(item: Finding) -> str:
     return f"{sum(control.held for control in item.controls)} of {len(item.controls)} held"
 
 
-def _standing(patterns: Sequence[str], summary: Summary) -> tuple[str, str]:
+def _carried(patterns: Sequence[str], summary: Summary) -> Carried:
+    """Where a statement stands that rests on the findings which match the patterns."""
     carried = summary.of(patterns)
     failed = [item for item in carried if item.verdict is Verdict.FAIL]
     unproven = [item.id for item in carried if item.verdict is not Verdict.PASS]
     unproven += [f"{pattern} (not judged)" for pattern in patterns if not summary.of([pattern])]
     if failed:
-        return "<b>✘ refuted</b>", finding_html.escape(
-            "; ".join(f"{item.id}: {item.statement}" for item in failed)
-        )
+        because = "; ".join(f"{item.id}: {item.statement}" for item in failed)
+        return Carried(standing=Standing.REFUTED, because=because)
     if unproven:
-        return "<b>? unproven</b>", finding_html.escape(", ".join(unproven))
-    return "<b>✔ supported</b>", finding_html.escape(", ".join(item.id for item in carried))
+        return Carried(standing=Standing.UNPROVEN, because=", ".join(unproven))
+    return Carried(standing=Standing.SUPPORTED, because=", ".join(item.id for item in carried))
 
 
 def _risk(risk: Risk, summary: Summary) -> tuple[str, str]:
     if risk.status == "resolved":
-        standing, because = _standing(risk.findings, summary)
-        return ("✔ resolved" if "supported" in standing else "<b>✘ reopened</b>", because)
+        carried = _carried(risk.findings, summary)
+        holds = carried.standing is Standing.SUPPORTED
+        return ("✔ resolved" if holds else "<b>✘ reopened</b>", escape(carried.because))
     if risk.status == "accepted":
         assert risk.until is not None
         over = summary.ended.date() > risk.until
         return (
             "<b>! acceptance expired</b>" if over else "accepted",
-            finding_html.escape(f"{risk.owner}, until {risk.until.isoformat()}"),
+            escape(f"{risk.owner}, until {risk.until.isoformat()}"),
         )
-    return "<b>? open</b>", finding_html.escape(f"voids {', '.join(risk.voids)}" if risk.voids else "")
+    return "<b>? open</b>", escape(f"voids {', '.join(risk.voids)}" if risk.voids else "")
 
 
 def _table(head: list[str], rows: Sequence[tuple[str, ...]], *, headed: bool = True) -> str:
-    top = (
-        f"<thead><tr>{''.join(f'<th>{finding_html.escape(name)}</th>' for name in head)}</tr></thead>"
-        if headed
-        else ""
-    )
+    top = f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr></thead>" if headed else ""
     body = "".join(
         "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in row) + "</tr>" for row in rows
     )

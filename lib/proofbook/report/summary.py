@@ -7,7 +7,6 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -26,12 +25,13 @@ from proofbook.report import diffs
 from proofbook.runs import diff
 from proofbook.runs import known_issues as known
 from proofbook.runs.known_issues import Known
+from proofbook.runs.record import RunRecord
 from proofbook.validation import Assessment, Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the report is made of. `previous` is the content of the last run before, if there is one; known: accepted findings.
+    """What the report is made of. `previous` is the last run before, if there is one; known: accepted findings.
 
     diffs: what each fix changed, by its id, as it was recorded when the run was made.
     """
@@ -40,7 +40,7 @@ class Summary:
     findings: tuple[Finding, ...]
     overall: Overall
     run_id: str = ""
-    previous: dict[str, Any] | None = None
+    previous: RunRecord | None = None
     known: tuple[Known, ...] = ()
     diffs: Mapping[str, str] = field(default_factory=dict)
 

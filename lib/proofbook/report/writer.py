@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from proofbook.files import replace_text
 from proofbook.report import junit, markdown, page
 from proofbook.report.junit import InconclusiveAs
-from proofbook.runs.diff import findings_of
+from proofbook.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from proofbook.execution.executor import Executed
@@ -29,9 +29,10 @@ class Options:
 STANDARD = Options()
 
 
-def write(folder: Path, *, run: dict[str, Any], executed: Sequence[Executed], options: Options) -> None:
+def write(folder: Path, *, run: RunRecord, executed: Sequence[Executed], options: Options) -> None:
     """Writes report, JUnit XML and summary of a run."""
     page.write(folder / "report.html", run=run, executed=executed, shares_assets=options.shares_assets)
-    found = findings_of(run)
-    replace_text(folder / "junit.xml", junit.render(run, found, inconclusive_as=options.inconclusive_as))
+    replace_text(
+        folder / "junit.xml", junit.render(run, run.findings, inconclusive_as=options.inconclusive_as)
+    )
     replace_text(folder / "summary.md", markdown.render(run))

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from proofbook.errors import CouldNotLook
-from proofbook.judge.findings import Estimate, Finding, from_json
+from proofbook.judge.findings import Estimate, Finding
+from proofbook.runs import record
+from proofbook.runs.record import RunRecord
 from proofbook.stats import proportions
 from proofbook.stats.proportions import Interval
 
@@ -79,11 +80,8 @@ def in_words(changes: Sequence[Change], *, most: int = 3) -> str:
     return "; ".join(words) or "no change"
 
 
-def last_before(folder: Path, *, case: str) -> dict[str, Any] | None:
-    """The content of the last finished run before this one, of the same environment and case; None without one."""
-    # Late: the first screen is part of what run.json may hold, and shows these changes.
-    from proofbook.runs import record
-
+def last_before(folder: Path, *, case: str) -> RunRecord | None:
+    """The last finished run before this one, of the same environment and case; None without one."""
     earlier = (
         (path for path in folder.parent.iterdir() if path.name < folder.name)
         if folder.parent.is_dir()
@@ -91,17 +89,12 @@ def last_before(folder: Path, *, case: str) -> dict[str, Any] | None:
     )
     for path in sorted(earlier, reverse=True):
         try:
-            content = record.read(path)
+            found = record.read(path)
+            if found.ended and found.case == case and found.findings:
+                return found
         except CouldNotLook:
             continue  # of another version, damaged, or no run at all
-        if content.get("ended") and content.get("case") == case and content.get("findings"):
-            return content
     return None
-
-
-def findings_of(content: dict[str, Any]) -> list[Finding]:
-    """The findings of a run's run.json."""
-    return [from_json(item) for item in content["findings"]]
 
 
 def _difference(was: Finding | None, now: Finding | None) -> Interval | None:

@@ -6,14 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+
+from proofbook.runs.record import JsonObject, RunRecord
 
 # The digest of a page is over its text with this in the digest's place.
 BLANK = "0" * 64
 DIGEST = re.compile(r'(<meta name="proofbook-digest" content=")([0-9a-f]{64})(">)')
 
 
-def about(run: dict[str, Any]) -> dict[str, Any]:
+def about(run: RunRecord) -> JsonObject:
     """What a page carries of its run, so that the file alone can be checked against the run."""
     kept = (
         "run_id",
@@ -29,12 +30,12 @@ def about(run: dict[str, Any]) -> dict[str, Any]:
         "source",
     )
     return {
-        **{name: run[name] for name in kept if name in run},
-        "findings_sha256": findings_digest(run["findings"]),
+        **{name: value for name, value in run.to_json().items() if name in kept},
+        "findings_sha256": findings_digest(run.findings_json),
     }
 
 
-def findings_digest(findings: Sequence[dict[str, Any]]) -> str:
+def findings_digest(findings: Sequence[JsonObject]) -> str:
     """sha256 of findings, as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(findings, sort_keys=True).encode()).hexdigest()
 

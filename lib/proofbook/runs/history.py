@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from proofbook import paths
 from proofbook.errors import ProofbookError
@@ -137,31 +137,24 @@ def _folders(outputs: Path) -> Iterable[tuple[Path, str]]:
 
 def _read(folder: Path, stamp: str) -> Entry:
     try:
-        content: dict[str, Any] = record.read(folder)
-        counts: dict[str, int] = {}
-        for item in content["findings"]:
-            counts[item["verdict"]] = counts.get(item["verdict"], 0) + 1
-        return _entry.validate_python(
-            {
-                "environment": folder.parent.name,
-                "run_id": folder.name,
-                **{name: content[name] for name in ("case", "verdict", "reason", "sentence", "started")},
-                "counts": counts,
-                "has_report": (folder / "report.html").exists(),
-                "stamp": stamp,
-            },
-        )
-    except (ProofbookError, KeyError, TypeError, ValueError) as error:
+        found = record.read(folder)
+    except ProofbookError as error:
         return Entry(
             environment=folder.parent.name, run_id=folder.name, case="", verdict="error", reason="unreadable",
-            sentence=for_others(_why_unreadable(error)), started="", counts={}, has_report=(folder / "report.html").exists(), stamp=stamp,
+            sentence=for_others(str(error)), started="", counts={}, has_report=(folder / "report.html").exists(), stamp=stamp,
         )  # fmt: skip
-
-
-def _why_unreadable(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(f"run.json: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    return Entry(
+        environment=folder.parent.name,
+        run_id=folder.name,
+        case=found.case,
+        verdict=found.verdict.value,
+        reason=found.reason,
+        sentence=found.sentence,
+        started=found.started,
+        counts=found.counts,
+        has_report=(folder / "report.html").exists(),
+        stamp=stamp,
+    )
 
 
 def _known(path: Path) -> dict[str, Entry]:

@@ -7,12 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from proofbook import paths
 from proofbook.errors import UnknownName, UsageError
 from proofbook.files import replace_text
+from proofbook.judge.findings import Verdict
 from proofbook.redaction.scrubbing import for_others
+from proofbook.runs.record import RunRecord
 
 FILE = "known-issues.json"
 
@@ -47,18 +48,18 @@ def read(environment: Path, *, case: str) -> tuple[Known, ...]:
 
 
 def accept(
-    run: dict[str, Any], finding: str, *, environment: Path, by: str, until: dt.date, why: str, today: dt.date
+    run: RunRecord, finding: str, *, environment: Path, by: str, until: dt.date, why: str, today: dt.date
 ) -> Known:
-    """Records that a finding of a run (the content of its run.json) is known. One of the same finding is replaced.
+    """Records that a finding of a run is known. One of the same finding is replaced.
 
     Raises:
         UnknownName: the run has no such finding. UsageError: it passed, or the date is over.
     """
-    verdicts = {item["id"]: item["verdict"] for item in run["findings"]}
+    verdicts = {item.id: item.verdict for item in run.findings}
     if finding not in verdicts:
-        raise UnknownName("finding", finding, verdicts, where=f"run {run['run_id']}")
-    if verdicts[finding] == "pass":
-        raise UsageError(f"{finding} passed in run {run['run_id']}: there is nothing to accept")
+        raise UnknownName("finding", finding, verdicts, where=f"run {run.run_id}")
+    if verdicts[finding] is Verdict.PASS:
+        raise UsageError(f"{finding} passed in run {run.run_id}: there is nothing to accept")
     if until < today:
         raise UsageError(f"--until: expected a date that is not over, got {until.isoformat()}")
     for option, text in (("--by", by), ("--why", why)):
@@ -66,11 +67,11 @@ def accept(
             raise UsageError(f"{option}: expected a text, got nothing")
     item = Known(
         finding=finding,
-        case=run["case"],
+        case=run.case,
         by=for_others(by.strip()),
         until=until.isoformat(),
         why=for_others(why.strip()),
-        run=run["run_id"],
+        run=run.run_id,
     )
     others = [old for old in _all(environment) if (old.finding, old.case) != (finding, item.case)]
     rows = [asdict(known) for known in sorted([*others, item], key=lambda known: (known.case, known.finding))]

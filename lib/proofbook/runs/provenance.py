@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
-def source_of(base: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The commit of the workspace, empty where it is no git repository, and whether anything in it was in no commit."""
+
+    commit: str
+    dirty: bool
+
+
+def source_of(base: Path) -> Source:
     """The commit of the workspace, and whether anything in it differs from that; empty where it is no git repository."""
 
     def git(*arguments: str) -> str:
@@ -21,10 +29,9 @@ def source_of(base: Path) -> dict[str, Any]:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     commit = git("rev-parse", "HEAD")
-    return {
-        "commit": commit,
-        "dirty": bool(commit and git("status", "--porcelain", "--", "notebooks", "lib")),
-    }
+    return Source(
+        commit=commit, dirty=bool(commit and git("status", "--porcelain", "--", "notebooks", "lib"))
+    )
 
 
 def rfc3339(time: dt.datetime) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NotRequired
+from typing import Literal, NotRequired, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
@@ -18,14 +21,16 @@ from proofbook.errors import CouldNotLook
 from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.runs.provenance import rfc3339
+from proofbook.runs.provenance import Source, rfc3339
 
+JsonObject = dict[str, object]
 SCHEMA_VERSION = 2
 # Version 1 had no opening, source and report.
 READABLE = (1, SCHEMA_VERSION)
 
 
-class Recorded(TypedDict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
     """A table of evidence: `<phase>/<table>`, its rows and its digest."""
 
     name: str
@@ -33,103 +38,14 @@ class Recorded(TypedDict):
     sha256: str
 
 
-class Notebook(TypedDict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notebook:
     """An executed notebook; `problem` is empty when it ran to its end."""
 
     name: str
     sha256: str
     seconds: float
     problem: str
-
-
-class Source(TypedDict):
-    """The commit of the workspace, empty where it is no git repository, and whether anything in it was in no commit."""
-
-    commit: str
-    dirty: bool
-
-
-@with_config(ConfigDict(extra="forbid"))
-class RunFile(TypedDict):
-    """One run. Times are RFC 3339 in UTC; `ended` is null while the run is unfinished."""
-
-    schema_version: Literal[2]
-    run_id: str
-    environment: str
-    case: str
-    started: str
-    ended: str | None
-    verdict: Literal["pass", "fail", "inconclusive", "error"]
-    reason: str
-    sentence: str
-    next_review: NotRequired[str]
-    opening: NotRequired[Opening]
-    findings: list[Finding]
-    evidence: list[Recorded]
-    notebooks: list[Notebook]
-    versions: dict[str, str]
-    source: NotRequired[Source]
-    report: NotRequired[dict[str, str]]
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of run.json."""
-    found = TypeAdapter(RunFile).json_schema(mode="serialization")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Proofbook run.json",
-        **{key: value for key, value in found.items() if key != "title"},
-    }
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """A run's run.json.
-
-    Raises:
-        CouldNotLook: it is absent or not one of ours.
-    """
-    path = folder / "run.json"
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise CouldNotLook(
-            f"expected a finished run with run.json in {paths.shown(folder)}, found none; finish it: proofbook run {folder.parent.name} --run {folder.name}"
-        ) from None
-    if not isinstance(content, dict) or content.get("schema_version") not in READABLE:
-        got = content.get("schema_version") if isinstance(content, dict) else type(content).__name__
-        raise CouldNotLook(
-            f"{paths.shown(path)}: expected schema version {' or '.join(map(str, READABLE))}, got {got}"
-        )
-    return content
-
-
-def write_unfinished(
-    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
-) -> None:
-    text = unfinished(folder, environment, case, started, reason, sentence)
-    replace_text(folder / "run.json", text)
-
-
-def unfinished(
-    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
-) -> str:
-    """run.json of a run without findings."""
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": folder.name,
-        "environment": environment,
-        "case": case,
-        "started": rfc3339(started),
-        "ended": None,
-        "verdict": "error",
-        "reason": reason,
-        "sentence": sentence,
-        "findings": [],
-        "evidence": [],
-        "notebooks": [],
-        "versions": {},
-    }
-    return json.dumps(content, indent=2) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +75,40 @@ class Opening:
     since: str
     command: str = ""
 
+    @classmethod
+    def from_json(cls, content: object) -> Opening:
+        """The first screen from its plain values.
+
+        Raises:
+            ValueError: something in it is missing or of another kind.
+        """
+        given = _Given(content, "opening.")
+        texts = (
+            "words",
+            "result",
+            "environment",
+            "case",
+            "at",
+            "beside",
+            "doubt",
+            "advice",
+            "next_review",
+            "since",
+        )
+        return cls(
+            verdict=given.verdict("verdict").value,
+            facts=tuple(
+                Fact(
+                    verdict=item.verdict("verdict").value,
+                    text=item.value("text", str),
+                    finding=item.optional("finding", str) or "",
+                )
+                for item in given.many("facts")
+            ),
+            command=given.optional("command", str) or "",
+            **{name: given.value(name, str) for name in texts},
+        )
+
     def lines(self) -> list[str]:
         """The same as lines of plain text."""
         mark = findings.MARKS[Verdict(self.verdict)]
@@ -173,6 +123,195 @@ class Opening:
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """One run, as everything that shows, compares or checks it reads it. Times are RFC 3339 in UTC.
+
+    ended: None while the run is unfinished. opening, source, next_review and report_sha256 are None or empty where the run
+        did not end, or was written by an older version. findings_json: the findings as they stand in the file, which digests
+        are over and which lack the fields that came later.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    environment: str
+    case: str
+    started: str
+    ended: str | None
+    verdict: Verdict
+    reason: str
+    sentence: str
+    next_review: str = ""
+    opening: Opening | None = None
+    findings_json: tuple[JsonObject, ...] = ()
+    evidence: tuple[Recorded, ...] = ()
+    notebooks: tuple[Notebook, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    source: Source | None = None
+    report_sha256: str = ""
+
+    @classmethod
+    def from_json(cls, content: object) -> RunRecord:
+        """The run that the content of a run.json tells of.
+
+        Raises:
+            ValueError: something in it is missing or of another kind; the sentence names it.
+        """
+        given = _Given(content)
+        found = given.many("findings")
+        for item in found:
+            item.verdict("verdict")
+        return cls(
+            schema_version=given.value("schema_version", int),
+            run_id=given.value("run_id", str),
+            environment=given.value("environment", str),
+            case=given.value("case", str),
+            started=given.value("started", str),
+            ended=given.optional("ended", str),
+            verdict=given.verdict("verdict"),
+            reason=given.value("reason", str),
+            sentence=given.value("sentence", str),
+            next_review=given.optional("next_review", str) or "",
+            opening=Opening.from_json(given.data["opening"]) if given.data.get("opening") else None,
+            findings_json=tuple(item.data for item in found),
+            evidence=tuple(_recorded(item) for item in given.many("evidence")),
+            notebooks=tuple(_notebook(item) for item in given.many("notebooks")),
+            versions={name: str(value) for name, value in given.value("versions", dict).items()},
+            source=_source(given.inner("source")) if given.data.get("source") else None,
+            report_sha256=given.inner("report").value("sha256", str) if given.data.get("report") else "",
+        )
+
+    def to_json(self) -> JsonObject:
+        """The content of run.json; what an older version or an unfinished run does not have is left out."""
+        later: tuple[tuple[str, object], ...] = (
+            ("next_review", self.next_review),
+            ("opening", self.opening and asdict(self.opening)),
+        )
+        last: tuple[tuple[str, object], ...] = (
+            ("source", self.source and asdict(self.source)),
+            ("report", self.report_sha256 and {"sha256": self.report_sha256}),
+        )
+        return {
+            "schema_version": self.schema_version,
+            "run_id": self.run_id,
+            "environment": self.environment,
+            "case": self.case,
+            "started": self.started,
+            "ended": self.ended,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+            "sentence": self.sentence,
+            **{name: value for name, value in later if value},
+            "findings": list(self.findings_json),
+            "evidence": [asdict(item) for item in self.evidence],
+            "notebooks": [asdict(item) for item in self.notebooks],
+            "versions": dict(self.versions),
+            **{name: value for name, value in last if value},
+        }
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings; made when they are first asked for, since a history of many runs only counts them.
+
+        Raises:
+            CouldNotLook: one of them is none.
+        """
+        return tuple(
+            _finding(item, f"run {self.run_id}: findings[{n}]") for n, item in enumerate(self.findings_json)
+        )
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many findings have each verdict."""
+        return dict(Counter(str(item["verdict"]) for item in self.findings_json))
+
+    def to_text(self) -> str:
+        """The text of run.json."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=self.ended is None) + "\n"
+
+
+@with_config(ConfigDict(extra="forbid"))
+class RunFile(TypedDict):
+    """One run. Times are RFC 3339 in UTC; `ended` is null while the run is unfinished."""
+
+    schema_version: Literal[2]
+    run_id: str
+    environment: str
+    case: str
+    started: str
+    ended: str | None
+    verdict: Literal["pass", "fail", "inconclusive", "error"]
+    reason: str
+    sentence: str
+    next_review: NotRequired[str]
+    opening: NotRequired[Opening]
+    findings: list[Finding]
+    evidence: list[Recorded]
+    notebooks: list[Notebook]
+    versions: dict[str, str]
+    source: NotRequired[Source]
+    report: NotRequired[dict[str, str]]
+
+
+def schema() -> JsonObject:
+    """The JSON Schema of run.json."""
+    found = TypeAdapter(RunFile).json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Proofbook run.json",
+        **{key: value for key, value in found.items() if key != "title"},
+    }
+
+
+def read(folder: Path) -> RunRecord:
+    """A run's run.json.
+
+    Raises:
+        CouldNotLook: it is absent or not one of ours.
+    """
+    path = folder / "run.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise CouldNotLook(
+            f"expected a finished run with run.json in {paths.shown(folder)}, found none; finish it: proofbook run {folder.parent.name} --run {folder.name}"
+        ) from None
+    version = content.get("schema_version") if isinstance(content, dict) else type(content).__name__
+    if version not in READABLE:
+        raise CouldNotLook(
+            f"{paths.shown(path)}: expected schema version {' or '.join(map(str, READABLE))}, got {version}"
+        )
+    try:
+        return RunRecord.from_json(content)
+    except ValueError as error:
+        raise CouldNotLook(f"{paths.shown(path)}: {error}") from None
+
+
+def write_unfinished(
+    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
+) -> RunRecord:
+    """Writes run.json of a run without findings."""
+    record = unfinished(folder, environment, case, started, reason, sentence)
+    replace_text(folder / "run.json", record.to_text())
+    return record
+
+
+def unfinished(
+    folder: Path, environment: str, case: str, started: dt.datetime, reason: str, sentence: str
+) -> RunRecord:
+    """The record of a run without findings."""
+    return RunRecord(
+        run_id=folder.name,
+        environment=environment,
+        case=case,
+        started=rfc3339(started),
+        ended=None,
+        verdict=Verdict.ERROR,
+        reason=reason,
+        sentence=sentence,
+    )
+
+
 def moment(text: str) -> str:
     """A time as people say it.
 
@@ -180,3 +319,92 @@ def moment(text: str) -> str:
     '5 Jan 2026 09:40 UTC'
     """
     return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%-d %b %Y %H:%M} UTC"
+
+
+Kind = TypeVar("Kind", str, int, dict)  # type: ignore[type-arg]
+
+
+class _Given:
+    """An object of a JSON file; what is missing in it or of another kind is named.
+
+    at: where it stands in the file, with a dot after it.
+    """
+
+    def __init__(self, data: object, at: str = "") -> None:
+        if not isinstance(data, dict):
+            raise ValueError(f"{at.rstrip('.') or 'content'}: expected an object, got {_kind(data)}")
+        self.data: JsonObject = data
+        self.at = at
+
+    def value(self, key: str, kind: type[Kind]) -> Kind:
+        """A value that must be there."""
+        value = self.optional(key, kind)
+        if value is None:
+            raise ValueError(f"{self.at}{key}: expected {KINDS[kind]}, got nothing")
+        return value
+
+    def optional(self, key: str, kind: type[Kind]) -> Kind | None:
+        """A value that may be absent or null."""
+        value = self.data.get(key)
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(f"{self.at}{key}: expected {KINDS[kind]}, got {_kind(value)}")
+        return value
+
+    def number(self, key: str) -> float:
+        """A number that must be there."""
+        value = self.data.get(key)
+        if not isinstance(value, int | float):
+            raise ValueError(f"{self.at}{key}: expected a number, got {_kind(value)}")
+        return value
+
+    def verdict(self, key: str) -> Verdict:
+        """A verdict that must be there."""
+        value = self.value(key, str)
+        known = [verdict.value for verdict in Verdict]
+        if value not in known:
+            raise ValueError(f"{self.at}{key}: expected one of {', '.join(known)}, got {value!r}")
+        return Verdict(value)
+
+    def inner(self, key: str) -> _Given:
+        """An object that must be there."""
+        return _Given(self.data.get(key), f"{self.at}{key}.")
+
+    def many(self, key: str) -> list[_Given]:
+        """A list of objects that must be there."""
+        value = self.data.get(key)
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{self.at}{key}: expected a list, got {_kind(value)}")
+        return [_Given(item, f"{self.at}{key}[{number}].") for number, item in enumerate(value)]
+
+
+KINDS = {str: "text", int: "a whole number", dict: "an object"}
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else type(value).__name__
+
+
+def _finding(written: JsonObject, place: str) -> Finding:
+    try:
+        return findings.from_json(written)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CouldNotLook(f"{place}: expected a finding, got something else ({error})") from None
+
+
+def _recorded(given: _Given) -> Recorded:
+    return Recorded(
+        name=given.value("name", str), rows=given.value("rows", int), sha256=given.value("sha256", str)
+    )
+
+
+def _notebook(given: _Given) -> Notebook:
+    return Notebook(
+        name=given.value("name", str),
+        sha256=given.value("sha256", str),
+        seconds=given.number("seconds"),
+        problem=given.value("problem", str),
+    )
+
+
+def _source(given: _Given) -> Source:
+    return Source(commit=given.value("commit", str), dirty=bool(given.data.get("dirty")))

@@ -6,15 +6,14 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from proofbook import paths
 from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import store
 from proofbook.execution import document
 from proofbook.files import digest
-from proofbook.judge import findings
 from proofbook.runs import digests, record
+from proofbook.runs.record import JsonObject, RunRecord
 
 _ABOUT = re.compile(r'<script type="application/json" id="proofbook-run">(.*?)</script>', re.DOTALL)
 
@@ -33,24 +32,15 @@ def run(folder: Path) -> list[Answer]:
     Raises:
         CouldNotLook: the folder holds no finished run.
     """
-    content = record.read(folder)
-    answers = [_of_evidence(folder, content)]
-    for item in content["notebooks"]:
-        path = folder / "notebooks" / f"{item['name']}.ipynb"
-        if not path.exists():
-            answers.append(Answer(what=f"notebook {item['name']} is gone", held=False))
-        elif digest(path) != item["sha256"]:
-            answers.append(Answer(what=f"notebook {item['name']} was altered", held=False))
-    if len(answers) == 1:
-        answers.append(
-            Answer(what=f"{len(content['notebooks'])} notebooks are as they were executed", held=True)
-        )
-    carried = [item.to_json() for item in document.findings_in(folder / "notebooks")]
-    noted = findings.of_notebooks(content["findings"], carried)
-    same = digests.findings_digest(carried) == digests.findings_digest(noted)
+    found = record.read(folder)
+    answers = [_of_evidence(folder, found), *_of_notebooks(folder, found)]
+    carried = document.findings_in(folder / "notebooks")
+    ids = {item.id for item in carried}
+    # Findings about extensions that cannot be used are of the run alone.
+    same = carried == [item for item in found.findings if item.id in ids or item.reason != "extension"]
     answers.append(
         Answer(
-            what=f"{len(content['findings'])} findings of run.json are those of the notebooks"
+            what=f"{len(found.findings)} findings of run.json are those of the notebooks"
             if same
             else "the findings of run.json are not those of the notebooks",
             held=same,
@@ -58,12 +48,12 @@ def run(folder: Path) -> list[Answer]:
     )
     path = folder / "report.html"
     answers += (
-        report(path, known=content) if path.exists() else [Answer(what="there is no report.html", held=False)]
+        report(path, known=found) if path.exists() else [Answer(what="there is no report.html", held=False)]
     )
     return answers
 
 
-def report(path: Path, *, known: dict[str, Any] | None = None) -> list[Answer]:
+def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
     """A report against the digest that it states of itself, and against its run where that is known.
 
     Raises:
@@ -96,23 +86,34 @@ def report(path: Path, *, known: dict[str, Any] | None = None) -> list[Answer]:
     differing = [name for name, value in digests.about(known).items() if about.get(name) != value]
     answers.append(
         Answer(
-            what=f"it tells of run {known['run_id']} what the run says itself"
+            what=f"it tells of run {known.run_id} what the run says itself"
             if not differing
-            else f"it differs from run {known['run_id']} in {', '.join(differing)}",
+            else f"it differs from run {known.run_id} in {', '.join(differing)}",
             held=not differing,
         )
     )
     return answers
 
 
-def _of_evidence(folder: Path, content: dict[str, Any]) -> Answer:
+def _of_notebooks(folder: Path, found: RunRecord) -> list[Answer]:
+    answers = []
+    for item in found.notebooks:
+        path = folder / "notebooks" / f"{item.name}.ipynb"
+        if not path.exists():
+            answers.append(Answer(what=f"notebook {item.name} is gone", held=False))
+        elif digest(path) != item.sha256:
+            answers.append(Answer(what=f"notebook {item.name} was altered", held=False))
+    return answers or [Answer(what=f"{len(found.notebooks)} notebooks are as they were executed", held=True)]
+
+
+def _of_evidence(folder: Path, found: RunRecord) -> Answer:
     try:
         recorded = store.read(folder / "evidence")
         altered = recorded.altered()
     except ProofbookError as error:
         return Answer(what=str(error), held=False)
     now = {f"{phase}/{name}": table.sha256 for phase, item in recorded.manifest.phases.items() for name, table in item.tables.items()}  # fmt: skip
-    then = {item["name"]: item["sha256"] for item in content["evidence"]}
+    then = {item.name: item.sha256 for item in found.evidence}
     if altered:
         return Answer(what="; ".join(altered), held=False)
     if now != then:
@@ -123,19 +124,19 @@ def _of_evidence(folder: Path, content: dict[str, Any]) -> Answer:
     return Answer(what=f"{len(now)} tables of evidence are as they were recorded", held=True)
 
 
-def _find(about: dict[str, Any], path: Path) -> dict[str, Any] | None:
+def _find(about: JsonObject, path: Path) -> RunRecord | None:
     """The run that a report tells of: beside it, or among the outputs of this workspace."""
     for folder in (path.parent, _among_outputs(about)):
         try:
-            content = record.read(folder) if folder is not None else None
+            found = record.read(folder) if folder is not None else None
         except ProofbookError:
             continue
-        if content is not None and content["run_id"] == about.get("run_id"):
-            return content
+        if found is not None and found.run_id == about.get("run_id"):
+            return found
     return None
 
 
-def _among_outputs(about: dict[str, Any]) -> Path | None:
+def _among_outputs(about: JsonObject) -> Path | None:
     try:
         base = paths.root()
     except UsageError:
