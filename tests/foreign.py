@@ -10,9 +10,11 @@ from pathlib import Path
 
 from proofbook.config.log_formats import LOG_FORMATS
 from proofbook.config.log_uri import LOG_SOURCES
+from proofbook.config.probes import COLLECTORS
+from proofbook.evidence import schema
 from proofbook.judge.registry import CLAIMS
 
-REGISTRIES = (LOG_SOURCES, LOG_FORMATS, CLAIMS)
+REGISTRIES = (LOG_SOURCES, LOG_FORMATS, COLLECTORS, CLAIMS)
 
 
 def install(
@@ -38,6 +40,7 @@ def packages(folder: Path) -> Iterator[Path]:
     """A folder in which packages are installed, for as long as it is open; afterwards nothing knows of them."""
     sys.path.insert(0, str(folder))
     before = set(sys.modules)
+    tables = dict(schema._added)
     loaded = [dict(registry._loaded) for registry in REGISTRIES]
     for registry in REGISTRIES:
         registry.__dict__.pop("_places", None)
@@ -45,6 +48,8 @@ def packages(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         sys.path.remove(str(folder))
+        schema._added.clear()
+        schema._added.update(tables)
         for name in set(sys.modules) - before:
             if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
                 del sys.modules[name]

@@ -97,10 +97,10 @@ def test_no_two_requests_are_closer_than_the_pace_also_after_a_wait() -> None:
         at: list[float] = []
 
         async def ask(number: int) -> None:
-            async with session.turn("requests"):
+            async with session.acquire("requests"):
                 at.append(time.monotonic())
                 if number == 5:
-                    await session.throttled("1")
+                    await session.back_off("1", host="api.example")
 
         await asyncio.gather(*(ask(number) for number in range(30)))
         return sorted(at)

@@ -36,7 +36,7 @@ def write(folder: Path, text: str | bytes, name: str = "mine.toml") -> str:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "mine.toml: expected at least one [[service]] or [[log]], got none"),
+        ("", "mine.toml: expected at least one [[service]], [[log]] or [[probe]], got none"),
         ("a = [", "mine.toml: expected TOML, got a syntax error: Invalid value (at end of document)"),
         (
             b"title = '\xff'",
@@ -207,7 +207,11 @@ def test_what_is_explained_in_full_means_the_same_when_it_is_read_again(in_folde
         (SHORT.replace('"/ws"', '"ws"'), "service[0].ws: expected a path that starts with /, got 'ws'"),
         (
             SHORT.replace('{ env = "STAGING_JWT" }', '"eyJhbGciOi-a-real-token"'),
-            'service[0].token: expected a secret that is named, {env = "NAME"} or {file = "path"}, got a written one',
+            'service[0].token: secrets must be references: { env = "NAME" } or { file = "path" }; the written value is not used, and not shown',
+        ),
+        (
+            SHORT.replace('{ env = "STAGING_JWT" }', "4711"),
+            'service[0].token: secrets must be references: { env = "NAME" } or { file = "path" }; the written value is not used, and not shown',
         ),
         (
             SHORT.replace("gcp:example-staging/backend", "gcp:example-staging"),

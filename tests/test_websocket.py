@@ -406,7 +406,7 @@ def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connect
             made, _ = await probes.make_journeys(
                 socket, user=user, session=session, checkpoints=(2,), decided=lambda _: True
             )
-            shadows = await probes.shadow_journeys(socket, user=user, session=session, count=2)
+            shadows = await probes.make_unmarked_journeys(socket, user=user, session=session, count=2)
             tried = await probes.try_tokens(socket, user=user, session=session, tries=2)
             over = asyncio.Event()
             asyncio.get_running_loop().call_later(0.4, over.set)
@@ -576,7 +576,7 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
             await probes.make_journeys(
                 socket, user="u", session=session, checkpoints=(1,), decided=lambda _: True
             )
-            return await probes.shadow_journeys(socket, user="u", session=session, count=1)
+            return await probes.make_unmarked_journeys(socket, user="u", session=session, count=1)
 
     shadows = asyncio.run(go())
     probe, shadow = seen

@@ -181,7 +181,7 @@ def view_of(
     """The view by which every check of this environment and case is judged."""
     live = (
         {phase: span for phase in recorded.manifest.phases if (span := recorded.window(phase)) is not None}
-        if environment.services
+        if environment.services or environment.probes
         else {}
     )
     return view.view_of(

@@ -104,6 +104,7 @@ def _counted(where: environments.Environment) -> str:
         "service": len(where.services),
         "WebSocket endpoint": len(where.websockets),
         "log": len(where.logs),
+        "probe": len(where.probes),
     }
     return (
         ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count)

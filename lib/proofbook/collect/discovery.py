@@ -32,7 +32,7 @@ _NOWHERE = ("answers 404", "answers 410")
 _REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
 _TELLING = ("type", "event", "kind", "op", "action", "status")
 GREETING_WAIT_S = 1.0
-MOST_CLOCK_SKEW_S = 60.0
+MAX_CLOCK_SKEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
 
 
 async def _ask(path: str, item: Service, client: httpx.AsyncClient, session: Session) -> Answer:
-    async with session.turn("http requests"):
+    async with session.acquire("http requests"):
         answer = await answers.ask(
             client,
             path,
@@ -106,7 +106,7 @@ async def _ask(path: str, item: Service, client: httpx.AsyncClient, session: Ses
             within_s=session.environment.pace.timeout_s,
         )
     if answer.status_code == 429:
-        await session.throttled(answer.headers.get("retry-after"))
+        await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
     return answer
 
 
@@ -151,7 +151,7 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
     where = endpoint.path or "the endpoint"
     for _ in range(times):
         journey = Journey(endpoint=endpoint.name, user=user)
-        async with session.turn("websocket connections"):
+        async with session.acquire("websocket connections"):
             connection = await enter(journey, endpoint, token, session, {})
             if connection is None:
                 return Met(
@@ -270,7 +270,7 @@ def _clock(answer: Answer) -> tuple[str, ...]:
     except (KeyError, ValueError):
         return ()
     ahead = (theirs.astimezone(dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds()
-    if abs(ahead) <= MOST_CLOCK_SKEW_S:
+    if abs(ahead) <= MAX_CLOCK_SKEW_S:
         return ()
     return (
         f"its clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's, so times in its log may mislead",

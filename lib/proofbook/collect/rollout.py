@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import httpx
@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from proofbook.collect import answers
 from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
-from proofbook.collect.websocket.connection import enter, leave, show_token
+from proofbook.collect.websocket.connection import enter, leave, send_token
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.services import Service, WebSocket
 from proofbook.evidence.schema import ROLLOUT
@@ -32,7 +32,7 @@ async def watch(service: Service, *, during: Awaitable[Any], session: Session) -
     pace = session.environment.rollout
     began = time.perf_counter()
     deployment = asyncio.ensure_future(during)
-    asked: list[asyncio.Task[dict[str, Any]]] = []
+    asked: list[asyncio.Task[Mapping[str, object]]] = []
     chance = random.Random()
     async with services.client_for(service, session, keep_alive=False) as client:
         ends_at: float | None = None
@@ -58,7 +58,7 @@ async def hold(
     journeys = [Journey(endpoint=endpoint.name, user=user) for _ in range(count)]
 
     async def keep(journey: Journey) -> None:
-        async with session.turn("websocket connections"):
+        async with session.acquire("websocket connections"):
             connection = await enter(journey, endpoint, token, session, {})
             if connection is None:
                 return
@@ -66,7 +66,7 @@ async def hold(
         journey.closed_in = "hold"
         ended = asyncio.create_task(until.wait())
         try:
-            await show_token(connection, endpoint, token)
+            await send_token(connection, endpoint, token)
             while not until.is_set():
                 receive = asyncio.create_task(connection.recv())
                 done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,10 +85,12 @@ async def hold(
     return frame(journeys)
 
 
-async def _ask(service: Service, client: httpx.AsyncClient, session: Session, began: float) -> dict[str, Any]:
+async def _ask(
+    service: Service, client: httpx.AsyncClient, session: Session, began: float
+) -> Mapping[str, object]:
     """One request outside the pace: a watch that waits its turn would not see a gap."""
     session.done["http requests"] += 1
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "service": service.name,
         "timestamp": pd.Timestamp.now("UTC"),
         "at_s": time.perf_counter() - began,

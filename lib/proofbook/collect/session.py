@@ -1,4 +1,4 @@
-"""One collection's manners and credentials: addresses resolved once, pace kept, tokens fetched, everything counted."""
+"""HTTP and WebSocket session of one collection phase: rate limiting, back-off, TLS contexts, tokens, request counts."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from proofbook import paths, probe_marks
 from proofbook.collect import answers
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
+from proofbook.config.probes import references
 from proofbook.config.references import Reference
 from proofbook.config.services import Service, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
@@ -34,8 +35,8 @@ from proofbook.redaction.scrubbing import Secret, scrub
 Result = TypeVar("Result")
 logger = logging.getLogger("proofbook.collect")
 # Politeness has an end: after this many answers of 429, or one that asks for more, it is for a person to decide.
-MOST_THROTTLED = 3
-LONGEST_WAIT_S = 120.0
+MAX_429 = 3
+MAX_WAIT_S = 120.0
 
 
 class Session:
@@ -49,9 +50,20 @@ class Session:
         self._where = f"environments/{environment.name}.toml"
         self._slots = asyncio.Semaphore(environment.pace.concurrency)
         self._first_in_line = asyncio.Lock()
-        self._next_turn = 0.0
-        self._throttled = 0
+        self._next_at = 0.0
+        self._refused = 0
+        self._refused_by = ""
         self._tokens: dict[str, Secret] = {}
+        self._find_addresses()
+        self._find_headers()
+        self._make_contexts()
+        self.bad_tokens = self._supplied_bad_tokens()
+        if environment.login and environment.login.token:
+            self._tokens[environment.login.user] = self._secret(environment.login.token, "login.token")
+        self._values = self._values_of_probes()
+
+    def _find_addresses(self) -> None:
+        environment, login = self.environment, self.environment.login
         self.service_urls = {
             item.name: self._url(item.url, ("http", "https"), f"service {item.name!r}: url").rstrip("/")
             for item in environment.services
@@ -62,37 +74,51 @@ class Session:
             else self._beside(item)
             for item in environment.websockets
         }
-        self._login_headers = (
-            self._headers(environment.login.headers, "login.headers") if environment.login else {}
-        )
         self._login_url = (
-            self._url(environment.login.url, ("http", "https"), "login.url").rstrip("/")
-            + environment.login.path
-            if environment.login and environment.login.url
+            self._url(login.url, ("http", "https"), "login.url").rstrip("/") + login.path
+            if login and login.url
             else ""
         )
+
+    def _find_headers(self) -> None:
+        login = self.environment.login
+        self._login_headers = self._headers(login.headers, "login.headers") if login else {}
         self._service_headers = {
             item.name: self._headers(item.headers, f"service {item.name!r}: headers")
-            for item in environment.services
+            for item in self.environment.services
         }
         self._socket_headers = {
             item.name: self._headers(item.headers, f"websocket {item.name!r}: headers")
-            for item in environment.websockets
+            for item in self.environment.websockets
         }
+
+    def _make_contexts(self) -> None:
+        """TLS contexts, each made once, since each reads every certificate of the system."""
+        environment = self.environment
         used = [(item.ca_file, self.service_urls[item.name]) for item in environment.services]
         used += [(environment.ca_file(item), self.socket_urls[item.name]) for item in environment.websockets]
         if environment.login is not None and self._login_url:
             used.append((environment.login.ca_file, self._login_url))
-        # Made once: each context reads every certificate of the system.
         self._contexts = {
             file: self._context(file) for file in {file for file, url in used if _encrypted(url)}
         }
-        self.bad_tokens = self._supplied_bad_tokens()
-        if environment.login and environment.login.token:
-            self._tokens[environment.login.user] = self._secret(environment.login.token, "login.token")
+
+    def _values_of_probes(self) -> dict[str, str | Secret]:
+        """What the settings of every [[probe]] name, read before anything is sent."""
+        found: dict[str, str | Secret] = {}
+        for item in self.environment.probes:
+            for key, reference, secret in references(item):
+                read = self._secret if secret else self._read
+                found[repr(reference)] = read(reference, f"probe {item.name!r}: {key}")
+        return found
+
+    def value(self, reference: Reference) -> str:
+        """What a reference in the settings of a [[probe]] names: an address, or a secret, which is masked wherever it is written."""
+        found = self._values[repr(reference)]
+        return found.reveal() if isinstance(found, Secret) else found
 
     @asynccontextmanager
-    async def turn(self, what: str) -> AsyncIterator[None]:
+    async def acquire(self, what: str) -> AsyncIterator[None]:
         """Waits for a place within the environment's pace and concurrency, and counts the request.
 
         Raises:
@@ -101,33 +127,34 @@ class Session:
         async with self._slots:
             async with self._first_in_line:
                 # Asked again after each wait: an answer that came meanwhile may have told us to wait longer.
-                while (wait := self._next_turn - time.monotonic()) > 0 and self._throttled < MOST_THROTTLED:  # noqa: ASYNC110  # time passes, nobody sets it
+                while (wait := self._next_at - time.monotonic()) > 0 and self._refused < MAX_429:  # noqa: ASYNC110  # time passes, nobody sets it
                     await asyncio.sleep(wait)
-                if self._throttled >= MOST_THROTTLED:
+                if self._refused >= MAX_429:
                     raise CouldNotLook(
-                        f"{self.environment.name} answered 429 (too many requests) {self._throttled} times; probe more slowly: lower [pace] per_s"
+                        f"{self._refused_by} answered 429 (too many requests) {self._refused} times at {self.environment.pace.per_s:g} requests/s; lower [pace] per_s"
                     )
                 # From now and not from when its turn was due, so that no two are closer than the pace allows.
-                self._next_turn = time.monotonic() + 1 / self.environment.pace.per_s
+                self._next_at = time.monotonic() + 1 / self.environment.pace.per_s
             self.done[what] += 1
             logger.debug("%s: number %d", what, self.done[what])
             yield
 
-    async def throttled(self, retry_after: str | None) -> None:
-        """Backs off after a 429, as long as it asks.
+    async def back_off(self, retry_after: str | None, *, host: str) -> None:
+        """Backs off after a 429 of a host, as long as it asks.
 
         Raises:
-            CouldNotLook: it asks for more than LONGEST_WAIT_S.
+            CouldNotLook: it asks for more than MAX_WAIT_S.
         """
-        self._throttled += 1
+        self._refused += 1
+        self._refused_by = host
         asked = seconds_of(retry_after, now=dt.datetime.now(dt.UTC))
-        seconds = 2.0**self._throttled if asked is None else asked
-        logger.info("%s answered 429: backing off for %.1f s (%d of %d)", self.environment.name, seconds, self._throttled, MOST_THROTTLED)  # fmt: skip
-        if seconds > LONGEST_WAIT_S:
+        seconds = 2.0**self._refused if asked is None else asked
+        logger.info("%s answered 429: backing off for %.1f s (%d of %d)", host, seconds, self._refused, MAX_429)  # fmt: skip
+        if seconds > MAX_WAIT_S:
             raise CouldNotLook(
-                f"{self.environment.name} answered 429 (too many requests) and asks to wait {seconds:,.0f} s; run again after that, or probe more slowly: lower [pace] per_s"
+                f"{host} answered 429 (too many requests) at {self.environment.pace.per_s:g} requests/s and asks to wait {seconds:,.0f} s; run again after that, or lower [pace] per_s"
             )
-        self._next_turn = max(self._next_turn, time.monotonic() + seconds)
+        self._next_at = max(self._next_at, time.monotonic() + seconds)
 
     async def token(self, user: str) -> Secret | None:
         """A good token for `user`; None when the environment has no way to get one for that user.
@@ -143,7 +170,7 @@ class Session:
         body = json.loads(json.dumps(login.body).replace("{user}", user))
         try:
             async with (
-                self.turn("logins"),
+                self.acquire("logins"),
                 self.client(self._login_url, ca_file=login.ca_file) as client,
             ):
                 answer = await answers.ask(

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from proofbook import paths
 from proofbook.config import toml
 from proofbook.config.fields import MaskPattern
+from proofbook.config.probes import AnyProbe, references
 from proofbook.config.references import Reference, Settings
 from proofbook.config.services import Login, Pace, Rollout, Service, WebSocket, endpoint_of
 from proofbook.config.sources import Deployments, LogSource, Pseudonyms
@@ -35,6 +36,7 @@ class Environment(Settings):
     stated_websockets: list[WebSocket] = Field(default_factory=list, alias="websocket")
     stated_login: Login | None = Field(default=None, alias="login")
     stated_logs: list[LogSource] = Field(default_factory=list, alias="log")
+    probes: list[AnyProbe] = Field(default_factory=list, alias="probe")
     deployments: Deployments | None = None
     rollout: Rollout = Field(default_factory=Rollout)
     redact: list[MaskPattern] = Field(default_factory=list)
@@ -69,16 +71,32 @@ class Environment(Settings):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Environment:
+        self._check_login()
+        self._check_distinct()
+        self._check_websockets()
+        if not (self.services or self.logs or self.probes):
+            raise ValueError("expected at least one [[service]], [[log]] or [[probe]], got none")
+        return self
+
+    def _check_login(self) -> None:
         tokens = {str(item.token) for item in self.services if item.token is not None}
         if len(tokens) > 1 or (tokens and self.stated_login is not None):
             raise ValueError(
                 f"expected one way to log in, got {'[login] and a token of a service' if self.stated_login else ' and '.join(sorted(tokens))}"
             )
-        for kind, items in (("service", self.services), ("websocket", self.websockets), ("log", self.logs)):
-            names = [item.name for item in items]
+
+    def _check_distinct(self) -> None:
+        for kind, names in (
+            ("service", [item.name for item in self.services]),
+            ("websocket", [item.name for item in self.websockets]),
+            ("log", [item.name for item in self.logs]),
+            ("probe", [item.name for item in self.probes]),
+        ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"expected different names in [[{kind}]], got {twice[0]!r} twice")
+
+    def _check_websockets(self) -> None:
         known = {service.name for service in self.services}
         for socket in self.websockets:
             if socket.service not in known:
@@ -89,9 +107,6 @@ class Environment(Settings):
                 raise ValueError(
                     f'expected [login] because websocket {socket.name!r} sends a token; add it or set token = {{in = "none"}}'
                 )
-        if not (self.services or self.logs):
-            raise ValueError("expected at least one [[service]] or [[log]], got none")
-        return self
 
     def in_full(self) -> Environment:
         """The same environment, with what services state in short stated in full."""
@@ -123,6 +138,7 @@ class Environment(Settings):
                 "services": [item.model_copy(update={"ws": None, "token": None}) for item in services],
                 "stated_websockets": sockets,
                 "stated_logs": [],
+                "probes": [old for item in self.probes if (old := item.of_before()) is not None],
                 "deployments": None,
             }
         )
@@ -133,6 +149,7 @@ class Environment(Settings):
         named = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
         for headers in (item.headers for group in (self.services, self.websockets) for item in group):
             named += headers.values()
+        named += [found for item in self.probes for _, found, secret in references(item) if secret]
         return [reference for reference in named if reference is not None and reference.text is None]
 
     def ca_file(self, socket: WebSocket) -> str | None:
@@ -142,6 +159,10 @@ class Environment(Settings):
     def delivers(self, socket: WebSocket) -> bool:
         """Whether messages are sent to this endpoint: it must say what to expect, and the environment allow writing."""
         return self.writes and socket.expect is not None
+
+    def can_log_in(self, user: str) -> bool:
+        """Whether there is a way to get a token for that user."""
+        return self.login is not None and (self.login.url is not None or user == self.login.user)
 
     def service(self, name: str) -> Service:
         """The service of that name."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from proofbook.config import duckdb_text as patterns
 from proofbook.config import log_uri
 from proofbook.config.references import Reference
+
+WRITTEN_SECRET = "written_secret"
 
 
 def _pattern(value: str) -> str:
@@ -50,16 +54,35 @@ MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
 
 
 def _named(value: Any) -> Any:
-    if isinstance(value, str):
-        # The value is not repeated: it is a secret.
-        raise ValueError(
-            'expected a secret that is named, {env = "NAME"} or {file = "path"}, got a written one'
+    if not isinstance(value, dict | Reference):
+        # An error of its own, by whose type the value is known not to be shown: it is a secret.
+        raise PydanticCustomError(
+            WRITTEN_SECRET,
+            'secrets must be references: { env = "NAME" } or { file = "path" }; the written value is not used, and not shown',
         )
     return value
 
 
 # Of a secret; what is written where it should be named stands in no message.
 SecretReference = Annotated[Reference, BeforeValidator(_named, json_schema_input_type=Reference)]
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a field of settings is annotated as a SecretReference, alone or within another type."""
+    return any(_is_named(item) for item in field.metadata) or _holds_secret(field.annotation)
+
+
+def _holds_secret(annotation: Any) -> bool:
+    parts = get_args(annotation)
+    return any(_is_named(part) or _holds_secret(part) for part in parts) or any(
+        _is_named(item) for item in getattr(annotation, "__metadata__", ())
+    )
+
+
+def _is_named(item: Any) -> bool:
+    return isinstance(item, BeforeValidator) and item.func is _named
+
+
 # A short name of `log_uri`.
 ShortLog = Annotated[str, AfterValidator(_log_place)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]

@@ -7,12 +7,14 @@ import difflib
 import json
 import re
 import tomllib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from proofbook import paths
+from proofbook.config.fields import WRITTEN_SECRET
 from proofbook.config.references import Reference, Settings
 from proofbook.errors import ConfigurationError
 
@@ -86,39 +88,39 @@ def load(model: type[Model], path: Path) -> Model:
         ConfigurationError: the file is absent, not TOML, or states something that cannot be.
     """
     name = paths.shown(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigurationError(
-            name, [("", "expected a TOML file, found nothing; check the name")]
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            name,
-            [
-                (
-                    "",
-                    f"expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8",
-                )
-            ],
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(name, [("", f"cannot be read ({error.strerror})")]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(name, [("", f"expected TOML, got a syntax error: {error}")]) from None
+    data = _read(path, name)
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError(name, [_problem(item, model) for item in error.errors()]) from None
+        raise ConfigurationError(name, [_problem(item, model, data) for item in error.errors()]) from None
 
 
-def _problem(item: Any, model: type[BaseModel]) -> tuple[str, str]:
+def _read(path: Path, name: str) -> Mapping[str, object]:
+    """What a TOML file holds.
+
+    Raises:
+        ConfigurationError: it is absent, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        why = "expected a TOML file, found nothing; check the name"
+    except UnicodeDecodeError as error:
+        why = f"expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8"
+    except OSError as error:
+        why = f"cannot be read ({error.strerror})"
+    except tomllib.TOMLDecodeError as error:
+        why = f"expected TOML, got a syntax error: {error}"
+    raise ConfigurationError(name, [("", why)])
+
+
+def _problem(item: Any, model: type[BaseModel], data: Any) -> tuple[str, str]:
     """pydantic's finding as (key, sentence); the value is shown only where it cannot be a secret."""
     location = item["loc"]
     key = _dotted(location)
     kind = item["type"]
     if kind == "extra_forbidden":
-        known = _keys_at(model, location[:-1])
+        known = _keys_at(model, data, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         hint = (
             f"did you mean {near[0]!r}?"
@@ -130,6 +132,8 @@ def _problem(item: Any, model: type[BaseModel]) -> tuple[str, str]:
         return key, f"unknown key; {hint}"
     if kind == "missing":
         return key, "expected a value, got nothing; add it"
+    if kind == WRITTEN_SECRET:
+        return key, item["msg"]
     message = item["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if message.startswith("input should be "):
@@ -155,17 +159,24 @@ def _dotted(location: tuple[Any, ...]) -> str:
     return text
 
 
-def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+def _keys_at(model: type[BaseModel], data: Any, location: tuple[Any, ...]) -> list[str]:
     """The keys that the file may hold at `location`, for a hint."""
     current: Any = model
     for part in location:
-        if isinstance(part, int):
-            continue
-        fields = getattr(current, "model_fields", {})
-        match = next((field for name, field in fields.items() if part in (name, field.alias)), None)
-        current = _model_in(match.annotation) if match is not None else None
+        # Short forms change what is stated before it is checked.
+        data = data[part] if isinstance(data, list | dict) and part in _places(data) else None
+        if not isinstance(part, int):
+            fields = getattr(current, "model_fields", {})
+            match = next((field for name, field in fields.items() if part in (name, field.alias)), None)
+            current = _model_in(match.annotation) if match is not None else None
+        if isinstance(current, type) and issubclass(current, Settings):
+            current = current.model_for(data)
     fields = getattr(current, "model_fields", {})
     return [field.alias or name for name, field in fields.items()]
+
+
+def _places(data: list[Any] | Mapping[Any, Any]) -> Collection[Any]:
+    return data if isinstance(data, Mapping) else range(len(data))
 
 
 def _model_in(annotation: Any) -> Any:

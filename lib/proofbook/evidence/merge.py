@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from proofbook.evidence import schema, store
+from proofbook.evidence import extensions, schema, store
 from proofbook.evidence.schema import LOG_KIND_TIMES, LOG_KINDS, LOG_SOURCES, LOOKS
 from proofbook.evidence.table import LOOK, Merge, Table
 
@@ -24,6 +24,7 @@ def tables_of(
         looks: number and evidence of each round, in order. planned: how many rounds there may be. every_s: from one to the next.
     """
     names = sorted({name for _, recorded in looks for name in recorded.manifest.phases["after"].tables})
+    extensions.add_all()
     alone = [table for table in map(schema.known, names) if table.merge.is_alone]
     tables = {table.name: _of_rounds(table, looks) for table in alone} | logs_of(looks)
     rows = [

@@ -335,6 +335,19 @@ LOG_UNREAD = Table(
     ),
 )
 
+# Other packages -----------------------------------------------------------------------------------------------------
+
+PROBES = Table(
+    "probes",
+    row="one [[probe]], which a collector of another package makes",
+    merge=Merge.DISTINCT,
+    columns=(
+        Column("name", "str", "its name in the environment"),
+        Column("kind", "str", "its collector"),
+        Column("problem", "str", "why nothing was recorded, with package and place; empty: it was"),
+    ),
+)
+
 # Watching -----------------------------------------------------------------------------------------------------------
 
 LOOKS = Table(
@@ -355,7 +368,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, CERTIFICATES,
         REVISIONS, ROLLOUT, HELD, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
-        LOG_CANARIES, LOG_UNREAD, LOOKS,
+        LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS,
     )
 })  # fmt: skip
 _added: dict[str, Table] = {}

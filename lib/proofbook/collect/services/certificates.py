@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -31,7 +31,7 @@ async def look(environment: Environment, *, session: Session) -> pd.DataFrame | 
     return CERTIFICATES.frame(rows) if rows else None
 
 
-def _ask(name: str, url: str, context: ssl.SSLContext | None) -> dict[str, Any]:
+def _ask(name: str, url: str, context: ssl.SSLContext | None) -> Mapping[str, object]:
     assert context is not None
     parts = urlsplit(url)
     row = {"service": name, "timestamp": pd.Timestamp.now("UTC"), "reached": False, "verified": False, "days": float("nan"), "problem": "", "distrusted": _is_distrusted(parts.hostname, parts.port or 443)}  # fmt: skip

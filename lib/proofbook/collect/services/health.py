@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,7 +48,7 @@ async def probe_health(
     unknown = f"{service.unknown_path}{sign}{marks.QUERY}={session.canary}"
     # A new connection each time, so that connecting is part of what is measured.
     async with client_for(service, session, keep_alive=False) as client:
-        rows: list[dict[str, Any]] = []
+        rows: list[Mapping[str, object]] = []
         for checkpoint in checkpoints:
             rows += await side_by_side(
                 _ask(service, "health", service.health, client, session)
@@ -83,7 +83,7 @@ async def time_endpoint(
 
 async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[int | None, str, str]:
     """A JSON document as (status, text, error)."""
-    async with client_for(service, session, keep_alive=False) as client, session.turn("http requests"):
+    async with client_for(service, session, keep_alive=False) as client, session.acquire("http requests"):
         try:
             answer = await answers.ask(
                 client,
@@ -105,14 +105,14 @@ def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx
 
 async def _ask(
     service: Service, kind: str, path: str, client: httpx.AsyncClient, session: Session
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     marks: dict[str, float] = {}
 
     async def mark(event: str, _: Any) -> None:
         marks[event] = time.perf_counter()
 
-    async with session.turn("http requests"):
-        row: dict[str, Any] = {
+    async with session.acquire("http requests"):
+        row: dict[str, object] = {
             "service": service.name,
             "kind": kind,
             "path": path,
@@ -150,7 +150,7 @@ async def _ask(
             }
         total = time.perf_counter() - began
     if answer.status_code == 429:
-        await session.throttled(answer.headers.get("retry-after"))
+        await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
     wanted = service.health_status if kind == "health" else [200]
     said = health_page.read(answer.text, is_html=answer.is_html) if kind == "health" else None
     body_ok: bool | None = None

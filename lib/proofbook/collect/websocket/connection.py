@@ -41,7 +41,10 @@ async def enter(
         journey.http_body = scrub(bytes(error.response.body or b"").decode("utf-8", "replace")[:300])
         journey.closed_in, journey.error = "upgrade", f"HTTP {journey.http_status}"
         if journey.http_status == 429:
-            await session.throttled(error.response.headers.get("Retry-After"))
+            await session.back_off(
+                error.response.headers.get("Retry-After"),
+                host=urlsplit(session.socket_urls[endpoint.name]).hostname or "",
+            )
     except (InvalidHandshake, ConnectionClosed, EOFError) as error:
         journey.closed_in, journey.error = "upgrade", describe(error)
     except TimeoutError:
@@ -54,7 +57,7 @@ async def enter(
     return None
 
 
-async def show_token(connection: ClientConnection, endpoint: WebSocket, token: Secret | None) -> None:
+async def send_token(connection: ClientConnection, endpoint: WebSocket, token: Secret | None) -> None:
     """Sends the token, where it goes as the first message."""
     if endpoint.token.is_message and token is not None:
         await connection.send(

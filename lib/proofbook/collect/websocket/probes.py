@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect.session import Session, side_by_side
-from proofbook.collect.websocket.connection import enter, leave, show_token
+from proofbook.collect.websocket.connection import enter, leave, send_token
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import (
     correlate,
@@ -21,14 +21,17 @@ from proofbook.collect.websocket.messages import (
     text_of,
     what_to_say,
 )
+from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.schema import MESSAGES
 from proofbook.protocol import TokenKind, tampered_with
 from proofbook.redaction.scrubbing import Secret
 
 MESSAGE_SAMPLE = 4096
-MOST_MESSAGES = 2000
-SHADOW_JOURNEYS = 20
+MAX_MESSAGES = 2000
+UNMARKED_JOURNEYS = 20
+# With each kind of token, and as each user id.
+TRIES = 5
 
 
 async def make_journeys(
@@ -49,7 +52,7 @@ async def make_journeys(
     messages: dict[str, None] = {}
     for checkpoint in checkpoints:
         batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(checkpoint - len(journeys))]
-        await side_by_side(_travel(journey, endpoint, token, session, messages) for journey in batch)
+        await side_by_side(_run_journey(journey, endpoint, token, session, messages) for journey in batch)
         journeys += batch
         if decided(journeys):
             break
@@ -57,8 +60,8 @@ async def make_journeys(
     return frame(journeys), received
 
 
-async def shadow_journeys(
-    endpoint: WebSocket, *, user: str, session: Session, count: int = SHADOW_JOURNEYS
+async def make_unmarked_journeys(
+    endpoint: WebSocket, *, user: str, session: Session, count: int = UNMARKED_JOURNEYS
 ) -> pd.DataFrame:
     """Journeys that carry no mark of a probe and no header that only tests send: what an ordinary user meets.
 
@@ -69,49 +72,62 @@ async def shadow_journeys(
     journeys = [
         Journey(endpoint=endpoint.name, user=user, token_kind=TokenKind.AS_A_USER) for _ in range(count)
     ]
-    await side_by_side(_travel(journey, endpoint, token, session, {}) for journey in journeys)
+    await side_by_side(_run_journey(journey, endpoint, token, session, {}) for journey in journeys)
     return frame(journeys)
 
 
-async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = 5) -> pd.DataFrame:
+def token_kinds(endpoint: WebSocket, environment: Environment) -> list[str]:
+    """The kinds of token that `try_tokens` tries, each as often as the others."""
+    login = environment.login
+    kinds: list[str] = [TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH]
+    if login is not None and login.expired is not None:
+        kinds.append(TokenKind.EXPIRED)
+    if login is not None and login.wrong_audience is not None:
+        kinds.append(TokenKind.WRONG_AUDIENCE)
+    if not endpoint.token.is_message or environment.delivers(endpoint):
+        # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
+        kinds.append(TokenKind.MISSING)
+    if login is not None:
+        kinds += [TokenKind.TAMPERED, *(tampered_with(name) for name in endpoint.test_headers)]
+    return kinds
+
+
+async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = TRIES) -> pd.DataFrame:
     """Tries bad tokens, each beside the good one; every header that only tests send, with a bad token; and a path that must not exist.
 
     Returns:
-        One row per try, columns as the fields of Journey; token_kind is `good`, `tampered`, `missing`, `expired`,
-        `wrong-audience`, `tampered with <header>` or TokenKind.AT_UNKNOWN_PATH.
+        One row per try, columns as the fields of Journey; token_kind is one of `token_kinds`.
     """
     good = await session.token(user)
-    bad: dict[str, Secret | None] = dict(session.bad_tokens)
-    if not endpoint.token.is_message or session.environment.delivers(endpoint):
-        # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
-        bad[TokenKind.MISSING] = None
-    if good is not None:
-        bad[TokenKind.TAMPERED] = Secret(tamper(good.reveal()), issued=True)
-    attempts: list[tuple[Journey, Secret | None, dict[str, str]]] = []
-    for _ in range(tries):
-        attempts += [
-            (Journey(endpoint=endpoint.name, user=user, token_kind=kind), good, {})
-            for kind in (TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH)
-        ]
-        attempts += [
-            (Journey(endpoint=endpoint.name, user=user, token_kind=kind), token, {})
-            for kind, token in bad.items()
-        ]
-        if TokenKind.TAMPERED in bad:
-            attempts += [
-                (
-                    Journey(endpoint=endpoint.name, user=user, token_kind=tampered_with(name)),
-                    bad[TokenKind.TAMPERED],
-                    {name: value},
-                )
-                for name, value in endpoint.test_headers.items()
-            ]
-    await side_by_side(_knock(journey, endpoint, token, session, extra) for journey, token, extra in attempts)
-    return frame([journey for journey, _, _ in attempts])
+    tampered = None if good is None else Secret(tamper(good.reveal()), issued=True)
+    shown: dict[str, Secret | None] = {
+        TokenKind.GOOD: good,
+        TokenKind.AT_UNKNOWN_PATH: good,
+        TokenKind.MISSING: None,
+        TokenKind.TAMPERED: tampered,
+        **session.bad_tokens,
+    }
+    extra = {tampered_with(name): {name: value} for name, value in endpoint.test_headers.items()}
+    journeys = [
+        Journey(endpoint=endpoint.name, user=user, token_kind=kind)
+        for _ in range(tries)
+        for kind in token_kinds(endpoint, session.environment)
+    ]
+    await side_by_side(
+        _probe_auth(
+            journey,
+            endpoint,
+            shown.get(journey.token_kind, tampered),
+            session,
+            extra.get(journey.token_kind, {}),
+        )
+        for journey in journeys
+    )
+    return frame(journeys)
 
 
 async def try_identities(
-    endpoint: WebSocket, users: Sequence[str], *, session: Session, tries: int = 5
+    endpoint: WebSocket, users: Sequence[str], *, session: Session, tries: int = TRIES
 ) -> pd.DataFrame:
     """Logs in as each user id and connects; the rows are those of `try_tokens`, with token_kind `good`."""
     journeys: list[Journey] = []
@@ -120,29 +136,29 @@ async def try_identities(
         if token is None:
             continue
         batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(tries)]
-        await side_by_side(_knock(journey, endpoint, token, session, {}) for journey in batch)
+        await side_by_side(_probe_auth(journey, endpoint, token, session, {}) for journey in batch)
         journeys += batch
     return frame(journeys)
 
 
-async def _travel(
+async def _run_journey(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, messages: dict[str, None]
 ) -> None:
     """The whole way: connect, greeting, send, read, dwell, close."""
-    async with session.turn("websocket connections"):
+    async with session.acquire("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
         connection = await enter(journey, endpoint, token, session, {})
         if connection is None:
             return
         try:
             journey.closed_in = "greeting"
-            await show_token(connection, endpoint, token)
+            await send_token(connection, endpoint, token)
             await _greet(journey, endpoint, connection, session, messages)
             said: list[dict[str, str]] = []
             if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
                 said = what_to_say(endpoint, journey.user)
-                await _converse(journey, endpoint, said, connection, session, messages)
+                await _exchange(journey, endpoint, said, connection, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, connection, messages)
         except ConnectionClosed:
@@ -150,21 +166,21 @@ async def _travel(
         await leave(journey, connection)
 
 
-async def _knock(
+async def _probe_auth(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
 ) -> None:
     """Connects and looks whether one is let in: a greeting, or half a second without being thrown out.
 
     Where the token is the first message neither says so: then only a reply tells.
     """
-    async with session.turn("websocket connections"):
+    async with session.acquire("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
         connection = await enter(journey, endpoint, token, session, extra)
         if connection is None:
             return
         try:
             journey.closed_in = "greeting"
-            await show_token(connection, endpoint, token)
+            await send_token(connection, endpoint, token)
             if endpoint.greeting is not None:
                 await _greet(journey, endpoint, connection, session, {})
             else:
@@ -183,7 +199,7 @@ async def _is_served(
     """Whether somebody who was not thrown out is let in; None where that cannot be told."""
     if session.environment.delivers(endpoint):
         said = what_to_say(endpoint, journey.user)[:1]
-        await _converse(journey, endpoint, said, connection, session, {})
+        await _exchange(journey, endpoint, said, connection, session, {})
         return True if journey.replied else None
     await asyncio.sleep(0.5)
     if connection.close_code is not None:
@@ -217,7 +233,7 @@ async def _greet(
         journey.error = f"another greeting: {text_of(message)[:120]}"
 
 
-async def _converse(
+async def _exchange(
     journey: Journey,
     endpoint: WebSocket,
     expected: Sequence[dict[str, str]],
@@ -289,7 +305,7 @@ async def _dwell(
 
 def _keep(message: str | bytes, messages: dict[str, None]) -> None:
     """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
-    if len(message) <= MESSAGE_SAMPLE and len(messages) < MOST_MESSAGES:
+    if len(message) <= MESSAGE_SAMPLE and len(messages) < MAX_MESSAGES:
         messages[text_of(message)] = None
 
 

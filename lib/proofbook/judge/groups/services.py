@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import certificates
+from proofbook.judge.checks import certificates, probes
 from proofbook.judge.checks.probe_controls import (
     all_of,
     health_path_known,
@@ -54,6 +54,15 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 recipe=certificates.valid(item.name, least_days=case.budgets.certificate_days),
                 critical=item.critical,
             )
+    for probe in environment.probes:
+        yield Check(
+            id=f"probe-{probe.name}",
+            kind="guard",
+            claim=f"the probe {probe.name} was recorded",
+            group="services",
+            recipe=probes.recorded(probe.name),
+            required=True,
+        )
 
 
 def _of(column: str, name: str, *, kind: str) -> Rows:
