@@ -22,7 +22,7 @@ import command_line
 import guard
 import pytest
 import side_by_side
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from proofbook.judge.findings import Verdict
 from proofbook.judge.verdict import Overall
@@ -53,8 +53,11 @@ GUARD = guard.Guard() if not WORKER else None
 HEALTHY_LOCK = pytest.StashKey[TextIO]()
 
 
+# How long examples take says how busy the machine is, and nothing about the code.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
 # Of `make test-fast`: a tenth of the examples that a property has in `make test`.
-settings.register_profile("fast", max_examples=settings.default.max_examples // 10)
+settings.register_profile("fast", settings.default, max_examples=settings.default.max_examples // 10)
 
 
 def pytest_configure() -> None:
