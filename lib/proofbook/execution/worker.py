@@ -1,7 +1,7 @@
 """The process that executes notebooks: it loads once what they need, then each is executed by a copy of it.
 
 Loading takes a second and a half, most of a small notebook's time, and a worker and a kernel would each do it again. It reads
-orders from its standard input, one JSON object a line, and writes a line for each notebook that ended; see `execute`.
+orders from its standard input, one JSON object a line, and writes a line for each notebook that ended; see `executor`.
 
 Copying is `fork`, in a process that has opened nothing and whose only other threads are those that NumPy and Arrow keep, which
 both make anew in a copy. A Mac's own libraries do not survive it: there every worker and kernel is started from nothing.
