@@ -82,6 +82,13 @@ def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
     assert not upward, f"{name} imports {sorted(upward)}"
 
 
+def test_contributors_read_the_same_order() -> None:
+    page = (LIB.parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"^- `(\w+)(?:/|\.py)`: ", page, flags=re.MULTILINE)
+    assert set(named) == RANK.keys()
+    assert [RANK[name] for name in named] == sorted(RANK[name] for name in named)
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in MODULES}
     graph = {

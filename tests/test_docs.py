@@ -95,7 +95,8 @@ def test_pages_use_the_words_of_the_glossary(page: Path) -> None:
     if page.name == "glossary.md":
         return
     ours = {"owed": "required", "shadow probe": "unmarked probe", "guards": "regression checks", "manners": "rate limit", "first look": "first round"}  # fmt: skip
-    text = prose(page).lower()
+    # Names in code are not words.
+    text = re.sub(r"`[^`\n]*`", "", prose(page)).lower()
     assert [word for word in ours if re.search(rf"\b{word}", text)] == []
 
 
@@ -286,3 +287,38 @@ def test_the_wheel_says_so_too(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("proofbook-*.whl")
     assert "proofbook/py.typed" in zipfile.ZipFile(wheel).namelist()
+
+
+# Names of modules -------------------------------------------------------------------------------------------------
+
+LIB = ROOT / "lib" / "proofbook"
+PACKAGES = sorted(path.name for path in LIB.iterdir() if (path / "__init__.py").exists())
+TEXTS = [*PAGES, *sorted(LIB.rglob("*.py")), *NOTEBOOKS]
+
+
+def modules_named(text: str) -> Iterator[str]:
+    """Every dotted name below `proofbook`, and every `package/module` in backquotes, as it is written."""
+    yield from re.findall(r"\bproofbook(?:\.[a-z_]+)+", text)
+    yield from re.findall(rf"`((?:{'|'.join(PACKAGES)})/[a-z_/]+(?:\.py)?)`", text)
+
+
+def is_there(name: str) -> bool:
+    """Whether a name means a module, a package, a folder or something in one of them."""
+    parts = name.removesuffix(".py").replace("/", ".").removeprefix("proofbook.").split(".")
+    for end in (len(parts), len(parts) - 1):
+        place = LIB.joinpath(*parts[:end])
+        module = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        rest = parts[end:]
+        if module.exists() and (not rest or re.search(rf"\b{rest[0]}\b", module.read_text(encoding="utf-8"))):
+            return True
+    return False
+
+
+# Groups of entry points, and names of loggers, packages and kinds of data.
+NO_MODULES = re.compile(r"proofbook\.(collectors|checks|log_sources|log_formats|report_sections|websocket_dialects|finding|section)$|proofbook\.(toml|skip)")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_every_module_that_a_text_names_is_where_the_text_says(path: Path) -> None:
+    found = modules_named(path.read_text(encoding="utf-8"))
+    assert [name for name in found if not NO_MODULES.match(name) and not is_there(name)] == []

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import foreign
 import pytest
 
 from proofbook.cli.run_commands import deploy_with
@@ -120,3 +121,20 @@ def test_declining_to_probe_a_protected_environment_is_no_error_of_ours(in_folde
     os.close(terminal)
     assert process.returncode == 2
     assert said.splitlines()[-1] == ("aborted: you declined to probe the protected environment live.toml")
+
+
+def test_check_names_extensions_that_cannot_be_used_and_where_they_come_from(in_folder: Path) -> None:
+    foreign.install(
+        in_folder / "site",
+        "broken-logs",
+        entries={"proofbook.log_sources": {"cloudwatch": "broken_logs:SOURCE"}},
+        modules={"broken_logs.py": "raise RuntimeError('no region')"},
+    )
+    (in_folder / "live.toml").write_text('[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n')
+    sentence = "log source 'cloudwatch' (broken_logs:SOURCE of broken-logs): it cannot be imported (RuntimeError: no region)"
+    command = [sys.executable, "-m", "proofbook.cli", "check", "live.toml"]
+    about = {**os.environ, "PYTHONPATH": str(in_folder / "site")}
+    for more in ([], ["--json"]):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, env=about)
+        assert done.returncode == 0, done.stderr
+        assert (f'"{sentence}"' if more else f"unusable        {sentence}") in done.stdout

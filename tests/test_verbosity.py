@@ -75,7 +75,7 @@ def test_verbose_shows_steps_retries_and_requests_and_no_secret(in_folder: Path)
     for words in (
         "INFO proofbook.pipeline: run ",
         "recording phase before of [redacted]",
-        "INFO proofbook.collect: [redacted] answered 429: backing off for 0.0 s (1 of 3)",
+        "answered 429: backing off for 0.0 s (1 of 3)",
         "INFO proofbook.collect: phase before: collected table health",
         "DEBUG proofbook.collect: http requests: number 2",
     ):

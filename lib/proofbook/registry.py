@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from proofbook.errors import ExtensionError, UnknownName
 
@@ -26,6 +27,7 @@ class Registry(Generic[Item]):
         self.kind, self.group, self.wanted = kind, group, wanted
         self._own = own
         self._loaded: dict[str, Item] = {}
+        _REGISTRIES.add(self)
 
     @cached_property
     def _places(self) -> tuple[dict[str, importlib.metadata.EntryPoint], list[ExtensionError]]:
@@ -67,6 +69,17 @@ class Registry(Generic[Item]):
         """Those that cannot be used since their name is taken; nothing is loaded for that."""
         return list(self._places[1])
 
+    def unusable(self) -> list[ExtensionError]:
+        """Why objects of other packages cannot be used; only those of other packages are loaded."""
+        problems = self.doubles()
+        for name in self.names():
+            try:
+                if not self.is_ours(name):
+                    self.get(name)
+            except ExtensionError as error:
+                problems.append(error)
+        return problems
+
     def failed(self, name: str, why: str) -> ExtensionError:
         """What to raise where the object of that name did what it must not."""
         return ExtensionError(self.kind, name, place=_place(self._places[0][name]), why=why)
@@ -103,6 +116,15 @@ class Registry(Generic[Item]):
             why = f"expected a {self.wanted.__name__}, got {type(found).__name__}"
             raise ExtensionError(self.kind, entry.name, place=_place(entry), why=why)
         return found
+
+
+_REGISTRIES: WeakSet[Registry[Any]] = WeakSet()
+
+
+def unusable_extensions() -> list[ExtensionError]:
+    """Why extensions of other packages cannot be used, over all registries that are loaded."""
+    registries = sorted(_REGISTRIES, key=lambda registry: registry.group)
+    return [error for registry in registries for error in registry.unusable()]
 
 
 def _place(entry: importlib.metadata.EntryPoint) -> str:

@@ -10,10 +10,13 @@ import typer
 
 from proofbook import paths
 from proofbook.cli.app import AsJson, Environment, app, console, plain
+from proofbook.registry import unusable_extensions
 
 if TYPE_CHECKING:
     from proofbook.config import environment as environments
     from proofbook.validation import Validation
+
+WARNINGS = ("not measured", "missing secret", "unusable")
 
 CaseArgument = Annotated[
     str,
@@ -39,15 +42,14 @@ def check(env: Environment, case: CaseArgument = "", as_json: AsJson = False) ->
             "checks": {name: item.claim for name, item in asked.checks.items()},
             "not_measured": asked.not_measured,
             "absent_secrets": missing,
+            "unusable_extensions": [str(error) for error in unusable_extensions()],
         }
         print(json.dumps(told, indent=2))
         return
     out = console()
     for status, words in _lines_of_check(asked, missing):
         shown = f"{status:<15} {plain(words)}"
-        out.print(
-            f"[yellow]{shown}[/]" if status in ("not measured", "missing secret") else shown, soft_wrap=True
-        )
+        out.print(f"[yellow]{shown}[/]" if status in WARNINGS else shown, soft_wrap=True)
 
 
 def _lines_of_check(asked: Validation, missing: list[str]) -> Iterator[tuple[str, str]]:
@@ -60,6 +62,8 @@ def _lines_of_check(asked: Validation, missing: list[str]) -> Iterator[tuple[str
         yield "not measured", gap
     for name in missing:
         yield "missing secret", name
+    for error in unusable_extensions():
+        yield "unusable", str(error)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Programs that print what we read: asked nothing, bounded in time, ended with their children."""
+"""Output of subprocesses, bounded in time; a subprocess has no terminal and is ended with its children."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOK_EVERY_S = 0.2
 
 
 class ProgramFailed(CouldNotLook):
-    """A program ended with an error; `said` is what it wrote of it."""
+    """A program ended with an error; `said` is its error output."""
 
     def __init__(self, words: Sequence[str], code: int, said: bytes) -> None:
         self.said = said.decode("utf-8", "replace").strip()
@@ -28,7 +28,7 @@ class ProgramFailed(CouldNotLook):
 
 
 def output(words: Sequence[str], *, base: Path, timeout_s: float) -> str:
-    """What a program prints.
+    """The output of a program.
 
     Raises:
         CouldNotLook: as `run`.
@@ -49,7 +49,7 @@ def run(
     both: bool = False,
     may_fail: bool = False,
 ) -> None:
-    """Writes what a program prints to a file. It can ask nobody for a password, and is ended with its children when its time is over.
+    """Writes the output of a program to a file. It cannot ask for a password, and is ended with its children at its time limit.
 
     Raises:
         CouldNotLook: it is not installed, failed (ProgramFailed), or did not end.
@@ -97,7 +97,7 @@ def _done(words: Sequence[str], *, base: Path, timeout_s: float, stdout: Any, st
 
 
 def _said(process: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes | None, bytes | None]:
-    """What it printed, asked for again and again, so that Stop ends it too."""
+    """Output and error output, polled so that Stop ends the program too."""
     over = time.monotonic() + timeout_s
     while True:
         sync.raise_if_stopped()

@@ -1,4 +1,4 @@
-"""Runs async work for a synchronous caller: kernels have a loop already, where asyncio.run fails."""
+"""Async work for synchronous callers, also in kernels, whose running loop makes asyncio.run fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kernel that is a copy of the process that asks for it, in which everything is loaded already.
+"""Kernel provisioner of Jupyter that starts a kernel as a copy of this process, with everything loaded.
 
 Jupyter starts a kernel through a *provisioner*; this one is named in pyproject.toml. The copy is made before Papermill opens
 anything, and then waits for the command that would have started a kernel.
@@ -28,7 +28,7 @@ _waiting: Copy | None = None
 
 
 def wait_in_a_copy() -> str:
-    """Makes the copy that will be the kernel; the name of the provisioner that gives it its command."""
+    """The name of the provisioner; forks the copy that will be the kernel and waits for its command."""
     global _waiting
     command, order = os.pipe()
     parent = os.getpid()
@@ -46,14 +46,14 @@ def wait_in_a_copy() -> str:
 
 
 def end_with_parent(parent: int) -> None:
-    """The kernel of the system ends this process with that one, also where a cell holds it in one long call."""
+    """Asks Linux to kill this process with its parent, also while a cell is in one long call."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)  # it had ended before that was said
 
 
 class Copy:
-    """The copy of this process, as Jupyter sees a process that it started."""
+    """The forked copy, with the interface of a process that Jupyter started."""
 
     stdin = stdout = stderr = None
 
@@ -62,7 +62,7 @@ class Copy:
         self._status: int | None = None
 
     def start(self, words: list[str], *, cwd: str, environment: dict[str, str]) -> None:
-        """Tells the copy to be the kernel that `words` would start."""
+        """Sends the copy the command of the kernel that it becomes."""
         with os.fdopen(self._order, "wb") as order:
             order.write(json.dumps([words, cwd, environment]).encode())
 
@@ -91,7 +91,7 @@ class Copy:
 
 
 class CopyProvisioner(LocalProvisioner):
-    """Starts the kernel in the copy that waits, where a kernel of this Python is wanted; else as Jupyter does."""
+    """Starts a kernel of this Python in the waiting copy; any other kernel as Jupyter does."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         global _waiting

@@ -1,4 +1,4 @@
-"""Which notebooks a run executes, by what they take and which checks they ask for; known without executing any."""
+"""The notebooks of a run, selected by their parameters and the checks that they judge, without executing any."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The process that executes notebooks: it loads once what they need, then each is executed by a copy of it.
+"""The notebook runner: a process that loads what notebooks need once, and executes each in a copy of itself.
 
 Loading takes a second and a half, most of a small notebook's time, and a worker and a kernel would each do it again. It reads
-orders from its standard input, one JSON object a line, and writes a line for each notebook that ended; see `execute`.
+orders from its standard input, one JSON object a line, and writes a line for each notebook that ended; see `executor`.
 
 Copying is `fork`, in a process that has opened nothing and whose only other threads are those that NumPy and Arrow keep, which
 both make anew in a copy. A Mac's own libraries do not survive it: there every worker and kernel is started from nothing.
@@ -61,7 +61,7 @@ class _Running:
 
 
 def main(how: str) -> None:
-    """Serves orders until nobody asks any more, or SIGTERM comes."""
+    """Serves orders until its standard input closes, or SIGTERM comes."""
     asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     _silence(1)
     # SystemExit, so that what runs is ended on the way out.
@@ -82,7 +82,7 @@ def main(how: str) -> None:
 
 
 def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator[dict[str, Any]]:
-    """What became of each notebook of an order, in the order in which they ended."""
+    """The outcome of each notebook of an order (name, seconds, problem), in the order in which they ended."""
     waiting = list(order["notebooks"].items())
     running: list[_Running] = []
     try:
@@ -102,7 +102,7 @@ def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator
                 problem = f"did not end within {order['timeout_s']:.0f} s" if not ended else _problem(item, status)  # fmt: skip
                 os.close(item.said)
                 yield {"name": item.name, "seconds": seconds, "problem": problem}
-            if _left_alone(asked):
+            if _parent_ended(asked):
                 return
             time.sleep(0.02)
     finally:
@@ -110,8 +110,8 @@ def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator
             _end(item)
 
 
-def _left_alone(asked: BinaryIO) -> bool:
-    """Whether the process that asked has ended."""
+def _parent_ended(asked: BinaryIO) -> bool:
+    """Whether the parent process has ended."""
     poll = select.poll()
     poll.register(asked, 0)
     return any(event & select.POLLHUP for _, event in poll.poll(0))
@@ -178,7 +178,7 @@ def _set_apart() -> None:
 
 
 def _silence(*numbers: int) -> None:
-    """Nothing that is printed beside the notebook goes anywhere."""
+    """Redirects file descriptors to the null device."""
     null = os.open(os.devnull, os.O_RDWR)
     for number in numbers:
         os.dup2(null, number)
@@ -192,34 +192,15 @@ def _work(source: Path, target: Path, parameters: dict[str, str], *, tell: int, 
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisioner: str) -> str:
+    """Why a notebook did not reach its end, in words; empty where it did."""
     json_schema.skip_iri_grammar()
     import papermill
-    from jupyter_client.provisioning.factory import KernelProvisionerFactory
     from nbclient.exceptions import DeadKernelError
-    from papermill.engines import NBClientEngine, papermill_engines
     from papermill.exceptions import PapermillExecutionError
-    from papermill.iorw import LocalHandler, papermill_io
 
     from proofbook.config import environment as environments
-    from proofbook.files import replace_text
 
-    class Whole(LocalHandler):  # type: ignore[misc]  # papermill has no types
-        """Whoever reads the notebook sees it whole, also when its worker is ended while it writes."""
-
-        def write(self, buf: str, path: str) -> None:
-            replace_text(Path(path), buf)
-
-    class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
-            _scrub_on_save(nb_man)
-            with tempfile.TemporaryDirectory(prefix="proofbook-") as sockets:
-                return _client(nb_man, kernel_name, sockets).execute()
-
-    papermill_engines.register(ENGINE, Engine)
-    # A handler is found by how a path begins; this path is its alone.
-    papermill_io.register(str(target), Whole())
-    KernelProvisionerFactory.instance().default_provisioner_name = provisioner
+    _set_up_papermill(target, provisioner=provisioner)
     try:
         base = paths.root()
         environments.keep_private(environments.load(parameters["environment"], base=base), base=base)
@@ -241,6 +222,33 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisio
     return ""
 
 
+def _set_up_papermill(target: Path, *, provisioner: str) -> None:
+    """Registers how this process executes and saves: scrubbed on every save, whole or not at all."""
+    from jupyter_client.provisioning.factory import KernelProvisionerFactory
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.iorw import LocalHandler, papermill_io
+
+    from proofbook.files import replace_text
+
+    class Whole(LocalHandler):  # type: ignore[misc]  # papermill has no types
+        """Whoever reads the notebook sees it whole, also when its worker is ended while it writes."""
+
+        def write(self, buf: str, path: str) -> None:
+            replace_text(Path(path), buf)
+
+    class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
+            _scrub_on_save(nb_man)
+            with tempfile.TemporaryDirectory(prefix="proofbook-") as sockets:
+                return _client(nb_man, kernel_name, sockets).execute()
+
+    papermill_engines.register(ENGINE, Engine)
+    # A handler is found by how a path begins; this path is its alone.
+    papermill_io.register(str(target), Whole())
+    KernelProvisionerFactory.instance().default_provisioner_name = provisioner
+
+
 def _in_one_line(text: str) -> str:
     return for_others(text.replace("\n", " "))
 
@@ -252,7 +260,7 @@ def _kernel_of(source: Path) -> dict[str, str]:
 
 
 def _scrub_on_save(nb_man: Any) -> None:
-    """Every save, also of a half-run or failed notebook, writes outputs that others may read."""
+    """Redacts outputs before every save, also of a notebook that failed half-way."""
     save = nb_man.save
 
     def scrubbed(**kwargs: Any) -> None:
@@ -271,7 +279,7 @@ def _scrub_on_save(nb_man: Any) -> None:
 
 
 def _private(kind: str, value: Any) -> Any:
-    """An output as others may read it. Ids stay, as they are looked up; pictures hold no text."""
+    """An output with secrets and names redacted. Ids stay, as they are looked up; pictures hold no text."""
     if kind.startswith(("image/", "audio/", "video/")) and kind != "image/svg+xml":
         return value
     changed = in_value(value)

@@ -29,7 +29,7 @@ from proofbook.notebook import tables as shown
 
 
 def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
-    """The entries of a log export, columns as `proofbook.collect.log_shapes.COLUMNS`, one row per entry.
+    """The entries of a log export, columns as `proofbook.collect.logs.formats.COLUMNS`, one row per entry.
 
     Raises:
         UsageError: there is nothing to read.

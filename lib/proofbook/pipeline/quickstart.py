@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from proofbook import paths as workspace
@@ -33,6 +33,8 @@ from proofbook.report.finding_html import duration
 from proofbook.stats import plans
 
 Say = Callable[[str], None]
+# A table of a TOML file.
+Settings: TypeAlias = dict[str, Any]
 TARGETS = (0.95, 0.99, 0.999)
 # A stranger's service is asked no faster than a person would; this machine's own may be.
 PACE = {"per_s": 5.0, "concurrency": 5, "timeout_s": 5.0}
@@ -247,7 +249,7 @@ def case_text(
     return "\n".join(lines) + "\n"
 
 
-def _environment_text(settings: dict[str, Any], name: str, command: str) -> str:
+def _environment_text(settings: Settings, name: str, command: str) -> str:
     (service,) = settings["service"]
     lines = [
         f"# Written by: {command}",
@@ -264,10 +266,10 @@ def _environment_text(settings: dict[str, Any], name: str, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def _discover(options: Options, *, base: Path, say: Say) -> dict[str, Any]:
+async def _discover(options: Options, *, base: Path, say: Say) -> Settings:
     """The settings of an environment file for this system, found with a few requests at its rate limit."""
     parts = urlsplit(options.url)
-    service: dict[str, Any] = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
+    service: Settings = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
     if options.ca_file:
         service["ca_file"] = options.ca_file
     if options.ws:
@@ -277,7 +279,7 @@ async def _discover(options: Options, *, base: Path, say: Say) -> dict[str, Any]
     if options.logs:
         service["logs"] = options.logs
     pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
-    settings: dict[str, Any] = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
+    settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
     session = Session(_environment(settings), base=base)
     say(f"found · {await _discover_health(parts.path, settings, session)}")
     if options.ws:
@@ -285,7 +287,7 @@ async def _discover(options: Options, *, base: Path, say: Say) -> dict[str, Any]
     return settings
 
 
-async def _discover_health(path: str, settings: dict[str, Any], session: Session) -> str:
+async def _discover_health(path: str, settings: Settings, session: Session) -> str:
     """What was found of the health page, in words; the settings are completed by it."""
     (service,) = settings["service"]
     paths = [path] if path not in ("", "/") else discovery.HEALTH_PATHS
@@ -297,7 +299,7 @@ async def _discover_health(path: str, settings: dict[str, Any], session: Session
     return "; ".join([told, *health.remarks])
 
 
-async def _discover_websocket(options: Options, settings: dict[str, Any], session: Session) -> str:
+async def _discover_websocket(options: Options, settings: Settings, session: Session) -> str:
     """What was found of the WebSocket, in words; the settings are completed by it."""
     (service,) = settings["service"]
     met = await discovery.meet(session.environment.websockets[0], session=session)
@@ -315,15 +317,15 @@ async def _discover_websocket(options: Options, settings: dict[str, Any], sessio
     return f"WebSocket at {options.ws}: {'; '.join([*greets, *met.remarks])}"
 
 
-def _environment(settings: dict[str, Any]) -> Environment:
+def _environment(settings: Settings) -> Environment:
     return Environment.model_validate(settings).model_copy(update={"name": "try"})
 
 
-def _socket(ws: str) -> dict[str, Any]:
+def _socket(ws: str) -> Settings:
     return {"path": ws} if ws.startswith("/") else {"url": ws}
 
 
-def _shown(greeting: dict[str, Any]) -> str:
+def _shown(greeting: Settings) -> str:
     if "json" in greeting:
         return ", ".join(f"{path} = {json.dumps(value)}" for path, value in greeting["json"].items())
     return "some message" if greeting["regex"] == "(?s)." else "always the same text"

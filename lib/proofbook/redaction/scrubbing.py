@@ -1,5 +1,5 @@
-"""What must not leave: secrets, held without being shown and scrubbed from whatever is about to be written; and names of
-people and addresses, replaced by pseudonyms where the environment asks for it."""
+"""Redaction: secrets are held without being shown and removed from text before it is written; names of people and
+addresses are replaced by pseudonyms where the environment asks for it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _ISSUED = (
 # Compared by identity: a rule may hold thousands of words, and caches ask for its hash at every call.
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """A shape of secrets.
+    """A format of secrets.
 
     words: one of these, in small letters, is in every text that the pattern matches; none: any text may match.
     near: a pattern that matches wherever the rule may, and costs little; by default, one of the words.
@@ -111,7 +111,7 @@ RULES = (
 
 
 class Secret:
-    """A value that shows itself only when asked by `reveal()`.
+    """A secret value; only `reveal()` gives it.
 
     >>> Secret("hunter2-hunter2")
     Secret([redacted])
@@ -150,18 +150,18 @@ _EXTRA: dict[str, Rule] = {}
 
 
 def add_patterns(patterns: Iterable[str]) -> None:
-    """Whatever matches one of these is scrubbed too, from now on in this process."""
+    """Adds patterns of text to redact, for this process from now on."""
     for pattern in patterns:
         _EXTRA[pattern] = Rule((), f"(?:{pattern})", near=f"(?:{pattern})")
 
 
 def rules() -> tuple[Rule, ...]:
-    """All that is scrubbed: the secrets that this process knows, known shapes, and what environments added."""
+    """The rules of redaction: known secrets of this process, known formats, and patterns of environments."""
     return (*_known_rules(frozenset(_KNOWN)), *RULES, *_EXTRA.values())
 
 
 def suspect(some: tuple[Rule, ...]) -> str:
-    """A pattern that matches wherever one of the rules may; most text is done with after this one look."""
+    """A pattern that matches wherever one of the rules may, to skip most text at once."""
     return "|".join(dict.fromkeys(rule.hint for rule in some))
 
 
@@ -250,7 +250,7 @@ def _scrubbed(text: str, some: tuple[Rule, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pseudonyms:
-    """Names for people and addresses that say nothing, the same for the same key: `user-3f9a1c`.
+    """Pseudonyms of people and addresses, the same for the same key: `user-3f9a1c`.
 
     patterns: what names a person, such as `user_[0-9]+`. addresses: whether IP and mail addresses are replaced too.
     """
@@ -287,7 +287,7 @@ _PSEUDONYMS: list[Pseudonyms] = []
 
 
 def use_pseudonyms(pseudonyms: Pseudonyms | None) -> None:
-    """What this process writes for others to read has these names from now on; None for the real ones."""
+    """Sets the pseudonyms of this process; None for the real names."""
     _PSEUDONYMS[:] = [pseudonyms] if pseudonyms else []
 
 

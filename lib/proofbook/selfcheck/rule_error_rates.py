@@ -1,7 +1,7 @@
 """How often each decision rule is wrong, simulated: the false passes at its boundary, and its power at a stated alternative.
 
 Nothing here is collected: samples come from a seeded generator, so the figures say how the statistics behave and nothing
-about probing. `python -m proofbook.judge.error_rates` prints them.
+about probing. `python -m proofbook.selfcheck.rule_error_rates` prints them.
 """
 
 from __future__ import annotations

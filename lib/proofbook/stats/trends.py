@@ -38,7 +38,7 @@ def batch_slope(
     Returns:
         None with fewer than 10 batches of at least 3 points, or when time does not move.
     Source: batch means, Conway 1963; for the lag-1 correlation r of what is left, its bias by Kendall 1954, widening and
-    degrees of freedom by Bayley and Hammersley 1946. Simulated in `error_rates`.
+    degrees of freedom by Bayley and Hammersley 1946. Simulated in `selfcheck/rule_error_rates.py`.
 
     >>> flat = batch_slope([(np.arange(60.0), np.full(60, 5.0))], resolution=0.1)
     >>> flat.per_s, flat.low < 0 < flat.high

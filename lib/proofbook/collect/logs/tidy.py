@@ -37,11 +37,7 @@ def rewrite(
     if until is not None:
         rows += f" AND (timestamp IS NULL OR timestamp <= TIMESTAMPTZ {quoted(until.isoformat())})"
     if doubles:
-        # The first of those with one id and time is kept. Only ids that occur twice are looked at, so memory stays small.
-        twice = f"SELECT insert_hash, timestamp, min(struct_pack(f := file, l := line)) AS first, count(*) - 1 AS more FROM ({rows}) WHERE insert_hash IS NOT NULL AND timestamp IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE twice AS {twice}")
-        reading.duplicates = int(engine.execute("SELECT coalesce(sum(more), 0) FROM twice").fetchall()[0][0])
-        rows = f"SELECT r.* FROM ({rows}) r LEFT JOIN twice t ON r.insert_hash = t.insert_hash AND r.timestamp = t.timestamp WHERE t.first IS NULL OR (t.first.f = r.file AND t.first.l = r.line)"
+        rows = deduplicate(rows, reading, engine=engine)
     if joins:
         engine.execute(_SPLIT.format(rows=rows, order="DESC" if reading.newest_first else "ASC"))
         reading.joined = int(
@@ -61,6 +57,15 @@ def rewrite(
     engine.execute(
         f"COPY (SELECT {names} FROM ({rows}) ORDER BY file, line) TO {quoted(str(to))} (FORMAT parquet)"
     )
+
+
+def deduplicate(rows: str, reading: Reading, *, engine: duckdb.DuckDBPyConnection) -> str:
+    """SQL for `rows` without repeated entries: the first of those with one id and time stays. Counts the others in `reading`."""
+    # Only ids that occur twice are compared, so memory stays small.
+    twice = f"SELECT insert_hash, timestamp, min(struct_pack(f := file, l := line)) AS first, count(*) - 1 AS more FROM ({rows}) WHERE insert_hash IS NOT NULL AND timestamp IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE twice AS {twice}")
+    reading.duplicates = int(engine.execute("SELECT coalesce(sum(more), 0) FROM twice").fetchall()[0][0])
+    return f"SELECT r.* FROM ({rows}) r LEFT JOIN twice t ON r.insert_hash = t.insert_hash AND r.timestamp = t.timestamp WHERE t.first IS NULL OR (t.first.f = r.file AND t.first.l = r.line)"
 
 
 # What an entry is to a traceback. `tb` starts one, `in` is a part of one, `chain` joins two, `exc` ends one.

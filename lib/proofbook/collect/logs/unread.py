@@ -27,7 +27,7 @@ def find(
     """The table `log_unread` (see its schema).
 
     Args:
-        rows: SQL for every line, those without a time too, with the columns of `log_shapes.COLUMNS`.
+        rows: SQL for every line, those without a time too, with the columns of `proofbook.collect.logs.formats.COLUMNS`.
         newest_first: source to whether its entries stand in that order.
     """
     (count,) = engine.execute(f"SELECT count(*) FILTER (timestamp IS NULL AND body IS NOT NULL) FROM {rows}").fetchall()[0]  # fmt: skip
