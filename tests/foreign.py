@@ -10,8 +10,9 @@ from pathlib import Path
 
 from proofbook.config.log_formats import LOG_FORMATS
 from proofbook.config.log_uri import LOG_SOURCES
+from proofbook.report.section_registry import SECTIONS
 
-REGISTRIES = (LOG_SOURCES, LOG_FORMATS)
+REGISTRIES = (LOG_SOURCES, LOG_FORMATS, SECTIONS)
 
 
 def install(

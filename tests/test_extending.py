@@ -55,8 +55,8 @@ def programs(block: Block) -> list[tuple[list[str], list[str]]]:
     return []
 
 
-def test_there_are_recipes_for_log_sources_and_log_formats() -> None:
-    assert {"A log source", "A log format"} <= SECTIONS.keys()
+def test_there_are_recipes_for_log_sources_log_formats_and_report_sections() -> None:
+    assert {"A log source", "A log format", "A report section"} <= SECTIONS.keys()
 
 
 @pytest.mark.parametrize("title", SECTIONS)
