@@ -13,8 +13,9 @@ from proofbook.config.log_uri import LOG_SOURCES
 from proofbook.config.probes import COLLECTORS
 from proofbook.evidence import schema
 from proofbook.judge.registry import CLAIMS
+from proofbook.report.section_registry import SECTIONS
 
-REGISTRIES = (LOG_SOURCES, LOG_FORMATS, COLLECTORS, CLAIMS)
+REGISTRIES = (LOG_SOURCES, LOG_FORMATS, COLLECTORS, CLAIMS, SECTIONS)
 
 
 def install(

@@ -55,8 +55,8 @@ def programs(block: Block) -> list[tuple[list[str], list[str]]]:
     return []
 
 
-def test_there_are_recipes_for_log_sources_log_formats_and_checks() -> None:
-    assert {"A log source", "A log format", "A check"} <= SECTIONS.keys()
+def test_there_is_a_recipe_for_everything_that_a_package_can_bring() -> None:
+    assert {"A log source", "A log format", "A check", "A report section"} <= SECTIONS.keys()
 
 
 @pytest.mark.parametrize("title", SECTIONS)
