@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from proofbook.config.dialects import DIALECTS
 from proofbook.config.log_formats import LOG_FORMATS
 from proofbook.config.log_uri import LOG_SOURCES
 from proofbook.config.probes import COLLECTORS
 from proofbook.evidence import schema
 
-REGISTRIES = (LOG_SOURCES, LOG_FORMATS, COLLECTORS)
+REGISTRIES = (LOG_SOURCES, LOG_FORMATS, COLLECTORS, DIALECTS)
 
 
 def install(
