@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tomllib
@@ -87,9 +88,8 @@ checks = 300
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return proofbook(
-            *words, cwd=self.workspace, workspace=self.workspace, PYTHONPATH=str(self.site), timeout_s=300
-        )
+        path = os.pathsep.join(filter(None, [str(self.site), os.environ.get("PYTHONPATH")]))
+        return proofbook(*words, cwd=self.workspace, workspace=self.workspace, PYTHONPATH=path, timeout_s=300)
 
 
 def test_its_table_is_planned_recorded_and_explained_like_ours(server: Server, tmp_path: Path) -> None:
