@@ -135,7 +135,7 @@ def test_a_run_judges_it_by_its_notebook_and_shows_its_section(
     assert findings["probe-threads"]["verdict"] == "pass"
     report = (folder / "report.html").read_text(encoding="utf-8")
     said = "SERVING" if status == SERVING else "NOT_SERVING"
-    assert "gRPC health" in report and f"{SERVICE}: 300 answers {said}" in report
+    assert "Answers of gRPC services" in report and f"{SERVICE}: 300 answers {said}" in report
     assert "Are the gRPC services healthy?" in report
 
 
