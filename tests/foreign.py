@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from proofbook.config.dialects import DIALECTS
 from proofbook.config.log_formats import LOG_FORMATS
 from proofbook.config.log_uri import LOG_SOURCES
 from proofbook.config.probes import COLLECTORS
@@ -15,7 +16,7 @@ from proofbook.evidence import schema
 from proofbook.judge.registry import CLAIMS
 from proofbook.report.section_registry import SECTIONS
 
-REGISTRIES = (LOG_SOURCES, LOG_FORMATS, COLLECTORS, CLAIMS, SECTIONS)
+REGISTRIES = (LOG_SOURCES, LOG_FORMATS, COLLECTORS, DIALECTS, CLAIMS, SECTIONS)
 
 
 def install(

@@ -59,6 +59,10 @@ def test_there_is_a_recipe_for_everything_that_a_package_can_bring() -> None:
     assert {"A log source", "A log format", "A check", "A report section"} <= SECTIONS.keys()
 
 
+def test_there_are_recipes_for_collectors_and_websocket_dialects() -> None:
+    assert {"A collector", "A WebSocket dialect"} <= SECTIONS.keys()
+
+
 @pytest.mark.parametrize("title", SECTIONS)
 def test_a_recipe_works_as_it_is_written(title: str, tmp_path: Path) -> None:
     found = blocks(SECTIONS[title])

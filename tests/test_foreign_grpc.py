@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tomllib
@@ -87,9 +88,8 @@ checks = 300
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return proofbook(
-            *words, cwd=self.workspace, workspace=self.workspace, PYTHONPATH=str(self.site), timeout_s=300
-        )
+        path = os.pathsep.join(filter(None, [str(self.site), os.environ.get("PYTHONPATH")]))
+        return proofbook(*words, cwd=self.workspace, workspace=self.workspace, PYTHONPATH=path, timeout_s=300)
 
 
 def test_its_table_is_planned_recorded_and_explained_like_ours(server: Server, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_run_judges_it_by_its_notebook_and_shows_its_section(
     assert findings["probe-threads"]["verdict"] == "pass"
     report = (folder / "report.html").read_text(encoding="utf-8")
     said = "SERVING" if status == SERVING else "NOT_SERVING"
-    assert "gRPC health" in report and f"{SERVICE}: 300 answers {said}" in report
+    assert "Answers of gRPC services" in report and f"{SERVICE}: 300 answers {said}" in report
     assert "Are the gRPC services healthy?" in report
 
 

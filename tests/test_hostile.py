@@ -111,7 +111,7 @@ def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
     assert found.statement.startswith(f"0 of 60 connections were made, 60 ended with HTTP {status}")
     # Where somebody came in before, at this address and without a token, it is a defect.
-    open_before = table.assign(upgraded=True, http_status=101)
+    open_before = table.assign(upgraded=True, http_status=101, refused=False)
     tables = {("after", "websocket"): table, ("before", "websocket"): open_before}
     found = settle(check, view(tables))
     assert found.verdict is Verdict.FAIL, found.statement

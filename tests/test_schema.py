@@ -115,7 +115,7 @@ def test_a_table_without_rows_has_its_columns_and_types(name: str) -> None:
 
 
 def test_a_connection_is_the_row_that_the_schema_describes() -> None:
-    assert tuple(Journey.__dataclass_fields__) == schema.WEBSOCKET.required
+    assert tuple(Journey.__dataclass_fields__) == tuple(column.name for column in schema.CONNECTION)
     rows = frame([Journey(endpoint="ws", user="u"), Journey(endpoint="ws", user="v", http_status=401)])
     assert rows["http_status"].tolist() == [pd.NA, 401]
     assert all(

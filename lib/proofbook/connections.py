@@ -22,10 +22,9 @@ def connected(rows: pd.DataFrame, socket: WebSocket, *, max_connection_s: float 
     thrown_out = ended_by_server(rows) & ~rows["close_code"].isin(normal).fillna(False).astype(bool)
     if max_connection_s is not None:
         thrown_out &= rows["dwell_s"] < _NEARLY * max_connection_s
-    made = rows["upgraded"].astype(bool) & ~thrown_out
-    if socket.greeting is not None:
-        made &= rows["greeted"].fillna(False).astype(bool)
-    return made
+    # Where no greeting is expected, a dialect may still say that one is not let in.
+    greeted = rows["greeted"].fillna(socket.greeting is None).astype(bool)
+    return rows["upgraded"].astype(bool) & ~thrown_out & greeted
 
 
 def ended_unasked(rows: pd.DataFrame, socket: WebSocket) -> pd.Series:

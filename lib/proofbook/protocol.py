@@ -1,8 +1,12 @@
-"""What close codes mean (RFC 6455)."""
+"""Kinds of token that probes show, and how a server says that it refuses one."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+# How a server says that it refuses a token: statuses of the upgrade, and close codes (policy violation, and what resembles 401, 403).
+REFUSED_STATUS = (401, 403)
+REFUSED_CODES = (1008, 4401, 4403)
 
 _WITH_HEADER = "tampered with "
 
@@ -24,6 +28,15 @@ class TokenKind(StrEnum):
 
 
 GOOD_KINDS = tuple(kind for kind in TokenKind if kind.is_good)
+
+
+def names_refusal(http_status: int | None, close_code: int | None) -> bool:
+    """Whether a status of the upgrade or a close code says that the token was refused.
+
+    >>> names_refusal(403, None), names_refusal(101, 4401), names_refusal(101, 1011)
+    (True, True, False)
+    """
+    return http_status in REFUSED_STATUS or close_code in REFUSED_CODES
 
 
 def tampered_with(header: str) -> str:

@@ -8,7 +8,7 @@ from proofbook.report.section_registry import Nothing, Part, Section, section
 from proofbook.report.summary import Summary
 
 
-@section(title="gRPC health")
+@section(title="Answers of gRPC services")
 def grpc_health(summary: Summary) -> Part:
     """A line for each answer of each service."""
     rows = summary.evidence.table("grpc_health")

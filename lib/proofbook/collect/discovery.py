@@ -19,7 +19,7 @@ from proofbook.collect.answers import Answer
 from proofbook.collect.services import health, health_page
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
-from proofbook.collect.websocket.connection import enter, leave
+from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import Service, WebSocket
 from proofbook.errors import CouldNotLook
@@ -152,21 +152,21 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
     for _ in range(times):
         journey = Journey(endpoint=endpoint.name, user=user)
         async with session.acquire("websocket connections"):
-            connection = await enter(journey, endpoint, token, session, {})
-            if connection is None:
+            line = await connect(journey, endpoint, token, session, {})
+            if line is None:
                 return Met(
                     upgraded=False,
-                    refused=journey.http_status in (401, 403),
+                    refused=journey.refused,
                     remarks=(_no_upgrade(journey, where, has_token=token is not None),),
                 )
             message = None
             try:
                 async with asyncio.timeout(GREETING_WAIT_S):
-                    message = await connection.recv()
+                    message = await line.receive()
             except (TimeoutError, ConnectionClosed):
                 pass
-            await leave(journey, connection)
-        if journey.closed_by == "server" and journey.close_code in (1008, 4401, 4403):
+            await close(journey, endpoint, line)
+        if journey.refused:
             words = f"{where} closes with {journey.close_code} {journey.close_reason}".strip()
             return Met(upgraded=True, refused=True, remarks=(f"{words}: it wants another token",))
         if journey.closed_by == "server" and journey.close_code not in (1000, 1001):

@@ -19,7 +19,7 @@ from proofbook.collect.services import deployments
 from proofbook.collect.session import Session, side_by_side
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
-from proofbook.errors import CouldNotLook
+from proofbook.errors import CouldNotLook, ExtensionError
 from proofbook.evidence import store
 from proofbook.evidence.schema import REVISIONS
 
@@ -80,27 +80,32 @@ async def record(
 
 async def _run(plan: Plan, session: Session) -> tuple[Recorded, list[str]]:
     """The tables of all steps, and what went wrong with those of other packages."""
-    began = time.monotonic()
-    parts: list[Mapping[str, pd.DataFrame]] = [await _run_stage(stage, session) for stage in plan.first]
-    probed, problems = await registry.run(plan.probes, session)
+    began, problems = time.monotonic(), list[str]()
+    parts = [await _run_stage(stage, session, problems) for stage in plan.first]
+    probed, broken = await registry.run(plan.probes, session)
     await _wait(began, plan.warm_up_s)
     began = time.monotonic()
-    sampled = asyncio.gather(*(step.run(session) for step in plan.meanwhile))
+    sampled = asyncio.ensure_future(_run_stage(plan.meanwhile, session, problems))
     try:
-        parts += [await _run_stage(stage, session) for stage in plan.steady]
+        parts += [await _run_stage(stage, session, problems) for stage in plan.steady]
         await _wait(began, plan.observe_s)
     finally:
         plan.over.set()
-        parts += await sampled
-    return _joined([*parts, probed]), problems
+        parts.append(await sampled)
+    return _joined([*parts, probed]), [*dict.fromkeys(problems), *broken]
 
 
-async def _run_stage(stage: Stage, session: Session) -> Recorded:
-    return _joined(await side_by_side(_run_step(step, session) for step in stage))
+async def _run_stage(stage: Stage, session: Session, problems: list[str]) -> Recorded:
+    return _joined(await side_by_side(_run_step(step, session, problems) for step in stage))
 
 
-async def _run_step(step: registry.Step, session: Session) -> Mapping[str, pd.DataFrame]:
-    return await step.run(session)
+async def _run_step(step: registry.Step, session: Session, problems: list[str]) -> Mapping[str, pd.DataFrame]:
+    """The tables of a step; none where something of another package broke in it, which is then a problem."""
+    try:
+        return await step.run(session)
+    except ExtensionError as error:
+        problems.append(str(error))
+        return {}
 
 
 def _joined(parts: Iterable[Mapping[str, pd.DataFrame]]) -> Recorded:

@@ -15,10 +15,12 @@ from websockets.exceptions import ConnectionClosed
 from proofbook.collect import answers
 from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
-from proofbook.collect.websocket.connection import enter, leave, send_token
+from proofbook.collect.websocket.connection import close, connect
+from proofbook.collect.websocket.dialects import Refused
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.services import Service, WebSocket
 from proofbook.evidence.schema import ROLLOUT
+from proofbook.redaction.scrubbing import scrub
 
 LONGEST_ANSWER_S = 5.0
 
@@ -59,27 +61,32 @@ async def hold(
 
     async def keep(journey: Journey) -> None:
         async with session.acquire("websocket connections"):
-            connection = await enter(journey, endpoint, token, session, {})
-            if connection is None:
+            line = await connect(journey, endpoint, token, session, {})
+            if line is None:
                 return
         began = time.perf_counter()
         journey.closed_in = "hold"
         ended = asyncio.create_task(until.wait())
         try:
-            await send_token(connection, endpoint, token)
+            async with asyncio.timeout(session.environment.pace.timeout_s):
+                await line.enter()
             while not until.is_set():
-                receive = asyncio.create_task(connection.recv())
+                receive = asyncio.create_task(line.receive())
                 done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
                 if receive in done:
                     receive.result()
                 else:
                     receive.cancel()
+        except Refused as error:
+            journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+        except TimeoutError:
+            journey.greeted, journey.error = False, "not let in, and not refused"
         except ConnectionClosed:
             pass
         finally:
             ended.cancel()
         journey.dwell_s = time.perf_counter() - began
-        await leave(journey, connection)
+        await close(journey, endpoint, line)
 
     await asyncio.gather(*(keep(journey) for journey in journeys))
     return frame(journeys)

@@ -202,11 +202,11 @@ class Session:
         }
 
     def socket_headers(
-        self, socket: WebSocket, *, shadow: bool = False, as_test: bool = False
+        self, socket: WebSocket, *, unmarked: bool = False, as_test: bool = False
     ) -> dict[str, str]:
-        """The headers of a handshake; of a shadow probe without anything by which a server could know it."""
+        """The headers of a handshake; of an unmarked probe without anything by which a server could know it."""
         own = self._socket_headers[socket.name]
-        if shadow:
+        if unmarked:
             known = {name.lower() for name in socket.test_headers}
             return {name: value for name, value in own.items() if name.lower() not in known}
         tests = socket.test_headers if as_test else {}

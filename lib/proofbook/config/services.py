@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from proofbook.config import dialects
 from proofbook.config.fields import Name, SecretReference, ShortLog, _check_url, _pattern
 from proofbook.config.references import Settings, TextOrReference
 
@@ -58,9 +59,13 @@ class TokenPlace(Settings):
         return self.place == "first_message"
 
 
+DialectName = Annotated[str, AfterValidator(dialects.checked_name), Field(pattern="^[a-z0-9][a-z0-9-]*$")]
+
+
 class Socket(Settings):
     """A WebSocket endpoint and the conversation that shows it works.
 
+    dialect: what is said around the application's messages, `plain` where nothing is.
     path: where it lies on its service; url: where it lies when that is elsewhere. Certificates are checked as for its service
     unless ca_file says otherwise. test_headers: headers that only tests send. They are tried with a bad token, and go with every good one where
     `sends_test_headers` says so; the shadow probes never send them. long_message_chars: how long the last message of each
@@ -70,6 +75,7 @@ class Socket(Settings):
 
     path: str | None = None
     url: TextOrReference | None = None
+    dialect: DialectName = dialects.PLAIN
     token: TokenPlace = Field(default_factory=TokenPlace)
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     test_headers: dict[str, str] = Field(default_factory=dict)

@@ -141,6 +141,7 @@ CONNECTION = (
     Column("http_status", "Int64", "HTTP status of the upgrade; missing: no answer"),
     Column("http_body", "str", "beginning of the body of a refusal"),
     Column("greeted", "boolean", "whether the expected greeting came; missing: none is expected"),
+    Column("refused", "bool", "whether the server said that it refuses the token", optional=OLDER),
     Column("sent", "int64", "messages sent", "messages"),
     Column("replied", "int64", "messages with a reply", "messages"),
     Column("reply_ok", "boolean", "whether each reply came once, in order and whole; missing: nothing was sent"),

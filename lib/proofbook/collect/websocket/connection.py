@@ -7,16 +7,18 @@ import socket as sockets
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import websockets
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.frames import CloseCode
 from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from proofbook.collect.session import Session, describe, is_loopback
+from proofbook.collect.websocket.dialects import Handshake, Line, dialect_of, prepare
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
 from proofbook.errors import CouldNotLook
@@ -26,20 +28,23 @@ from proofbook.redaction.scrubbing import Secret, scrub
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
-async def enter(
+async def connect(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
-) -> ClientConnection | None:
+) -> Line | None:
     """A connection, or None with what came instead in `journey`.
 
     Raises:
         CouldNotLook: the host name does not resolve, or the server asks to wait for too long.
     """
+    handshake = _handshake(endpoint, token, session, journey.token_kind, extra)
     try:
-        return await _open(endpoint, token, session, journey, extra)
+        connection = await _open(endpoint, session, journey, handshake)
+        return Line(connection, endpoint, token.reveal() if token is not None else None)
     except InvalidStatus as error:
         journey.http_status = error.response.status_code
         journey.http_body = scrub(bytes(error.response.body or b"").decode("utf-8", "replace")[:300])
         journey.closed_in, journey.error = "upgrade", f"HTTP {journey.http_status}"
+        journey.refused = dialect_of(endpoint).refuses(journey.http_status, None)
         if journey.http_status == 429:
             await session.back_off(
                 error.response.headers.get("Retry-After"),
@@ -57,16 +62,9 @@ async def enter(
     return None
 
 
-async def send_token(connection: ClientConnection, endpoint: WebSocket, token: Secret | None) -> None:
-    """Sends the token, where it goes as the first message."""
-    if endpoint.token.is_message and token is not None:
-        await connection.send(
-            (endpoint.token.format or '{"token": "{token}"}').replace("{token}", token.reveal())
-        )
-
-
-async def leave(journey: Journey, connection: ClientConnection) -> None:
+async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
     """Closes if still open, and writes the ledger: code, reason, who closed first, clean or not."""
+    connection = line.connection
     protocol = connection.protocol
     too_long = protocol.close_sent is not None and protocol.close_sent.code == CloseCode.MESSAGE_TOO_BIG
     by_peer = connection.close_code is not None and not too_long
@@ -81,58 +79,53 @@ async def leave(journey: Journey, connection: ClientConnection) -> None:
         if by_peer or (protocol.close_rcvd is not None and protocol.close_rcvd_then_sent and not too_long)
         else "probe"
     )
+    if journey.closed_by == "server":
+        journey.refused |= dialect_of(endpoint).refuses(None, journey.close_code)
     journey.clean = protocol.close_rcvd is not None and protocol.close_sent is not None
     if journey.closed_by == "probe":
         journey.closed_in = "end"
 
 
+def _handshake(
+    endpoint: WebSocket, token: Secret | None, session: Session, kind: str, extra: dict[str, str]
+) -> Handshake:
+    """The request for an upgrade. One of token_kind TokenKind.AS_A_USER does not say that it is a probe."""
+    url = session.socket_urls[endpoint.name]
+    if kind == TokenKind.AT_UNKNOWN_PATH:
+        url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
+    headers = session.socket_headers(
+        endpoint,
+        unmarked=kind == TokenKind.AS_A_USER,
+        as_test=endpoint.sends_test_headers and kind == TokenKind.GOOD,
+    )
+    found = Handshake(url=url, headers={**headers, **extra}, subprotocols=list(endpoint.subprotocols))
+    prepare(found, endpoint, token.reveal() if token is not None else None)
+    return found
+
+
 async def _open(
-    endpoint: WebSocket,
-    token: Secret | None,
-    session: Session,
-    journey: Journey,
-    extra_headers: dict[str, str] | None = None,
+    endpoint: WebSocket, session: Session, journey: Journey, handshake: Handshake
 ) -> _TimedConnection:
-    """A connection with its phases timed into `journey`. One of token_kind TokenKind.AS_A_USER does not say that it is a probe.
+    """A connection with its phases timed into `journey`.
 
     Raises:
         OSError, TimeoutError, InvalidHandshake: it could not be made.
         CouldNotLook: the host name does not resolve.
     """
-    url = session.socket_urls[endpoint.name]
-    if journey.token_kind == TokenKind.AT_UNKNOWN_PATH:
-        url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
-    headers = session.socket_headers(
-        endpoint,
-        shadow=journey.token_kind == TokenKind.AS_A_USER,
-        as_test=endpoint.sends_test_headers and journey.token_kind == TokenKind.GOOD,
-    ) | (extra_headers or {})
-    subprotocols = list(endpoint.subprotocols)
-    if token is not None:
-        url = _place_token(endpoint, token.reveal(), url, headers, subprotocols)
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "wss" else 80)
-    timeout_s = session.environment.pace.timeout_s
-    began = time.perf_counter()
+    url = handshake.url
     proxy = None if is_loopback(url) else get_proxy(parse_uri(url))
-    plain = None
-    if proxy is None:
-        # Connected here and not by the library, so that resolving and connecting can be told apart.
-        addresses = await _resolve(parts.hostname, port, endpoint)
-        journey.resolve_s = time.perf_counter() - began
-        plain = await _connect(addresses, timeout_s=timeout_s)
-        journey.tcp_s = time.perf_counter() - began - journey.resolve_s
+    plain = await _plain(endpoint, session, journey, url) if proxy is None else None
     connected = time.perf_counter()
     tls = session.tls(session.environment.ca_file(endpoint), url)
     connection = await _Upgrade(
         url,
         sock=plain,
         ssl=tls,
-        server_hostname=parts.hostname if tls else None,
-        additional_headers=headers,
-        subprotocols=[websockets.Subprotocol(name) for name in subprotocols] or None,
+        server_hostname=urlsplit(url).hostname if tls else None,
+        additional_headers=handshake.headers,
+        subprotocols=[websockets.Subprotocol(name) for name in handshake.subprotocols] or None,
         user_agent_header=None,
-        open_timeout=timeout_s,
+        open_timeout=session.environment.pace.timeout_s,
         close_timeout=2,
         ping_interval=None,
         max_size=MAX_MESSAGE_BYTES,
@@ -146,7 +139,19 @@ async def _open(
     return connection
 
 
-class _Upgrade(connect):
+async def _plain(endpoint: WebSocket, session: Session, journey: Journey, url: str) -> sockets.socket:
+    """A connection that is made here and not by the library, so that resolving and connecting can be told apart."""
+    parts = urlsplit(url)
+    began = time.perf_counter()
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    addresses = await _resolve(parts.hostname, port, endpoint)
+    journey.resolve_s = time.perf_counter() - began
+    plain = await _connect(addresses, timeout_s=session.environment.pace.timeout_s)
+    journey.tcp_s = time.perf_counter() - began - journey.resolve_s
+    return plain
+
+
+class _Upgrade(websocket_connect):
     """Never goes elsewhere: the address that was given is what is asked about, and a token is for nobody else."""
 
     def process_redirect(self, exc: Exception) -> Exception:
@@ -188,18 +193,3 @@ async def _connect(addresses: Sequence[Any], *, timeout_s: float) -> sockets.soc
         else:
             return plain
     raise problem
-
-
-def _place_token(
-    endpoint: WebSocket, token: str, url: str, headers: dict[str, str], subprotocols: list[str]
-) -> str:
-    place = endpoint.token
-    if place.place == "header":
-        headers[place.name or "Authorization"] = (place.format or "Bearer {token}").replace("{token}", token)
-    elif place.place == "subprotocol":
-        subprotocols.append((place.format or "jwt.{token}").replace("{token}", token))
-    elif place.place == "cookie":
-        headers["Cookie"] = f"{place.name or 'token'}={token}"
-    elif place.place == "query":
-        return f"{url}{'&' if '?' in url else '?'}{urlencode({place.name or 'token': token})}"
-    return url

@@ -23,6 +23,7 @@ class Journey:
     http_status: int | None = None
     http_body: str = ""
     greeted: bool | None = None
+    refused: bool = False
     sent: int = 0
     replied: int = 0
     reply_ok: bool | None = None

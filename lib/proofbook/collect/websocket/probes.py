@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 
 import pandas as pd
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect.session import Session, side_by_side
-from proofbook.collect.websocket.connection import enter, leave, send_token
+from proofbook.collect.websocket.connection import close, connect
+from proofbook.collect.websocket.dialects import Line, Refused, dialect_of
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import (
     correlate,
@@ -23,9 +23,10 @@ from proofbook.collect.websocket.messages import (
 )
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
+from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import MESSAGES
 from proofbook.protocol import TokenKind, tampered_with
-from proofbook.redaction.scrubbing import Secret
+from proofbook.redaction.scrubbing import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGES = 2000
@@ -84,12 +85,20 @@ def token_kinds(endpoint: WebSocket, environment: Environment) -> list[str]:
         kinds.append(TokenKind.EXPIRED)
     if login is not None and login.wrong_audience is not None:
         kinds.append(TokenKind.WRONG_AUDIENCE)
-    if not endpoint.token.is_message or environment.delivers(endpoint):
+    if not endpoint.token.is_message or environment.delivers(endpoint) or _acknowledges(endpoint):
         # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
         kinds.append(TokenKind.MISSING)
     if login is not None:
         kinds += [TokenKind.TAMPERED, *(tampered_with(name) for name in endpoint.test_headers)]
     return kinds
+
+
+def _acknowledges(endpoint: WebSocket) -> bool:
+    """Whether the dialect says who is let in; False of one that cannot be used."""
+    try:
+        return dialect_of(endpoint).acknowledges
+    except ExtensionError:
+        return False
 
 
 async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = TRIES) -> pd.DataFrame:
@@ -147,23 +156,25 @@ async def _run_journey(
     """The whole way: connect, greeting, send, read, dwell, close."""
     async with session.acquire("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
-        connection = await enter(journey, endpoint, token, session, {})
-        if connection is None:
+        line = await connect(journey, endpoint, token, session, {})
+        if line is None:
             return
         try:
             journey.closed_in = "greeting"
-            await send_token(connection, endpoint, token)
-            await _greet(journey, endpoint, connection, session, messages)
+            if not await _enter(journey, line, session):
+                await close(journey, endpoint, line)
+                return
+            await _greet(journey, endpoint, line, session, messages)
             said: list[dict[str, str]] = []
             if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
                 said = what_to_say(endpoint, journey.user)
-                await _exchange(journey, endpoint, said, connection, session, messages)
+                await _exchange(journey, endpoint, said, line, session, messages)
             journey.closed_in = "dwell"
-            await _dwell(journey, endpoint, said, connection, messages)
+            await _dwell(journey, endpoint, said, line, messages)
         except ConnectionClosed:
             pass
-        await leave(journey, connection)
+        await close(journey, endpoint, line)
 
 
 async def _probe_auth(
@@ -175,34 +186,52 @@ async def _probe_auth(
     """
     async with session.acquire("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
-        connection = await enter(journey, endpoint, token, session, extra)
-        if connection is None:
+        line = await connect(journey, endpoint, token, session, extra)
+        if line is None:
             return
         try:
             journey.closed_in = "greeting"
-            await send_token(connection, endpoint, token)
-            if endpoint.greeting is not None:
-                await _greet(journey, endpoint, connection, session, {})
-            else:
-                await asyncio.sleep(0.5)
-                journey.greeted = connection.close_code is None
-            if endpoint.token.is_message and journey.greeted:
-                journey.greeted = await _is_served(journey, endpoint, connection, session)
+            if await _enter(journey, line, session):
+                await _look_whether_let_in(journey, endpoint, line, session)
         except ConnectionClosed:
             journey.greeted = False
-        await leave(journey, connection)
+        await close(journey, endpoint, line)
 
 
-async def _is_served(
-    journey: Journey, endpoint: WebSocket, connection: ClientConnection, session: Session
-) -> bool | None:
+async def _enter(journey: Journey, line: Line, session: Session) -> bool:
+    """Says what comes first in the dialect; whether that did not fail. Whether one is let in is then known where it says so."""
+    try:
+        async with asyncio.timeout(session.environment.pace.timeout_s):
+            if await line.enter():
+                journey.greeted = True
+    except Refused as error:
+        journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+        return False
+    except TimeoutError:
+        journey.greeted, journey.error = False, "not let in, and not refused"
+        return False
+    return True
+
+
+async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> None:
+    acknowledged = journey.greeted is True
+    if endpoint.greeting is not None:
+        await _greet(journey, endpoint, line, session, {})
+    elif not acknowledged:
+        await asyncio.sleep(0.5)
+        journey.greeted = line.connection.close_code is None
+    if endpoint.token.is_message and journey.greeted and not acknowledged:
+        journey.greeted = await _is_served(journey, endpoint, line, session)
+
+
+async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> bool | None:
     """Whether somebody who was not thrown out is let in; None where that cannot be told."""
     if session.environment.delivers(endpoint):
         said = what_to_say(endpoint, journey.user)[:1]
-        await _exchange(journey, endpoint, said, connection, session, {})
+        await _exchange(journey, endpoint, said, line, session, {})
         return True if journey.replied else None
     await asyncio.sleep(0.5)
-    if connection.close_code is not None:
+    if line.connection.close_code is not None:
         return False
     return True if journey.token_kind == TokenKind.GOOD else None
 
@@ -210,7 +239,7 @@ async def _is_served(
 async def _greet(
     journey: Journey,
     endpoint: WebSocket,
-    connection: ClientConnection,
+    line: Line,
     session: Session,
     messages: dict[str, None],
 ) -> None:
@@ -219,7 +248,7 @@ async def _greet(
     began = time.perf_counter()
     try:
         async with asyncio.timeout(session.environment.pace.timeout_s):
-            message = await connection.recv()
+            message = await line.receive()
     except TimeoutError:
         journey.greeted, journey.error = False, "no greeting"
         return
@@ -237,7 +266,7 @@ async def _exchange(
     journey: Journey,
     endpoint: WebSocket,
     expected: Sequence[dict[str, str]],
-    connection: ClientConnection,
+    line: Line,
     session: Session,
     messages: dict[str, None],
 ) -> None:
@@ -248,11 +277,11 @@ async def _exchange(
         # Sending takes as long as the other side takes to read.
         async with asyncio.timeout(session.environment.pace.timeout_s):
             for values in expected:
-                await connection.send(encode(endpoint, values))
+                await line.send(encode(endpoint, values))
                 session.done["messages sent"] += 1
                 journey.sent += 1
             while open_replies:
-                message = await connection.recv()
+                message = await line.receive()
                 _keep(message, messages)
                 index, kind = correlate(endpoint, message, expected)
                 if index is None:
@@ -280,7 +309,7 @@ async def _dwell(
     journey: Journey,
     endpoint: WebSocket,
     said: Sequence[dict[str, str]],
-    connection: ClientConnection,
+    line: Line,
     messages: dict[str, None],
 ) -> None:
     """Stays and listens: a close or a second reply that comes late is seen."""
@@ -288,7 +317,7 @@ async def _dwell(
     try:
         async with asyncio.timeout(endpoint.dwell_s):
             while True:
-                message = await connection.recv()
+                message = await line.receive()
                 _keep(message, messages)
                 if (
                     said

@@ -13,19 +13,23 @@ from proofbook.evidence.schema import IDENTITIES, REFUSALS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.protocol import GOOD_KINDS, TokenKind, shows_test_header
+from proofbook.protocol import GOOD_KINDS, REFUSED_CODES, REFUSED_STATUS, TokenKind, shows_test_header
 from proofbook.stats import proportions
 
-REFUSED_STATUS = (401, 403)
-REFUSED_CODES = (1008, 4401, 4403)
 # How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
 NOT_THERE = (*range(200, 400), 404, 410)
 # There is one, and it did not see that an upgrade was asked for.
 UPGRADE_LOST = 426
 WANTED_KINDS = tuple(kind for kind in TokenKind if not kind.is_good)
-_REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA}
-_ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000}
-_TIMED_OUT = {"greeted": pd.NA, "upgraded": False, "http_status": pd.NA, "close_code": pd.NA}
+_REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA, "refused": True}
+_ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000, "refused": False}
+_TIMED_OUT = {
+    "greeted": pd.NA,
+    "upgraded": False,
+    "http_status": pd.NA,
+    "close_code": pd.NA,
+    "refused": False,
+}
 
 
 def explicitly_refused(rows: pd.DataFrame) -> pd.Series:
@@ -265,7 +269,9 @@ def _at(endpoint: str, view: View, name: str, phase: str = "after") -> pd.DataFr
 
 
 def _named(rows: pd.DataFrame) -> pd.Series:
-    return rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)
+    by_code = rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)
+    # A dialect may say it in a message; older evidence does not tell.
+    return by_code | rows["refused"].fillna(False).astype(bool) if "refused" in rows else by_code
 
 
 def _came_in(rows: pd.DataFrame) -> pd.Series:

@@ -1,0 +1,152 @@
+"""What is said on a WebSocket beside the application's own messages: how one logs in, is let in, is refused, and stays."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from proofbook.config import dialects
+from proofbook.config.dialects import DIALECTS
+from proofbook.config.services import WebSocket
+from proofbook.errors import ExtensionError
+from proofbook.protocol import names_refusal
+
+Result = TypeVar("Result")
+
+
+class Refused(Exception):
+    """The server refused by name, in a message; its text is the reason."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Handshake:
+    """The request for an upgrade, which a dialect may change."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    subprotocols: list[str] = field(default_factory=list)
+
+
+class Dialect(dialects.Dialect):
+    """How WebSocket is spoken. This one is `plain`: messages are the application's own, and nothing is said around them.
+
+    A method that another package overrides may raise Refused, ConnectionClosed, OSError and TimeoutError; anything else is
+    its defect, and named.
+    """
+
+    # Whether `enter` ends only when the server said that it lets in.
+    acknowledges = False
+
+    def prepare(self, handshake: Handshake, endpoint: WebSocket, token: str | None) -> None:
+        """Puts the token, where there is one, into the request for an upgrade."""
+        place = endpoint.token
+        if token is None:
+            return
+        if place.place == "header":
+            shown = (place.format or "Bearer {token}").replace("{token}", token)
+            handshake.headers[place.name or "Authorization"] = shown
+        elif place.place == "subprotocol":
+            handshake.subprotocols.append((place.format or "jwt.{token}").replace("{token}", token))
+        elif place.place == "cookie":
+            handshake.headers["Cookie"] = f"{place.name or 'token'}={token}"
+        elif place.place == "query":
+            query = urlencode({place.name or "token": token})
+            handshake.url = f"{handshake.url}{'&' if '?' in handshake.url else '?'}{query}"
+
+    async def enter(self, connection: ClientConnection, endpoint: WebSocket, token: str | None) -> None:
+        """Says what comes before the first message once the connection is open: the token, where it is a message."""
+        if endpoint.token.is_message and token is not None:
+            await connection.send((endpoint.token.format or '{"token": "{token}"}').replace("{token}", token))
+
+    async def send(self, connection: ClientConnection, message: str | bytes) -> None:
+        """Sends a message of the application."""
+        await connection.send(message)
+
+    async def receive(self, connection: ClientConnection) -> str | bytes:
+        """The next message of the application; what the dialect says between two is answered, and not given."""
+        return await connection.recv()
+
+    def refuses(self, http_status: int | None, close_code: int | None) -> bool:
+        """Whether a status of the upgrade or a close code says that it was for the token."""
+        return names_refusal(http_status, close_code)
+
+
+PLAIN = Dialect()
+
+
+class Line:
+    """An open connection, spoken on in the dialect of its endpoint."""
+
+    def __init__(self, connection: ClientConnection, endpoint: WebSocket, token: str | None) -> None:
+        self.connection = connection
+        self._endpoint, self._token = endpoint, token
+        self._dialect = dialect_of(endpoint)
+
+    async def enter(self) -> bool:
+        """Says what comes first; whether the server has said that it lets in.
+
+        Raises:
+            Refused: it said that it does not. ConnectionClosed: it closed. ExtensionError: the dialect broke.
+        """
+        await self._named(self._dialect.enter(self.connection, self._endpoint, self._token))
+        return self._dialect.acknowledges
+
+    async def send(self, message: str | bytes) -> None:
+        """Sends a message of the application."""
+        await self._named(self._dialect.send(self.connection, message))
+
+    async def receive(self) -> str | bytes:
+        """The next message of the application."""
+        return await self._named(self._dialect.receive(self.connection))
+
+    async def _named(self, work: Awaitable[Result]) -> Result:
+        name = self._endpoint.dialect
+        try:
+            return await work
+        except (Refused, ConnectionClosed, OSError):  # a TimeoutError is one
+            raise
+        # Whatever the code of somebody else raises.
+        except Exception as error:
+            if DIALECTS.is_ours(name):
+                raise
+            raise _broken(self._endpoint, error) from error
+
+
+def dialect_of(endpoint: WebSocket) -> Dialect:
+    """The dialect of an endpoint.
+
+    Raises:
+        ExtensionError: it cannot be used.
+    """
+    found = DIALECTS.get(endpoint.dialect)
+    if not isinstance(found, Dialect):
+        raise DIALECTS.failed(endpoint.dialect, f"expected a Dialect, got {type(found).__name__}")
+    return found
+
+
+def prepare(handshake: Handshake, endpoint: WebSocket, token: str | None) -> None:
+    """Lets the dialect of an endpoint change the request for an upgrade.
+
+    Raises:
+        ExtensionError: it cannot be used, or broke.
+    """
+    dialect = dialect_of(endpoint)
+    try:
+        dialect.prepare(handshake, endpoint, token)
+    # Whatever the code of somebody else raises.
+    except Exception as error:
+        if DIALECTS.is_ours(endpoint.dialect):
+            raise
+        raise _broken(endpoint, error) from error
+
+
+def _broken(endpoint: WebSocket, error: Exception) -> ExtensionError:
+    return DIALECTS.failed(
+        endpoint.dialect,
+        f"websocket {endpoint.name!r}: it broke ({type(error).__name__}: {' '.join(str(error).split())})",
+    )
