@@ -59,7 +59,7 @@ def report(
     assets: Assets = "inline",
     inconclusive_as: InconclusiveAs = "failure",
 ) -> None:
-    """Write a run's report again, without judging again."""
+    """Render a run's report again from its findings."""
     from proofbook.pipeline import steps
     from proofbook.report import mail as mails
     from proofbook.runs.folders import find
@@ -83,7 +83,7 @@ def verify(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check that a run or a report is as it was written. Exit 1 if not.
+    """Verify the digests of a run or a report. Exit 1 on any difference.
 
     A digest finds what was altered by accident or carelessly; who alters a report on purpose can write a new digest into it,
     so compare it with the run.
@@ -112,7 +112,7 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which findings differ between two runs, by how much, and whether by more than chance. Exit 1 if any verdict does."""
+    """Compare the findings of two runs, with the size and significance of each difference. Exit 1 if a verdict differs."""
     from proofbook.files import replace_text
     from proofbook.report import comparison
     from proofbook.runs import diff as changing
@@ -145,7 +145,7 @@ def history(
     env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The runs so far, oldest first; also writes outputs/index.html."""
+    """List all runs, oldest first, and update outputs/index.html."""
     from proofbook.report import index
 
     base = paths.root()
@@ -179,15 +179,15 @@ def history(
 def prune(
     keep: Annotated[
         int,
-        typer.Option("--keep", min=1, help="How many of the newest runs of each environment and case stay."),
+        typer.Option("--keep", min=1, help="Number of newest runs to keep, per environment and case."),
     ],
     env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", help="Only runs older than this: 36h, 90d.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without it they are only listed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it the runs are only listed.")] = False,
 ) -> None:
-    """Delete old runs. The newest that passed and the newest that failed stay in any case."""
+    """Delete old runs, except the newest passed and the newest failed one."""
     from proofbook.evidence import baseline as baselines
     from proofbook.report import index
     from proofbook.runs import history as past
@@ -222,9 +222,9 @@ def prune(
 @app.command()
 def baseline(
     run_id: Run,
-    end: Annotated[bool, typer.Option("--end", help="End it: no run counts as before by itself.")] = False,
+    end: Annotated[bool, typer.Option("--end", help="Unpin the baseline.")] = False,
 ) -> None:
-    """Pin a run: what it recorded counts as before for later runs of its environment that have none of their own."""
+    """Pin a run as the baseline: the evidence from before for later runs of its environment."""
     from proofbook.evidence import baseline as pins
     from proofbook.runs.folders import find
 
@@ -249,7 +249,7 @@ def accept(
     ],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why it may stay for so long.")],
 ) -> None:
-    """Accept a known issue: it is shown, is no news any more, and changes no verdict. When its day is over it comes back."""
+    """Accept a finding as a known issue until a date. It is still shown and changes no verdict."""
     from proofbook.runs import known_issues, record
     from proofbook.runs.folders import find
 

@@ -85,15 +85,11 @@ class Executor:
         """
         folder.mkdir(parents=True, exist_ok=True)
         asked, answers = self._pipes()
-        order = {
-            "notebooks": {
-                name: [str(path.resolve()), str(folder.resolve() / f"{name}.ipynb")]
-                for name, path in notebooks.items()
-            },
-            "parameters": parameters,
-            "jobs": jobs,
-            "timeout_s": timeout_s,
+        places = {
+            name: [str(path.resolve()), str(folder.resolve() / f"{name}.ipynb")]
+            for name, path in notebooks.items()
         }
+        order = {"notebooks": places, "parameters": parameters, "jobs": jobs, "timeout_s": timeout_s}
         logger.info("executing %d notebooks, %d at once: %s", len(notebooks), jobs, ", ".join(notebooks))
         began = time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells
