@@ -193,13 +193,10 @@ def prune(
     from proofbook.runs import history as past
 
     base = paths.root()
-    entries = [
-        entry for entry in index.refresh(base=base) if env is None or entry.environment == Path(env).stem
-    ]
+    every = index.refresh(base=base)
+    entries = [entry for entry in every if env is None or entry.environment == Path(env).stem]
     if env is not None and not entries:
-        raise UnknownName(
-            "environment with runs", env, {entry.environment for entry in index.refresh(base=base)}
-        )
+        raise UnknownName("environment with runs", env, {entry.environment for entry in every})
     kept = {baselines.pinned(paths.outputs(base) / entry.environment) for entry in entries}
     gone = past.prunable(
         entries,
@@ -211,12 +208,13 @@ def prune(
         print(f"{entry.environment}/{entry.run_id} {entry.verdict}")
     if not gone:
         print(f"nothing to delete: {len(entries)} runs, all within --keep {keep}")
-    elif yes:
-        freed = past.prune(gone, base=base)
-        index.refresh(base=base)
-        print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
-    else:
+        return
+    if not yes:
         print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
+        return
+    freed = past.prune(gone, base=base)
+    index.refresh(base=base)
+    print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
 
 
 @app.command()

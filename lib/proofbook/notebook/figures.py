@@ -188,23 +188,7 @@ def changes(view: View, *, most: int = 12) -> Any:
     labels = [html.escape(_short(what), quote=False) for what in table["what"]]
     table = table.assign(what=labels)
     for change, part in table.groupby(names, sort=False):
-        rows = times[times["key"].isin(part["key"])].merge(part[["key", "what"]], on="key")
-        counts = rows.set_index("first").groupby("what").resample(step)["entries"].sum().reset_index()
-        counts = counts[counts["entries"] > 0]
-        figure.add_trace(
-            go.Scatter(
-                x=[stamp.isoformat() for stamp in counts["first"]],
-                y=counts["what"],
-                name=str(change),
-                mode="markers",
-                marker={
-                    "size": np.clip(4 + 3 * np.log2(counts["entries"].to_numpy() + 1), 5, 22),
-                    "color": CHANGES.get(str(change)),
-                },
-                customdata=counts["entries"].to_numpy(),
-                hovertemplate="%{y}<br>%{x}: %{customdata}<extra></extra>",
-            )
-        )
+        figure.add_trace(_dots(part, times, step=step, change=str(change)))
     # Above its dots and not beside them, so that a phone's width is left to time.
     for label in table["what"]:
         figure.add_annotation(
@@ -215,6 +199,23 @@ def changes(view: View, *, most: int = 12) -> Any:
     figure.update_xaxes(nticks=4, tickangle=0)
     _mark(figure, view.windows.deployed_at)
     return figure
+
+
+def _dots(kinds: pd.DataFrame, times: pd.DataFrame, *, step: str, change: str) -> go.Scatter:
+    """A dot for each step in which kinds of message came, larger where there were more."""
+    rows = times[times["key"].isin(kinds["key"])].merge(kinds[["key", "what"]], on="key")
+    counts = rows.set_index("first").groupby("what").resample(step)["entries"].sum().reset_index()
+    counts = counts[counts["entries"] > 0]
+    entries = counts["entries"].to_numpy()
+    return go.Scatter(
+        x=[stamp.isoformat() for stamp in counts["first"]],
+        y=counts["what"],
+        name=change,
+        mode="markers",
+        marker={"size": np.clip(4 + 3 * np.log2(entries + 1), 5, 22), "color": CHANGES.get(change)},
+        customdata=entries,
+        hovertemplate="%{y}<br>%{x}: %{customdata}<extra></extra>",
+    )
 
 
 def _short(text: str) -> str:

@@ -77,6 +77,41 @@ class LogLook:
     changes: pd.DataFrame | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A log that was read: how that went, from when to when it is, and the small tables drawn from it."""
+
+    reading: entries.Reading
+    span: Span
+    tables: dict[str, pd.DataFrame]
+
+
+def _read(
+    source: LogSource,
+    patterns: Sequence[str],
+    *,
+    base: Path,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> _Read:
+    """Reads a log without keeping it.
+
+    Raises:
+        UsageError: there is nothing to read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        to = Path(folder) / "entries.parquet"
+        reading = log_reader.read_logs(source, base=base, to=to, since=since, until=until)
+        if reading.problem:
+            raise UsageError(reading.problem)
+        assert reading.first is not None and reading.last is not None
+        tables = dict(recorder.summarise(to, patterns))
+        if reading.unparsed:
+            order = {source.name: reading.newest_first}
+            tables[LOG_UNREAD.name] = recorder.unread(to, patterns, newest_first=order)
+    return _Read(reading=reading, span=(reading.first, reading.last), tables=tables)
+
+
 def look_at_log(
     source: LogSource,
     *,
@@ -92,31 +127,17 @@ def look_at_log(
         UsageError: there is nothing to read, or a pattern cannot be used.
     """
     _check_patterns(patterns)
-    tables: dict[tuple[str, str], pd.DataFrame] = {}
-    windows: dict[str, Span] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for phase, item in (("before", before), ("after", source)):
-            if item is None:
-                continue
-            window = (since, until) if phase == "after" else (None, None)
-            to = Path(folder) / f"{phase}.parquet"
-            reading = log_reader.read_logs(item, base=base, to=to, since=window[0], until=window[1])
-            if reading.problem:
-                raise UsageError(reading.problem)
-            assert reading.first is not None and reading.last is not None
-            windows[phase] = reading.first, reading.last
-            for name, table in recorder.summarise(to, patterns).items():
-                tables[(phase, name)] = table
-            order = {item.name: reading.newest_first}
-            if reading.unparsed:
-                tables[(phase, LOG_UNREAD.name)] = recorder.unread(to, patterns, newest_first=order)
+    earlier = None if before is None else _read(before, patterns, base=base)
+    after = _read(source, patterns, base=base, since=since, until=until)
+    read = {"before": earlier, "after": after}
     view = View(
-        tables=lambda name, phase: tables.get((phase, name)),
-        windows=Windows(before=windows.get("before"), after=windows["after"]),
+        tables=lambda name, phase: found.tables.get(name) if (found := read.get(phase)) else None,
+        windows=Windows(before=earlier.span if earlier else None, after=after.span),
         live=False,
     )
+    reading = after.reading
     covered = cover(
-        tables[("after", "log_rhythm")],
+        after.tables["log_rhythm"],
         None,
         read=reading.read,
         newest_first=reading.newest_first,

@@ -113,42 +113,48 @@ def _draw(figure: Figure, canvas: Any, dates: Any) -> Any:
     axes = canvas.add_subplot()
     _bars(axes, [trace for trace in figure["data"] if trace.get("type") == "bar"], stacked=layout.get("barmode") == "stack")  # fmt: skip
     for number, trace in enumerate(figure["data"]):
-        x, y = _moments(_values(trace, "x")), _moments(_values(trace, "y"))
-        colour = _colour(trace, number)
-        name = _short(trace.get("name") or "") or None
-        if trace.get("type") == "bar":
-            continue
-        if trace.get("type", "scatter") in ("scatter", "scattergl"):
-            mode, line, marker = trace.get("mode", "lines"), trace.get("line", {}), trace.get("marker", {})
-            symbol = marker.get("symbol", "circle")
-            axes.plot(
-                x, y, label=name, color=colour,
-                linestyle=DASHES.get(line.get("dash", ""), "-") if "lines" in mode else "",
-                marker=MARKERS.get(symbol if isinstance(symbol, str) else "circle", "o") if "markers" in mode else "", markersize=3.5, linewidth=1.4,
-            )  # fmt: skip
-            spread = trace.get("error_x")
-            if spread and spread.get("array") is not None:
-                sides = [_numbers(spread.get("arrayminus", spread["array"])), _numbers(spread["array"])]
-                axes.errorbar(x, y, xerr=sides, fmt="none", ecolor=colour, capsize=2)
-        else:
-            raise ValueError(f"expected traces of scatter or bar, got {trace.get('type')}")
+        if trace.get("type") != "bar":
+            _points(axes, trace, colour=_colour(trace, number))
     for shape in layout.get("shapes", []):
         _shape(axes, shape)
     if layout.get("yaxis", {}).get("autorange") == "reversed":
         axes.invert_yaxis()
     if axes.xaxis.get_converter() is not None and "Date" in type(axes.xaxis.get_converter()).__name__:
         axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
-    axes.set_title(_short(title(figure)), fontsize=9, loc="left")
-    axes.set_xlabel(_short(_words(layout.get("xaxis", {}).get("title"))), fontsize=8)
-    axes.set_ylabel(_short(_words(layout.get("yaxis", {}).get("title"))), fontsize=8)
-    axes.tick_params(labelsize=7)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    _dress(axes, layout, heading=title(figure))
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
         columns = max(1, min(4, 90 // max(map(len, labels))))
         canvas.legend(handles, labels, fontsize=7, frameon=False, ncols=columns, loc="outside lower center")
     return canvas
+
+
+def _points(axes: Any, trace: Figure, *, colour: str) -> None:
+    """A trace of points, lines or both, with its error bars."""
+    if trace.get("type", "scatter") not in ("scatter", "scattergl"):
+        raise ValueError(f"expected traces of scatter or bar, got {trace.get('type')}")
+    x, y = _moments(_values(trace, "x")), _moments(_values(trace, "y"))
+    mode, line, marker = trace.get("mode", "lines"), trace.get("line", {}), trace.get("marker", {})
+    symbol = marker.get("symbol", "circle")
+    axes.plot(
+        x, y, label=_short(trace.get("name") or "") or None, color=colour,
+        linestyle=DASHES.get(line.get("dash", ""), "-") if "lines" in mode else "",
+        marker=MARKERS.get(symbol if isinstance(symbol, str) else "circle", "o") if "markers" in mode else "", markersize=3.5, linewidth=1.4,
+    )  # fmt: skip
+    spread = trace.get("error_x")
+    if spread and spread.get("array") is not None:
+        sides = [_numbers(spread.get("arrayminus", spread["array"])), _numbers(spread["array"])]
+        axes.errorbar(x, y, xerr=sides, fmt="none", ecolor=colour, capsize=2)
+
+
+def _dress(axes: Any, layout: Figure, *, heading: str) -> None:
+    """The words and lines around a chart."""
+    axes.set_title(_short(heading), fontsize=9, loc="left")
+    axes.set_xlabel(_short(_words(layout.get("xaxis", {}).get("title"))), fontsize=8)
+    axes.set_ylabel(_short(_words(layout.get("yaxis", {}).get("title"))), fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _bars(axes: Any, traces: Sequence[Figure], *, stacked: bool) -> None:

@@ -61,43 +61,6 @@ def badge(item: Finding) -> str:
 
 def finding(item: Finding) -> str:
     """One finding: verdict and claim, the statement, and behind a fold the estimate, the method, the controls, the evidence."""
-    rows = [
-        ("Estimate", estimate(item.estimate)),
-        ("Required", escape(item.threshold)),
-        ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
-        (
-            "Severity",
-            f"{severity(item)}: how often this check would have failed, had the defect been there"
-            if item.severity is not None
-            else "",
-        ),
-        (
-            "Reason",
-            f"<code>{escape(item.reason)}</code>: {escape(REASONS[item.reason].means)}"
-            if item.reason in REASONS
-            else "",
-        ),
-        ("Method", escape(_method(item))),
-        (
-            "Window",
-            escape(
-                "; ".join(f"{name}: {span_in_words(*span)}" for name, span in item.window.items() if span)
-            ),
-        ),
-        (
-            "Evidence",
-            ", ".join(
-                f"{escape(entry['name'])} <code>{escape(entry['sha256'][:12])}</code>"
-                for entry in item.evidence
-            ),
-        ),
-        ("Not established", escape("; ".join(item.not_established))),
-    ]
-    table = "".join(
-        f"<tr><th scope='row' style='text-align:left;vertical-align:top;padding-right:1em;white-space:nowrap'>{name}</th><td style='text-align:left'>{text}</td></tr>"
-        for name, text in rows
-        if text
-    )
     needs = (
         f'<br><span class="pb-needed"><b>Needed:</b> {escape(in_words(item.needed))}</span>'
         if item.needed
@@ -112,9 +75,36 @@ def finding(item: Finding) -> str:
     return (
         f'<details class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.5em 0">'
         f"<summary>{badge(item)} <b>{sentence(item.claim)}</b>{required}<br><span class='pb-statement'>{escape(item.statement)}</span>{needs}{proof}</summary>"
-        f"<table class='pb-facts'>{table}</table>{controls(item.controls)}"
+        f"{_facts(item)}{controls(item.controls)}"
         f"<p><a class='pb-link' href='#finding-{escape(item.id)}'>Link to this finding: <code>{escape(item.id)}</code></a></p></details>"
     )
+
+
+def _facts(item: Finding) -> str:
+    """What a finding rests on, as a table; what it does not have is left out."""
+    severities = f"{severity(item)}: how often this check would have failed, had the defect been there"
+    reason = REASONS.get(item.reason)
+    spans = (f"{name}: {span_in_words(*span)}" for name, span in item.window.items() if span)
+    tables = (
+        f"{escape(entry['name'])} <code>{escape(entry['sha256'][:12])}</code>" for entry in item.evidence
+    )
+    rows = [
+        ("Estimate", estimate(item.estimate)),
+        ("Required", escape(item.threshold)),
+        ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
+        ("Severity", severities if item.severity is not None else ""),
+        ("Reason", f"<code>{escape(item.reason)}</code>: {escape(reason.means)}" if reason else ""),
+        ("Method", escape(_method(item))),
+        ("Window", escape("; ".join(spans))),
+        ("Evidence", ", ".join(tables)),
+        ("Not established", escape("; ".join(item.not_established))),
+    ]
+    table = "".join(
+        f"<tr><th scope='row' style='text-align:left;vertical-align:top;padding-right:1em;white-space:nowrap'>{name}</th><td style='text-align:left'>{text}</td></tr>"
+        for name, text in rows
+        if text
+    )
+    return f"<table class='pb-facts'>{table}</table>"
 
 
 def line(item: Finding) -> str:

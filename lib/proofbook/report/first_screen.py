@@ -68,33 +68,57 @@ def doubt(summary: Summary) -> str:
 def recommendations(summary: Summary) -> list[str]:
     """What to do, the most urgent first, derived from findings and open risks."""
     overall = summary.overall
+    lines = [
+        *_what_decides(summary),
+        *(
+            f"Look at {item.id}: {item.statement}."
+            for item in summary.findings
+            if item.id in overall.beside and item.id not in summary.accepted
+        ),
+        *_about_known(summary),
+        *(
+            f"Renew or end the waiver of {item.id}: {item.waived}."
+            for item in summary.findings
+            if item.waived
+        ),
+        *_about_risks(summary),
+    ]
+    if overall.verdict is Verdict.PASS:
+        later = f"nothing at once; for later, see Recommendations ({len(lines)})." if lines else "nothing."
+        lines.insert(0, later)
+    return list(dict.fromkeys(lines))
+
+
+def _what_decides(summary: Summary) -> list[str]:
+    """What to do about that which kept the run from passing."""
+    overall = summary.overall
     by_id = {item.id: item for item in summary.findings}
     blocking = [by_id[name] for name in overall.blocking if name in by_id]
-    lines = []
+    if overall.verdict is Verdict.PASS:
+        return []
     if overall.verdict is Verdict.FAIL:
         new = summary.view.windows.new_revision
-        lines.append(f"hold the release{f' of {new}' if new else ''}.")
-        lines += [f"Make this hold: {item.claim}. {_capital(seen(item))}." for item in blocking]
-    elif overall.verdict is not Verdict.PASS:
-        needs = [f"{finding_html.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
-        lines += needs or [f"{_small(overall.detail)}."]
-    lines += [
-        f"Look at {item.id}: {item.statement}."
-        for item in summary.findings
-        if item.id in overall.beside and item.id not in summary.accepted
-    ]
+        makes = [f"Make this hold: {item.claim}. {_capital(seen(item))}." for item in blocking]
+        return [f"hold the release{f' of {new}' if new else ''}.", *makes]
+    needs = [f"{finding_html.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
+    return needs or [f"{_small(overall.detail)}."]
+
+
+def _about_known(summary: Summary) -> list[str]:
+    """Until when nothing is to be done about accepted findings that have not passed, or that the time is over."""
     unsettled = {item.id for item in summary.findings if item.verdict is not Verdict.PASS}
-    for item in summary.known:
-        if item.finding in unsettled:
-            over = item.finding not in summary.accepted
-            lines.append(
-                f"Decide again on {item.finding}: accepted by {item.by} until {item.until}, which is over ({item.why})."
-                if over
-                else f"Nothing before {item.until} on {item.finding}: {item.in_words()}."
-            )
-    lines += [
-        f"Renew or end the waiver of {item.id}: {item.waived}." for item in summary.findings if item.waived
+    return [
+        f"Nothing before {item.until} on {item.finding}: {item.in_words()}."
+        if item.finding in summary.accepted
+        else f"Decide again on {item.finding}: accepted by {item.by} until {item.until}, which is over ({item.why})."
+        for item in summary.known
+        if item.finding in unsettled
     ]
+
+
+def _about_risks(summary: Summary) -> list[str]:
+    """What the risks of the case ask for."""
+    lines = []
     for risk in summary.case.risks:
         if risk.status == "accepted" and risk.until is not None:
             over = summary.ended.date() > risk.until
@@ -103,11 +127,7 @@ def recommendations(summary: Summary) -> list[str]:
             )
         elif risk.status == "open":
             lines.append(f"Close the open risk “{risk.title}”.")
-    if overall.verdict is Verdict.PASS:
-        lines.insert(
-            0, f"nothing at once; for later, see Recommendations ({len(lines)})." if lines else "nothing."
-        )
-    return list(dict.fromkeys(lines))
+    return lines
 
 
 def seen(item: Finding) -> str:

@@ -38,19 +38,7 @@ def render(
             name=_text(f"{item.id}: {item.claim}"),
             time="0",
         )
-        needed = f"; needed: {item.needed.what}" if item.needed else ""
-        said = _text(item.statement + needed)
-        if item.waived:
-            ET.SubElement(case, "skipped", message=_text(item.waived))
-        elif item.verdict is Verdict.ERROR:
-            ET.SubElement(case, "error", type="error", message=said).text = _details(item)
-        elif item.verdict is Verdict.INCONCLUSIVE and not item.required:
-            ET.SubElement(case, "skipped", message=_text(f"not required: {item.statement}"))
-        elif item.verdict is Verdict.INCONCLUSIVE and inconclusive_as == "skipped":
-            ET.SubElement(case, "skipped", message=_text(f"inconclusive: {item.statement}{needed}"))
-        elif item.verdict is not Verdict.PASS:
-            # GitLab shows the text, Jenkins the message.
-            ET.SubElement(case, "failure", type=item.verdict.value, message=said).text = _details(item)
+        _say(case, item, inconclusive_as=inconclusive_as)
     if run.verdict is Verdict.ERROR:
         case = ET.SubElement(suite, "testcase", classname=f"{run.environment}.run", name="the run itself", time="0")  # fmt: skip
         ET.SubElement(case, "error", type=run.reason, message=_text(run.sentence))
@@ -59,6 +47,23 @@ def render(
     suite.set("tests", str(len(suite)))
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _say(case: ET.Element, item: Finding, *, inconclusive_as: InconclusiveAs) -> None:
+    """What became of a finding: nothing is added to one that passed."""
+    needed = f"; needed: {item.needed.what}" if item.needed else ""
+    said = _text(item.statement + needed)
+    if item.waived:
+        ET.SubElement(case, "skipped", message=_text(item.waived))
+    elif item.verdict is Verdict.ERROR:
+        ET.SubElement(case, "error", type="error", message=said).text = _details(item)
+    elif item.verdict is Verdict.INCONCLUSIVE and not item.required:
+        ET.SubElement(case, "skipped", message=_text(f"not required: {item.statement}"))
+    elif item.verdict is Verdict.INCONCLUSIVE and inconclusive_as == "skipped":
+        ET.SubElement(case, "skipped", message=_text(f"inconclusive: {item.statement}{needed}"))
+    elif item.verdict is not Verdict.PASS:
+        # GitLab shows the text, Jenkins the message.
+        ET.SubElement(case, "failure", type=item.verdict.value, message=said).text = _details(item)
 
 
 def _details(item: Finding) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -32,8 +32,26 @@ def write(folder: Path, *, run: RunRecord, with_charts: bool = True) -> tuple[Pa
     """
     first = first_screen.of_run(run)
     found = list(run.findings)
-    left, pictures, without = MOST_BYTES - len(_body(first, found, [], []).encode()) - 2000, [], []
-    for figure in _figures(folder / "notebooks") if with_charts else ():
+    left = MOST_BYTES - len(_body(first, found, [], []).encode()) - 2000
+    pictures, without = _pictures(_figures(folder / "notebooks") if with_charts else (), most_bytes=left)
+    inside = [
+        (words, f"data:image/png;base64,{base64.b64encode(drawn).decode()}") for words, drawn in pictures
+    ]
+    path = folder / "mail.html"
+    replace_text(path, _body(first, found, inside, without))
+    attached = [(words, f"cid:chart-{number}@proofbook") for number, (words, _) in enumerate(pictures)]
+    body = _body(first, found, attached, without)
+    message = _message(first, run, body, [drawn for _, drawn in pictures])
+    (folder / "mail.eml").write_bytes(message.as_bytes())
+    return path, without
+
+
+def _pictures(
+    figures: Iterable[chart_fallbacks.Figure], *, most_bytes: int
+) -> tuple[list[tuple[str, bytes]], list[str]]:
+    """The charts that fit, each with its words, and the titles of those that do not or cannot be drawn."""
+    pictures, without = [], []
+    for figure in figures:
         try:
             drawn = chart_fallbacks.picture(figure)
         except ValueError:
@@ -41,31 +59,28 @@ def write(folder: Path, *, run: RunRecord, with_charts: bool = True) -> tuple[Pa
             continue
         words = chart_fallbacks.in_words(figure)
         cost = len(drawn) * 4 // 3 + 2 * len(words) + 300
-        if cost > left:
+        if cost > most_bytes:
             without.append(chart_fallbacks.title(figure))
             continue
-        left -= cost
+        most_bytes -= cost
         pictures.append((words, drawn))
-    inside = [f"data:image/png;base64,{base64.b64encode(drawn).decode()}" for _, drawn in pictures]
-    path = folder / "mail.html"
-    replace_text(
-        path, _body(first, found, list(zip((words for words, _ in pictures), inside, strict=True)), without)
-    )
+    return pictures, without
 
+
+def _message(first: Opening, run: RunRecord, html: str, pictures: Sequence[bytes]) -> EmailMessage:
+    """The mail: the first screen as text, and the page with its pictures attached."""
     message = EmailMessage()
     message["Subject"] = finding_html.visible(
         f"{findings.MARKS[Verdict(first.verdict)]} {first.words} · {first.environment} · {first.case}"
     ).replace("\n", " ")
     message["X-Proofbook-Run"] = run.run_id
     message.set_content("\n".join(map(finding_html.visible, first.lines())) + f"\n\nRun {run.run_id}\n")
-    attached = [(words, f"cid:chart-{number}@proofbook") for number, (words, _) in enumerate(pictures)]
-    message.add_alternative(_body(first, found, attached, without), subtype="html")
+    message.add_alternative(html, subtype="html")
     body = message.get_body(("html",))
     assert body is not None
-    for number, (_, drawn) in enumerate(pictures):
+    for number, drawn in enumerate(pictures):
         body.add_related(drawn, "image", "png", cid=f"<chart-{number}@proofbook>")
-    (folder / "mail.eml").write_bytes(message.as_bytes())
-    return path, without
+    return message
 
 
 def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]], without: list[str]) -> str:
