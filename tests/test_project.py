@@ -75,8 +75,8 @@ def test_the_page_of_reasons_is_the_list_in_code() -> None:
 # Reasons that were given to a value elsewhere, and are found there.
 PASSED_ON = {
     "log_coverage.py: self.reasons[0][0]",
-    "log_coverage.py: bad[0][1]",
-    "log_signatures.py: next((reason for cover in covers for reason in cover.reasons))",
+    "log_covers.py: bad[0][1]",
+    "log_gone.py: next((reason for cover in covers for reason in cover.reasons))",
 }
 
 
