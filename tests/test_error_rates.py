@@ -9,7 +9,7 @@ import pytest
 
 from proofbook.selfcheck import rule_error_rates
 from proofbook.selfcheck.rule_error_rates import Rate
-from proofbook.stats import proportions, sequential
+from proofbook.stats import plans, sequential
 
 
 @pytest.mark.parametrize("rule", rule_error_rates.RULES, ids=lambda rule: rule.__name__)
@@ -30,8 +30,8 @@ def test_looking_hourly_with_a_test_for_one_look_would_pass_a_bad_service_far_to
     counts = 300 * np.arange(1, 25)
     passed = np.zeros(len(failures), dtype=bool)
     for look in range(24):
-        most = proportions.fixed_n(0.99, failures=0) and max(
-            (k for k in range(60) if proportions.fixed_n(0.99, failures=k) <= counts[look]), default=-1
+        most = plans.fixed_n(0.99, failures=0) and max(
+            (k for k in range(60) if plans.fixed_n(0.99, failures=k) <= counts[look]), default=-1
         )
         passed |= failures[:, look] <= most
     assert passed.mean() > 0.10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -23,34 +23,9 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
     """
     view = replace(view, reads={})
     judgement, controls = _judged(check, view)
-    verdict, reason, statement = judgement.verdict, judgement.reason, judgement.statement
-    seen = judgement.seen or statement
-    broken = next(
-        (control for control in controls if not control.held and verdict.value in control.guards), None
-    )
-    if broken is not None:
-        statement = f"{judgement.statement}; but the {broken.kind} control “{broken.name}” did not hold: expected {broken.expected}, got {broken.got}"
-        seen = f"{seen}; but {broken.name}: {broken.got}"
-        verdict, reason = Verdict.INCONCLUSIVE, broken.code or f"control-{broken.kind}"
-    elif verdict is Verdict.PASS and not any(
-        control.held and "pass" in control.guards for control in controls
-    ):
-        verdict, reason, statement = (
-            Verdict.INCONCLUSIVE,
-            "no-control",
-            f"{statement}; but nothing shows that this check could have failed",
-        )
-        seen = f"{seen}; but nothing shows that this check could have failed"
-    if verdict is Verdict.PASS and check.voided_by:
-        verdict, reason, statement = (
-            Verdict.INCONCLUSIVE,
-            "voided",
-            f"{statement}; but the open risk “{check.voided_by}” voids it",
-        )
-        seen = f"{seen}; but the open risk “{check.voided_by}” voids it"
-    severity, severity_by = (judgement.severity, "samples") if verdict is Verdict.PASS else (None, "")
-    if severity is None and verdict is Verdict.PASS:
-        severity, severity_by = _share_caught(controls), "mutants"
+    outcome = _outcome(check, judgement, controls)
+    verdict, reason = outcome.verdict, outcome.reason
+    severity, severity_by = _severity(outcome, judgement, controls)
     windows = view.windows
     return Finding(
         id=check.id,
@@ -62,8 +37,8 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         group=check.group,
         verdict=verdict,
         reason=reason,
-        statement=statement,
-        seen=seen,
+        statement=outcome.statement,
+        seen=outcome.seen,
         estimate=judgement.estimate,
         method=judgement.method,
         threshold=judgement.threshold,
@@ -73,11 +48,67 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         exposure=judgement.exposure,
         window={"before": _shown(windows.before), "after": _shown(windows.after)},
         controls=tuple(controls),
-        needed=_needed(judgement, broken, reason, windows) if verdict is Verdict.INCONCLUSIVE else None,
+        needed=_needed(judgement, outcome.broken, reason, windows)
+        if verdict is Verdict.INCONCLUSIVE
+        else None,
         evidence=_read(view, digests or {}),
         not_established=judgement.not_established,
         waived=_waiver(check, view),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """A verdict with its reason and sentences. broken: the control that took the verdict of the judge away."""
+
+    verdict: Verdict
+    reason: str
+    statement: str
+    seen: str
+    broken: Control | None = None
+
+    def not_known(self, *, reason: str, why: str, seen: str = "", broken: Control | None = None) -> _Outcome:
+        """The same where nothing is known, and why; `seen` is shorter, where that is too long for a first screen."""
+        return _Outcome(
+            verdict=Verdict.INCONCLUSIVE,
+            reason=reason,
+            statement=f"{self.statement}; but {why}",
+            seen=f"{self.seen}; but {seen or why}",
+            broken=broken,
+        )
+
+
+def _outcome(check: Check, judgement: Judgement, controls: list[Control]) -> _Outcome:
+    """The verdict that the controls leave, and that no open risk voids."""
+    outcome = _Outcome(
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        statement=judgement.statement,
+        seen=judgement.seen or judgement.statement,
+    )
+    verdict = judgement.verdict
+    for broken in controls:
+        if not broken.held and verdict.value in broken.guards:
+            return outcome.not_known(
+                reason=broken.code or f"control-{broken.kind}",
+                why=f"the {broken.kind} control “{broken.name}” did not hold: expected {broken.expected}, got {broken.got}",
+                seen=f"{broken.name}: {broken.got}",
+                broken=broken,
+            )
+    if verdict is Verdict.PASS and not any(item.held and "pass" in item.guards for item in controls):
+        return outcome.not_known(reason="no-control", why="nothing shows that this check could have failed")
+    if verdict is Verdict.PASS and check.voided_by:
+        return outcome.not_known(reason="voided", why=f"the open risk “{check.voided_by}” voids it")
+    return outcome
+
+
+def _severity(outcome: _Outcome, judgement: Judgement, controls: list[Control]) -> tuple[float | None, str]:
+    """How likely a pass would have shown the defect, and what says so: samples, else the share of mutants caught."""
+    if outcome.verdict is not Verdict.PASS:
+        return None, ""
+    if judgement.severity is not None:
+        return judgement.severity, "samples"
+    return _share_caught(controls), "mutants"
 
 
 def _judged(check: Check, view: View) -> tuple[Judgement, list[Control]]:

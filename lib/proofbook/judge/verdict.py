@@ -37,7 +37,7 @@ def overall(
 
     Args:
         findings: every finding of the run.
-        missing: ids of checks that the run owed and that no notebook judged.
+        missing: ids of expected checks that no notebook judged.
         partial: only some notebooks were run, so what is missing was not asked for.
         broken: notebooks that did not reach their end, and why: an error of the run, unless something failed already.
 

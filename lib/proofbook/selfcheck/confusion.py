@@ -141,7 +141,21 @@ def as_markdown(results: Sequence[Result], rates: Sequence[Rate]) -> str:
     well = [result for result in results if result.name in HEALTHY and HEALTHY[result.name].verdict == "pass"]
     quiet = [result for result in results if result.name in HEALTHY and result not in well]
     slowest = max((result.judging_s for result in results), default=0.0)
-    parts = [
+    return "\n".join(
+        [
+            *_in_short(broken, well, quiet, slowest),
+            *_of_faults(broken),
+            *_of_healthy([*well, *quiet]),
+            *_simulated(rates),
+        ]
+    )
+
+
+def _in_short(
+    broken: Sequence[Result], well: Sequence[Result], quiet: Sequence[Result], slowest: float
+) -> list[str]:
+    """The lines of the head, with one row for each kind of outcome."""
+    return [
         "# How often is Proofbook wrong?",
         "",
         "Each row is a way in which reports about real systems go wrong, made on purpose in the rehearsal, deployed, probed and judged. "
@@ -165,6 +179,12 @@ def as_markdown(results: Sequence[Result], rates: Sequence[Rate]) -> str:
         "",
         f"Reading the tables of one collection and judging it took at most {slowest:.1f} s of CPU.",
         "",
+    ]
+
+
+def _of_faults(broken: Sequence[Result]) -> list[str]:
+    """The lines of the table of faults."""
+    parts = [
         "## Faults",
         "",
         "| fault | what it does | expected | right | otherwise | chance to miss it | said by |",
@@ -179,8 +199,13 @@ def as_markdown(results: Sequence[Result], rates: Sequence[Rate]) -> str:
         parts.append(
             f"| `{name}` | {fault.what} | {fault.verdict} | {counts[RIGHT]} of {len(part)} | {others} | {miss}: {fault.miss_because} | {', '.join(f'`{finding}`' for finding in said)} |"
         )
-    parts += ["", "## Odd, and well", "", "| variant | what is odd | pass | otherwise |", "|---|---|---|---|"]
-    for name, part in _by_name([*well, *quiet]).items():
+    return parts
+
+
+def _of_healthy(results: Sequence[Result]) -> list[str]:
+    """The lines of the table of variants that are odd and well."""
+    parts = ["", "## Odd, and well", "", "| variant | what is odd | pass | otherwise |", "|---|---|---|---|"]
+    for name, part in _by_name(results).items():
         verdicts = Counter(result.verdict for result in part)
         others = "; ".join(
             f"{result.verdict}: {', '.join(f'`{finding}`' for finding in result.said_by)}"
@@ -188,7 +213,12 @@ def as_markdown(results: Sequence[Result], rates: Sequence[Rate]) -> str:
             if result.verdict != "pass"
         )
         parts.append(f"| `{name}` | {HEALTHY[name].what} | {verdicts['pass']} of {len(part)} | {others} |")
-    parts += [
+    return parts
+
+
+def _simulated(rates: Sequence[Rate]) -> list[str]:
+    """The lines of the table of decision rules."""
+    return [
         "",
         "## The decision rules, simulated",
         "",
@@ -203,7 +233,6 @@ def as_markdown(results: Sequence[Result], rates: Sequence[Rate]) -> str:
         ],
         "",
     ]
-    return "\n".join(parts)
 
 
 def as_svg(results: Sequence[Result]) -> str:

@@ -213,7 +213,7 @@ def memory_of_instances(rng: np.random.Generator, scale: float) -> Rate:
 def absent(rng: np.random.Generator, scale: float) -> Rate:
     """Nothing recorded from before, and the symptom in exactly the share of requests that the budget allows at most."""
     number = int(20_000 * scale)
-    needed = proportions.fixed_n(0.99, failures=0)
+    needed = plans.fixed_n(0.99, failures=0)
 
     def passed(rate: float, count: int) -> float:
         hits = rng.binomial(count, rate, number)

@@ -43,6 +43,22 @@ def silence_by_luck(*, before_events: int, before_exposure: float, after_exposur
     return float((before_exposure / (before_exposure + after_exposure)) ** before_events)
 
 
+def fewer_by_luck(
+    *, before_events: int, before_exposure: float, after_events: int, after_exposure: float
+) -> float:
+    """The chance of so few events after, had the rate stayed (exact conditional Poisson); of none it is `silence_by_luck`.
+
+    Source: Przyborowski and Wilenski 1940.
+
+    >>> round(fewer_by_luck(before_events=20, before_exposure=60, after_events=0, after_exposure=60), 7)
+    1e-06
+    >>> round(fewer_by_luck(before_events=20, before_exposure=60, after_events=9, after_exposure=60), 3)
+    0.031
+    """
+    share = after_exposure / (before_exposure + after_exposure) if before_exposure > 0 else 1.0
+    return float(special.bdtr(after_events, before_events + after_events, share))
+
+
 def rates_differ(before: Any, after: Any, *, share_after: float) -> Floats:
     """Two-sided p-values, one per pair of counts, that events fall after with another chance than `share_after`.
 

@@ -1,4 +1,4 @@
-"""Sampling plans for a success rate, with looks fixed beforehand."""
+"""Sampling plans for a success rate: how many samples, with looks fixed beforehand."""
 
 from __future__ import annotations
 
@@ -71,6 +71,15 @@ def _smallest_n(rate: float, allowed: int, share: float) -> int:
         else:
             high = middle
     return low
+
+
+def fixed_n(target: float, *, failures: int, confidence: float = 0.95) -> int:
+    """The smallest number of samples, fixed beforehand, that shows the target with at most this many failures.
+
+    >>> [fixed_n(0.99, failures=failures) for failures in range(4)]
+    [299, 473, 628, 773]
+    """
+    return _smallest_n(1 - target, failures, 1 - confidence)
 
 
 def passes(plan: Plan, *, failures: int, count: int) -> bool:

@@ -1,7 +1,7 @@
-"""Estimates with their intervals: pure functions over numbers, each with its source.
+"""Proportions with exact intervals: their difference, and the test of two of them.
 
 Distributions come from `scipy.special`. Every notebook and every command that judges loads this module, and `scipy.stats` takes
-0.7 s and 45 MB to load; the three functions that need it load it when they are asked.
+0.7 s and 45 MB to load, so the functions that need it load it when they are called.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-
-from proofbook.stats.plans import _smallest_n
 
 Floats = NDArray[np.float64]
 
@@ -73,15 +71,6 @@ def difference(before: Interval, after: Interval) -> Interval:
     )
 
 
-def fixed_n(target: float, *, failures: int, confidence: float = 0.95) -> int:
-    """The smallest number of samples, fixed beforehand, that shows the target with at most this many failures.
-
-    >>> [fixed_n(0.99, failures=failures) for failures in range(4)]
-    [299, 473, 628, 773]
-    """
-    return _smallest_n(1 - target, failures, 1 - confidence)
-
-
 def two_samples(*, before: tuple[int, int], after: tuple[int, int]) -> float:
     """One-sided p-value that the fault's rate after is not lower than before, for (seen, count) pairs.
 
@@ -96,19 +85,3 @@ def two_samples(*, before: tuple[int, int], after: tuple[int, int]) -> float:
     if before[1] + after[1] > 400:
         return float(stats.fisher_exact(table, alternative="greater").pvalue)
     return float(stats.boschloo_exact(table, alternative="greater").pvalue)
-
-
-def fewer_by_luck(
-    *, before_events: int, before_exposure: float, after_events: int, after_exposure: float
-) -> float:
-    """The chance of so few events after, had the rate stayed (exact conditional Poisson); of none it is `silence_by_luck`.
-
-    Source: Przyborowski and Wilenski 1940.
-
-    >>> round(fewer_by_luck(before_events=20, before_exposure=60, after_events=0, after_exposure=60), 7)
-    1e-06
-    >>> round(fewer_by_luck(before_events=20, before_exposure=60, after_events=9, after_exposure=60), 3)
-    0.031
-    """
-    share = after_exposure / (before_exposure + after_exposure) if before_exposure > 0 else 1.0
-    return float(special.bdtr(after_events, before_events + after_events, share))

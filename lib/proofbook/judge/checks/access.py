@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,58 +74,47 @@ class _RefusesTokens:
                 f"no bad token was tried on {self.endpoint}",
                 repair="let the environment send bad tokens, or waive this check",
             )
-        entered, refused = accepted(bad), explicitly_refused(bad)
+        refused = explicitly_refused(bad)
         kinds = sorted(set(bad["token_kind"]))
         missing = [] if self.with_test_headers else [kind for kind in WANTED_KINDS if kind not in kinds]
         bounds = proportions.proportion(int(refused.sum()), len(bad), confidence=view.confidence)
-        if entered.any():
-            names = ", ".join(sorted(set(bad.loc[entered, "token_kind"])))
-            verdict, reason, statement = (
-                Verdict.FAIL,
-                "bad-token-accepted",
-                f"{int(entered.sum())} of {len(bad)} bad tokens were let in ({names})",
-            )
-        elif not refused.all():
-            odd = sorted(set(bad.loc[~refused, "error"].replace("", "closed without a reason")))
-            verdict, reason, statement = (
-                Verdict.INCONCLUSIVE,
-                "unnamed-refusal",
-                f"{int((~refused).sum())} of {len(bad)} bad tokens got no named refusal ({'; '.join(odd)[:120]})",
-            )
-        else:
-            verdict, reason, statement = (
-                Verdict.PASS,
-                "",
-                f"all {len(bad)} tries with bad tokens were refused by name ({', '.join(kinds)})",
-            )
+        verdict, reason, statement = _answer_to_bad(bad)
         return Judgement(
             verdict=verdict,
             reason=reason,
             statement=statement,
             estimate=Estimate.of(bounds, unit="fraction refused by name"),
-            method=Method(
-                name="every bad token refused by 401, 403, close 1008 or 4401",
-                confidence=view.confidence,
-                side="one-sided",
-                null_hypothesis="bad tokens are let in",
-                source="Clopper and Pearson 1934",
-            ),
+            method=self.method(view),
             threshold="none let in",
             limits=True,
             exposure=Exposure(n=len(bad), unit="tries"),
-            controls=(
-                _good_token_control(rows[rows["endpoint"] == self.endpoint], bad),
-                Control(
-                    kind="liveness",
-                    name="bad tokens were tried",
-                    guards=("pass", "fail"),
-                    expected="at least 1",
-                    got=f"{len(bad)} tries",
-                    held=len(bad) > 0,
-                ),
-            ),
+            controls=self.controls(bad, rows),
             not_established=tuple(
                 f"a token of kind {kind} was not tried: the environment supplies none" for kind in missing
+            ),
+        )
+
+    def method(self, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name="every bad token refused by 401, 403, close 1008 or 4401",
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis="bad tokens are let in",
+            source="Clopper and Pearson 1934",
+        )
+
+    def controls(self, bad: pd.DataFrame, rows: pd.DataFrame) -> tuple[Control, ...]:
+        """The good token is let in meanwhile, and bad ones were tried."""
+        return (
+            _good_token_control(rows[rows["endpoint"] == self.endpoint], bad),
+            Control(
+                kind="liveness",
+                name="bad tokens were tried",
+                guards=("pass", "fail"),
+                expected="at least 1",
+                got=f"{len(bad)} tries",
+                held=len(bad) > 0,
             ),
         )
 
@@ -136,6 +125,31 @@ class _RefusesTokens:
     def timed_out(self, view: View) -> View:
         rows = view.need(REFUSALS)
         return view.exchange(REFUSALS, changed(rows, rows.index[self.is_bad(rows)], _TIMED_OUT))
+
+
+def _answer_to_bad(bad: pd.DataFrame) -> tuple[Verdict, str, str]:
+    """Verdict, reason and statement from tries with bad tokens."""
+    entered, refused = accepted(bad), explicitly_refused(bad)
+    if entered.any():
+        names = ", ".join(sorted(set(bad.loc[entered, "token_kind"])))
+        return (
+            Verdict.FAIL,
+            "bad-token-accepted",
+            f"{int(entered.sum())} of {len(bad)} bad tokens were let in ({names})",
+        )
+    if not refused.all():
+        odd = sorted(set(bad.loc[~refused, "error"].replace("", "closed without a reason")))
+        return (
+            Verdict.INCONCLUSIVE,
+            "unnamed-refusal",
+            f"{int((~refused).sum())} of {len(bad)} bad tokens got no named refusal ({'; '.join(odd)[:120]})",
+        )
+    kinds = ", ".join(sorted(set(bad["token_kind"])))
+    return (
+        Verdict.PASS,
+        "",
+        f"all {len(bad)} tries with bad tokens were refused by name ({kinds})",
+    )
 
 
 def bad_tokens_refused(endpoint: str) -> Callable[[View], Sequence[Control]]:
@@ -318,63 +332,51 @@ class _IdentityTable:
         unclear = rows[(must & ~entered & ~refused) | (~must & ~entered & ~refused)]
         right = len(rows) - len(wrong) - len(unclear)
         bounds = proportions.proportion(right, len(rows), confidence=view.confidence)
-        if len(wrong):
-            names = "; ".join(
-                f"{user} was {'let in' if not self.wanted[user] else 'refused'}"
-                for user in sorted(set(wrong["user"]))
-            )
-            verdict, reason, statement = (
-                Verdict.FAIL,
-                "wrong-answer",
-                f"{len(wrong)} of {len(rows)} tries were answered wrongly ({names})",
-            )
-        elif len(unclear) or untried:
-            names = ", ".join(sorted({*unclear["user"], *untried}))
-            verdict, reason, statement = (
-                Verdict.INCONCLUSIVE,
-                "unclear-answer",
-                f"no clear answer for {names}",
-            )
-        else:
-            verdict, reason, statement = (
-                Verdict.PASS,
-                "",
-                f"all {len(self.wanted)} ids were answered rightly in {len(rows)} tries ({sum(self.wanted.values())} let in, {len(self.wanted) - sum(self.wanted.values())} refused)",
-            )
+        verdict, reason, statement = _answer_to_ids(self.wanted, rows, wrong, [*unclear["user"], *untried])
         both = len(set(self.wanted.values())) == 2
         return Judgement(
             verdict=verdict,
             reason=reason,
             statement=statement,
             estimate=Estimate.of(bounds, unit="fraction right"),
-            method=Method(
-                name="every try as the table says",
-                confidence=view.confidence,
-                side="one-sided",
-                null_hypothesis="an id is answered wrongly",
-                source="Clopper and Pearson 1934",
-            ),
+            method=self.method(view),
             threshold="no wrong answer",
             exposure=Exposure(n=len(rows), unit="tries"),
-            controls=(
-                Control(
-                    kind="negative",
-                    name="ids of both kinds",
-                    guards=("pass",),
-                    expected="some to let in and some to refuse",
-                    got="both" if both else "one kind only",
-                    held=both,
-                ),
-                Control(
-                    kind="liveness",
-                    name="every id was tried",
-                    guards=("pass",),
-                    expected=f"{len(self.wanted)} ids",
-                    got=f"{len(self.wanted) - len(untried)} ids, {len(rows)} tries",
-                    held=not untried,
-                ),
-                *(() if entered.any() else self.proven(view)),
+            controls=self.controls(both, untried, view, entered, rows),
+        )
+
+    def method(self, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name="every try as the table says",
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis="an id is answered wrongly",
+            source="Clopper and Pearson 1934",
+        )
+
+    def controls(
+        self, both: bool, untried: list[str], view: View, entered: pd.Series, rows: pd.DataFrame
+    ) -> tuple[Control, ...]:
+        """Ids of both kinds, each tried; where nobody came in, that somebody could."""
+        return (
+            Control(
+                kind="negative",
+                name="ids of both kinds",
+                guards=("pass",),
+                expected="some to let in and some to refuse",
+                got="both" if both else "one kind only",
+                held=both,
             ),
+            Control(
+                kind="liveness",
+                name="every id was tried",
+                guards=("pass",),
+                expected=f"{len(self.wanted)} ids",
+                got=f"{len(self.wanted) - len(untried)} ids, {len(rows)} tries",
+                held=not untried,
+            ),
+            *(() if entered.any() else self.proven(view)),
         )
 
     def one_wrong(self, accept: bool) -> Callable[[View], View | None]:
@@ -390,6 +392,34 @@ class _IdentityTable:
             )
 
         return change
+
+
+def _answer_to_ids(
+    wanted: Mapping[str, bool], rows: pd.DataFrame, wrong: pd.DataFrame, unclear: Sequence[str]
+) -> tuple[Verdict, str, str]:
+    """Verdict, reason and statement from tries of user ids; `unclear`: users without a clear answer."""
+    if len(wrong):
+        names = "; ".join(
+            f"{user} was {'let in' if not wanted[user] else 'refused'}" for user in sorted(set(wrong["user"]))
+        )
+        return (
+            Verdict.FAIL,
+            "wrong-answer",
+            f"{len(wrong)} of {len(rows)} tries were answered wrongly ({names})",
+        )
+    if unclear:
+        names = ", ".join(sorted(set(unclear)))
+        return (
+            Verdict.INCONCLUSIVE,
+            "unclear-answer",
+            f"no clear answer for {names}",
+        )
+    accept = sum(wanted.values())
+    return (
+        Verdict.PASS,
+        "",
+        f"all {len(wanted)} ids were answered rightly in {len(rows)} tries ({accept} let in, {len(wanted) - accept} refused)",
+    )
 
 
 def changed(rows: pd.DataFrame, chosen: Any, values: dict[str, Any]) -> pd.DataFrame:

@@ -54,11 +54,7 @@ class _Valid:
             if row["verified"]
             else f"clients that check it refuse it: {row['problem']}",
             estimate=Estimate(value=days, low=days, high=days, unit="days left") if row["verified"] else None,
-            method=Method(
-                name="a handshake that checks the certificate, and the date at which it ends",
-                null_hypothesis=f"it ends within {self.least_days:g} days",
-                source="RFC 5280",
-            ),
+            method=self.method(),
             threshold=f"at least {self.least_days:g} days",
             exposure=Exposure(n=1, unit="certificate"),
             controls=(
@@ -79,6 +75,14 @@ class _Valid:
                     held=bool(row["distrusted"]),
                 ),
             ),
+        )
+
+    def method(self) -> Method:
+        """How it is judged."""
+        return Method(
+            name="a handshake that checks the certificate, and the date at which it ends",
+            null_hypothesis=f"it ends within {self.least_days:g} days",
+            source="RFC 5280",
         )
 
     def ending(self, view: View) -> View:

@@ -95,26 +95,10 @@ class _NotSlower:
             statement=f"{seen} (at most {interval.high:.2f} at {percent(view.confidence)} confidence){p95}{_in_words(shift)}",
             seen=f"{seen}{p95}{_in_words(shift)}",
             estimate=Estimate.of(interval, unit="ratio of medians"),
-            method=Method(
-                name="non-inferiority on the median, circular block bootstrap",
-                confidence=view.confidence,
-                side="one-sided",
-                null_hypothesis=f"the median is at least {self.ratio:g} times what it was",
-                source="Politis and Romano 1992",
-            ),
+            method=self.method(view),
             threshold=f"ratio below {self.ratio:g}",
             exposure=Exposure(n=len(after), unit="requests"),
-            controls=(
-                _answered(view, self.service, self.path),
-                Control(
-                    kind="liveness",
-                    name="samples were taken",
-                    guards=("pass", "fail"),
-                    expected=f"at least {MIN_SAMPLES} of both",
-                    got=f"{len(before)} before, {len(after)} after",
-                    held=min(len(before), len(after)) >= MIN_SAMPLES,
-                ),
-            ),
+            controls=self.controls(view, before, after),
             not_established=(
                 "whether the defect itself slowed the service before, which would hide a slowdown now",
             ),
@@ -124,6 +108,32 @@ class _NotSlower:
             )
             if verdict is Verdict.INCONCLUSIVE
             else None,
+        )
+
+    def method(self, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name="non-inferiority on the median, circular block bootstrap",
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis=f"the median is at least {self.ratio:g} times what it was",
+            source="Politis and Romano 1992",
+        )
+
+    def controls(
+        self, view: View, before: proportions.Floats, after: proportions.Floats
+    ) -> tuple[Control, ...]:
+        """As many answers as before, and enough of both."""
+        return (
+            _answered(view, self.service, self.path),
+            Control(
+                kind="liveness",
+                name="samples were taken",
+                guards=("pass", "fail"),
+                expected=f"at least {MIN_SAMPLES} of both",
+                got=f"{len(before)} before, {len(after)} after",
+                held=min(len(before), len(after)) >= MIN_SAMPLES,
+            ),
         )
 
     def slowed(self, view: View) -> View:

@@ -318,11 +318,11 @@ def canary_problem(view: View, source: str | None) -> str:
     if sent or (stated is None and not (before and before[0])) or stated == 0:
         return ""
     because = (
-        f"those of before were found {before[0]:,} times"
+        f"{before[0]:,} entries before held one"
         if before and before[0]
         else "the environment says that it holds them"
     )
-    return f"not one of the marks that the probes sent is in it, though {because}: it is another system's log, or it lags"
+    return f"none of this run's trace ids is in the log ({because}): it is the wrong log source, or it is not delivered yet"
 
 
 def canary_counts(view: View, source: str | None, which: str) -> tuple[int, int] | None:

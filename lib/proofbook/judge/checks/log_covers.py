@@ -72,17 +72,7 @@ class _Covers:
             ),
             threshold=f"no silence over {after.allowed_gap_s:.1f} s",
             exposure=Exposure(n=after.entries, unit="entries"),
-            controls=(
-                Control(
-                    kind="liveness",
-                    name="entries were read",
-                    guards=("pass",),
-                    expected="at least 1",
-                    got=f"{after.entries:,}",
-                    held=after.entries > 0,
-                ),
-                *_canary_control(view, self.source),
-            ),
+            controls=self.controls(view, after),
             not_established=()
             if _carries(view, self.source)
             else ("whether it is this system's log: it holds no mark of a probe",),
@@ -91,6 +81,20 @@ class _Covers:
             )
             if bad
             else None,
+        )
+
+    def controls(self, view: View, after: Coverage) -> tuple[Control, ...]:
+        """Entries were read, and the probes found in them where they must be."""
+        return (
+            Control(
+                kind="liveness",
+                name="entries were read",
+                guards=("pass",),
+                expected="at least 1",
+                got=f"{after.entries:,}",
+                held=after.entries > 0,
+            ),
+            *_canary_control(view, self.source),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from proofbook.judge.check import Mutant, Recipe
@@ -15,9 +17,22 @@ from proofbook.stats import proportions
 
 def error_rate(*, source: str | None, most: float) -> Recipe:
     """A recipe for "few requests in the log end in a server error"."""
+    it = _ErrorRate(source=source, most=most)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=it.broken),),
+    )
 
-    def judge(view: View) -> Judgement:
-        everything = without_probes(entries_in(view, "after", source=source))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ErrorRate:
+    """Server errors among the requests of one log."""
+
+    source: str | None
+    most: float
+
+    def judge(self, view: View) -> Judgement:
+        everything = without_probes(entries_in(view, "after", source=self.source))
         rows = on_new_revision(view, everything, everything)
         if served(rows) == 0:
             raise InsufficientEvidence(
@@ -25,11 +40,11 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
                 "the log holds no request entries of the new revision",
                 repair="name a log source with request entries",
             )
-        cover = coverage_of(view, source, "after")
+        cover = coverage_of(view, self.source, "after")
         return judge_rate(
             count=served(rows),
             failures=int(rows["server_errors"].sum()),
-            target=1 - most,
+            target=1 - self.most,
             planned=False,
             view=view,
             unit="logged requests",
@@ -40,18 +55,13 @@ def error_rate(*, source: str | None, most: float) -> Recipe:
                     harmless=proportions.proportion(
                         served(rows) - int(rows["server_errors"].sum()), served(rows) + cover.unread.lines, confidence=view.confidence
                     ).low
-                    >= 1 - most
+                    >= 1 - self.most
                 ),
             ),
         )  # fmt: skip
 
-    def broken(view: View) -> View:
+    def broken(self, view: View) -> View:
         rows = view.need(RHYTHM)
         return view.exchange(
-            RHYTHM, rows.assign(server_errors=np.ceil(2 * most * rows["requests"]).astype("int64"))
+            RHYTHM, rows.assign(server_errors=np.ceil(2 * self.most * rows["requests"]).astype("int64"))
         )
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name=f"{2 * most:.0%} server errors", change=broken),),
-    )

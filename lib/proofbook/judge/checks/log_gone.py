@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from proofbook.judge.checks.log_rows import (
     without_probes,
 )
 from proofbook.judge.checks.log_silence import hits_per_block, more_exposure, placebo_windows
-from proofbook.judge.checks.log_unread import lines_in
+from proofbook.judge.checks.log_unread import Unread, lines_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import View
 from proofbook.stats import events, proportions
@@ -34,42 +35,51 @@ from proofbook.stats import events, proportions
 
 def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Recipe:
     """A recipe for "this pattern is gone": seen before, silent after, in a log that covers both."""
-    pattern = signature.log or ""
+    it = _Gone(signature=signature, source=source, absent_rate=absent_rate)
+    return Recipe(judge=it.judge)
 
-    def judge(view: View) -> Judgement:
-        everything = without_probes(entries_in(view, "after", source=source))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gone:
+    """A pattern of one log before and after."""
+
+    signature: Signature
+    source: str | None
+    absent_rate: float
+
+    @property
+    def pattern(self) -> str:
+        return self.signature.log or ""
+
+    def judge(self, view: View) -> Judgement:
+        everything = without_probes(entries_in(view, "after", source=self.source))
         after = on_new_revision(view, everything, everything)
-        hits_after = on_new_revision(view, matching(view, "after", pattern, source=source), everything)
-        cover_after = coverage_of(view, source, "after")
-        tried = near_miss_control(signature)
+        hits_after = on_new_revision(
+            view, matching(view, "after", self.pattern, source=self.source), everything
+        )
+        cover_after = coverage_of(view, self.source, "after")
+        tried = near_miss_control(self.signature)
         if len(hits_after):
             return _still_there(hits_after, after, (*tried, after_fix_control(view, hits_after)))
-        found = lines_in(view, "after", pattern, source=source)
+        found = lines_in(view, "after", self.pattern, source=self.source)
         if found is not None and len(found):
             return judge_unread_lines(view, found, cover_after, tried)
         before = (
-            without_probes(entries_in(view, "before", source=source))
+            without_probes(entries_in(view, "before", source=self.source))
             if view.windows.before is not None or view.has_before(RHYTHM)
             else None
         )
         if before is None:
-            return _absent(signature, after, cover_after, absent_rate, view, tried)
-        hits_before = matching(view, "before", pattern, source=source)
-        cover_before = coverage_of(view, source, "before")
+            return _absent(self.signature, after, cover_after, self.absent_rate, view, tried)
+        hits_before = matching(view, "before", self.pattern, source=self.source)
+        cover_before = coverage_of(view, self.source, "before")
         controls = [
             *tried,
             cover_after.control("the log after", guards=("pass",)),
             cover_before.control("the log before", guards=("pass",)),
         ]
         if hits_before.empty:
-            held = Control(
-                kind="positive",
-                name="the pattern matched before",
-                guards=("pass",),
-                expected="at least 1 request",
-                got="0",
-                held=False,
-            )
+            held = _matched_before(0)
             if not cover_before.held or not cover_after.held:
                 return _could_not_see((cover_before, cover_after), (*controls, held))
             return Judgement(
@@ -82,8 +92,6 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
                 ),
             )
         return _compare(view, before, after, hits_before, tuple(controls), (cover_before, cover_after))
-
-    return Recipe(judge=judge)
 
 
 def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...]) -> Judgement:
@@ -200,33 +208,15 @@ def _compare(
     """Seen before, silent after: the chance of that by luck, by exposure and by blocks, the larger counts."""
     k0 = affected(hits_before)
     requests = served(before), served(after)
-    by_requests = min(requests) > 0
-    exposure = (
-        (float(requests[0]), float(requests[1]))
-        if by_requests
-        else (covers[0].window_s / 60, covers[1].window_s / 60)
-    )
-    unit, shown = ("requests", ",.0f") if by_requests else ("minutes", ",.1f")
-    luck = (
-        events.silence_by_luck(
-            before_events=k0, before_exposure=exposure[0], after_exposure=max(exposure[1], 1e-12)
-        )
-        if exposure[0] > 0
-        else 1.0
-    )
-    placebos = placebo_windows(before, hits_before, view.windows.before, view.windows.after)
-    blocks = hits_per_block(hits_before, view.windows.before, view.windows.after)
-    if placebos is not None:
-        second, test = placebos.p, placebos.in_words
+    if min(requests) > 0:
+        unit, shown, exposure = "requests", ",.0f", (float(requests[0]), float(requests[1]))
     else:
-        second = events.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
-        test = f"Fisher's test on silent blocks longer than the clusters seen (p = {second:.2g})"
+        unit, shown, exposure = "minutes", ",.1f", (covers[0].window_s / 60, covers[1].window_s / 60)
+    luck = _luck(k0, exposure)
+    second, test = _luck_by_blocks(view, before, hits_before)
     p = max(luck, second)
     passed = p < 1 - view.confidence_once
     unread = covers[1].unread
-    worst = proportions.fewer_by_luck(
-        before_events=k0, before_exposure=exposure[0], after_events=unread.lines, after_exposure=max(exposure[1], 1e-12)
-    )  # fmt: skip
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
     return Judgement(
@@ -247,16 +237,55 @@ def _compare(
         exposure=Exposure(n=exposure[1], unit=unit),
         controls=(
             *controls,
-            Control(
-                kind="positive",
-                name="the pattern matched before",
-                guards=("pass",),
-                expected="at least 1 request",
-                got=f"{k0:,} requests",
-                held=True,
-            ),
+            _matched_before(k0),
             comparable_load(requests, covers),
-            *unread.control(harmless=worst < 1 - view.confidence_once),
+            *_unread_control(k0, exposure, unread, view),
         ),
         needed=None if passed else Needed(what=more_exposure(k0, exposure, unit, view.confidence_once)),
     )
+
+
+def _luck(events_before: int, exposure: tuple[float, float]) -> float:
+    """The chance of silence over the exposure after, had the rate of before stayed."""
+    if exposure[0] <= 0:
+        return 1.0
+    after = max(exposure[1], 1e-12)
+    return events.silence_by_luck(
+        before_events=events_before, before_exposure=exposure[0], after_exposure=after
+    )
+
+
+def _luck_by_blocks(view: View, before: pd.DataFrame, hits: pd.DataFrame) -> tuple[float, str]:
+    """The chance of a silent window as long as the one after, where hits come in clusters; and the name of the test."""
+    windows = view.windows.before, view.windows.after
+    placebos = placebo_windows(before, hits, *windows)
+    if placebos is not None:
+        return placebos.p, placebos.in_words
+    blocks = hits_per_block(hits, *windows)
+    p = events.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
+    return p, f"Fisher's test on silent blocks longer than the clusters seen (p = {p:.2g})"
+
+
+def _matched_before(requests: int) -> Control:
+    """Positive: the pattern matched before."""
+    return Control(
+        kind="positive",
+        name="the pattern matched before",
+        guards=("pass",),
+        expected="at least 1 request",
+        got=f"{requests:,} requests" if requests else "0",
+        held=requests > 0,
+    )
+
+
+def _unread_control(
+    events_before: int, exposure: tuple[float, float], unread: Unread, view: View
+) -> tuple[Control, ...]:
+    """Liveness: silence would be no luck either, if every line that was not read held the pattern."""
+    worst = events.fewer_by_luck(
+        before_events=events_before,
+        before_exposure=exposure[0],
+        after_events=unread.lines,
+        after_exposure=max(exposure[1], 1e-12),
+    )
+    return unread.control(harmless=worst < 1 - view.confidence_once)

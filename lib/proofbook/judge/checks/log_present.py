@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from proofbook.config.case import Signature
 from proofbook.evidence.schema import LOG_MATCHES
 from proofbook.judge.check import Mutant, Recipe
@@ -16,22 +18,38 @@ from proofbook.stats import events
 
 def present(signature: Signature, *, source: str | None) -> Recipe:
     """A recipe for "this line of a healthy system is written"."""
-    pattern = signature.log or ""
+    it = _Present(signature=signature, source=source)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name="its lines removed", change=it.removed),),
+    )
 
-    def judge(view: View) -> Judgement:
-        everything = without_probes(entries_in(view, "after", source=source))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Present:
+    """A pattern of one log that must be written."""
+
+    signature: Signature
+    source: str | None
+
+    @property
+    def pattern(self) -> str:
+        return self.signature.log or ""
+
+    def judge(self, view: View) -> Judgement:
+        everything = without_probes(entries_in(view, "after", source=self.source))
         after = on_new_revision(view, everything, everything)
-        hits = on_new_revision(view, matching(view, "after", pattern, source=source), everything)
-        cover = coverage_of(view, source, "after")
+        hits = on_new_revision(view, matching(view, "after", self.pattern, source=self.source), everything)
+        cover = coverage_of(view, self.source, "after")
         number = affected(hits)
-        found = lines_in(view, "after", pattern, source=source)
+        found = lines_in(view, "after", self.pattern, source=self.source)
         if not number and found is not None and len(found):
-            return judge_unread_lines(view, found, cover, near_miss_control(signature), refutes=False)
+            return judge_unread_lines(view, found, cover, near_miss_control(self.signature), refutes=False)
         minutes = max(cover.window_s / 60, 1e-9)
         controls = (
-            *near_miss_control(signature),
+            *near_miss_control(self.signature),
             cover.control("the log after", guards=("fail",)),
-            _can_match(view, signature),
+            _can_match(view, self.signature),
         )
         return Judgement(
             verdict=Verdict.PASS if number else Verdict.FAIL,
@@ -51,14 +69,9 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
             controls=controls,
         )
 
-    def removed(view: View) -> View:
+    def removed(self, view: View) -> View:
         rows = view.need(LOG_MATCHES)
-        return view.exchange(LOG_MATCHES, rows[rows["pattern"] != pattern])
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name="its lines removed", change=removed),),
-    )
+        return view.exchange(LOG_MATCHES, rows[rows["pattern"] != self.pattern])
 
 
 def _can_match(view: View, signature: Signature) -> Control:

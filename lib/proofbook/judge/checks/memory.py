@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,27 +85,11 @@ class _Stable:
                 high=growth,
                 unit=f"MB in {self.horizon_min:g} min",
             ),
-            method=Method(
-                name=method,
-                confidence=view.confidence,
-                side="one-sided",
-                null_hypothesis="it grows beyond the budget",
-                source="Conway 1963; Theil 1950, Sen 1968",
-            ),
+            method=self.method(method, view),
             threshold=f"at most {self.budget_mb:g} MB in {self.horizon_min:g} min",
             limits=True,
             exposure=Exposure(n=len(rows), unit="readings"),
-            controls=(
-                Control(
-                    kind="liveness",
-                    name="readings were taken",
-                    guards=("pass", "fail"),
-                    expected=f"at least {MIN_READINGS}",
-                    got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
-                    held=len(rows) >= MIN_READINGS,
-                ),
-                *_load(view, rows),
-            ),
+            controls=self.controls(view, rows, series),
             needed=Needed(what="a longer observation: the interval holds the budget")
             if verdict is Verdict.INCONCLUSIVE
             else None,
@@ -118,6 +103,30 @@ class _Stable:
                     else ()
                 ),
             ),
+        )
+
+    def method(self, method: str, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name=method,
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis="it grows beyond the budget",
+            source="Conway 1963; Theil 1950, Sen 1968",
+        )
+
+    def controls(self, view: View, rows: pd.DataFrame, series: Sized) -> tuple[Control, ...]:
+        """Enough readings, under the load that there was."""
+        return (
+            Control(
+                kind="liveness",
+                name="readings were taken",
+                guards=("pass", "fail"),
+                expected=f"at least {MIN_READINGS}",
+                got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
+                held=len(rows) >= MIN_READINGS,
+            ),
+            *_load(view, rows),
         )
 
     def leaking(self, view: View) -> View:

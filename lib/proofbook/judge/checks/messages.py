@@ -76,24 +76,32 @@ class _MessagesValid:
             reason="schema" if errors else "",
             statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {self.what} messages fit their schema{example}",
             estimate=Estimate.of(bounds, unit="fraction"),
-            method=Method(
-                name="JSON Schema, every different message received",
-                confidence=view.confidence,
-                side="one-sided",
-                null_hypothesis="messages do not fit",
-                source="JSON Schema 2020-12",
-            ),
+            method=self.method(view),
             threshold="all",
             exposure=Exposure(n=len(messages), unit="different messages"),
-            controls=(
-                Control(
-                    kind="liveness",
-                    name="messages of this kind were received",
-                    guards=("pass",),
-                    expected="at least 1",
-                    got=f"{len(messages):,}",
-                    held=True,
-                ),
+            controls=self.controls(messages),
+        )
+
+    def method(self, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name="JSON Schema, every different message received",
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis="messages do not fit",
+            source="JSON Schema 2020-12",
+        )
+
+    def controls(self, messages: list[tuple[Any, Any]]) -> tuple[Control, ...]:
+        """Messages were received, and the schema can refuse."""
+        return (
+            Control(
+                kind="liveness",
+                name="messages of this kind were received",
+                guards=("pass",),
+                expected="at least 1",
+                got=f"{len(messages):,}",
+                held=True,
             ),
         )
 

@@ -84,15 +84,19 @@ class _OpenApiKept:
             threshold="none",
             limits=True,
             exposure=Exposure(n=operations, unit="operations"),
-            controls=(
-                Control(
-                    kind="liveness",
-                    name="the definition describes operations",
-                    guards=("pass",),
-                    expected="at least 1",
-                    got=str(operations),
-                    held=operations > 0,
-                ),
+            controls=self.controls(operations),
+        )
+
+    def controls(self, operations: int) -> tuple[Control, ...]:
+        """The definition describes something."""
+        return (
+            Control(
+                kind="liveness",
+                name="the definition describes operations",
+                guards=("pass",),
+                expected="at least 1",
+                got=str(operations),
+                held=operations > 0,
             ),
         )
 

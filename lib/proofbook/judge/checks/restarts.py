@@ -69,24 +69,32 @@ class _Few:
                 high=float(number),
                 unit=f"restarts in {seconds:.0f} s",
             ),
-            method=Method(
-                name="start times that the processes state; one that comes as another goes is a restart",
-                null_hypothesis=f"more than {self.allowed} restarts",
-            ),
+            method=self.method(),
             threshold=f"at most {self.allowed}",
             limits=True,
             exposure=Exposure(n=seconds, unit="s watched"),
-            controls=(
-                Control(
-                    kind="liveness",
-                    name="start times were read",
-                    guards=("pass", "fail"),
-                    expected=f"at least {MIN_READINGS}",
-                    got=f"{len(rows)}",
-                    held=len(rows) >= MIN_READINGS,
-                ),
-            ),
+            controls=self.controls(rows),
             not_established=(f"restarts outside the {seconds:.0f} s in which it was watched",),
+        )
+
+    def method(self) -> Method:
+        """How it is judged."""
+        return Method(
+            name="start times that the processes state; one that comes as another goes is a restart",
+            null_hypothesis=f"more than {self.allowed} restarts",
+        )
+
+    def controls(self, rows: pd.DataFrame) -> tuple[Control, ...]:
+        """What shows that restarts would have been seen."""
+        return (
+            Control(
+                kind="liveness",
+                name="start times were read",
+                guards=("pass", "fail"),
+                expected=f"at least {MIN_READINGS}",
+                got=f"{len(rows)}",
+                held=len(rows) >= MIN_READINGS,
+            ),
         )
 
     def replaced(self, view: View) -> View:

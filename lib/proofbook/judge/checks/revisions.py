@@ -78,25 +78,33 @@ class _NewOneServes:
                 else f"; before: {', '.join(sorted(before)) or 'not recorded'}"
             ),
             estimate=Estimate.of(bounds, unit="fraction of answers"),
-            method=Method(
-                name="the revision that health names",
-                confidence=view.confidence,
-                side="one-sided",
-                null_hypothesis="an old revision still serves",
-                source="Clopper and Pearson 1934",
-            ),
+            method=self.method(view),
             threshold="none from another revision",
             limits=True,
             exposure=Exposure(n=len(after), unit="answers"),
-            controls=(
-                Control(
-                    kind="comparability",
-                    name="the old revision is known",
-                    guards=("pass",),
-                    expected="a name",
-                    got=", ".join(sorted(before)) or view.windows.old_revision or "unknown",
-                    held=bool(before) or view.windows.old_revision is not None,
-                ),
+            controls=self.controls(before, view),
+        )
+
+    def method(self, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name="the revision that health names",
+            confidence=view.confidence,
+            side="one-sided",
+            null_hypothesis="an old revision still serves",
+            source="Clopper and Pearson 1934",
+        )
+
+    def controls(self, before: set[str], view: View) -> tuple[Control, ...]:
+        """The old revision is known by name."""
+        return (
+            Control(
+                kind="comparability",
+                name="the old revision is known",
+                guards=("pass",),
+                expected="a name",
+                got=", ".join(sorted(before)) or view.windows.old_revision or "unknown",
+                held=bool(before) or view.windows.old_revision is not None,
             ),
         )
 

@@ -67,37 +67,45 @@ class _NoDowntime:
             seen=f"{seen}, longest time between successes {longest_s:.2f} s",
             statement=f"{seen}; down for at most {upper_s:.2f} s, longest time between successes {longest_s:.2f} s",
             estimate=Estimate(value=failures / count * window_s, low=outage_s, high=upper_s, unit="s down"),
-            method=Method(
-                name="jittered probes on new connections; upper bound of the failing share times the window",
-                confidence=view.confidence_once,
-                side="one-sided",
-                null_hypothesis=f"it was down for more than {self.budget_s:g} s",
-                source="Clopper and Pearson 1934",
-            ),
+            method=self.method(view),
             threshold=f"at most {self.budget_s:g} s",
             limits=True,
             exposure=Exposure(n=count, unit="probes"),
-            controls=(
-                Control(
-                    kind="positive",
-                    name="the prober saw the revision change",
-                    guards=("pass",),
-                    expected="two revisions",
-                    got=named,
-                    held=saw_change,
-                ),
-                Control(
-                    kind="liveness",
-                    name="the prober itself never paused",
-                    guards=("pass",),
-                    expected=f"a probe at least every {self.budget_s:g} s",
-                    got=f"at most {pause_s:.2f} s between two",
-                    held=pause_s <= self.budget_s,
-                ),
-            ),
+            controls=self.controls(named, saw_change, pause_s),
             needed=Needed(what="probe faster through the next rollout")
             if verdict is Verdict.INCONCLUSIVE
             else None,
+        )
+
+    def method(self, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name="jittered probes on new connections; upper bound of the failing share times the window",
+            confidence=view.confidence_once,
+            side="one-sided",
+            null_hypothesis=f"it was down for more than {self.budget_s:g} s",
+            source="Clopper and Pearson 1934",
+        )
+
+    def controls(self, named: str, saw_change: bool, pause_s: float) -> tuple[Control, ...]:
+        """The prober saw the change, and never paused."""
+        return (
+            Control(
+                kind="positive",
+                name="the prober saw the revision change",
+                guards=("pass",),
+                expected="two revisions",
+                got=named,
+                held=saw_change,
+            ),
+            Control(
+                kind="liveness",
+                name="the prober itself never paused",
+                guards=("pass",),
+                expected=f"a probe at least every {self.budget_s:g} s",
+                got=f"at most {pause_s:.2f} s between two",
+                held=pause_s <= self.budget_s,
+            ),
         )
 
     def gap(self, view: View) -> View:
@@ -111,76 +119,96 @@ def held_sockets(
     endpoint: str, *, target: float, allowed: list[int], max_connection_s: float | None
 ) -> Recipe:
     """A recipe for "sockets held through the rollout are kept, or closed as the environment allows"."""
+    it = _HeldSockets(endpoint=endpoint, target=target, allowed=allowed, max_connection_s=max_connection_s)
+    return Recipe(
+        judge=it.judge,
+        mutants=(Mutant(name="four sockets dropped with 1006", change=it.dropped),),
+    )
 
-    def judge(view: View) -> Judgement:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HeldSockets:
+    """Sockets of one endpoint held through a rollout."""
+
+    endpoint: str
+    target: float
+    allowed: list[int]
+    max_connection_s: float | None
+
+    def judge(self, view: View) -> Judgement:
         rows = view.need(HELD, "rollout")
-        rows = rows[rows["endpoint"] == endpoint]
+        rows = rows[rows["endpoint"] == self.endpoint]
         opened = rows[rows["upgraded"]]
         if opened.empty:
             raise InsufficientEvidence(
-                "nothing-connected", "no socket could be held", repair="find out why nothing connects"
+                "nothing-connected", "no socket could be held", repair="find out why connections fail"
             )
         aged = (
-            (opened["dwell_s"] >= 0.95 * max_connection_s)
-            if max_connection_s
+            (opened["dwell_s"] >= 0.95 * self.max_connection_s)
+            if self.max_connection_s
             else pd.Series(False, index=opened.index)
         )
-        kept = (opened["closed_by"] == "probe") | opened["close_code"].isin(allowed).fillna(False) | aged
-        count, dropped = len(opened), int((~kept).sum())
-        bounds = proportions.proportion(count - dropped, count, confidence=view.confidence_once)
+        kept = (opened["closed_by"] == "probe") | opened["close_code"].isin(self.allowed).fillna(False) | aged
+        count, lost = len(opened), int((~kept).sum())
+        bounds = proportions.proportion(count - lost, count, confidence=view.confidence_once)
         endings = opened["close_code"].fillna(1006).astype(str).where(opened["closed_by"] != "probe", "kept")
         ledger = ", ".join(
             f"{name}: {number}" for name, number in endings.value_counts().sort_index().items()
         )
-        verdict = Verdict.FAIL if dropped else Verdict.PASS if bounds.low >= target else Verdict.INCONCLUSIVE
+        verdict = (
+            Verdict.FAIL if lost else Verdict.PASS if bounds.low >= self.target else Verdict.INCONCLUSIVE
+        )
         drained = int((opened["closed_by"] != "probe").sum())
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "dropped", Verdict.INCONCLUSIVE: "too-early"}[verdict],
-            statement=f"{count - dropped} of {count} held sockets were kept or closed as allowed ({ledger})",
+            statement=f"{count - lost} of {count} held sockets were kept or closed as allowed ({ledger})",
             estimate=Estimate.of(bounds, unit="fraction"),
-            method=Method(
-                name="Clopper-Pearson; any other close code fails",
-                confidence=view.confidence_once,
-                side="one-sided",
-                null_hypothesis=f"less than {target:.0%} are treated as allowed",
-                source="Clopper and Pearson 1934",
-            ),
-            threshold=f"at least {target:.0%}, close codes {', '.join(map(str, allowed))}",
+            method=self.method(view),
+            threshold=f"at least {self.target:.0%}, close codes {', '.join(map(str, self.allowed))}",
             exposure=Exposure(n=count, unit="held sockets"),
-            controls=(
-                Control(
-                    kind="positive",
-                    name="the rollout reached the held sockets",
-                    guards=("pass",),
-                    expected="at least 1 closed by the server",
-                    got=f"{drained} of {count}",
-                    held=drained > 0,
-                ),
-                Control(
-                    kind="liveness",
-                    name="sockets were held",
-                    guards=("pass", "fail"),
-                    expected="at least 1",
-                    got=f"{count} of {len(rows)} opened",
-                    held=count > 0,
-                ),
-            ),
+            controls=self.controls(drained, count, rows),
             needed=Needed(what="hold 59 sockets or more", n=59) if verdict is Verdict.INCONCLUSIVE else None,
         )
 
-    def dropped(view: View) -> View | None:
+    def method(self, view: View) -> Method:
+        """How it is judged."""
+        return Method(
+            name="Clopper-Pearson; any other close code fails",
+            confidence=view.confidence_once,
+            side="one-sided",
+            null_hypothesis=f"less than {self.target:.0%} are treated as allowed",
+            source="Clopper and Pearson 1934",
+        )
+
+    def controls(self, drained: int, count: int, rows: pd.DataFrame) -> tuple[Control, ...]:
+        """The rollout reached the held sockets, and there were some."""
+        return (
+            Control(
+                kind="positive",
+                name="the rollout reached the held sockets",
+                guards=("pass",),
+                expected="at least 1 closed by the server",
+                got=f"{drained} of {count}",
+                held=drained > 0,
+            ),
+            Control(
+                kind="liveness",
+                name="sockets were held",
+                guards=("pass", "fail"),
+                expected="at least 1",
+                got=f"{count} of {len(rows)} opened",
+                held=count > 0,
+            ),
+        )
+
+    def dropped(self, view: View) -> View | None:
         rows = view.need(HELD, "rollout")
         return view.exchange(
             HELD,
             changed(rows, rows.index[rows["upgraded"]][:4], {"close_code": 1006, "closed_by": "server"}),
             "rollout",
         )
-
-    return Recipe(
-        judge=judge,
-        mutants=(Mutant(name="four sockets dropped with 1006", change=dropped),),
-    )
 
 
 def _gaps(at_s: proportions.Floats, good: np.ndarray) -> tuple[float, float]:

@@ -238,7 +238,7 @@ def rule_of(view: View, *, target: float, planned: bool) -> _Rule:
         return _by_looks(view, target, too_many)
 
     def needed(failures: int, count: int, unit: str) -> Needed:
-        wanted = proportions.fixed_n(target, failures=failures, confidence=view.confidence)
+        wanted = plans.fixed_n(target, failures=failures, confidence=view.confidence)
         return Needed(what=f"{wanted:,} {unit} in all with no more than {failures} failed", n=wanted - count)
 
     return _Rule(

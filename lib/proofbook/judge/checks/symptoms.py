@@ -53,7 +53,7 @@ class _CloseCodeGone:
             raise InsufficientEvidence(
                 "nothing-connected",
                 "no connection got as far as a message, so that none closed proves nothing",
-                repair="find out why nothing connects; see websocket-connection",
+                repair="find out why connections fail; see websocket-connection",
             )
         hits = after[after["close_code"] == self.code].sort_values("timestamp")
         before = self.reached(view.need(WEBSOCKET, "before")) if view.has_before(WEBSOCKET) else None
@@ -103,7 +103,7 @@ class _RefusalGone:
             raise InsufficientEvidence(
                 "no-answer",
                 f"{unclear} of {len(after)} tries as {self.user} got neither a greeting nor a named refusal",
-                repair="find out why nothing connects; see websocket-connection",
+                repair="find out why connections fail; see websocket-connection",
             )
         return compare(
             view,
