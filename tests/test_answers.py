@@ -182,7 +182,7 @@ def test_whatever_else_is_fetched_ends_too(answer: Callable[[], Pieces], error: 
 def test_a_watch_through_a_rollout_counts_it_and_goes_on(
     answer: Callable[[], Pieces], error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollout, "LONGEST_ANSWER_S", TIMEOUT_S)
+    monkeypatch.setattr(rollout, "MAX_ANSWER_S", TIMEOUT_S)
 
     async def go() -> pd.DataFrame:
         async with serving(answer, rollout={"per_s": 20, "settle_s": 0.1}) as session:

@@ -59,7 +59,7 @@ def read(source: str, folder: Path, *, patterns: tuple[str, ...] = (), **more: A
     return read_logs(log, base=folder, to=folder / "read.parquet", now=NOW, patterns=patterns)
 
 
-def request(folder: Path, *, patterns: tuple[str, ...] = (), most: int = fetch.MOST_ENTRIES) -> LogRequest:
+def request(folder: Path, *, patterns: tuple[str, ...] = (), most: int = fetch.MAX_ENTRIES) -> LogRequest:
     """Two days of a log."""
     return LogRequest(
         since=NOW - dt.timedelta(days=2), until=NOW, patterns=patterns, base=folder, timeout_s=30, most=most

@@ -22,7 +22,7 @@ from proofbook.config.services import Service, WebSocket
 from proofbook.evidence.schema import ROLLOUT
 from proofbook.redaction.scrubbing import scrub
 
-LONGEST_ANSWER_S = 5.0
+MAX_ANSWER_S = 5.0
 
 
 async def watch(service: Service, *, during: Awaitable[Any], session: Session) -> pd.DataFrame:
@@ -112,8 +112,8 @@ async def _ask(
             client,
             service.health,
             headers=session.service_headers(service),
-            within_s=LONGEST_ANSWER_S,
-            timeout=LONGEST_ANSWER_S,
+            within_s=MAX_ANSWER_S,
+            timeout=MAX_ANSWER_S,
         )
     except httpx.HTTPError as error:
         return {**row, "error": describe(error), "total_s": time.perf_counter() - sent}

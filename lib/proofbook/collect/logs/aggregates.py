@@ -20,11 +20,11 @@ from proofbook.evidence.table import Table
 from proofbook.probe_marks import PROBE_TRACE
 
 # A bucket is one second while that makes no more than this many.
-MOST_BUCKETS = 300_000
+MAX_BUCKETS = 300_000
 WIDTHS_S = (1, 10, 60, 600, 3600)
 # The rarest beyond this many kinds of message are counted, but not kept apart.
-MOST_KINDS = 20_000
-LONGEST_MESSAGE = 1000
+MAX_KINDS = 20_000
+MAX_MESSAGE_CHARS = 1000
 # What a body is that says nothing: a text, or a payload of which only the brackets are left.
 EMPTY = ("", "{}", "[]", "null")
 # A token that holds a digit is a value: numbers, ids, addresses, times, versions.
@@ -86,7 +86,7 @@ def bucket_s(span_s: float) -> int:
     >>> bucket_s(3600), bucket_s(30 * 86400)
     (1, 10)
     """
-    return next((width for width in WIDTHS_S if span_s / width <= MOST_BUCKETS), WIDTHS_S[-1])
+    return next((width for width in WIDTHS_S if span_s / width <= MAX_BUCKETS), WIDTHS_S[-1])
 
 
 def _rhythm(placed: Any) -> pd.DataFrame:
@@ -146,14 +146,14 @@ def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
         kind=ibis.literal("exception"), text=_.body.re_replace("[0-9]+", "#")
     )
     said = plain.filter(~_.body.re_search(HOLDS_TRACEBACK)).mutate(
-        kind=ibis.literal("message"), text=_.body.substr(0, LONGEST_MESSAGE).re_replace(VALUE, MASK)
+        kind=ibis.literal("message"), text=_.body.substr(0, MAX_MESSAGE_CHARS).re_replace(VALUE, MASK)
     )
     kinds, times = [], []
     for part in (raised, said):
         found = part.group_by(["kind", "text"]).aggregate(
             entries=_.count(), severity_number=_.severity_number.max(), sample=_.body.min()
         )
-        counted = frame(found.order_by([ibis.desc("entries"), "text"]).limit(MOST_KINDS))
+        counted = frame(found.order_by([ibis.desc("entries"), "text"]).limit(MAX_KINDS))
         kinds.append(counted)
         when = part.group_by(["kind", "text", *GROUP]).aggregate(
             entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max()

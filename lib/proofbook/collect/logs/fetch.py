@@ -21,10 +21,10 @@ from proofbook.errors import CouldNotLook, ProofbookError
 from proofbook.redaction.scrubbing import scrub
 
 # Beyond so many entries a source is not read whole.
-MOST_ENTRIES = 50_000
+MAX_ENTRIES = 50_000
 SLICES = 24
 ENTRIES_A_SLICE = 20
-LONGEST_PATIENCE_S = 90.0
+MAX_PATIENCE_S = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class _Patient:
                     return _checked(self.server.ask(query), scheme=self.scheme)
             except QuotaExhausted as error:
                 asked = wait if error.retry_after_s is None else error.retry_after_s
-                if self._slept_s + asked > LONGEST_PATIENCE_S:
+                if self._slept_s + asked > MAX_PATIENCE_S:
                     raise
                 self._sleep(asked)
                 self._slept_s += asked

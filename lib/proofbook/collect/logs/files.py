@@ -26,9 +26,9 @@ from proofbook.errors import CouldNotLook
 HEAD_BYTES = 1 << 20
 A_DAY_S = 86400.0
 # DuckDB's longest line, and, in characters, what longer ones are cut to and how much of one text is kept.
-LONGEST_LINE_BYTES = 2_000_000
-LONGEST_LINE = 400_000
-LONGEST_TEXT = 100_000
+MAX_LINE_BYTES = 2_000_000
+MAX_LINE_CHARS = 400_000
+MAX_TEXT_CHARS = 100_000
 _UNREADABLE = str.maketrans({"\x00": None, "\x02": None, "\r": "\n"})
 
 
@@ -156,7 +156,7 @@ def has_long_lines(path: Path) -> bool:
     A line of two megabytes fills a block of one megabyte, wherever it begins: so only a block without an end of line can be
     part of one, and most blocks show theirs at once.
     """
-    block = LONGEST_LINE_BYTES // 2
+    block = MAX_LINE_BYTES // 2
     with path.open("rb") as file:
         for start in range(0, path.stat().st_size - block + 1, block):
             file.seek(start)
@@ -191,14 +191,14 @@ def repair(path: Path, to: Path) -> None:
 
 def _shortened(line: str) -> str:
     """A line as it is, or one of megabytes with its longest texts cut, saying by how much."""
-    if len(line) <= LONGEST_LINE:
+    if len(line) <= MAX_LINE_CHARS:
         return line
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return _cut(line)
     short = json.dumps(_cut_within(found), ensure_ascii=False)
-    return short if len(short) <= LONGEST_LINE else _cut(short)
+    return short if len(short) <= MAX_LINE_CHARS else _cut(short)
 
 
 def _cut_within(value: Any) -> Any:
@@ -210,5 +210,5 @@ def _cut_within(value: Any) -> Any:
 
 
 def _cut(text: str) -> str:
-    left = len(text) - LONGEST_TEXT
-    return f"{text[:LONGEST_TEXT]} [{left:,} more characters]" if left > 0 else text
+    left = len(text) - MAX_TEXT_CHARS
+    return f"{text[:MAX_TEXT_CHARS]} [{left:,} more characters]" if left > 0 else text

@@ -23,7 +23,7 @@ from proofbook.redaction.scrubbing import rules, scrub
 
 SAMPLE_LINES = 2000
 # A field separator that no text holds: each line is one field.
-_AS_LINES = f"columns={{'text': 'VARCHAR'}}, delim='\x02', quote='', escape='', header=false, auto_detect=false, compression='none', max_line_size={log_files.LONGEST_LINE_BYTES}"
+_AS_LINES = f"columns={{'text': 'VARCHAR'}}, delim='\x02', quote='', escape='', header=false, auto_detect=false, compression='none', max_line_size={log_files.MAX_LINE_BYTES}"
 
 
 def ask(

@@ -84,7 +84,7 @@ def _fetch(
         patterns=tuple(patterns),
         base=base,
         timeout_s=source.timeout_s,
-        most=source.limit or fetch.MOST_ENTRIES,
+        most=source.limit or fetch.MAX_ENTRIES,
     )
     return fetch.fetch(place, request, to=work / "fetched")
 

@@ -109,7 +109,7 @@ def entries_sql(
     typed: bool = False,
     only_bodies: bool = False,
 ) -> str:
-    """From a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
+    """SQL from a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
 
     `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
     as body; a blank one has neither.
@@ -119,87 +119,14 @@ def entries_sql(
         typed: the relation is that of `objects_sql`, with a column for each of the places where the shape keeps things.
         only_bodies: nothing but times and bodies is looked for.
     """
-    of_pattern, places = shapes.groups_of(shape.pattern), shape.places
-    if only_bodies:
-        places = {
-            name: paths for name, paths in places.items() if name in ("timestamp", "body", "payload", "stack")
-        }
-    keys = list(
-        dict.fromkeys(key for paths in places.values() for path in paths for key in _json_paths(path))
-    )
-    inner = [key for path in (*shapes.PAYLOAD_TEXT, *shapes.PAYLOAD_STACK) for key in _json_paths(path)]
-    texts = sum(len(_json_paths(path)) for path in shapes.PAYLOAD_TEXT)
-
-    def at(name: str, *others: str) -> str:
-        """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
-        paths = places.get(name, ())
-        found = (
-            list(paths)
-            if typed
-            else [f"r[{1 + keys.index(key)}]" for path in paths for key in _json_paths(path)]
-        )
-        group = [f"g.{name}"] if name in of_pattern and name not in ("timestamp", "body") else []
-        return first_of([*found, *others, *group])
-
-    said = at("body", *(f"p[{1 + n}]" for n in range(texts)), "payload")
-    stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(inner))))
-    written = (
-        "g.timestamp" if of_pattern else f"left(regexp_extract(rest, {quoted(shapes.TIME_IN_TEXT)}, 1), 64)"
-    )
-    request = f"regexp_extract(rest, {quoted(shapes.REQUEST)}, ['m', 'u', 's'])"
-    broken = "WHEN starts_with(ltrim(rest), '{') THEN NULL " if shape.of_json else ""
-    none = "NULL::STRUCT(m VARCHAR, u VARCHAR, s VARCHAR)"
-    may_request = not shape.of_json and not of_pattern
-    trace_in_text = (
-        r"nullif(regexp_extract(rest, '(?i)\btrace_?id[=:]\"?([0-9a-f]{16,32})', 1), '')"
-        if may_request
-        else "NULL"
-    )
-    # A pattern is of the line that begins an entry; the lines after it are body too.
-    first_line = "split_part(rest, chr(10), 1)"
-    body = f"CASE WHEN g.body <> '' THEN g.body || substr(rest, length({first_line}) + 1) ELSE rest END"
-    columns = {
-        "said": f"CASE WHEN is_json THEN {said} ELSE {body if 'body' in of_pattern else 'rest'} END",
-        "stack": f"CASE WHEN is_json THEN {stack} END",
-        # An object that cannot be parsed is broken, whatever times it holds.
-        "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
-        "q": f"CASE WHEN NOT is_json THEN {request} END" if may_request else none,
-        **{
-            name: at(name)
-            for name in ("observed", "severity", "service", "version", "instance", "trace", "span")
-        },
-        **{name: at(name) for name in ("method", "url", "status", "latency", "id")},
-    }
-    with_stack = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
-    clean = {
-        # A count shows no text, so there is nothing to hide.
-        "body2": stripped("body0") if only_bodies else cleaned("body0", rules),
-        "url2": cleaned("url0", rules),
-        "payload2": cleaned("payload", rules),
-    }
-    dirty = {
-        "body0": f"CASE WHEN {with_stack} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
-        "url0": "coalesce(url, nullif(q.u, ''))",
-    }
-    matched = (
-        f", regexp_extract({first_line}, {quoted(shape.pattern)}, [{_listed(of_pattern)}]) AS g"
-        if of_pattern
-        else ""
-    )
-    outer = f"CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(keys)}])) END AS r"
-    opened = (
-        f"opened AS (SELECT *, true AS is_json, {at('payload')} AS payload FROM ({lines}))"
-        if typed
-        else f"""wrapped AS ({_unwrapped(shape, lines)}),
-parsed AS (SELECT *, {outer}{matched} FROM wrapped),
-opened AS (SELECT *, r IS NOT NULL AS is_json, {at("payload")} AS payload FROM parsed)"""
-    )
+    fields = _Fields(shape, typed=typed, only_bodies=only_bodies)
+    times = _times(shape, zone=zone, year=now.year)
     return f"""
-WITH {opened},
-inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(inner)}])) END AS p FROM opened),
-found AS (SELECT is_json, payload, rest, ts0, line, lines, {_named(columns)} FROM inside),
-told AS (SELECT *, {_named(dirty)} FROM found),
-clean AS (SELECT *, {_named(clean | _times(shape, zone=zone, year=now.year))} FROM told),
+WITH {_opened(fields, lines)},
+inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
+found AS (SELECT is_json, payload, rest, ts0, line, lines, {_named(_found(fields))} FROM inside),
+told AS (SELECT *, {_named(_DIRTY)} FROM found),
+clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies) | times)} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcd")} END AS word FROM worded),
 judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM spoken)
@@ -211,7 +138,15 @@ SELECT
   CASE WHEN by_entry IS NOT NULL THEN 'entry' WHEN by_text IS NOT NULL THEN 'text' END AS severity_source,
   CASE WHEN rest IS NULL THEN NULL ELSE body2 END AS body,
   coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
-  version AS service_version,
+  {_IDENTITY.format(trace_in_text=fields.trace_in_text)}
+  {quoted(source)} AS source,
+  {quoted(file)} AS file,
+  line,
+  lines
+FROM judged"""
+
+
+_IDENTITY = """version AS service_version,
   instance AS service_instance_id,
   coalesce(nullif(split_part(trace, '/', -1), ''), {trace_in_text}) AS trace_id,
   span AS span_id,
@@ -220,12 +155,90 @@ SELECT
   try_cast(coalesce(status, nullif(q.s, '')) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
   CASE WHEN id IS NOT NULL THEN hash(id) END AS insert_hash,
-  payload2 AS attributes,
-  {quoted(source)} AS source,
-  {quoted(file)} AS file,
-  line,
-  lines
-FROM judged"""
+  payload2 AS attributes,"""
+_TRACE_IN_TEXT = r"nullif(regexp_extract(rest, '(?i)\btrace_?id[=:]\"?([0-9a-f]{16,32})', 1), '')"
+# A pattern is of the line that begins an entry; the lines after it are body too.
+_FIRST_LINE = "split_part(rest, chr(10), 1)"
+_WITH_STACK = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
+_DIRTY = {
+    "body0": f"CASE WHEN {_WITH_STACK} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
+    "url0": "coalesce(url, nullif(q.u, ''))",
+}
+
+
+class _Fields:
+    """Where a shape keeps what an entry has, as SQL."""
+
+    def __init__(self, shape: Shape, *, typed: bool, only_bodies: bool) -> None:
+        self.shape, self.typed = shape, typed
+        self.groups = shapes.groups_of(shape.pattern)
+        wanted = ("timestamp", "body", "payload", "stack") if only_bodies else tuple(shape.places)
+        self.places = {name: paths for name, paths in shape.places.items() if name in wanted}
+        found = (key for paths in self.places.values() for path in paths for key in _json_paths(path))
+        self.keys = list(dict.fromkeys(found))
+        self.texts = [key for path in shapes.PAYLOAD_TEXT for key in _json_paths(path)]
+        self.inner = [*self.texts, *(key for path in shapes.PAYLOAD_STACK for key in _json_paths(path))]
+        self.may_request = not shape.of_json and not self.groups
+        self.trace_in_text = _TRACE_IN_TEXT if self.may_request else "NULL"
+
+    def at(self, name: str, *others: str) -> str:
+        """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
+        paths = self.places.get(name, ())
+        found = (
+            list(paths)
+            if self.typed
+            else [f"r[{1 + self.keys.index(key)}]" for path in paths for key in _json_paths(path)]
+        )
+        in_group = name in self.groups and name not in ("timestamp", "body")
+        return first_of([*found, *others, *([f"g.{name}"] if in_group else [])])
+
+
+def _opened(fields: _Fields, lines: str) -> str:
+    """The relations up to `opened`: each line without its wrapper, taken apart as JSON and by the pattern."""
+    if fields.typed:
+        return f"opened AS (SELECT *, true AS is_json, {fields.at('payload')} AS payload FROM ({lines}))"
+    pattern, groups = quoted(fields.shape.pattern), _listed(fields.groups)
+    matched = f", regexp_extract({_FIRST_LINE}, {pattern}, [{groups}]) AS g" if fields.groups else ""
+    outer = f"CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(fields.keys)}])) END AS r"
+    return f"""wrapped AS ({_unwrapped(fields.shape, lines)}),
+parsed AS (SELECT *, {outer}{matched} FROM wrapped),
+opened AS (SELECT *, r IS NOT NULL AS is_json, {fields.at("payload")} AS payload FROM parsed)"""
+
+
+def _found(fields: _Fields) -> dict[str, str]:
+    """What an entry says, by name, as it stands there."""
+    shape, at = fields.shape, fields.at
+    texts = len(fields.texts)
+    said = at("body", *(f"p[{1 + n}]" for n in range(texts)), "payload")
+    stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(fields.inner))))
+    in_text = f"left(regexp_extract(rest, {quoted(shapes.TIME_IN_TEXT)}, 1), 64)"
+    written = "g.timestamp" if fields.groups else in_text
+    # An object that cannot be parsed is broken, whatever times it holds.
+    broken = "WHEN starts_with(ltrim(rest), '{') THEN NULL " if shape.of_json else ""
+    request = f"regexp_extract(rest, {quoted(shapes.REQUEST)}, ['m', 'u', 's'])"
+    no_request = "NULL::STRUCT(m VARCHAR, u VARCHAR, s VARCHAR)"
+    grouped = f"CASE WHEN g.body <> '' THEN g.body || substr(rest, length({_FIRST_LINE}) + 1) ELSE rest END"
+    others = (
+        "observed", "severity", "service", "version", "instance", "trace", "span", "method", "url", "status",
+        "latency", "id",
+    )  # fmt: skip
+    return {
+        "said": f"CASE WHEN is_json THEN {said} ELSE {grouped if 'body' in fields.groups else 'rest'} END",
+        "stack": f"CASE WHEN is_json THEN {stack} END",
+        "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
+        "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
+        **{name: at(name) for name in others},
+    }
+
+
+def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
+    """What is written, without secrets and control characters."""
+    return {
+        # A count shows no text, so there is nothing to hide.
+        "body2": stripped("body0") if only_bodies else cleaned("body0", rules),
+        "url2": cleaned("url0", rules),
+        "payload2": cleaned("payload", rules),
+    }
 
 
 def _times(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:

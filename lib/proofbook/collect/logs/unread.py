@@ -13,7 +13,7 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.evidence.schema import ANY_LINE, ERROR_LINE, LOG_UNREAD
 
 # So many lines that follow each other are searched as one text too, since a traceback is one.
-LONGEST_RUN = 500
+MAX_RUN = 500
 _LOOKS_LIKE_AN_ERROR = rf"(?:{aggregates.HOLDS_TRACEBACK})|\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|^\s*[A-Za-z_][\w.$]*(?:Error|Exception)\b"
 
 
@@ -34,7 +34,7 @@ def find(
     if not count:
         return LOG_UNREAD.frame([])
     backwards = ", ".join(quoted(name) for name, is_so in newest_first.items() if is_so) or "NULL"
-    engine.execute(_RUNS.format(rows=rows, backwards=backwards, width=_width(engine, rows), most=LONGEST_RUN))
+    engine.execute(_RUNS.format(rows=rows, backwards=backwards, width=_width(engine, rows), most=MAX_RUN))
     wanted = [(ANY_LINE, None), (ERROR_LINE, _LOOKS_LIKE_AN_ERROR), *((item, item) for item in sorted(set(patterns)))]  # fmt: skip
     parts = [_matching(engine, name, pattern) for name, pattern in wanted]
     engine.execute("DROP TABLE unread_lines; DROP TABLE unread_runs")
