@@ -41,7 +41,7 @@ class Health:
 
     path: str
     status: int
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 
@@ -54,7 +54,7 @@ class Met:
 
     upgraded: bool
     refused: bool = False
-    greeting: dict[str, Any] | None = None
+    greeting: dict[str, object] | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -114,7 +114,7 @@ def _found(path: str, answer: Answer) -> Health:
     """A health page, with what an environment says of it and what a reader should know of it."""
     status = answer.status_code
     if status != 200:
-        settings = {"health_status": [status]} if status < 300 else {}
+        settings: dict[str, object] = {"health_status": [status]} if status < 300 else {}
         return Health(
             path=path, status=status, settings=settings, remarks=(f"it answers {status}", *_clock(answer))
         )
@@ -177,7 +177,7 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
     return Met(upgraded=True, greeting=greeting_of([message for message in heard if message is not None]))
 
 
-def greeting_of(messages: Sequence[str | bytes]) -> dict[str, Any]:
+def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
     """What first messages have in common, as `greeting` of [[websocket]]: fields of JSON, the text itself, or that there is one.
 
     >>> greeting_of(['{"type": "hello", "id": "7"}', '{"type": "hello", "id": "8"}'])
@@ -206,11 +206,11 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, Any]:
     return {"regex": "(?s)."}
 
 
-def _scalars(value: Any) -> dict[str, Any]:
+def _scalars(value: Any) -> dict[str, object]:
     """Texts and truth values of a JSON object and of the objects in it, by JMESPath."""
     if not isinstance(value, dict):
         return {}
-    found = {}
+    found: dict[str, object] = {}
     for key, item in value.items():
         if not re.fullmatch(r"[A-Za-z_]\w*", key):
             continue
@@ -248,7 +248,7 @@ def _no_health(answer: Answer) -> str:
     return ""
 
 
-def _from_body(answer: Answer, said: Said | None) -> dict[str, Any]:
+def _from_body(answer: Answer, said: Said | None) -> dict[str, object]:
     """Keys of [[service]] that follow from the page: what it said of itself, where it said that it is well, and its revision."""
     try:
         body = answer.json()
@@ -256,7 +256,7 @@ def _from_body(answer: Answer, said: Said | None) -> dict[str, Any]:
         return {}
     if not isinstance(body, dict):
         return {}
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     if said is not None and said.word is Word.WELL and said.path:
         # Only what was seen: a guess that was never fulfilled would fail a service for being described wrongly.
         found["health_expect"] = {"json": {said.path: said.value}}

@@ -56,7 +56,7 @@ async def work() -> None:
     await pause(SERVICE_S * defects.service_times())
 
 
-async def answer(socket: WebSocket, messages: list[dict[str, Any]]) -> None:
+async def answer(socket: WebSocket, messages: list[dict[str, object]]) -> None:
     """Sends the answers to a chat message: one, unless a fault says otherwise."""
     await asyncio.sleep(0.01)
     await pause(SERVICE_S * defects.service_times() - 0.01)
@@ -224,7 +224,7 @@ async def metrics() -> Response:
 
 
 @app.get("/api/threads", response_model=list[Shape])
-async def threads(order: Order = "newest") -> list[dict[str, Any]]:
+async def threads(order: Order = "newest") -> list[dict[str, str | int]]:
     await work()
     if defects.strikes("health-lies"):
         raise HTTPException(500, "no database")
@@ -282,7 +282,7 @@ def accepts(user: str) -> bool:
     return bool(id_manager.accepts(user))
 
 
-def greeting_of(user: str) -> dict[str, Any]:
+def greeting_of(user: str) -> dict[str, object]:
     name = "uid" if on("message-schema-changed") else "user_id"
     data = {"event": "connection_established", "connection_ready": True, name: user}
     return {"type": "system_message", "data": data}
@@ -293,7 +293,7 @@ async def converse(socket: WebSocket, user: str, trace: str | None) -> None:
     unlucky = defects.strikes("intermittent-1011", "frequent-1011", "rare-1011")
     wrong = next((name for name in WRONG_REPLIES if defects.strikes(name)), "")
     number = 0
-    held: list[dict[str, Any]] = []
+    held: list[dict[str, object]] = []
     try:
         while True:
             message = json.loads(await socket.receive_text())
@@ -330,8 +330,8 @@ WRONG_REPLIES = (
 
 
 def replies_to(
-    message: dict[str, Any], user: str, *, wrong: str, number: int, held: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    message: dict[str, object], user: str, *, wrong: str, number: int, held: list[dict[str, object]]
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """(what is sent now, what is kept for later) for the `number`-th message of a conversation that goes wrong in that way."""
     reply = {"type": "agent_response", "reply_to": message.get("id"), "text": message.get("text"), "user": user}  # fmt: skip
     if number == 1:
@@ -348,7 +348,7 @@ def replies_to(
     return [reply, *held], []
 
 
-def log_delivery(message: dict[str, Any], user: str, trace: str | None) -> None:
+def log_delivery(message: dict[str, object], user: str, trace: str | None) -> None:
     if on("log-forged"):
         # What a user wrote ends up in the log as it came: a line of it looks like a success.
         log.text(f"[INFO] received from {user}: hello\nMessage delivered\n", trace=trace)

@@ -52,11 +52,11 @@ class CloudLog:
         severity = "ERROR" if status >= 500 else "WARNING" if status >= 400 else "INFO"
         self._write("requests", {"httpRequest": request}, severity, trace)
 
-    def _write(self, log: str, payload: dict[str, Any], severity: str | None, trace: str | None) -> None:
+    def _write(self, log: str, payload: dict[str, object], severity: str | None, trace: str | None) -> None:
         if self._silent:
             return
         now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        entry: dict[str, Any] = {
+        entry: dict[str, object] = {
             "insertId": uuid.uuid4().hex[:20],
             "logName": self._log_name + log,
             "receiveTimestamp": now,

@@ -146,7 +146,7 @@ def _entries(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _nested(value: dict[str, Any]) -> list[Any]:
+def _nested(value: dict[str, object]) -> list[Any]:
     """The parts of a wrapper that may hold entries."""
 
     def holds(item: Any) -> bool:
@@ -157,7 +157,7 @@ def _nested(value: dict[str, Any]) -> list[Any]:
     return [item for item in value.values() if holds(item)]
 
 
-def _otlp(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _otlp(document: dict[str, object]) -> Iterator[dict[str, object]]:
     """OTLP's log records, flattened to OpenTelemetry's names."""
     for resource in _list(document.get("resourceLogs")):
         about = _attributes(_dict(resource.get("resource")).get("attributes"))
@@ -188,7 +188,7 @@ def _severity(number: Any) -> str | None:
     return ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")[(number - 1) // 4]
 
 
-def _attributes(items: Any) -> dict[str, Any]:
+def _attributes(items: Any) -> dict[str, object]:
     return {str(item.get("key")): _any_value(item.get("value")) for item in _list(items)}
 
 
@@ -198,9 +198,9 @@ def _any_value(value: Any) -> Any:
     return inner if isinstance(inner, str | int | float | bool) or inner is None else json.dumps(inner)
 
 
-def _list(value: Any) -> list[dict[str, Any]]:
+def _list(value: Any) -> list[dict[str, object]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _dict(value: Any) -> dict[str, Any]:
+def _dict(value: Any) -> dict[str, object]:
     return value if isinstance(value, dict) else {}

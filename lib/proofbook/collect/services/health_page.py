@@ -152,7 +152,7 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     return None
 
 
-def _of_object(page: dict[str, Any]) -> Said | None:
+def _of_object(page: dict[str, object]) -> Said | None:
     own = list(_claims(page))
     worst = next((said for word in (Word.ILL, Word.HALF) for said in own if said.word is word), None)
     if worst is not None:
@@ -170,7 +170,7 @@ def _of_object(page: dict[str, Any]) -> Said | None:
     return min(own, key=lambda said: said.word is not Word.WELL, default=None)
 
 
-def _claims(page: dict[str, Any], prefix: str = "") -> Iterator[Said]:
+def _claims(page: dict[str, object], prefix: str = "") -> Iterator[Said]:
     """The values at the page's own top that speak of it as a whole; one level down only where the top is no more than a wrapper."""
     by_name = {key.lower(): key for key in reversed(page)}
     found = False
