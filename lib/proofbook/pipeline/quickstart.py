@@ -275,12 +275,12 @@ async def _look(question: Question, *, base: Path, say: Say) -> dict[str, Any]:
     )
     say(f"look · {'; '.join([told, *health.remarks])}")
     if question.ws:
-        met = await discovery.meet(where.websockets[0], session=session)
+        met = await discovery.probe_endpoint(where.websockets[0], session=session)
         if met.refused and question.token_env:
             # The other usual place. Never the address: servers write addresses into their logs.
             other = {**service["ws"], "token": {"in": "subprotocol"}}
             there = _environment({**settings, "service": [{**service, "ws": other}]})
-            again = await discovery.meet(there.websockets[0], session=Session(there, base=base))
+            again = await discovery.probe_endpoint(there.websockets[0], session=Session(there, base=base))
             if again.upgraded and not again.refused:
                 service["ws"], met = (
                     other,

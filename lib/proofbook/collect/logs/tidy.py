@@ -30,12 +30,8 @@ def rewrite(
     joins: bool,
     span: tuple[dt.datetime | None, dt.datetime | None],
 ) -> None:
-    since, until = span
-    rows = f"SELECT * FROM ({parts}) WHERE body IS NOT NULL"
-    if since is not None:
-        rows += f" AND (timestamp IS NULL OR timestamp >= TIMESTAMPTZ {quoted(since.isoformat())})"
-    if until is not None:
-        rows += f" AND (timestamp IS NULL OR timestamp <= TIMESTAMPTZ {quoted(until.isoformat())})"
+    """Writes the entries of `parts` within `span` as a Parquet file, duplicates left out and split tracebacks joined; `reading` counts both."""
+    rows = f"SELECT * FROM ({parts}) WHERE body IS NOT NULL{_within(span)}"
     if doubles:
         # The first of those with one id and time is kept. Only ids that occur twice are looked at, so memory stays small.
         twice = f"SELECT insert_hash, timestamp, min(struct_pack(f := file, l := line)) AS first, count(*) - 1 AS more FROM ({rows}) WHERE insert_hash IS NOT NULL AND timestamp IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
@@ -60,6 +56,15 @@ def rewrite(
     names = ", ".join(COLUMNS)
     engine.execute(
         f"COPY (SELECT {names} FROM ({rows}) ORDER BY file, line) TO {quoted(str(to))} (FORMAT parquet)"
+    )
+
+
+def _within(span: tuple[dt.datetime | None, dt.datetime | None]) -> str:
+    """SQL: the rest of a condition, that an entry with a time lies in the span."""
+    bounds = [(sign, at) for sign, at in zip((">=", "<="), span, strict=True) if at is not None]
+    return "".join(
+        f" AND (timestamp IS NULL OR timestamp {sign} TIMESTAMPTZ {quoted(at.isoformat())})"
+        for sign, at in bounds
     )
 
 
