@@ -312,3 +312,13 @@ def test_a_step_that_does_not_end_is_stopped(
     install(installed, "doors", entries=entries, modules={"door_kind.py": KIND, "door_work.py": work})
     (problem,) = record(stated(door()), tmp_path).manifest.phases["after"].problems
     assert problem.endswith("probe 'door': it broke while collecting (it took longer than 0 s)")
+
+
+def test_names_that_are_taken_are_said_and_their_first_owner_is_used(doors: Path, tmp_path: Path) -> None:
+    groups = {GROUP: {"door": "second:DOOR"}, "proofbook.websocket_dialects": {"plain": "second:PLAIN"}}
+    install(doors, "second", entries=groups, modules={"second.py": ""})
+    problems = record(stated(door()), tmp_path).manifest.phases["after"].problems
+    assert [problem.partition("; ")[2] for problem in problems] == ["give it another"] * 2
+    assert problems[0].startswith("collector 'door' (") and problems[1].startswith(
+        "WebSocket dialect 'plain' (second:PLAIN of second): the name is taken by proofbook.collect."
+    )

@@ -40,14 +40,14 @@ def environment(port: int, *, host: str = "127.0.0.1", **more: Any) -> Environme
     return builders.environment(port, host=host, ws={"path": "/ws", **more})
 
 
-def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discovery.Met]:
+def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discovery.EndpointFacts]:
     """Journeys to a server that behaves so, and how it met a first look."""
 
-    async def go() -> tuple[pd.DataFrame, discovery.Met]:
+    async def go() -> tuple[pd.DataFrame, discovery.EndpointFacts]:
         async with serve(talk, "127.0.0.1", 0, max_size=None) as server:
             where = environment(server.sockets[0].getsockname()[1], **more)
             session = Session(where, base=Path())
-            first = await discovery.meet(where.websockets[0], session=session)
+            first = await discovery.probe_endpoint(where.websockets[0], session=session)
             table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(count,), decided=lambda _: True
             )
@@ -67,10 +67,12 @@ def test_a_greeting_in_binary_is_a_greeting() -> None:
     assert table["greeted"].fillna(False).all()
 
 
-def answering(status: http.HTTPStatus, **headers: str) -> tuple[pd.DataFrame, discovery.Met, Environment]:
+def answering(
+    status: http.HTTPStatus, **headers: str
+) -> tuple[pd.DataFrame, discovery.EndpointFacts, Environment]:
     """Journeys to a path that answers every upgrade with this."""
 
-    async def go() -> tuple[pd.DataFrame, discovery.Met, Environment]:
+    async def go() -> tuple[pd.DataFrame, discovery.EndpointFacts, Environment]:
         def page(connection: ServerConnection, request: Any) -> Any:
             answer = connection.respond(status, "a page")
             for name, value in headers.items():
@@ -80,7 +82,7 @@ def answering(status: http.HTTPStatus, **headers: str) -> tuple[pd.DataFrame, di
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             where = environment(server.sockets[0].getsockname()[1])
             session = Session(where, base=Path())
-            first = await discovery.meet(where.websockets[0], session=session)
+            first = await discovery.probe_endpoint(where.websockets[0], session=session)
             table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(60,), decided=lambda _: True
             )

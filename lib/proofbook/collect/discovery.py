@@ -46,8 +46,8 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Met:
-    """How a WebSocket endpoint met us: whether the upgrade was made, what greets (as `greeting` of [[websocket]]), remarks.
+class EndpointFacts:
+    """What is known of a WebSocket endpoint: whether the upgrade was made, what greets (as `greeting` of [[websocket]]), remarks.
 
     refused: by name, for the token.
     """
@@ -143,7 +143,7 @@ def _adds_a_slash(path: str, answer: Answer) -> bool:
     return answer.is_redirect and urlsplit(answer.headers["location"]).path == f"{path}/"
 
 
-async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
+async def probe_endpoint(endpoint: WebSocket, *, session: Session, times: int = 3) -> EndpointFacts:
     """Connects a few times and listens for a moment: what every connection is told first is the greeting."""
     user = session.environment.login.user if session.environment.login else ""
     token = await session.token(user) if endpoint.token.place != "none" else None
@@ -154,7 +154,7 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
         async with session.acquire("websocket connections"):
             line = await connect(journey, endpoint, token, session, {})
             if line is None:
-                return Met(
+                return EndpointFacts(
                     upgraded=False,
                     refused=journey.refused,
                     remarks=(_no_upgrade(journey, where, has_token=token is not None),),
@@ -168,13 +168,17 @@ async def meet(endpoint: WebSocket, *, session: Session, times: int = 3) -> Met:
             await close(journey, endpoint, line)
         if journey.refused:
             words = f"{where} closes with {journey.close_code} {journey.close_reason}".strip()
-            return Met(upgraded=True, refused=True, remarks=(f"{words}: it wants another token",))
+            return EndpointFacts(upgraded=True, refused=True, remarks=(f"{words}: it wants another token",))
         if journey.closed_by == "server" and journey.close_code not in (1000, 1001):
-            return Met(upgraded=True, remarks=(f"{where} closes with {journey.close_code} at once",))
+            return EndpointFacts(
+                upgraded=True, remarks=(f"{where} closes with {journey.close_code} at once",)
+            )
         heard.append(message)
     if any(message is None for message in heard):
-        return Met(upgraded=True, remarks=("it does not greet",))
-    return Met(upgraded=True, greeting=greeting_of([message for message in heard if message is not None]))
+        return EndpointFacts(upgraded=True, remarks=("it does not greet",))
+    return EndpointFacts(
+        upgraded=True, greeting=greeting_of([message for message in heard if message is not None])
+    )
 
 
 def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:

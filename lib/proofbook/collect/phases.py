@@ -18,7 +18,9 @@ from proofbook.collect.registry import Recorded
 from proofbook.collect.services import deployments
 from proofbook.collect.session import Session, side_by_side
 from proofbook.config.case import Case
+from proofbook.config.dialects import DIALECTS
 from proofbook.config.environment import Environment
+from proofbook.config.probes import COLLECTORS
 from proofbook.errors import CouldNotLook, ExtensionError
 from proofbook.evidence import store
 from proofbook.evidence.schema import REVISIONS
@@ -72,10 +74,15 @@ async def record(
     )
     name = "after" if phase == LOOK else phase
     store.write_phase(folder, environment=environment.name, phase=name, tables=tables, recorded=written)
-    for problem in problems:
+    _say_outcome(phase, written, say)
+
+
+def _say_outcome(phase: str, written: store.Phase, say: Say) -> None:
+    """What went wrong, and what was done in which time."""
+    for problem in written.problems:
         say(f"problem · {phase} · {problem}")
-    done = ", ".join(f"{count} {what}" for what, count in sorted(session.done.items())) or "nothing sent"
-    say(f"done · {phase} · {done} in {(ended - started).total_seconds():.0f} s")
+    done = ", ".join(f"{count} {what}" for what, count in sorted(written.done.items())) or "nothing sent"
+    say(f"done · {phase} · {done} in {(written.ended - written.started).total_seconds():.0f} s")
 
 
 async def _run(plan: Plan, session: Session) -> tuple[Recorded, list[str]]:
@@ -92,7 +99,12 @@ async def _run(plan: Plan, session: Session) -> tuple[Recorded, list[str]]:
     finally:
         plan.over.set()
         parts.append(await sampled)
-    return _joined([*parts, probed]), [*dict.fromkeys(problems), *broken]
+    return _joined([*parts, probed]), [*dict.fromkeys(problems), *broken, *_names_taken()]
+
+
+def _names_taken() -> list[str]:
+    """Why collectors and dialects cannot be used whose name is taken: that of whom has it is."""
+    return [str(error) for registered in (COLLECTORS, DIALECTS) for error in registered.doubles()]
 
 
 async def _run_stage(stage: Stage, session: Session, problems: list[str]) -> Recorded:

@@ -16,11 +16,11 @@ from proofbook.collect import answers
 from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
 from proofbook.collect.websocket.connection import close, connect
-from proofbook.collect.websocket.dialects import Refused
+from proofbook.collect.websocket.dialects import Line, Refused
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.services import Service, WebSocket
 from proofbook.evidence.schema import ROLLOUT
-from proofbook.redaction.scrubbing import scrub
+from proofbook.redaction.scrubbing import Secret, scrub
 
 MAX_ANSWER_S = 5.0
 
@@ -58,38 +58,50 @@ async def hold(
     """
     token = await session.token(user)
     journeys = [Journey(endpoint=endpoint.name, user=user) for _ in range(count)]
-
-    async def keep(journey: Journey) -> None:
-        async with session.acquire("websocket connections"):
-            line = await connect(journey, endpoint, token, session, {})
-            if line is None:
-                return
-        began = time.perf_counter()
-        journey.closed_in = "hold"
-        ended = asyncio.create_task(until.wait())
-        try:
-            async with asyncio.timeout(session.environment.pace.timeout_s):
-                await line.enter()
-            while not until.is_set():
-                receive = asyncio.create_task(line.receive())
-                done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
-                if receive in done:
-                    receive.result()
-                else:
-                    receive.cancel()
-        except Refused as error:
-            journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
-        except TimeoutError:
-            journey.greeted, journey.error = False, "not let in, and not refused"
-        except ConnectionClosed:
-            pass
-        finally:
-            ended.cancel()
-        journey.dwell_s = time.perf_counter() - began
-        await close(journey, endpoint, line)
-
-    await asyncio.gather(*(keep(journey) for journey in journeys))
+    await asyncio.gather(*(_hold_one(journey, endpoint, token, until, session) for journey in journeys))
     return frame(journeys)
+
+
+async def _hold_one(
+    journey: Journey, endpoint: WebSocket, token: Secret | None, until: asyncio.Event, session: Session
+) -> None:
+    async with session.acquire("websocket connections"):
+        line = await connect(journey, endpoint, token, session, {})
+        if line is None:
+            return
+    began = time.perf_counter()
+    journey.closed_in = "hold"
+    try:
+        async with asyncio.timeout(session.environment.pace.timeout_s):
+            await line.enter()
+        await _listen(line, until)
+    except Refused as error:
+        journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+    except TimeoutError:
+        journey.greeted, journey.error = False, "not let in, and not refused"
+    except ConnectionClosed:
+        pass
+    journey.dwell_s = time.perf_counter() - began
+    await close(journey, endpoint, line)
+
+
+async def _listen(line: Line, until: asyncio.Event) -> None:
+    """Receives until the event is set.
+
+    Raises:
+        ConnectionClosed: the server ended the connection before that.
+    """
+    ended = asyncio.create_task(until.wait())
+    try:
+        while not until.is_set():
+            receive = asyncio.create_task(line.receive())
+            done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if receive in done:
+                receive.result()
+            else:
+                receive.cancel()
+    finally:
+        ended.cancel()
 
 
 async def _ask(

@@ -6,10 +6,9 @@ import datetime as dt
 import difflib
 import fnmatch
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from proofbook.config import json_schema
-from proofbook.config.case import Case, Fix, Symptom
+from proofbook.config.case import Case, Fix, Indicator, Symptom
 from proofbook.config.environment import Environment
 from proofbook.errors import ConfigurationError
 
@@ -20,48 +19,39 @@ def check_names(environment: Environment, case: Case) -> None:
     Raises:
         ConfigurationError: the case names one that the environment does not have.
     """
-    sources = {source.name for source in environment.logs}
-    endpoints = {socket.name for socket in environment.websockets}
-    problems = []
-    for key, symptom in _signatures(case):
-        if symptom.log is not None and not sources:
-            problems.append(
-                (
-                    key,
-                    f"expected environment {environment.name} to have a [[log]], it has none; add one or leave this out",
-                )
-            )
-        elif symptom.source is not None and symptom.source not in sources:
-            problems.append(
-                (
-                    f"{key}.source",
-                    f"expected a log of environment {environment.name} ({', '.join(sorted(sources))}), got {symptom.source!r}",
-                )
-            )
-        if (
-            isinstance(symptom, Symptom)
-            and (symptom.close_code is not None or symptom.refused_user is not None)
-            and not endpoints
-        ):
-            problems.append(
-                (
-                    key,
-                    f"expected environment {environment.name} to have a [[websocket]], it has none; add one or leave this out",
-                )
-            )
-        if (
-            isinstance(symptom, Symptom)
-            and symptom.websocket is not None
-            and symptom.websocket not in endpoints
-        ):
-            problems.append(
-                (
-                    f"{key}.websocket",
-                    f"expected a websocket of environment {environment.name} ({', '.join(sorted(endpoints))}), got {symptom.websocket!r}",
-                )
-            )
+    problems = [
+        problem
+        for key, symptom in _signatures(case)
+        for problem in _names_problems(key, symptom, environment)
+    ]
     if problems:
         raise ConfigurationError(f"cases/{case.name}.toml", problems)
+
+
+def _names_problems(
+    key: str, symptom: Symptom | Indicator, environment: Environment
+) -> Iterator[tuple[str, str]]:
+    """What a symptom or an indicator names and the environment does not have."""
+    sources = sorted(source.name for source in environment.logs)
+    endpoints = sorted(socket.name for socket in environment.websockets)
+    if symptom.log is not None and not sources:
+        yield key, _none_there(environment, "log")
+    elif symptom.source is not None and symptom.source not in sources:
+        yield f"{key}.source", _another(environment, "log", sources, symptom.source)
+    if not isinstance(symptom, Symptom):
+        return
+    if (symptom.close_code is not None or symptom.refused_user is not None) and not endpoints:
+        yield key, _none_there(environment, "websocket")
+    if symptom.websocket is not None and symptom.websocket not in endpoints:
+        yield f"{key}.websocket", _another(environment, "websocket", endpoints, symptom.websocket)
+
+
+def _none_there(environment: Environment, kind: str) -> str:
+    return f"expected environment {environment.name} to have a [[{kind}]], it has none; add one or leave this out"
+
+
+def _another(environment: Environment, kind: str, names: Sequence[str], got: str) -> str:
+    return f"expected a {kind} of environment {environment.name} ({', '.join(names)}), got {got!r}"
 
 
 def check_findings(case: Case, known: Sequence[str]) -> None:
@@ -112,7 +102,7 @@ def check_deployed(case: Case, *, now: dt.datetime) -> None:
         raise ConfigurationError(f"cases/{case.name}.toml", [("deployment.time", wanted)])
 
 
-def _signatures(case: Case) -> Iterator[tuple[str, Any]]:
+def _signatures(case: Case) -> Iterator[tuple[str, Symptom | Indicator]]:
     def place(fix: Fix, index: int) -> str:
         return f"fix {fix.id!r}: symptom[{index}]"
 

@@ -302,12 +302,12 @@ async def _discover_health(path: str, settings: Settings, session: Session) -> s
 async def _discover_websocket(options: Options, settings: Settings, session: Session) -> str:
     """What was found of the WebSocket, in words; the settings are completed by it."""
     (service,) = settings["service"]
-    met = await discovery.meet(session.environment.websockets[0], session=session)
+    met = await discovery.probe_endpoint(session.environment.websockets[0], session=session)
     if met.refused and options.token_env:
         # The other usual place. Never the address: servers write addresses into their logs.
         other = {**service["ws"], "token": {"in": "subprotocol"}}
         there = _environment({**settings, "service": [{**service, "ws": other}]})
-        again = await discovery.meet(there.websockets[0], session=Session(there, base=session.base))
+        again = await discovery.probe_endpoint(there.websockets[0], session=Session(there, base=session.base))
         if again.upgraded and not again.refused:
             service["ws"] = other
             met = replace(again, remarks=("the token goes as a subprotocol", *again.remarks))

@@ -49,37 +49,55 @@ def record(
             )
         else:
             elsewhere.append(_summarise_there(source, wanted, canaries, base=base))
-    to = folder / ".logs.parquet"
-    paths = [reading.path for reading in read if reading.path is not None]
-    with connect() as engine:
-        if len(paths) == 1:
-            paths[0].replace(to)
-        else:
-            rows = " UNION ALL ".join(f"SELECT * FROM {rows_of(path)}" for path in paths) or NOTHING
-            engine.execute(f"COPY ({rows}) TO {quoted(str(to))} (FORMAT parquet)")
-        for path in paths:
-            path.unlink(missing_ok=True)
+    to = _put_together(read, folder)
     parts = [summarise(to, wanted, canaries), *(small for _, small, _ in elsewhere)]
     together = merge.together(parts)
     together["log_canaries"] = canaries_of(
         together["log_canaries"], canaries, [source.name for source in sources]
     )
     readings = {reading.source: reading for reading in [*read, *(reading for reading, _, _ in elsewhere)]}
-    sampled = [name for name, reading in readings.items() if reading.sampled_s is not None]
-    # Requests of which only some were read, and all that the patterns match, are no share of anything.
-    rhythm = together["log_rhythm"]
-    rhythm.loc[rhythm["source"].isin(sampled), ["requests", "server_errors"]] = 0
-    tables: dict[str, pd.DataFrame | Path] = dict(together)
-    order = {name: reading.newest_first for name, reading in readings.items()}
-    lost = [part for _, _, part in elsewhere]
-    # A log that was read whole is not gone through again.
-    whole = not any(reading.unparsed for reading in read)
-    lost.append(LOG_UNREAD.frame([]) if whole else unread(to, wanted, newest_first=order))
-    tables[LOG_UNREAD.name] = LOG_UNREAD.cast(pd.concat(lost, ignore_index=True))
+    _leave_out_shares(together, readings)
+    lost = [*(part for _, _, part in elsewhere), _unread_of(read, to, wanted, readings)]
     about = schema.LOG_SOURCES.frame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
-    problems += unusable_extensions()
-    return {**tables, LOGS.name: to, schema.LOG_SOURCES.name: about}, problems
+    tables: dict[str, pd.DataFrame | Path] = {
+        **together,
+        LOG_UNREAD.name: LOG_UNREAD.cast(pd.concat(lost, ignore_index=True)),
+        LOGS.name: to,
+        schema.LOG_SOURCES.name: about,
+    }
+    return tables, [*problems, *unusable_extensions()]
+
+
+def _put_together(read: Sequence[Reading], folder: Path) -> Path:
+    """One Parquet file of the entries of every source that was read."""
+    to = folder / ".logs.parquet"
+    paths = [reading.path for reading in read if reading.path is not None]
+    if len(paths) == 1:
+        return paths[0].replace(to)
+    rows = " UNION ALL ".join(f"SELECT * FROM {rows_of(path)}" for path in paths) or NOTHING
+    with connect() as engine:
+        engine.execute(f"COPY ({rows}) TO {quoted(str(to))} (FORMAT parquet)")
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return to
+
+
+def _leave_out_shares(together: dict[str, pd.DataFrame], readings: Mapping[str, Reading]) -> None:
+    """Requests of which only some were read, and all that the patterns match, are no share of anything."""
+    sampled = [name for name, reading in readings.items() if reading.sampled_s is not None]
+    rhythm = together["log_rhythm"]
+    rhythm.loc[rhythm["source"].isin(sampled), ["requests", "server_errors"]] = 0
+
+
+def _unread_of(
+    read: Sequence[Reading], to: Path, patterns: list[str], readings: Mapping[str, Reading]
+) -> pd.DataFrame:
+    """`log_unread` of what was read; a log that was read whole is not gone through again."""
+    if not any(reading.unparsed for reading in read):
+        return LOG_UNREAD.frame([])
+    order = {name: reading.newest_first for name, reading in readings.items()}
+    return unread(to, patterns, newest_first=order)
 
 
 def unusable_extensions() -> list[str]:

@@ -348,7 +348,7 @@ def _in_range(time: str) -> str:
 
 
 def _not_ahead(time: str, shape: Shape, now: dt.datetime) -> str:
-    """A form that names no year is of the last year that puts it before now."""
+    """SQL that assigns times without a year to the latest year that is not in the future."""
     if shape.format.has_year:
         return time
     latest = (now + dt.timedelta(days=1)).isoformat()

@@ -30,12 +30,8 @@ def rewrite(
     joins: bool,
     span: tuple[dt.datetime | None, dt.datetime | None],
 ) -> None:
-    since, until = span
-    rows = f"SELECT * FROM ({parts}) WHERE body IS NOT NULL"
-    if since is not None:
-        rows += f" AND (timestamp IS NULL OR timestamp >= TIMESTAMPTZ {quoted(since.isoformat())})"
-    if until is not None:
-        rows += f" AND (timestamp IS NULL OR timestamp <= TIMESTAMPTZ {quoted(until.isoformat())})"
+    """Writes the entries of `parts` within `span` as a Parquet file, duplicates left out and split tracebacks joined; `reading` counts both."""
+    rows = f"SELECT * FROM ({parts}) WHERE body IS NOT NULL{_within(span)}"
     if doubles:
         rows = deduplicate(rows, reading, engine=engine)
     if joins:
@@ -66,6 +62,15 @@ def deduplicate(rows: str, reading: Reading, *, engine: duckdb.DuckDBPyConnectio
     engine.execute(f"CREATE OR REPLACE TEMP TABLE twice AS {twice}")
     reading.duplicates = int(engine.execute("SELECT coalesce(sum(more), 0) FROM twice").fetchall()[0][0])
     return f"SELECT r.* FROM ({rows}) r LEFT JOIN twice t ON r.insert_hash = t.insert_hash AND r.timestamp = t.timestamp WHERE t.first IS NULL OR (t.first.f = r.file AND t.first.l = r.line)"
+
+
+def _within(span: tuple[dt.datetime | None, dt.datetime | None]) -> str:
+    """SQL: the rest of a condition, that an entry with a time lies in the span."""
+    bounds = [(sign, at) for sign, at in zip((">=", "<="), span, strict=True) if at is not None]
+    return "".join(
+        f" AND (timestamp IS NULL OR timestamp {sign} TIMESTAMPTZ {quoted(at.isoformat())})"
+        for sign, at in bounds
+    )
 
 
 # What an entry is to a traceback. `tb` starts one, `in` is a part of one, `chain` joins two, `exc` ends one.

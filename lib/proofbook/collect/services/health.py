@@ -106,51 +106,60 @@ def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx
 async def _ask(
     service: Service, kind: str, path: str, client: httpx.AsyncClient, session: Session
 ) -> Mapping[str, object]:
+    """The row of one request.
+
+    Raises:
+        CouldNotLook: the host name does not resolve, or 429 came too often.
+    """
     marks: dict[str, float] = {}
-
-    async def mark(event: str, _: Any) -> None:
-        marks[event] = time.perf_counter()
-
     async with session.acquire("http requests"):
-        row: dict[str, object] = {
-            "service": service.name,
-            "kind": kind,
-            "path": path,
-            "timestamp": pd.Timestamp.now("UTC"),
-            "status": pd.NA,
-            "ok": False,
-            "body_ok": pd.NA,
-            "body": "",
-            "says": "",
-            "error": "",
-            "revision": None,
-        }
+        asked = {"service": service.name, "kind": kind, "path": path, "timestamp": pd.Timestamp.now("UTC")}
         began = time.perf_counter()
         try:
-            answer = await answers.ask(
-                client,
-                path,
-                headers=session.service_headers(service),
-                extensions={"trace": mark},
-                within_s=session.environment.pace.timeout_s,
-                most_bytes=answers.DOCUMENT_BYTES if kind == "timed" else answers.PAGE_BYTES,
-                # Of what is only timed the body is received, as its users do, and not kept.
-                keep_bytes=BODY_SAMPLE if kind == "timed" else None,
-            )
+            answer = await _answer(service, kind, path, client, session, marks)
         except httpx.HTTPError as error:
             if name_not_found(error):
                 raise CouldNotLook(
                     f"the host of service {service.name!r} ({urlsplit(str(client.base_url)).hostname}) does not resolve; check its url"
                 ) from None
-            return {
-                **row,
-                "error": describe(error),
-                "total_s": time.perf_counter() - began,
-                **_phases(marks, began),
-            }
-        total = time.perf_counter() - began
+            told = {**_NO_ANSWER, "error": describe(error)}
+            return {**asked, **told, "total_s": time.perf_counter() - began, **_phases(marks, began)}
+        total_s = time.perf_counter() - began
     if answer.status_code == 429:
         await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
+    return {**asked, **_told(answer, service, kind), "total_s": total_s, **_phases(marks, began)}
+
+
+_NO_ANSWER = {"status": pd.NA, "ok": False, "body_ok": pd.NA, "body": "", "says": "", "revision": None}
+
+
+async def _answer(
+    service: Service,
+    kind: str,
+    path: str,
+    client: httpx.AsyncClient,
+    session: Session,
+    marks: dict[str, float],
+) -> Answer:
+    """The answer; `marks` becomes when each part of the request began and ended."""
+
+    async def mark(event: str, _: Any) -> None:
+        marks[event] = time.perf_counter()
+
+    return await answers.ask(
+        client,
+        path,
+        headers=session.service_headers(service),
+        extensions={"trace": mark},
+        within_s=session.environment.pace.timeout_s,
+        most_bytes=answers.DOCUMENT_BYTES if kind == "timed" else answers.PAGE_BYTES,
+        # Of what is only timed the body is received, as its users do, and not kept.
+        keep_bytes=BODY_SAMPLE if kind == "timed" else None,
+    )
+
+
+def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
+    """What an answer says, as columns."""
     wanted = service.health_status if kind == "health" else [200]
     said = health_page.read(answer.text, is_html=answer.is_html) if kind == "health" else None
     body_ok: bool | None = None
@@ -158,19 +167,15 @@ async def _ask(
         body_ok = _body_ok(service.health_expect, answer.text)
     elif said is not None and said.word in (Word.WELL, Word.ILL):
         body_ok = said.word is Word.WELL
+    is_ill = said is not None and said.word is not Word.WELL and body_ok is False
     return {
-        **row,
-        "says": said.word.value if said is not None else "",
-        "error": f"the page says {scrub(said.shown())}"
-        if said is not None and said.word is not Word.WELL and body_ok is False
-        else "",
         "status": answer.status_code,
         "ok": answer.status_code in wanted and body_ok is not False,
         "body_ok": pd.NA if body_ok is None else body_ok,
         "body": scrub(answer.text[:BODY_SAMPLE]),
+        "says": said.word.value if said is not None else "",
+        "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
-        "total_s": total,
-        **_phases(marks, began),
     }
 
 

@@ -284,18 +284,9 @@ async def _exchange(
                 message = await line.receive()
                 _keep(message, messages)
                 index, kind = correlate(endpoint, message, expected)
-                if index is None:
-                    continue
-                if index not in open_replies:
-                    journey.reply_duplicated += 1
-                    continue
-                open_replies.remove(index)
-                journey.replied += 1
-                journey.reply_altered += kind == "altered"
-                journey.reply_reordered += index < last_answered
-                last_answered = max(last_answered, index)
-                if journey.reply_s is None:
-                    journey.reply_s = time.perf_counter() - began
+                if index is not None and _count_reply(journey, index, kind, open_replies, last_answered):
+                    last_answered = max(last_answered, index)
+                    journey.reply_s = journey.reply_s or time.perf_counter() - began
     except TimeoutError:
         journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
     finally:
@@ -303,6 +294,20 @@ async def _exchange(
         journey.reply_ok = journey.reply_lost == 0 and not (
             journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
         )
+
+
+def _count_reply(
+    journey: Journey, index: int, kind: str, open_replies: list[int], last_answered: int
+) -> bool:
+    """Counts a reply to the message of that index; whether it is the first."""
+    if index not in open_replies:
+        journey.reply_duplicated += 1
+        return False
+    open_replies.remove(index)
+    journey.replied += 1
+    journey.reply_altered += kind == "altered"
+    journey.reply_reordered += index < last_answered
+    return True
 
 
 async def _dwell(
