@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from proofbook.evidence import schema
 
-LIB = Path(__file__).parent.parent / "lib" / "proofbook"
+LIB = ROOT / "lib" / "proofbook"
 READERS = ("judge", "evidence", "notebook", "report", "validation.py")
 SOURCES = {
     path.relative_to(LIB).as_posix(): path.read_text(encoding="utf-8")

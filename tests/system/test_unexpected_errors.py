@@ -203,7 +203,7 @@ def test_a_traceback_and_its_sentence_hold_no_secret(tmp_path: Path) -> None:
     text = (tmp_path / unexpected.FILE).read_text()
     for said in (str(broken), text):
         assert "no answer to [redacted]" in said and secret.reveal() not in said
-    assert "test_unexpected.py" in str(broken) and "test_unexpected.py" in text
+    assert "test_unexpected_errors.py" in str(broken) and "test_unexpected_errors.py" in text
     assert (broken.exit_code, broken.reason) == (4, "internal-error")
     assert isinstance(broken, errors.CouldNotLook)
 

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 
 from proofbook.rehearsal.certificates import Authority
 
-SERVERS = Path(__file__).parent / "servers"
-MEASURED = Path(__file__).parent.parent / "benchmarks" / "measured.py"
+SERVERS = ROOT / "tests" / "servers"
+MEASURED = ROOT / "benchmarks" / "measured.py"
 TOKEN = "correct-horse-battery-staple"
 Start = Callable[..., int]
 
@@ -441,7 +442,7 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
 
 @pytest.mark.long
 def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: Start, tmp_path: Path) -> None:
-    made, root = tmp_path / "made", Path(__file__).parent.parent
+    made, root = tmp_path / "made", ROOT
 
     def do(*words: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV")

@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import SHORT_CASE
+from conftest import ROOT, SHORT_CASE
 
 from proofbook.collect.session import Session
 from proofbook.config import case, environment
@@ -22,7 +21,6 @@ from proofbook.errors import ConfigurationError, MissingSecret, MissingValue, Pr
 from proofbook.judge import catalogue
 from proofbook.redaction.scrubbing import scrub
 
-ROOT = Path(__file__).parent.parent
 SERVICE = '[[service]]\nname = "backend"\nurl = "http://127.0.0.1:1"\n'
 SOCKET = SERVICE + '[[websocket]]\nname = "ws"\nservice = "backend"\nurl = "ws://127.0.0.1:1"\n'
 
@@ -300,7 +298,7 @@ def test_the_schema_that_editors_complete_by_is_published_and_fits_the_shipped_f
 
 @pytest.mark.parametrize("name", ["rehearsal", "staging.example"])
 def test_the_shipped_environments_can_be_read(name: str) -> None:
-    base = Path(__file__).parent.parent
+    base = ROOT
     path = base / "notebooks" / "environments" / f"{name}.toml"
     where = environment.load(str(path), base=base)
     assert where.services and where.websockets
@@ -370,23 +368,3 @@ def test_what_is_named_and_no_secret_is_not_called_one(
     (in_folder / "up" / "api.url").write_text("http://127.0.0.1:1")
     with pytest.raises(MissingSecret, match="cannot read the secret from environment variable NOT_THERE"):
         Session(where, base=in_folder)
-
-
-def test_importing_is_quick() -> None:
-    began = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", "import proofbook, sys; print('pandas' in sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ},
-    )
-    assert done.stdout.strip() == "False", f"took {time.perf_counter() - began:.2f} s"
-
-
-def test_every_public_name_is_there() -> None:
-    import proofbook
-
-    assert sorted(proofbook.__all__) == proofbook.__all__
-    for name in proofbook.__all__:
-        assert getattr(proofbook, name) is not None

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from conftest import ROOT
 from typer.main import get_command
 
 from proofbook.cli.commands import app
 from proofbook.judge.reasons import REASONS
 
-ROOT = Path(__file__).parent.parent
 LIB = ROOT / "lib" / "proofbook"
 # What stands for a value of a kind of its own in a text.
 VALUES = {"DATE": "2026-01-31", "N": "3", "LEVEL": "1"}

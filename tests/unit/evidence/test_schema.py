@@ -9,6 +9,7 @@ from typing import Any
 import builders
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.errors import EvidenceError, SchemaError
@@ -149,7 +150,7 @@ def test_a_table_that_cannot_be_added_is_refused_in_one_sentence(more: dict[str,
 
 def test_the_page_of_tables_names_each_with_its_columns() -> None:
     page = schema.as_markdown()
-    kept = Path(__file__).parent.parent / "docs" / "reference" / "tables.md"
+    kept = ROOT / "docs" / "reference" / "tables.md"
     assert kept.read_text(encoding="utf-8") == page, (
         "write it again: python -m proofbook.evidence.schema > docs/reference/tables.md"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import reason_codes
+from conftest import ROOT
 
 import proofbook
 from proofbook.config import case, environment
@@ -20,7 +21,6 @@ from proofbook.execution import selection
 from proofbook.judge import catalogue
 from proofbook.rehearsal import builds
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-LIB = Path(__file__).parent.parent / "lib" / "proofbook"
+LIB = ROOT / "lib" / "proofbook"
 # Lowest first. What stands in one line does not know of each other.
 ORDER = (
     ("errors",),

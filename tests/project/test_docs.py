@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import typer
+from conftest import ROOT
 from papermill.inspection import _infer_parameters as parameters_with_help
 from papermill.iorw import load_notebook_node
 
@@ -28,7 +29,6 @@ from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.findings import Verdict
 
-ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 GENERATED = ("command-line.md", "environment-file.md", "case-file.md", "run-json.md", "checks.md", "tables.md", "notebook-api.md")  # fmt: skip
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]

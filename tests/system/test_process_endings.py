@@ -13,8 +13,8 @@ from pathlib import Path
 
 import guard
 import pytest
+from conftest import ROOT
 
-ROOT = Path(__file__).parent.parent
 MARK = "PROOFBOOK_TEST_OF_ENDINGS"
 LEFT_S, LONGEST_S = 5.0, 60.0
 SIGNS = pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -101,7 +101,7 @@ def test_a_test_run_leaves_nothing_behind(
 ) -> None:
     words = ("pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'temporary'}", *workers)
     started = Started(
-        sys.executable, "-m", *words, "tests/test_short_files.py", cwd=ROOT, said=tmp_path / "said"
+        sys.executable, "-m", *words, "tests/system/test_short_files.py", cwd=ROOT, said=tmp_path / "said"
     )
     try:
         started.wait_for("serve backend", "rehearsal.traffic")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-LIB = Path(__file__).parent.parent / "lib" / "proofbook"
+LIB = ROOT / "lib" / "proofbook"
 # What a finding, a verdict or an error says in words.
 SENTENCES = {"statement", "sentence", "threshold", "got", "expected", "claim", "seen", "detail", "headline"}
 TAKING_APART = {

@@ -1,0 +1,52 @@
+"""A mistake in what was typed gets one sentence and the exit code for it, and leaves nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import proofbook
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "stagin"], "there is no environment 'stagin'"),
+        (["run", "rehearsal", "--case", "ssot-fixs"], "did you mean 'ssot-fixes'?"),
+        (["run", "rehearsal", "--notebook", "02-websockets"], "did you mean '02-websocket'?"),
+        (["run", "rehearsal", "--run", "2026"], "there is no run '2026'"),
+        (["run", "rehearsal", "--evidence", "nowhere"], "expected a folder of evidence"),
+        (
+            ["run", "gone"],
+            "cannot read the value from file outputs/rehearsal/nowhere.url: No such file or directory; start it first",
+        ),
+        (["run", "guarded"], "environment guarded is protected; confirm with --yes"),
+        (["collect", "rehearsal", "--phase", "befor"], "there is no phase 'befor'; did you mean 'before'?"),
+        (
+            ["collect", "rehearsal", "--phase", "before", "--during", "true"],
+            "--during goes with --phase rollout, not with before",
+        ),
+        (["demo", "--fault", "slwo"], "there is no fault 'slwo'; did you mean 'slow'?"),
+        (["replay", "nothing"], "there is no run 'nothing'"),
+        (["show"], "Missing argument"),
+        (["validate"], "No such command"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_exit_2_and_leaves_nothing(
+    workspace: Path, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    place = tmp_path / "w"
+    shutil.copytree(workspace / "notebooks", place / "notebooks")
+    environments = place / "notebooks" / "environments"
+    (environments / "gone.toml").write_text(
+        'hint = "start it first"\n[[service]]\nname = "a"\nurl = { file = "outputs/rehearsal/nowhere.url" }\n'
+    )
+    (environments / "guarded.toml").write_text(
+        'protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'
+    )
+    done = proofbook(*arguments, cwd=place, workspace=place)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 2, said
+    assert sentence in said and "Traceback" not in said
+    assert not (place / "outputs").exists()
