@@ -68,6 +68,16 @@ def pytest_configure() -> None:
             os.nice(side_by_side.NICE)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        # Whoever interrupts wants the prompt, not what was slow and which of a thousand tests were skipped.
+        session.config.option.durations = None
+        told: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+        if told is not None:
+            told.reportchars = ""
+
+
 def pytest_keyboard_interrupt() -> None:
     if GUARD is not None:
         GUARD.interrupted()

@@ -27,7 +27,12 @@ DOWN = '{"status": "DOWN", "components": {"db": {"status": "DOWN"}, "diskSpace":
 
 
 def looked_at(
-    pages: dict[str, Page], *, then: dict[str, Page] | None = None, html: bool = False, **headers: str
+    pages: dict[str, Page],
+    *,
+    then: dict[str, Page] | None = None,
+    html: bool = False,
+    samples: int = 72,
+    **headers: str,
 ) -> tuple[discovery.Health, Finding]:
     """What a first look finds of a service with these pages, and the finding about its health; `then`: how they are after the look."""
     served = dict(pages)
@@ -54,7 +59,7 @@ def looked_at(
             table = await health.probe_health(
                 where.services[0],
                 session=Session(where, base=Path()),
-                checkpoints=(72,),
+                checkpoints=(samples,),
                 decided=lambda *_: True,
             )
             what = Case.model_validate({"title": "t", "targets": {"health": 0.95}})

@@ -395,6 +395,7 @@ assert not found, found
     assert {"gcp", "loki", "cloud-logging", "text"} <= set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_the_command_line_reads_lists_and_names_what_others_bring(tmp_path: Path, workspace: Path) -> None:
     folder = tmp_path / "packages"
     install(folder, "memory", **MEMORY)
