@@ -324,6 +324,7 @@ def test_a_packed_file_that_was_cut_keeps_what_it_holds_and_says_so(tmp_path: Pa
     assert reading.unparsed == 2 and "the packed file is cut" in reading.unparsed_sample
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_array_on_one_long_line_is_read_to_the_last_entry(packed: bool, tmp_path: Path) -> None:
     entries = [cloud(f"number {number}", number % 60, insertId=str(number)) for number in range(20_000)]
@@ -456,6 +457,7 @@ def test_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert reading.problem == "expected a file at logs, got a folder; name its files, such as logs/*.json"
 
 
+@pytest.mark.slow
 def test_a_line_of_fifty_megabytes_is_one_entry_and_says_what_was_cut(tmp_path: Path) -> None:
     for shape, text in (
         ("cloud", json_lines(cloud("small", 0), cloud("x" * 50_000_000, 1), cloud("small", 2))),
