@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -444,18 +446,25 @@ def with_lines(entries: list[dict[str, Any]], text: str, *, at: int) -> str:
     return json_lines(*entries[:at]) + (text + "\n" if text else "") + json_lines(*entries[at:])
 
 
-def view_of_files(before: str, after: str, folder: Path, *patterns: str) -> View:
+@functools.cache
+def tables_of_file(text: str, patterns: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """A file recorded as a run records it; once, since many tests begin with the same before."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "log").write_text(text)
+        found, problems = record([LogSource(name="log", file="log")], patterns, base=folder, folder=folder)
+    assert not problems
+    return {name: table for name, table in found.items() if isinstance(table, pd.DataFrame)}
+
+
+def view_of_files(before: str, after: str, *patterns: str) -> View:
     """Both files recorded as a run records them; the deployment lies between them."""
-    tables: dict[tuple[str, str], pd.DataFrame] = {}
-    for phase, text in (("before", before), ("after", after)):
-        if text:
-            (folder / phase).mkdir()
-            (folder / phase / "log").write_text(text)
-            found, problems = record([LogSource(name="log", file="log")], patterns, base=folder / phase, folder=folder / phase)  # fmt: skip
-            assert not problems
-            tables |= {
-                (phase, name): table for name, table in found.items() if isinstance(table, pd.DataFrame)
-            }
+    tables = {
+        (phase, name): table
+        for phase, text in (("before", before), ("after", after))
+        if text
+        for name, table in tables_of_file(text, patterns).items()
+    }
     deployed_at = span(200, 200)[0]
     windows = Windows(
         before=span(0, 100) if before else None, after=span(200, 300), deployed_at=deployed_at,
@@ -472,14 +481,12 @@ def claimed(view: View, recipe: Recipe | None = None, *, kind: str = "fix") -> F
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("shape", UNREAD)
 def test_an_unread_line_refutes_gone_where_the_entries_around_it_are_from_after(
-    shape: str, newest_first: bool, tmp_path: Path
+    shape: str, newest_first: bool
 ) -> None:
     before, after = traffic(0, "r-1", crash_every=5), traffic(200, "r-2")
     if newest_first:
         before, after = before[::-1], after[::-1]
-    view = view_of_files(
-        json_lines(*before), with_lines(after, UNREAD[shape], at=300), tmp_path, "RecursionError"
-    )
+    view = view_of_files(json_lines(*before), with_lines(after, UNREAD[shape], at=300), "RecursionError")
     found = claimed(view)
     assert (found.verdict, found.reason) == (Verdict.FAIL, "still-there"), found.statement
     assert "1 line holds it without a readable time, such as “" in found.statement
@@ -488,15 +495,13 @@ def test_an_unread_line_refutes_gone_where_the_entries_around_it_are_from_after(
 
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("shape", UNREAD)
-def test_an_unread_line_of_no_known_time_makes_gone_inconclusive(
-    shape: str, newest_first: bool, tmp_path: Path
-) -> None:
+def test_an_unread_line_of_no_known_time_makes_gone_inconclusive(shape: str, newest_first: bool) -> None:
     before, after = traffic(0, "r-1", crash_every=5), traffic(200, "r-2")
     if newest_first:
         before, after = before[::-1], after[::-1]
     # What stands at the old end of the export may have been written at any time before.
     text = with_lines(after, UNREAD[shape], at=len(after) if newest_first else 0)
-    found = claimed(view_of_files(json_lines(*before), text, tmp_path, "RecursionError"))
+    found = claimed(view_of_files(json_lines(*before), text, "RecursionError"))
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
     assert "nothing says whether they are from after the fix" in found.statement
     assert found.needed is not None and "format of these lines" in found.needed.what
@@ -513,48 +518,44 @@ def test_an_unread_line_of_no_known_time_makes_gone_inconclusive(
     ],
 )
 def test_gone_holds_only_if_it_would_hold_with_every_unread_line_against_it(
-    count: int, verdict: Verdict, words: str, tmp_path: Path
+    count: int, verdict: Verdict, words: str
 ) -> None:
     text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * count), at=300)
-    found = claimed(
-        view_of_files(json_lines(*traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
-    )
+    found = claimed(view_of_files(json_lines(*traffic(0, "r-1", crash_every=5)), text, "RecursionError"))
     assert (found.verdict, found.reason) == (verdict, "" if verdict is Verdict.PASS else "log-unread"), found.statement  # fmt: skip
     assert words in found.statement
     assert any(item.code == "log-unread" for item in found.controls) is (count > 0)
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(0, Verdict.PASS), (1, Verdict.PASS), (20, Verdict.INCONCLUSIVE)])  # fmt: skip
-def test_absent_bounds_the_rate_only_in_what_was_read(count: int, verdict: Verdict, tmp_path: Path) -> None:
+def test_absent_bounds_the_rate_only_in_what_was_read(count: int, verdict: Verdict) -> None:
     after = [entry(200 + index / 10, status=200, revision="r-2", trace=index) for index in range(999)]
     text = with_lines(after, "\n".join(["something else"] * count), at=300)
-    found = claimed(view_of_files("", text, tmp_path, "RecursionError"))
+    found = claimed(view_of_files("", text, "RecursionError"))
     assert (found.verdict, found.reason) == (verdict, "absent" if verdict is Verdict.PASS else "log-unread"), found.statement  # fmt: skip
 
 
-def test_300_lines_in_another_format_before_good_ones_are_not_gone(tmp_path: Path) -> None:
+def test_300_lines_in_another_format_before_good_ones_are_not_gone() -> None:
     corrupt = "\n".join(["01.01.2026 12:03:20 FATAL ledger corrupt"] * 300)
     crashed = [entry(second, "[ERROR] ledger corrupt", trace=second) for second in range(100)]
     text = with_lines(traffic(200, "r-2"), corrupt, at=0)
     recipe = gone(Symptom(log="ledger corrupt"), source="log", absent_rate=0.01)
-    found = claimed(view_of_files(json_lines(*traffic(0, "r-1"), *crashed), text, tmp_path, "ledger corrupt"), recipe)  # fmt: skip
+    found = claimed(view_of_files(json_lines(*traffic(0, "r-1"), *crashed), text, "ledger corrupt"), recipe)  # fmt: skip
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
     assert "300 lines hold it" in found.statement
 
 
-def test_evidence_from_before_unread_lines_were_looked_at_counts_them_against_the_claim(
-    tmp_path: Path,
-) -> None:
+def test_evidence_from_before_unread_lines_were_looked_at_counts_them_against_the_claim() -> None:
     text = with_lines(traffic(200, "r-2"), "\n".join(["something else"] * 60), at=300)
-    view = view_of_files(json_lines(*traffic(0, "r-1", crash_every=5)), text, tmp_path, "RecursionError")
+    view = view_of_files(json_lines(*traffic(0, "r-1", crash_every=5)), text, "RecursionError")
     older = replace(view, tables=lambda name, phase: None if name == "log_unread" else view.tables(name, phase))  # fmt: skip
     assert claimed(older).reason == "log-unread"
 
 
-def test_other_claims_from_a_log_weigh_its_unread_lines_too(tmp_path: Path) -> None:
+def test_other_claims_from_a_log_weigh_its_unread_lines_too() -> None:
     crash = "\n".join([UNREAD["a raw traceback"], "[INFO] ready"])
     text = with_lines(traffic(200, "r-2"), crash, at=300)
-    view = view_of_files(json_lines(*traffic(0, "r-1")), text, tmp_path, "ready", "RecursionError")
+    view = view_of_files(json_lines(*traffic(0, "r-1")), text, "ready", "RecursionError")
     sign = present(Indicator(id="sign", title="A sign", log="ready", examples=["ready"]), source="log")
     found = claimed(view, sign, kind="guard")
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-unread"), found.statement
@@ -585,7 +586,7 @@ def test_rows_of_an_engine_without_a_time_are_unread_lines(tmp_path: Path) -> No
 
 def test_the_same_unread_lines_in_two_exports_count_once(tmp_path: Path) -> None:
     text = with_lines(traffic(200, "r-2"), UNREAD["a raw traceback"], at=300)
-    table = view_of_files("", text, tmp_path, "RecursionError").need("log_unread")
+    table = view_of_files("", text, "RecursionError").need("log_unread")
     write(tmp_path / "round", {"log_unread": table}, at=START)
     rounds = [(number, store.read(tmp_path / "round")) for number in range(2)]
     merged = tables_of(rounds, planned=2, every_s=300.0)["log_unread"]
