@@ -24,12 +24,6 @@ SERVICE = "chat.Threads"
 CHECK = "grpc-threads-chat-threads"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-# Its claim and its section go through registries that stand in judge and report.
-needs_registries = pytest.mark.skipif(
-    not (ROOT / "lib/proofbook/judge/registry.py").exists()
-    or not (ROOT / "lib/proofbook/report/section_registry.py").exists(),
-    reason="the registries of checks and report sections are not there yet",
-)
 
 
 class Healthy(health.HealthServicer):
@@ -112,7 +106,6 @@ def test_its_table_is_planned_recorded_and_explained_like_ours(server: Server, t
     }
 
 
-@needs_registries
 @pytest.mark.parametrize(
     ("server", "status", "verdict", "code"),
     [
@@ -139,7 +132,6 @@ def test_a_run_judges_it_by_its_notebook_and_shows_its_section(
     assert "Are the gRPC services healthy?" in report
 
 
-@needs_registries
 def test_a_server_that_is_gone_is_a_failure_and_no_crash(server: Server, tmp_path: Path) -> None:
     server.stop()
     place = Place(tmp_path, server.address)
