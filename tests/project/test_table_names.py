@@ -19,7 +19,9 @@ SOURCES = {
 }
 # What is called with the name of a table, and at which place.
 OF_TABLES = {"need": 0, "table": 0, "tables": 0, "has_before": 0, "exchange": 0, "file": 0, "success_rate": 0, "rows_in": 1, "_at": 2}  # fmt: skip
-COLUMNS = {column.name for table in schema.TABLES.values() for column in table.every_column}
+# Of tables that `log_novelty` draws from those of the evidence: by which kinds of message and their times are joined.
+DERIVED = {"key"}
+COLUMNS = {column.name for table in schema.TABLES.values() for column in table.every_column} | DERIVED
 
 
 def tables_named(tree: ast.AST) -> Iterator[str]:

@@ -110,7 +110,7 @@ def test_a_check_of_another_package_is_declared_expected_judged_and_shown_under_
     theirs = [f"prompt-{item.name}" for item in assessment.environment.services]
     assert list(assessment.checks)[-len(theirs) :] == theirs and set(theirs) <= set(assessment.missing([]))
     assert group_titles()["prompt"] == "Do they answer promptly?"
-    assert "Do they answer promptly?" in sections.findings(summary_of(assessment))
+    assert "Do they answer promptly?" in sections.findings(summary_of(assessment)).html
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,10 @@ class Line:
         """The next message of the application."""
         return await self._named(self._dialect.receive(self.connection))
 
+    def abort(self) -> None:
+        """Gives the connection up without a word: what was said on it broke, or was stopped."""
+        self.connection.transport.abort()
+
     async def _named(self, work: Awaitable[Result]) -> Result:
         name = self._endpoint.dialect
         try:

@@ -174,6 +174,9 @@ async def _run_journey(
             await _dwell(journey, endpoint, said, line, messages)
         except ConnectionClosed:
             pass
+        except BaseException:
+            line.abort()
+            raise
         await close(journey, endpoint, line)
 
 
@@ -195,6 +198,9 @@ async def _probe_auth(
                 await _look_whether_let_in(journey, endpoint, line, session)
         except ConnectionClosed:
             journey.greeted = False
+        except BaseException:
+            line.abort()
+            raise
         await close(journey, endpoint, line)
 
 
