@@ -156,7 +156,9 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
 def test_a_run_that_is_finished_is_not_watched_and_not_touched(finished_run: Path, workspace: Path) -> None:
     before = (finished_run / "run.json").read_bytes()
     done = proofbook("watch", "rehearsal", "--run", finished_run.name, cwd=workspace, workspace=workspace)
-    assert done.returncode == 2 and "collected already" in done.stderr, done.stderr
+    assert done.returncode == 2 and "already holds the phase `after` and is not a watch" in done.stderr, (
+        done.stderr
+    )
     assert (finished_run / "run.json").read_bytes() == before
     assert not (finished_run / rounds.STATE).exists()
 
