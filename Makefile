@@ -17,7 +17,7 @@ test: $(READY) chromium servers spark pythons
 	@echo "The tests above reach $$($(BIN)/coverage report --format=total) % of the lines of the library, those below more of them:"
 	$(BIN)/python -m pytest -n 3 -m slow
 
-# What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, with fewer examples of a property: a minute.
+# What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, with fewer examples of a property: under three minutes on two cores.
 test-fast: $(READY)
 	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast
 
