@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import email.utils
 import ipaddress
 import json
 import logging
 import secrets
 import ssl
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
@@ -23,6 +20,7 @@ import jmespath
 
 from proofbook import paths, probe_marks
 from proofbook.collect import answers
+from proofbook.collect.rate_limit import RateLimiter
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
 from proofbook.config.probes import references
@@ -34,9 +32,6 @@ from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
 logger = logging.getLogger("proofbook.collect")
-# Politeness has an end: after this many answers of 429, or one that asks for more, it is for a person to decide.
-MAX_429 = 3
-MAX_WAIT_S = 120.0
 
 
 class Session:
@@ -48,11 +43,7 @@ class Session:
         self.done: Counter[str] = Counter()
         self.canary = probe_marks.new_canary()
         self._where = f"environments/{environment.name}.toml"
-        self._slots = asyncio.Semaphore(environment.pace.concurrency)
-        self._first_in_line = asyncio.Lock()
-        self._next_at = 0.0
-        self._refused = 0
-        self._refused_by = ""
+        self._limiter = RateLimiter(environment.pace)
         self._tokens: dict[str, Secret] = {}
         self._find_addresses()
         self._find_headers()
@@ -124,17 +115,7 @@ class Session:
         Raises:
             CouldNotLook: the service said 429 too often.
         """
-        async with self._slots:
-            async with self._first_in_line:
-                # Asked again after each wait: an answer that came meanwhile may have told us to wait longer.
-                while (wait := self._next_at - time.monotonic()) > 0 and self._refused < MAX_429:  # noqa: ASYNC110  # time passes, nobody sets it
-                    await asyncio.sleep(wait)
-                if self._refused >= MAX_429:
-                    raise CouldNotLook(
-                        f"{self._refused_by} answered 429 (too many requests) {self._refused} times at {self.environment.pace.per_s:g} requests/s; lower [pace] per_s"
-                    )
-                # From now and not from when its turn was due, so that no two are closer than the pace allows.
-                self._next_at = time.monotonic() + 1 / self.environment.pace.per_s
+        async with self._limiter.acquire():
             self.done[what] += 1
             logger.debug("%s: number %d", what, self.done[what])
             yield
@@ -143,18 +124,9 @@ class Session:
         """Backs off after a 429 of a host, as long as it asks.
 
         Raises:
-            CouldNotLook: it asks for more than MAX_WAIT_S.
+            CouldNotLook: it asks for too long.
         """
-        self._refused += 1
-        self._refused_by = host
-        asked = seconds_of(retry_after, now=dt.datetime.now(dt.UTC))
-        seconds = 2.0**self._refused if asked is None else asked
-        logger.info("%s answered 429: backing off for %.1f s (%d of %d)", host, seconds, self._refused, MAX_429)  # fmt: skip
-        if seconds > MAX_WAIT_S:
-            raise CouldNotLook(
-                f"{host} answered 429 (too many requests) at {self.environment.pace.per_s:g} requests/s and asks to wait {seconds:,.0f} s; run again after that, or lower [pace] per_s"
-            )
-        self._next_at = max(self._next_at, time.monotonic() + seconds)
+        self._limiter.back_off(retry_after, host=host)
 
     async def token(self, user: str) -> Secret | None:
         """A good token for `user`; None when the environment has no way to get one for that user.
@@ -287,23 +259,6 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def seconds_of(retry_after: str | None, *, now: dt.datetime) -> float | None:
-    """How long a Retry-After asks to wait: it is a number of seconds or a date; None where it says neither.
-
-    >>> seconds_of("Wed, 21 Oct 2026 07:28:00 GMT", now=dt.datetime(2026, 10, 21, 7, 27, 30, tzinfo=dt.UTC))
-    30.0
-    """
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        until = email.utils.parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or dt.UTC) - now).total_seconds())
 
 
 def _encrypted(url: str) -> bool:

@@ -1,0 +1,85 @@
+"""Rate limiting of probes: the environment's pace and concurrency, and backing off when a service answers 429."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import email.utils
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from proofbook.config.services import Pace
+from proofbook.errors import CouldNotLook
+
+logger = logging.getLogger("proofbook.collect")
+# Backing off has an end: after this many answers of 429, or one that asks for more, it is for a person to decide.
+MAX_429 = 3
+MAX_WAIT_S = 120.0
+
+
+class RateLimiter:
+    """Lets requests through one after the other, as far apart as the pace says, and only so many at once."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._slots = asyncio.Semaphore(pace.concurrency)
+        self._first_in_line = asyncio.Lock()
+        self._next_at = 0.0
+        self._refused = 0
+        self._refused_by = ""
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[None]:
+        """A place within pace and concurrency, waited for.
+
+        Raises:
+            CouldNotLook: the service said 429 too often.
+        """
+        async with self._slots:
+            async with self._first_in_line:
+                # Asked again after each wait: an answer that came meanwhile may have told us to wait longer.
+                while (wait := self._next_at - time.monotonic()) > 0 and self._refused < MAX_429:  # noqa: ASYNC110  # time passes, nobody sets it
+                    await asyncio.sleep(wait)
+                if self._refused >= MAX_429:
+                    raise CouldNotLook(
+                        f"{self._refused_by} answered 429 (too many requests) {self._refused} times at {self._pace.per_s:g} requests/s; lower [pace] per_s"
+                    )
+                # From now and not from when its turn was due, so that no two are closer than the pace allows.
+                self._next_at = time.monotonic() + 1 / self._pace.per_s
+            yield
+
+    def back_off(self, retry_after: str | None, *, host: str) -> None:
+        """Delays every further request after a 429 of a host, as long as it asks.
+
+        Raises:
+            CouldNotLook: it asks for more than MAX_WAIT_S.
+        """
+        self._refused += 1
+        self._refused_by = host
+        asked = seconds_of(retry_after, now=dt.datetime.now(dt.UTC))
+        seconds = 2.0**self._refused if asked is None else asked
+        logger.info("%s answered 429: backing off for %.1f s (%d of %d)", host, seconds, self._refused, MAX_429)  # fmt: skip
+        if seconds > MAX_WAIT_S:
+            raise CouldNotLook(
+                f"{host} answered 429 (too many requests) at {self._pace.per_s:g} requests/s and asks to wait {seconds:,.0f} s; run again after that, or lower [pace] per_s"
+            )
+        self._next_at = max(self._next_at, time.monotonic() + seconds)
+
+
+def seconds_of(retry_after: str | None, *, now: dt.datetime) -> float | None:
+    """How long a Retry-After asks to wait: it is a number of seconds or a date; None where it says neither.
+
+    >>> seconds_of("Wed, 21 Oct 2026 07:28:00 GMT", now=dt.datetime(2026, 10, 21, 7, 27, 30, tzinfo=dt.UTC))
+    30.0
+    """
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        until = email.utils.parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or dt.UTC) - now).total_seconds())
