@@ -303,7 +303,9 @@ def checks() -> str:
 
 def _in_capitals(text: str) -> str:
     for name in _NAMES:
-        text = re.sub(rf"/?the-{name}\b", lambda found: found[0].replace(f"the-{name}", name.upper()), text)  # noqa: B023
+        text = re.sub(
+            rf"/?the-{name}\b", lambda found, name=name: found[0].replace(f"the-{name}", name.upper()), text
+        )
     return text
 
 

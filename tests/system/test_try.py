@@ -477,6 +477,7 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: St
     [
         (["localhost:8000"], "expected a service URL such as http://localhost:8000, got 'localhost:8000'; give the path of a WebSocket with --ws"),
         (["ws://localhost:8000/ws"], "expected a service URL such as http://localhost:8000/ws"),
+        (["ftp://localhost"], "expected a service URL such as http://localhost, got 'ftp://localhost'; give the path of a WebSocket with --ws"),
         (["http://me:secret-word@localhost"], "the URL of localhost contains a password; put a token into an environment variable and name it with --token-env"),
         (["http://localhost:1/health?key=secret-word"], "the URL of localhost/health contains a query; put what every request needs into headers of an environment file"),
         (["http://localhost:1", "--ws", "/ws?token=secret-word"], "--ws: expected a path without a query or a password"),

@@ -112,7 +112,7 @@ def to_convert(path: Path, *, change: Callable[[object], object]) -> NotebookNod
     import nbformat
 
     text = json.dumps(change(json.loads(path.read_text(encoding="utf-8"))))
-    notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     return notebook
 
 

@@ -11,7 +11,7 @@ def show(output: Mapping[str, object]) -> None:
     """Shows an output, by MIME type."""
     from IPython import display
 
-    display.display(dict(output), raw=True)  # type: ignore[no-untyped-call]
+    display.display(dict(output), raw=True)  # type: ignore[no-untyped-call]  # IPython has no types
 
 
 def show_part(part: Part, *, name: str = "") -> None:

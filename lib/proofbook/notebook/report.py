@@ -9,7 +9,7 @@ from proofbook.execution.document import findings_in
 from proofbook.notebook.display import show_part
 
 # What its methods show: loaded with this module, so that a notebook's process has it before it is needed.
-from proofbook.report import sections  # noqa: F401
+from proofbook.report import sections  # noqa: F401  # loaded for others
 from proofbook.report.section_registry import of_extensions, rendered
 from proofbook.report.summary import Summary, of_run
 

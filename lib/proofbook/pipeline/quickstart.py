@@ -96,7 +96,11 @@ def check(options: Options, *, token: str = "", now: dt.datetime) -> None:
 def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        near = url.replace("ws", "http", 1) if parts.scheme in ("ws", "wss") else f"http://{url}"
+        near = (
+            url.replace("ws", "http", 1)
+            if parts.scheme in ("ws", "wss")
+            else f"http://{url.partition('://')[2] or url}"
+        )
         raise UsageError(
             f"expected a service URL such as {near}, got {url!r}; give the path of a WebSocket with --ws"
         )

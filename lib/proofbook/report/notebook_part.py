@@ -131,7 +131,7 @@ class _Outputs:
 def _as_html(notebook: NotebookNode) -> str:
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert has no types
         template_name="proofbook", extra_template_basedirs=[str(templating.FOLDER)]
     )
     return clean(exporter.from_notebook_node(notebook)[0])

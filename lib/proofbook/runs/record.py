@@ -321,7 +321,7 @@ def moment(text: str) -> str:
     return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%-d %b %Y %H:%M} UTC"
 
 
-Kind = TypeVar("Kind", str, int, dict)  # type: ignore[type-arg]
+Kind = TypeVar("Kind", str, int, dict)  # type: ignore[type-arg]  # any object of JSON
 
 
 class _Given:
