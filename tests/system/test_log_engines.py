@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from proofbook.collect.logs import engines, recorder
-from proofbook.collect.logs.aggregates import summarise
+from proofbook.collect.logs.aggregates import in_engine, summarise
 from proofbook.collect.logs.entries import connect, entries_of
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
@@ -70,7 +70,7 @@ def findings_by(
         assert recorded is not None
         canaries = recorded.sort_values("sent", ascending=False)["canary"].tolist()
         entries = engines.entries(as_source(engine, str(file)), base=Path("/"))
-        tables = summarise(entries, what.log_patterns(), canaries=canaries)
+        tables = summarise(in_engine(entries), what.log_patterns(), canaries=canaries)
         tables["log_canaries"] = recorder.canaries_of(tables["log_canaries"], canaries, ["backend"])
         small |= {(phase, name): table for name, table in tables.items()}
     return judged(small, where, what, evidence)

@@ -246,7 +246,6 @@ def test_pseudonyms_stand_in_all_that_is_given_out_and_are_the_same_throughout(
 ) -> None:
     base = tmp_path / "w"
     shutil.copytree(workspace / "notebooks", base / "notebooks")
-    shutil.copytree(workspace / "outputs" / "rehearsal" / "up", base / "outputs" / "rehearsal" / "up")
     named = base / "notebooks" / "environments" / "rehearsal.toml"
     named.write_text(
         named.read_text()

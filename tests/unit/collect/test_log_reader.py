@@ -16,10 +16,10 @@ from builders import examples, json_lines, log_entry, read_log, view, write
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proofbook.collect.logs.aggregates import summarise
+from proofbook.collect.logs import recorder
 from proofbook.collect.logs.entries import NOTHING, connect
 from proofbook.collect.logs.reader import read_logs
-from proofbook.collect.logs.recorder import expression, record
+from proofbook.collect.logs.recorder import record
 from proofbook.config.case import Indicator, Symptom
 from proofbook.config.sources import LogSource
 from proofbook.evidence import store
@@ -50,10 +50,10 @@ def entry(
 def small(entries: list[dict[str, Any]], folder: Path, *patterns: str) -> dict[str, pd.DataFrame]:
     """The small tables that judges see."""
     reading = read_log(folder, json_lines(*entries)) if entries else None
-    with connect() as engine:
-        if reading is None:
+    if reading is None:
+        with connect() as engine:
             engine.execute(f"COPY ({NOTHING}) TO '{folder / 'read.parquet'}' (FORMAT parquet)")
-        return summarise(expression(engine, folder / "read.parquet"), patterns)
+    return recorder.summarise(folder / "read.parquet", patterns)
 
 
 def test_json_lines_array_and_wrapped_give_the_same_entries(tmp_path: Path) -> None:

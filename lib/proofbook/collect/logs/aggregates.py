@@ -6,9 +6,11 @@ others get the same expressions, so the same entries give the same tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
+import duckdb
 import ibis
 import pandas as pd
 from ibis import _
@@ -39,10 +41,36 @@ _ENTRY = {
 }  # fmt: skip
 
 
-def summarise(
-    entries: Any, patterns: Iterable[str], *, canaries: Iterable[str] = ()
-) -> dict[str, pd.DataFrame]:
-    """The small tables of logs, from entries with the columns of `schema.LOGS` as an Ibis table.
+# Gives the rows of a query, a function of this module that makes an Ibis expression from entries and arguments.
+Ask: TypeAlias = Callable[..., pd.DataFrame]
+
+
+def in_engine(entries: Any) -> Ask:
+    """Answers from an Ibis table with the columns of `schema.LOGS`, on whatever engine it lies."""
+    return lambda query, *arguments: frame(query(entries, *arguments))
+
+
+def in_duckdb(engine: duckdb.DuckDBPyConnection, entries: str) -> Ask:
+    """Answers from a relation of entries in DuckDB, its SQL in parentheses. A query is compiled once in a process: that takes longer than most answers."""
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW entries AS FROM {entries}")
+
+    def ask(query: Callable[..., Any], *arguments: Any) -> pd.DataFrame:
+        sql, types = _compiled(query, *arguments)
+        found: pd.DataFrame = engine.execute(sql).to_arrow_table().cast(types).to_pandas()
+        return found
+
+    return ask
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(query: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
+    """The SQL of a query for DuckDB and the Arrow types of its answer."""
+    found = query(ibis.table(_ENTRY, name="entries"), *arguments)
+    return str(ibis.to_sql(found, dialect="duckdb")), found.schema().to_pyarrow()
+
+
+def summarise(ask: Ask, patterns: Iterable[str], *, canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
+    """The small tables of logs.
 
     log_rhythm: per GROUP and severity_text: entries, first, last, requests, server_errors, plain (not requests), empty (of these).
     log_patterns: the patterns that were looked for, since one without a match has no row elsewhere.
@@ -52,30 +80,32 @@ def summarise(
     log_kind_times: per kind_id and GROUP: entries, first, last.
     log_canaries: per canary and source in which it was found: entries, first, last.
     """
-    placed = _placed(entries)
+    width_s = _bucket_of(ask)
     return {
-        "log_rhythm": _rhythm(placed),
-        **_looked_for(placed, patterns),
-        **_kinds(placed),
-        "log_canaries": _canaries(placed, canaries),
+        "log_rhythm": _rhythm(ask, width_s),
+        **_looked_for(ask, patterns, width_s),
+        **_kinds(ask, width_s),
+        "log_canaries": _canaries(ask, canaries),
     }
 
 
-def nothing(patterns: Iterable[str], *, canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
-    """The tables of a source that could not be read."""
-    return summarise(ibis.memtable([], schema=ibis.schema(_ENTRY)), patterns, canaries=canaries)
-
-
-def look_for(entries: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+def look_for(ask: Ask, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
     """log_patterns and log_matches alone: for a pattern that was not thought of when the others were drawn."""
-    return _looked_for(_placed(entries), patterns)
+    return _looked_for(ask, patterns, _bucket_of(ask))
 
 
-def _placed(entries: Any) -> Any:
-    span = frame(entries.aggregate(a=_.timestamp.min(), b=_.timestamp.max())).iloc[0]
-    width = 1 if pd.isna(span["a"]) else bucket_s((span["b"] - span["a"]).total_seconds())
+def _bucket_of(ask: Ask) -> int:
+    span = ask(_span).iloc[0]
+    return 1 if pd.isna(span["a"]) else bucket_s((span["b"] - span["a"]).total_seconds())
+
+
+def _span(entries: Any) -> Any:
+    return entries.aggregate(a=_.timestamp.min(), b=_.timestamp.max())
+
+
+def _placed(entries: Any, width_s: int) -> Any:
     return entries.mutate(
-        bucket=(entries.timestamp.epoch_seconds() // width * width).cast("int64"),
+        bucket=(entries.timestamp.epoch_seconds() // width_s * width_s).cast("int64"),
         own=entries.trace_id.fill_null("").startswith(PROBE_TRACE),
     )
 
@@ -89,43 +119,34 @@ def bucket_s(span_s: float) -> int:
     return next((width for width in WIDTHS_S if span_s / width <= MAX_BUCKETS), WIDTHS_S[-1])
 
 
-def _rhythm(placed: Any) -> pd.DataFrame:
+def _rhythm(ask: Ask, width_s: int) -> pd.DataFrame:
+    keys = [*GROUP, "severity_text"]
+    return _counted(schema.LOG_RHYTHM, ask(_entries_per_bucket, width_s)).sort_values(keys, ignore_index=True)
+
+
+def _entries_per_bucket(entries: Any, width_s: int) -> Any:
     plain = _.http_status.isnull()
-    found = placed.group_by([*GROUP, "severity_text"]).aggregate(
-        entries=_.count(),
-        first=_.timestamp.min(),
-        last=_.timestamp.max(),
-        requests=_.http_status.count(),
-        server_errors=(_.http_status >= 500).fill_null(False).cast("int64").sum(),
-        plain=plain.cast("int64").sum(),
-        empty=(plain & _.body.strip().isin(EMPTY)).fill_null(False).cast("int64").sum(),
+    return (
+        _placed(entries, width_s)
+        .group_by([*GROUP, "severity_text"])
+        .aggregate(
+            entries=_.count(),
+            first=_.timestamp.min(),
+            last=_.timestamp.max(),
+            requests=_.http_status.count(),
+            server_errors=(_.http_status >= 500).fill_null(False).cast("int64").sum(),
+            plain=plain.cast("int64").sum(),
+            empty=(plain & _.body.strip().isin(EMPTY)).fill_null(False).cast("int64").sum(),
+        )
     )
-    return _counted(schema.LOG_RHYTHM, frame(found)).sort_values([*GROUP, "severity_text"], ignore_index=True)
 
 
-def _looked_for(placed: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
+def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int) -> dict[str, pd.DataFrame]:
     wanted = sorted(set(patterns))
     tables = []
     for pattern in wanted:
-        hits = placed.filter(_.body.re_search(pattern)).select(*GROUP, "timestamp", "trace_id", "body")
-        keys = [name for name in GROUP if name != "bucket"]
-        # A request counts once, when it was first hit: crashes come in bursts of lines.
-        traced = (
-            hits.filter(_.trace_id.notnull())
-            .group_by([*keys, "trace_id"])
-            .aggregate(bucket=_.bucket.min(), a=_.timestamp.min(), b=_.timestamp.max())
-            .mutate(went_on=(_.b.epoch_seconds() - _.a.epoch_seconds()).cast("float64"))
-            .group_by(list(GROUP))
-            .aggregate(traces=_.count(), longest_s=_.went_on.max())
-        )
-        lines = hits.group_by(list(GROUP)).aggregate(
-            lines=_.count(),
-            untraced=_.trace_id.isnull().cast("int64").sum(),
-            first=_.timestamp.min(),
-            last=_.timestamp.max(),
-            sample=_.body.min(),
-        )
-        both = frame(lines).merge(frame(traced), on=list(GROUP), how="left")
+        lines, traces = ask(_lines_hit, pattern, width_s), ask(_traces_hit, pattern, width_s)
+        both = lines.merge(traces, on=list(GROUP), how="left")
         both["affected"] = (both["untraced"] + both["traces"].fillna(0)).astype("int64")
         both["pattern"] = pattern
         tables.append(both)
@@ -140,28 +161,45 @@ def _looked_for(placed: Any, patterns: Iterable[str]) -> dict[str, pd.DataFrame]
     }
 
 
-def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
-    plain = placed.filter(placed.http_status.isnull() & placed.body.strip().notin(EMPTY))
-    raised = plain.filter(_.body.re_search(HOLDS_TRACEBACK)).mutate(
-        kind=ibis.literal("exception"), text=_.body.re_replace("[0-9]+", "#")
-    )
-    said = plain.filter(~_.body.re_search(HOLDS_TRACEBACK)).mutate(
-        kind=ibis.literal("message"), text=_.body.substr(0, MAX_MESSAGE_CHARS).re_replace(VALUE, MASK)
-    )
-    kinds, times = [], []
-    for part in (raised, said):
-        found = part.group_by(["kind", "text"]).aggregate(
-            entries=_.count(), severity_number=_.severity_number.max(), sample=_.body.min()
+def _hits(entries: Any, pattern: str, width_s: int) -> Any:
+    found = _placed(entries, width_s).filter(_.body.re_search(pattern))
+    return found.select(*GROUP, "timestamp", "trace_id", "body")
+
+
+def _lines_hit(entries: Any, pattern: str, width_s: int) -> Any:
+    return (
+        _hits(entries, pattern, width_s)
+        .group_by(list(GROUP))
+        .aggregate(
+            lines=_.count(),
+            untraced=_.trace_id.isnull().cast("int64").sum(),
+            first=_.timestamp.min(),
+            last=_.timestamp.max(),
+            sample=_.body.min(),
         )
-        counted = frame(found.order_by([ibis.desc("entries"), "text"]).limit(MAX_KINDS))
-        kinds.append(counted)
-        when = part.group_by(["kind", "text", *GROUP]).aggregate(
-            entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max()
-        )
-        times.append(frame(when))
-    kinds_table = joined(kinds).sort_values(["kind", "text"], ignore_index=True)
+    )
+
+
+def _traces_hit(entries: Any, pattern: str, width_s: int) -> Any:
+    keys = [name for name in GROUP if name != "bucket"]
+    # A request counts once, when it was first hit: crashes come in bursts of lines.
+    return (
+        _hits(entries, pattern, width_s)
+        .filter(_.trace_id.notnull())
+        .group_by([*keys, "trace_id"])
+        .aggregate(bucket=_.bucket.min(), a=_.timestamp.min(), b=_.timestamp.max())
+        .mutate(went_on=(_.b.epoch_seconds() - _.a.epoch_seconds()).cast("float64"))
+        .group_by(list(GROUP))
+        .aggregate(traces=_.count(), longest_s=_.went_on.max())
+    )
+
+
+def _kinds(ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
+    kinds_table = joined([ask(_most_frequent, part) for part in _PARTS])
+    kinds_table = kinds_table.sort_values(["kind", "text"], ignore_index=True)
     kinds_table.insert(0, "kind_id", range(len(kinds_table)))
-    when = joined(times).merge(kinds_table[["kind_id", "kind", "text"]], on=["kind", "text"])
+    when = joined([ask(_when, part, width_s) for part in _PARTS])
+    when = when.merge(kinds_table[["kind_id", "kind", "text"]], on=["kind", "text"])
     return {
         "log_kinds": _counted(schema.LOG_KINDS, kinds_table),
         "log_kind_times": _counted(
@@ -170,24 +208,70 @@ def _kinds(placed: Any) -> dict[str, pd.DataFrame]:
     }
 
 
-def _canaries(placed: Any, canaries: Iterable[str]) -> pd.DataFrame:
-    tables = [pd.DataFrame(columns=["canary", "source", "entries", "first", "last"])]
-    for canary in sorted(set(canaries)):
-        # Logs keep the trace id, or else the address; some keep both only in the text.
-        holds = (
-            placed.trace_id.fill_null("").contains(canary)
-            | placed.http_url.fill_null("").contains(canary)
-            | placed.body.fill_null("").contains(canary)
-        )
-        found = (
-            placed.filter(holds)
-            .group_by("source")
-            .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
-        )
-        tables.append(frame(found).assign(canary=canary))
+def _said(entries: Any) -> Any:
+    """What is no request and says something."""
+    return entries.filter(entries.http_status.isnull() & entries.body.strip().notin(EMPTY))
+
+
+def _exceptions(entries: Any) -> Any:
+    return (
+        _said(entries)
+        .filter(_.body.re_search(HOLDS_TRACEBACK))
+        .mutate(kind=ibis.literal("exception"), text=_.body.re_replace("[0-9]+", "#"))
+    )
+
+
+def _messages(entries: Any) -> Any:
+    text = _.body.substr(0, MAX_MESSAGE_CHARS).re_replace(VALUE, MASK)
+    return (
+        _said(entries)
+        .filter(~_.body.re_search(HOLDS_TRACEBACK))
+        .mutate(kind=ibis.literal("message"), text=text)
+    )
+
+
+_PARTS = (_exceptions, _messages)
+
+
+def _most_frequent(entries: Any, part: Callable[[Any], Any]) -> Any:
+    found = (
+        part(entries)
+        .group_by(["kind", "text"])
+        .aggregate(entries=_.count(), severity_number=_.severity_number.max(), sample=_.body.min())
+    )
+    return found.order_by([ibis.desc("entries"), "text"]).limit(MAX_KINDS)
+
+
+def _when(entries: Any, part: Callable[[Any], Any], width_s: int) -> Any:
+    return (
+        part(_placed(entries, width_s))
+        .group_by(["kind", "text", *GROUP])
+        .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
+    )
+
+
+def _canaries(ask: Ask, canaries: Iterable[str]) -> pd.DataFrame:
     columns = ["canary", "source", "entries", "first", "last"]
+    tables = [
+        pd.DataFrame(columns=columns),
+        *(ask(_holding, canary).assign(canary=canary) for canary in sorted(set(canaries))),
+    ]
     found = joined(tables)[columns].sort_values(columns[:2], ignore_index=True)
     return _counted(schema.LOG_CANARIES, found)
+
+
+def _holding(entries: Any, canary: str) -> Any:
+    # Logs keep the trace id, or else the address; some keep both only in the text.
+    holds = (
+        entries.trace_id.fill_null("").contains(canary)
+        | entries.http_url.fill_null("").contains(canary)
+        | entries.body.fill_null("").contains(canary)
+    )
+    return (
+        entries.filter(holds)
+        .group_by("source")
+        .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
+    )
 
 
 def _counted(table: Table, found: pd.DataFrame) -> pd.DataFrame:

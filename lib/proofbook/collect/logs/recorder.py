@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import ibis
 import pandas as pd
 
 from proofbook import probe_marks
@@ -123,10 +121,13 @@ def _summarise_there(
 
     try:
         rows = engines.rows(source, base=base)
-        small = aggregates.summarise(rows.filter(rows.timestamp.notnull()), patterns, canaries=canaries)
+        ask = aggregates.in_engine(rows.filter(rows.timestamp.notnull()))
+        small = aggregates.summarise(ask, patterns, canaries=canaries)
         lost = LOG_UNREAD.cast(engines.undated(rows, source, patterns))
     except CouldNotLook as error:
-        nothing = aggregates.nothing(patterns, canaries=canaries)
+        with connect() as engine:
+            ask = aggregates.in_duckdb(engine, f"({NOTHING})")
+            nothing = aggregates.summarise(ask, patterns, canaries=canaries)
         return Reading(source=source.name, problem=str(error)), nothing, LOG_UNREAD.frame([])
     rhythm = small["log_rhythm"]
     reading = Reading(source=source.name, shape=f"table {source.table}", read=int(rhythm["entries"].sum()))
@@ -145,15 +146,11 @@ def _summarise_there(
     return reading, small, lost
 
 
-def expression(engine: duckdb.DuckDBPyConnection, path: Path) -> Any:
-    """The entries in a Parquet file of this module as an Ibis table."""
-    return ibis.duckdb.from_connection(engine).sql(f"SELECT * FROM {entries_of(path)}")
-
-
 def summarise(path: Path, patterns: Iterable[str], canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
     """The small tables of `aggregates` from a Parquet file of entries."""
     with connect() as engine:
-        return aggregates.summarise(expression(engine, path), patterns, canaries=canaries)
+        ask = aggregates.in_duckdb(engine, entries_of(path))
+        return aggregates.summarise(ask, patterns, canaries=canaries)
 
 
 def look_for(
@@ -161,7 +158,7 @@ def look_for(
 ) -> dict[str, pd.DataFrame]:
     """`log_patterns`, `log_matches` and `log_unread` of patterns in a recorded Parquet file of entries."""
     with connect() as engine:
-        found = aggregates.look_for(expression(engine, path), patterns)
+        found = aggregates.look_for(aggregates.in_duckdb(engine, entries_of(path)), patterns)
     lost = unread(path, patterns, newest_first=newest_first)
     return {**found, LOG_UNREAD.name: lost[lost["pattern"].isin(patterns)]}
 
