@@ -190,6 +190,9 @@ async def _connect(addresses: Sequence[Any], *, timeout_s: float) -> sockets.soc
         except OSError as error:  # a TimeoutError is one
             plain.close()
             problem = error
+        except asyncio.CancelledError:
+            plain.close()
+            raise
         else:
             return plain
     raise problem
