@@ -13,9 +13,8 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
-	$(BIN)/python -m pytest -n 3 -m "not slow" --cov=proofbook --cov-report=
-	@echo "The tests above reach $$($(BIN)/coverage report --format=total) % of the lines of the library, those below more of them:"
-	$(BIN)/python -m pytest -n 3 -m slow
+	$(BIN)/python -m pytest -n 4 --cov=proofbook --cov-report=
+	@echo "The tests of make test-fast reach $$($(BIN)/coverage report --format=total) % of the lines of the library, the others more of them."
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, with fewer examples of a property: under three minutes on two cores.
 test-fast: $(READY)

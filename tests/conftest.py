@@ -100,7 +100,7 @@ def needs(item: pytest.Item, fixture: str) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with a rehearsal come first, those that need the evidence which it records last; of the others, what takes long first."""
+    """Tests with a rehearsal come first; of the others what takes long, then what needs the evidence that a rehearsal records, and last what is fast."""
     for item in items:
         if needs(item, "rehearsal") or needs(item, "healthy_evidence"):
             item.add_marker("rehearsal")
@@ -110,11 +110,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or any(item.get_closest_marker(name) for name in ("rehearsal", "long", "browser"))
         ):
             item.add_marker("slow")
+            # What they reach is not counted: counting makes them slower, and most of it is reached by other processes.
+            item.add_marker("no_cover")
     items.sort(
         key=lambda item: (
             not needs(item, "rehearsal"),
-            needs(item, "healthy_evidence"),
+            item.get_closest_marker("slow") is None,
             item.get_closest_marker("long") is None,
+            needs(item, "healthy_evidence"),
         )
     )
 
@@ -157,13 +160,18 @@ def release(config: pytest.Config) -> None:
         lock.close()
 
 
-@pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the notebooks, environments and cases, with outputs of its own; PROOFBOOK_WORKSPACE points there."""
-    base = tmp_path_factory.mktemp("workspace")
+def with_notebooks(base: Path) -> Path:
+    """The folder, with a copy of the notebooks, environments and cases."""
     shutil.copytree(
         ROOT / "notebooks", base / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
     )
+    return base
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the notebooks, environments and cases, with outputs of its own; PROOFBOOK_WORKSPACE points there."""
+    base = with_notebooks(tmp_path_factory.mktemp("workspace"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROOFBOOK_WORKSPACE", str(base))
         patch.setenv("PLOTLY_RENDERER", "plotly_mimetype")
@@ -274,22 +282,26 @@ def waited_s(pid: int) -> float:
 
 @pytest.fixture(scope="session")
 def rehearsal(
-    workspace: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Rehearsal]:
-    """The stack, and the fix deployed without a fault: judged, so that what was recorded before is fit to compare with."""
+    """The stack, and the fix deployed without a fault: judged, so that what was recorded before is fit to compare with.
+
+    Its workspace is its own: in that of the other tests no address may be found that only some workers have.
+    """
     config = request.config
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     place = tmp_path_factory.mktemp("rehearsal")
-    up = Rehearsal(base=workspace, trial=Trial(workspace, shared=place / "none"), loop=loop)
+    base = with_notebooks(tmp_path_factory.mktemp("workspace-of-rehearsal"))
+    up = Rehearsal(base=base, trial=Trial(base, shared=place / "none"), loop=loop)
 
     def ask(folder: Path, _: float) -> Overall:
         if up.trial.shared != place / "shared":  # renewed already
             up.renew(folder / "shared")
         up.healthy = folder / "evidence"
         up.wait(up.trial.collect(to=up.healthy))
-        return judge(up.healthy, workspace)[1]
+        return judge(up.healthy, base)[1]
 
     try:
         try:

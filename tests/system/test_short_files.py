@@ -43,10 +43,10 @@ command = ["{python}", "-m", "proofbook.rehearsal.export", "outputs/rehearsal/up
 
 
 @pytest.fixture(scope="module")
-def short(workspace: Path) -> tuple[str, str]:
+def short(rehearsal: Rehearsal) -> tuple[str, str]:
     """The names of the short environment and case."""
-    (workspace / "notebooks" / "environments" / "short.toml").write_text(ENVIRONMENT)
-    (workspace / "notebooks" / "cases" / "short-case.toml").write_text(SHORT_CASE)
+    (rehearsal.base / "notebooks" / "environments" / "short.toml").write_text(ENVIRONMENT)
+    (rehearsal.base / "notebooks" / "cases" / "short-case.toml").write_text(SHORT_CASE)
     return "short", "short-case"
 
 

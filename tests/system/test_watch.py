@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -27,9 +28,9 @@ PLAN = rounds.Plan(
 
 
 @pytest.fixture(scope="module")
-def watched_case(workspace: Path) -> str:
+def watched_case(rehearsal: Rehearsal) -> str:
     """The rehearsal's case with targets that a few looks can decide."""
-    cases = workspace / "notebooks" / "cases"
+    cases = rehearsal.base / "notebooks" / "cases"
     text = (cases / "ssot-fixes.toml").read_text(encoding="utf-8")
     text = (
         text.partition("# What the fix must not cost")[0] + "[[message]]" + text.partition("[[message]]")[2]
@@ -111,8 +112,12 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
         folder.name,
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "proofbook.cli", *command], cwd=base, stderr=subprocess.PIPE, text=True
-    )  # fmt: skip
+        [sys.executable, "-m", "proofbook.cli", *command],
+        cwd=base,
+        env={**os.environ, "PROOFBOOK_WORKSPACE": str(base)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("round 1 of 30"):
@@ -153,14 +158,18 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
 
 
 @pytest.mark.rehearsal
-def test_a_run_that_is_finished_is_not_watched_and_not_touched(finished_run: Path, workspace: Path) -> None:
-    before = (finished_run / "run.json").read_bytes()
-    done = proofbook("watch", "rehearsal", "--run", finished_run.name, cwd=workspace, workspace=workspace)
+def test_a_run_that_is_finished_is_not_watched_and_not_touched(
+    rehearsal: Rehearsal, finished_run: Path
+) -> None:
+    base = rehearsal.base
+    run = shutil.copytree(finished_run, base / "outputs" / "rehearsal" / finished_run.name)
+    before = (run / "run.json").read_bytes()
+    done = proofbook("watch", "rehearsal", "--run", run.name, cwd=base, workspace=base)
     assert done.returncode == 2 and "already holds the phase `after` and is not a watch" in done.stderr, (
         done.stderr
     )
-    assert (finished_run / "run.json").read_bytes() == before
-    assert not (finished_run / rounds.STATE).exists()
+    assert (run / "run.json").read_bytes() == before
+    assert not (run / rounds.STATE).exists()
 
 
 @pytest.mark.rehearsal
