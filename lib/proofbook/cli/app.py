@@ -55,7 +55,6 @@ InconclusiveAs = Annotated[
     typer.Option("--junit-inconclusive", help="Result of a required inconclusive check in junit.xml."),
 ]
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
-WORST = ("pass", "inconclusive", "error", "fail")
 
 
 def say(line: str) -> None:

@@ -8,16 +8,15 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proofbook import paths
+from proofbook.cli import results
 from proofbook.cli import run_options as given
 from proofbook.cli.app import (
-    WORST,
     AsJson,
     Assets,
     Before,
@@ -34,15 +33,12 @@ from proofbook.cli.app import (
     print_result,
     say,
 )
+from proofbook.cli.results import Result, end_with_worst
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from proofbook.pipeline import quickstart
-    from proofbook.runs.record import JsonObject, RunRecord
     from proofbook.validation import Validation
-
-# The folder of a run, and its record.
-Outcome: TypeAlias = "tuple[Path, RunRecord]"
 
 
 @app.command()
@@ -67,40 +63,21 @@ def run(
     base = paths.root()
     if run_id and len(env) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
-    for name in env if evidence is None else []:
-        _confirm_protected(name, base, yes=yes)
     files = options(assets, inconclusive_as)
     how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, say=say)
 
-    def one(name: str) -> Outcome:
-        asked = _load(name, case, base)
-        return validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
+    def prepare(name: str) -> Validation:
+        if evidence is None:
+            _confirm_protected(name, base, yes=yes)
+        return _load(name, case, base)
 
-    _end_with_worst([_outcome(name, one, base=base, quiet=as_json) for name in env], as_json=as_json)
+    def execute(asked: Validation) -> Result:
+        folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
+        if not as_json:
+            print_result(folder, found)
+        return Result.of(folder, found)
 
-
-def _outcome(name: str, one: Callable[[str], Outcome], *, base: Path, quiet: bool) -> JsonObject:
-    """The record of one environment's run; what broke it is `error`, since the other environments are still worth validating."""
-    from proofbook.runs import unexpected
-
-    try:
-        folder, found = one(name)
-    except UsageError:
-        raise
-    except Exception as error:
-        sentence = str(error if isinstance(error, CouldNotLook) else unexpected.keep(error, base=base))
-        say(sentence)
-        return {"environment": name, "verdict": "error", "sentence": sentence}
-    if not quiet:
-        print_result(folder, found)
-    return {"folder": str(folder), **found.to_json()}
-
-
-def _end_with_worst(results: list[JsonObject], *, as_json: bool) -> None:
-    """Ends the command with the exit code of the worst verdict."""
-    if as_json:
-        print(json.dumps(results, indent=2))
-    raise typer.Exit(EXIT_CODES[max((str(content["verdict"]) for content in results), key=WORST.index)])
+    end_with_worst(results.of_each(env, prepare, execute, base=base, say=say), as_json=as_json)
 
 
 @app.command("try")
@@ -227,7 +204,7 @@ def watch(
     )
     if not as_json:
         print_result(folder, found)
-    _end_with_worst([{"folder": str(folder), **found.to_json()}], as_json=as_json)
+    end_with_worst([Result.of(folder, found)], as_json=as_json)
 
 
 @app.command()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from conftest import proofbook
+
+GONE = 'hint = "start it first"\n[[service]]\nname = "a"\nurl = { file = "outputs/rehearsal/nowhere.url" }\n'
+GUARDED = 'protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'
 
 
 @pytest.mark.parametrize(
@@ -39,14 +43,27 @@ def test_a_mistake_gets_one_sentence_exit_2_and_leaves_nothing(
     place = tmp_path / "w"
     shutil.copytree(workspace / "notebooks", place / "notebooks")
     environments = place / "notebooks" / "environments"
-    (environments / "gone.toml").write_text(
-        'hint = "start it first"\n[[service]]\nname = "a"\nurl = { file = "outputs/rehearsal/nowhere.url" }\n'
-    )
-    (environments / "guarded.toml").write_text(
-        'protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'
-    )
+    (environments / "gone.toml").write_text(GONE)
+    (environments / "guarded.toml").write_text(GUARDED)
     done = proofbook(*arguments, cwd=place, workspace=place)
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode == 2, said
     assert sentence in said and "Traceback" not in said
+    assert not (place / "outputs").exists()
+
+
+def test_mistakes_in_several_environments_are_all_told_and_all_in_the_json(
+    workspace: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "w"
+    shutil.copytree(workspace / "notebooks", place / "notebooks")
+    (place / "notebooks" / "environments" / "gone.toml").write_text(GONE)
+    (place / "notebooks" / "environments" / "guarded.toml").write_text(GUARDED)
+    done = proofbook("run", "gone", "guarded", "stagin", "--json", cwd=place, workspace=place)
+    assert done.returncode == 2
+    told = json.loads(done.stdout)
+    assert [item["environment"] for item in told] == ["gone", "guarded", "stagin"]
+    for item, words in zip(told, ("start it first", "confirm with --yes", "no environment"), strict=True):
+        assert item["verdict"] == "error" and item["reason"] == "usage" and words in item["sentence"]
+        assert f"{item['environment']}: {item['sentence']}" in done.stderr
     assert not (place / "outputs").exists()
