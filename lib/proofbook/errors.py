@@ -4,8 +4,9 @@ ProofbookError
 ├── UsageError              the command or a file is wrong: known before the network is touched, exit 2
 │   ├── ConfigurationError  an environment or case file holds something unusable
 │   ├── UnknownName         an environment, case, notebook or check that is not there
-│   └── MissingValue        a referenced value (variable, file, command) could not be read
-│       └── MissingSecret   … and it is a secret
+│   ├── MissingValue        a referenced value (variable, file, command) could not be read
+│   │   └── MissingSecret   … and it is a secret
+│   └── Locked              another process writes the run or the index: exit 75, try again later
 └── CouldNotLook            collecting or judging itself failed: exit 4
     ├── ExtensionError      something that another package registers cannot be used
     ├── EvidenceError       recorded evidence is absent, altered or of another version
@@ -24,6 +25,8 @@ from pathlib import Path
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
 EXIT_USAGE = 2
+# EX_TEMPFAIL of sysexits.h: the same command may succeed later.
+EXIT_LOCKED = 75
 EXIT_INTERRUPTED = 130
 
 
@@ -97,6 +100,25 @@ class MissingSecret(MissingValue):
     """A referenced secret could not be read. The message never contains its value."""
 
     noun = "secret"
+
+
+class Locked(UsageError):
+    """Another process writes the same folder; nothing was touched.
+
+    Attributes:
+        folder: as the user would type it. by: which process, and since when.
+    """
+
+    reason = "locked"
+    exit_code = EXIT_LOCKED
+
+    def __init__(self, folder: str, *, by: str) -> None:
+        self.folder = folder
+        self.by = by
+        super().__init__(folder, by)
+
+    def __str__(self) -> str:
+        return f"{self.folder} is being written by {self.by}; wait until it has ended and try again"
 
 
 class CouldNotLook(ProofbookError):

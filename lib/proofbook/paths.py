@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from proofbook.errors import UnknownName, UsageError
 
 # The wheel carries a copy of the notebooks; an editable install has those of the checkout.
 _IN_WHEEL = Path(__file__).parent / "shipped"
+LONGEST_NAME = 100
+_NAME = re.compile(r"\w[\w .+-]*")
 SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).parents[2]
 
 
@@ -79,12 +82,25 @@ def find_file(kind: str, name: str, known: dict[str, Path], *, where: str) -> Pa
     Raises:
         UnknownName: neither a known name nor an existing file.
     """
-    if name in known:
-        return known[name]
-    path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
-        return path.resolve()
-    raise UnknownName(kind, name, known, where=where)
+    path = known.get(name)
+    if path is None and name.endswith(".toml") and Path(name).is_file():
+        path = Path(name).resolve()
+    if path is None:
+        raise UnknownName(kind, name, known, where=where)
+    if not is_name(path.stem):
+        raise UsageError(
+            f"{shown(path)}: expected a file name that begins with a letter or a digit and goes on with those, spaces or any of . _ - + (at most {LONGEST_NAME}), since the {kind} is called by it; rename the file"
+        )
+    return path
+
+
+def is_name(text: str) -> bool:
+    """Whether an environment, a case or a run may be called so: the name of one folder or file, that leads nowhere else.
+
+    >>> is_name("eu-west 1.staging"), is_name(".."), is_name("../../etc"), is_name("")
+    (True, False, False, False)
+    """
+    return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def shown(path: Path) -> str:

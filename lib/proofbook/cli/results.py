@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
-from proofbook.errors import EXIT_CODES, ProofbookError, UsageError
+from proofbook.errors import EXIT_CODES, EXIT_LOCKED, EXIT_USAGE, ProofbookError, UsageError
 from proofbook.runs import unexpected
 
 if TYPE_CHECKING:
     from proofbook.runs.record import JsonObject, RunRecord
 
 # From best to worst: something wrong outweighs what could not be run, that what could not be started, and that what stayed open.
-WORST = (EXIT_CODES["pass"], EXIT_CODES["inconclusive"], UsageError.exit_code, EXIT_CODES["error"], EXIT_CODES["fail"])  # fmt: skip
+WORST = (EXIT_CODES["pass"], EXIT_CODES["inconclusive"], EXIT_USAGE, EXIT_LOCKED, EXIT_CODES["error"], EXIT_CODES["fail"])  # fmt: skip
 
 Prepared = TypeVar("Prepared")
 Done = TypeVar("Done")

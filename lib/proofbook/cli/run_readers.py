@@ -23,7 +23,7 @@ from proofbook.cli.app import (
     print_result,
 )
 from proofbook.cli.times import UNITS_S, length_s
-from proofbook.errors import UnknownName, UsageError
+from proofbook.errors import CouldNotLook, UnknownName, UsageError
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")]
 
@@ -149,7 +149,7 @@ def history(
     from proofbook.report import index
 
     base = paths.root()
-    entries = index.refresh(base=base)
+    entries = index.read(base=base)
     if env is not None:
         entries = [entry for entry in entries if entry.environment == Path(env).stem]
     if as_json:
@@ -193,7 +193,7 @@ def prune(
     from proofbook.runs import history as past
 
     base = paths.root()
-    every = index.refresh(base=base)
+    every = index.read(base=base)
     entries = [entry for entry in every if env is None or entry.environment == Path(env).stem]
     if env is not None and not entries:
         raise UnknownName("environment with runs", env, {entry.environment for entry in every})
@@ -212,9 +212,11 @@ def prune(
     if not yes:
         print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
         return
-    freed = past.prune(gone, base=base)
-    index.refresh(base=base)
-    print(f"deleted {len(gone)} runs, {freed / 1e6:,.1f} MB")
+    done = past.prune(gone, base=base)
+    index.read(base=base)
+    print(f"deleted {done.runs} runs, {done.freed_bytes / 1e6:,.1f} MB")
+    if done.problems:
+        raise CouldNotLook("\n".join(f"not deleted: {problem}" for problem in done.problems))
 
 
 @app.command()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from proofbook import files
 from proofbook.execution import document
 from proofbook.execution.endings import how_it_ended
 from proofbook.redaction.scrubbing import for_others
@@ -120,7 +121,8 @@ class Executor:
 
 def _outcome(name: str, source: Path, folder: Path, seconds: float, problem: str) -> Executed:
     path = folder / f"{name}.ipynb"
-    path.with_name(f".{path.name}.new").unlink(missing_ok=True)  # of a worker that was ended while it wrote
+    for left in files.unfinished(path):  # of a worker that was ended while it wrote
+        left.unlink(missing_ok=True)
     if not path.exists():
         # Keep what was asked, so that the report shows the notebook even though nothing of it ran.
         path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")

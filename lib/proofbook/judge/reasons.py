@@ -104,6 +104,8 @@ REASONS: dict[str, Reason] = {
     }),
     **_each(RUN, {
         "unfinished": ("the run has not ended, or its process was killed", "continue with the command that its sentence names"),
+        "not-judged": ("the run holds evidence and was not judged", "judge it with the command that its sentence names"),
+        "locked": ("another process is writing this run", "wait until it has ended, then try again"),
         "interrupted": ("the run was interrupted", "continue with the command that its sentence names"),
         "partial": ("only some notebooks were executed, so required checks were not judged", "run it without --notebook"),
         "nothing-required": ("no required check was judged", "state a fix in the case, or mark a service as critical"),

@@ -6,12 +6,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from proofbook import paths
+from proofbook.errors import CouldNotLook
 from proofbook.evidence import store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executor
 from proofbook.judge import findings
 from proofbook.pipeline.steps import REPORT_NOTEBOOK, Say
 from proofbook.runs import record
+from proofbook.runs.record import RunRecord
 
 
 def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list[str]:
@@ -22,15 +25,14 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
     """
     recorded = record.read(folder)
     kept = store.read(folder / "evidence")
+    environment, case = _inputs(folder, recorded)
     differences = kept.altered()
     if differences:
         return differences
     again = folder / ".replay"
-    inputs = folder / "inputs"
-    case = inputs / "case" / f"{recorded.case}.toml"
     parameters = {
-        "environment": str(inputs / f"{recorded.environment}.toml"),
-        "case": str(case) if case.is_file() else "",
+        "environment": str(environment),
+        "case": str(case) if case is not None else "",
         "evidence": str(folder / "evidence"),
     }
     try:
@@ -48,6 +50,23 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
     finally:
         shutil.rmtree(again, ignore_errors=True)
     return differences
+
+
+def _inputs(folder: Path, recorded: RunRecord) -> tuple[Path, Path | None]:
+    """The files of the run's environment and case that it kept; None for a run without a case.
+
+    Raises:
+        CouldNotLook: one is not there: by another one the run would be judged by something else than it was.
+    """
+    inputs = folder / "inputs"
+    environment = inputs / f"{recorded.environment}.toml"
+    case = inputs / "case" / f"{recorded.case}.toml" if recorded.case else None
+    for path in (environment, case):
+        if path is not None and not path.is_file():
+            raise CouldNotLook(
+                f"expected the file that the run was judged by at {paths.shown(path)}, found none; the run is not whole"
+            )
+    return environment, case
 
 
 def compare_findings(

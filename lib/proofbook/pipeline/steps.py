@@ -27,7 +27,7 @@ from proofbook.files import digest, replace_text
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
-from proofbook.runs import leak_scan, record, unexpected
+from proofbook.runs import leak_scan, locks, record, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
 from proofbook.runs.record import Notebook, Opening, Recorded, RunRecord, unfinished, write_unfinished
@@ -61,18 +61,19 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
     started = dt.datetime.now(dt.UTC)
     logger.info("run %s: recording phase %s of %s", folder.name, phase, asked.environment.name)
     try:
-        sync.run(
-            phases.record(
-                asked.environment,
-                asked.case,
-                phase,
-                folder=folder / "evidence",
-                base=asked.base,
-                during=during,
-                say=say,
+        with locks.held(folder):
+            sync.run(
+                phases.record(
+                    asked.environment,
+                    asked.case,
+                    phase,
+                    folder=folder / "evidence",
+                    base=asked.base,
+                    during=during,
+                    say=say,
+                )
             )
-        )
-        keep_inputs(asked, folder=folder)
+            keep_inputs(asked, folder=folder)
     except BaseException as error:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only when nothing is in it: a run that has something keeps it
@@ -175,8 +176,14 @@ def recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: st
     """Records in run.json, as `error` with its reason, whatever ends the work inside.
 
     Raises:
+        Locked: another process writes this run; nothing in it is touched.
         InternalError: instead of an unexpected exception, whose traceback is kept in the run.
     """
+    with locks.held(folder):
+        yield from _recorded(folder, asked, started, again=again)
+
+
+def _recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: str) -> Iterator[None]:
     (folder / unexpected.FILE).unlink(missing_ok=True)
     try:
         sentence = f"the run did not end; go on with: {again}"

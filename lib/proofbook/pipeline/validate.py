@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from proofbook import paths
 from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.concurrency import sync
@@ -25,6 +26,7 @@ from proofbook.pipeline.steps import (
     keep_inputs,
     recorded,
 )
+from proofbook.runs import known_issues
 from proofbook.runs.folders import find, has_phase, new_folder
 from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
@@ -52,6 +54,7 @@ def validate(
     consistency.check_deployed(asked.case, now=dt.datetime.now(dt.UTC))
     keep_private(environment, base=base)
     selection.select(options.notebooks, base=base)
+    known_issues.read(paths.outputs(base) / environment.name, case=asked.case.name)
     source = evidence_of(evidence_path, base=base) if evidence_path else None
     earlier = earlier_run(before, asked) if source is None else None
     if source is None and not (run and has_phase(find(run, base=base), "after")):

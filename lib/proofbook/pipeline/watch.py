@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from proofbook import paths
 from proofbook.collect import phases, planning
 from proofbook.collect.session import Session
 from proofbook.concurrency import sync
@@ -18,6 +19,7 @@ from proofbook.execution.executor import Executor
 from proofbook.pipeline import rounds
 from proofbook.pipeline.steps import STANDARD, Options, Say, earlier_run, judge, keep_inputs, recorded
 from proofbook.redaction.scrubbing import scrub
+from proofbook.runs import known_issues
 from proofbook.runs.folders import find, has_phase, new_folder
 from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
@@ -43,6 +45,7 @@ def watch(
     consistency.check_deployed(asked.case, now=dt.datetime.now(dt.UTC))
     keep_private(asked.environment, base=asked.base)
     Session(asked.environment, base=asked.base)
+    known_issues.read(paths.outputs(asked.base) / asked.environment.name, case=asked.case.name)
     plan = rounds.make_plan(asked, every_s=every_s, for_s=for_s)
     earlier = earlier_run(before, asked)
     folder = find(run, base=asked.base) if run else new_folder(asked.environment.name, base=asked.base)

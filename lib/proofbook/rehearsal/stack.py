@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 
 from proofbook.errors import CouldNotLook
+from proofbook.files import replace_text
 from proofbook.rehearsal import auth, tokens
 from proofbook.rehearsal.certificates import Authority
 from proofbook.rehearsal.cloud_log import PROJECT
@@ -177,7 +178,7 @@ class Stack:
             *(port for _, port in started), weights=[instance[3] for instance in instances]
         )
         self._revisions.append(_revision(revision, "after" if self._number > 1 else "before", created))
-        _replace(self.up / "revisions.json", json.dumps(self._revisions, indent=2))
+        replace_text(self.up / "revisions.json", json.dumps(self._revisions, indent=2))
 
     async def _start_instance(
         self, build: str, revision: str, faults: Sequence[str]
@@ -299,7 +300,7 @@ class Stack:
             file.write_text(text + "\n", encoding="utf-8")
 
     def _write_state(self, build: str) -> None:
-        _replace(
+        replace_text(
             self.up / "state.json",
             json.dumps(
                 {"build": build, "faults": self.faults, "revision": self._revisions[-1]["metadata"]["name"]}
@@ -322,7 +323,7 @@ def request_deployment(
         )
     state_file = up / "state.json"
     before = state_file.read_text(encoding="utf-8")
-    _replace(up / "request.json", json.dumps({"build": build, "faults": list(faults)}))
+    replace_text(up / "request.json", json.dumps({"build": build, "faults": list(faults)}))
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         state = state_file.read_text(encoding="utf-8")
@@ -396,9 +397,3 @@ def _revision(name: str, build: str, created: dt.datetime) -> dict[str, Any]:
             ]
         },
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from proofbook import paths
+from proofbook.errors import Locked
 from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Verdict
 from proofbook.report import finding_html, templating
-from proofbook.runs import history
+from proofbook.runs import history, locks
+from proofbook.runs.folders import file_mode
 from proofbook.runs.history import Entry
 
+logger = logging.getLogger(__name__)
 # A row of marks and a line: as many runs as fit a phone.
 RECENT = 30
 
@@ -21,13 +25,34 @@ RECENT = 30
 PAGE = "index.html"
 
 
+# How long the end of a run waits for another process that writes the index.
+PATIENCE_S = 60.0
+
+
 def refresh(*, base: Path) -> list[Entry]:
-    """Every run, oldest first; writes the index of runs and the page that shows it."""
-    entries = history.refresh(base=base)
+    """Every run, oldest first; writes the index of runs and the page that shows it.
+
+    Raises:
+        Locked: another process has been writing the index for long. OSError: it cannot be written.
+    """
     outputs = paths.outputs(base)
-    if outputs.is_dir():
-        replace_text(outputs / PAGE, render(entries))
+    if not outputs.is_dir():
+        return []
+    # Read again while nobody else writes: whoever came last has seen all.
+    with locks.held(outputs, patience_s=PATIENCE_S):
+        entries = history.entries(base=base)
+        history.write_index(entries, base=base)
+        replace_text(outputs / PAGE, render(entries), mode=file_mode())
     return entries
+
+
+def read(*, base: Path) -> list[Entry]:
+    """Every run, oldest first; writes index and page where that can be: who may only read sees the runs all the same."""
+    try:
+        return refresh(base=base)
+    except (OSError, Locked) as error:
+        logger.warning("the index of runs was not written: %s", error)
+        return history.entries(base=base)
 
 
 def render(entries: Sequence[Entry]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
 from pathlib import Path
 
 from proofbook import paths
 from proofbook.errors import UnknownName, UsageError
 from proofbook.evidence import store
+
+MODE_VARIABLE = "PROOFBOOK_OUTPUTS_MODE"
 
 
 def new_run_id() -> str:
@@ -25,7 +28,7 @@ def find(run: str, *, base: Path) -> Path:
     for path in (Path(run), *(folder / run for folder in environment_folders(base))):
         if is_run(path):
             return path.resolve()
-    known = [path.name for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path)]  # fmt: skip
+    known = [path.name for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path) and not path.name.startswith(".")]  # fmt: skip
     raise UnknownName("run", run, known[-5:], where=paths.shown(paths.outputs(base)))
 
 
@@ -34,19 +37,51 @@ def is_run(path: Path) -> bool:
 
 
 def new_folder(environment: str, *, base: Path) -> Path:
-    """A folder for a new run.
+    """A folder for a new run, with the permissions of `mode`.
 
     Raises:
-        UsageError: it cannot be made.
+        UsageError: it cannot be made, or would lie elsewhere.
     """
     folder = paths.outputs(base) / environment / new_run_id()
+    if folder.parent.is_symlink():
+        raise UsageError(
+            f"expected a folder for the runs of {environment}, got a symlink: {paths.shown(folder.parent)}; to keep runs elsewhere set PROOFBOOK_OUTPUTS"
+        )
+    permissions = mode()
     try:
-        folder.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+        folder.chmod(permissions)
     except OSError as error:
         raise UsageError(
             f"expected to be able to write to {paths.shown(folder.parent)}, but: {error.strerror}; set PROOFBOOK_OUTPUTS to another folder"
         ) from None
     return folder
+
+
+def mode() -> int:
+    """The permissions of a run's folder: its owner's alone unless PROOFBOOK_OUTPUTS_MODE says otherwise.
+
+    Raises:
+        UsageError: it says nothing usable.
+    """
+    said = os.environ.get(MODE_VARIABLE, "")
+    if not said:
+        return 0o700
+    try:
+        found = int(said, 8)
+    except ValueError:
+        found = -1
+    if not 0o700 <= found <= 0o777:
+        raise UsageError(
+            f"{MODE_VARIABLE}: expected the permissions of a folder that its owner may use, such as 750, got {said!r}"
+        )
+    return found
+
+
+def file_mode() -> int:
+    """The permissions of a file beside the runs, as of their folders."""
+    return mode() & 0o666
 
 
 def has_phase(folder: Path, phase: str) -> bool:
@@ -56,4 +91,7 @@ def has_phase(folder: Path, phase: str) -> bool:
 
 def environment_folders(base: Path) -> list[Path]:
     folder = paths.outputs(base)
-    return [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    # A symlink would lead elsewhere.
+    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]

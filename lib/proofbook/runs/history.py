@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import errno
 import json
+import os
+import secrets
 import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,13 +17,17 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from proofbook import paths
-from proofbook.errors import ProofbookError
+from proofbook.errors import Locked, ProofbookError
+from proofbook.evidence import store
 from proofbook.files import replace_text
 from proofbook.redaction.scrubbing import for_others
-from proofbook.runs import record
+from proofbook.runs import locks, record
+from proofbook.runs.folders import environment_folders, file_mode
 
 INDEX = "index.json"
 SCHEMA_VERSION = 1
+# How the name of a run ends that is being deleted.
+DELETED = ".deleted"
 # What did not end may still be going on: a watch takes days.
 UNFINISHED_DAYS = 8
 
@@ -44,23 +52,28 @@ class Entry:
 _entry = TypeAdapter(Entry)
 
 
-def refresh(*, base: Path) -> list[Entry]:
-    """Every run, oldest first, from the index where it still holds and from the runs where it does not; writes the index.
+def entries(*, base: Path) -> list[Entry]:
+    """Every run, oldest first, from the index where it still holds and from the runs where it does not.
 
     A run that cannot be read is there as an error and not left out.
     """
     outputs = paths.outputs(base)
     known = _known(outputs / INDEX)
-    entries = [
+    found = [
         known[key] if key in known and known[key].stamp == stamp else _read(folder, stamp)
-        for folder, stamp in _folders(outputs)
+        for folder, stamp in _folders(base)
         for key in [f"{folder.parent.name}/{folder.name}"]
     ]
-    entries.sort(key=lambda entry: (entry.run_id, entry.environment))
+    return sorted(found, key=lambda entry: (entry.run_id, entry.environment))
+
+
+def write_index(entries: Sequence[Entry], *, base: Path) -> None:
+    """Writes the index of these entries; nothing where there are no outputs yet."""
+    outputs = paths.outputs(base)
     if outputs.is_dir():
         content = {"schema_version": SCHEMA_VERSION, "runs": [asdict(entry) for entry in entries]}
-        replace_text(outputs / INDEX, json.dumps(content, separators=(",", ":")) + "\n")
-    return entries
+        text = json.dumps(content, separators=(",", ":")) + "\n"
+        replace_text(outputs / INDEX, text, mode=file_mode())
 
 
 def prunable(
@@ -88,7 +101,9 @@ def prunable(
             stay |= {next((entry.run_id for entry in newest if entry.verdict == verdict), "")}
         for entry in newest:
             days = (moment - _time(entry)).total_seconds() / 86400
-            unfinished = entry.reason in ("unfinished", "interrupted") and days < UNFINISHED_DAYS
+            unfinished = (
+                entry.reason in ("unfinished", "interrupted", "not-judged") and days < UNFINISHED_DAYS
+            )
             if (
                 entry.run_id not in stay
                 and not unfinished
@@ -98,15 +113,51 @@ def prunable(
     return sorted(found, key=lambda entry: entry.run_id)
 
 
-def prune(entries: Sequence[Entry], *, base: Path) -> int:
-    """Deletes these runs with all that belongs to them; gives the bytes that became free."""
-    freed = 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was deleted, the bytes that became free, and one sentence for each run that stayed although it should go."""
+
+    runs: int
+    freed_bytes: int
+    problems: tuple[str, ...]
+
+
+def prune(entries: Sequence[Entry], *, base: Path) -> Pruned:
+    """Deletes these runs with all that belongs to them; one that cannot be deleted costs no other.
+
+    A run that another process deleted meanwhile is gone as it should be; one that is being written stays.
+    """
+    runs, freed, problems = 0, 0, []
+    for environment in environment_folders(base):
+        for half in environment.glob(f".*{DELETED}"):
+            shutil.rmtree(half, ignore_errors=True)
     for entry in entries:
         folder = paths.outputs(base) / entry.environment / entry.run_id
-        freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        shutil.rmtree(folder)
-    refresh(base=base)
-    return freed
+        try:
+            freed += _delete(folder)
+            runs += 1
+        except FileNotFoundError:
+            continue
+        except (OSError, Locked) as error:
+            why = (
+                str(error)
+                if isinstance(error, Locked)
+                else f"{paths.shown(folder)}: {error.strerror or error}"
+            )
+            problems.append(why)
+    return Pruned(runs=runs, freed_bytes=freed, problems=tuple(problems))
+
+
+def _delete(folder: Path) -> int:
+    if folder.is_symlink() or folder.parent.is_symlink():
+        raise OSError(errno.ELOOP, "lies behind a symlink, so it is no run of these outputs")
+    with locks.held(folder):
+        size = sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+        # First under a name that is no run's: what is half deleted is nobody's run any more.
+        aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{DELETED}")
+        folder.rename(aside)
+        shutil.rmtree(aside)
+    return size
 
 
 def _time(entry: Entry) -> dt.datetime:
@@ -122,23 +173,34 @@ def _time(entry: Entry) -> dt.datetime:
         return dt.datetime.now(dt.UTC)
 
 
-def _folders(outputs: Path) -> Iterable[tuple[Path, str]]:
-    """Folders of runs, with what tells whether their run.json is another than before."""
-    if not outputs.is_dir():
-        return
-    for environment in sorted(path for path in outputs.iterdir() if path.is_dir()):
-        for run in environment.iterdir():
-            try:
-                stat = (run / "run.json").stat()
-            except OSError:
-                continue
-            yield run, f"{stat.st_mtime_ns}-{stat.st_size}"
+def _folders(base: Path) -> Iterable[tuple[Path, str]]:
+    """Folders of runs, with what tells whether their run.json, or the list of their evidence, is another than before.
+
+    A symlink to a run is none: the run itself is there too, or lies elsewhere.
+    """
+    for environment in environment_folders(base):
+        # What cannot be listed holds no runs that anybody could show.
+        with contextlib.suppress(OSError), os.scandir(environment) as listed:
+            for item in listed:
+                if item.name.startswith(".") or not item.is_dir(follow_symlinks=False):
+                    continue
+                for name in ("run.json", f"evidence/{store.MANIFEST}"):
+                    with contextlib.suppress(OSError):
+                        stat = Path(item.path, name).stat()
+                        yield Path(item.path), f"{stat.st_mtime_ns}-{stat.st_size}"
+                        break
 
 
 def _read(folder: Path, stamp: str) -> Entry:
+    if not (folder / "run.json").exists():
+        return Entry(
+            environment=folder.parent.name, run_id=folder.name, case="", verdict="inconclusive", reason="not-judged",
+            sentence=f"recorded and not judged yet; judge it with: proofbook run {folder.parent.name} --run {folder.name}",
+            started="", counts={}, has_report=False, stamp=stamp,
+        )  # fmt: skip
     try:
         found = record.read(folder)
-    except ProofbookError as error:
+    except (ProofbookError, OSError) as error:
         return Entry(
             environment=folder.parent.name, run_id=folder.name, case="", verdict="error", reason="unreadable",
             sentence=for_others(str(error)), started="", counts={}, has_report=(folder / "report.html").exists(), stamp=stamp,

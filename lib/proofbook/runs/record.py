@@ -161,6 +161,8 @@ class RunRecord:
         found = given.many("findings")
         for item in found:
             item.verdict("verdict")
+        for key in ("run_id", "environment", "case"):
+            given.name(key)
         return cls(
             schema_version=given.value("schema_version", int),
             run_id=given.value("run_id", str),
@@ -349,6 +351,12 @@ class _Given:
         if value is not None and not isinstance(value, kind):
             raise ValueError(f"{self.at}{key}: expected {KINDS[kind]}, got {_kind(value)}")
         return value
+
+    def name(self, key: str) -> None:
+        """Checks that a text is a name or empty: it becomes a part of paths, and a run may come from anywhere."""
+        text = self.value(key, str)
+        if text and not paths.is_name(text):
+            raise ValueError(f"{self.at}{key}: expected a name, got {text[:40]!r}")
 
     def number(self, key: str) -> float:
         """A number that must be there."""

@@ -63,22 +63,21 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         text = ""
-    found = _ABOUT.search(text)
+    about = _about(text)
     stated = digests.stated_digest(text)
-    if not found or not stated:
+    if about is None or not stated:
         raise UsageError(
             f"expected a run's id or folder, or a report that Proofbook wrote, got {paths.shown(path)}"
         )
     whole = digests.page_digest(text) == stated
     answers = [
         Answer(
-            what=f"{path.name} is as it was written (sha256 {stated[:12]}…)"
+            what=f"{path.name} agrees with the digest that it states itself (sha256 {stated[:12]}…)"
             if whole
             else f"{path.name} was altered after it was written",
             held=whole,
         )
     ]
-    about = json.loads(found.group(1))
     if known is None:
         known = _find(about, path)
     if known is None:
@@ -93,6 +92,16 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         )
     )
     return answers
+
+
+def _about(text: str) -> JsonObject | None:
+    """What a report says of its run for programs; None where that is not there or broken."""
+    found = _ABOUT.search(text)
+    try:
+        about = json.loads(found.group(1)) if found else None
+    except ValueError:
+        return None
+    return about if isinstance(about, dict) else None
 
 
 def _of_notebooks(folder: Path, found: RunRecord) -> list[Answer]:
@@ -141,4 +150,5 @@ def _among_outputs(about: JsonObject) -> Path | None:
         base = paths.root()
     except UsageError:
         return None
-    return paths.outputs(base) / str(about.get("environment")) / str(about.get("run_id"))
+    names = (str(about.get("environment")), str(about.get("run_id")))
+    return paths.outputs(base).joinpath(*names) if all(map(paths.is_name, names)) else None

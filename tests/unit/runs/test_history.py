@@ -71,9 +71,9 @@ def ids(entries: list[Entry]) -> list[str]:
 
 
 def test_the_index_follows_what_is_added_altered_deleted_and_broken(base: Path) -> None:
-    assert history.refresh(base=base) == []
+    assert index.read(base=base) == []
     first, second = add(base, "20260101T000000Z-0000"), add(base, "20260102T000000Z-0000", "fail")
-    assert [(item.run_id, item.verdict) for item in history.refresh(base=base)] == [
+    assert [(item.run_id, item.verdict) for item in index.read(base=base)] == [
         (first.name, "pass"),
         (second.name, "fail"),
     ]
@@ -81,13 +81,13 @@ def test_the_index_follows_what_is_added_altered_deleted_and_broken(base: Path) 
     (first / "run.json").write_text(json.dumps({**content, "verdict": "inconclusive"}))
     (second / "run.json").write_text("{")
     third = add(base, "20260103T000000Z-0000")
-    assert [(item.run_id, item.verdict, item.reason) for item in history.refresh(base=base)] == [
+    assert [(item.run_id, item.verdict, item.reason) for item in index.read(base=base)] == [
         (first.name, "inconclusive", "still-there"), (second.name, "error", "unreadable"), (third.name, "pass", "still-there"),
     ]  # fmt: skip
     shutil.rmtree(first)
     for broken in ("", "[]", '{"schema_version": 1, "runs": [{}]}'):
         (base / "outputs" / history.INDEX).write_text(broken)
-        assert ids(history.refresh(base=base)) == [second.name, third.name]
+        assert ids(index.read(base=base)) == [second.name, third.name]
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_a_damaged_run_is_an_error_of_its_own_and_spoils_no_other(
     content = json.loads((first / "run.json").read_text())
     (first / "run.json").write_text(json.dumps({**content, **damage}))
     for _ in range(2):  # read, then from the index
-        broken, well = history.refresh(base=base)
+        broken, well = index.read(base=base)
         assert (broken.verdict, broken.reason, well.verdict) == ("error", "unreadable", "pass")
         assert said in broken.sentence
     # The same damage in the index, which can be made again.
-    index = base / "outputs" / history.INDEX
-    index.write_text(index.read_text().replace('"verdict":"pass"', '"verdict":"degraded"'))
-    assert [item.verdict for item in history.refresh(base=base)] == ["error", "pass"]
-    assert history.prunable(history.refresh(base=base), keep=1, now=NOW) == []
+    kept = base / "outputs" / history.INDEX
+    kept.write_text(kept.read_text().replace('"verdict":"pass"', '"verdict":"degraded"'))
+    assert [item.verdict for item in index.read(base=base)] == ["error", "pass"]
+    assert history.prunable(index.read(base=base), keep=1, now=NOW) == []
 
 
 @pytest.mark.parametrize("damage", [{"schema_version": 99}, {"schema_version": None}])
@@ -127,9 +127,9 @@ def test_a_run_of_another_version_is_not_what_changes_are_told_from(
 
 def test_an_unchanged_run_is_not_read_again(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(base, "20260101T000000Z-0000")
-    history.refresh(base=base)
+    index.read(base=base)
     monkeypatch.setattr(history.record, "read", lambda folder: pytest.fail(f"{folder} was read again"))
-    assert ids(history.refresh(base=base)) == ["20260101T000000Z-0000"]
+    assert ids(index.read(base=base)) == ["20260101T000000Z-0000"]
 
 
 @pytest.mark.browser

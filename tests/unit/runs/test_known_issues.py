@@ -153,7 +153,7 @@ def test_the_command_line_accepts_and_refuses(in_folder: Path) -> None:
         wrong.returncode == 2
         and "expected the known issues as `proofbook accept` writes them" in wrong.stderr
     )
-    assert history.refresh(base=base)[0].verdict == Verdict.PASS.value
+    assert history.entries(base=base)[0].verdict == Verdict.PASS.value
 
 
 @pytest.mark.parametrize(
