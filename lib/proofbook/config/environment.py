@@ -22,6 +22,7 @@ class Environment(Settings):
     """One environment file.
 
     redact: regular expressions for what must not be written anywhere, beside the secrets that it names and known shapes.
+    pass_env: environment variables that notebooks get beside those of Python and the system, such as `AWS_*`.
     """
 
     title: str = ""
@@ -39,6 +40,7 @@ class Environment(Settings):
     probes: list[AnyProbe] = Field(default_factory=list, alias="probe")
     deployments: Deployments | None = None
     rollout: Rollout = Field(default_factory=Rollout)
+    pass_env: list[str] = Field(default_factory=list)
     redact: list[MaskPattern] = Field(default_factory=list)
     pseudonyms: Pseudonyms | None = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from proofbook import files
-from proofbook.execution import document
+from proofbook.execution import document, places, variables
 from proofbook.execution.endings import how_it_ended
 from proofbook.redaction.scrubbing import for_others
 
@@ -47,9 +48,13 @@ class Executor:
     """
 
     def __init__(self, *, warm: bool = sys.platform == "linux") -> None:
+        self._left = contextlib.ExitStack()
+        place = self._left.enter_context(places.place())
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, which may say why it ended
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofbook.execution.worker", "warm" if warm else "cold"],
+            [sys.executable, "-m", "proofbook.execution.worker", "warm" if warm else "cold", str(place)],
+            # What a process was started with can be read by all that it starts.
+            env=variables.passed(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -69,6 +74,7 @@ class Executor:
         self._process.wait()
         answers.close()
         self._said.close()
+        self._left.close()
 
     def execute(
         self,
@@ -86,11 +92,17 @@ class Executor:
         """
         folder.mkdir(parents=True, exist_ok=True)
         asked, answers = self._pipes()
-        places = {
+        paths = {
             name: [str(path.resolve()), str(folder.resolve() / f"{name}.ipynb")]
             for name, path in notebooks.items()
         }
-        order = {"notebooks": places, "parameters": parameters, "jobs": jobs, "timeout_s": timeout_s}
+        order = {
+            "notebooks": paths,
+            "parameters": parameters,
+            "jobs": jobs,
+            "timeout_s": timeout_s,
+            "variables": dict(os.environ),
+        }
         logger.info("executing %d notebooks, %d at once: %s", len(notebooks), jobs, ", ".join(notebooks))
         began = time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -17,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import zmq
 from ipykernel import kernelapp
+from ipykernel.iostream import IOPubThread
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from zmq.eventloop.zmqstream import ZMQStream
+
+from proofbook.execution import endings
 
 NAME = "proofbook-copy"
-PR_SET_PDEATHSIG = 1
 
 _waiting: Copy | None = None
 
@@ -36,7 +39,7 @@ def wait_in_a_copy() -> str:
     if pid == 0:
         os.close(order)
         try:
-            end_with_parent(parent)
+            endings.end_with_parent(parent)
             _be_kernel(command)
         finally:
             os._exit(1)
@@ -45,11 +48,25 @@ def wait_in_a_copy() -> str:
     return NAME
 
 
-def end_with_parent(parent: int) -> None:
-    """Asks Linux to kill this process with its parent, also while a cell is in one long call."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # it had ended before that was said
+class PipeInFolder(IOPubThread):
+    """Takes what forked processes of a notebook print from a socket in the kernel's folder instead of an open TCP port."""
+
+    address = ""
+
+    def _setup_pipe_in(self) -> None:
+        self._pipe_uuid = os.urandom(16)
+        pipe = self.socket.context.socket(zmq.PULL)
+        pipe.linger = 0
+        pipe.bind(self.address)
+        self._pipe_in = ZMQStream(pipe, self.io_loop)
+        self._pipe_in.on_recv(self._handle_pipe_msg)
+
+    def _setup_pipe_out(self) -> tuple[Any, Any]:
+        context: Any = zmq.Context()
+        pipe = context.socket(zmq.PUSH)
+        pipe.linger = 3000
+        pipe.connect(self.address)
+        return context, pipe
 
 
 class Copy:
@@ -117,6 +134,8 @@ def _be_kernel(command: int) -> None:
     os.environ.update(environment | {"JPY_PARENT_PID": str(os.getppid())})
     os.chdir(cwd)
     sys.argv = ["ipykernel_launcher", *words]
+    PipeInFolder.address = f"ipc://{Path(words[words.index('-f') + 1]).parent}/kernel-0"
+    vars(kernelapp)["IOPubThread"] = PipeInFolder
     # The copies must not all draw the same numbers.
     numpy.random.seed()
     with contextlib.suppress(SystemExit):

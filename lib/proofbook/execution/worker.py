@@ -15,19 +15,19 @@ import importlib
 import json
 import os
 import select
+import shutil
 import signal
 import sys
-import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from proofbook import paths
 from proofbook.config import json_schema
-from proofbook.execution import document
+from proofbook.execution import document, endings, places, variables
 from proofbook.execution.endings import how_it_ended
 from proofbook.judge.findings import MIME
 from proofbook.redaction.scrubbing import for_others, in_value
@@ -50,6 +50,17 @@ LOADED = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One notebook to execute: its path, where its copy with outputs goes, its parameters, and the variables of whoever wants it."""
+
+    source: str
+    target: str
+    parameters: dict[str, str]
+    variables: dict[str, str]
+    place: str
+
+
 @dataclass(slots=True, kw_only=True)
 class _Running:
     """A notebook that is being executed; `said` is where its worker writes what went wrong."""
@@ -60,13 +71,22 @@ class _Running:
     began: float = field(default_factory=time.monotonic)
 
 
-def main(how: str) -> None:
-    """Serves orders until its standard input closes, or SIGTERM comes."""
+def main(how: str, place: Path) -> None:
+    """Serves orders until its standard input closes, or SIGTERM comes. place: for the sockets of its kernels; it is deleted at the end."""
+    try:
+        _serve(how, place)
+    finally:
+        # Whoever began this process deletes it too, unless it was killed.
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _serve(how: str, place: Path) -> None:
     asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     _silence(1)
     # SystemExit, so that what runs is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     json_schema.skip_iri_grammar()
+    endings.adopt_orphans()
     warm = how == "warm"
     if warm:
         warnings.filterwarnings("ignore", ".*multi-threaded.*fork")  # of any thread; see above for ours
@@ -76,12 +96,12 @@ def main(how: str) -> None:
         gc.collect()
         gc.freeze()
     while line := asked.readline():
-        for answer in _executed(json.loads(line), asked=asked, warm=warm):
+        for answer in _executed(json.loads(line), asked=asked, warm=warm, place=place):
             answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()
 
 
-def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator[dict[str, Any]]:
+def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool, place: Path) -> Iterator[dict[str, Any]]:
     """The outcome of each notebook of an order (name, seconds, problem), in the order in which they ended."""
     waiting = list(order["notebooks"].items())
     running: list[_Running] = []
@@ -90,7 +110,14 @@ def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator
             while waiting and len(running) < order["jobs"]:
                 name, (source, target) = waiting.pop(0)
                 start = _copy if warm else _anew
-                running.append(start(name, Path(source), Path(target), order["parameters"]))
+                work = Work(
+                    source=source,
+                    target=target,
+                    parameters=order["parameters"],
+                    variables=order["variables"],
+                    place=str(place),
+                )
+                running.append(start(name, work))
             for item in list(running):
                 seconds = time.monotonic() - item.began
                 ended, status = os.waitpid(item.pid, os.WNOHANG)
@@ -101,6 +128,7 @@ def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator
                     _end(item)
                 problem = f"did not end within {order['timeout_s']:.0f} s" if not ended else _problem(item, status)  # fmt: skip
                 os.close(item.said)
+                _end_strays(running)
                 yield {"name": item.name, "seconds": seconds, "problem": problem}
             if _parent_ended(asked):
                 return
@@ -108,6 +136,20 @@ def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool) -> Iterator
     finally:
         for item in running:
             _end(item)
+        _end_strays([])
+
+
+def _end_strays(running: Sequence[_Running]) -> None:
+    """Ends what notebooks that ended have left: processes of any session, which are children of this process by now."""
+    known = {item.pid for item in running}
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and (left := [pid for pid in endings.children() if pid not in known]):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.005)
 
 
 def _parent_ended(asked: BinaryIO) -> bool:
@@ -117,7 +159,7 @@ def _parent_ended(asked: BinaryIO) -> bool:
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> _Running:
+def _copy(name: str, work: Work) -> _Running:
     said, tell = os.pipe()
     parent = os.getpid()
     pid = os.fork()
@@ -125,11 +167,11 @@ def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> 
         os.close(said)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
+            endings.end_with_parent(parent)
             from proofbook.execution import kernel
 
-            kernel.end_with_parent(parent)
             _set_apart()
-            _work(source, target, parameters, tell=tell, provisioner=kernel.wait_in_a_copy())
+            _work(work, tell=tell, provisioner=kernel.wait_in_a_copy())
         finally:
             os._exit(1)
     os.close(tell)
@@ -137,12 +179,19 @@ def _copy(name: str, source: Path, target: Path, parameters: dict[str, str]) -> 
     return _Running(name=name, pid=pid, said=said)
 
 
-def _anew(name: str, source: Path, target: Path, parameters: dict[str, str]) -> _Running:
+def _anew(name: str, work: Work) -> _Running:
     said, tell = os.pipe()
     os.set_inheritable(tell, True)
-    words = [sys.executable, "-m", "proofbook.execution.worker", "one", str(tell), str(source), str(target), json.dumps(parameters)]  # fmt: skip
+    words = [sys.executable, "-m", "proofbook.execution.worker", "one", str(tell)]
+    # What it is to do comes by a pipe: an argument can be read by every user of the machine.
+    read, write = os.pipe()
+    os.set_inheritable(read, True)
+    words.append(str(read))
     pid = os.posix_spawn(sys.executable, words, os.environ)
     os.close(tell)
+    os.close(read)
+    with os.fdopen(write, "w") as orders:
+        json.dump(asdict(work), orders)
     os.set_blocking(said, False)
     return _Running(name=name, pid=pid, said=said)
 
@@ -174,6 +223,7 @@ def _end(item: _Running) -> None:
 def _set_apart() -> None:
     """A session of its own, so that ending it ends all that a worker starts, and nothing to print to."""
     os.setsid()
+    endings.adopt_orphans()
     _silence(0, 1, 2)
 
 
@@ -185,13 +235,14 @@ def _silence(*numbers: int) -> None:
     os.close(null)
 
 
-def _work(source: Path, target: Path, parameters: dict[str, str], *, tell: int, provisioner: str) -> None:
+def _work(work: Work, *, tell: int, provisioner: str) -> None:
     """The worker: one notebook through Papermill; writes what went wrong, if anything did, and ends this process."""
-    os.write(tell, _execute(source, target, parameters, provisioner=provisioner).encode()[:4096])
+    os.environ.update(work.variables)
+    os.write(tell, _execute(work, provisioner=provisioner).encode()[:4096])
     os._exit(0)
 
 
-def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisioner: str) -> str:
+def _execute(work: Work, *, provisioner: str) -> str:
     """Why a notebook did not reach its end, in words; empty where it did."""
     json_schema.skip_iri_grammar()
     import papermill
@@ -200,18 +251,22 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisio
 
     from proofbook.config import environment as environments
 
-    _set_up_papermill(target, provisioner=provisioner)
+    _set_up_papermill(work, provisioner=provisioner)
     try:
         base = paths.root()
-        environments.keep_private(environments.load(parameters["environment"], base=base), base=base)
+        environment = environments.load(work.parameters["environment"], base=base)
+        environments.keep_private(environment, base=base)
+        # What it names is known to the redaction by now; the kernel gets what it needs.
+        for name in os.environ.keys() - variables.passed(os.environ, environment.pass_env).keys():
+            del os.environ[name]
         papermill.execute_notebook(
-            str(source),
-            str(target),
-            parameters=parameters,
+            work.source,
+            work.target,
+            parameters=work.parameters,
             engine_name=ENGINE,
             progress_bar=False,
             cwd=str(Path.cwd()),
-            **_kernel_of(source),
+            **_kernel_of(Path(work.source)),
         )
     except PapermillExecutionError as error:
         return _in_one_line(f"code cell {error.exec_count or '?'} raised {error.ename}: {error.evalue}")
@@ -222,7 +277,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, str], *, provisio
     return ""
 
 
-def _set_up_papermill(target: Path, *, provisioner: str) -> None:
+def _set_up_papermill(work: Work, *, provisioner: str) -> None:
     """Registers how this process executes and saves: scrubbed on every save, whole or not at all."""
     from jupyter_client.provisioning.factory import KernelProvisionerFactory
     from papermill.engines import NBClientEngine, papermill_engines
@@ -240,12 +295,11 @@ def _set_up_papermill(target: Path, *, provisioner: str) -> None:
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
             _scrub_on_save(nb_man)
-            with tempfile.TemporaryDirectory(prefix="proofbook-") as sockets:
-                return _client(nb_man, kernel_name, sockets).execute()
+            return _client(nb_man, kernel_name, places.inside(Path(work.place))).execute()
 
     papermill_engines.register(ENGINE, Engine)
     # A handler is found by how a path begins; this path is its alone.
-    papermill_io.register(str(target), Whole())
+    papermill_io.register(work.target, Whole())
     KernelProvisionerFactory.instance().default_provisioner_name = provisioner
 
 
@@ -286,15 +340,16 @@ def _private(kind: str, value: Any) -> Any:
     return {**changed, "id": value["id"], "fix": value["fix"]} if kind == MIME else changed
 
 
-def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:
-    """Papermill's client, with the kernel on sockets in a folder of its own instead of open TCP ports."""
+def _client(nb_man: Any, kernel_name: str, folder: Path) -> Any:
+    """Papermill's client, with the kernel on sockets in a folder of its own, where its key is too, instead of open TCP ports."""
     from papermill.clientwrap import PapermillNotebookClient
 
     class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
         def create_kernel_manager(self) -> Any:
             manager = super().create_kernel_manager()
             manager.transport = "ipc"
-            manager.ip = f"{sockets}/kernel"
+            manager.ip = f"{folder}/kernel"
+            manager.connection_file = f"{folder}/kernel.json"
             return manager
 
     # How long a notebook may take is said once, for the whole of it, and starting its kernel is a part of that.
@@ -305,14 +360,10 @@ def _client(nb_man: Any, kernel_name: str, sockets: str) -> Any:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["one", tell, source, target, parameters]:
+        case ["one", tell, orders]:
             _set_apart()
-            _work(
-                Path(source),
-                Path(target),
-                json.loads(parameters),
-                tell=int(tell),
-                provisioner="local-provisioner",
-            )
-        case [how]:
-            main(how)
+            with os.fdopen(int(orders)) as told:
+                ordered = Work(**json.load(told))
+            _work(ordered, tell=int(tell), provisioner="local-provisioner")
+        case [how, place]:
+            main(how, Path(place))

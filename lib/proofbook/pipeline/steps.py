@@ -16,7 +16,7 @@ from typing import Any
 
 from proofbook import paths, validation
 from proofbook.collect import phases
-from proofbook.concurrency import sync
+from proofbook.concurrency import locks, sync
 from proofbook.config import environment as environments
 from proofbook.config.case import AUTO, named_files
 from proofbook.errors import CouldNotLook, ProofbookError, SecretFound, UnknownName
@@ -27,7 +27,7 @@ from proofbook.files import digest, replace_text
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
-from proofbook.runs import leak_scan, locks, record, unexpected
+from proofbook.runs import leak_scan, record, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
 from proofbook.runs.record import Notebook, Opening, Recorded, RunRecord, unfinished, write_unfinished

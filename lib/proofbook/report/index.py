@@ -8,12 +8,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from proofbook import paths
+from proofbook.concurrency import locks
 from proofbook.errors import Locked
 from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Verdict
 from proofbook.report import finding_html, templating
-from proofbook.runs import history, locks
+from proofbook.runs import history
 from proofbook.runs.folders import file_mode
 from proofbook.runs.history import Entry
 

@@ -17,11 +17,12 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from proofbook import paths
+from proofbook.concurrency import locks
 from proofbook.errors import Locked, ProofbookError
 from proofbook.evidence import store
 from proofbook.files import replace_text
 from proofbook.redaction.scrubbing import for_others
-from proofbook.runs import locks, record
+from proofbook.runs import record
 from proofbook.runs.folders import environment_folders, file_mode
 
 INDEX = "index.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 import made
 import pytest
 from conftest import proofbook
-from test_locks import held_by_another
+from other_process import held_by_another
 
 from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.judge.findings import Verdict

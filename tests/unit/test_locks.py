@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from other_process import held_by_another
 
+from proofbook.concurrency import locks
 from proofbook.errors import Locked
-from proofbook.runs import locks
-
-HOLD = """
-import sys
-from pathlib import Path
-from proofbook.runs import locks
-with locks.held(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextmanager
-def held_by_another(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock of a folder until its input ends."""
-    command = [sys.executable, "-c", HOLD, str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdout.readline() == "held\n"
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_who_holds_a_lock_is_named_with_since_when(tmp_path: Path) -> None:
