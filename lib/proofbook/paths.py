@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 from proofbook.errors import UnknownName, UsageError
@@ -21,18 +22,38 @@ def root(start: Path | None = None) -> Path:
     A folder without one gets the notebooks that were installed, so that a pip install works without a clone.
 
     Raises:
-        UsageError: neither a parent folder nor the installed package holds notebooks.
+        UsageError: neither a parent folder nor the installed package holds notebooks, or they belong to another user.
     """
     named = os.environ.get("PROOFBOOK_WORKSPACE")
     here = Path(named) if named else (start or Path.cwd())
     for folder in (here, *here.resolve().parents):
         if (folder / "notebooks" / "02-websocket.ipynb").is_file():
-            return folder.resolve()
+            found = folder.resolve()
+            if found != SHIPPED and not (named and folder == here):
+                _check_owner(found)
+            return found
     if (SHIPPED / "notebooks").is_dir():
         return SHIPPED
     raise UsageError(
         f"expected a folder with notebooks/ at or above {here}, found none; run the command inside a workspace"
     )
+
+
+def _check_owner(workspace: Path) -> None:
+    """Whose notebooks would be executed: only those of this user or of root are, unless they are named.
+
+    Raises:
+        UsageError: they belong to another user.
+    """
+    ours = {os.geteuid(), 0}
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdigit():
+        ours.add(int(os.environ["SUDO_UID"]))
+    for path in (workspace, workspace / "notebooks", workspace / "notebooks" / "02-websocket.ipynb"):
+        owner = path.stat().st_uid
+        if owner not in ours:
+            raise UsageError(
+                f"expected notebooks of your own, found {shown(path)} of user {owner}, whose code would be executed as you; if you trust it: PROOFBOOK_WORKSPACE={shlex.quote(str(workspace))}"
+            )
 
 
 def home(base: Path) -> Path:

@@ -19,6 +19,7 @@ from test_broken_notebooks import execute, gone, notebook, pid_in
 from proofbook.errors import CouldNotLook
 from proofbook.execution import places
 from proofbook.execution.executor import Executor
+from proofbook.execution.worker import MOST_OUTPUT_CHARS
 
 ENVIRONMENT = """
 pass_env = ["PASSED_*"]
@@ -126,6 +127,22 @@ def test_a_kernel_gets_the_variables_that_it_needs_and_those_that_are_listed(
     assert given["NAMED_TOKEN"] not in json.dumps([cell.get("outputs") for cell in written["cells"]])
 
 
+def test_output_without_end_is_cut_and_the_notebook_goes_on(
+    environment: str, temporary: Path, tmp_path: Path
+) -> None:
+    source = notebook(
+        tmp_path,
+        "for _ in range(400): print('flood ' * 20_000)",
+        "from IPython.display import HTML, display\nfor _ in range(3): display(HTML('<b>picture</b>' * 800_000))",
+        "print('the end')",
+    )
+    assert execute(source, folder=tmp_path / "out", environment=environment).problem == ""
+    written = tmp_path / "out" / "09-mine.ipynb"
+    assert written.stat().st_size < 2.2 * MOST_OUTPUT_CHARS
+    text = written.read_text()
+    assert text.count("the output of this cell is cut here") == 2 and '"the end' in text
+
+
 def test_a_long_folder_for_temporary_files_is_no_obstacle(
     environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +178,7 @@ def test_what_killed_processes_leave_is_deleted_by_who_is_left_or_comes_next(
     code = f"""
 from pathlib import Path
 from proofbook.execution.executor import Executor
+from proofbook.execution.worker import MOST_OUTPUT_CHARS
 with Executor() as executor:
     executor.execute({{"09-mine": Path({str(source)!r})}}, folder=Path({str(tmp_path / "out")!r}), parameters={{"environment": {environment!r}, "case": "", "evidence": ""}})
 """

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from proofbook.config import duckdb_text as patterns
 from proofbook.config import log_uri
 from proofbook.config.references import Reference
+from proofbook.redaction import scrubbing
 
 WRITTEN_SECRET = "written_secret"
 
@@ -39,6 +40,11 @@ def _mask_pattern(value: str) -> str:
     value = _pattern(_log_pattern(value))
     if re.search(value, ""):
         raise ValueError(f"expected a pattern that does not match empty text, got {value!r}")
+    ours = next((word for word in scrubbing.OWN_WORDS if re.search(value, word)), None)
+    if ours is not None:
+        raise ValueError(
+            f"expected a pattern for what must not be shown, got {value!r}, which matches {ours!r} in every report too; make it narrower"
+        )
     return value
 
 

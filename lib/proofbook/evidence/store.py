@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 from pyarrow import parquet
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from proofbook import paths
 from proofbook.errors import EvidenceError
@@ -22,6 +23,7 @@ from proofbook.redaction.scrubbing import scrub
 SCHEMA_VERSION = 3
 PHASES = ("before", "rollout", "after")
 MANIFEST = "manifest.json"
+_TABLE_NAME = re.compile(r"\w[\w-]*")
 # What stands for a value in the text of a message, and the metric that says when a process began: written by collectors, known to judges.
 MASK = "<*>"
 STARTED = "process_start_time_seconds"
@@ -59,6 +61,14 @@ class Manifest(BaseModel):
     schema_version: int = SCHEMA_VERSION
     environment: str
     phases: dict[str, Phase] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Manifest:
+        """They become parts of paths, and evidence may come from anywhere."""
+        for phase, recorded in self.phases.items():
+            if phase not in PHASES or not all(map(_TABLE_NAME.fullmatch, recorded.tables)):
+                raise ValueError(f"expected phases {', '.join(PHASES)} with tables of names like theirs")
+        return self
 
 
 class Evidence:
@@ -170,6 +180,20 @@ def write_phase(
     _enter(folder, environment=environment, phase=phase, recorded=recorded)
 
 
+def copy(source: Path, folder: Path) -> None:
+    """Copies a folder of evidence.
+
+    Raises:
+        EvidenceError: something in it is neither a file nor a folder: a symlink would bring in what it points to.
+    """
+    for path in (source, *source.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise EvidenceError(
+                f"{paths.shown(path)}: expected evidence to be files and folders, got a {'symlink' if path.is_symlink() else 'device or pipe'}; nothing was copied"
+            )
+    shutil.copytree(source, folder, symlinks=True)
+
+
 def copy_phase(source: Path, folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:
     """Copies the tables of a recorded phase, as they are, into other evidence under another name."""
     place = folder / phase
@@ -192,6 +216,8 @@ def _entries(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _difference(path: Path, recorded: Table) -> str:
+    if path.is_symlink():
+        return "recorded as a file, and is a symlink now"
     try:
         found = digest(path)
     except OSError:

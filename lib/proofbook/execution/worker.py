@@ -33,6 +33,9 @@ from proofbook.judge.findings import MIME
 from proofbook.redaction.scrubbing import for_others, in_value
 
 ENGINE = "proofbook"
+# A chart over many points takes a few million; what is longer fits neither a notebook nor a report.
+MOST_OUTPUT_CHARS = 20_000_000
+CUT = f"\n(the output of this cell is cut here: it is longer than {MOST_OUTPUT_CHARS:,} characters)\n"
 # What workers and kernels load anyway.
 LOADED = (
     "papermill",
@@ -344,6 +347,8 @@ def _client(nb_man: Any, kernel_name: str, folder: Path) -> Any:
     """Papermill's client, with the kernel on sockets in a folder of its own, where its key is too, instead of open TCP ports."""
     from papermill.clientwrap import PapermillNotebookClient
 
+    said: dict[int, int] = {}
+
     class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
         def create_kernel_manager(self) -> Any:
             manager = super().create_kernel_manager()
@@ -351,6 +356,19 @@ def _client(nb_man: Any, kernel_name: str, folder: Path) -> Any:
             manager.ip = f"{folder}/kernel"
             manager.connection_file = f"{folder}/kernel.json"
             return manager
+
+        def output(
+            self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int
+        ) -> Any:
+            size = len(json.dumps(msg["content"], default=str))
+            before = said.get(cell_index, 0)
+            said[cell_index] = before + size
+            if before + size <= MOST_OUTPUT_CHARS:
+                return super().output(outs, msg, display_id, cell_index)
+            if before <= MOST_OUTPUT_CHARS:
+                told = {**msg, "msg_type": "stream", "content": {"name": "stderr", "text": CUT}}
+                return super().output(outs, told, None, cell_index)
+            return None
 
     # How long a notebook may take is said once, for the whole of it, and starting its kernel is a part of that.
     return Client(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from proofbook.collect.session import Session
 from proofbook.concurrency import sync
 from proofbook.config import consistency
 from proofbook.config.environment import keep_private
-from proofbook.evidence import baseline
+from proofbook.evidence import baseline, store
 from proofbook.execution import selection
 from proofbook.execution.executor import Executor
 from proofbook.pipeline.steps import (
@@ -64,7 +63,7 @@ def validate(
     again = f"proofbook run {asked.words} --run {folder.name}"
     with recorded(folder, asked, dt.datetime.now(dt.UTC), again=again):
         if source is not None and not (folder / "evidence").exists():
-            shutil.copytree(source, folder / "evidence")
+            store.copy(source, folder / "evidence")
         if earlier is not None and earlier != folder and not has_phase(folder, "before"):
             options.say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
         _collect_missing(asked, folder, say=options.say)

@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import gzip
 import json
+import math
 import re
 import shutil
 import sys
@@ -26,6 +27,8 @@ from proofbook.errors import CouldNotLook
 HEAD_BYTES = 1 << 20
 A_DAY_S = 86400.0
 # DuckDB's longest line, and, in characters, what longer ones are cut to and how much of one text is kept.
+# A packed file may be so many times as large when it is unpacked, and at least so large: logs pack twenty to a hundred times.
+UNPACKED_TIMES, UNPACKED_BYTES = 300, 1 << 30
 MAX_LINE_BYTES = 2_000_000
 MAX_LINE_CHARS = 400_000
 MAX_TEXT_CHARS = 100_000
@@ -91,14 +94,19 @@ def _absent(shown: str, error: OSError) -> CouldNotLook:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[_Stream]:
-    """A file's bytes, unpacked where gzip or zstd packed them."""
+    """A file's bytes, unpacked where gzip or zstd packed them.
+
+    Raises:
+        CouldNotLook: while reading, where it unpacks to far more than a log does.
+    """
     with path.open("rb") as file:
         packed = packing(file.read(4))
         file.seek(0)
+        most = max(UNPACKED_BYTES, UNPACKED_TIMES * path.stat().st_size)
         if packed == "gzip":
-            yield _Stream(gzip.GzipFile(fileobj=file))
+            yield _Stream(gzip.GzipFile(fileobj=file), most=most)
         elif packed == "zstd":
-            yield _Stream(pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
+            yield _Stream(pa.CompressedInputStream(pa.PythonFile(file), "zstd"), most=most)
         else:
             yield _Stream(file)
 
@@ -106,8 +114,9 @@ def opened(path: Path) -> Iterator[_Stream]:
 class _Stream:
     """Bytes of a file up to where it can be read; a packed file that was cut ends in a line that says so."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, *, most: float = math.inf) -> None:
         self._file = file
+        self._left, self._most = most, most
         self._ended = False
 
     def read(self, size: int) -> bytes:
@@ -118,6 +127,11 @@ class _Stream:
             except (OSError, EOFError):
                 piece, self._ended = b"\n(the packed file is cut or broken here)\n", True
             self._ended = self._ended or not piece
+            self._left -= len(piece)
+            if self._left < 0:
+                raise CouldNotLook(
+                    f"expected a packed log, got a file that unpacks to more than {self._most / 1e9:.1f} GB, which no log of its size does; unpack it yourself if it is one"
+                )
             found += piece
         return bytes(found)
 
