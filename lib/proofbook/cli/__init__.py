@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -18,6 +19,10 @@ def main() -> None:
     """Runs a command and ends this process with its exit code; an exception gives one sentence, never a traceback or the code of `fail`."""
     # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a sign shows another one.
+            stream.reconfigure(errors="replace")
     try:
         code = _command()
     except ProofbookError as error:

@@ -307,7 +307,11 @@ def name_not_found(error: BaseException) -> bool:
 
 def match_fields(fields: dict[str, Any], message: Any, values: dict[str, str]) -> bool:
     """Whether every JMESPath in `fields` finds the value wanted, `{id}`-like places filled in."""
-    return all(jmespath.search(path, message) == fill(wanted, values) for path, wanted in fields.items())
+    try:
+        return all(jmespath.search(path, message) == fill(wanted, values) for path, wanted in fields.items())
+    except jmespath.exceptions.JMESPathError:
+        # A function met a value of another type than it takes.
+        return False
 
 
 def fill(template: Any, values: dict[str, str]) -> Any:

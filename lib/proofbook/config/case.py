@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_
 
 from proofbook import paths
 from proofbook.config import duckdb_text, toml
-from proofbook.config.fields import Name, Pattern
+from proofbook.config.fields import JmesPath, Name, Pattern
 from proofbook.config.references import Settings
 from proofbook.errors import ConfigurationError
 
@@ -182,7 +182,7 @@ class MessageContract(Settings):
 
     id: Name
     json_schema: str = Field(alias="schema")
-    when: dict[str, Any]
+    when: dict[JmesPath, Any]
     websocket: str | None = None
 
 

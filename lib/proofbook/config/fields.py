@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
+import jmespath
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
@@ -55,6 +56,18 @@ def _log_place(value: str) -> str:
     return value
 
 
+def _jmespath(value: str) -> str:
+    try:
+        jmespath.compile(value)
+    except jmespath.exceptions.JMESPathError as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"expected a JMESPath expression, got {value!r} ({reason}); a name with other signs than letters, digits and _ stands in quotation marks, such as '\"a-b\"'"
+        ) from None
+    return value
+
+
+JmesPath = Annotated[str, AfterValidator(_jmespath)]
 Pattern = Annotated[str, AfterValidator(_log_pattern)]
 MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
 

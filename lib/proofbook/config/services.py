@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from proofbook.config import dialects
-from proofbook.config.fields import Name, SecretReference, ShortLog, _check_url, _pattern
+from proofbook.config.fields import JmesPath, Name, SecretReference, ShortLog, _check_url, _pattern
 from proofbook.config.references import Settings, TextOrReference
 
 
@@ -26,7 +26,7 @@ class Expectation(Settings):
     In both, `{id}`, `{text}` and `{user}` stand for what this journey sent.
     """
 
-    fields: dict[str, Any] = Field(default_factory=dict, alias="json")
+    fields: dict[JmesPath, Any] = Field(default_factory=dict, alias="json")
     regex: str | None = None
 
     @model_validator(mode="after")
@@ -140,7 +140,7 @@ class Service(Settings):
     health: str = "/health"
     health_status: list[int] = Field(default_factory=lambda: [200])
     health_expect: Expectation | None = None
-    revision_path: str | None = None
+    revision_path: JmesPath | None = None
     unknown_path: str = "/proofbook-no-such-path"
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     ca_file: str | None = None
@@ -174,7 +174,7 @@ class Login(Settings):
     ca_file: str | None = None
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     body: dict[str, Any] = Field(default_factory=lambda: {"user_id": "{user}"}, alias="json")
-    token_path: str = "access_token"
+    token_path: JmesPath = "access_token"
     user: str = "proofbook"
     expired: SecretReference | None = None
     wrong_audience: SecretReference | None = None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from proofbook.config.fields import MaskPattern, Name, Pattern, ShortLog
+from proofbook.config.fields import JmesPath, MaskPattern, Name, Pattern, ShortLog
 from proofbook.config.log_formats import AUTO, GROUPS, checked_name, name_schema
 from proofbook.config.references import Settings, TextOrReference
 
@@ -80,10 +80,10 @@ class Deployments(Settings):
 
     file: str | None = None
     command: list[str] | None = None
-    revision: str = "metadata.name"
-    created: str = "metadata.creationTimestamp"
-    image_bytes: str = 'metadata.annotations."image-size-bytes"'
-    memory_limit: str = "spec.containers[0].resources.limits.memory"
+    revision: JmesPath = "metadata.name"
+    created: JmesPath = "metadata.creationTimestamp"
+    image_bytes: JmesPath = 'metadata.annotations."image-size-bytes"'
+    memory_limit: JmesPath = "spec.containers[0].resources.limits.memory"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Deployments:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,14 @@ def _without_paths(text: str) -> str:
     """Without the folders of the machine that made the report: they help nobody who reads it."""
     for folder, shown in ((str(paths.home(paths.root())), "."), (str(Path.home()), "~")):
         if len(folder) > 1:
-            text = text.replace(f"{folder}/", f"{shown}/")
+            shorter = partial(_shorter, folder=folder, shown=shown)
+            text = re.sub(rf"{re.escape(folder)}(/[\w./+@%~-]*)", shorter, text)
     return text
+
+
+def _shorter(found: re.Match[str], *, folder: str, shown: str) -> str:
+    """A path of this machine without its folder; what only looks like one stands in text from elsewhere, and stays."""
+    return shown + found[1] if Path(folder + found[1].rstrip(".")).exists() else found[0]
 
 
 def _keep_library(folder: Path) -> str:
