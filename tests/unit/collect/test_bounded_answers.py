@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import json
 import time
@@ -64,6 +65,21 @@ async def is_of_500_megabytes() -> Pieces:
         yield bytes(1_000_000)
 
 
+@functools.cache
+def bomb() -> bytes:
+    return gzip.compress(bytes(200_000_000), compresslevel=1)
+
+
+async def is_a_gzip_bomb() -> Pieces:
+    async for piece in packed(bomb(), "gzip")():
+        yield piece
+
+
+async def is_packed_twice() -> Pieces:
+    async for piece in packed(gzip.compress(bomb()), "gzip, gzip")():
+        yield piece
+
+
 def packed(body: bytes, encoding: str, head: bytes = HEAD) -> Callable[[], Pieces]:
     async def pieces() -> Pieces:
         yield head + f"Content-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -80,15 +96,14 @@ async def says_nothing() -> Pieces:
     yield b""
 
 
-BOMB = gzip.compress(bytes(200_000_000), compresslevel=1)
 BAD: dict[str, tuple[Callable[[], Pieces], str]] = {
     "drips": (drips, "an answer 200 that was not over within 0.6 s"),
     "drips its headers": (drips_its_headers, "no answer within 0.6 s"),
     "streams for ever": (streams_for_ever, "an answer 200 that was not over within 0.6 s"),
     "floods for ever": (floods_for_ever, "bytes, which was not read to the end"),
     "is of 500 MB": (is_of_500_megabytes, "bytes, which was not read to the end"),
-    "is a gzip bomb": (packed(BOMB, "gzip"), "bytes, which was not read to the end"),
-    "is packed twice": (packed(gzip.compress(BOMB), "gzip, gzip"), "packed as 'gzip, gzip', not as gzip, deflate"),
+    "is a gzip bomb": (is_a_gzip_bomb, "bytes, which was not read to the end"),
+    "is packed twice": (is_packed_twice, "packed as 'gzip, gzip', not as gzip, deflate"),
     "is packed as br": (packed(b"\x8b\x02\x80abc\x03", "br"), "packed as 'br'"),
     "is no gzip": (packed(b"plain words", "gzip"), "an answer 200 that is not gzip, as it says"),
     "breaks off": (breaks_off, "without sending complete message body"),
