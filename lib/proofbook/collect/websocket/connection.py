@@ -190,6 +190,10 @@ async def _connect(addresses: Sequence[Any], *, timeout_s: float) -> sockets.soc
         except OSError as error:  # a TimeoutError is one
             plain.close()
             problem = error
+        except BaseException:
+            # Cancelled: a socket that is left open keeps the server waiting for a request.
+            plain.close()
+            raise
         else:
             return plain
     raise problem
