@@ -24,6 +24,7 @@ import pytest
 import side_by_side
 from hypothesis import HealthCheck, settings
 
+from proofbook.config.json_schema import skip_iri_grammar
 from proofbook.judge.findings import Verdict
 from proofbook.judge.verdict import Overall
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
@@ -51,6 +52,10 @@ close_code = 1011
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 GUARD = guard.Guard() if not WORKER else None
 HEALTHY_LOCK = pytest.StashKey[TextIO]()
+
+
+# Before a test module imports what loads it: Proofbook does without, and it takes two seconds.
+skip_iri_grammar()
 
 
 # How long examples take says how busy the machine is, and nothing about the code.

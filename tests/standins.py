@@ -13,9 +13,11 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
+if TYPE_CHECKING:
+    # Each call of a program begins with the imports of this file.
+    import pytest
 
 PROGRAMS = ("gcloud", "kubectl", "docker")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 
@@ -44,7 +45,12 @@ MOST_UNTYPED = 40
 JSON_DOCUMENTS = ("config/json_schema.py", "judge/checks/openapi.py", "judge/checks/messages.py")
 
 MODULES = {path.relative_to(LIB).as_posix(): path.read_text(encoding="utf-8") for path in LIB.rglob("*.py")}
-TREES = {name: ast.parse(text) for name, text in MODULES.items()}
+
+
+@functools.cache
+def tree_of(name: str) -> ast.Module:
+    """A module of ours, parsed once and when it is asked for: this file is read by every worker."""
+    return ast.parse(MODULES[name])
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -76,7 +82,7 @@ def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
         return
     upward = {
         found
-        for found in imports(TREES[name])
+        for found in imports(tree_of(name))
         if (other := found.split(".")[0]) in RANK and other != own and RANK[other] >= RANK[own]
     }
     assert not upward, f"{name} imports {sorted(upward)}"
@@ -96,7 +102,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
             target
             for found in imports(
                 ast.Module(
-                    body=[node for node in TREES[name].body if not is_typing_only(node)], type_ignores=[]
+                    body=[node for node in tree_of(name).body if not is_typing_only(node)], type_ignores=[]
                 )
             )
             for target in [found if found in names else found.rpartition(".")[0]]
@@ -136,8 +142,8 @@ def functions() -> dict[str, int]:
     """The length of every function in lines."""
     return {
         f"{name}:{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
-        for name, tree in TREES.items()
-        for node in ast.walk(tree)
+        for name in MODULES
+        for node in ast.walk(tree_of(name))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 

@@ -20,8 +20,6 @@ from typing import Any
 import pytest
 import typer
 from conftest import ROOT
-from papermill.inspection import _infer_parameters as parameters_with_help
-from papermill.iorw import load_notebook_node
 
 import proofbook
 from proofbook.cli.commands import app
@@ -268,6 +266,9 @@ def test_a_sentence_before_each_check_says_what_would_make_it_fail(path: Path) -
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_papermill_explains_the_parameters_of_a_notebook(path: Path) -> None:
+    from papermill.inspection import _infer_parameters as parameters_with_help
+    from papermill.iorw import load_notebook_node
+
     told = parameters_with_help(load_notebook_node(str(path)))
     assert [item.name for item in told] == ["environment", "case", "evidence"]
     assert all(len(item.help.split()) > 3 for item in told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -122,15 +123,19 @@ def assigned(parts: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
                     yield from ((name.id, value) for name, value in pairs if isinstance(name, ast.Name))
 
 
-# Functions of ours that say that they give a table.
-GIVE = {
-    node.name
-    for text in SOURCES.values()
-    for node in ast.walk(ast.parse(text))
-    if isinstance(node, ast.FunctionDef)
-    and node.returns
-    and ast.unparse(node.returns).startswith("pd.DataFrame")
-}
+@functools.cache
+def give() -> set[str]:
+    """Functions of ours that say that they give a table."""
+    return {
+        node.name
+        for text in SOURCES.values()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef)
+        and node.returns
+        and ast.unparse(node.returns).startswith("pd.DataFrame")
+    }
+
+
 # What gives a table when it is asked of one.
 KEEPS = ("copy", "assign", "sort_values", "dropna", "reset_index", "head", "tail", "drop", "drop_duplicates", "sort_index", "fillna")  # fmt: skip
 
@@ -142,7 +147,7 @@ def is_table(node: ast.expr, tables: set[str]) -> bool:
     if isinstance(node, ast.IfExp):
         return is_table(node.body, tables) or is_table(node.orelse, tables)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id in GIVE
+        return node.func.id in give()
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr in ("need", "table", "tables"):
             return bool(node.args)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import sys
 import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore asks for it several times a request, and Python looks through every folder of its path each time: that takes
+    # as long as the request. None is how Python spells "not importable".
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 KIB, MIB = 1024, 1024 * 1024
 # A health page or a token is small; a listing, an API definition or a page of metrics need not be.

@@ -175,9 +175,8 @@ def suspect(some: tuple[Rule, ...]) -> str:
     return "|".join(dict.fromkeys(rule.hint for rule in some))
 
 
-@lru_cache(maxsize=64)
-def _compiled(some: tuple[Rule, ...]) -> tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...]:
-    return tuple((rule.words, re.compile(rule.pattern), rule.replacement) for rule in some)
+# Compiled when a text first holds one of the words: a pattern of thousands of known secrets takes a while.
+_compiled = lru_cache(maxsize=512)(re.compile)
 
 
 @lru_cache(maxsize=64)
@@ -252,9 +251,9 @@ def scrub(text: str) -> str:
 @lru_cache(maxsize=512)
 def _scrubbed(text: str, some: tuple[Rule, ...]) -> str:
     small = text.lower()
-    for words, pattern, replacement in _compiled(some):
-        if not words or any(word in small for word in words):
-            text = pattern.sub(replacement, text)
+    for rule in some:
+        if not rule.words or any(word in small for word in rule.words):
+            text = _compiled(rule.pattern).sub(rule.replacement, text)
     return text
 
 

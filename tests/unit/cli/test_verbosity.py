@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from conftest import proofbook
 
 from proofbook.cli.verbosity import NAME, log_to_stderr
 from proofbook.redaction import scrubbing
@@ -46,23 +47,8 @@ def collected(folder: Path, *options: str) -> str:
             f'[[service]]\nname = "api"\nurl = "http://127.0.0.1:{port}"\n'
             '[pace]\nper_s = 200\n[login]\ntoken = {env = "BUSY_TOKEN"}\n'
         )
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "proofbook.cli",
-                *options,
-                "collect",
-                f"{SECRET}.toml",
-                "--phase",
-                "before",
-            ],
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            env={**os.environ, "BUSY_TOKEN": SECRET},
-            timeout=120,
-        )
+        words = (*options, "collect", f"{SECRET}.toml", "--phase", "before")
+        done = proofbook(*words, cwd=folder, workspace=folder, BUSY_TOKEN=SECRET)
     finally:
         server.communicate("")
     assert done.returncode == 0, done.stderr

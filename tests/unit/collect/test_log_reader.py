@@ -47,13 +47,22 @@ def entry(
     return log_entry(START + pd.Timedelta(seconds=at_s), body, trace=given, **more)
 
 
-def small(entries: list[dict[str, Any]], folder: Path, *patterns: str) -> dict[str, pd.DataFrame]:
+def small(entries: list[dict[str, Any]], *patterns: str) -> dict[str, pd.DataFrame]:
     """The small tables that judges see."""
-    reading = read_log(folder, json_lines(*entries)) if entries else None
-    if reading is None:
-        with connect() as engine:
-            engine.execute(f"COPY ({NOTHING}) TO '{folder / 'read.parquet'}' (FORMAT parquet)")
-    return recorder.summarise(folder / "read.parquet", patterns)
+    return small_of(json_lines(*entries), patterns)
+
+
+@functools.cache
+def small_of(text: str, patterns: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """The small tables of a file; once, since many tests begin with the same before."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if text:
+            read_log(folder, text)
+        else:
+            with connect() as engine:
+                engine.execute(f"COPY ({NOTHING}) TO '{folder / 'read.parquet'}' (FORMAT parquet)")
+        return recorder.summarise(folder / "read.parquet", patterns)
 
 
 def test_json_lines_array_and_wrapped_give_the_same_entries(tmp_path: Path) -> None:
@@ -205,16 +214,16 @@ def test_no_input_crashes_the_reader_and_no_line_vanishes(
 # Coverage ------------------------------------------------------------------------------------------------------------
 
 
-def frame(entries: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
-    return small(entries, folder)["log_rhythm"]
+def frame(entries: list[dict[str, Any]]) -> pd.DataFrame:
+    return small(entries)["log_rhythm"]
 
 
 def span(first_s: float, last_s: float) -> tuple[pd.Timestamp, pd.Timestamp]:
     return START + pd.Timedelta(seconds=first_s), START + pd.Timedelta(seconds=last_s)
 
 
-def test_a_full_window_is_covered(tmp_path: Path) -> None:
-    assert cover(frame([entry(second) for second in range(100)], tmp_path), span(0, 100)).held
+def test_a_full_window_is_covered() -> None:
+    assert cover(frame([entry(second) for second in range(100)]), span(0, 100)).held
 
 
 @pytest.mark.parametrize(
@@ -231,22 +240,21 @@ def test_a_full_window_is_covered(tmp_path: Path) -> None:
     ],
 )
 def test_a_window_that_is_not_covered_says_why(
-    tmp_path: Path, seconds: list[float], window: tuple[float, float], code: str
+    seconds: list[float], window: tuple[float, float], code: str
 ) -> None:
     assert code in [
-        reason
-        for reason, _ in cover(frame([entry(second) for second in seconds], tmp_path), span(*window)).reasons
+        reason for reason, _ in cover(frame([entry(second) for second in seconds]), span(*window)).reasons
     ]
 
 
-def test_an_export_that_stopped_at_a_limit_is_called_cut(tmp_path: Path) -> None:
-    entries = frame([entry(90 + index / 100) for index in range(1000)], tmp_path)
+def test_an_export_that_stopped_at_a_limit_is_called_cut() -> None:
+    entries = frame([entry(90 + index / 100) for index in range(1000)])
     found = cover(entries, span(0, 100), read=1000)
     assert found.reasons[0][0] == "log-cut" and "exactly 1,000 entries" in found.reasons[0][1]
 
 
-def test_a_log_with_empty_bodies_covers_nothing(tmp_path: Path) -> None:
-    found = cover(frame([entry(second, "") for second in range(100)], tmp_path), span(0, 99))
+def test_a_log_with_empty_bodies_covers_nothing() -> None:
+    found = cover(frame([entry(second, "") for second in range(100)]), span(0, 99))
     assert [code for code, _ in found.reasons] == ["log-empty-bodies"]
 
 
@@ -256,7 +264,6 @@ def test_a_log_with_empty_bodies_covers_nothing(tmp_path: Path) -> None:
 def judged(
     before: list[dict[str, Any]],
     after: list[dict[str, Any]],
-    folder: Path,
     *,
     pattern: str = "RecursionError",
     settled_s: float = 200,
@@ -265,7 +272,7 @@ def judged(
     tables = {
         (phase, name): table
         for phase, entries in (("before", before), ("after", after))
-        for name, table in small(entries, folder, pattern).items()
+        for name, table in small(entries, pattern).items()
     }
     windows = Windows(
         before=span(0, 100),
@@ -294,64 +301,60 @@ def traffic(first_s: int, revision: str | None, *, crash_every: int = 0) -> list
     return entries
 
 
-def test_seen_before_and_silent_after_in_a_covered_log_is_gone(tmp_path: Path) -> None:
-    found = judged(traffic(0, "r-1", crash_every=5), traffic(200, "r-2"), tmp_path)
+def test_seen_before_and_silent_after_in_a_covered_log_is_gone() -> None:
+    found = judged(traffic(0, "r-1", crash_every=5), traffic(200, "r-2"))
     assert found.verdict is Verdict.PASS, found.statement
     assert found.severity is not None and found.severity > 0.95
 
 
-def test_one_match_on_the_new_revision_fails_even_in_a_cut_log(tmp_path: Path) -> None:
-    found = judged(traffic(0, "r-1", crash_every=5), [entry(290, "RecursionError", revision="r-2")], tmp_path)
+def test_one_match_on_the_new_revision_fails_even_in_a_cut_log() -> None:
+    found = judged(traffic(0, "r-1", crash_every=5), [entry(290, "RecursionError", revision="r-2")])
     assert found.verdict is Verdict.FAIL
 
 
-def test_a_match_of_the_old_revision_while_it_drains_does_not_fail(tmp_path: Path) -> None:
+def test_a_match_of_the_old_revision_while_it_drains_does_not_fail() -> None:
     found = judged(
         traffic(0, "r-1", crash_every=5),
         [*traffic(200, "r-2"), entry(201, "RecursionError", revision="r-1")],
-        tmp_path,
     )
     assert found.verdict is Verdict.PASS, found.statement
 
 
 @pytest.mark.parametrize(("at_s", "verdict"), [(201, Verdict.PASS), (250, Verdict.FAIL)])
 def test_a_match_that_names_no_revision_counts_once_the_old_one_is_gone(
-    at_s: float, verdict: Verdict, tmp_path: Path
+    at_s: float, verdict: Verdict
 ) -> None:
     found = judged(
         traffic(0, None, crash_every=5),
         [*traffic(200, None), entry(at_s, "RecursionError", revision=None)],
-        tmp_path,
         settled_s=240,
     )
     assert found.verdict is verdict, found.statement
 
 
-def test_a_match_that_names_no_revision_is_nobodys_while_the_old_one_still_answers_elsewhere(
-    tmp_path: Path,
-) -> None:
+def test_a_match_that_names_no_revision_is_nobodys_while_the_old_one_still_answers_elsewhere() -> None:
     after = [*traffic(200, None), entry(250, "RecursionError", revision=None)]
-    found = judged(traffic(0, None, crash_every=5), after, tmp_path, alongside=True)
+    found = judged(traffic(0, None, crash_every=5), after, alongside=True)
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "control-comparability"), found.statement
     named = [*traffic(200, None), entry(250, "RecursionError", revision="r-2")]
-    assert judged(traffic(0, None, crash_every=5), named, tmp_path, alongside=True).verdict is Verdict.FAIL
+    assert judged(traffic(0, None, crash_every=5), named, alongside=True).verdict is Verdict.FAIL
 
 
-def test_silence_in_a_silent_log_is_inconclusive(tmp_path: Path) -> None:
-    found = judged(traffic(0, "r-1", crash_every=5), [], tmp_path)
+def test_silence_in_a_silent_log_is_inconclusive() -> None:
+    found = judged(traffic(0, "r-1", crash_every=5), [])
     assert found.verdict is Verdict.INCONCLUSIVE
-    quiet = judged(traffic(0, "r-1", crash_every=5), traffic(200, "r-2")[-60:], tmp_path)
+    quiet = judged(traffic(0, "r-1", crash_every=5), traffic(200, "r-2")[-60:])
     assert quiet.verdict is Verdict.INCONCLUSIVE
 
 
-def test_a_pattern_that_never_matched_proves_nothing(tmp_path: Path) -> None:
-    found = judged(traffic(0, "r-1"), traffic(200, "r-2"), tmp_path)
+def test_a_pattern_that_never_matched_proves_nothing() -> None:
+    found = judged(traffic(0, "r-1"), traffic(200, "r-2"))
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "never-seen")
 
 
-def test_a_log_that_lost_its_messages_and_kept_its_requests_shows_no_silence(tmp_path: Path) -> None:
+def test_a_log_that_lost_its_messages_and_kept_its_requests_shows_no_silence() -> None:
     requests = [item for item in traffic(200, "r-2") if "httpRequest" in item]
-    found = judged(traffic(0, "r-1", crash_every=5), requests, tmp_path)
+    found = judged(traffic(0, "r-1", crash_every=5), requests)
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "log-no-messages")
     assert "not one message" in found.statement
 
@@ -367,10 +370,10 @@ def test_a_log_that_lost_its_messages_and_kept_its_requests_shows_no_silence(tmp
     ],
 )  # fmt: skip
 def test_a_sign_of_health_is_absent_only_if_its_pattern_can_match(
-    pattern: str, examples: list[str], verdict: Verdict, reason: str, tmp_path: Path
+    pattern: str, examples: list[str], verdict: Verdict, reason: str
 ) -> None:
-    before = small(traffic(0, "r-1", crash_every=5), tmp_path, pattern)
-    after = small(traffic(200, "r-2"), tmp_path, pattern)
+    before = small(traffic(0, "r-1", crash_every=5), pattern)
+    after = small(traffic(200, "r-2"), pattern)
     tables = {"before": before, "after": after}
     windows = Windows(before=span(0, 100), after=span(200, 300), deployed_at=span(200, 200)[0], new_revision="r-2")  # fmt: skip
     recipe = present(Indicator(id="sign", title="A sign", log=pattern, examples=examples), source="log")
@@ -392,7 +395,7 @@ def history(hours: int, *, crash_every_h: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("crash_every_h", "verdict"), [(1, Verdict.PASS), (4, Verdict.INCONCLUSIVE)])
 def test_bursts_are_held_against_windows_of_before_that_were_silent_too(
-    crash_every_h: int, verdict: Verdict, tmp_path: Path
+    crash_every_h: int, verdict: Verdict
 ) -> None:
     hours = 40
     end = 3600 * hours
@@ -401,7 +404,7 @@ def test_bursts_are_held_against_windows_of_before_that_were_silent_too(
     tables = {
         (phase, name): table
         for phase, entries in (("before", history(hours, crash_every_h=crash_every_h)), ("after", after))
-        for name, table in small(entries, tmp_path, "RecursionError").items()
+        for name, table in small(entries, "RecursionError").items()
     }
     windows = Windows(before=span(0, end), after=span(end, end + 5400), deployed_at=span(end, end)[0], new_revision="r-2")  # fmt: skip
     seen = view(tables, windows)
@@ -411,16 +414,14 @@ def test_bursts_are_held_against_windows_of_before_that_were_silent_too(
     assert found.verdict is verdict, found.statement
 
 
-def test_one_crash_before_is_too_early(tmp_path: Path) -> None:
-    found = judged(traffic(0, "r-1", crash_every=1000), traffic(200, "r-2"), tmp_path)
+def test_one_crash_before_is_too_early() -> None:
+    found = judged(traffic(0, "r-1", crash_every=1000), traffic(200, "r-2"))
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "too-early")
     assert found.needed is not None
 
 
-def test_one_log_that_holds_both_revisions_is_its_own_before(tmp_path: Path) -> None:
-    found_tables = small(
-        [*traffic(0, "r-1", crash_every=5), *traffic(100, "r-2")], tmp_path, "RecursionError"
-    )
+def test_one_log_that_holds_both_revisions_is_its_own_before() -> None:
+    found_tables = small([*traffic(0, "r-1", crash_every=5), *traffic(100, "r-2")], "RecursionError")
     tables = {("after", name): table for name, table in found_tables.items()}
     seen = view_of(lambda name, phase: tables.get((phase, name)), phases={})
     recipe = gone(Symptom(log="RecursionError"), source="log", absent_rate=0.01)

@@ -210,12 +210,12 @@ def test_a_connection_that_the_server_ends_first_is_no_success_whatever_it_said_
 ) -> None:
     # Long enough for a busy machine: a connection that ends is not dwelt on any longer.
     said = {"dwell_s": 5.0, **(WELCOME if greets else {}), **(ECHO if answers else {})}
-    table = asyncio.run(journeys(ends(how, greets=greets, answers=answers), count=72, **said))
+    table = asyncio.run(journeys(ends(how, greets=greets, answers=answers), count=24, **said))
     assert table["upgraded"].all() and (not greets or table["greeted"].all())
     assert not answers or table["reply_ok"].all()
     finding = judged(table, **said)
     assert (finding.verdict, finding.reason) == (Verdict.FAIL, "below-target"), finding.statement
-    assert "0 of 72 connections were made, 72 ended with " in finding.statement
+    assert "0 of 24 connections were made, 24 ended with " in finding.statement
     # Who collects stops by the same answer: there is no more to learn.
     where = environment(1, **said)
     assert not connections.connected(table, where.websockets[0]).any()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import ROOT, SHORT_CASE
+from conftest import ROOT, SHORT_CASE, proofbook
 
 from proofbook.collect.session import Session
 from proofbook.config import case, environment
@@ -252,13 +250,8 @@ def test_two_fixes_of_one_case_were_deployed_together(in_folder: Path) -> None:
 def test_checking_files_touches_no_network_and_says_what_a_run_would_owe(in_folder: Path) -> None:
     write(in_folder, SHORT, "staging.toml")
     write(in_folder, SHORT_CASE, "recursion.toml")
-    program = [sys.executable, "-m", "proofbook.cli"]
-    done = subprocess.run(
-        [*program, "check", "staging.toml", "recursion.toml"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "STAGING_JWT": ""},
-    )
+    files = ("staging.toml", "recursion.toml")
+    done = proofbook("check", *files, cwd=in_folder, workspace=in_folder, STAGING_JWT="")
     assert done.returncode == 0, done.stderr
     for line in (
         "ok              staging: 1 service, 1 WebSocket endpoint, 1 log",
@@ -268,14 +261,10 @@ def test_checking_files_touches_no_network_and_says_what_a_run_would_owe(in_fold
         "missing secret  environment variable STAGING_JWT",
     ):
         assert line in done.stdout
-    explained = subprocess.run(
-        [*program, "explain", "staging.toml", "recursion.toml"], capture_output=True, text=True
-    )
+    explained = proofbook("explain", *files, cwd=in_folder, workspace=in_folder)
     assert explained.returncode == 0 and "connection = 0.99    # default" in explained.stdout
     write(in_folder, SHORT_CASE + "colour = 1", "recursion.toml")
-    wrong = subprocess.run(
-        [*program, "check", "staging.toml", "recursion.toml"], capture_output=True, text=True
-    )
+    wrong = proofbook("check", *files, cwd=in_folder, workspace=in_folder)
     assert wrong.returncode == 2 and wrong.stderr.startswith(
         "recursion.toml: fix[0].symptom[1].colour: unknown key"
     )

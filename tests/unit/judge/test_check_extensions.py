@@ -80,13 +80,23 @@ def add(site: Path, code: str, *, name: str = "prompt", attribute: str = "prompt
     )
 
 
+# The services of the recorded evidence, and nothing that takes longer to judge: whose check it is makes the difference here.
+SERVICES = """
+[[service]]
+name = "backend"
+url = "http://127.0.0.1:9"
+[[service]]
+name = "frontend"
+url = "http://127.0.0.1:9"
+"""
+
+
 def asked(folder: Path) -> Assessment:
-    """The rehearsal's environment and case over recorded evidence of a healthy one."""
+    """Services over recorded evidence of healthy ones."""
     evidence = evidence_of("healthy", to=folder / "evidence")
-    files = GOLDEN / "files"
-    found = Validation.load(
-        str(files / "environments" / "rehearsal.toml"), str(files / "cases" / "ssot-fixes.toml"), base=folder
-    )
+    (folder / "services.toml").write_text(SERVICES)
+    (folder / "case.toml").write_text('title = "t"\n')
+    found = Validation.load(str(folder / "services.toml"), str(folder / "case.toml"), base=folder)
     return found.over(store.read(evidence))
 
 

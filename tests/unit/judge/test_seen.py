@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
-from recorded import NAMES, evidence_of, judged_again
 
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks.success_rate import judge_rate
@@ -14,8 +10,6 @@ from proofbook.judge.checks.symptoms import compare
 from proofbook.judge.findings import Control, Judgement, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View, view_of
-
-BOUND = re.compile(r"[(]at most|at least [0-9.]+% at|% confidence|luck alone|down for at most")
 
 
 def view() -> View:
@@ -83,12 +77,3 @@ def test_of_a_control_that_did_not_hold_what_it_got_is_seen() -> None:
     )
     check = Check(id="a", kind="guard", claim="a", group="own", recipe=Recipe(judge=lambda view: judged))
     assert settle(check, view()).seen == "all well; but the log: silence"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_finding_over_recorded_evidence_shows_a_bound_at_first(name: str, tmp_path: Path) -> None:
-    found = judged_again(name, evidence_of(name, to=tmp_path / "evidence"))
-    assert not [item["seen"] for item in found if BOUND.search(item["seen"])]
-    assert any(BOUND.search(item["statement"]) for item in found)
-    allowing = [item["id"] for item in found if item["threshold"].startswith(("none", "at most"))]
-    assert [item["id"] for item in found if item["limits"]] == allowing

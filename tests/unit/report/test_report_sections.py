@@ -57,15 +57,16 @@ plain = lambda summary: Section("")
 ENTRIES = {name: f"on_call:{name}" for name in ("on_call", "quiet", "raising", "text", "plain")}
 
 
-@pytest.fixture
-def summary(tmp_path: Path) -> Summary:
+@pytest.fixture(scope="module")
+def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """What the report of recorded evidence is made of."""
+    folder = tmp_path_factory.mktemp("recorded")
     files = recorded.GOLDEN / "files"
     where, what = recorded.ASKED["logs-only"]
     asked = Validation.load(
-        str(files / "environments" / f"{where}.toml"), str(files / "cases" / f"{what}.toml"), base=tmp_path
+        str(files / "environments" / f"{where}.toml"), str(files / "cases" / f"{what}.toml"), base=folder
     )
-    assessment = asked.over(store.read(recorded.evidence_of("logs-only", to=tmp_path / "evidence")))
+    assessment = asked.over(store.read(recorded.evidence_of("logs-only", to=folder / "evidence")))
     return summarise(assessment, assessment.judge_all())
 
 
@@ -187,6 +188,7 @@ def made_of(summary: Summary, found: tuple[Finding, ...]) -> Summary:
     return summarise(summary.assessment, found)
 
 
+@pytest.mark.slow
 def test_a_run_shows_the_section_of_another_package_and_goes_on_where_one_raises(
     tmp_path: Path, workspace: Path
 ) -> None:

@@ -67,6 +67,8 @@ def connect() -> duckdb.DuckDBPyConnection:
         }
     )
     engine.execute("SET TimeZone = 'UTC'")
+    # It makes a join of every list of names of severities, which costs more than comparing: for a small log twice the time.
+    engine.execute("SET disabled_optimizers = 'in_clause'")
     # Its bar would be printed into whatever reads our output. In a kernel without widgets there is none to switch off.
     with contextlib.suppress(duckdb.Error):
         engine.execute("SET enable_progress_bar = false")

@@ -22,6 +22,7 @@ from proofbook.errors import CouldNotLook
 from proofbook.redaction.scrubbing import rules, scrub
 
 SAMPLE_LINES = 2000
+SMALL_BYTES = 1024 * 1024
 # A field separator that no text holds: each line is one field.
 _AS_LINES = f"columns={{'text': 'VARCHAR'}}, delim='\x02', quote='', escape='', header=false, auto_detect=false, compression='none', max_line_size={log_files.MAX_LINE_BYTES}"
 
@@ -47,13 +48,27 @@ def ask(
     """
     opened = _Opened(path, shown, source=source, engine=engine, work=work, now=now)
     why = ""
-    for entries in opened.attempts(holding=holding):
-        try:
-            return table(engine, question(entries)), opened.shape
-        # DuckDB cuts its messages by bytes, and one cut within a character is no duckdb.Error.
-        except (duckdb.Error, UnicodeDecodeError) as error:
-            why = scrub(str(error).splitlines()[0])[:200]
+    with _threads_for(path, engine):
+        for entries in opened.attempts(holding=holding):
+            try:
+                return table(engine, question(entries)), opened.shape
+            # DuckDB cuts its messages by bytes, and one cut within a character is no duckdb.Error.
+            except (duckdb.Error, UnicodeDecodeError) as error:
+                why = scrub(str(error).splitlines()[0])[:200]
     raise CouldNotLook(f"file {shown} cannot be read as {opened.shape.in_words}: {why}")
+
+
+@contextlib.contextmanager
+def _threads_for(path: Path, engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One thread for a small file: each compiles every pattern for itself, which takes longer than to read the file."""
+    if path.stat().st_size > SMALL_BYTES:
+        yield
+        return
+    engine.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        engine.execute("RESET threads")
 
 
 class _Opened:

@@ -190,7 +190,8 @@ async def _connect(addresses: Sequence[Any], *, timeout_s: float) -> sockets.soc
         except OSError as error:  # a TimeoutError is one
             plain.close()
             problem = error
-        except asyncio.CancelledError:
+        except BaseException:
+            # Cancelled: a socket that is left open keeps the server waiting for a request.
             plain.close()
             raise
         else:
