@@ -7,14 +7,15 @@ ProofbookError
 │   ├── MissingValue        a referenced value (variable, file, command) could not be read
 │   │   └── MissingSecret   … and it is a secret
 │   └── Locked              another process writes the run or the index: exit 75, try again later
-└── CouldNotLook            collecting or judging itself failed: exit 4
-    ├── ExtensionError      something that another package registers cannot be used
-    ├── EvidenceError       recorded evidence is absent, altered or of another version
-    │   └── SchemaError     a table is not what its schema says
-    ├── SecretFound         a secret stands in a file of a run
-    └── InternalError       an unexpected exception; made by `unexpected.keep`
+├── CouldNotLook            collecting or judging itself failed: exit 4
+│   ├── ExtensionError      something that another package registers cannot be used
+│   ├── EvidenceError       recorded evidence is absent, altered or of another version
+│   │   └── SchemaError     a table is not what its schema says
+│   ├── SecretFound         a secret stands in a file of a run
+│   └── InternalError       an unexpected exception; made by `unexpected.keep`
+└── CheckFailed             a notebook asked for it with `book.require()`
 
-A check that fails is a value (a Finding), never an exception.
+A check that fails is a value (a Finding), never an exception, unless a notebook asks for one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+# Set in kernels of `proofbook run`, which judges by findings: there a failed check must not look like a broken notebook.
+JUDGED_BY_RUN = "PROOFBOOK_JUDGED_BY_RUN"
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
 EXIT_USAGE = 2
 # EX_TEMPFAIL of sysexits.h: the same command may succeed later.
@@ -119,6 +122,20 @@ class Locked(UsageError):
 
     def __str__(self) -> str:
         return f"{self.folder} is being written by {self.by}; wait until it has ended and try again"
+
+
+class CheckFailed(ProofbookError):
+    """Required checks of a notebook did not hold.
+
+    Attributes:
+        checks: their ids.
+    """
+
+    exit_code = EXIT_CODES["fail"]
+
+    def __init__(self, sentence: str, *, checks: Iterable[str]) -> None:
+        self.checks = tuple(checks)
+        super().__init__(sentence)
 
 
 class CouldNotLook(ProofbookError):

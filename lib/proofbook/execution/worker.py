@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 
 from proofbook import paths
 from proofbook.config import json_schema
+from proofbook.errors import JUDGED_BY_RUN
 from proofbook.execution import document, endings, places, variables
 from proofbook.execution.endings import how_it_ended
 from proofbook.judge.findings import MIME
@@ -262,6 +263,7 @@ def _execute(work: Work, *, provisioner: str) -> str:
         # What it names is known to the redaction by now; the kernel gets what it needs.
         for name in os.environ.keys() - variables.passed(os.environ, environment.pass_env).keys():
             del os.environ[name]
+        os.environ[JUDGED_BY_RUN] = "1"
         papermill.execute_notebook(
             work.source,
             work.target,

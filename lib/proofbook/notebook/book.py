@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +11,11 @@ import pandas as pd
 from proofbook import paths
 from proofbook.concurrency import sync
 from proofbook.config import json_schema
-from proofbook.errors import UnknownName
+from proofbook.errors import JUDGED_BY_RUN, CheckFailed, UnknownName
 from proofbook.evidence import store
 from proofbook.judge import catalogue, findings
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.findings import Finding
+from proofbook.judge.findings import Finding, Verdict
 from proofbook.notebook.display import show, show_part
 from proofbook.redaction import scrubbing
 from proofbook.report import finding_html
@@ -84,6 +85,27 @@ class Book:
         signs = {f"log-{item.id}-present": item.log for item in self.case.indicators if item.log}
         return {symptom.check_id: symptom.log for symptom in symptoms if symptom.log} | signs
 
+    def require(self, *, conclusive: bool = False) -> None:
+        """Raises if a required check judged so far failed, so that the task of a scheduler that executes this notebook fails.
+
+        Executed by `proofbook run` it does nothing: the run's verdict says so already.
+
+        Args:
+            conclusive: raises too if one is inconclusive.
+        Raises:
+            CheckFailed: with what the first of them says.
+        """
+        wrong = {Verdict.FAIL, Verdict.ERROR} | ({Verdict.INCONCLUSIVE} if conclusive else set())
+        found = [item for item in self.findings.values() if item.required and item.verdict in wrong]
+        if not found or os.environ.get(JUDGED_BY_RUN):
+            return
+        found.sort(key=lambda item: item.verdict is Verdict.INCONCLUSIVE)
+        first, *others = found
+        more = f" (and {len(others)} more: {', '.join(item.id for item in others)})" if others else ""
+        raise CheckFailed(
+            f"{first.id}: {first.verdict.value}: {first.statement}{more}", checks=[item.id for item in found]
+        )
+
     def needed(self) -> None:
         """Shows what would settle the findings so far that are inconclusive, and what was not established."""
         needs = (f"{item.id}: {item.needed.what}" for item in self.findings.values() if item.needed)
@@ -110,8 +132,11 @@ class Book:
             f"{phase} ({sum(table.rows for table in item.tables.values()):,} rows)"
             for phase, item in self.evidence.manifest.phases.items()
         )
+        file = self.assessment.validation.environment_file
+        # By its whole path: another workspace may have an environment of that name.
+        where = f" · {file}" if file is not None and not os.environ.get(JUDGED_BY_RUN) else ""
         return finding_html.note(
-            f"{self.environment.title or self.environment.name} · {self.case.title} · Evidence: {recorded}. {len(self.declared)} checks declared."
+            f"{self.environment.title or self.environment.name} · {self.case.title} · Evidence: {recorded}. {len(self.declared)} checks declared{where}."
         )
 
 

@@ -67,3 +67,11 @@ def test_mistakes_in_several_environments_are_all_told_and_all_in_the_json(
         assert item["verdict"] == "error" and item["reason"] == "usage" and words in item["sentence"]
         assert f"{item['environment']}: {item['sentence']}" in done.stderr
     assert not (place / "outputs").exists()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_terminal_that_lacks_a_sign_gets_another_one(
+    encoding: str, workspace: Path, tmp_path: Path
+) -> None:
+    done = proofbook("faults", cwd=tmp_path, workspace=workspace, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0 and "memory-leak" in done.stdout and "?" in done.stdout, done.stderr
