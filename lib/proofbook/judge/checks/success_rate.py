@@ -89,6 +89,9 @@ class _Rate:
     not_established: tuple[str, ...]
 
     def rows_of(self, view: View) -> pd.DataFrame:
+        return view.once(self._rows_of)
+
+    def _rows_of(self, view: View) -> pd.DataFrame:
         rows = view.need(self.table)
         rows = rows[self.where(rows)] if self.where is not None else rows
         if rows.empty:
