@@ -49,6 +49,7 @@ class View:
     chance of error among them. A rule that may be asked as often as one likes takes those that end in `_once`.
     reads: (phase, table) of what was handed out, in that order; views made of this one add to the same.
     done: what `once` keeps, for this view and those made of it.
+    verdict_only: nobody will look at anything but the verdict, as of a mutant; words and controls may be left out.
     """
 
     tables: Tables
@@ -59,6 +60,7 @@ class View:
     exchanged: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     before_as_after: bool = False
     live: bool = True
+    verdict_only: bool = field(default=False, compare=False)
     reads: dict[tuple[str, str], None] = field(default_factory=dict, compare=False, repr=False)
     done: dict[Any, list[_Done]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -117,7 +119,8 @@ class View:
             ):
                 self.reads.update(dict.fromkeys(item.read))
                 return item.result  # type: ignore[no-any-return]  # of this very work
-        own = replace(self, reads={})
+        # What is kept may be asked for by who looks at more than the verdict.
+        own = replace(self, reads={}, verdict_only=False)
         try:
             result = work(own, *arguments)
         finally:

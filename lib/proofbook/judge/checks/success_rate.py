@@ -106,6 +106,7 @@ class _Rate:
         rows = self.rows_of(view)
         good = self.good(rows)
         count, failures = len(good), int((~good).sum())
+        in_full = not view.verdict_only
         return judge_rate(
             count=count,
             failures=failures,
@@ -114,8 +115,10 @@ class _Rate:
             view=view,
             unit=self.unit,
             what=self.what,
-            instead=failure_summary.in_words(rows[~good]) if self.tells_endings and failures else "",
-            controls=tuple(self.controls(view)) if self.controls else (),
+            instead=failure_summary.in_words(rows[~good])
+            if in_full and self.tells_endings and failures
+            else "",
+            controls=tuple(self.controls(view)) if in_full and self.controls else (),
             not_established=self.not_established,
         )
 
