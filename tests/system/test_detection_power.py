@@ -43,9 +43,11 @@ def test_no_guard_passes_on_any_of_its_mutants_and_every_guard_has_some(book: Bo
             assert any(view is not None for view in mutants), check.id
             for mutant, view in zip(check.recipe.mutants, mutants, strict=True):
                 if view is not None:
-                    assert _judge(check.recipe, view).verdict is not Verdict.PASS, (
-                        f"{check.id}: {mutant.name}"
-                    )
+                    verdict = _judge(check.recipe, view).verdict
+                    assert verdict is not Verdict.PASS, f"{check.id}: {mutant.name}"
+                    # As a mutant is judged: without words and controls.
+                    bare = _judge(check.recipe, replace(view, verdict_only=True))
+                    assert bare.verdict is verdict, f"{check.id}: {mutant.name}"
 
 
 @pytest.mark.parametrize("empty", [False, True])

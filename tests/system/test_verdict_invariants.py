@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proofbook.evidence.store import read
-from proofbook.judge.check import Check
-from proofbook.judge.findings import Verdict
+from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.reasons import REASONS
 from proofbook.judge.settle import settle
 from proofbook.judge.verdict import overall
@@ -59,10 +59,18 @@ def book(workspace: Path, healthy_evidence: Path) -> Book:
     return Book(Validation.load("rehearsal", base=workspace).over(read(healthy_evidence)))
 
 
-def tables_of(check: Check, book: Book) -> set[str]:
-    """The tables that this check reads, by its finding."""
-    found = settle(check, book.view, digests=book.evidence.digests())
-    return {item["name"].partition("/")[2] for item in found.evidence}
+@pytest.fixture(scope="module")
+def found(book: Book) -> dict[str, Finding]:
+    """What every check finds in the evidence as it was recorded."""
+    return {item.id: item for item in book.assessment.judge_all()}
+
+
+@pytest.fixture(scope="module")
+def tables_of(found: dict[str, Finding]) -> dict[str, set[str]]:
+    """The tables that each check reads, by its finding."""
+    return {
+        name: {table["name"].partition("/")[2] for table in item.evidence} for name, item in found.items()
+    }
 
 
 def test_a_finding_names_every_recorded_table_that_was_handed_out_for_it(book: Book) -> None:
@@ -84,6 +92,7 @@ def without(book: Book, missing: Iterable[str], *, empty: bool) -> View:
     view, kinds = book.view, set(missing)
     gone = {name for kind in kinds for name in MISSING[kind]}
 
+    @cache
     def tables(name: str, phase: str) -> pd.DataFrame | None:
         table = view.tables(name, phase)
         if table is None:
@@ -105,13 +114,13 @@ def without(book: Book, missing: Iterable[str], *, empty: bool) -> View:
     "missing", [subset for size in range(1, 5) for subset in itertools.combinations(MISSING, size)], ids="+".join
 )  # fmt: skip
 def test_what_is_missing_is_inconclusive_in_every_finding_that_needs_it(
-    book: Book, missing: tuple[str, ...], empty: bool
+    book: Book, tables_of: dict[str, set[str]], missing: tuple[str, ...], empty: bool
 ) -> None:
     gone = {name for kind in missing for name in MISSING[kind]} - BESIDE
     view = without(book, missing, empty=empty)
     found = [settle(check, view) for check in book.declared.values()]
     for check, item in zip(book.declared.values(), found, strict=True):
-        needs = tables_of(check, book) - (BESIDE_MEMORY if check.id.startswith("memory-") else set())
+        needs = tables_of[check.id] - (BESIDE_MEMORY if check.id.startswith("memory-") else set())
         if gone & needs:
             assert item.verdict is Verdict.INCONCLUSIVE, f"{item.id}: {item.verdict} {item.statement}"
             assert item.needed is not None and item.reason in REASONS, item.id
@@ -121,6 +130,7 @@ def test_what_is_missing_is_inconclusive_in_every_finding_that_needs_it(
 
 
 def test_a_log_that_names_no_revision_holds_what_the_old_one_wrote_against_nobody(book: Book) -> None:
+    @cache
     def tables(name: str, phase: str) -> pd.DataFrame | None:
         table = book.view.tables(name, phase)
         unnamed = table is not None and name.startswith("log") and "service_version" in table
@@ -156,37 +166,54 @@ def with_failures(view: View, name: str, share: float, seed: int, *, times: int)
 @QUICK
 @given(st.sampled_from(sorted(FAILS)), st.floats(0, 0.6), st.integers(0, 2**32 - 1))
 def test_adding_failures_after_the_fix_never_moves_a_verdict_towards_pass(
-    book: Book, name: str, share: float, seed: int
+    book: Book, found: dict[str, Finding], tables_of: dict[str, set[str]], name: str, share: float, seed: int
 ) -> None:
     # Some failures, then more.
-    views = [book.view, *(with_failures(book.view, name, share, seed, times=times) for times in (1, 2))]
-    concerned = [check for check in book.declared.values() if name in tables_of(check, book)]
+    views = [with_failures(book.view, name, share, seed, times=times) for times in (1, 2)]
+    concerned = [check for check in book.declared.values() if name in tables_of[check.id]]
     assert concerned
     for check in concerned:
-        ranks = [ORDER.index(settle(check, view).verdict) for view in views]
+        verdicts = [found[check.id].verdict, *(settle(check, view).verdict for view in views)]
+        ranks = [ORDER.index(verdict) for verdict in verdicts]
         assert ranks == sorted(ranks), f"{check.id}: {ranks}"
 
 
-@pytest.mark.long
+@pytest.fixture(scope="module")
+def in_order(book: Book) -> Callable[[bool], tuple[View, dict[str, Any]]]:
+    """The evidence as it was recorded, or with failures, and what every check finds in it."""
+
+    @cache
+    def judged(broken: bool) -> tuple[View, dict[str, Any]]:
+        view = with_failures(book.view, "websocket", 0.1, 1, times=1) if broken else book.view
+        return view, {check.id: settle(check, view).to_json() for check in book.declared.values()}
+
+    return judged
+
+
 @QUICK
 @given(st.integers(0, 2**32 - 1), st.booleans())
-def test_the_order_of_independent_samples_changes_nothing_at_all(book: Book, seed: int, broken: bool) -> None:
-    view = with_failures(book.view, "websocket", 0.1, 1, times=1) if broken else book.view
+def test_the_order_of_independent_samples_changes_nothing_at_all(
+    book: Book, in_order: Callable[[bool], tuple[View, dict[str, Any]]], seed: int, broken: bool
+) -> None:
+    view, was = in_order(broken)
     names = ("websocket", "shadow", "health", "refusals", "identities", "messages", "latency", "latency_control", "metrics", *LOGS)  # fmt: skip
     chance = np.random.default_rng(seed)
-    shuffled = view
-    for name in names:
-        table = view.table(name)
-        if table is not None:
-            shuffled = shuffled.exchange(
-                name, table.iloc[chance.permutation(len(table))].reset_index(drop=True)
-            )
+    shuffled = {
+        name: table.iloc[chance.permutation(len(table))].reset_index(drop=True)
+        for name in names
+        if (table := view.table(name)) is not None
+    }
+
+    def tables(name: str, phase: str) -> pd.DataFrame | None:
+        return shuffled[name] if phase == "after" and name in shuffled else view.tables(name, phase)
+
+    mixed = replace(view, tables=tables, exchanged={})
     for check in book.declared.values():
-        was, now = (settle(check, seen).to_json() for seen in (view, shuffled))
-        assert now == was, check.id
+        assert settle(check, mixed).to_json() == was[check.id], check.id
 
 
 def test_every_finding_that_is_not_decided_says_what_would_decide_it_and_when(book: Book) -> None:
+    @cache
     def few(name: str, phase: str) -> pd.DataFrame | None:
         table = book.view.tables(name, phase)
         return table.head(12) if table is not None and phase == "after" and name in FAILS else table
@@ -254,13 +281,14 @@ def test_readings_that_are_no_numbers_never_pass(book: Book, values: float) -> N
     assert item.verdict is Verdict.INCONCLUSIVE, item.statement
 
 
-def test_a_single_sample_decides_nothing(book: Book) -> None:
+def test_a_single_sample_decides_nothing(book: Book, tables_of: dict[str, set[str]]) -> None:
+    @cache
     def one(name: str, phase: str) -> pd.DataFrame | None:
         table = book.view.tables(name, phase)
         return table.head(1) if table is not None and phase == "after" and name in FAILS else table
 
     for check in book.declared.values():
-        if tables_of(check, book) & {"websocket", "health", "latency"} and not check.id.startswith(
+        if tables_of[check.id] & {"websocket", "health", "latency"} and not check.id.startswith(
             ("deployment", "memory")
         ):
             item = settle(check, replace(book.view, tables=one))

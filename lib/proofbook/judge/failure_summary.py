@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ import pandas as pd
 
 MAX_KINDS = 2
 MAX_LENGTH = 60
+# All that tells an ending; rows of `websocket` hold much more.
+TELLING = ("http_status", "status", "close_code", "closed_by", "error", "greeted", "upgraded")
 
 
 def in_words(failed: pd.DataFrame) -> str:
@@ -23,8 +26,8 @@ def in_words(failed: pd.DataFrame) -> str:
     >>> in_words(pd.DataFrame({"status": [200, 503, None], "error": ["", "", "ConnectError"]}))
     '1 ended with ConnectError, 1 with HTTP 200, but another answer than expected, 1 in other ways'
     """
-    counts = pd.Series([_of(row) for row in failed.to_dict("records")], dtype="str").value_counts()
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rows = failed[[name for name in TELLING if name in failed]].to_dict("records")
+    ordered = sorted(Counter(map(_of, rows)).items(), key=lambda item: (-item[1], item[0]))
     told = [
         f"{count:,} {'' if place else 'ended '}with {word}"
         for place, (word, count) in enumerate(ordered[:MAX_KINDS])

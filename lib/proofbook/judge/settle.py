@@ -168,7 +168,11 @@ def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
             )
         ]
     changed = [(mutant.name, mutant.change(view)) for mutant in check.recipe.mutants]
-    tried = [(name, _judge(check.recipe, view)) for name, view in changed if view is not None]
+    tried = [
+        (name, _judge(check.recipe, replace(mutant, verdict_only=True)))
+        for name, mutant in changed
+        if mutant is not None
+    ]
     if not tried:
         return []
     missed = [name for name, there in tried if there.verdict is Verdict.PASS]

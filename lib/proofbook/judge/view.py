@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import pandas as pd
 
@@ -12,6 +12,10 @@ from proofbook.evidence.table import Table
 from proofbook.judge.window import Windows, find_windows
 
 Tables = Callable[[str, str], "pd.DataFrame | None"]
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+# Results of one work that are kept: of after, of before in its place, and of the last mutant.
+KEPT = 3
 
 
 class InsufficientEvidence(Exception):
@@ -25,12 +29,27 @@ class InsufficientEvidence(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What a work gave, with all that it saw of a view: settings, and the tables that it read, as recorded and as exchanged."""
+
+    settings: tuple[Any, ...]
+    read: Mapping[tuple[str, str], tuple[pd.DataFrame | None, pd.DataFrame | None]]
+    result: Any
+
+    @property
+    def of_mutant(self) -> bool:
+        return any(exchanged is not None for _, exchanged in self.read.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """The evidence as a judge sees it, with tables exchanged for mutants, or before in the place of after.
 
     looks: how often the same growing evidence is judged, as planned beforehand; `confidence` and `alpha_fail` share the
     chance of error among them. A rule that may be asked as often as one likes takes those that end in `_once`.
     reads: (phase, table) of what was handed out, in that order; views made of this one add to the same.
+    done: what `once` keeps, for this view and those made of it.
+    verdict_only: nobody will look at anything but the verdict, as of a mutant; words and controls may be left out.
     """
 
     tables: Tables
@@ -41,7 +60,9 @@ class View:
     exchanged: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     before_as_after: bool = False
     live: bool = True
+    verdict_only: bool = field(default=False, compare=False)
     reads: dict[tuple[str, str], None] = field(default_factory=dict, compare=False, repr=False)
+    done: dict[Any, list[_Done]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def confidence(self) -> float:
@@ -83,6 +104,37 @@ class View:
     def has_before(self, name: Table | str) -> bool:
         table = self.table(name, "before")
         return table is not None and not table.empty
+
+    def once(self, work: Callable[[View, *Arguments], Result], *arguments: *Arguments) -> Result:
+        """What `work` makes of this view: done once for all views made of one in which it reads the very same tables.
+
+        Checks share most of what they look at, and so do a check and its mutants. Treat the result as read-only.
+        """
+        kept = self.done.setdefault((work, arguments), [])
+        settings = self._settings()
+        for item in kept:
+            if item.settings == settings and all(
+                self.tables(name, phase) is recorded and self.exchanged.get((phase, name)) is exchanged
+                for (phase, name), (recorded, exchanged) in item.read.items()
+            ):
+                self.reads.update(dict.fromkeys(item.read))
+                return item.result  # type: ignore[no-any-return]  # of this very work
+        # What is kept may be asked for by who looks at more than the verdict.
+        own = replace(self, reads={}, verdict_only=False)
+        try:
+            result = work(own, *arguments)
+        finally:
+            self.reads.update(own.reads)
+        read = {key: (self.tables(key[1], key[0]), self.exchanged.get(key)) for key in own.reads}
+        # Of mutants only the last: they are many, and each holds a table of its own.
+        of_evidence = [item for item in kept if not item.of_mutant]
+        kept[:] = [_Done(settings=settings, read=read, result=result), *of_evidence][:KEPT]
+        return result
+
+    def _settings(self) -> tuple[Any, ...]:
+        return (
+            self.windows, self.alpha_fail_once, self.confidence_once, self.looks, self.before_as_after, self.live
+        )  # fmt: skip
 
     def as_before(self) -> View:
         """The same view with the evidence from before in the place of after."""

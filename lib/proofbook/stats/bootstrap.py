@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -21,8 +22,7 @@ def median_ratio(
     Blocks keep neighbours together, since latencies in a series are not independent.
     Source: Politis and Romano 1992.
     """
-    rng = np.random.default_rng(seed)
-    ratios = _block_medians(after, rng, resamples) / _block_medians(before, rng, resamples)
+    ratios = _ratios(np.asarray(before, "<f8").tobytes(), np.asarray(after, "<f8").tobytes(), resamples, seed)
     tail, value = 1 - confidence, float(np.median(after) / np.median(before))
     if tail * resamples >= MIN_BEYOND:
         low, high = float(np.quantile(ratios, tail)), float(np.quantile(ratios, 1 - tail))
@@ -31,6 +31,16 @@ def median_ratio(
         reach = float(special.ndtri(confidence) * np.log(ratios).std(ddof=1))
         low, high = value * math.exp(-reach), value * math.exp(reach)
     return Interval(value=value, low=low, high=high, confidence=confidence)
+
+
+# Bounds of several confidences are asked of the same samples, one after the other.
+@lru_cache(maxsize=4)
+def _ratios(before: bytes, after: bytes, resamples: int, seed: int) -> Floats:
+    rng = np.random.default_rng(seed)
+    first, second = (np.frombuffer(values, "<f8") for values in (before, after))
+    ratios = _block_medians(second, rng, resamples) / _block_medians(first, rng, resamples)
+    ratios.flags.writeable = False
+    return ratios
 
 
 def _block_medians(values: Floats, rng: np.random.Generator, resamples: int) -> Floats:

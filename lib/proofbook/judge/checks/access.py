@@ -16,10 +16,6 @@ from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import GOOD_KINDS, REFUSED_CODES, REFUSED_STATUS, TokenKind, shows_test_header
 from proofbook.stats import proportions
 
-# How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
-NOT_THERE = (*range(200, 400), 404, 410)
-# There is one, and it did not see that an upgrade was asked for.
-UPGRADE_LOST = 426
 WANTED_KINDS = tuple(kind for kind in TokenKind if not kind.is_good)
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA, "refused": True}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000, "refused": False}
@@ -34,7 +30,7 @@ _TIMED_OUT = {
 
 def explicitly_refused(rows: pd.DataFrame) -> pd.Series:
     """Whether each try was refused with a status or close code that says so; a time-out is no refusal."""
-    return _named(rows) & ~accepted(rows)
+    return refused_by_name(rows) & ~accepted(rows)
 
 
 def accepted(rows: pd.DataFrame) -> pd.Series:
@@ -221,75 +217,11 @@ def probe_discriminates(endpoint: str) -> Callable[[View], Sequence[Control]]:
     return control
 
 
-def credentials_proven(
-    endpoint: str, *, shows_token: bool, issues_tokens: bool
-) -> Callable[[View], Sequence[Control]]:
-    """The positive control of "nobody comes in": somebody once did, at this address and with this token.
-
-    Without it, who is refused by name may have shown a wrong token, and who gets the answer of an address without a
-    WebSocket may have the wrong address. What neither explains (silence, 5xx, a crash) needs no such control.
-
-    Args:
-        shows_token: whether the environment names a token.
-        issues_tokens: whether a login issues it, so that it is a good one.
-    """
-
-    def control(view: View) -> Sequence[Control]:
-        rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
-        seen = (
-            rows,
-            tried[tried["token_kind"] == TokenKind.GOOD],
-            _at(endpoint, view, "shadow"),
-            _at(endpoint, view, "websocket", "before"),
-        )
-        came_in = sum(int(_came_in(each).sum()) for each in seen)
-        answers = set(rows["http_status"].dropna())
-        unknown = tried.loc[tried["token_kind"] == TokenKind.AT_UNKNOWN_PATH, "http_status"]
-        alike = len(answers) == 1 and answers == set(unknown.dropna()) and answers != {UPGRADE_LOST}
-        too = ", and a path that must not exist is answered alike" if alike else ""
-        refused, code = bool(_named(rows).all()), ""
-        nowhere = rows["http_status"].isin(NOT_THERE) | (alike & (rows["http_status"] < 500))
-        wrong_address = alike if refused else bool(nowhere.fillna(False).all())
-        if came_in:
-            got = f"{came_in:,} connections"
-        elif refused and not shows_token:
-            got, code = "nobody, and the environment names no token", "no-token"
-        elif refused and not issues_tokens:
-            got, code = f"nobody{too}", "token-unproven"
-        elif wrong_address:
-            got, code = f"nobody{too or ', as where no WebSocket is'}", "no-endpoint"
-        else:
-            got = "nobody, which neither a wrong token nor a wrong address explains"
-        return [
-            Control(
-                kind="positive",
-                name="who was let in, now or before",
-                guards=("fail",),
-                expected="at least one, unless the answers have another cause",
-                got=got,
-                held=not code,
-                code=code,
-            )
-        ]
-
-    return control
-
-
-def _at(endpoint: str, view: View, name: str, phase: str = "after") -> pd.DataFrame:
-    rows = view.table(name, phase)
-    if rows is None:
-        return pd.DataFrame(columns=["token_kind", "upgraded", "http_status", "close_code"])
-    return rows[rows["endpoint"] == endpoint]
-
-
-def _named(rows: pd.DataFrame) -> pd.Series:
+def refused_by_name(rows: pd.DataFrame) -> pd.Series:
+    """Whether each try got an answer that says no: a status, a close code, or a message of the dialect."""
     by_code = rows["http_status"].isin(REFUSED_STATUS) | rows["close_code"].isin(REFUSED_CODES)
     # A dialect may say it in a message; older evidence does not tell.
     return by_code | rows["refused"].fillna(False).astype(bool) if "refused" in rows else by_code
-
-
-def _came_in(rows: pd.DataFrame) -> pd.Series:
-    return rows["upgraded"].astype(bool) & ~_named(rows)
 
 
 def identity_table(identities: Sequence[Identity], *, proven: Callable[[View], Sequence[Control]]) -> Recipe:

@@ -275,6 +275,10 @@ def coverage_of(view: View, source: str | None, which: str) -> Coverage:
     The window of a live run is known independently of the log. A log alone is its own window, unless its source states
     how long it should reach back; before a deployment found in it, it is taken as it is.
     """
+    return view.once(_coverage_of, source, which)
+
+
+def _coverage_of(view: View, source: str | None, which: str) -> Coverage:
     entries = entries_in(view, which, source=source)
     about = source_row(view, source, which)
     window = view.windows.before if which == "before" else view.windows.after
@@ -327,6 +331,10 @@ def canary_problem(view: View, source: str | None) -> str:
 
 def canary_counts(view: View, source: str | None, which: str) -> tuple[int, int] | None:
     """(entries with the canary that was sent, with one that nobody sent) in the log of a phase; None where none was sent."""
+    return view.once(_canary_counts, source, which)
+
+
+def _canary_counts(view: View, source: str | None, which: str) -> tuple[int, int] | None:
     rows = view.table(LOG_CANARIES, which)
     if rows is None:
         return None

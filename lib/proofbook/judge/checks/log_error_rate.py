@@ -8,7 +8,7 @@ import numpy as np
 
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import coverage_of
-from proofbook.judge.checks.log_rows import RHYTHM, entries_in, on_new_revision, served, without_probes
+from proofbook.judge.checks.log_rows import RHYTHM, others_of_new, served
 from proofbook.judge.checks.success_rate import judge_rate
 from proofbook.judge.findings import Judgement
 from proofbook.judge.view import InsufficientEvidence, View
@@ -32,8 +32,7 @@ class _ErrorRate:
     most: float
 
     def judge(self, view: View) -> Judgement:
-        everything = without_probes(entries_in(view, "after", source=self.source))
-        rows = on_new_revision(view, everything, everything)
+        rows = others_of_new(view, source=self.source)
         if served(rows) == 0:
             raise InsufficientEvidence(
                 "no-requests",

@@ -20,11 +20,11 @@ from proofbook.judge.checks.log_coverage import Coverage, coverage_of
 from proofbook.judge.checks.log_rows import (
     RHYTHM,
     affected,
-    entries_in,
     matching,
     on_new_revision,
+    others_in,
+    others_of_new,
     served,
-    without_probes,
 )
 from proofbook.judge.checks.log_silence import hits_per_block, more_exposure, placebo_windows
 from proofbook.judge.checks.log_unread import Unread, lines_in
@@ -52,8 +52,8 @@ class _Gone:
         return self.signature.log or ""
 
     def judge(self, view: View) -> Judgement:
-        everything = without_probes(entries_in(view, "after", source=self.source))
-        after = on_new_revision(view, everything, everything)
+        everything = others_in(view, "after", source=self.source)
+        after = others_of_new(view, source=self.source)
         hits_after = on_new_revision(
             view, matching(view, "after", self.pattern, source=self.source), everything
         )
@@ -65,7 +65,7 @@ class _Gone:
         if found is not None and len(found):
             return judge_unread_lines(view, found, cover_after, tried)
         before = (
-            without_probes(entries_in(view, "before", source=self.source))
+            others_in(view, "before", source=self.source)
             if view.windows.before is not None or view.has_before(RHYTHM)
             else None
         )

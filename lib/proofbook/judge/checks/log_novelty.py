@@ -11,7 +11,14 @@ from proofbook.evidence.schema import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_controls import comparable_load
 from proofbook.judge.checks.log_coverage import coverage_of
-from proofbook.judge.checks.log_rows import entries_in, on_new_revision, rows_in, served, without_probes
+from proofbook.judge.checks.log_rows import (
+    on_new_revision,
+    others_in,
+    others_of_new,
+    rows_in,
+    served,
+    without_probes,
+)
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
@@ -135,11 +142,8 @@ class _NoNewErrors:
         certain = errors[errors["p"] < view.alpha_fail]
         covers = [(which, coverage_of(view, self.source, which)) for which in ("before", "after")]
         controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
-        before, after = (
-            without_probes(entries_in(view, "before", source=self.source)),
-            without_probes(entries_in(view, "after", source=self.source)),
-        )
-        requests = served(before), served(on_new_revision(view, after, after))
+        before, after = others_in(view, "before", source=self.source), others_of_new(view, source=self.source)
+        requests = served(before), served(after)
         controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
         unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=self.source)
         controls += unread.control(harmless=odd is not None and odd.empty)
@@ -227,28 +231,26 @@ def _keys(view: View) -> pd.DataFrame:
         text: tracebacks.parse(text) for text in kinds.loc[kinds["kind"] == "exception", "sample"].unique()
     }
 
-    def key(row: pd.Series) -> tuple[str, str]:
-        if row["kind"] == "message":
-            template = shared[row["text"]]
+    def key(kind: str, text: str, sample: str) -> tuple[str, str]:
+        if kind == "message":
+            template = shared[text]
             return f"message {template}", template
-        parsed = found[row["sample"]]
+        parsed = found[sample]
         if parsed is None:
-            return f"exception {row['text']}", str(row["sample"])[:160]
+            return f"exception {text}", str(sample)[:160]
         where = f" in {parsed.raised.where}" if parsed.raised.where else ""
         return (
             f"exception {parsed.fingerprint}",
             f"{parsed.raised.type}: {parsed.raised.message[:120]}{where}",
         )
 
-    pairs = [key(row) for _, row in kinds.iterrows()]
+    pairs = [key(*row) for row in zip(kinds["kind"], kinds["text"], kinds["sample"], strict=True)]
     return kinds.assign(key=[pair[0] for pair in pairs], what=[pair[1] for pair in pairs])
 
 
 def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _Counted:
     """Entries per key in a window, our own probes and other revisions left out, with its requests and the buckets in which anything was written."""
-    rhythm = without_probes(entries_in(view, which, source=source))
-    if which == "after":
-        rhythm = on_new_revision(view, rhythm, rhythm)
+    rhythm = others_of_new(view, source=source) if which == "after" else others_in(view, which, source=source)
     rows = _times(view, which, keys, source)
     bursts = rows.groupby(["key", "bucket"])["entries"].sum().pow(2).groupby("key").sum()
     groups = rows.assign(service_version=rows["service_version"].fillna("")).groupby("key")
@@ -263,7 +265,7 @@ def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _C
 def _times(view: View, which: str, keys: pd.DataFrame, source: str | None) -> pd.DataFrame:
     rows = without_probes(rows_in(view, "log_kind_times", which, source=source))
     if which == "after":
-        rows = on_new_revision(view, rows, without_probes(entries_in(view, which, source=source)))
+        rows = on_new_revision(view, rows, others_in(view, which, source=source))
     recorded_before = view.recorded("log_kinds", "before") is not None
     phase = "before" if (which == "before" or view.before_as_after) and recorded_before else "after"
     return rows.merge(keys.loc[keys["phase"] == phase, ["kind_id", "key"]], on="kind_id")
@@ -314,8 +316,7 @@ _MUTANT = 'Traceback (most recent call last):\n  File "/app/mutant.py", line 1, 
 def _raised(view: View) -> View | None:
     """One new exception in every second of after."""
     kinds, times = view.table(LOG_KINDS), view.table(LOG_KIND_TIMES)
-    rhythm = without_probes(entries_in(view, "after"))
-    rhythm = on_new_revision(view, rhythm, rhythm)
+    rhythm = others_of_new(view)
     if kinds is None or times is None or rhythm.empty:
         return None
     number = int(kinds["kind_id"].max()) + 1 if len(kinds) else 0

@@ -9,7 +9,7 @@ from proofbook.evidence.schema import LOG_MATCHES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_controls import judge_unread_lines, near_miss_control
 from proofbook.judge.checks.log_coverage import coverage_of
-from proofbook.judge.checks.log_rows import affected, entries_in, matching, on_new_revision, without_probes
+from proofbook.judge.checks.log_rows import affected, matching, on_new_revision, others_in, others_of_new
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import View
@@ -37,8 +37,8 @@ class _Present:
         return self.signature.log or ""
 
     def judge(self, view: View) -> Judgement:
-        everything = without_probes(entries_in(view, "after", source=self.source))
-        after = on_new_revision(view, everything, everything)
+        everything = others_in(view, "after", source=self.source)
+        after = others_of_new(view, source=self.source)
         hits = on_new_revision(view, matching(view, "after", self.pattern, source=self.source), everything)
         cover = coverage_of(view, self.source, "after")
         number = affected(hits)

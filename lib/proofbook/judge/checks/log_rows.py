@@ -19,6 +19,10 @@ def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> 
     Raises:
         InsufficientEvidence: no log was recorded.
     """
+    return view.once(_rows_in, name, which, source)
+
+
+def _rows_in(view: View, name: str, which: str, source: str | None) -> pd.DataFrame:
     is_before = which == "before" or view.before_as_after
     window = view.windows.before if which == "before" else view.windows.after
     table = (
@@ -44,6 +48,25 @@ def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> 
 def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
     """How many entries of which severity and revision were written when: rows of `log_rhythm`."""
     return rows_in(view, RHYTHM, which, source=source)
+
+
+def others_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
+    """The entries that our own probes did not cause: rows of `log_rhythm`."""
+    return view.once(_others_in, which, source)
+
+
+def _others_in(view: View, which: str, source: str | None) -> pd.DataFrame:
+    return without_probes(entries_in(view, which, source=source))
+
+
+def others_of_new(view: View, *, source: str | None = None) -> pd.DataFrame:
+    """The entries of after that our own probes did not cause, less those of other revisions."""
+    return view.once(_others_of_new, source)
+
+
+def _others_of_new(view: View, source: str | None) -> pd.DataFrame:
+    others = others_in(view, "after", source=source)
+    return on_new_revision(view, others, others)
 
 
 def without_probes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -77,6 +100,10 @@ def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.
     Raises:
         InsufficientEvidence: the pattern was not looked for when the log was read.
     """
+    return view.once(_matching, which, pattern, source)
+
+
+def _matching(view: View, which: str, pattern: str, source: str | None) -> pd.DataFrame:
     phase = (
         "before"
         if (which == "before" or view.before_as_after) and view.table(LOG_PATTERNS, "before") is not None
@@ -105,10 +132,10 @@ def served(entries: pd.DataFrame) -> int:
 
 def exposed(view: View, which: str, pattern: str) -> dict[str, float]:
     """Affected requests in a window, per minute too, with the minutes and the requests in which they could have been."""
-    entries = without_probes(entries_in(view, which))
+    entries = others_in(view, which)
     hits = matching(view, which, pattern, source=None)
     if which == "after":
-        hits, entries = on_new_revision(view, hits, entries), on_new_revision(view, entries, entries)
+        hits, entries = on_new_revision(view, hits, entries), others_of_new(view)
     window = view.windows.before if which == "before" else view.windows.after
     minutes = (window[1] - window[0]).total_seconds() / 60 if window else 0.0
     unread = lines_in(view, which, pattern, source=None)

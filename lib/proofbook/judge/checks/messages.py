@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jmespath
@@ -39,23 +39,35 @@ class _MessagesValid:
     when: Mapping[str, Any]
     endpoint: str | None
     what: str
+    # What became of each body: the same ones are judged again on every mutant.
+    known: dict[str, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def required(self) -> list[str]:
         """Fields that a message must have and that do not tell its kind."""
         return [name for name in self.schema.get("required", []) if name not in self.when]
 
-    def chosen(self, view: View) -> list[tuple[Any, Any]]:
-        rows = view.need(MESSAGES)
-        rows = rows[rows["endpoint"] == self.endpoint] if self.endpoint else rows
-        found = []
-        for index, body in rows["body"].items():
+    def error(self, body: str) -> str | None:
+        """Why a body does not fit; empty where it does, None where it is no message of this kind."""
+        if body not in self.known:
             try:
                 message = json.loads(body)
             except ValueError:
-                continue
-            if all(jmespath.search(path, message) == wanted for path, wanted in self.when.items()):
-                found.append((index, message))
+                self.known[body] = None
+                return None
+            of_kind = all(jmespath.search(path, message) == wanted for path, wanted in self.when.items())
+            self.known[body] = schema_error(self.schema, message) if of_kind else None
+        return self.known[body]
+
+    def chosen(self, view: View) -> list[tuple[Any, str, str]]:
+        """Index, body and error of every message of this kind."""
+        rows = view.need(MESSAGES)
+        rows = rows[rows["endpoint"] == self.endpoint] if self.endpoint else rows
+        found = [
+            (index, body, error)
+            for index, body in rows["body"].items()
+            if (error := self.error(body)) is not None
+        ]
         if not found:
             raise InsufficientEvidence(
                 "no-messages",
@@ -66,7 +78,7 @@ class _MessagesValid:
 
     def judge(self, view: View) -> Judgement:
         messages = self.chosen(view)
-        errors = [error for _, message in messages if (error := schema_error(self.schema, message))]
+        errors = [error for _, _, error in messages if error]
         bounds = proportions.proportion(
             len(messages) - len(errors), len(messages), confidence=view.confidence
         )
@@ -92,7 +104,7 @@ class _MessagesValid:
             source="JSON Schema 2020-12",
         )
 
-    def controls(self, messages: list[tuple[Any, Any]]) -> tuple[Control, ...]:
+    def controls(self, messages: list[tuple[Any, str, str]]) -> tuple[Control, ...]:
         """Messages were received, and the schema can refuse."""
         return (
             Control(
@@ -107,7 +119,8 @@ class _MessagesValid:
 
     def mutant(self, change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
         def applied(view: View) -> View | None:
-            index, message = self.chosen(view)[0]
+            index, body, _ = self.chosen(view)[0]
+            message = json.loads(body)
             if not isinstance(message, dict) or not change(message):
                 return None
             rows = view.need(MESSAGES).copy()

@@ -18,7 +18,7 @@ NO_PAGE = (*range(300, 400), 401, 403, 404, 405, 407, 410)
 
 def all_of(*controls: MoreControls) -> MoreControls:
     """The controls of several."""
-    return lambda view: [item for each in controls for item in each(view)]
+    return lambda view: [item for each in controls for item in view.once(each)]
 
 
 def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:

@@ -89,6 +89,9 @@ class _Rate:
     not_established: tuple[str, ...]
 
     def rows_of(self, view: View) -> pd.DataFrame:
+        return view.once(self._rows_of)
+
+    def _rows_of(self, view: View) -> pd.DataFrame:
         rows = view.need(self.table)
         rows = rows[self.where(rows)] if self.where is not None else rows
         if rows.empty:
@@ -103,6 +106,7 @@ class _Rate:
         rows = self.rows_of(view)
         good = self.good(rows)
         count, failures = len(good), int((~good).sum())
+        in_full = not view.verdict_only
         return judge_rate(
             count=count,
             failures=failures,
@@ -111,8 +115,10 @@ class _Rate:
             view=view,
             unit=self.unit,
             what=self.what,
-            instead=failure_summary.in_words(rows[~good]) if self.tells_endings and failures else "",
-            controls=tuple(self.controls(view)) if self.controls else (),
+            instead=failure_summary.in_words(rows[~good])
+            if in_full and self.tells_endings and failures
+            else "",
+            controls=tuple(self.controls(view)) if in_full and self.controls else (),
             not_established=self.not_established,
         )
 

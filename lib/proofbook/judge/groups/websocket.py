@@ -12,6 +12,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks import access
+from proofbook.judge.checks.credentials import credentials_proven
 from proofbook.judge.checks.probe_controls import all_of, normal_end_known, shadow_control
 from proofbook.judge.checks.success_rate import MoreControls, success_rate
 from proofbook.judge.registry import claims
@@ -60,7 +61,7 @@ class _Endpoint:
     @property
     def proven(self) -> MoreControls:
         login = self.environment.login
-        return access.credentials_proven(
+        return credentials_proven(
             self.socket.name,
             shows_token=self.shows_token,
             issues_tokens=login is not None and login.url is not None,
