@@ -76,6 +76,12 @@ def _command(arguments: tuple[str, ...], cwd: str, environment: dict[str, str], 
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    # What a new process would do at its start.
+    sys.path[:0] = [
+        place
+        for place in environment.get("PYTHONPATH", "").split(os.pathsep)
+        if place and place not in sys.path
+    ]
     time.tzset()
     sys.argv = ["proofbook", *arguments]
     from proofbook.cli import main

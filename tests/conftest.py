@@ -345,9 +345,10 @@ def healthy_evidence(request: pytest.FixtureRequest) -> Path:
 def proofbook(
     *arguments: str, cwd: Path, workspace: Path, timeout_s: float = 900, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """What the command printed. A variable of Python itself says how a process begins, so such a command has a new one."""
+    """What the command printed. A variable of Python itself says how a process begins, so such a command has a new one;
+    the folders of PYTHONPATH can be added later too."""
     environment = {**os.environ, "PROOFBOOK_WORKSPACE": str(workspace), **variables}
-    if not any(name.startswith("PYTHON") for name in variables):
+    if not any(name.startswith("PYTHON") for name in variables.keys() - {"PYTHONPATH"}):
         return command_line.run(arguments, cwd=cwd, environment=environment, timeout_s=timeout_s)
     return subprocess.run(
         [sys.executable, "-m", "proofbook.cli", *arguments],

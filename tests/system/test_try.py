@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import command_line
+import linked
 import pytest
 from conftest import ROOT
 
@@ -83,14 +85,7 @@ def command(folder: Path, *arguments: str, **variables: str) -> subprocess.Compl
     folder.mkdir(exist_ok=True)
     left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS")
     environment = {key: value for key, value in os.environ.items() if key not in left_out}
-    return subprocess.run(
-        [sys.executable, "-m", "proofbook.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        env={**environment, **variables},
-    )
+    return command_line.run(arguments, cwd=folder, environment={**environment, **variables}, timeout_s=900)
 
 
 def first_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -442,7 +437,7 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
 
 @pytest.mark.long
 def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: Start, tmp_path: Path) -> None:
-    made, root = tmp_path / "made", ROOT
+    made = tmp_path / "made"
 
     def do(*words: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV")
@@ -450,16 +445,14 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: St
         return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
     pip = ("-m", "pip", "--quiet", "--disable-pip-version-check")
-    built = do(sys.executable, *pip, "wheel", "--no-deps", "--wheel-dir", made, root)
+    built = do(sys.executable, *pip, "wheel", "--no-deps", "--wheel-dir", made, ROOT)
     assert built.returncode == 0, told(built)
     (wheel,) = made.glob("proofbook-*.whl")
-    assert do(sys.executable, "-m", "venv", made / "venv").returncode == 0
-    installed = do(made / "venv/bin/python", *pip, "install", "--constraint", root / "requirements.lock", f"{wheel}[rehearsal]")  # fmt: skip
-    assert installed.returncode == 0, told(installed)
+    installed = linked.environment(made / "venv", wheel, extra="rehearsal")
     here = tmp_path / "here"
     here.mkdir()
     program = made / "venv/bin/proofbook"
-    where = do(made / "venv/bin/python", "-c", "import proofbook; print(proofbook.__file__)", cwd=here)
+    where = do(installed, "-c", "import proofbook; print(proofbook.__file__)", cwd=here)
     assert where.stdout.startswith(str(made)), told(where)
     tried = do(program, "try", f"http://127.0.0.1:{python(start, 'starlette_app')}", "--ws", "/ws", cwd=here)
     assert tried.returncode == 0 and first_line(tried).startswith("✔ HEALTHY"), told(tried)

@@ -45,14 +45,17 @@ class Executor:
     notebook that still runs; so does the end of this process.
 
     warm: False starts every worker and kernel from nothing, as where a process that has loaded this much cannot be copied.
+    compares: whether before and after will be compared, so that the tests for that are loaded once for all notebooks; one
+        that needs them all the same loads them for itself.
     """
 
-    def __init__(self, *, warm: bool = sys.platform == "linux") -> None:
+    def __init__(self, *, warm: bool = sys.platform == "linux", compares: bool = True) -> None:
+        how = "cold" if not warm else "warm" if compares else "lean"
         self._left = contextlib.ExitStack()
         place = self._left.enter_context(places.place())
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, which may say why it ended
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofbook.execution.worker", "warm" if warm else "cold", str(place)],
+            [sys.executable, "-m", "proofbook.execution.worker", how, str(place)],
             # What a process was started with can be read by all that it starts.
             env=variables.passed(os.environ),
             stdin=subprocess.PIPE,

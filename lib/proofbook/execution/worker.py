@@ -46,12 +46,13 @@ LOADED = (
     "IPython",
     "pandas",
     "plotly.basedatatypes",
-    "scipy.stats",
     "proofbook.notebook.book",
     "proofbook.notebook.figures",
     "proofbook.notebook.tables",
     "proofbook.notebook.report",
 )
+# What only a comparison of before and after needs, and half a second to load.
+STATISTICS = "scipy.stats"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +92,10 @@ def _serve(how: str, place: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     json_schema.skip_iri_grammar()
     endings.adopt_orphans()
-    warm = how == "warm"
+    warm = how != "cold"
     if warm:
         warnings.filterwarnings("ignore", ".*multi-threaded.*fork")  # of any thread; see above for ours
-        for name in LOADED:
+        for name in (*LOADED, STATISTICS) if how == "warm" else LOADED:
             importlib.import_module(name)
         # What is loaded stays, so that the copies need not look through it, and share its memory.
         gc.collect()

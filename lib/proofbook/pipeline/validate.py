@@ -67,7 +67,7 @@ def validate(
         if earlier is not None and earlier != folder and not has_phase(folder, "before"):
             options.say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
         _collect_missing(asked, folder, say=options.say)
-        with Executor() as executor:
+        with Executor(compares=bool(asked.case.fixes) or has_phase(folder, "before")) as executor:
             asked = once_recorded(folder) or asked
             keep_inputs(asked, folder=folder)
             found = judge(folder, asked, executor=executor, options=options)
