@@ -13,9 +13,11 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
+if TYPE_CHECKING:
+    # For a type alone: a program that imports it takes ten times as long, and is called hundreds of times.
+    import pytest
 
 PROGRAMS = ("gcloud", "kubectl", "docker")
 
@@ -28,7 +30,8 @@ def put_on_path(folder: Path, recorded: list[dict[str, Any]], patch: pytest.Monk
     calls.write_text("")
     for name in PROGRAMS:
         path = programs / name
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" {name} "$@"\n')
+        # Without packages that are installed, which none of them needs.
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{__file__}" {name} "$@"\n')
         path.chmod(0o755)
     patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     for key, value in {"RECORDED": str(file), "CALLS": str(calls), **told}.items():
