@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from proofbook.report.sanitise import clean
 from proofbook.report.section_registry import said_by
 
 if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
     from nbformat import NotebookNode
 
     from proofbook.execution.executor import Executed
@@ -129,12 +131,17 @@ class _Outputs:
 
 
 def _as_html(notebook: NotebookNode) -> str:
+    return clean(_exporter().from_notebook_node(notebook)[0])
+
+
+@lru_cache(maxsize=1)
+def _exporter() -> HTMLExporter:
+    """The converter, once for all notebooks: its templates are most of the work, and each new one compiles them again."""
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert has no types
+    return HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert has no types
         template_name="proofbook", extra_template_basedirs=[str(templating.FOLDER)]
     )
-    return clean(exporter.from_notebook_node(notebook)[0])
 
 
 def _with_ids(body: str, *, name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
