@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,9 +74,7 @@ def main(mark: str) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
-    for file in Path(mark).iterdir():
-        file.unlink()
-    Path(mark).rmdir()
+    shutil.rmtree(mark, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             started.append(
                 start("master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0")
             )
-            until(folder / "Master-0.log", "New state: ALIVE")
+            until(folder / "Master-0.log", "New state: ALIVE", of=started[0])
             for _ in range(2):
                 started.append(
                     start(
@@ -165,7 +165,9 @@ def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                     )
                 )
             for number in (1, 2):
-                until(folder / f"Worker-{number}.log", "Successfully registered with master")
+                until(
+                    folder / f"Worker-{number}.log", "Successfully registered with master", of=started[number]
+                )
             yield url
         finally:
             from pyspark.sql import SparkSession
@@ -180,9 +182,10 @@ def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                     process.wait(20)
 
 
-def until(log: Path, words: str, *, timeout_s: float = 60) -> None:
+def until(log: Path, words: str, *, of: subprocess.Popen[bytes], timeout_s: float = 300) -> None:
+    """Waits as long as the process lives that writes them; the limit is for one that hangs, and no busy machine reaches it."""
     ends = time.monotonic() + timeout_s
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and of.poll() is None:
         if log.exists() and words in log.read_text(encoding="utf-8", errors="replace"):
             return
         time.sleep(0.2)

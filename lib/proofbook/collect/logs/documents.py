@@ -33,6 +33,9 @@ ENTRY_KEYS = frozenset(
     ]
 )
 CHUNK_BYTES = 1 << 22
+# What may stand between two entries; a byte order mark also where files were put together.
+_BETWEEN, _BETWEEN_FILES = re.compile(r"[ \t\r\n,]*"), re.compile(r"[ \t\r\n,\ufeff]*")
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 class Bytes(Protocol):
@@ -67,16 +70,15 @@ def kind_of(head: str, *, whole: bool) -> str:
 
 def sample(head: str, *, most: int = 200) -> list[str]:
     """The first entries of an array, one a line."""
-    decoder, text = json.JSONDecoder(), head.lstrip().removeprefix("[")
+    decoder, text, at = json.JSONDecoder(), head.lstrip().removeprefix("["), 0
     found: list[str] = []
     while len(found) < most:
-        text = text.lstrip(" \t\r\n,")
+        at = _past(_BETWEEN, text, at)
         try:
-            value, end = decoder.raw_decode(text)
+            value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             break
         found.append(json.dumps(value))
-        text = text[end:]
     return found
 
 
@@ -88,7 +90,7 @@ def write_lines(file: Bytes, kind: str, *, to: Path) -> None:
                 out.write(" ".join(value.split()) + "\n")
                 continue
             for entry in _entries(value[0]):
-                out.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":"), default=str) + "\n")
+                out.write(_COMPACT.encode(entry) + "\n")
 
 
 def _goes_on(first: str) -> bool:
@@ -98,25 +100,26 @@ def _goes_on(first: str) -> bool:
 def _values(file: Bytes, *, inside_array: bool) -> Iterator[tuple[Any] | str]:
     """The JSON values of a stream as 1-tuples, and as a string what could not be read. Memory holds one value and a chunk."""
     decoder, unicode = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
-    text, ended = "", False
+    # A place in the text and not the rest of it: a copy for every entry is a chunk for every entry.
+    text, at, ended = "", 0, False
     opened = not inside_array
     while True:
-        text = text.lstrip(" \t\r\n,\ufeff")
-        if not opened and text.startswith("["):
-            text, opened = text[1:], True
+        at = _past(_BETWEEN_FILES, text, at)
+        if not opened and text.startswith("[", at):
+            at, opened = at + 1, True
             continue
-        if opened and inside_array and text.startswith("]"):
-            text = text[1:].strip()
+        if opened and inside_array and text.startswith("]", at):
+            text, at = text[at + 1 :].strip(), 0
             if ended:
                 if text:
                     yield text
                 return
         try:
-            value, end = decoder.raw_decode(text)
+            value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             if ended:
-                if text.strip():
-                    yield text
+                if text[at:].strip():
+                    yield text[at:]
                 return
             if isinstance(error, RecursionError):
                 value, end = None, -1
@@ -124,12 +127,18 @@ def _values(file: Bytes, *, inside_array: bool) -> Iterator[tuple[Any] | str]:
             # A number at the end of a chunk may go on in the next.
             if end < len(text) or ended:
                 yield (value,)
-                text = text[end:]
+                at = end
                 continue
         # Doubling keeps the work linear when one value is larger than a chunk.
-        chunk = file.read(max(CHUNK_BYTES, len(text)))
+        chunk = file.read(max(CHUNK_BYTES, len(text) - at))
         ended = not chunk
-        text += unicode.decode(chunk, final=ended)
+        text, at = text[at:] + unicode.decode(chunk, final=ended), 0
+
+
+def _past(what: re.Pattern[str], text: str, at: int) -> int:
+    """The place after what stands there of this pattern, which also matches nothing."""
+    found = what.match(text, at)
+    return found.end() if found else at
 
 
 def _entries(value: Any) -> Iterator[Any]:
