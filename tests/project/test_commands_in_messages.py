@@ -92,6 +92,7 @@ def texts() -> Iterator[tuple[str, str]]:
             yield str(path.relative_to(ROOT)), "".join(cell["source"])
 
 
+@pytest.mark.slow
 def test_every_command_that_is_said_anywhere_can_be_typed() -> None:
     said = [(place, command) for place, text in texts() for command in commands_in(text)]
     wrong = [f"{place}: proofbook {command}: {why}" for place, command in said if (why := problem(command))]

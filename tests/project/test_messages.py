@@ -102,6 +102,7 @@ def test_a_watch_that_is_over_before_its_first_round_says_so(in_folder: Path) ->
     assert str(raised.value) == "the watch ended before its first round; make --for longer than --every"
 
 
+@pytest.mark.slow
 def test_declining_to_probe_a_protected_environment_is_no_error_of_ours(in_folder: Path) -> None:
     (in_folder / "live.toml").write_text(
         'protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'
@@ -123,6 +124,7 @@ def test_declining_to_probe_a_protected_environment_is_no_error_of_ours(in_folde
     assert said.splitlines()[-1] == ("aborted: you declined to probe the protected environment live.toml")
 
 
+@pytest.mark.slow
 def test_check_names_extensions_that_cannot_be_used_and_where_they_come_from(in_folder: Path) -> None:
     foreign.install(
         in_folder / "site",

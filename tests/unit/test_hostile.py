@@ -54,7 +54,7 @@ def asked() -> Iterator[tuple[str, list[str]]]:
             """Says nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"127.0.0.1:{server.server_address[1]}", paths_asked
         server.shutdown()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import proofbook
 
 from proofbook.cli.verbosity import NAME, log_to_stderr
@@ -55,6 +56,7 @@ def collected(folder: Path, *options: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_verbose_shows_steps_retries_and_requests_and_no_secret(in_folder: Path) -> None:
     assert "proofbook.collect" not in collected(in_folder)
     lines = [line for line in collected(in_folder, "-vv").splitlines() if " proofbook." in line]
@@ -82,6 +84,7 @@ def test_no_record_shows_a_secret() -> None:
     assert SECRET not in told and "GET /?t=[redacted]" in told and "ValueError: [redacted]" in told
 
 
+@pytest.mark.slow
 def test_the_library_writes_no_log_by_itself() -> None:
     code = (
         "import logging, proofbook.collect.session, proofbook.pipeline.steps\n"

@@ -157,7 +157,7 @@ async def serving(
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     settings = {
-        "pace": {"per_s": 500, "concurrency": 15, "timeout_s": TIMEOUT_S},
+        "pace": {"per_s": 1000, "concurrency": 15, "timeout_s": TIMEOUT_S},
         "service": [{"name": "a", "url": url, "openapi": "/openapi", "metrics": "/metrics", **(more or {})}],
         "login": {"url": url, "path": "/login"},
         **where,
@@ -178,6 +178,7 @@ def client_of(session: Session) -> httpx.AsyncClient:
 
 
 @bad
+@pytest.mark.slow
 def test_health_that_is_answered_so_is_a_failed_sample(names: Sequence[str]) -> None:
     async def meet(name: str) -> pd.DataFrame:
         async with serving(BAD[name][0]) as session:
@@ -196,6 +197,7 @@ def test_health_that_is_answered_so_is_a_failed_sample(names: Sequence[str]) -> 
 
 
 @bad
+@pytest.mark.slow
 def test_whatever_else_is_fetched_ends_too(names: Sequence[str]) -> None:
     async def meet(name: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, BaseException | object]:
         async with serving(BAD[name][0]) as session:
@@ -219,6 +221,7 @@ def test_whatever_else_is_fetched_ends_too(names: Sequence[str]) -> None:
 
 
 @bad
+@pytest.mark.slow
 def test_a_watch_through_a_rollout_counts_it_and_goes_on(
     names: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

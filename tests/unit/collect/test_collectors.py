@@ -86,7 +86,7 @@ def doors(installed: Path) -> Path:
 
 
 def stated(*probes: dict[str, Any], **more: Any) -> Environment:
-    pace = {"per_s": 500, "concurrency": 20}
+    pace = {"per_s": 1000, "concurrency": 20}
     return Environment.model_validate({"pace": pace, "probe": list(probes), **more})
 
 
@@ -160,6 +160,7 @@ def test_what_a_probe_names_is_read_before_anything_is_sent_and_its_secrets_are_
         Session(where, base=tmp_path)
 
 
+@pytest.mark.slow
 def test_the_plan_its_length_and_the_work_are_the_steps(doors: Path, tmp_path: Path) -> None:
     where = stated(door(opens=100, name="front"), pace={"per_s": 50, "concurrency": 5})
     lines = planning.describe_plan(where, CASE, "after")
@@ -202,6 +203,7 @@ def test_rounds_of_a_watch_are_merged_as_the_tables_say(doors: Path, tmp_path: P
     assert tables["probes"]["problem"].tolist() == [""]
 
 
+@pytest.mark.slow
 def test_a_new_process_merges_rounds_that_another_one_recorded(doors: Path, tmp_path: Path) -> None:
     record(stated(door()), tmp_path / "0", planning.LOOK)
     code = """

@@ -93,7 +93,7 @@ def stated(port: int, folder: Path, **more: Any) -> Environment:
     return Environment.model_validate(
         {
             "writes": True,
-            "pace": {"per_s": 200, "concurrency": 10, "timeout_s": 1},
+            "pace": {"per_s": 1000, "concurrency": 10, "timeout_s": 1},
             "login": {"token": {"file": "token"}},
             "service": [{"name": "chat", "url": f"http://127.0.0.1:{port}", "critical": False}],
             "websocket": [
@@ -168,6 +168,7 @@ def test_a_chat_that_lets_anybody_in_fails(socket_io: None, tmp_path: Path) -> N
     ("state", "error"),
     [({"silent": True}, "not let in, and not refused"), ({}, "refused: invalid token")],
 )
+@pytest.mark.slow
 def test_who_is_not_acknowledged_has_not_connected(
     state: dict[str, bool], error: str, socket_io: None, tmp_path: Path
 ) -> None:

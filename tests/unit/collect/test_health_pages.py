@@ -49,7 +49,7 @@ def looked_at(
     async def go() -> tuple[discovery.Health, Finding]:
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            pace = {"per_s": 500, "concurrency": 10, "timeout_s": 5}
+            pace = {"per_s": 1000, "concurrency": 10, "timeout_s": 5}
             first = Environment.model_validate({"pace": pace, "service": [{"name": "a", "url": url}]})
             session = Session(first, base=Path())
             found = await discovery.find_health(first.services[0], discovery.HEALTH_PATHS, session=session)

@@ -295,7 +295,7 @@ def loki() -> Iterator[tuple[LokiApi, str]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield api, f'loki:http://127.0.0.1:{server.server_port}{{app="api"}}'
     server.shutdown()

@@ -578,6 +578,7 @@ TEXT = st.sampled_from(
     parts=st.lists(st.one_of(GOOD, JUNK, TEXT), max_size=12),
     shape=st.sampled_from(["auto", "cloud-logging", "json", "text"]),
 )
+@pytest.mark.slow
 def test_every_line_is_in_an_entry_or_a_duplicate_or_unparsed(
     parts: list[bytes], shape: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -198,6 +198,7 @@ def test_severity_comes_from_the_entry_else_from_the_text(
         )
     ).map(lambda value: json.dumps(value).encode())
 )
+@pytest.mark.slow
 def test_no_input_crashes_the_reader_and_no_line_vanishes(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

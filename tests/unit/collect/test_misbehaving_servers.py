@@ -56,6 +56,7 @@ def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, disc
     return asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_greeting_in_binary_is_a_greeting() -> None:
     async def greet(connection: ServerConnection) -> None:
         await connection.send(bytes(range(256)))
@@ -259,6 +260,7 @@ def test_a_clock_that_is_an_hour_off_is_named() -> None:
     assert re.fullmatch(r"its clock is 3,(599|600) s ahead of this machine's, so times in its log may mislead", remark)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_message_of_a_hundred_megabytes_is_not_read_and_not_held_against_the_server() -> None:
     async def shout(connection: ServerConnection) -> None:
         with contextlib.suppress(Exception):
@@ -270,6 +272,7 @@ def test_a_message_of_a_hundred_megabytes_is_not_read_and_not_held_against_the_s
     assert table["error"].str.contains("a message of more than 4,194,304 bytes, which was not read").all()
 
 
+@pytest.mark.slow
 def test_a_server_that_never_closes_is_left_in_time() -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         import base64
@@ -356,6 +359,7 @@ def test_a_name_of_several_addresses_is_tried_in_turn(monkeypatch: pytest.Monkey
     assert asyncio.run(go())["upgraded"].all()
 
 
+@pytest.mark.slow
 def test_an_http_proxy_is_used_for_health_and_websocket_and_never_for_loopback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -91,6 +91,7 @@ def test_too_many_requests_are_obeyed_and_then_it_stops() -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_no_two_requests_are_closer_than_the_pace_also_after_a_wait() -> None:
     async def go() -> list[float]:
         session = Session(environment(1), base=Path())

@@ -62,7 +62,7 @@ def environment(
                 **socket,
             }
         ],
-        "pace": {"per_s": 500, "concurrency": 20, "timeout_s": 1.0},
+        "pace": {"per_s": 1000, "concurrency": 20, "timeout_s": 1.0},
     }
     return Environment.model_validate({**text, **({"login": login} if login else {})})
 
@@ -307,6 +307,7 @@ def test_replies_in_another_order_are_seen() -> None:
     assert row["reply_reordered"] == 1 and row["replied"] == 2 and not row["reply_ok"]
 
 
+@pytest.mark.slow
 def test_a_server_that_accepts_and_then_is_silent_loses_the_reply() -> None:
     async def silent(connection: ServerConnection) -> None:
         await connection.wait_closed()
@@ -328,6 +329,7 @@ def test_a_refused_upgrade_keeps_its_status_and_body() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_missing_greeting_and_a_wrong_one_are_told_apart() -> None:
     async def other(connection: ServerConnection) -> None:
         await connection.send("hi there")
@@ -379,6 +381,7 @@ def test_the_token_goes_where_the_environment_says(
     assert seen == [True] * 3
 
 
+@pytest.mark.slow
 def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -437,6 +440,7 @@ def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connect
         ("served", False, "inconclusive", "unnamed-refusal"),
     ],
 )
+@pytest.mark.slow
 def test_who_may_log_in_by_a_first_message_is_let_in_once_he_is_served(
     monkeypatch: pytest.MonkeyPatch, greets: bool, bad_tokens: str, speaks: bool, verdict: str, reason: str
 ) -> None:
@@ -527,6 +531,7 @@ def test_a_private_ca_is_trusted_only_when_named(tmp_path: Path) -> None:
     assert not bad["upgraded"] and "certificate verify failed" in bad["error"].lower()
 
 
+@pytest.mark.slow
 def test_pace_and_concurrency_hold() -> None:
     open_now, most, times = 0, 0, []
 

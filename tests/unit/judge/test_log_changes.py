@@ -250,6 +250,7 @@ def test_a_burst_is_not_evidence_of_a_rate(tmp_path: Path) -> None:
 # The command line and the real pair ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_a_log_and_what_changed(tmp_path: Path, workspace: Path) -> None:
     crashes = [entry(400 + second, PYTHON.replace("{line}", str(second)), revision="r-2", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
     for name, entries in (("old.jsonl", system(0, "r-1")), ("new.jsonl", system(400, "r-2") + crashes)):
@@ -262,6 +263,7 @@ def test_the_command_line_shows_a_log_and_what_changed(tmp_path: Path, workspace
     assert (told["read"], told["unparsed"], told["kinds"][0]["kind"]) == (960, 1, "exception")
 
 
+@pytest.mark.slow
 def test_the_command_line_searches_the_lines_that_it_could_not_read(tmp_path: Path, workspace: Path) -> None:
     entries = [json.dumps(entry(n, "[INFO] tick", revision="r-1")) for n in range(20)]
     entries.insert(

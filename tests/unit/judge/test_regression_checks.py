@@ -181,6 +181,7 @@ def starts(*processes: tuple[float, int, int], every_s: float = 0.25) -> pd.Data
     return builders.table_of(METRICS, *rows).drop(columns="at_s")
 
 
+@pytest.mark.slow
 def test_collecting_loads_no_judge() -> None:
     code = "import proofbook.collect.phases, sys; print(*sorted(n for n in sys.modules if n.startswith('proofbook.judge')))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -13,6 +13,7 @@ from proofbook.stats import plans, sequential
 
 
 @pytest.mark.parametrize("rule", rule_error_rates.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.slow
 def test_a_rule_passes_at_its_boundary_in_at_most_one_of_twenty(
     rule: Callable[[np.random.Generator, float], Rate],
 ) -> None:
