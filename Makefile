@@ -16,7 +16,7 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/python -m pytest -n 4 --cov=proofbook --cov-report=
 	@echo "The tests of make test-fast reach $$($(BIN)/coverage report --format=total) % of the lines of the library, the others more of them."
 
-# What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, with fewer examples of a property, what waits for real time: under a minute on two cores.
+# What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time, with fewer examples of a property: under a minute on two cores.
 test-fast: $(READY)
 	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast
 
@@ -32,6 +32,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/logs.py --with-peers
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/history.py
 
 # A browser for the report's tests; without the right to install one, those tests skip and say so.
 .PHONY: chromium

@@ -143,9 +143,12 @@ def compare(
 @app.command()
 def history(
     env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
+    last: Annotated[
+        int, typer.Option("--last", min=1, help="Number of newest runs to print; --json prints all.")
+    ] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List all runs, oldest first, and update outputs/index.html."""
+    """List the newest runs, oldest first, and update outputs/index.html."""
     from proofbook.report import index
 
     base = paths.root()
@@ -168,10 +171,12 @@ def history(
         box=None,
         padding=(0, 2, 0, 0),
     )
-    for entry in entries:
+    for entry in entries[-last:]:
         place = [] if env else [entry.environment]
         table.add_row(entry.run_id, *place, entry.case, coloured(entry.verdict), plain(entry.sentence))
     console().print(table)
+    if len(entries) > last:
+        print(f"the last {last} of {len(entries)} runs; more: proofbook history --last {len(entries)}")
     print(f"page: {paths.shown(paths.outputs(base) / index.PAGE)}")
 
 

@@ -120,7 +120,7 @@ def judge(folder: Path, asked: Validation, *, executor: Executor, options: Optio
 def tell_others(folder: Path, *, base: Path, say: Say) -> None:
     """Updates the index of all runs and the job summary; a problem there is printed and does not change this run."""
     for tell in (
-        lambda: index.refresh(base=base),
+        lambda: index.add(folder, base=base),
         lambda: markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
     ):
         try:

@@ -1,4 +1,8 @@
-"""All runs of a workspace: an index that is rebuilt from the runs and never the only copy, and pruning."""
+"""All runs of a workspace: an index that is rebuilt from the runs and never the only copy, and pruning.
+
+The index is a script of one call a run, `run({...});`, so that the end of a run adds a line to it whatever its length, and the
+page of all runs can load it from a disk, where a page may load scripts and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +29,10 @@ from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import record
 from proofbook.runs.folders import environment_folders, file_mode
 
-INDEX = "index.json"
-SCHEMA_VERSION = 1
+INDEX = "runs.js"
+# Another one means that lines are read otherwise, and so not at all.
+_FIRST = "// Proofbook, index of runs, version 1. Written anew by: proofbook history\n"
+_CALL, _END = "run(", ");\n"
 # How the name of a run ends that is being deleted.
 DELETED = ".deleted"
 # What did not end may still be going on: a watch takes days.
@@ -72,9 +78,35 @@ def write_index(entries: Sequence[Entry], *, base: Path) -> None:
     """Writes the index of these entries; nothing where there are no outputs yet."""
     outputs = paths.outputs(base)
     if outputs.is_dir():
-        content = {"schema_version": SCHEMA_VERSION, "runs": [asdict(entry) for entry in entries]}
-        text = json.dumps(content, separators=(",", ":")) + "\n"
-        replace_text(outputs / INDEX, text, mode=file_mode())
+        replace_text(outputs / INDEX, _FIRST + "".join(map(_line, entries)), mode=file_mode())
+
+
+def add(folder: Path, *, base: Path) -> bool:
+    """Adds a run to the end of the index, in a time that does not depend on how many there are.
+
+    False where there is no index that ends as one does: then it has to be written anew.
+    """
+    try:
+        stat = (folder / "run.json").stat()
+        with (paths.outputs(base) / INDEX).open("r+b") as file:
+            if file.read(len(_FIRST)) != _FIRST.encode():
+                return False
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                # Whoever wrote the last line was killed meanwhile.
+                return False
+            file.write(_line(_read(folder, _stamp(stat))).encode())
+    except OSError:
+        return False
+    return True
+
+
+def _line(entry: Entry) -> str:
+    return f"{_CALL}{json.dumps(asdict(entry), separators=(',', ':'))}{_END}"
+
+
+def _stamp(stat: os.stat_result) -> str:
+    return f"{stat.st_mtime_ns}-{stat.st_size}"
 
 
 def prunable(
@@ -187,8 +219,7 @@ def _folders(base: Path) -> Iterable[tuple[Path, str]]:
                     continue
                 for name in ("run.json", f"evidence/{store.MANIFEST}"):
                     with contextlib.suppress(OSError):
-                        stat = Path(item.path, name).stat()
-                        yield Path(item.path), f"{stat.st_mtime_ns}-{stat.st_size}"
+                        yield Path(item.path), _stamp(Path(item.path, name).stat())
                         break
 
 
@@ -222,11 +253,13 @@ def _read(folder: Path, stamp: str) -> Entry:
 
 def _known(path: Path) -> dict[str, Entry]:
     """The entries of an index; none where it cannot be used, since all of it can be made again."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema_version"] != SCHEMA_VERSION:
-            return {}
-        entries = [_entry.validate_python(item) for item in content["runs"]]
-        return {f"{item.environment}/{item.run_id}": item for item in entries}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    found = {}
+    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+        if file.readline() == _FIRST:
+            for line in file:
+                # What was cut or altered is read from its run again.
+                with contextlib.suppress(ValueError):
+                    entry = _entry.validate_json(line.removeprefix(_CALL).removesuffix(_END))
+                    # A run that was continued has a line for each time; the last one counts.
+                    found[f"{entry.environment}/{entry.run_id}"] = entry
+    return found

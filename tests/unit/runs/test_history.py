@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from conftest import proofbook
 
 from proofbook.judge.findings import Estimate, Verdict
 from proofbook.report import index
-from proofbook.runs import diff, history
+from proofbook.runs import diff, history, record
 from proofbook.runs.history import Entry
 
 Open = Callable[..., tuple[Any, list[str]]]
@@ -142,9 +143,11 @@ def test_the_page_shows_every_run_and_filters_them(base: Path, open_page: Open) 
         "<script>alert(1)</script>"
     )
     index.refresh(base=base)
-    plain, wrong = open_page(base / "outputs" / index.PAGE, script=False, width=390)
-    assert plain.locator("tr[data-verdict]").count() == 6 and plain.locator(".pb-marks li").count() == 6
-    assert plain.locator("html").evaluate("e => e.scrollWidth") <= 390
+    plain, wrong = open_page(base / "outputs" / index.PAGE, script=False)
+    assert "proofbook history" in plain.locator("main").inner_text()
+    narrow, also_wrong = open_page(base / "outputs" / index.PAGE, width=390)
+    assert narrow.locator("tr[data-verdict]").count() == 6 and narrow.locator(".pb-marks li").count() == 6
+    assert narrow.locator("html").evaluate("e => e.scrollWidth") <= 390
     page, more_wrong = open_page(base / "outputs" / index.PAGE)
     page.locator("select[name=verdict]").select_option("pass")
     assert page.locator("tr[data-verdict]:visible").count() == 3
@@ -152,7 +155,69 @@ def test_the_page_shows_every_run_and_filters_them(base: Path, open_page: Open) 
     assert page.locator("#pb-found").inner_text() == "1 of 6 runs shown"
     page.locator("tr[data-verdict]:visible a").click()
     assert page.locator(".pb-verdict").is_visible()
-    assert wrong + more_wrong == []
+    assert wrong + also_wrong + more_wrong == []
+
+
+@pytest.mark.browser
+def test_the_page_makes_the_rows_that_are_in_view_and_searches_all(base: Path, open_page: Open) -> None:
+    (base / "outputs").mkdir()
+    many = [
+        replace(
+            entry(f"2026{month:02}{day:02}T000000Z-0000", reason="x"),
+            sentence=f"run of {month}/{day} \u202e <b>&amp;</b>",
+        )
+        for month in range(1, 13)
+        for day in range(1, 29)
+    ]
+    history.write_index(many, base=base)
+    (base / "outputs" / index.PAGE).write_text(index.render())
+    page, wrong = open_page(base / "outputs" / index.PAGE)
+    rows = page.locator("tr[data-verdict]")
+    assert rows.count() == 50 and "12/28" in rows.first.inner_text()
+    assert rows.first.locator("td").nth(1).inner_text() == "run of 12/28 \\u202e <b>&amp;</b>"
+    page.locator("button.pb-more").click()
+    assert rows.count() == 100 and page.locator("button.pb-more").inner_text() == "Show 50 more of 236"
+    page.locator("input[name=words]").fill("run 12/")
+    assert rows.count() == 28 and page.locator("#pb-found").inner_text() == "28 of 336 runs shown"
+    page.locator("input[name=words]").fill("nothing")
+    assert rows.count() == 0 and page.locator(".pb-group:visible").count() == 0
+    assert wrong == []
+
+
+def test_the_end_of_a_run_adds_a_line_and_reads_no_other_run(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = add(base, "20260101T000000Z-0000")
+    index.add(first, base=base)
+    assert (base / "outputs" / index.PAGE).is_file()
+    second = add(base, "20260102T000000Z-0000", "fail")
+    read = record.read
+    monkeypatch.setattr(history.record, "read", lambda folder: read(folder) if folder == second else pytest.fail(f"{folder} was read"))  # fmt: skip
+    index.add(second, base=base)
+    # Continued: what it became last counts.
+    content = json.loads((second / "run.json").read_text())
+    (second / "run.json").write_text(json.dumps({**content, "verdict": "inconclusive"}))
+    index.add(second, base=base)
+    monkeypatch.setattr(history.record, "read", lambda folder: pytest.fail(f"{folder} was read again"))
+    assert len((base / "outputs" / history.INDEX).read_text().splitlines()) == 4
+    assert [(item.run_id, item.verdict) for item in history.entries(base=base)] == [
+        (first.name, "pass"),
+        (second.name, "inconclusive"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", "\n", "run({", "// another version\n", None, '// cut\nrun({"environment":"staging","run_id":"2026'],
+)
+def test_an_index_that_was_cut_or_altered_is_written_anew(damage: str | None, base: Path) -> None:
+    first = add(base, "20260101T000000Z-0000")
+    index.add(first, base=base)
+    kept = base / "outputs" / history.INDEX
+    whole = kept.read_text()
+    kept.write_text(whole[:-10] if damage is None else damage)
+    index.add(add(base, "20260102T000000Z-0000"), base=base)
+    assert kept.read_text().startswith(whole) and len(kept.read_text().splitlines()) == 3
 
 
 def test_pruning_keeps_the_newest_and_the_last_that_passed_and_failed() -> None:
@@ -198,6 +263,16 @@ def test_prune_lists_first_and_deletes_only_when_told(base: Path) -> None:
     )
     for wrong in (["prune", "nowhere", "--keep", "2"], ["prune", "--keep", "2", "--older-than", "soon"]):
         assert proofbook(*wrong, cwd=base, workspace=base).returncode == 2
+
+
+def test_history_prints_the_newest_and_says_how_to_see_more(base: Path) -> None:
+    for day in range(1, 24):
+        add(base, f"202601{day:02}T000000Z-0000")
+    told = proofbook("history", cwd=base, workspace=base).stdout
+    assert told.count("PASS: so it is") == 20 and "20260123" in told and "20260103" not in told
+    assert "the last 20 of 23 runs; more: proofbook history --last 23" in told
+    assert proofbook("history", "--last", "23", cwd=base, workspace=base).stdout.count("so it is") == 23
+    assert len(json.loads(proofbook("history", "--json", cwd=base, workspace=base).stdout)) == 23
 
 
 def test_history_prints_all_runs_or_those_of_one_environment(base: Path) -> None:
