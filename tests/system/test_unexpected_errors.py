@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import made
 import pytest
 from conftest import proofbook
 
@@ -98,23 +99,34 @@ def test_a_watch_that_breaks_is_an_error_with_its_reason(place: Path, workspace:
 
 
 def test_what_breaks_in_one_environment_leaves_the_others_to_be_judged(place: Path, workspace: Path) -> None:
-    run = place / "outputs" / "broken"
-    run.parent.mkdir()
+    (place / "outputs" / "broken" / "known-issues.json").mkdir(parents=True)
     (place / "broken.toml").write_text((place / "where.toml").read_text())
-    run.symlink_to("broken")  # a circle: nothing can be made below it
     done = called(place, workspace, "run", "broken.toml", "where.toml", "--notebook", "03-logs", "--json")
     first, second = json.loads(done.stdout)
     assert done.returncode == 4 and first["verdict"] == "error" and second["verdict"] == "pass"
 
 
+def test_a_command_without_a_run_keeps_its_traceback_among_the_outputs(place: Path, workspace: Path) -> None:
+    runs = place / "outputs" / "e"
+    made.write_run(runs / "20260101T000000Z-0000", [made.finding()], [], case="c", verdict="fail")
+    (runs / "known-issues.json").mkdir()
+    accept = ("accept", "20260101T000000Z-0000", "x", "--by", "Ada", "--until", "2999-01-01", "--why", "so")
+    told = assert_told(
+        called(place, workspace, *accept), "known-issues.json", str(place / "outputs" / "traceback-")
+    )
+    assert "Is a directory" in told
+
+
 @pytest.mark.parametrize("command", [["history"], ["prune", "--keep", "1"]])
-def test_a_command_without_a_run_keeps_its_traceback_among_the_outputs(
+def test_who_may_not_write_the_index_sees_the_runs_all_the_same(
     command: list[str], place: Path, workspace: Path
 ) -> None:
-    (place / "outputs" / "index.html").mkdir(parents=True)
-    assert "Is a directory" in assert_told(
-        called(place, workspace, *command), "index.html", str(place / "outputs" / "traceback-")
+    made.write_run(
+        place / "outputs" / "e" / "20260101T000000Z-0000", [made.finding()], [], case="c", verdict="fail"
     )
+    (place / "outputs" / "index.html").mkdir()
+    done = called(place, workspace, *command)
+    assert done.returncode == 0 and ("20260101T000000Z-0000" in done.stdout or "1 runs" in done.stdout)
 
 
 def test_an_index_that_cannot_be_written_does_not_change_the_verdict_of_a_run(

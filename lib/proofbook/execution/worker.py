@@ -369,7 +369,13 @@ def _client(nb_man: Any, kernel_name: str, folder: Path) -> Any:
             if before + size <= MOST_OUTPUT_CHARS:
                 return super().output(outs, msg, display_id, cell_index)
             if before <= MOST_OUTPUT_CHARS:
-                told = {**msg, "msg_type": "stream", "content": {"name": "stderr", "text": CUT}}
+                kind = {"msg_type": "stream"}
+                told = {
+                    **msg,
+                    **kind,
+                    "header": {**msg["header"], **kind},
+                    "content": {"name": "stderr", "text": CUT},
+                }
                 return super().output(outs, told, None, cell_index)
             return None
 

@@ -85,7 +85,7 @@ def _all(environment: Path) -> Sequence[Known]:
         found = [Known(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
         for item in found:
             dt.date.fromisoformat(item.until)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (ValueError, TypeError):
         raise UsageError(

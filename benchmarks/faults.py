@@ -1,0 +1,462 @@
+"""Runs that are broken on purpose, and what became of them: wrong verdicts, exit codes, processes and files that were left.
+
+    python benchmarks/faults.py [--runs 500] [--jobs 2] [--seed 1] [--only NAME]
+
+Every run judges recorded evidence (tests/golden) through the whole command line, in a workspace that all of them share, as
+schedulers do. Every third is left alone; each of the others gets a fault: a signal at a random moment to one of its processes, a
+full disk, a notebook that floods, forks or hangs, damaged files of other runs, a second process for the same run. The order comes
+from the seed. Afterwards, for every run: is a verdict of pass or fail the right one, does exit code 1 come with a run that says
+fail, is a process or a temporary file left, can the history be read?
+
+Exit code 1 where anything of that is wrong, so that it can be a test: `--runs 12`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import guard
+import recorded
+
+ROOT = Path(__file__).parents[1]
+MARK = "PROOFBOOK_FAULTS"
+# The evidence, and what the whole case says of it.
+RIGHT = {"healthy": "pass", "auth-bypass": "fail", "fix-not-deployed": "fail"}
+# Verdicts that are no claim about the system.
+NO_CLAIM = ("error", "inconclusive")
+TIMEOUT_S = 40
+LEFT_AFTER_S = 5.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run: where it may write, with which environment and arguments, and what came of it."""
+
+    fault: str
+    evidence: str
+    folder: Path
+    workspace: Path
+    arguments: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    code: int | None = None
+    verdict: str = ""
+    wrong: list[str] = field(default_factory=list)
+
+    def start(self, *more: str) -> subprocess.Popen[bytes]:
+        """The command, in a session of its own, with what it prints in a file."""
+        words = [sys.executable, "-m", "proofbook.cli", "run", "rehearsal", "--evidence", str(self.workspace / "evidence" / self.evidence), "--timeout-s", str(TIMEOUT_S), "--json"]  # fmt: skip
+        variables = {
+            **os.environ,
+            "PROOFBOOK_WORKSPACE": str(self.workspace),
+            "TMPDIR": str(self.temporary),
+            MARK: self.mark,
+            # Kernels get few variables; this one is theirs.
+            f"PROOFBOOK_{MARK}": self.mark,
+            **self.variables,
+        }
+        with (self.folder / "out").open("ab") as out, (self.folder / "err").open("ab") as err:
+            return subprocess.Popen(
+                [*words, *self.arguments, *more], cwd=self.workspace, env=variables, stdout=out, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True
+            )  # fmt: skip
+
+    @property
+    def temporary(self) -> Path:
+        return self.folder / "tmp"
+
+    @property
+    def outputs(self) -> Path:
+        return Path(self.variables.get("PROOFBOOK_OUTPUTS", self.workspace / "outputs"))
+
+    def processes(self) -> dict[int, str]:
+        found = guard.marked(self.mark, variable=MARK)
+        return found | guard.marked(self.mark, variable=f"PROOFBOOK_{MARK}")
+
+    def wait(self, process: subprocess.Popen[bytes], *, timeout_s: float = 600) -> int:
+        try:
+            return process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.wrong.append(f"did not end within {timeout_s:.0f} s")
+            process.kill()
+            return process.wait()
+
+
+Fault = Callable[[Run, random.Random], None]
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(work: Fault) -> Fault:
+    """Enters a fault under its name; it runs the command once and sets the exit code."""
+    FAULTS[work.__name__.replace("_", " ")] = work
+    return work
+
+
+def nothing(run: Run, chance: random.Random) -> None:
+    run.code = run.wait(run.start())
+
+
+def hit(run: Run, chance: random.Random, sign: signal.Signals, which: str) -> None:
+    """Sends a signal at a random moment to one of the processes of a run whose command holds `which`; empty: the first."""
+    process = run.start()
+    wanted_at = time.monotonic() + chance.uniform(0.3, 9.0)
+    while process.poll() is None and time.monotonic() < wanted_at:
+        time.sleep(0.02)
+    while process.poll() is None:
+        others = [pid for pid in run.processes() if pid != process.pid] if which else [process.pid]
+        chosen = [pid for pid in others if _depth(pid, process.pid) == int(which)] if which else others
+        if chosen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(chosen), sign)
+            break
+        time.sleep(0.02)
+    run.code = run.wait(process)
+
+
+def _depth(pid: int, ancestor: int) -> int:
+    """How many processes lie between: 1 for a child."""
+    depth = 0
+    while pid not in (ancestor, 0, 1):
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return -1
+        depth += 1
+    return depth if pid == ancestor else -1
+
+
+@fault
+def kill_9_of_the_command(run: Run, chance: random.Random) -> None:
+    hit(run, chance, signal.SIGKILL, "")
+
+
+@fault
+def kill_9_of_the_notebook_runner(run: Run, chance: random.Random) -> None:
+    hit(run, chance, signal.SIGKILL, "1")
+
+
+@fault
+def kill_9_of_a_worker(run: Run, chance: random.Random) -> None:
+    hit(run, chance, signal.SIGKILL, "2")
+
+
+@fault
+def kill_9_of_a_kernel(run: Run, chance: random.Random) -> None:
+    hit(run, chance, signal.SIGKILL, "3")
+
+
+@fault
+def interrupted(run: Run, chance: random.Random) -> None:
+    hit(run, chance, chance.choice([signal.SIGINT, signal.SIGTERM]), "")
+
+
+@fault
+def disk_full(run: Run, chance: random.Random) -> None:
+    """Outputs on a file system of 300 kB to 6 MB; without the right to mount one, a limit for the size of a file."""
+    place = run.folder / "disk"
+    place.mkdir()
+    size = chance.choice([300, 700, 1500, 2500, 4000, 6000])
+    run.variables["PROOFBOOK_OUTPUTS"] = str(place / "outputs")
+    mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(place)], capture_output=True).returncode == 0  # fmt: skip
+    try:
+        if mounted:
+            run.code = run.wait(run.start())
+        else:
+            import resource
+
+            limit = (resource.RLIMIT_FSIZE, (size * 200, size * 200))
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(*limit)
+            try:
+                process = run.start()
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            run.code = run.wait(process)
+        run.verdict = verdict_of(run)
+        check_history(run)
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@fault
+def outputs_are_a_file(run: Run, chance: random.Random) -> None:
+    (run.folder / "outputs").touch()
+    run.variables["PROOFBOOK_OUTPUTS"] = str(run.folder / "outputs")
+    run.code = run.wait(run.start())
+
+
+@fault
+def same_run_twice(run: Run, chance: random.Random) -> None:
+    """Two processes continue one run at once; one may be told that the other is there."""
+    first = run.start()
+    folder = None
+    while first.poll() is None and folder is None:
+        folder = run_folder(run)
+        time.sleep(0.05)
+    more = ["--run", str(folder)] if folder else []
+    second = run.start(*more)
+    codes = sorted([run.wait(first), run.wait(second)])
+    run.code = codes[0]
+    if folder is not None and 75 not in codes and first.returncode != second.returncode:
+        run.wrong.append(f"two processes of one run ended with {codes}")
+
+
+def with_notebook(run: Run, code: str) -> None:
+    """Another notebook beside ours, in a workspace of this run's own."""
+    place = run.folder / "workspace"
+    shutil.copytree(run.workspace / "notebooks", place / "notebooks")
+    (place / "evidence").symlink_to(run.workspace / "evidence")
+    run.workspace = place
+    cells = ['environment = ""\ncase = ""\nevidence = ""', code]
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    made.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    made.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(made, place / "notebooks" / "09-mine.ipynb")
+    run.code = run.wait(run.start())
+
+
+@fault
+def notebook_floods(run: Run, chance: random.Random) -> None:
+    with_notebook(run, "for _ in range(600): print('flood ' * 30_000)")
+
+
+@fault
+def notebook_leaves_a_daemon(run: Run, chance: random.Random) -> None:
+    with_notebook(
+        run,
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(600)\n    os._exit(0)",
+    )
+
+
+@fault
+def notebook_hangs_with_a_daemon(run: Run, chance: random.Random) -> None:
+    run.arguments += ["--timeout-s", "12"]
+    with_notebook(
+        run,
+        "import subprocess, time\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\ntime.sleep(600)",
+    )
+
+
+@fault
+def notebook_exits(run: Run, chance: random.Random) -> None:
+    with_notebook(
+        run,
+        chance.choice(
+            ["import os; os._exit(0)", "import sys; sys.exit(0)", "import os; os.closerange(3, 4096)"]
+        ),
+    )
+
+
+@fault
+def notebook_fills_memory(run: Run, chance: random.Random) -> None:
+    with_notebook(
+        run,
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\nx = bytearray(1 << 31)",
+    )
+
+
+@fault
+def other_runs_are_damaged(run: Run, chance: random.Random) -> None:
+    """Files beside the run, as another version, a full disk or a hand would leave them."""
+    place = (
+        run.outputs / "rehearsal" / f"20200101T0000{chance.randrange(60):02}Z-{chance.randrange(65536):04x}"
+    )
+    place.mkdir(parents=True, exist_ok=True)
+    damage = ["", "{", "[]", "null", '{"schema_version": 9}', '{"schema_version": 2, "verdict": "degraded"}', '{"schema_version": 2, "case": null}', "\x00" * 100]  # fmt: skip
+    (place / "run.json").write_text(chance.choice(damage))
+    with contextlib.suppress(OSError):
+        (run.outputs / chance.choice(["runs.js", "index.html"])).write_text(chance.choice(damage))
+    run.code = run.wait(run.start())
+
+
+@fault
+def long_temporary_folder(run: Run, chance: random.Random) -> None:
+    long = run.temporary / ("long" * 30)
+    long.mkdir()
+    run.variables["TMPDIR"] = str(long)
+    run.code = run.wait(run.start())
+    with contextlib.suppress(OSError):
+        long.rmdir()
+
+
+@fault
+def evidence_is_altered(run: Run, chance: random.Random) -> None:
+    copied = run.workspace / "evidence" / f"altered-{run.mark}"
+    shutil.copytree(run.workspace / "evidence" / run.evidence, copied)
+    chosen = chance.choice(sorted(copied.rglob("*.parquet")))
+    content = bytearray(chosen.read_bytes())
+    content[chance.randrange(len(content))] ^= 0xFF
+    chosen.write_bytes(content)
+    run.evidence = copied.name
+    try:
+        run.code = run.wait(run.start())
+    finally:
+        shutil.rmtree(copied)
+
+
+def run_folder(run: Run) -> Path | None:
+    """The folder of this run among those of all: the one whose process group wrote its evidence."""
+    said = (run.folder / "out").read_text(errors="replace") if (run.folder / "out").exists() else ""
+    with contextlib.suppress(ValueError, IndexError, KeyError, TypeError):
+        return Path(json.loads(said)[0]["folder"])
+    # What did not print: its own outputs, if it had some.
+    found = (
+        sorted(run.outputs.glob("rehearsal/2*/run.json")) if run.outputs != run.workspace / "outputs" else []
+    )
+    return found[-1].parent if found else None
+
+
+def verdict_of(run: Run) -> str:
+    """What run.json says, `none` where there is none."""
+    folder = run_folder(run)
+    try:
+        return str(json.loads((folder / "run.json").read_text())["verdict"]) if folder else "none"
+    except (OSError, ValueError, KeyError):
+        return "none"
+
+
+def check_history(run: Run) -> None:
+    words = [sys.executable, "-m", "proofbook.cli", "history", "--json"]
+    variables = {
+        **os.environ,
+        **run.variables,
+        "PROOFBOOK_WORKSPACE": str(run.workspace),
+        "TMPDIR": str(run.folder),
+    }
+    done = subprocess.run(
+        words, cwd=run.workspace, env=variables, capture_output=True, text=True, timeout=300
+    )
+    if done.returncode != 0:
+        run.wrong.append(f"history ended with {done.returncode}: {done.stderr.strip()[:200]}")
+        return
+    try:
+        json.loads(done.stdout)
+    except ValueError:
+        run.wrong.append("history printed no JSON")
+
+
+def look_after(run: Run) -> None:
+    """What a run left, and whether what it said is true."""
+    ends = time.monotonic() + LEFT_AFTER_S
+    while (left := run.processes()) and time.monotonic() < ends:
+        time.sleep(0.1)
+    if left:
+        run.wrong.append(f"{len(left)} processes left: {'; '.join(left.values())[:200]}")
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    files = [str(path.relative_to(run.temporary)) for path in run.temporary.rglob("*")]
+    # What was killed with everything that could clean up is deleted by the next run of the same folder.
+    if files and run.fault != "kill 9 of the command":
+        run.wrong.append(f"{len(files)} temporary files left: {', '.join(files)[:200]}")
+    run.verdict = run.verdict or verdict_of(run)
+    right = RIGHT.get(run.evidence)
+    if run.verdict in ("pass", "fail") and run.verdict != right:
+        run.wrong.append(f"the verdict is {run.verdict}, right is {right}")
+    if run.code == 1 and run.verdict != "fail":
+        run.wrong.append(f"exit code 1 without a fail (run.json: {run.verdict})")
+    if run.code == 0 and run.verdict != "pass":
+        run.wrong.append(f"exit code 0 without a pass (run.json: {run.verdict})")
+    if run.fault == "none" and run.verdict != right:
+        run.wrong.append(f"without a fault the verdict is {run.verdict}, right is {right}")
+    if run.fault != "disk full":
+        check_history(run)
+
+
+def made(folder: Path, *, number: int, workspace: Path, chance: random.Random, only: str) -> Run:
+    place = folder / f"run-{number:04}"
+    (place / "tmp").mkdir(parents=True)
+    name = only or ("none" if number % 3 == 0 else chance.choice(sorted(FAULTS)))
+    return Run(fault=name, evidence=chance.choice(sorted(RIGHT)), folder=place, workspace=workspace)
+
+
+@contextlib.contextmanager
+def place(keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="faults-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        if keep:
+            print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> int:
+    given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given.add_argument("--runs", type=int, default=500)
+    given.add_argument("--jobs", type=int, default=2)
+    given.add_argument("--seed", type=int, default=1)
+    given.add_argument("--only", choices=["none", *sorted(FAULTS)], default="")
+    given.add_argument("--keep", action="store_true", help="keep the folder of all runs")
+    asked = given.parse_args()
+    chance = random.Random(asked.seed)
+    lock = threading.Lock()
+    with place(asked.keep) as folder:
+        workspace = folder / "workspace"
+        for kind in ("environments", "cases"):
+            shutil.copytree(recorded.GOLDEN / "files" / kind, workspace / "notebooks" / kind)
+        for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+            shutil.copy(notebook, workspace / "notebooks")
+        for name in RIGHT:
+            recorded.evidence_of(name, to=workspace / "evidence" / name)
+        runs = [made(folder, number=number, workspace=workspace, chance=chance, only=asked.only) for number in range(asked.runs)]  # fmt: skip
+        seeds = [random.Random(chance.random()) for _ in runs]
+        work: dict[str, Fault] = {"none": nothing, **FAULTS}
+
+        def one(item: tuple[Run, random.Random]) -> None:
+            run, dice = item
+            try:
+                work[run.fault](run, dice)
+                look_after(run)
+            except Exception as error:
+                run.wrong.append(f"the tool itself broke: {type(error).__name__}: {error}")
+            with lock:
+                for problem in run.wrong:
+                    print(f"{run.folder.name} · {run.fault} · {run.evidence}: {problem}", flush=True)
+
+        with ThreadPoolExecutor(asked.jobs) as pool:
+            list(pool.map(one, zip(runs, seeds, strict=True)))
+    table = Table("fault", "runs", "exit codes", "verdicts", "wrong", box=None, padding=(0, 2))
+    for name in sorted({run.fault for run in runs}, key=lambda name: (name != "none", name)):
+        those = [run for run in runs if run.fault == name]
+        codes = Counter(run.code for run in those)
+        verdicts = Counter(run.verdict for run in those)
+        table.add_row(
+            name,
+            str(len(those)),
+            " · ".join(f"{code}: {count}" for code, count in sorted(codes.items(), key=str)),
+            " · ".join(f"{verdict}: {count}" for verdict, count in sorted(verdicts.items())),
+            str(sum(bool(run.wrong) for run in those)),
+        )
+    Console(width=150).print(table)
+    wrong = sum(bool(run.wrong) for run in runs)
+    print(f"{len(runs)} runs, {sum(run.fault != 'none' for run in runs)} with a fault: {wrong} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
