@@ -573,7 +573,7 @@ TEXT = st.sampled_from(
 )
 
 
-@examples(120)
+@examples(60)
 @given(
     parts=st.lists(st.one_of(GOOD, JUNK, TEXT), max_size=12),
     shape=st.sampled_from(["auto", "cloud-logging", "json", "text"]),

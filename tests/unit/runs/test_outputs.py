@@ -195,6 +195,24 @@ def test_known_issues_that_were_damaged_are_told_before_a_run_begins(workspace: 
         assert [path.name for path in runs.iterdir()] == ["known-issues.json"]
 
 
+@pytest.mark.parametrize("damage", ["{", "", '{"schema_version": 9}'])
+def test_a_run_whose_evidence_is_damaged_is_not_continued_and_not_changed(
+    damage: str, base: Path, workspace: Path
+) -> None:
+    environment = base / "staging.toml"
+    environment.write_text('[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n')
+    run = add(base, "20260101T000000Z-0000")
+    (run / "evidence").mkdir()
+    (run / "evidence" / "manifest.json").write_text(damage)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    outputs = {"PROOFBOOK_OUTPUTS": str(base / "outputs")}
+    for command in (["run", str(environment), "--run", run.name], ["replay", run.name]):
+        done = proofbook(*command, cwd=base, workspace=workspace, **outputs)
+        assert done.returncode == 4 and "manifest.json" in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
 def test_an_unknown_run_is_told_with_those_that_are_there(base: Path) -> None:
     run = add(base, "20260101T000000Z-0000")
     (run.parent / ".hidden").mkdir()
