@@ -94,8 +94,10 @@ def test_a_demonstration_leaves_nothing_behind(place: Path, sign: signal.Signals
 
 
 @pytest.mark.rehearsal
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
-@SIGNS
+@pytest.mark.parametrize(
+    ("sign", "workers"),
+    [(signal.SIGINT, ("-n", "2")), (signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGKILL, ("-n", "2"))],
+)
 def test_a_test_run_leaves_nothing_behind(
     tmp_path: Path, sign: signal.Signals, workers: tuple[str, ...]
 ) -> None:

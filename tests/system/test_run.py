@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,12 +10,18 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from conftest import Rehearsal, proofbook
 
+from proofbook.collect import phases
+from proofbook.errors import EXIT_CODES
+from proofbook.evidence import store
 from proofbook.execution.document import findings_in
+from proofbook.judge.verdict import overall
+from proofbook.validation import Validation
 
 
 @pytest.mark.rehearsal
@@ -275,6 +282,40 @@ def served_by(revision: str, first_s: int, *, crashes: bool, seconds: int = 600)
     return entries
 
 
+# One of each verdict; the others differ from these in what is found, and not in what a command does with it.
+BY_THE_COMMAND = ("gone", "in unread lines", "not covered")
+
+
+def by_the_command(place: Path, workspace: Path, code: int) -> tuple[dict[str, Any], str]:
+    """The finding about the claim, and the sentence of the run, which must end with that exit code."""
+    words = (
+        "run",
+        str(place / "where.toml"),
+        "--case",
+        str(place / "claim.toml"),
+        "--notebook",
+        "03-logs",
+        "--json",
+    )
+    done = proofbook(*words, cwd=place, workspace=workspace, PROOFBOOK_OUTPUTS=str(place / "outputs"))
+    [content] = json.loads(done.stdout)
+    assert done.returncode == code, content["sentence"]
+    return {item["id"]: item for item in content["findings"]}["log-missing-gone"], content["sentence"]
+
+
+def by_the_library(place: Path, workspace: Path, code: int) -> tuple[dict[str, Any], str]:
+    """The same without notebooks and a report."""
+    asked = Validation.load(str(place / "where.toml"), str(place / "claim.toml"), base=place)
+    evidence = place / "evidence"
+    asyncio.run(
+        phases.record(asked.environment, asked.case, "after", folder=evidence, base=place, say=lambda _: None)
+    )
+    judged = asked.over(store.read(evidence)).judge_all()
+    verdict = overall(judged)
+    assert EXIT_CODES[verdict.verdict.value] == code, verdict.sentence
+    return {item.id: item.to_json() for item in judged}["log-missing-gone"], verdict.sentence
+
+
 @pytest.mark.parametrize(
     ("name", "code", "reason"),
     [
@@ -304,27 +345,13 @@ def test_a_claim_from_a_log_alone_is_what_the_log_supports(
     (tmp_path / "log.jsonl").write_text("\n".join(written) + "\n")
     (tmp_path / "claim.toml").write_text(CLAIM)
     (tmp_path / "where.toml").write_text('[[log]]\nname = "backend"\nfile = "log.jsonl"\n'.replace("log.jsonl", str(tmp_path / "log.jsonl")))  # fmt: skip
-    done = proofbook(
-        "run",
-        str(tmp_path / "where.toml"),
-        "--case",
-        str(tmp_path / "claim.toml"),
-        "--notebook",
-        "03-logs",
-        "--json",
-        cwd=tmp_path,
-        workspace=workspace,
-        PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"),
-    )
-    [content] = json.loads(done.stdout)
-    found = {item["id"]: item for item in content["findings"]}["log-missing-gone"]
+    found, said = (by_the_command if name in BY_THE_COMMAND else by_the_library)(tmp_path, workspace, code)
     verdict = {0: "pass", 1: "fail", 3: "inconclusive"}[code]
     assert found["verdict"] == verdict, found
     if name == "not covered":
         assert "log-" in found["reason"] or found["reason"] == "control-liveness", found
     else:
         assert found["reason"] == reason, found
-    assert done.returncode == code, content["sentence"]
     if unread:
         share = f"{len(unread)} of {2400 + len(unread):,} lines ("
-        assert share in found["statement"] and "not read" in content["sentence"] + found["statement"]
+        assert share in found["statement"] and "not read" in said + found["statement"]

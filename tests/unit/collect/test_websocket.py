@@ -47,8 +47,10 @@ def environment(
     scheme: str = "ws",
     host: str = "127.0.0.1",
     login: dict[str, Any] | None = None,
+    timeout_s: float = 3.0,
     **socket: Any,
 ) -> Environment:
+    # So long that no busy machine is taken for a silent server; shorter where a test waits for just that.
     text = {
         "writes": True,
         "service": [{"name": "backend", "url": f"http://{host}:{port}"}],
@@ -62,7 +64,7 @@ def environment(
                 **socket,
             }
         ],
-        "pace": {"per_s": 1000, "concurrency": 20, "timeout_s": 1.0},
+        "pace": {"per_s": 1000, "concurrency": 20, "timeout_s": timeout_s},
     }
     return Environment.model_validate({**text, **({"login": login} if login else {})})
 
@@ -289,7 +291,7 @@ def test_wrong_replies_are_told_apart(
             for reply in change(json.loads(message)):
                 await connection.send(json.dumps(reply))
 
-    row = run(answer, **ECHO)
+    row = run(answer, timeout_s=1.0, **ECHO)
     assert row[column] == 1 and not row["reply_ok"]
     assert (
         sum(row[name] for name in ("reply_lost", "reply_duplicated", "reply_altered", "reply_reordered")) == 1
@@ -312,7 +314,7 @@ def test_a_server_that_accepts_and_then_is_silent_loses_the_reply() -> None:
     async def silent(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
-    row = run(silent, **ECHO)
+    row = run(silent, timeout_s=1.0, **ECHO)
     assert row["upgraded"] and row["reply_lost"] == 1 and "no reply within 1 s" in row["error"]
 
 
@@ -340,7 +342,7 @@ def test_a_missing_greeting_and_a_wrong_one_are_told_apart() -> None:
 
     greeting = {"greeting": {"regex": "^welcome"}}
     assert "another greeting" in run(other, **greeting)["error"]
-    assert run(none, **greeting)["error"] == "no greeting"
+    assert run(none, timeout_s=1.0, **greeting)["error"] == "no greeting"
 
 
 def test_binary_and_plain_text_conversations_work() -> None:
@@ -465,6 +467,7 @@ def test_who_may_log_in_by_a_first_message_is_let_in_once_he_is_served(
                 server.sockets[0].getsockname()[1],
                 token={"in": "first_message", "format": "{token}"},
                 login={"token": {"env": "GOOD_TOKEN"}},
+                timeout_s=1.0,
                 **({"greeting": {"regex": "hello"}} if greets else {}),
                 **(ECHO if speaks else {}),
             )

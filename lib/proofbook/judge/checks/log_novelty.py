@@ -253,7 +253,7 @@ def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _C
     rhythm = others_of_new(view, source=source) if which == "after" else others_in(view, which, source=source)
     rows = _times(view, which, keys, source)
     bursts = rows.groupby(["key", "bucket"])["entries"].sum().pow(2).groupby("key").sum()
-    groups = rows.assign(service_version=rows["service_version"].fillna("")).groupby("key")
+    groups = rows.assign(service_version=rows["service_version"].astype("str").fillna("")).groupby("key")
     table = groups.agg(entries=("entries", "sum"), first=("first", "min"), last=("last", "max"))
     table["squares"] = bursts
     table["revisions"] = groups["service_version"].agg(lambda names: ", ".join(sorted(set(names) - {""})))
