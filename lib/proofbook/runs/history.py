@@ -189,7 +189,11 @@ def _delete(folder: Path) -> int:
         # First under a name that is no run's: what is half deleted is nobody's run any more.
         aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{DELETED}")
         folder.rename(aside)
-        shutil.rmtree(aside)
+        try:
+            shutil.rmtree(aside)
+        except FileNotFoundError:
+            # Another process that prunes took it for what a killed one left.
+            shutil.rmtree(aside, ignore_errors=True)
     return size
 
 
