@@ -65,8 +65,10 @@ class Run:
     code: int | None = None
     verdict: str = ""
     wrong: list[str] = field(default_factory=list)
+    # Nothing is known of altered evidence but that it must not pass.
+    altered: bool = False
 
-    def start(self, *more: str) -> subprocess.Popen[bytes]:
+    def start(self, *more: str, out: str = "out") -> subprocess.Popen[bytes]:
         """The command, in a session of its own, with what it prints in a file."""
         words = [sys.executable, "-m", "proofbook.cli", "run", "rehearsal", "--evidence", str(self.workspace / "evidence" / self.evidence), "--timeout-s", str(TIMEOUT_S), "--json"]  # fmt: skip
         variables = {
@@ -78,9 +80,9 @@ class Run:
             f"PROOFBOOK_{MARK}": self.mark,
             **self.variables,
         }
-        with (self.folder / "out").open("ab") as out, (self.folder / "err").open("ab") as err:
+        with (self.folder / out).open("ab") as printed, (self.folder / "err").open("ab") as err:
             return subprocess.Popen(
-                [*words, *self.arguments, *more], cwd=self.workspace, env=variables, stdout=out, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True
+                [*words, *self.arguments, *more], cwd=self.workspace, env=variables, stdout=printed, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True
             )  # fmt: skip
 
     @property
@@ -211,15 +213,18 @@ def outputs_are_a_file(run: Run, chance: random.Random) -> None:
 @fault
 def same_run_twice(run: Run, chance: random.Random) -> None:
     """Two processes continue one run at once; one may be told that the other is there."""
+    # Outputs of its own, in which its folder is the only one.
+    run.variables["PROOFBOOK_OUTPUTS"] = str(run.folder / "outputs")
     first = run.start()
     folder = None
     while first.poll() is None and folder is None:
         folder = run_folder(run)
         time.sleep(0.05)
     more = ["--run", str(folder)] if folder else []
-    second = run.start(*more)
-    codes = sorted([run.wait(first), run.wait(second)])
-    run.code = codes[0]
+    second = run.start(*more, out="out-2")
+    codes = [run.wait(first), run.wait(second)]
+    # What run.json says is what the last of them said that was let in.
+    run.code = codes[1] if codes[1] != 75 and folder is not None else codes[0]
     if folder is not None and 75 not in codes and first.returncode != second.returncode:
         run.wrong.append(f"two processes of one run ended with {codes}")
 
@@ -310,10 +315,11 @@ def evidence_is_altered(run: Run, chance: random.Random) -> None:
     content = bytearray(chosen.read_bytes())
     content[chance.randrange(len(content))] ^= 0xFF
     chosen.write_bytes(content)
-    run.evidence = copied.name
+    kept, run.evidence, run.altered = run.evidence, copied.name, True
     try:
         run.code = run.wait(run.start())
     finally:
+        run.evidence = kept
         shutil.rmtree(copied)
 
 
@@ -368,12 +374,19 @@ def look_after(run: Run) -> None:
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    files = [str(path.relative_to(run.temporary)) for path in run.temporary.rglob("*")]
+    # A traceback is kept there where it can be kept nowhere else.
+    files = [
+        str(path.relative_to(run.temporary))
+        for path in run.temporary.rglob("*")
+        if not path.name.startswith("traceback-")
+    ]
     # What was killed with everything that could clean up is deleted by the next run of the same folder.
     if files and run.fault != "kill 9 of the command":
         run.wrong.append(f"{len(files)} temporary files left: {', '.join(files)[:200]}")
     run.verdict = run.verdict or verdict_of(run)
     right = RIGHT.get(run.evidence)
+    if run.altered and run.verdict == "pass":
+        run.wrong.append("altered evidence passed")
     if run.verdict in ("pass", "fail") and run.verdict != right:
         run.wrong.append(f"the verdict is {run.verdict}, right is {right}")
     if run.code == 1 and run.verdict != "fail":

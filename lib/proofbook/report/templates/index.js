@@ -2,7 +2,7 @@
 // The page of all runs. Its rows come from the index beside it, a script of one call a run; rows are made for what is in view.
 (() => {
   const RECENT = 30; // marks and points of a line: as many runs as fit a phone
-  const PAGE = 50; // rows of a group that are made at once
+  const PAGE = 25; // rows of a group that are made at once
   const form = document.getElementById("pb-filters");
   const place = document.getElementById("pb-groups");
   const signs = new Map([...form.elements.verdict.options].filter((item) => item.value).map((item) => [item.value, item.text.split(" ")[0]]));
