@@ -30,6 +30,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -120,18 +121,17 @@ def nothing(run: Run, chance: random.Random) -> None:
     run.code = run.wait(run.start())
 
 
-def hit(run: Run, chance: random.Random, sign: signal.Signals, which: str) -> None:
-    """Sends a signal at a random moment to one of the processes of a run whose command holds `which`; empty: the first."""
+def hit(run: Run, chance: random.Random, *, signs: tuple[signal.Signals, ...], depth: int) -> None:
+    """Sends a signal at a random moment to one of the processes of a run: 0 the command, 1 its child, and so on."""
     process = run.start()
     wanted_at = time.monotonic() + chance.uniform(0.3, 9.0)
     while process.poll() is None and time.monotonic() < wanted_at:
         time.sleep(0.02)
     while process.poll() is None:
-        others = [pid for pid in run.processes() if pid != process.pid] if which else [process.pid]
-        chosen = [pid for pid in others if _depth(pid, process.pid) == int(which)] if which else others
+        chosen = [pid for pid in run.processes() if _depth(pid, process.pid) == depth]
         if chosen:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(chance.choice(chosen), sign)
+                os.kill(chance.choice(chosen), chance.choice(signs))
             break
         time.sleep(0.02)
     run.code = run.wait(process)
@@ -149,29 +149,9 @@ def _depth(pid: int, ancestor: int) -> int:
     return depth if pid == ancestor else -1
 
 
-@fault
-def kill_9_of_the_command(run: Run, chance: random.Random) -> None:
-    hit(run, chance, signal.SIGKILL, "")
-
-
-@fault
-def kill_9_of_the_notebook_runner(run: Run, chance: random.Random) -> None:
-    hit(run, chance, signal.SIGKILL, "1")
-
-
-@fault
-def kill_9_of_a_worker(run: Run, chance: random.Random) -> None:
-    hit(run, chance, signal.SIGKILL, "2")
-
-
-@fault
-def kill_9_of_a_kernel(run: Run, chance: random.Random) -> None:
-    hit(run, chance, signal.SIGKILL, "3")
-
-
-@fault
-def interrupted(run: Run, chance: random.Random) -> None:
-    hit(run, chance, chance.choice([signal.SIGINT, signal.SIGTERM]), "")
+for _depth_of, _what in enumerate(("the command", "the notebook runner", "a worker", "a kernel")):
+    FAULTS[f"kill 9 of {_what}"] = partial(hit, signs=(signal.SIGKILL,), depth=_depth_of)
+FAULTS["interrupted"] = partial(hit, signs=(signal.SIGINT, signal.SIGTERM), depth=0)
 
 
 @fault

@@ -74,6 +74,7 @@ def test_a_run_that_breaks_is_an_error_with_its_reason_and_keeps_its_traceback(
     content = json.loads((run / "run.json").read_text())
     assert (content["verdict"], content["reason"]) == ("error", "internal-error")
     assert content["sentence"] in done.stderr
+    assert '"reason":"internal-error"' in (place / "outputs" / "runs.js").read_text()
     assert json.loads(called(place, workspace, "history", "--json").stdout)[0]["reason"] == "internal-error"
     # Once the cause is gone the run goes on, and nothing of the mishap stays.
     (run / "summary.md").rmdir()

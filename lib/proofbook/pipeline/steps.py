@@ -19,7 +19,7 @@ from proofbook.collect import phases
 from proofbook.concurrency import locks, sync
 from proofbook.config import environment as environments
 from proofbook.config.case import AUTO, named_files
-from proofbook.errors import CouldNotLook, ProofbookError, SecretFound, UnknownName
+from proofbook.errors import CouldNotLook, Locked, ProofbookError, SecretFound, UnknownName
 from proofbook.evidence import baseline, store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Executor
@@ -295,4 +295,7 @@ def write_ended(
             with (folder / "run.json").open("r+", encoding="utf-8") as file:
                 file.write(found.to_text())
                 file.truncate()
+        # The page of all runs shows it too; where that cannot be written, `history` will.
+        with contextlib.suppress(Locked):
+            index.add(folder, base=asked.base)
     return found
