@@ -1,20 +1,25 @@
 """The command line, each command in a process of its own that begins as a copy of one where everything is imported already.
 
-A test pays for what its command does and not for its imports, which take longer than most commands.
+A test pays for what its command does and not for its imports, which take longer than most commands. The same holds for the
+first notebook runner that a command starts; any other begins as it does for users.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from proofbook.execution import executor, variables, worker
 
 # What the commands import on their way; none of it reads the environment or starts a thread while it is imported.
 MODULES = [
@@ -23,8 +28,11 @@ MODULES = [
     "proofbook.collect.logs.recorder",
     "proofbook.pipeline.validate",
     "proofbook.pipeline.watch",
-    "proofbook.notebook.book",
+    *worker.LOADED,
+    worker.STATISTICS,
 ]
+# The commands that execute notebooks, and those that may.
+EXECUTING = {"run", "watch", "replay", "try", "report", "demo", "rehearse"}
 _context: Any = None
 
 
@@ -84,6 +92,66 @@ def _command(arguments: tuple[str, ...], cwd: str, environment: dict[str, str], 
     ]
     time.tzset()
     sys.argv = ["proofbook", *arguments]
+    if EXECUTING & {*arguments} and sys.platform == "linux":
+        _Runner().stand_by()
     from proofbook.cli import main
 
     main()
+
+
+class _Runner:
+    """A notebook runner that is a copy of this process, made before this has a thread or an open file; what a Popen of it would be."""
+
+    def stand_by(self) -> None:
+        """Makes the copy, which waits until an Executor wants it, and ends with this process where none does."""
+        ours, theirs = os.pipe(), os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(ours[1])
+            os.close(theirs[0])
+            _serve(ours[0], theirs[1])
+        os.close(ours[0])
+        os.close(theirs[1])
+        self.stdin, self.stdout = os.fdopen(ours[1], "wb"), os.fdopen(theirs[0], "rb")
+        self._usual, self._code = executor._started, None
+        executor._started = self._take  # type: ignore[assignment]
+
+    def _take(self, how: str, place: Path, said: IO[bytes]) -> Any:
+        executor._started = self._usual
+        if how == "cold":
+            return self._usual(how, place, said)
+        first = [how, str(place), f"/proc/{os.getpid()}/fd/{said.fileno()}", variables.passed(os.environ)]
+        self.stdin.write(json.dumps(first).encode() + b"\n")
+        self.stdin.flush()
+        return self
+
+    def send_signal(self, number: int) -> None:
+        if self._code is None:
+            os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+
+def _serve(asked: int, answers: int) -> None:
+    """In the copy: what `python -m proofbook.execution.worker` does in a process of its own."""
+    os.setsid()
+    for number, file in ((0, asked), (1, answers)):
+        os.dup2(file, number)
+        os.close(file)
+    try:
+        sys.stdin = os.fdopen(os.dup(0))
+        if first := sys.stdin.buffer.readline():
+            how, place, said, environment = json.loads(first)
+            os.dup2(os.open(said, os.O_WRONLY), 2)
+            os.environ.clear()
+            os.environ.update(environment)
+            worker.main(how, Path(place))
+    except SystemExit:
+        pass
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)

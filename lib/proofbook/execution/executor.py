@@ -54,16 +54,7 @@ class Executor:
         self._left = contextlib.ExitStack()
         place = self._left.enter_context(places.place())
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, which may say why it ended
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofbook.execution.worker", how, str(place)],
-            # What a process was started with can be read by all that it starts.
-            env=variables.passed(os.environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            # Ctrl-C is for this process, which then ends that one.
-            start_new_session=True,
-        )
+        self._process = _started(how, place, self._said)
 
     def __enter__(self) -> Executor:
         return self
@@ -132,6 +123,20 @@ class Executor:
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         assert self._process.stdin is not None and self._process.stdout is not None
         return self._process.stdin, self._process.stdout
+
+
+def _started(how: str, place: Path, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    """The notebook runner, a process of its own; see `worker.main`. said: takes what it prints when something is wrong."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "proofbook.execution.worker", how, str(place)],
+        # What a process was started with can be read by all that it starts.
+        env=variables.passed(os.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=said,
+        # Ctrl-C is for this process, which then ends that one.
+        start_new_session=True,
+    )
 
 
 def _outcome(name: str, source: Path, folder: Path, seconds: float, problem: str) -> Executed:
