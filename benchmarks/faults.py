@@ -6,9 +6,10 @@ Every run judges recorded evidence (tests/golden) through the whole command line
 schedulers do. Every third is left alone; each of the others gets a fault: a signal at a random moment to one of its processes, a
 full disk, a notebook that floods, forks or hangs, damaged files of other runs, a second process for the same run. The order comes
 from the seed. Afterwards, for every run: is a verdict of pass or fail the right one, does exit code 1 come with a run that says
-fail, is a process or a temporary file left, can the history be read?
+fail, is a process or a temporary file left, can the history be read? At the end the same is asked of every run.json that there is.
 
-Exit code 1 where anything of that is wrong, so that it can be a test: `--runs 12`.
+Exit code 1 where anything of that is wrong, so that it can be a test: `--runs 12`. Some faults need root (another user, a disk of
+their own) or libfaketime (a clock that jumps); without them they are left out, and a line says so.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Run:
     evidence: str
     folder: Path
     workspace: Path
+    # Before the command: what starts it with other limits or as another user.
+    starter: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -68,6 +71,8 @@ class Run:
     wrong: list[str] = field(default_factory=list)
     # Nothing is known of altered evidence but that it must not pass.
     altered: bool = False
+    # The fault is none for this program: the verdict must be that of a run without one.
+    must_be_right: bool = False
 
     def start(self, *more: str, out: str = "out") -> subprocess.Popen[bytes]:
         """The command, in a session of its own, with what it prints in a file."""
@@ -83,7 +88,7 @@ class Run:
         }
         with (self.folder / out).open("ab") as printed, (self.folder / "err").open("ab") as err:
             return subprocess.Popen(
-                [*words, *self.arguments, *more], cwd=self.workspace, env=variables, stdout=printed, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True
+                [*self.starter, *words, *self.arguments, *more], cwd=self.workspace, env=variables, stdout=printed, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True
             )  # fmt: skip
 
     @property
@@ -109,12 +114,30 @@ class Run:
 
 Fault = Callable[[Run, random.Random], None]
 FAULTS: dict[str, Fault] = {}
+# What some faults need, and why it is not there; empty where it is.
+NEEDED = {
+    "root": "" if os.geteuid() == 0 else "this user is not root",
+    "libfaketime": "" if list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")) else "libfaketime is not installed",
+}  # fmt: skip
 
 
 def fault(work: Fault) -> Fault:
     """Enters a fault under its name; it runs the command once and sets the exit code."""
     FAULTS[work.__name__.replace("_", " ")] = work
     return work
+
+
+def fault_with(*needs: str) -> Callable[[Fault], Fault]:
+    """Enters a fault where what it needs is there."""
+    missing = [NEEDED[name] for name in needs if NEEDED[name]]
+
+    def enter(work: Fault) -> Fault:
+        if missing:
+            print(f"left out: {work.__name__.replace('_', ' ')}: {', '.join(missing)}", file=sys.stderr)
+            return work
+        return fault(work)
+
+    return enter
 
 
 def nothing(run: Run, chance: random.Random) -> None:
@@ -154,33 +177,148 @@ for _depth_of, _what in enumerate(("the command", "the notebook runner", "a work
 FAULTS["interrupted"] = partial(hit, signs=(signal.SIGINT, signal.SIGTERM), depth=0)
 
 
-@fault
-def disk_full(run: Run, chance: random.Random) -> None:
-    """Outputs on a file system of 300 kB to 6 MB; without the right to mount one, a limit for the size of a file."""
+@contextlib.contextmanager
+def small_disk(run: Run, *, size_kb: int) -> Iterator[None]:
+    """Outputs on a file system of that size; the verdict and the history are looked at while it is there."""
     place = run.folder / "disk"
     place.mkdir()
-    size = chance.choice([300, 700, 1500, 2500, 4000, 6000])
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(place)], check=True)
     run.variables["PROOFBOOK_OUTPUTS"] = str(place / "outputs")
-    mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(place)], capture_output=True).returncode == 0  # fmt: skip
     try:
-        if mounted:
-            run.code = run.wait(run.start())
-        else:
-            import resource
-
-            limit = (resource.RLIMIT_FSIZE, (size * 200, size * 200))
-            before = resource.getrlimit(resource.RLIMIT_FSIZE)
-            resource.setrlimit(*limit)
-            try:
-                process = run.start()
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, before)
-            run.code = run.wait(process)
+        yield
         run.verdict = verdict_of(run)
         check_history(run)
     finally:
-        if mounted:
-            subprocess.run(["umount", "-l", str(place)], check=True)
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@fault_with("root")
+def disk_full(run: Run, chance: random.Random) -> None:
+    with small_disk(run, size_kb=chance.choice([300, 700, 1500, 2500, 4000, 6000])):
+        run.code = run.wait(run.start())
+
+
+@fault_with("root")
+def notebook_fills_the_disk(run: Run, chance: random.Random) -> None:
+    """Half of the time it deletes its file again, so that what comes after finds room."""
+    leaves = chance.random() < 0.5
+    code = "import contextlib, os\nfrom pathlib import Path\nfile = Path(os.environ['PROOFBOOK_OUTPUTS']) / 'rehearsal' / 'filler'\nwith contextlib.suppress(OSError), file.open('wb', buffering=0) as out:\n    while True: out.write(bytes(1 << 16))"
+    with small_disk(run, size_kb=20_000):
+        with_notebook(run, code if leaves else f"{code}\nfile.unlink()")
+
+
+def limited(run: Run, option: str, value: int) -> None:
+    run.starter = ["sh", "-c", f'ulimit {option} "$1" && shift && exec "$@"', "sh", str(value)]
+    run.code = run.wait(run.start())
+
+
+@fault
+def files_of_limited_size(run: Run, chance: random.Random) -> None:
+    limited(run, "-f", chance.choice([20, 100, 1000, 4000]))
+
+
+@fault
+def few_open_files(run: Run, chance: random.Random) -> None:
+    limited(run, "-n", chance.choice([10, 24, 32, 48, 64]))
+
+
+@fault
+def little_memory(run: Run, chance: random.Random) -> None:
+    limited(run, "-v", chance.choice([200_000, 500_000, 800_000, 1_200_000, 2_000_000]))
+
+
+@fault
+def umask_077(run: Run, chance: random.Random) -> None:
+    run.starter = ["sh", "-c", 'umask 077 && exec "$@"', "sh"]
+    run.variables["PROOFBOOK_OUTPUTS"] = str(run.folder / "outputs")
+    run.code = run.wait(run.start())
+    for path in run.outputs.rglob("*"):
+        if path.stat().st_mode & 0o077:
+            run.wrong.append(f"others may read {path.relative_to(run.outputs)}")
+            break
+
+
+@fault_with("root")
+def a_user_of_no_name(run: Run, chance: random.Random) -> None:
+    """Without an entry in passwd, a home that exists or the right to write anywhere but among the outputs.
+
+    It may read whatever it likes, since this Python may lie where it has no right to.
+    """
+    uid = 54321
+    outputs = run.folder / "outputs"
+    outputs.mkdir()
+    for path in (outputs, run.temporary):
+        os.chown(path, uid, uid)
+    # Of the file that takes the output, too.
+    run.folder.chmod(0o755)
+    run.starter = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # fmt: skip
+    if chance.random() < 0.5:
+        run.starter += ["env", "-u", "HOME"]
+    else:
+        run.variables["HOME"] = "/nonexistent"
+    run.variables |= {"PROOFBOOK_OUTPUTS": str(outputs), "PROOFBOOK_WORKSPACE": str(run.workspace)}
+    run.code = run.wait(run.start())
+    run.must_be_right = True
+
+
+@fault_with("root")
+def outputs_behind_a_symlink_to_another_disk(run: Run, chance: random.Random) -> None:
+    with small_disk(run, size_kb=60_000):
+        link = run.folder / "link"
+        link.symlink_to(run.folder / "disk")
+        run.variables["PROOFBOOK_OUTPUTS"] = str(link / "outputs")
+        run.code = run.wait(run.start())
+        run.must_be_right = True
+
+
+@fault_with("libfaketime")
+def clock_jumps(run: Run, chance: random.Random) -> None:
+    """By up to three days, forwards or backwards, at a random moment."""
+    told = run.folder / "clock"
+    told.write_text("+0")
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    run.starter = ["env", f"LD_PRELOAD={library}", f"FAKETIME_TIMESTAMP_FILE={told}", "FAKETIME_NO_CACHE=1", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]  # fmt: skip
+    process = run.start()
+    time.sleep(chance.uniform(0.5, 6.0))
+    told.write_text(f"{chance.choice([-259200, -3600, 3600, 259200]):+}")
+    run.code = run.wait(process)
+    run.must_be_right = True
+
+
+@fault
+def pruned_meanwhile(run: Run, chance: random.Random) -> None:
+    """Somebody deletes all runs but the newest while one runs."""
+    process = run.start()
+    time.sleep(chance.uniform(0.5, 5.0))
+    words = [sys.executable, "-m", "proofbook.cli", "prune", "--keep", "1", "--yes"]
+    variables = {**os.environ, "PROOFBOOK_WORKSPACE": str(run.workspace)}
+    pruned = subprocess.run(words, cwd=run.workspace, env=variables, capture_output=True, text=True)
+    if pruned.returncode != 0:
+        run.wrong.append(f"prune ended with {pruned.returncode}: {pruned.stderr.strip()[:200]}")
+    run.code = run.wait(process)
+
+
+@fault
+def evidence_of_another_version(run: Run, chance: random.Random) -> None:
+    with other_evidence(run) as folder:
+        file = folder / "manifest.json"
+        told = json.loads(file.read_text())
+        told["schema_version"] = chance.choice([0, 99, "3", None])
+        file.write_text(json.dumps(told))
+        run.code = run.wait(run.start())
+
+
+@contextlib.contextmanager
+def other_evidence(run: Run) -> Iterator[Path]:
+    """A copy of the run's evidence to alter, of which is known only that it must not pass."""
+    copied = run.workspace / "evidence" / f"altered-{run.mark}"
+    shutil.copytree(run.workspace / "evidence" / run.evidence, copied)
+    kept, run.evidence, run.altered = run.evidence, copied.name, True
+    try:
+        yield copied
+    finally:
+        run.evidence = kept
+        shutil.rmtree(copied)
 
 
 @fault
@@ -289,18 +427,12 @@ def long_temporary_folder(run: Run, chance: random.Random) -> None:
 
 @fault
 def evidence_is_altered(run: Run, chance: random.Random) -> None:
-    copied = run.workspace / "evidence" / f"altered-{run.mark}"
-    shutil.copytree(run.workspace / "evidence" / run.evidence, copied)
-    chosen = chance.choice(sorted(copied.rglob("*.parquet")))
-    content = bytearray(chosen.read_bytes())
-    content[chance.randrange(len(content))] ^= 0xFF
-    chosen.write_bytes(content)
-    kept, run.evidence, run.altered = run.evidence, copied.name, True
-    try:
+    with other_evidence(run) as folder:
+        chosen = chance.choice(sorted(folder.rglob("*.parquet")))
+        content = bytearray(chosen.read_bytes())
+        content[chance.randrange(len(content))] ^= 0xFF
+        chosen.write_bytes(content)
         run.code = run.wait(run.start())
-    finally:
-        run.evidence = kept
-        shutil.rmtree(copied)
 
 
 def run_folder(run: Run) -> Path | None:
@@ -373,10 +505,32 @@ def look_after(run: Run) -> None:
         run.wrong.append(f"exit code 1 without a fail (run.json: {run.verdict})")
     if run.code == 0 and run.verdict != "pass":
         run.wrong.append(f"exit code 0 without a pass (run.json: {run.verdict})")
-    if run.fault == "none" and run.verdict != right:
-        run.wrong.append(f"without a fault the verdict is {run.verdict}, right is {right}")
-    if run.fault != "disk full":
+    if (run.fault == "none" or run.must_be_right) and run.verdict != right:
+        run.wrong.append(f"the verdict is {run.verdict}, right is {right}: {_last_line(run)}")
+    if run.outputs.parent.exists():  # a disk of its own is gone by now, and was looked at
         check_history(run)
+
+
+def _last_line(run: Run) -> str:
+    lines = (run.folder / "err").read_text(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else ""
+
+
+def wrong_in_the_end(outputs: Path, evidence: Path) -> list[str]:
+    """What is wrong with any run.json that is there, by the evidence that its run holds, and what lies about between them."""
+    digests = {(evidence / name / "manifest.json").read_bytes(): verdict for name, verdict in RIGHT.items()}
+    wrong = []
+    for file in sorted(outputs.glob("*/2*/run.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            verdict = json.loads(file.read_bytes())["verdict"]
+            right = digests.get((file.parent / "evidence" / "manifest.json").read_bytes(), "none")
+            if verdict in ("pass", "fail") and verdict != right:
+                wrong.append(f"{file.parent.name}: run.json says {verdict}, right is {right}")
+    return wrong + [
+        f"left among the outputs: {path.relative_to(outputs)}"
+        for path in outputs.rglob("*")
+        if path.name.endswith(".new") or "lock" in path.name
+    ]
 
 
 def made(folder: Path, *, number: int, workspace: Path, chance: random.Random, only: str) -> Run:
@@ -433,6 +587,7 @@ def main() -> int:
 
         with ThreadPoolExecutor(asked.jobs) as pool:
             list(pool.map(one, zip(runs, seeds, strict=True)))
+        in_the_end = wrong_in_the_end(workspace / "outputs", workspace / "evidence")
     table = Table("fault", "runs", "exit codes", "verdicts", "wrong", box=None, padding=(0, 2))
     for name in sorted({run.fault for run in runs}, key=lambda name: (name != "none", name)):
         those = [run for run in runs if run.fault == name]
@@ -448,7 +603,9 @@ def main() -> int:
     Console(width=150).print(table)
     wrong = sum(bool(run.wrong) for run in runs)
     print(f"{len(runs)} runs, {sum(run.fault != 'none' for run in runs)} with a fault: {wrong} wrong")
-    return 1 if wrong else 0
+    for problem in in_the_end:
+        print(problem)
+    return 1 if wrong or in_the_end else 0
 
 
 if __name__ == "__main__":

@@ -2,14 +2,61 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # How the name of a file ends that is being written.
 UNFINISHED = ".new"
+# No file that is read whole has ever been as large: run.json of ten thousand findings has 30 MB.
+MOST_BYTES = 1_000_000_000
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that may come from anywhere.
+
+    Raises:
+        OSError: there is none, it cannot be read, is a device or pipe, or larger than any of ours. UnicodeDecodeError: it holds no text.
+    """
+    with open(path, encoding="utf-8", opener=_at_once) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is a device or pipe", str(path))
+        if found.st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"it has {found.st_size / 1e6:,.0f} MB", str(path))
+        return file.read()
+
+
+def _at_once(path: str, flags: int) -> int:
+    # Without this, opening a pipe waits for somebody to write into it.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON from outside, whatever it is.
+
+    Raises:
+        ValueError: it is none, or nested more deeply than anything that means well.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a file.
+
+    Raises:
+        OSError: the file cannot be read. ValueError: it holds none.
+    """
+    return parse_json(read_text(path))
 
 
 def digest(path: Path) -> str:

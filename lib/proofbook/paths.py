@@ -14,6 +14,8 @@ _IN_WHEEL = Path(__file__).parent / "shipped"
 LONGEST_NAME = 100
 _NAME = re.compile(r"\w[\w .+-]*")
 SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).parents[2]
+# What is used outside a workspace, too; any other file of a checkout belongs to whoever keeps it there.
+FOR_ALL = {"environments": "rehearsal", "cases": "ssot-fixes"}
 
 
 def root(start: Path | None = None) -> Path:
@@ -58,7 +60,13 @@ def _check_owner(workspace: Path) -> None:
 
 def home(base: Path) -> Path:
     """The folder that relative paths in environment files mean: the workspace, or the current folder without one."""
-    return Path.cwd() if base == SHIPPED and not Path.cwd().is_relative_to(base) else base
+    return Path.cwd() if _is_no_workspace(base) else base
+
+
+def _is_no_workspace(base: Path) -> bool:
+    """Whether these notebooks are used because the current folder belongs to no workspace, and nobody named one."""
+    named = os.environ.get("PROOFBOOK_WORKSPACE")
+    return base == SHIPPED and not Path.cwd().is_relative_to(base) and not (named and Path(named).resolve() == base)  # fmt: skip
 
 
 def from_here(path: str, *, base: Path) -> str:
@@ -70,12 +78,19 @@ def from_here(path: str, *, base: Path) -> str:
 
 def environments(base: Path) -> dict[str, Path]:
     """Environment files by name; `*.example.toml` are not environments yet."""
-    return _toml_files(base / "notebooks" / "environments") | _toml_files(home(base) / "environments")
+    return _named("environments", base)
 
 
 def cases(base: Path) -> dict[str, Path]:
     """Case files by name."""
-    return _toml_files(base / "notebooks" / "cases") | _toml_files(home(base) / "cases")
+    return _named("cases", base)
+
+
+def _named(kind: str, base: Path) -> dict[str, Path]:
+    there = _toml_files(base / "notebooks" / kind)
+    if _is_no_workspace(base):
+        there = {name: path for name, path in there.items() if name == FOR_ALL[kind]}
+    return there | _toml_files(home(base) / kind)
 
 
 def kept(kind: str, base: Path) -> Path:
@@ -104,8 +119,12 @@ def find_file(kind: str, name: str, known: dict[str, Path], *, where: str) -> Pa
         UnknownName: neither a known name nor an existing file.
     """
     path = known.get(name)
-    if path is None and name.endswith(".toml") and Path(name).is_file():
+    if path is None and name.endswith(".toml") and is_file(Path(name)):
         path = Path(name).resolve()
+    if path is None and name in _toml_files(SHIPPED / "notebooks" / f"{kind}s"):
+        raise UsageError(
+            f"the {kind} {name!r} belongs to the workspace {SHIPPED}, and the current folder does not; go to the workspace that you mean, or name it: PROOFBOOK_WORKSPACE={shlex.quote(str(SHIPPED))}"
+        )
     if path is None:
         raise UnknownName(kind, name, known, where=where)
     if not is_name(path.stem):
@@ -113,6 +132,14 @@ def find_file(kind: str, name: str, known: dict[str, Path], *, where: str) -> Pa
             f"{shown(path)}: expected a file name that begins with a letter or a digit and goes on with those, spaces or any of . _ - + (at most {LONGEST_NAME}), since the {kind} is called by it; rename the file"
         )
     return path
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; what cannot be the name of one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def is_name(text: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from proofbook import paths
 from proofbook.config import case as cases
 from proofbook.config import environment as environments
 from proofbook.config.case import Case
@@ -162,9 +163,9 @@ def evidence_folder(text: str, *, base: Path) -> Path:
         UsageError: nothing is there.
     """
     for path in (Path(text), base / text):
-        if (path / store.MANIFEST).is_file():
+        if paths.is_file(path / store.MANIFEST):
             return path.resolve()
-        if (path / "evidence" / store.MANIFEST).is_file():
+        if paths.is_file(path / "evidence" / store.MANIFEST):
             return (path / "evidence").resolve()
     raise UsageError(
         f"expected a folder of evidence (with {store.MANIFEST}) at {text}, found none; give a run's folder or its evidence/"

@@ -10,6 +10,7 @@ import signal
 import sys
 
 from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
+from proofbook.redaction.unseen import visible
 from proofbook.runs import unexpected
 
 __all__ = ["main"]
@@ -70,7 +71,7 @@ def _explained(error: Exception) -> int:
 def _ended(sentence: str, code: int) -> int:
     """The code, after printing the sentence; output that nobody reads any more is dropped."""
     with contextlib.suppress(OSError):
-        print(sentence, file=sys.stderr, flush=True)
+        print(visible(sentence), file=sys.stderr, flush=True)
     try:
         sys.stdout.flush()
     except OSError:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from proofbook import paths
+from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
     from proofbook.report import writer
@@ -58,7 +60,7 @@ COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "m
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 def console() -> Console:
@@ -106,5 +108,5 @@ def coloured(verdict: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from outside, so that its brackets are not taken for markup."""
-    return text.replace("[", "\\[")
+    """Text from outside, so that its brackets are not taken for markup and nothing of it steers the terminal."""
+    return escape(visible(text))

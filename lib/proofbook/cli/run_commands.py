@@ -35,6 +35,7 @@ from proofbook.cli.app import (
 )
 from proofbook.cli.results import Result, end_with_worst
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
+from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
     from proofbook.pipeline import quickstart
@@ -223,7 +224,7 @@ def replay(
         print(json.dumps({"identical": not differences, "differences": differences}, indent=2))
     else:
         for line in differences:
-            print(line)
+            print(visible(line))
         print(
             f"{len(differences)} differences" if differences else "identical: every finding and every digest"
         )

@@ -24,6 +24,7 @@ from proofbook.cli.app import (
 )
 from proofbook.cli.times import UNITS_S, length_s
 from proofbook.errors import CouldNotLook, UnknownName, UsageError
+from proofbook.redaction.unseen import visible
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")]
 
@@ -92,7 +93,7 @@ def verify(
     from proofbook.runs.folders import find
 
     path = Path(what)
-    answers = verifying.report(path) if path.is_file() else verifying.run(find(what, base=paths.root()))
+    answers = verifying.report(path) if paths.is_file(path) else verifying.run(find(what, base=paths.root()))
     if as_json:
         print(json.dumps([{"what": answer.what, "held": answer.held} for answer in answers], indent=2))
     else:
@@ -134,7 +135,7 @@ def compare(
     else:
         lines = comparison.in_text(changes)
         for line in lines:
-            print(line)
+            print(visible(line))
         if not any(change.verdict_changed for change in changes):
             print(f"no verdict changed: {a.verdict.value} and {b.verdict.value} over {len(changes)} findings")
     raise typer.Exit(1 if any(change.verdict_changed for change in changes) else 0)

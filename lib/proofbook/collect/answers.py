@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import sys
 import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+from proofbook.files import parse_json
 
 if importlib.util.find_spec("sniffio") is None:
     # httpcore asks for it several times a request, and Python looks through every folder of its path each time: that takes
@@ -71,19 +72,7 @@ class Answer:
         Raises:
             ValueError: it is none.
         """
-        return parse(self.body)
-
-
-def parse(text: str | bytes) -> Any:
-    """JSON from outside, whatever it is.
-
-    Raises:
-        ValueError: it is none, or nested more deeply than anything that means well.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
+        return parse_json(self.body)
 
 
 async def ask(

@@ -23,6 +23,7 @@ from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import Service, WebSocket
 from proofbook.errors import CouldNotLook
+from proofbook.files import parse_json
 
 # Where frameworks and platforms put it; the last is any page at all.
 HEALTH_PATHS = (
@@ -193,7 +194,7 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
         message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
     ]
     try:
-        parsed = [_scalars(answers.parse(text)) for text in texts]
+        parsed = [_scalars(parse_json(text)) for text in texts]
     except ValueError:
         parsed = []
     if parsed and all(parsed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from proofbook.config import duckdb_text, toml
 from proofbook.config.fields import JmesPath, Name, Pattern
 from proofbook.config.references import Settings
 from proofbook.errors import ConfigurationError
+from proofbook.files import read_json
 
 AUTO = "auto"
 
@@ -354,7 +354,7 @@ def _schemas(case: Case) -> dict[str, Any]:
     for index, message in enumerate(case.messages):
         file = message.json_schema
         try:
-            found[file] = json.loads((case.folder / file).read_text(encoding="utf-8"))
+            found[file] = read_json(case.folder / file)
         except (OSError, ValueError) as error:
             problems.append((f"message[{index}].schema", f"expected a JSON file at {file}, got: {error}"))
     if problems:

@@ -17,6 +17,7 @@ from proofbook import paths
 from proofbook.config.fields import WRITTEN_SECRET
 from proofbook.config.references import Reference, Settings
 from proofbook.errors import ConfigurationError
+from proofbook.files import read_text
 
 
 def as_toml(model: BaseModel, *, prefix: str = "") -> str:
@@ -102,13 +103,15 @@ def _read(path: Path, name: str) -> Mapping[str, object]:
         ConfigurationError: it is absent, or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except FileNotFoundError:
         why = "expected a TOML file, found nothing; check the name"
     except UnicodeDecodeError as error:
         why = f"expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8"
     except OSError as error:
         why = f"cannot be read ({error.strerror})"
+    except RecursionError:
+        why = "expected TOML, got values that are nested too deeply"
     except tomllib.TOMLDecodeError as error:
         why = f"expected TOML, got a syntax error: {error}"
     raise ConfigurationError(name, [("", why)])

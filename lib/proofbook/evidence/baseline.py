@@ -7,7 +7,7 @@ from pathlib import Path
 
 from proofbook.errors import CouldNotLook, UsageError
 from proofbook.evidence import store
-from proofbook.files import replace_text
+from proofbook.files import read_json, replace_text
 
 FILE = "baseline.json"
 
@@ -31,7 +31,7 @@ def unpin(environment: Path) -> None:
 def pinned(environment: Path) -> str:
     """The id of the run that is pinned for an environment, given its folder of runs; empty without one."""
     try:
-        return str(json.loads((environment / FILE).read_text(encoding="utf-8"))["run"])
+        return str(read_json(environment / FILE)["run"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

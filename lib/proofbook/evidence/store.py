@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from proofbook import paths
 from proofbook.errors import EvidenceError
 from proofbook.evidence import schema
-from proofbook.files import digest, replace_text
+from proofbook.files import digest, read_text, replace_text
 from proofbook.redaction.scrubbing import scrub
 
 SCHEMA_VERSION = 3
@@ -136,7 +136,7 @@ def read(folder: Path) -> Evidence:
     """
     path = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+        manifest = Manifest.model_validate_json(read_text(path))
     except OSError:
         raise EvidenceError(
             f"expected evidence with a {MANIFEST} in {paths.shown(folder)}, found none; record some: proofbook collect ENV --phase after"

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proofbook import paths
+from proofbook.errors import CouldNotLook
+from proofbook.files import read_json
 from proofbook.judge import findings as judged
 from proofbook.judge.findings import Finding
 
@@ -68,15 +71,33 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """The notebook at `path`."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    about = content.get("metadata", {})
-    spec = about.get("kernelspec", {})
+    """The notebook at `path`; of what is not as a notebook should be, what can be read of it.
+
+    Raises:
+        CouldNotLook: the file cannot be read, or holds no JSON.
+    """
+    content = _object(_content(path))
+    about = _object(content.get("metadata"))
+    spec = _object(about.get("kernelspec"))
+    cells = content.get("cells")
     return Document(
-        cells=tuple(_cell(cell) for cell in content.get("cells", [])),
-        problem=str(about.get(_OURS, {}).get("problem") or ""),
-        kernel=spec.get("name") or "",
-        language=spec.get("language") or "",
+        cells=tuple(_cell(_object(cell)) for cell in (cells if isinstance(cells, list) else ())),
+        problem=str(_object(about.get(_OURS)).get("problem") or ""),
+        kernel=str(spec.get("name") or ""),
+        language=str(spec.get("language") or ""),
+    )
+
+
+def _content(path: Path) -> object:
+    try:
+        return read_json(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> CouldNotLook:
+    return CouldNotLook(
+        f"{paths.shown(path)}: expected an executed notebook, got something that cannot be read as one ({error})"
     )
 
 
@@ -102,17 +123,24 @@ def findings_in(folder: Path) -> list[Finding]:
 
 def note_problem(path: Path, problem: str) -> None:
     """Writes what went wrong into an executed notebook, so that whoever reads it knows."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     content.setdefault("metadata", {})[_OURS] = {"problem": problem}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def to_convert(path: Path, *, change: Callable[[object], object]) -> NotebookNode:
-    """The notebook as nbconvert takes it, its content changed by `change` before."""
+    """The notebook as nbconvert takes it, its content changed by `change` before.
+
+    Raises:
+        CouldNotLook: it is none that can be read.
+    """
     import nbformat
 
-    text = json.dumps(change(json.loads(path.read_text(encoding="utf-8"))))
-    notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    text = json.dumps(change(_content(path)))
+    try:
+        notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    except Exception as error:  # of any kind, and some of nbformat's own derive from no other
+        raise _unreadable(path, error) from None
     return notebook
 
 

@@ -13,6 +13,8 @@ from proofbook.evidence.store import STARTED
 from proofbook.judge.checks import log_novelty
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.judge.window import Windows
+from proofbook.notebook.display import show
+from proofbook.report import chart_fallbacks
 from proofbook.stats.proportions import proportion
 
 SEVERITIES = {
@@ -36,6 +38,17 @@ INK = {
     "inconclusive": "#9a6700",
     "error": "#7a3e9d",
 }
+
+
+class Chart(go.Figure):  # type: ignore[misc]  # plotly has no types
+    """A figure that says in words what it shows, for viewers that draw none, such as GitHub or a notebook made to Markdown."""
+
+    def _ipython_display_(self) -> None:
+        bundle = self._repr_mimebundle_()
+        if set(bundle) == {chart_fallbacks.MIME}:
+            show({**bundle, "text/plain": chart_fallbacks.in_words(bundle[chart_fallbacks.MIME])})
+        else:  # a renderer that somebody chose
+            super()._ipython_display_()
 
 
 def latencies(before: pd.DataFrame, after: pd.DataFrame) -> Any:
@@ -347,7 +360,7 @@ def _endings(table: pd.DataFrame) -> pd.Series:
 
 
 def _figure(title: str, x: str, y: str) -> Any:
-    figure = go.Figure()
+    figure = Chart()
     figure.update_layout(
         title=title,
         xaxis_title=x,

@@ -28,7 +28,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.toml import toml_value
 from proofbook.errors import UsageError
 from proofbook.evidence import store
-from proofbook.files import replace_text
+from proofbook.files import parse_json, replace_text
 from proofbook.report.finding_html import duration
 from proofbook.stats import plans
 
@@ -409,7 +409,7 @@ def _expired_at(token: str) -> dt.datetime | None:
     if len(parts) != 3:
         return None
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = parse_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         return dt.datetime.fromtimestamp(float(claims["exp"]), dt.UTC)
     except (ValueError, KeyError, TypeError, binascii.Error, OverflowError):
         return None

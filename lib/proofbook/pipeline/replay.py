@@ -15,17 +15,19 @@ from proofbook.judge import findings
 from proofbook.pipeline.steps import REPORT_NOTEBOOK, Say
 from proofbook.runs import record
 from proofbook.runs.record import RunRecord
+from proofbook.validation import Validation
 
 
 def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list[str]:
     """One sentence for every difference after judging a run's evidence again; none when the findings are identical.
 
     Raises:
-        CouldNotLook: the run is not whole.
+        CouldNotLook: the run is not whole, or a notebook came to no end. UsageError: its files cannot be read.
     """
     recorded = record.read(folder)
     kept = store.read(folder / "evidence")
     environment, case = _inputs(folder, recorded)
+    Validation.load(str(environment), str(case) if case is not None else "", base=base)
     differences = kept.altered()
     if differences:
         return differences
@@ -40,11 +42,10 @@ def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list
         chosen = selection.select(names, base=base)
         with Executor() as executor:
             executed = executor.execute(chosen, folder=again, parameters=parameters, jobs=jobs, say=say)
-        differences += [
-            f"notebook {item.name}: {item.problem}"
-            for item in executed
-            if item.problem and item.problem not in {note.problem for note in recorded.notebooks}
-        ]
+        known = {note.problem for note in recorded.notebooks}
+        if new := [item for item in executed if item.problem and item.problem not in known]:
+            problems = "; ".join(f"notebook {item.name} {item.problem}" for item in new)
+            raise CouldNotLook(f"the run could not be judged again: {problems}")
         found = [item.to_json() for item in document.findings_in(again)]
         differences += compare_findings(findings.of_notebooks(recorded.findings_json, found), found)
     finally:

@@ -18,7 +18,7 @@ from proofbook import paths
 from proofbook.errors import UsageError
 from proofbook.evidence import store
 from proofbook.evidence.merge import tables_of
-from proofbook.files import replace_text
+from proofbook.files import read_json, replace_text
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.verdict import Overall, overall
 from proofbook.validation import Assessment, Validation
@@ -119,7 +119,7 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / STATE
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = read_json(path)
         version = state.pop("schema_version")
         plan = Plan(**state)
         plan.due(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from proofbook import paths
@@ -23,6 +23,9 @@ from proofbook.runs import known_issues
 from proofbook.runs.folders import find, has_phase, new_folder
 from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
+
+# A sleep does not count the time in which the machine slept.
+LONGEST_SLEEP_S = 30.0
 
 
 def watch(
@@ -112,11 +115,23 @@ def _run_rounds(folder: Path, asked: Validation, plan: rounds.Plan, *, say: Say)
 
 def _due(plan: rounds.Plan, *, first: int) -> Iterator[int]:
     """The numbers of the remaining rounds, each when it is due; rounds missed during an interruption are skipped."""
+    now = _clock()
     for number in range(first, plan.rounds):
-        now = dt.datetime.now(dt.UTC)
-        if number + 1 < plan.rounds and plan.due(number + 1) <= now:
+        if number + 1 < plan.rounds and plan.due(number + 1) <= now():
             continue
-        if number + 1 == plan.rounds and plan.due(plan.rounds) <= now:
+        if number + 1 == plan.rounds and plan.due(plan.rounds) <= now():
             return
-        time.sleep(max(0.0, (plan.due(number) - now).total_seconds()))
+        while (left_s := (plan.due(number) - now()).total_seconds()) > 0:
+            time.sleep(min(left_s, LONGEST_SLEEP_S))
         yield number
+
+
+def _clock() -> Callable[[], dt.datetime]:
+    """The time of day from now on, whatever the clock is set to meanwhile."""
+    began, ticks = dt.datetime.now(dt.UTC), _ticks_s()
+    return lambda: began + dt.timedelta(seconds=_ticks_s() - ticks)
+
+
+def _ticks_s() -> float:
+    """Seconds since some moment, those in which the machine slept included where the system counts them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

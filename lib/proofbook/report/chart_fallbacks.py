@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from proofbook.errors import UsageError
-from proofbook.report.finding_html import escape, visible
+from proofbook.redaction.unseen import visible
+from proofbook.report.finding_html import escape
 
 MIME = "application/vnd.plotly.v1+json"
 # JSON as Plotly writes it, or a part of that: its keys are too many to name.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
+from proofbook.redaction import unseen
 from proofbook.report import finding_html, templating
 from proofbook.runs.diff import ABSENT, Change
 from proofbook.runs.record import JsonObject, RunRecord, moment
@@ -44,7 +45,7 @@ def page(changes: Sequence[Change], *, first: RunRecord, second: RunRecord) -> s
     rows = [
         {
             "id": item.id,
-            "claim": finding_html.visible(item.claim[:1].upper() + item.claim[1:]),
+            "claim": unseen.visible(item.claim[:1].upper() + item.claim[1:]),
             "was": _signed(item.was),
             "now": _signed(item.now),
             "changed": item.verdict_changed,
@@ -59,7 +60,7 @@ def page(changes: Sequence[Change], *, first: RunRecord, second: RunRecord) -> s
         "comparison.html.j2",
         rows=rows,
         runs=[
-            {"id": run.run_id, "environment": run.environment, "verdict": _signed(run.verdict.value), "sentence": finding_html.visible(run.sentence), "ended": moment(run.ended) if run.ended else "unfinished"}
+            {"id": run.run_id, "environment": run.environment, "verdict": _signed(run.verdict.value), "sentence": unseen.visible(run.sentence), "ended": moment(run.ended) if run.ended else "unfinished"}
             for run in (first, second)
         ],
         changed=sum(item.verdict_changed for item in changes),

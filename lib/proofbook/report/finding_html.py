@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import html
 import math
-import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from proofbook.judge.findings import MARKS, Control, Estimate, Finding, Needed, Verdict, percent
 from proofbook.judge.reasons import REASONS, situation
 from proofbook.judge.view import stamp
+from proofbook.redaction.unseen import visible
 
 # Readable on white paper; a page of its own names others for the dark.
 COLOURS = {
@@ -21,26 +21,6 @@ COLOURS = {
     Verdict.INCONCLUSIVE: "var(--pb-inconclusive, #8a5c00)",
     Verdict.ERROR: "var(--pb-error, #7a3e9d)",
 }
-# What would turn the reading order round, or vanish, is shown by its number instead.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def visible(text: str) -> str:
-    """Text in which nothing is invisible or turns the reading order round.
-
-    >>> visible("a\u202eb")
-    'a⟨U+202E⟩b'
-    """
-    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
-
-
-def encodable(text: str) -> str:
-    """Text without lone surrogates, which no encoding can hold."""
-    return _SURROGATES.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
 
 
 def escape(text: str) -> str:

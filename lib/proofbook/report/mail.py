@@ -12,6 +12,7 @@ from proofbook.execution import document
 from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
+from proofbook.redaction import unseen
 from proofbook.report import chart_fallbacks, finding_html, first_screen, sections
 from proofbook.runs.record import Opening, RunRecord
 
@@ -70,11 +71,11 @@ def _pictures(
 def _message(first: Opening, run: RunRecord, html: str, pictures: Sequence[bytes]) -> EmailMessage:
     """The mail: the first screen as text, and the page with its pictures attached."""
     message = EmailMessage()
-    message["Subject"] = finding_html.visible(
+    message["Subject"] = unseen.visible(
         f"{findings.MARKS[Verdict(first.verdict)]} {first.words} · {first.environment} · {first.case}"
     ).replace("\n", " ")
     message["X-Proofbook-Run"] = run.run_id
-    message.set_content("\n".join(map(finding_html.visible, first.lines())) + f"\n\nRun {run.run_id}\n")
+    message.set_content("\n".join(map(unseen.visible, first.lines())) + f"\n\nRun {run.run_id}\n")
     message.add_alternative(html, subtype="html")
     body = message.get_body(("html",))
     assert body is not None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.report import finding_html, first_screen
+from proofbook.redaction import unseen
+from proofbook.report import first_screen
 from proofbook.runs.record import Opening, RunRecord, moment
 
 # GitHub takes 65,536 characters in a comment.
@@ -58,7 +59,7 @@ def plain(text: str) -> str:
     >>> plain("<b> [x](y) @all #1 | `c`")
     '&lt;b&gt; \\\\[x\\\\](y) &#64;all &#35;1 \\\\| \\\\`c\\\\`'
     """
-    text = finding_html.visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = unseen.visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*_{}\[\]|~])", r"\\\1", text)
     return re.sub(r"\s+", " ", text.replace("#", "&#35;").replace("@", "&#64;")).strip()
 
@@ -74,7 +75,7 @@ def _first_screen(first: Opening) -> list[str]:
         f"**Could we be wrong?** {plain(first.doubt)}",
         "",
         f"**Do:** {plain(first.advice)} Next review {moment(first.next_review)}. {plain(first.since)}",
-        *(["", "```", finding_html.visible(first.command).replace("`", "'"), "```"] if first.command else []),
+        *(["", "```", unseen.visible(first.command).replace("`", "'"), "```"] if first.command else []),
     ]
 
 

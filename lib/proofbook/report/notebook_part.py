@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from proofbook.config import json_schema
 from proofbook.execution import document
 from proofbook.judge import findings
+from proofbook.redaction import unseen
 from proofbook.redaction.scrubbing import in_value
 from proofbook.report import chart_fallbacks, finding_html, templating
 from proofbook.report.sanitise import clean
@@ -55,9 +56,7 @@ def convert(item: Executed, told: set[str], *, question: str = "") -> NotebookPa
     """
     json_schema.skip_iri_grammar()
     # A lone half of a letter, as a cut log line leaves it, cannot be written at all.
-    notebook = document.to_convert(
-        item.path, change=lambda content: in_value(content, finding_html.encodable)
-    )
+    notebook = document.to_convert(item.path, change=lambda content: in_value(content, unseen.encodable))
     left_out = _leave_out(notebook)
     if question:
         _ask(notebook, question)
@@ -69,11 +68,11 @@ def convert(item: Executed, told: set[str], *, question: str = "") -> NotebookPa
     body, headings = _with_ids(outputs.put_back(_as_html(notebook)), name=item.name)
     return NotebookPart(
         name=item.name,
-        title=finding_html.visible(question or _title(notebook) or item.name),
+        title=unseen.visible(question or _title(notebook) or item.name),
         headings=headings,
         body=body,
         left_out=left_out,
-        problem=finding_html.visible(item.problem),
+        problem=unseen.visible(item.problem),
         figures=outputs.figures,
         opens=item.name.startswith(OWN) and "verdict" in outputs.sections,
     )
@@ -190,7 +189,7 @@ def _leave_out(notebook: NotebookNode) -> tuple[tuple[str, str], ...]:
         if reasons and all(reasons):
             heading = cells[0].source.splitlines()[0].removeprefix("## ")
             sentences = " ".join(dict.fromkeys(reasons))
-            found.append((finding_html.visible(heading), finding_html.visible(sentences)))
+            found.append((unseen.visible(heading), unseen.visible(sentences)))
             empty.update(range(start, end))
     notebook.cells = [cell for number, cell in enumerate(notebook.cells) if number not in empty]
     return tuple(found)
@@ -200,9 +199,7 @@ def _ask(notebook: NotebookNode, question: str) -> None:
     """Gives the notebook's first heading other words."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            words = re.sub(
-                r"([\\`*_{}\[\]<>&#$])", r"\\\1", finding_html.encodable(" ".join(question.split()))
-            )
+            words = re.sub(r"([\\`*_{}\[\]<>&#$])", r"\\\1", unseen.encodable(" ".join(question.split())))
             cell.source = "\n".join([f"# {words}", *cell.source.splitlines()[1:]])
             return
 
@@ -210,7 +207,7 @@ def _ask(notebook: NotebookNode, question: str) -> None:
 def _figure(figure: chart_fallbacks.Figure) -> str:
     """A place for a chart: its data as JSON, and its words and table for those who do not see it drawn."""
     words = finding_html.escape(chart_fallbacks.in_words(figure))
-    data = in_script(in_value({"data": figure["data"], "layout": figure["layout"]}, finding_html.visible))
+    data = in_script(in_value({"data": figure["data"], "layout": figure["layout"]}, unseen.visible))
     return (
         f'<figure class="pb-figure" aria-label="{words}"><div class="pb-plot"></div><script type="application/json">{data}</script>'
         f'<figcaption>{words}</figcaption><details class="pb-data"><summary>The data of this chart as a table</summary>{chart_fallbacks.table(figure)}</details></figure>'

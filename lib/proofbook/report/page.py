@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from proofbook import paths
 from proofbook.files import replace_text
 from proofbook.judge.findings import MARKS
-from proofbook.report import finding_html, first_screen, notebook_part, sections, templating
+from proofbook.redaction import unseen
+from proofbook.report import first_screen, notebook_part, sections, templating
 from proofbook.report.notebook_part import OWN, in_script
 from proofbook.report.sanitise import clean
 from proofbook.runs.digests import BLANK, DIGEST, about, page_digest
@@ -50,7 +51,7 @@ def write(path: Path, *, run: RunRecord, executed: Sequence[Executed], shares_as
         run=run,
         mark=MARKS[run.verdict],
         first=first,
-        title=finding_html.visible(f"{first.words} · {first.environment} · {first.case}"),
+        title=unseen.visible(f"{first.words} · {first.environment} · {first.case}"),
         # Where the report's own notebook did not get as far, the page says it itself.
         first_screen="" if any(part.opens for part in parts) else clean(sections.first_screen(first)),
         sections=parts,

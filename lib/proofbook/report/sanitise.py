@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import nh3
 
-from proofbook.report.finding_html import visible
+from proofbook.redaction.unseen import visible
 
 _TAGS = nh3.ALLOWED_TAGS | {"section", "tfoot"}
 _ATTRIBUTES = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()} | {

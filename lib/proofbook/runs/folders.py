@@ -33,7 +33,8 @@ def find(run: str, *, base: Path) -> Path:
 
 
 def is_run(path: Path) -> bool:
-    return (path / "run.json").is_file() or (path / "evidence" / store.MANIFEST).is_file()
+    """Whether that folder holds a run, finished or not."""
+    return any(map(paths.is_file, (path / "run.json", path / "evidence" / store.MANIFEST)))
 
 
 def new_folder(environment: str, *, base: Path) -> Path:

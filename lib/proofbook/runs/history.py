@@ -88,7 +88,7 @@ def add(folder: Path, *, base: Path) -> bool:
     """
     try:
         stat = (folder / "run.json").stat()
-        with (paths.outputs(base) / INDEX).open("r+b") as file:
+        with open(paths.outputs(base) / INDEX, "r+b", opener=_not_through_a_symlink) as file:
             if file.read(len(_FIRST)) != _FIRST.encode():
                 return False
             file.seek(-1, os.SEEK_END)
@@ -99,6 +99,10 @@ def add(folder: Path, *, base: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _not_through_a_symlink(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _line(entry: Entry) -> str:
@@ -258,7 +262,10 @@ def _read(folder: Path, stamp: str) -> Entry:
 def _known(path: Path) -> dict[str, Entry]:
     """The entries of an index; none where it cannot be used, since all of it can be made again."""
     found = {}
-    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+    with (
+        contextlib.suppress(OSError),
+        open(path, encoding="utf-8", errors="replace", opener=_not_through_a_symlink) as file,
+    ):
         if file.readline() == _FIRST:
             for line in file:
                 # What was cut or altered is read from its run again.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from proofbook import paths
 from proofbook.errors import UnknownName, UsageError
-from proofbook.files import replace_text
+from proofbook.files import read_json, replace_text
 from proofbook.judge.findings import Verdict
 from proofbook.redaction.scrubbing import for_others
 from proofbook.runs.record import RunRecord
@@ -82,7 +82,7 @@ def accept(
 def _all(environment: Path) -> Sequence[Known]:
     path = environment / FILE
     try:
-        found = [Known(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+        found = [Known(**row) for row in read_json(path)]
         for item in found:
             dt.date.fromisoformat(item.until)
     except (FileNotFoundError, NotADirectoryError):

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from proofbook import paths
 from proofbook.errors import CouldNotLook
-from proofbook.files import replace_text
+from proofbook.files import read_json, replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.runs.provenance import Source, rfc3339
@@ -273,10 +273,15 @@ def read(folder: Path) -> RunRecord:
     """
     path = folder / "run.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except FileNotFoundError:
         raise CouldNotLook(
             f"expected a finished run with run.json in {paths.shown(folder)}, found none; finish it: proofbook run {folder.parent.name} --run {folder.name}"
+        ) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CouldNotLook(
+            f"{paths.shown(path)}: expected run.json as Proofbook writes it, got something else ({why}); judge the run again: proofbook run {folder.parent.name} --run {folder.name}"
         ) from None
     version = content.get("schema_version") if isinstance(content, dict) else type(content).__name__
     if version not in READABLE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from proofbook import paths
 from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import store
 from proofbook.execution import document
-from proofbook.files import digest
+from proofbook.files import digest, parse_json, read_text
 from proofbook.runs import digests, record
 from proofbook.runs.record import JsonObject, RunRecord
 
@@ -33,19 +32,7 @@ def run(folder: Path) -> list[Answer]:
         CouldNotLook: the folder holds no finished run.
     """
     found = record.read(folder)
-    answers = [_of_evidence(folder, found), *_of_notebooks(folder, found)]
-    carried = document.findings_in(folder / "notebooks")
-    ids = {item.id for item in carried}
-    # Findings about extensions that cannot be used are of the run alone.
-    same = carried == [item for item in found.findings if item.id in ids or item.reason != "extension"]
-    answers.append(
-        Answer(
-            what=f"{len(found.findings)} findings of run.json are those of the notebooks"
-            if same
-            else "the findings of run.json are not those of the notebooks",
-            held=same,
-        )
-    )
+    answers = [_of_evidence(folder, found), *_of_notebooks(folder, found), _of_findings(folder, found)]
     path = folder / "report.html"
     answers += (
         report(path, known=found) if path.exists() else [Answer(what="there is no report.html", held=False)]
@@ -60,7 +47,7 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         UsageError: the file is not a report.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError):
         text = ""
     about = _about(text)
@@ -98,7 +85,7 @@ def _about(text: str) -> JsonObject | None:
     """What a report says of its run for programs; None where that is not there or broken."""
     found = _ABOUT.search(text)
     try:
-        about = json.loads(found.group(1)) if found else None
+        about = parse_json(found.group(1)) if found else None
     except ValueError:
         return None
     return about if isinstance(about, dict) else None
@@ -108,11 +95,27 @@ def _of_notebooks(folder: Path, found: RunRecord) -> list[Answer]:
     answers = []
     for item in found.notebooks:
         path = folder / "notebooks" / f"{item.name}.ipynb"
-        if not path.exists():
+        if not path.is_file():
             answers.append(Answer(what=f"notebook {item.name} is gone", held=False))
         elif digest(path) != item.sha256:
             answers.append(Answer(what=f"notebook {item.name} was altered", held=False))
     return answers or [Answer(what=f"{len(found.notebooks)} notebooks are as they were executed", held=True)]
+
+
+def _of_findings(folder: Path, found: RunRecord) -> Answer:
+    try:
+        carried = document.findings_in(folder / "notebooks")
+    except ProofbookError as error:
+        return Answer(what=str(error), held=False)
+    ids = {item.id for item in carried}
+    # Findings about extensions that cannot be used are of the run alone.
+    same = carried == [item for item in found.findings if item.id in ids or item.reason != "extension"]
+    return Answer(
+        what=f"{len(found.findings)} findings of run.json are those of the notebooks"
+        if same
+        else "the findings of run.json are not those of the notebooks",
+        held=same,
+    )
 
 
 def _of_evidence(folder: Path, found: RunRecord) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import os
 import re
@@ -16,6 +15,7 @@ from proofbook.concurrency import subprocesses
 from proofbook.concurrency.subprocesses import ProgramFailed
 from proofbook.config.log_uri import NAME, LogPlace, LogSourceKind
 from proofbook.errors import CouldNotLook
+from proofbook.files import parse_json
 from proofbook.redaction.scrubbing import scrub
 
 _QUOTA = re.compile(r"RESOURCE_EXHAUSTED|[Qq]uota exceeded|[Rr]ate ?limit|Too Many Requests|\b429\b")
@@ -51,7 +51,7 @@ class Gcloud:
                 raise QuotaExhausted from None
             raise
         try:
-            found = json.loads(text or "[]")
+            found = parse_json(text or "[]")
             entries = [entry for entry in found if isinstance(entry, dict)]
         except (ValueError, TypeError):
             raise CouldNotLook(
@@ -175,7 +175,7 @@ def _entry(nanoseconds: int, line: str, labels: dict[str, str]) -> Entry:
     told: Entry = {"time": f"{at:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 1_000_000_000:09d}Z"}
     level = labels.get("level") or labels.get("detected_level") or labels.get("severity")
     try:
-        own = json.loads(line) if line.startswith("{") else None
+        own = parse_json(line) if line.startswith("{") else None
     except ValueError:
         own = None
     if isinstance(own, dict):

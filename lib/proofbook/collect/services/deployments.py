@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from proofbook.collect.logs.files import read_source_text
 from proofbook.config.sources import Deployments
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import REVISIONS
+from proofbook.files import parse_json
 
 _UNITS = {
     "": 1,
@@ -38,7 +38,7 @@ def read_revisions(deployments: Deployments, *, base: Path) -> pd.DataFrame:
     """
     text, origin = read_source_text(deployments.file, deployments.command, base=base)
     try:
-        entries = json.loads(text)
+        entries = parse_json(text)
     except ValueError as error:
         raise CouldNotLook(
             f"expected a JSON array of revisions from {origin}, got something else: {error}"

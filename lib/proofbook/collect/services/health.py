@@ -21,6 +21,7 @@ from proofbook.collect.session import Session, describe, match_fields, name_not_
 from proofbook.config.services import Expectation, Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import HEALTH, LATENCY
+from proofbook.files import parse_json
 from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
@@ -198,7 +199,7 @@ def _body_ok(expected: Expectation, text: str) -> bool:
     if not expected.fields:
         return True
     try:
-        return match_fields(expected.fields, answers.parse(text), {})
+        return match_fields(expected.fields, parse_json(text), {})
     except ValueError:
         return False
 

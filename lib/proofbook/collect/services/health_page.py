@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from proofbook.collect.answers import parse
+from proofbook.files import parse_json
 
 
 class Word(StrEnum):
@@ -142,7 +142,7 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     (<Word.ILL: 'ill'>, None)
     """
     try:
-        page = parse(text)
+        page = parse_json(text)
     except ValueError:
         return None if is_html else _of_text(text)
     if isinstance(page, dict):

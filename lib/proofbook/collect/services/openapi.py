@@ -6,11 +6,11 @@ import json
 
 import pandas as pd
 
-from proofbook.collect import answers
 from proofbook.collect.services.health import fetch_json
 from proofbook.collect.session import Session
 from proofbook.config.services import Service
 from proofbook.evidence.schema import OPENAPI
+from proofbook.files import parse_json
 
 
 async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
@@ -19,7 +19,7 @@ async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
     status, text, error = await fetch_json(service, service.openapi, session=session)
     if status == 200:
         try:
-            text = json.dumps(answers.parse(text), sort_keys=True)
+            text = json.dumps(parse_json(text), sort_keys=True)
         except ValueError:
             text, error = "", "the answer is not JSON"
     else:

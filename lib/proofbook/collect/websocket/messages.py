@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from proofbook.collect.answers import parse
 from proofbook.collect.session import fill, match_fields
 from proofbook.config.services import Expectation, WebSocket
+from proofbook.files import parse_json
 
 
 def what_to_say(endpoint: WebSocket, user: str) -> list[dict[str, str]]:
@@ -77,6 +77,6 @@ def text_of(message: str | bytes) -> str:
 
 def _json(text: str) -> Any:
     try:
-        return parse(text)
+        return parse_json(text)
     except ValueError:
         return None

@@ -11,6 +11,7 @@ import jmespath
 
 from proofbook.config.json_schema import schema_error
 from proofbook.evidence.schema import MESSAGES
+from proofbook.files import parse_json
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
@@ -51,7 +52,7 @@ class _MessagesValid:
         """Why a body does not fit; empty where it does, None where it is no message of this kind."""
         if body not in self.known:
             try:
-                message = json.loads(body)
+                message = parse_json(body)
             except ValueError:
                 self.known[body] = None
                 return None
@@ -120,7 +121,7 @@ class _MessagesValid:
     def mutant(self, change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
         def applied(view: View) -> View | None:
             index, body, _ = self.chosen(view)[0]
-            message = json.loads(body)
+            message = parse_json(body)
             if not isinstance(message, dict) or not change(message):
                 return None
             rows = view.need(MESSAGES).copy()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proofbook.evidence.schema import OPENAPI
+from proofbook.files import parse_json
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
@@ -45,7 +46,7 @@ class _OpenApiKept:
                 f"{self.service} gave no OpenAPI document {phase}{why}",
                 repair="see the service's openapi path",
             )
-        found: dict[str, Any] = json.loads(row.iloc[0]["document"])
+        found: dict[str, Any] = parse_json(row.iloc[0]["document"])
         return found
 
     def judge(self, view: View) -> Judgement:
