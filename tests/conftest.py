@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -147,6 +146,20 @@ def locked(config: pytest.Config) -> TextIO:
     file = (shared_folder(config) / "healthy.lock").open("w")
     fcntl.flock(file, fcntl.LOCK_EX)
     return file
+
+
+def made_once(config: pytest.Config, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one worker makes for all of them, whole or not at all; nobody may alter it."""
+    folder = shared_folder(config) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            fresh = folder.with_suffix(".fresh")
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            make(fresh)
+            fresh.rename(folder)
+    return folder
 
 
 def publish(config: pytest.Config, evidence: Path) -> None:
@@ -361,13 +374,23 @@ def proofbook(
 
 
 @pytest.fixture(scope="session")
-def finished_run(workspace: Path, healthy_evidence: Path) -> Path:
-    """A run judged from healthy evidence by the whole command line."""
-    done = proofbook(
-        "run", "rehearsal", "--evidence", str(healthy_evidence), "--json", cwd=workspace, workspace=workspace
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Path(json.loads(done.stdout)[0]["folder"])
+def finished_run(workspace: Path, healthy_evidence: Path, request: pytest.FixtureRequest) -> Path:
+    """A run judged from healthy evidence by the whole command line, once for all workers, in the workspace of each."""
+
+    def make(folder: Path) -> None:
+        evidence, outputs = str(healthy_evidence), str(folder / "outputs")
+        done = proofbook(
+            "run", "rehearsal", "--evidence", evidence,
+            cwd=workspace, workspace=workspace, PROOFBOOK_OUTPUTS=outputs,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    there = made_once(request.config, "finished", make) / "outputs"
+    (made,) = there.glob("rehearsal/2*")
+    shutil.copytree(made, workspace / "outputs" / made.relative_to(there))
+    done = proofbook("history", cwd=workspace, workspace=workspace)
+    assert done.returncode == 0, done.stderr
+    return workspace / "outputs" / made.relative_to(there)
 
 
 @pytest.fixture

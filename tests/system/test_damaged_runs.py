@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 from asking import ask
-from conftest import proofbook
+from conftest import made_once, proofbook
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
-    """A folder with an environment that is a log alone, and two runs of it."""
-    place = tmp_path_factory.mktemp("two-runs")
+def two_runs(request: pytest.FixtureRequest, workspace: Path) -> Path:
+    """A folder with two runs of an environment that is a log alone."""
+    return made_once(request.config, "two-runs", lambda place: _make_two_runs(place, workspace))
+
+
+def _make_two_runs(place: Path, workspace: Path) -> None:
     lines = [
         json.dumps({"timestamp": f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z", "severity": "INFO", "textPayload": f"served {n}"})
         for n in range(600)
@@ -27,7 +30,6 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
         cwd=place, workspace=workspace, PROOFBOOK_OUTPUTS="outputs",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return place
 
 
 @pytest.fixture

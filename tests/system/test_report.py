@@ -170,12 +170,14 @@ def test_axe_finds_nothing_that_keeps_people_out(
         color_scheme="dark" if kind == "dark" else "light",
         bypass_csp=True,
     )
-    for place in page.locator("details").all():
-        place.evaluate("e => { e.open = true }")
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
     for figure in page.locator(".pb-figure").all():
         figure.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
-    found = Axe().run(page)
+    # What is read out is the same in the dark and on a phone; colours and sizes are not.
+    rules = {"dark": ["color-contrast"], "phone": ["scrollable-region-focusable", "target-size"]}
+    only = {"runOnly": {"type": "rule", "values": rules[kind]}} if kind in rules else None
+    found = Axe().run(page, options=only)
     assert found.violations_count == 0, found.generate_report()
 
 
