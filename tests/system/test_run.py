@@ -19,9 +19,26 @@ from conftest import Rehearsal, proofbook
 from proofbook.collect import phases
 from proofbook.errors import EXIT_CODES
 from proofbook.evidence import store
-from proofbook.execution.document import findings_in
+from proofbook.execution.document import findings_in, joined, read_all
 from proofbook.judge.verdict import overall
+from proofbook.report import chart_fallbacks
 from proofbook.validation import Validation
+
+
+@pytest.mark.rehearsal
+def test_a_chart_says_in_words_what_it_shows_where_no_chart_is_drawn(finished_run: Path) -> None:
+    charts = [
+        output
+        for notebook in read_all(finished_run / "notebooks").values()
+        for cell in notebook.cells
+        for output in cell.outputs
+        if chart_fallbacks.MIME in output
+    ]
+    assert len(charts) >= 8
+    for chart in charts:
+        figure = chart[chart_fallbacks.MIME]
+        assert isinstance(figure, dict)
+        assert joined(chart["text/plain"]) == chart_fallbacks.in_words(figure) != "Chart."
 
 
 @pytest.mark.rehearsal

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,26 @@ def test_a_run_that_breaks_is_an_error_with_its_reason_and_keeps_its_traceback(
     (run / "summary.md").rmdir()
     again = called(place, workspace, "run", "where.toml", "--run", run.name, "--notebook", "03-logs")
     assert again.returncode == 0 and not (run / unexpected.FILE).exists(), again.stderr
+
+
+def test_a_run_is_on_the_page_of_all_runs_from_its_beginning_whatever_ends_it(
+    place: Path, workspace: Path
+) -> None:
+    listed = place / "outputs" / "runs.js"
+    run = recorded(place, workspace)
+    assert f'"run_id":"{run.name}"' in listed.read_text() and '"reason":"not-judged"' in listed.read_text()
+    variables = {"PROOFBOOK_OUTPUTS": str(place / "outputs"), "PROOFBOOK_WORKSPACE": str(workspace)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "proofbook.cli", "run", "where.toml", "--run", run.name, "--notebook", "03-logs"],
+        cwd=place, env={**os.environ, **variables}, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while process.poll() is None and '"reason":"unfinished"' not in listed.read_text():
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    assert '"reason":"unfinished"' in listed.read_text()
 
 
 def test_collecting_that_breaks_is_an_error_of_the_run_that_it_adds_to(place: Path, workspace: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -20,7 +22,7 @@ from conftest import Rehearsal, proofbook
 
 from proofbook.errors import UsageError
 from proofbook.evidence.store import read
-from proofbook.pipeline import rounds
+from proofbook.pipeline import rounds, watch
 
 PLAN = rounds.Plan(
     environment="rehearsal", case="watched", asked="abc", every_s=60, for_s=3600, started="2026-01-01T00:00:00+00:00"
@@ -89,6 +91,29 @@ def test_a_state_that_was_cut_or_altered_is_refused_in_one_sentence(tmp_path: Pa
         match=r"watch.json (is not the plan of a watch; it was edited or written by another version|has schema version 9, expected 1); start a new watch without --run",
     ):
         rounds.start_or_continue(tmp_path, PLAN)
+
+
+@pytest.mark.parametrize("days", [3, -3])
+def test_a_clock_that_is_set_meanwhile_costs_no_round_and_adds_none(
+    days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = dt.datetime.fromisoformat(PLAN.started)
+    told = iter([began])
+    passed_s = [0.0]
+
+    class Clock(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
+            return next(told, began + dt.timedelta(days=days, seconds=passed_s[0]))
+
+    def sleep(seconds: float) -> None:
+        passed_s[0] += seconds
+
+    monkeypatch.setattr(watch, "dt", SimpleNamespace(datetime=Clock, timedelta=dt.timedelta, UTC=dt.UTC))
+    monkeypatch.setattr(watch, "_ticks_s", lambda: passed_s[0])
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=sleep))
+    at = [(number, passed_s[0]) for number in watch._due(PLAN, first=0)]
+    assert at == [(number, 60.0 * number) for number in range(60)]
 
 
 @pytest.mark.rehearsal

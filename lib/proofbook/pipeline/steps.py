@@ -74,6 +74,7 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
                 )
             )
             keep_inputs(asked, folder=folder)
+        show_among_others(folder, base=asked.base)
     except BaseException as error:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only when nothing is in it: a run that has something keeps it
@@ -188,6 +189,7 @@ def _recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: s
     try:
         sentence = f"the run did not end; go on with: {again}"
         write_unfinished(folder, asked.environment.name, asked.case.name, started, "unfinished", sentence)
+        show_among_others(folder, base=asked.base)
         yield
     except ProofbookError as error:
         write_ended(folder, asked, started, error.reason, scrub(str(error)))
@@ -295,7 +297,11 @@ def write_ended(
             with (folder / "run.json").open("r+", encoding="utf-8") as file:
                 file.write(found.to_text())
                 file.truncate()
-        # The page of all runs shows it too; where that cannot be written, `history` will.
-        with contextlib.suppress(Locked):
-            index.add(folder, base=asked.base)
+    show_among_others(folder, base=asked.base)
     return found
+
+
+def show_among_others(folder: Path, *, base: Path) -> None:
+    """Shows a run that has begun, ended early or only recorded something on the page of all runs; where that cannot be written, `history` will."""
+    with contextlib.suppress(Locked, OSError):
+        index.add(folder, base=base)

@@ -87,7 +87,7 @@ def add(folder: Path, *, base: Path) -> bool:
     False where there is no index that ends as one does: then it has to be written anew.
     """
     try:
-        stat = (folder / "run.json").stat()
+        stamp = _stamp(folder)
         with open(paths.outputs(base) / INDEX, "r+b", opener=_not_through_a_symlink) as file:
             if file.read(len(_FIRST)) != _FIRST.encode():
                 return False
@@ -95,7 +95,7 @@ def add(folder: Path, *, base: Path) -> bool:
             if file.read(1) != b"\n":
                 # Whoever wrote the last line was killed meanwhile.
                 return False
-            file.write(_line(_read(folder, _stamp(stat))).encode())
+            file.write(_line(_read(folder, stamp)).encode())
     except OSError:
         return False
     return True
@@ -109,8 +109,17 @@ def _line(entry: Entry) -> str:
     return f"{_CALL}{json.dumps(asdict(entry), separators=(',', ':'))}{_END}"
 
 
-def _stamp(stat: os.stat_result) -> str:
-    return f"{stat.st_mtime_ns}-{stat.st_size}"
+def _stamp(folder: Path) -> str:
+    """What tells whether a run's run.json, or the list of its evidence, is another than before.
+
+    Raises:
+        OSError: it holds neither.
+    """
+    try:
+        found = (folder / "run.json").stat()
+    except OSError:
+        found = (folder / "evidence" / store.MANIFEST).stat()
+    return f"{found.st_mtime_ns}-{found.st_size}"
 
 
 def prunable(
@@ -215,7 +224,7 @@ def _time(entry: Entry) -> dt.datetime:
 
 
 def _folders(base: Path) -> Iterable[tuple[Path, str]]:
-    """Folders of runs, with what tells whether their run.json, or the list of their evidence, is another than before.
+    """Folders of runs, each with its stamp.
 
     A symlink to a run is none: the run itself is there too, or lies elsewhere.
     """
@@ -225,10 +234,8 @@ def _folders(base: Path) -> Iterable[tuple[Path, str]]:
             for item in listed:
                 if item.name.startswith(".") or not item.is_dir(follow_symlinks=False):
                     continue
-                for name in ("run.json", f"evidence/{store.MANIFEST}"):
-                    with contextlib.suppress(OSError):
-                        yield Path(item.path), _stamp(Path(item.path, name).stat())
-                        break
+                with contextlib.suppress(OSError):
+                    yield Path(item.path), _stamp(Path(item.path))
 
 
 def _read(folder: Path, stamp: str) -> Entry:
