@@ -151,14 +151,14 @@ def locked(config: pytest.Config) -> TextIO:
 def made_once(config: pytest.Config, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that one worker makes for all of them, whole or not at all; nobody may alter it."""
     folder = shared_folder(config) / name
+    whole = folder / ".whole"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            fresh = folder.with_suffix(".fresh")
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir()
-            make(fresh)
-            fresh.rename(folder)
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            whole.touch()
     return folder
 
 
@@ -374,23 +374,27 @@ def proofbook(
 
 
 @pytest.fixture(scope="session")
-def finished_run(workspace: Path, healthy_evidence: Path, request: pytest.FixtureRequest) -> Path:
-    """A run judged from healthy evidence by the whole command line, once for all workers, in the workspace of each."""
+def original_run(healthy_evidence: Path, request: pytest.FixtureRequest) -> Path:
+    """A run judged from healthy evidence by the whole command line, once for all workers, in a workspace of its own: not to be altered."""
 
     def make(folder: Path) -> None:
-        evidence, outputs = str(healthy_evidence), str(folder / "outputs")
-        done = proofbook(
-            "run", "rehearsal", "--evidence", evidence,
-            cwd=workspace, workspace=workspace, PROOFBOOK_OUTPUTS=outputs,
-        )  # fmt: skip
+        # Where it will lie: what a run writes says where it was.
+        base = with_notebooks(folder)
+        done = proofbook("run", "rehearsal", "--evidence", str(healthy_evidence), cwd=base, workspace=base)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    there = made_once(request.config, "finished", make) / "outputs"
-    (made,) = there.glob("rehearsal/2*")
-    shutil.copytree(made, workspace / "outputs" / made.relative_to(there))
+    (run,) = made_once(request.config, "finished", make).glob("outputs/rehearsal/2*")
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished_run(workspace: Path, original_run: Path) -> Path:
+    """A copy of that run in the workspace."""
+    copy = workspace / "outputs" / "rehearsal" / original_run.name
+    shutil.copytree(original_run, copy)
     done = proofbook("history", cwd=workspace, workspace=workspace)
     assert done.returncode == 0, done.stderr
-    return workspace / "outputs" / made.relative_to(there)
+    return copy
 
 
 @pytest.fixture

@@ -119,8 +119,19 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("file", FILES)
+# Nobody reads these again, so that it matters only whether they are there.
+WRITTEN_ONLY = ("report", "page of all runs")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        (file, damage)
+        for file in FILES
+        for damage in DAMAGES
+        if file not in WRITTEN_ONLY or damage in ("vanished", "half-written", "a folder")
+    ],
+)
 def test_no_command_breaks_over_a_damaged_file_or_touches_another_run(
     file: str, damage: str, place: Path
 ) -> None:

@@ -230,12 +230,13 @@ def test_a_mail_has_no_script_is_small_and_shows_the_charts(
 
 
 @pytest.mark.rehearsal
-def test_rendering_again_gives_the_same_bytes_and_verify_agrees(finished_run: Path, workspace: Path) -> None:
-    before = (finished_run / "report.html").read_bytes()
-    done = proofbook("report", str(finished_run), cwd=workspace, workspace=workspace)
+def test_rendering_again_gives_the_same_bytes_and_verify_agrees(original_run: Path) -> None:
+    base = original_run.parents[2]
+    before = (original_run / "report.html").read_bytes()
+    done = proofbook("report", str(original_run), cwd=base, workspace=base)
     assert done.returncode == 0, done.stderr
-    assert (finished_run / "report.html").read_bytes() == before
-    done = proofbook("verify", finished_run.name, cwd=workspace, workspace=workspace)
+    assert (original_run / "report.html").read_bytes() == before
+    done = proofbook("verify", original_run.name, cwd=base, workspace=base)
     assert done.returncode == 0 and done.stdout.count("✔") == 5, done.stdout
 
 
