@@ -13,7 +13,7 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
-	$(BIN)/python -m pytest -n 5 --cov=proofbook --cov-report=
+	$(BIN)/python -m pytest -n 4 --cov=proofbook --cov-report=
 	@echo "The tests of make test-fast reach $$($(BIN)/coverage report --format=total) % of the lines of the library, the others more of them."
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time, with fewer examples of a property: under a minute on two cores.

@@ -28,8 +28,8 @@ MODULES = [
     "proofbook.collect.logs.recorder",
     "proofbook.pipeline.validate",
     "proofbook.pipeline.watch",
-    *worker.LOADED,
-    worker.STATISTICS,
+    "nbconvert",
+    "loaded",
 ]
 # The commands that execute notebooks, and those that may.
 EXECUTING = {"run", "watch", "replay", "try", "report", "demo", "rehearse"}

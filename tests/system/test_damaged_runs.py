@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -154,3 +157,62 @@ def test_no_command_breaks_over_a_damaged_file_or_touches_another_run(
         kept = content(damaged)
     listed = json.loads(ask("history", "--json").out)
     assert whole.name in [item["run_id"] for item in listed]
+
+
+@pytest.fixture(params=["read-only", "full"])
+def disk(request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The outputs on a file system where nothing more can be written."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a file system of its own needs root")
+    there = place / "disk"
+    there.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(there)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        shutil.copytree(place / "outputs", there / "outputs")
+        if request.param == "full":
+            with suppress(OSError), (there / "filler").open("wb", buffering=0) as filler:
+                while filler.write(bytes(1 << 16)):
+                    pass
+        else:
+            subprocess.run(["mount", "-o", "remount,ro", str(there)], check=True)
+        monkeypatch.setenv("PROOFBOOK_OUTPUTS", str(there / "outputs"))
+        yield there / "outputs"
+    finally:
+        subprocess.run(["umount", "--lazy", str(there)], check=True)
+
+
+def test_no_command_breaks_or_calls_it_a_failure_where_nothing_can_be_written(
+    disk: Path, place: Path, workspace: Path
+) -> None:
+    first, second = sorted((disk / "where").glob("2*"))
+    before = content(disk)
+    reading = commands(first.name, second.name)
+    executing = {
+        "run": ["run", "where.toml", "--notebook", "03-logs"],
+        "run again": ["run", "where.toml", "--run", first.name, "--notebook", "03-logs"],
+        "collect": ["collect", "where.toml", "--phase", "before"],
+        "watch": ["watch", "where.toml", "--every", "5s", "--for", "5s"],
+        "try": ["try", "http://127.0.0.1:1"],
+        "replay": ["replay", first.name],
+    }
+    for name, words in (reading | executing).items():
+        if name == "prune, deleting":
+            continue
+        if name in executing:
+            done = proofbook(*words, cwd=place, workspace=workspace, PROOFBOOK_OUTPUTS=str(disk))
+            code, told = done.returncode, done.stdout + done.stderr
+        else:
+            answer = ask(*words)
+            code, told = answer.code, answer.out + answer.err
+        assert code in (0, 2, 4) or (name == "try" and code == 3), f"{name}: {code}: {told}"
+        assert "Traceback" not in told and told.strip(), name
+        if name in ("run", "run again", "collect", "watch"):
+            assert code in (2, 4), f"{name}: {code}: {told}"
+    # What was cut short is not left behind, and nothing of the other run is another than it was.
+    kept = content(disk)
+    of_the_other = {name for name in before if second.name in name}
+    assert {name: kept.get(name) for name in of_the_other} == {name: before[name] for name in of_the_other}
+    assert [path for path in disk.rglob("*") if path.name.endswith(".new")] == []
+    assert second.name in [item["run_id"] for item in json.loads(ask("history", "--json").out)]

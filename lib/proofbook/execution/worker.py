@@ -14,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import shutil
 import signal
@@ -30,6 +31,7 @@ from proofbook.config import json_schema
 from proofbook.errors import JUDGED_BY_RUN
 from proofbook.execution import document, endings, places, variables
 from proofbook.execution.endings import how_it_ended
+from proofbook.judge import groups
 from proofbook.judge.findings import MIME
 from proofbook.redaction.scrubbing import for_others, in_value
 
@@ -50,6 +52,8 @@ LOADED = (
     "proofbook.notebook.figures",
     "proofbook.notebook.tables",
     "proofbook.notebook.report",
+    "pyarrow.dataset",
+    *(f"proofbook.judge.groups.{item.name}" for item in pkgutil.iter_modules(groups.__path__)),
 )
 # What only a comparison of before and after needs, and half a second to load.
 STATISTICS = "scipy.stats"
@@ -95,8 +99,7 @@ def _serve(how: str, place: Path) -> None:
     warm = how != "cold"
     if warm:
         warnings.filterwarnings("ignore", ".*multi-threaded.*fork")  # of any thread; see above for ours
-        for name in (*LOADED, STATISTICS) if how == "warm" else LOADED:
-            importlib.import_module(name)
+        load(*LOADED, *([STATISTICS] if how == "warm" else []))
         # What is loaded stays, so that the copies need not look through it, and share its memory.
         gc.collect()
         gc.freeze()
@@ -104,6 +107,27 @@ def _serve(how: str, place: Path) -> None:
         for answer in _executed(json.loads(line), asked=asked, warm=warm, place=place):
             answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()
+
+
+def load(*modules: str) -> None:
+    """Loads what copies of this process need, and does once what each of them would do first."""
+    # A kernel loads its debugger, a quarter of a second, whether or not somebody will ever attach one; here nobody can.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    importlib.import_module("ipykernel.debugger")
+    del sys.modules["debugpy"]
+    for name in modules:
+        importlib.import_module(name)
+    import nbformat
+    import plotly.io
+    from plotly import graph_objects
+
+    # The schema of notebooks is compiled on its first use.
+    nbformat.validate(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]  # nbformat has no types
+    # What Plotly chooses in a kernel; here there is none to tell it.
+    plotly.io.renderers.default = "plotly_mimetype"
+    graph_objects.Figure([graph_objects.Scatter(), graph_objects.Bar()]).update_layout(
+        template="none"
+    ).to_dict()
 
 
 def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool, place: Path) -> Iterator[dict[str, Any]]:
