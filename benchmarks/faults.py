@@ -45,8 +45,12 @@ import recorded
 
 ROOT = Path(__file__).parents[1]
 MARK = "PROOFBOOK_FAULTS"
-# The evidence, and what the whole case says of it.
+# The evidence, and what the whole case says of it; of a part of the case nothing passes.
 RIGHT = {"healthy": "pass", "auth-bypass": "fail", "fix-not-deployed": "fail"}
+PART = ["--notebook", "02-websocket"]
+RIGHT_IN_PART = {**RIGHT, "healthy": "inconclusive"}
+# Three in four judge a part, which takes half as long.
+WHOLE = 0.25
 # Verdicts that are no claim about the system.
 NO_CLAIM = ("error", "inconclusive")
 TIMEOUT_S = 40
@@ -94,6 +98,10 @@ class Run:
     @property
     def temporary(self) -> Path:
         return self.folder / "tmp"
+
+    @property
+    def right(self) -> str:
+        return (RIGHT_IN_PART if self.arguments[:2] == PART else RIGHT)[self.evidence]
 
     @property
     def outputs(self) -> Path:
@@ -348,7 +356,7 @@ def same_run_twice(run: Run, chance: random.Random) -> None:
 
 
 def with_notebook(run: Run, code: str) -> None:
-    """Another notebook beside ours, in a workspace of this run's own."""
+    """Another notebook beside ours, in a workspace of this run's own; the whole case is judged."""
     place = run.folder / "workspace"
     shutil.copytree(run.workspace / "notebooks", place / "notebooks")
     (place / "evidence").symlink_to(run.workspace / "evidence")
@@ -496,7 +504,7 @@ def look_after(run: Run) -> None:
     if files and run.fault != "kill 9 of the command":
         run.wrong.append(f"{len(files)} temporary files left: {', '.join(files)[:200]}")
     run.verdict = run.verdict or verdict_of(run)
-    right = RIGHT.get(run.evidence)
+    right = run.right
     if run.altered and run.verdict == "pass":
         run.wrong.append("altered evidence passed")
     if run.verdict in ("pass", "fail") and run.verdict != right:
@@ -524,6 +532,7 @@ def wrong_in_the_end(outputs: Path, evidence: Path) -> list[str]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             verdict = json.loads(file.read_bytes())["verdict"]
             right = digests.get((file.parent / "evidence" / "manifest.json").read_bytes(), "none")
+            # Of a part of the case the right one is inconclusive where that of the whole is pass, and that is no claim.
             if verdict in ("pass", "fail") and verdict != right:
                 wrong.append(f"{file.parent.name}: run.json says {verdict}, right is {right}")
     return wrong + [
@@ -533,11 +542,16 @@ def wrong_in_the_end(outputs: Path, evidence: Path) -> list[str]:
     ]
 
 
+# A notebook of one's own is not among those of a part.
+WITH_NOTEBOOKS = {name for name in FAULTS if name.startswith("notebook")}
+
+
 def made(folder: Path, *, number: int, workspace: Path, chance: random.Random, only: str) -> Run:
     place = folder / f"run-{number:04}"
     (place / "tmp").mkdir(parents=True)
     name = only or ("none" if number % 3 == 0 else chance.choice(sorted(FAULTS)))
-    return Run(fault=name, evidence=chance.choice(sorted(RIGHT)), folder=place, workspace=workspace)
+    arguments = [] if name in WITH_NOTEBOOKS or chance.random() < WHOLE else [*PART]
+    return Run(fault=name, evidence=chance.choice(sorted(RIGHT)), folder=place, workspace=workspace, arguments=arguments)  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -122,6 +122,17 @@ def test_a_symlink_in_evidence_is_not_copied(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_copied_evidence_has_the_permissions_of_new_files(tmp_path: Path) -> None:
+    place = recorded(tmp_path)
+    before = os.umask(0o077)
+    try:
+        store.copy(place, tmp_path / "run" / "evidence")
+    finally:
+        os.umask(before)
+    copied = [tmp_path / "run" / "evidence", *(tmp_path / "run" / "evidence").rglob("*")]
+    assert len(copied) == 4 and [path for path in copied if path.stat().st_mode & 0o077] == []
+
+
 def test_a_pipe_in_evidence_is_not_waited_for(tmp_path: Path) -> None:
     place = recorded(tmp_path)
     os.mkfifo(place / "after" / "logs.parquet")

@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 
 from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 from proofbook.redaction.unseen import visible
@@ -24,6 +25,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a sign shows another one.
             stream.reconfigure(errors="replace")
+    _have_a_home()
     try:
         code = _command()
     except ProofbookError as error:
@@ -33,6 +35,14 @@ def main() -> None:
     except Exception as error:
         code = _explained(error)
     sys.exit(code)
+
+
+def _have_a_home() -> None:
+    """A user that no file knows, as in a container, has no home either; libraries that look for their settings there want a path."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/nonexistent"
 
 
 def _command() -> int:

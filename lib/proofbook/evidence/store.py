@@ -181,17 +181,23 @@ def write_phase(
 
 
 def copy(source: Path, folder: Path) -> None:
-    """Copies a folder of evidence.
+    """Copies a folder of evidence, with the permissions of new files.
 
     Raises:
         EvidenceError: something in it is neither a file nor a folder: a symlink would bring in what it points to.
     """
-    for path in (source, *source.rglob("*")):
+    found = (source, *sorted(source.rglob("*")))
+    for path in found:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise EvidenceError(
                 f"{paths.shown(path)}: expected evidence to be files and folders, got a {'symlink' if path.is_symlink() else 'device or pipe'}; nothing was copied"
             )
-    shutil.copytree(source, folder, symlinks=True)
+    for path in found:
+        target = folder / path.relative_to(source)
+        if path.is_dir():
+            target.mkdir(parents=True)
+        else:
+            shutil.copyfile(path, target, follow_symlinks=False)
 
 
 def copy_phase(source: Path, folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:

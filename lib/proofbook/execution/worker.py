@@ -123,8 +123,9 @@ def load(*modules: str) -> None:
 
     # The schema of notebooks is compiled on its first use.
     nbformat.validate(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]  # nbformat has no types
-    # What Plotly chooses in a kernel; here there is none to tell it.
-    plotly.io.renderers.default = "plotly_mimetype"
+    if "PLOTLY_RENDERER" not in os.environ:
+        # What Plotly chooses in a kernel; here there is none to tell it.
+        plotly.io.renderers.default = "plotly_mimetype"
     graph_objects.Figure([graph_objects.Scatter(), graph_objects.Bar()]).update_layout(
         template="none"
     ).to_dict()
@@ -289,6 +290,9 @@ def _execute(work: Work, *, provisioner: str) -> str:
         for name in os.environ.keys() - variables.passed(os.environ, environment.pass_env).keys():
             del os.environ[name]
         os.environ[JUDGED_BY_RUN] = "1"
+        if not os.access(Path.home(), os.W_OK):
+            # IPython would make a folder for each kernel that nobody deletes.
+            os.environ.setdefault("IPYTHONDIR", str(places.inside(Path(work.place)) / "ipython"))
         papermill.execute_notebook(
             work.source,
             work.target,
