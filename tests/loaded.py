@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 
 from proofbook.execution import worker
@@ -11,3 +12,6 @@ worker.load(*worker.LOADED, worker.STATISTICS)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     notebook_part._exporter()
+# So that no copy looks through what is loaded here, and copies it by that.
+gc.collect()
+gc.freeze()

@@ -36,14 +36,18 @@ def evidence_of(name: str, *, to: Path) -> Path:
     return to
 
 
-def judged_again(name: str, folder: Path) -> list[dict[str, Any]]:
-    """Every finding over the evidence in `folder`, as plain values."""
+def asked_of(name: str, *, base: Path) -> Validation:
+    """The environment and case over which the evidence of that name was recorded."""
     where, what = ASKED.get(name, ("rehearsal", "ssot-fixes"))
     files = GOLDEN / "files"
-    asked = Validation.load(
-        str(files / "environments" / f"{where}.toml"), str(files / "cases" / f"{what}.toml"), base=folder
+    return Validation.load(
+        str(files / "environments" / f"{where}.toml"), str(files / "cases" / f"{what}.toml"), base=base
     )
-    return [item.to_json() for item in asked.over(store.read(folder)).judge_all()]
+
+
+def judged_again(name: str, folder: Path) -> list[dict[str, Any]]:
+    """Every finding over the evidence in `folder`, as plain values."""
+    return [item.to_json() for item in asked_of(name, base=folder).over(store.read(folder)).judge_all()]
 
 
 def recorded(name: str) -> list[dict[str, Any]]:
