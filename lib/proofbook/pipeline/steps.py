@@ -19,7 +19,7 @@ from proofbook.collect import phases
 from proofbook.concurrency import locks, sync
 from proofbook.config import environment as environments
 from proofbook.config.case import AUTO, named_files
-from proofbook.errors import CouldNotLook, Locked, ProofbookError, SecretFound, UnknownName
+from proofbook.errors import CouldNotLook, Locked, ProofbookError, SecretFound, UnknownName, UsageError
 from proofbook.evidence import baseline, store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Executor
@@ -215,11 +215,18 @@ def earlier_run(named: str, asked: Validation) -> Path | None:
     """The run that counts as before: named now, by the case, or pinned; None without one.
 
     Raises:
-        UnknownName: it is not there.
+        UnknownName, UsageError: it is not there.
     """
     chosen = named or (asked.case.before if asked.case.before != AUTO else "")
-    chosen = chosen or baseline.pinned(paths.outputs(asked.base) / asked.environment.name)
-    return find(chosen, base=asked.base) if chosen else None
+    if chosen:
+        return find(chosen, base=asked.base)
+    pinned = baseline.pinned(paths.outputs(asked.base) / asked.environment.name)
+    try:
+        return find(pinned, base=asked.base) if pinned else None
+    except UnknownName:
+        raise UsageError(
+            f"run {pinned}, which is pinned as the baseline of {asked.environment.name}, is gone; pin another one (proofbook baseline RUN) or name any run of {asked.environment.name} to unpin it: proofbook baseline RUN --end"
+        ) from None
 
 
 def first_screen(folder: Path, asked: Validation) -> Opening:

@@ -115,6 +115,23 @@ def test_a_damaged_run_is_an_error_of_its_own_and_spoils_no_other(
     assert history.prunable(index.read(base=base), keep=1, now=NOW) == []
 
 
+def test_what_is_no_run_among_the_runs_is_passed_over_and_one_of_the_future_is_listed(base: Path) -> None:
+    run = add(base, "20260101T000000Z-0000")
+    environment = run.parent
+    (environment / "20260102T000000Z-0000").write_text("a file")
+    (environment / "20260103T000000Z-0000").symlink_to("nowhere")
+    (environment / "20260104T000000Z-0000").mkdir(mode=0)
+    (environment / "baseline.json").write_text("{")
+    (base / "outputs" / "a-file").write_text("")
+    (base / "outputs" / "b-link").symlink_to(environment)
+    future = add(base, "29990101T000000Z-0000")
+    entries = index.read(base=base)
+    assert ids(entries) == [run.name, future.name]
+    assert ids(history.prunable(entries, keep=1, now=NOW)) == [run.name]
+    done = proofbook("prune", "--keep", "1", cwd=base, workspace=base)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("damage", [{"schema_version": 99}, {"schema_version": None}])
 def test_a_run_of_another_version_is_not_what_changes_are_told_from(
     damage: dict[str, Any], base: Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import builders
@@ -13,10 +14,11 @@ import pytest
 from conftest import proofbook
 
 from proofbook.config import case, environment
-from proofbook.errors import ProofbookError
+from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import baseline, store
 from proofbook.judge.findings import Verdict
 from proofbook.notebook.book import Book
+from proofbook.pipeline import steps
 from proofbook.report import first_screen, summary
 from proofbook.runs import history, known_issues, record
 from proofbook.runs.record import Opening
@@ -132,6 +134,21 @@ def test_a_pinned_run_counts_as_before_and_is_not_pruned(in_folder: Path) -> Non
     table.write_bytes(table.read_bytes() + b"x")
     with pytest.raises(ProofbookError, match="cannot count as before"):
         baseline.take(base / "outputs" / "e" / "20260103T090000Z-0000", into=base / "elsewhere")
+    # A baseline that is gone is named as what it is, with the way out.
+    asked: Any = SimpleNamespace(
+        base=base, environment=SimpleNamespace(name="e"), case=SimpleNamespace(before="auto")
+    )
+    pinned_run = base / "outputs" / "e" / "20260102T090000Z-0000"
+    assert steps.earlier_run("", asked) == pinned_run.resolve()
+    pinned_run.rename(base / "aside")
+    with pytest.raises(
+        UsageError, match=r"pinned as the baseline of e, is gone; .* proofbook baseline RUN --end"
+    ):
+        steps.earlier_run("", asked)
+    assert proofbook("baseline", "20260104T090000Z-0000", "--end", cwd=base, workspace=base).returncode == 0
+    assert steps.earlier_run("", asked) is None
+    (base / "aside").rename(pinned_run)
+    assert proofbook("baseline", "20260102T090000Z-0000", cwd=base, workspace=base).returncode == 0
     assert proofbook("baseline", "20260102T090000Z-0000", "--end", cwd=base, workspace=base).returncode == 0
     assert baseline.pinned(base / "outputs" / "e") == ""
     assert proofbook("baseline", "nowhere", cwd=base, workspace=base).returncode == 2
