@@ -572,10 +572,12 @@ def main() -> int:
     given.add_argument("--jobs", type=int, default=2)
     given.add_argument("--seed", type=int, default=1)
     given.add_argument("--only", choices=["none", *sorted(FAULTS)], default="")
+    given.add_argument("--minutes", type=float, default=600, help="begin no run after that time")
     given.add_argument("--keep", action="store_true", help="keep the folder of all runs")
     asked = given.parse_args()
     chance = random.Random(asked.seed)
     lock = threading.Lock()
+    ends = time.monotonic() + 60 * asked.minutes
     with place(asked.keep) as folder:
         workspace = folder / "workspace"
         for kind in ("environments", "cases"):
@@ -590,6 +592,9 @@ def main() -> int:
 
         def one(item: tuple[Run, random.Random]) -> None:
             run, dice = item
+            if time.monotonic() > ends:
+                run.fault = ""
+                return
             try:
                 work[run.fault](run, dice)
                 look_after(run)
@@ -602,6 +607,7 @@ def main() -> int:
         with ThreadPoolExecutor(asked.jobs) as pool:
             list(pool.map(one, zip(runs, seeds, strict=True)))
         in_the_end = wrong_in_the_end(workspace / "outputs", workspace / "evidence")
+    runs = [run for run in runs if run.fault]
     table = Table("fault", "runs", "exit codes", "verdicts", "wrong", box=None, padding=(0, 2))
     for name in sorted({run.fault for run in runs}, key=lambda name: (name != "none", name)):
         those = [run for run in runs if run.fault == name]

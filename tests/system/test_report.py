@@ -141,6 +141,22 @@ def test_the_keyboard_alone_is_enough(open_page: Open, finished_run: Path) -> No
     assert page.evaluate("document.activeElement.parentElement.open")
 
 
+# What reaches over the right edge of the paper, by its tag and class.
+CUT_OFF = """[...document.querySelectorAll('main *')].filter(e => e.checkVisibility() && !e.closest('svg, .pb-plot, figcaption')
+  && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => `${e.tagName}.${e.className}`)"""
+
+
+@pytest.mark.rehearsal
+@pytest.mark.browser
+def test_nothing_is_cut_off_on_paper(open_page: Open, finished_run: Path) -> None:
+    page, _ = open_page(finished_run / "report.html", width=794)
+    page.locator(".pb-figure .main-svg").first.wait_for()
+    page.emulate_media(media="print")
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
+    assert page.evaluate(CUT_OFF) == []
+    assert page.locator(".modebar-container").first.evaluate("e => getComputedStyle(e).display") == "none"
+
+
 @pytest.mark.rehearsal
 @pytest.mark.browser
 @pytest.mark.parametrize("kind", ["light", "dark", "phone", "index", "comparison"])
