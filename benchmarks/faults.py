@@ -40,6 +40,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import command_line
 import guard
 import recorded
 
@@ -465,16 +466,9 @@ def verdict_of(run: Run) -> str:
 
 
 def check_history(run: Run) -> None:
-    words = [sys.executable, "-m", "proofbook.cli", "history", "--json"]
-    variables = {
-        **os.environ,
-        **run.variables,
-        "PROOFBOOK_WORKSPACE": str(run.workspace),
-        "TMPDIR": str(run.folder),
-    }
-    done = subprocess.run(
-        words, cwd=run.workspace, env=variables, capture_output=True, text=True, timeout=300
-    )
+    """Reads the history, by a command that begins as a copy of a process that has loaded everything."""
+    variables = {**os.environ, **run.variables, "PROOFBOOK_WORKSPACE": str(run.workspace), "TMPDIR": str(run.folder)}  # fmt: skip
+    done = command_line.run(("history", "--json"), cwd=run.workspace, environment=variables, timeout_s=300)
     if done.returncode != 0:
         run.wrong.append(f"history ended with {done.returncode}: {done.stderr.strip()[:200]}")
         return
@@ -606,6 +600,7 @@ def main() -> int:
 
         with ThreadPoolExecutor(asked.jobs) as pool:
             list(pool.map(one, zip(runs, seeds, strict=True)))
+        command_line.end()
         in_the_end = wrong_in_the_end(workspace / "outputs", workspace / "evidence")
     runs = [run for run in runs if run.fault]
     table = Table("fault", "runs", "exit codes", "verdicts", "wrong", box=None, padding=(0, 2))

@@ -214,3 +214,14 @@ with Executor() as executor:
 
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are copied on Linux alone")
+def test_a_kernel_has_loaded_no_debugger_and_may_load_one(environment: str, tmp_path: Path) -> None:
+    source = notebook(
+        tmp_path,
+        "import sys\nloaded = 'debugpy' in sys.modules",
+        "import importlib.util\nprint('loaded', loaded, 'there', importlib.util.find_spec('debugpy') is not None)",
+    )
+    assert execute(source, folder=tmp_path / "out", environment=environment).problem == ""
+    assert "loaded False there True" in (tmp_path / "out" / "09-mine.ipynb").read_text()

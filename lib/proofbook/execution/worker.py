@@ -111,10 +111,12 @@ def _serve(how: str, place: Path) -> None:
 
 def load(*modules: str) -> None:
     """Loads what copies of this process need, and does once what each of them would do first."""
-    # A kernel loads its debugger, a quarter of a second, whether or not somebody will ever attach one; here nobody can.
-    sys.modules["debugpy"] = None  # type: ignore[assignment]
-    importlib.import_module("ipykernel.debugger")
-    del sys.modules["debugpy"]
+    if "debugpy" not in sys.modules:
+        # A kernel loads its debugger, a quarter of a second, whether or not somebody will ever attach one; here nobody can.
+        sys.modules["debugpy"] = None  # type: ignore[assignment]
+        with contextlib.suppress(ImportError):
+            importlib.import_module("ipykernel.debugger")
+        del sys.modules["debugpy"]
     for name in modules:
         importlib.import_module(name)
     import nbformat
