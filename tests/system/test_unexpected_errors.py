@@ -213,6 +213,19 @@ def test_a_command_that_cannot_be_loaded_is_told_in_a_sentence(place: Path) -> N
     assert "rich.table" in assert_told(done, "ModuleNotFoundError", "rich.table")
 
 
+def test_where_not_even_the_sentence_can_be_made_the_exit_code_is_that_of_an_error(place: Path) -> None:
+    source = (
+        "from proofbook.runs import unexpected\n"
+        "def broken(*_, **__): raise MemoryError\n"
+        "unexpected.keep = broken\n"
+        "import sys; sys.modules['rich.table'] = None\n"
+        "from proofbook.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", source, "schema"], capture_output=True, text=True, cwd=place)
+    assert done.returncode == 4
+    assert done.stderr == "internal error: MemoryError, and no more could be said of it\n"
+
+
 def test_a_command_that_nobody_put_into_the_order_comes_last_and_stops_nothing(place: Path) -> None:
     source = (
         "from proofbook.cli.app import app\n"

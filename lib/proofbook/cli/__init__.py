@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 
 from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
-from proofbook.redaction.unseen import visible
-from proofbook.runs import unexpected
 
 __all__ = ["main"]
 
@@ -27,14 +25,27 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     _have_a_home()
     try:
-        code = _command()
-    except ProofbookError as error:
-        code = _ended(str(error), error.exit_code)
+        code = _told()
     except KeyboardInterrupt:
-        code = _ended("interrupted", EXIT_INTERRUPTED)
+        code = EXIT_INTERRUPTED
     except Exception as error:
-        code = _explained(error)
+        # Even the sentence takes more than there is, as where memory ran out; Python itself would end with 1.
+        with contextlib.suppress(OSError):
+            os.write(2, f"internal error: {type(error).__name__}, and no more could be said of it\n".encode())
+        code = EXIT_CODES["error"]
     sys.exit(code)
+
+
+def _told() -> int:
+    """The exit code of the command, after printing a sentence where it ended early."""
+    try:
+        return _command()
+    except ProofbookError as error:
+        return _ended(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _ended("interrupted", EXIT_INTERRUPTED)
+    except Exception as error:
+        return _explained(error)
 
 
 def _have_a_home() -> None:
@@ -74,12 +85,16 @@ def _explained(error: Exception) -> int:
         # A usage error of the command line itself.
         show()
         return EXIT_USAGE
+    from proofbook.runs import unexpected
+
     broken = unexpected.keep(error)
     return _ended(str(broken), broken.exit_code)
 
 
 def _ended(sentence: str, code: int) -> int:
     """The code, after printing the sentence; output that nobody reads any more is dropped."""
+    from proofbook.redaction.unseen import visible
+
     with contextlib.suppress(OSError):
         print(visible(sentence), file=sys.stderr, flush=True)
     try:
