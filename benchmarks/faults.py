@@ -8,7 +8,7 @@ full disk, a notebook that floods, forks or hangs, damaged files of other runs, 
 from the seed. Afterwards, for every run: is a verdict of pass or fail the right one, does exit code 1 come with a run that says
 fail, is a process or a temporary file left, can the history be read? At the end the same is asked of every run.json that there is.
 
-Exit code 1 where anything of that is wrong, so that it can be a test: `--runs 12`. Some faults need root (another user, a disk of
+Exit code 1 where anything of that is wrong, so that it can be a test: `--runs 4`. Some faults need root (another user, a disk of
 their own) or libfaketime (a clock that jumps); without them they are left out, and a line says so.
 """
 
@@ -41,6 +41,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import command_line
+import disks
 import guard
 import recorded
 
@@ -52,8 +53,6 @@ PART = ["--notebook", "02-websocket"]
 RIGHT_IN_PART = {**RIGHT, "healthy": "inconclusive"}
 # Three in four judge a part, which takes half as long.
 WHOLE = 0.25
-# Verdicts that are no claim about the system.
-NO_CLAIM = ("error", "inconclusive")
 TIMEOUT_S = 40
 LEFT_AFTER_S = 5.0
 
@@ -125,7 +124,7 @@ Fault = Callable[[Run, random.Random], None]
 FAULTS: dict[str, Fault] = {}
 # What some faults need, and why it is not there; empty where it is.
 NEEDED = {
-    "root": "" if os.geteuid() == 0 else "this user is not root",
+    "root": disks.MISSING and "this user is not root",
     "libfaketime": "" if list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")) else "libfaketime is not installed",
 }  # fmt: skip
 
@@ -189,16 +188,11 @@ FAULTS["interrupted"] = partial(hit, signs=(signal.SIGINT, signal.SIGTERM), dept
 @contextlib.contextmanager
 def small_disk(run: Run, *, size_kb: int) -> Iterator[None]:
     """Outputs on a file system of that size; the verdict and the history are looked at while it is there."""
-    place = run.folder / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(place)], check=True)
-    run.variables["PROOFBOOK_OUTPUTS"] = str(place / "outputs")
-    try:
+    with disks.mounted(run.folder / "disk", size_kb=size_kb) as place:
+        run.variables["PROOFBOOK_OUTPUTS"] = str(place / "outputs")
         yield
         run.verdict = verdict_of(run)
         check_history(run)
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @fault_with("root")

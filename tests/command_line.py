@@ -114,7 +114,7 @@ class _Runner:
         os.close(theirs[1])
         self.stdin, self.stdout = os.fdopen(ours[1], "wb"), os.fdopen(theirs[0], "rb")
         self._usual, self._code = executor._started, None
-        executor._started = self._take  # type: ignore[assignment]
+        executor._started = self._take  # type: ignore[assignment]  # all that is asked of a Popen is there
 
     def _take(self, how: str, place: Path, said: IO[bytes]) -> Any:
         executor._started = self._usual
@@ -138,6 +138,7 @@ class _Runner:
 def _serve(asked: int, answers: int) -> None:
     """In the copy: what `python -m proofbook.execution.worker` does in a process of its own."""
     os.setsid()
+    code = 1
     for number, file in ((0, asked), (1, answers)):
         os.dup2(file, number)
         os.close(file)
@@ -149,9 +150,10 @@ def _serve(asked: int, answers: int) -> None:
             os.environ.clear()
             os.environ.update(environment)
             worker.main(how, Path(place))
-    except SystemExit:
-        pass
-    except BaseException:
+        code = 0
+    except SystemExit:  # by SIGTERM, which is how a runner is ended
+        code = 0
+    except Exception:
         traceback.print_exc()
     finally:
-        os._exit(0)
+        os._exit(code)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import command_line
+import disks
 import guard
 import pytest
 import side_by_side
@@ -395,6 +396,19 @@ def finished_run(workspace: Path, original_run: Path) -> Path:
     done = proofbook("history", cwd=workspace, workspace=workspace)
     assert done.returncode == 0, done.stderr
     return copy
+
+
+@contextlib.contextmanager
+def on_a_disk(folder: Path, *, size_kb: int) -> Iterator[Path]:
+    """A new folder on a file system of that size; skips where none can be mounted."""
+    if disks.MISSING:
+        pytest.skip(disks.MISSING)
+    with contextlib.ExitStack() as held:
+        try:
+            there = held.enter_context(disks.mounted(folder, size_kb=size_kb))
+        except OSError as error:
+            pytest.skip(f"a file system of its own cannot be mounted here: {error}")
+        yield there
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from pathlib import Path
+from typing import Literal
 
 from proofbook.errors import UnknownName, UsageError
 
@@ -66,7 +67,8 @@ def home(base: Path) -> Path:
 def _is_no_workspace(base: Path) -> bool:
     """Whether these notebooks are used because the current folder belongs to no workspace, and nobody named one."""
     named = os.environ.get("PROOFBOOK_WORKSPACE")
-    return base == SHIPPED and not Path.cwd().is_relative_to(base) and not (named and Path(named).resolve() == base)  # fmt: skip
+    inside = Path(named).resolve() if named else Path.cwd()
+    return base == SHIPPED and not inside.is_relative_to(base)
 
 
 def from_here(path: str, *, base: Path) -> str:
@@ -76,17 +78,8 @@ def from_here(path: str, *, base: Path) -> str:
     return os.path.relpath(Path.cwd() / path, home(base))
 
 
-def environments(base: Path) -> dict[str, Path]:
-    """Environment files by name; `*.example.toml` are not environments yet."""
-    return _named("environments", base)
-
-
-def cases(base: Path) -> dict[str, Path]:
-    """Case files by name."""
-    return _named("cases", base)
-
-
 def _named(kind: str, base: Path) -> dict[str, Path]:
+    """The files of a kind (`environments`, `cases`) by name; `*.example.toml` are none yet."""
     there = _toml_files(base / "notebooks" / kind)
     if _is_no_workspace(base):
         there = {name: path for name, path in there.items() if name == FOR_ALL[kind]}
@@ -112,21 +105,23 @@ def outputs(base: Path) -> Path:
     return home(base) / "outputs"
 
 
-def find_file(kind: str, name: str, known: dict[str, Path], *, where: str) -> Path:
+def find_file(kind: Literal["environment", "case"], name: str, *, base: Path) -> Path:
     """The file that a name or a path means.
 
     Raises:
-        UnknownName: neither a known name nor an existing file.
+        UnknownName: neither a known name nor an existing file. UsageError: it is a file of a workspace that nobody is in.
     """
+    known = _named(f"{kind}s", base)
     path = known.get(name)
     if path is None and name.endswith(".toml") and is_file(Path(name)):
         path = Path(name).resolve()
-    if path is None and name in _toml_files(SHIPPED / "notebooks" / f"{kind}s"):
+    there = base / "notebooks" / f"{kind}s"
+    if path is None and _is_no_workspace(base) and name in _toml_files(there):
         raise UsageError(
-            f"the {kind} {name!r} belongs to the workspace {SHIPPED}, and the current folder does not; go to the workspace that you mean, or name it: PROOFBOOK_WORKSPACE={shlex.quote(str(SHIPPED))}"
+            f"the {kind} {name!r} belongs to the workspace {base}, and the current folder does not; go to the workspace that you mean, or name it: PROOFBOOK_WORKSPACE={shlex.quote(str(base))}"
         )
     if path is None:
-        raise UnknownName(kind, name, known, where=where)
+        raise UnknownName(kind, name, known, where=shown(there))
     if not is_name(path.stem):
         raise UsageError(
             f"{shown(path)}: expected a file name that begins with a letter or a digit and goes on with those, spaces or any of . _ - + (at most {LONGEST_NAME}), since the {kind} is called by it; rename the file"

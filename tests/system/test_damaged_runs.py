@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from asking import ask
-from conftest import made_once, proofbook
+from conftest import made_once, on_a_disk, proofbook
 
 
 @pytest.fixture(scope="module")
@@ -162,14 +161,7 @@ def test_no_command_breaks_over_a_damaged_file_or_touches_another_run(
 @pytest.fixture(params=["read-only", "full"])
 def disk(request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The outputs on a file system where nothing more can be written."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a file system of its own needs root")
-    there = place / "disk"
-    there.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(there)]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("a file system cannot be mounted here")
-    try:
+    with on_a_disk(place / "disk", size_kb=20_000) as there:
         shutil.copytree(place / "outputs", there / "outputs")
         if request.param == "full":
             with suppress(OSError), (there / "filler").open("wb", buffering=0) as filler:
@@ -179,8 +171,6 @@ def disk(request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.Monkey
             subprocess.run(["mount", "-o", "remount,ro", str(there)], check=True)
         monkeypatch.setenv("PROOFBOOK_OUTPUTS", str(there / "outputs"))
         yield there / "outputs"
-    finally:
-        subprocess.run(["umount", "--lazy", str(there)], check=True)
 
 
 def test_no_command_breaks_or_calls_it_a_failure_where_nothing_can_be_written(

@@ -7,12 +7,10 @@ Each input is put where a user would have it, and the commands that read it are 
 from __future__ import annotations
 
 import gzip
-import http.server
 import io
 import json
 import os
 import tarfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,12 +19,12 @@ from typing import Any
 
 import made
 import pytest
+import recording_server
 from asking import Told, ask
 from conftest import proofbook
 
 OLD, NEW = "20260101T000000Z-0000", "20260201T000000Z-0000"
 ACCEPT = ["--by", "Ada", "--until", "2999-01-01", "--why", "so"]
-GOT: list[tuple[str, str, str]] = []
 
 
 @dataclass
@@ -70,24 +68,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, list[str]]]:
-    """Where nobody may ask, and the paths for which somebody did."""
-    asked: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"127.0.0.1:{listening.server_address[1]}", asked
-        listening.shutdown()
-        thread.join()
+    with recording_server.listening() as found:
+        yield found
 
 
 @pytest.fixture
@@ -155,6 +137,9 @@ for _path, _words in {
 }.items():
 
     def _link(place: Place, path: str = _path, words: list[str] = _words) -> list[list[str]]:
+        # What `accept` and `baseline` need to come as far as writing.
+        place.victim.write_text("[]")
+        _received(place, SERVICE)
         there = place.outputs / path
         there.unlink(missing_ok=True)
         there.symlink_to(place.victim)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import made
 import pytest
-from conftest import proofbook
+from conftest import on_a_disk, proofbook
 
 from proofbook import errors
 from proofbook.redaction.scrubbing import Secret
@@ -165,15 +165,8 @@ def test_an_index_that_cannot_be_written_does_not_change_the_verdict_of_a_run(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for a run's first files."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("a small file system cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with on_a_disk(tmp_path / "small", size_kb=64) as folder:
+        yield folder
 
 
 def test_a_full_disk_is_an_error_and_run_json_says_so(place: Path, workspace: Path, small_disk: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_clock_that_is_set_meanwhile_costs_no_round_and_adds_none(
 
     class Clock(dt.datetime):
         @classmethod
-        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]  # typed as Self
             return next(told, began + dt.timedelta(days=days, seconds=passed_s[0]))
 
     def sleep(seconds: float) -> None:

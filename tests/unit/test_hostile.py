@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import http.server
 import json
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import recording_server
 from pydantic import ValidationError
 
 from proofbook import paths
@@ -39,26 +38,8 @@ REFERENCES = [
 
 @pytest.fixture
 def asked() -> Iterator[tuple[str, list[str]]]:
-    """A server on loopback and the paths that it was asked for."""
-    paths_asked: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths_asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"127.0.0.1:{server.server_address[1]}", paths_asked
-        server.shutdown()
-        thread.join()
+    with recording_server.listening() as found:
+        yield found
 
 
 @pytest.mark.parametrize("key", ["$ref", "$dynamicRef"])

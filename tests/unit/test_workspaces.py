@@ -20,8 +20,7 @@ def made(folder: Path, *environments: str) -> Path:
 
 
 def found(name: str) -> Path:
-    known = paths.environments(paths.root())
-    return paths.find_file("environment", name, known, where="here")
+    return paths.find_file("environment", name, base=paths.root())
 
 
 @pytest.fixture
@@ -67,5 +66,7 @@ def test_a_workspace_of_ones_own_comes_before_the_installed_one(
 ) -> None:
     monkeypatch.chdir(made(tmp_path / "own", "staging"))
     assert found("staging").is_relative_to(tmp_path / "own")
-    with pytest.raises(UsageError, match="there is no environment 'mine' in here; there are: staging"):
+    with pytest.raises(
+        UsageError, match="there is no environment 'mine' in notebooks/environments; there are: staging"
+    ):
         found("mine")

@@ -364,7 +364,7 @@ def _schemas(case: Case) -> dict[str, Any]:
 
 def find(name: str, *, base: Path) -> Path:
     """The case's file."""
-    return paths.find_file("case", name, paths.cases(base), where=paths.shown(base / "notebooks" / "cases"))
+    return paths.find_file("case", name, base=base)
 
 
 def named_files(case: Case) -> list[tuple[str, str]]:

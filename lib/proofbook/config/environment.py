@@ -211,9 +211,4 @@ def keep_private(environment: Environment, *, base: Path) -> None:
 
 def find(name: str, *, base: Path) -> Path:
     """The environment's file."""
-    return paths.find_file(
-        "environment",
-        name,
-        paths.environments(base),
-        where=paths.shown(base / "notebooks" / "environments"),
-    )
+    return paths.find_file("environment", name, base=base)

@@ -139,7 +139,9 @@ def to_convert(path: Path, *, change: Callable[[object], object]) -> NotebookNod
     text = json.dumps(change(_content(path)))
     try:
         notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
-    except Exception as error:  # of any kind, and some of nbformat's own derive from no other
+    except (
+        Exception
+    ) as error:  # nbformat trusts what it reads: a part that is missing is a KeyError or an AttributeError
         raise _unreadable(path, error) from None
     return notebook
 

@@ -113,7 +113,7 @@ def load(*modules: str) -> None:
     """Loads what copies of this process need, and does once what each of them would do first."""
     if "debugpy" not in sys.modules:
         # A kernel loads its debugger, a quarter of a second, whether or not somebody will ever attach one; here nobody can.
-        sys.modules["debugpy"] = None  # type: ignore[assignment]
+        sys.modules["debugpy"] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported
         with contextlib.suppress(ImportError):
             importlib.import_module("ipykernel.debugger")
         del sys.modules["debugpy"]
@@ -128,6 +128,7 @@ def load(*modules: str) -> None:
     if "PLOTLY_RENDERER" not in os.environ:
         # What Plotly chooses in a kernel; here there is none to tell it.
         plotly.io.renderers.default = "plotly_mimetype"
+    # The first chart loads the classes and defaults of all that it is made of.
     graph_objects.Figure([graph_objects.Scatter(), graph_objects.Bar()]).update_layout(
         template="none"
     ).to_dict()
