@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, TextIO, TypeVar
 import command_line
 import disks
 import guard
+import machine
 import pytest
 import side_by_side
 from hypothesis import HealthCheck, settings
@@ -33,8 +33,6 @@ from proofbook.selfcheck.trial import Trial, judge
 ROOT = Path(__file__).parent.parent
 # Whole runs, kernels, browsers, engines and servers of others: all of it is slow.
 SYSTEM = ROOT / "tests" / "system"
-# How often a machine that was busy is asked, and the share of the time up to which waiting for a processor is no excuse.
-TURNS, CALM = 3, 0.05
 Judged = TypeVar("Judged")
 # As small as a case may be.
 SHORT_CASE = """
@@ -88,8 +86,10 @@ def pytest_keyboard_interrupt() -> None:
         GUARD.interrupted()
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     command_line.end()
+    if machine.ROOM in config.stash:
+        config.stash[machine.ROOM].close()
     if GUARD is not None:
         GUARD.leave()
 
@@ -128,12 +128,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[machine.ROOM] = machine.Room(shared_folder(session.config))
     if WORKER:
         ids = [item.nodeid for item in session.items if needs(item, "rehearsal")]
         side_by_side.tell_rehearsing(ids)
         if ids and side_by_side.REHEARSING[0] == WORKER:
             # Held until it has recorded what is healthy, so that no other worker brings up a rehearsal for that.
             session.config.stash[HEALTHY_LOCK] = locked(session.config)
+            session.config.stash[machine.ROOM].leave()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    room = item.config.stash[machine.ROOM]
+    room.enter()
+    try:
+        return (yield)
+    finally:
+        room.leave()
 
 
 def shared_folder(config: pytest.Config) -> Path:
@@ -145,7 +157,8 @@ def shared_folder(config: pytest.Config) -> Path:
 def locked(config: pytest.Config) -> TextIO:
     """The lock on recording the healthy evidence, once no other worker has it; closing it gives it back, and so does the end."""
     file = (shared_folder(config) / "healthy.lock").open("w")
-    fcntl.flock(file, fcntl.LOCK_EX)
+    with config.stash[machine.ROOM].outside():
+        fcntl.flock(file, fcntl.LOCK_EX)
     return file
 
 
@@ -204,6 +217,7 @@ class Rehearsal:
     base: Path
     trial: Trial
     loop: asyncio.AbstractEventLoop
+    room: machine.Room
     healthy: Path = Path()
 
     def wait(self, work: Coroutine[Any, Any, Any], timeout_s: float = 900.0) -> Any:
@@ -244,18 +258,14 @@ class Rehearsal:
         ask: collects into a folder, with so much more patience than usual, and judges. is_open: whether something is
         inconclusive that should not be, and nothing is wrong: a wrong verdict is an answer, which no second one mends.
         """
-        for turn in range(TURNS):
-            if turn and turn == TURNS - 1:
+
+        def turn(number: int) -> Judged:
+            if number == machine.TURNS - 1:
                 # What was recorded before may be what the machine disturbed.
                 self.renew(to / "shared")
-            waited = Waited(self)
-            found = ask(to / f"turn-{turn + 1}", 2.0**turn)
-            if not is_open(found):
-                break
-            print(f"turn {turn + 1} of {TURNS} is inconclusive; {waited}")
-            if not waited.much:
-                break
-        return found
+            return ask(to / f"turn-{number + 1}", 2.0**number)
+
+        return machine.asked_again(turn, is_open=is_open, pids=self.pids, room=self.room)
 
     def renew(self, shared: Path) -> None:
         """Brings the stack up anew, and records again what all collections share."""
@@ -266,37 +276,6 @@ class Rehearsal:
     def pids(self) -> list[int]:
         """The processes whose waiting shows in what is collected."""
         return [os.getpid(), *self.trial.stack.pids()]
-
-
-class Waited:
-    """How much the processes of a rehearsal waited for a processor since this was made, as a share of the time."""
-
-    def __init__(self, up: Rehearsal) -> None:
-        self._up, self._began = up, time.monotonic()
-        self._before = {pid: waited_s(pid) for pid in up.pids()}
-
-    @property
-    def share(self) -> float:
-        # Of processes that ended meanwhile nothing is known any more.
-        seconds = sum(waited_s(pid) - self._before.get(pid, 0.0) for pid in self._up.pids())
-        return max(0.0, seconds) / (time.monotonic() - self._began)
-
-    @property
-    def much(self) -> bool:
-        """Whether to ask again is fair: a machine that was calm left nothing open. True where the system does not say."""
-        return not Path("/proc/self/schedstat").exists() or self.share > CALM
-
-    def __str__(self) -> str:
-        return f"its processes waited for a processor {self.share:.0%} of the time"
-
-
-def waited_s(pid: int) -> float:
-    """Seconds in which threads of a process could have run and were not let."""
-    seconds = 0.0
-    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):
-            seconds += int(file.read_text().split()[1]) / 1e9
-    return seconds
 
 
 @pytest.fixture(scope="session")
@@ -313,7 +292,9 @@ def rehearsal(
     thread.start()
     place = tmp_path_factory.mktemp("rehearsal")
     base = with_notebooks(tmp_path_factory.mktemp("workspace-of-rehearsal"))
-    up = Rehearsal(base=base, trial=Trial(base, shared=place / "none"), loop=loop)
+    up = Rehearsal(
+        base=base, trial=Trial(base, shared=place / "none"), loop=loop, room=config.stash[machine.ROOM]
+    )
 
     def ask(folder: Path, _: float) -> Overall:
         if up.trial.shared != place / "shared":  # renewed already

@@ -20,6 +20,7 @@ from typing import Any
 
 import command_line
 import linked
+import machine
 import pytest
 from conftest import ROOT
 
@@ -436,7 +437,9 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
 
 
 @pytest.mark.long
-def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: Start, tmp_path: Path) -> None:
+def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
+    start: Start, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     made = tmp_path / "made"
 
     def do(*words: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
@@ -449,14 +452,24 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(start: St
     assert built.returncode == 0, told(built)
     (wheel,) = made.glob("proofbook-*.whl")
     installed = linked.environment(made / "venv", wheel, extra="rehearsal")
-    here = tmp_path / "here"
-    here.mkdir()
     program = made / "venv/bin/proofbook"
-    where = do(installed, "-c", "import proofbook; print(proofbook.__file__)", cwd=here)
+    where = do(installed, "-c", "import proofbook; print(proofbook.__file__)")
     assert where.stdout.startswith(str(made)), told(where)
-    tried = do(program, "try", f"http://127.0.0.1:{python(start, 'starlette_app')}", "--ws", "/ws", cwd=here)
+
+    def both(turn: int) -> tuple[Path, list[subprocess.CompletedProcess[str]]]:
+        here = tmp_path / f"here-{turn}"
+        here.mkdir()
+        address = f"http://127.0.0.1:{python(start, 'starlette_app')}"
+        return here, [do(program, "try", address, "--ws", "/ws", cwd=here), do(program, "demo", cwd=here)]
+
+    # Whatever else the demo says, it says of a stack that is well, and that this machine kept waiting.
+    here, (tried, shown) = machine.asked_again(
+        both,
+        is_open=lambda done: any(item.returncode in (1, 3) for item in done[1]),
+        pids=machine.of_this_run,
+        room=pytestconfig.stash[machine.ROOM],
+    )
     assert tried.returncode == 0 and first_line(tried).startswith("✔ HEALTHY"), told(tried)
-    shown = do(program, "demo", cwd=here)
     assert shown.returncode == 0 and first_line(shown).startswith("✔ FIXED"), told(shown)
     assert sorted(path.name for path in here.iterdir()) == ["cases", "environments", "outputs"]
     assert len(list(here.glob("outputs/*/*/report.html"))) == 2
