@@ -253,17 +253,17 @@ class Rehearsal:
         is_open: Callable[[Judged], bool],
         to: Path,
     ) -> Judged:
-        """What it finds; where the machine left that open, what it finds the next time, or the time after that.
+        """What it finds; where the machine left that open, what it finds the next time, or one of the times after that.
 
         ask: collects into a folder, with so much more patience than usual, and judges. is_open: whether something is
         inconclusive that should not be, and nothing is wrong: a wrong verdict is an answer, which no second one mends.
         """
 
         def turn(number: int) -> Judged:
-            if number == machine.TURNS - 1:
+            if number >= machine.TURNS - 2:
                 # What was recorded before may be what the machine disturbed.
-                self.renew(to / "shared")
-            return ask(to / f"turn-{number + 1}", 2.0**number)
+                self.renew(to / f"shared-{number + 1}")
+            return ask(to / f"turn-{number + 1}", min(2.0**number, 4.0))
 
         return machine.asked_again(turn, is_open=is_open, pids=self.pids, room=self.room)
 
@@ -297,7 +297,7 @@ def rehearsal(
     )
 
     def ask(folder: Path, _: float) -> Overall:
-        if up.trial.shared != place / "shared":  # renewed already
+        if up.trial.shared.parent != place or up.trial.shared == nothing:  # else renewed already
             up.renew(folder / "shared")
         up.healthy = folder / "evidence"
         up.wait(up.trial.collect(to=up.healthy))

@@ -14,8 +14,10 @@ from typing import Any, TextIO, TypeVar
 import guard
 import pytest
 
-# How often a machine that was busy is asked, and the share of the time up to which waiting for a processor is no excuse.
-TURNS, CALM = 3, 0.05
+# How often a machine that was busy is asked, the last time with no other test at work: that may have to be waited for long.
+TURNS = 4
+# The share of the time up to which waiting for a processor is no excuse.
+CALM = 0.05
 # From this share on a machine cannot tell what is slow from what does not get to run, even with one test at a time.
 STARVED = 0.5
 POLL_S = 0.25
