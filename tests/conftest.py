@@ -292,9 +292,9 @@ def rehearsal(
     thread.start()
     place = tmp_path_factory.mktemp("rehearsal")
     base = with_notebooks(tmp_path_factory.mktemp("workspace-of-rehearsal"))
-    up = Rehearsal(
-        base=base, trial=Trial(base, shared=place / "none"), loop=loop, room=config.stash[machine.ROOM]
-    )
+    nothing = place / "none"
+    room = config.stash[machine.ROOM]
+    up = Rehearsal(base=base, trial=Trial(base, shared=nothing), loop=loop, room=room)
 
     def ask(folder: Path, _: float) -> Overall:
         if up.trial.shared.parent != place or up.trial.shared == nothing:  # else renewed already
