@@ -174,12 +174,24 @@ def _print_reading(out: Console, looked: Any) -> None:
     for line in (
         f"format     {reading.shape}",
         f"entries    {reading.read:,} read, {reading.duplicates:,} duplicates, {reading.joined:,} joined to a traceback, {reading.kept:,} kept"
+        + (f", {reading.untimed:,} without a time of their own" if reading.untimed else "")
         + (lost if reading.unparsed else ""),
+        *_assumed(reading),
         f"severity   {counts}",
         f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {coverage.covered_s:,.1f} s; longest silence {coverage.longest_gap_s:,.1f} s, unusual from {coverage.allowed_gap_s:,.1f} s",
         f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'no gaps found'}",
     ):
         out.print(line, soft_wrap=True)
+
+
+def _assumed(reading: Any) -> list[str]:
+    """What was guessed, a line each."""
+    years = ", ".join(map(str, reading.assumed_years))
+    levels = ", ".join(f"{word} {name}" for word, name in reading.assumed_levels.items())
+    return [
+        *([f"assumed    the year {years}, which no line names"] if years else []),
+        *([f"assumed    severities that are numbers: {levels}"] if levels else []),
+    ]
 
 
 def _print_table(out: Console, title: str, rows: Any, columns: list[str]) -> None:

@@ -70,6 +70,7 @@ REASONS: dict[str, Reason] = {
         "log-starts-late": ("the beginning of the window is missing from the log", "export the whole window"),
         "log-ends-early": ("the end of the window is missing from the log", "wait until it has been delivered, then read the log again"),
         "log-gap": ("the log has a gap that is unusual for this source", "find out what was lost"),
+        "log-few": ("too few entries to tell a silence from missing entries", "read a longer piece of the log"),
         "log-no-messages": ("the log holds requests and no messages", "export the output of the service too"),
         "log-empty-bodies": ("most entries have no body", "export the payloads too"),
         "log-unread": ("lines without a readable time could hold what must be absent", "state the format of these lines (pattern, or utc_offset where only the time zone is missing), or use one writer per file"),

@@ -34,10 +34,11 @@ VALUE = r"""[^\s=:,;()\[\]{}"'|<>/]*[0-9][^\s=:,;()\[\]{}"'|<>/]*"""
 HOLDS_TRACEBACK = (
     r"Traceback \(most recent call last\)|\n\s+at \S|\ngoroutine [0-9]+ \[|Exception in thread|^panic: "
 )
+ACCESS_LINE = r'"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT) [^ ]+ HTTP/[0-9.]+" [0-9]{3}'
 _ENTRY = {
     "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
     "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_url": "string", "http_status": "int32",
-    "body": "string",
+    "body": "string", "header": "string",
 }  # fmt: skip
 
 
@@ -76,7 +77,8 @@ def summarise(ask: Ask, patterns: Iterable[str], *, canaries: Iterable[str] = ()
     log_patterns: the patterns that were looked for, since one without a match has no row elsewhere.
     log_matches: per pattern and GROUP: lines, affected (requests first hit in this bucket, and lines of none), longest_s
         (how long the longest of these requests went on being hit), first, last, sample.
-    log_kinds: per kind_id: kind (`message` or `exception`), text (values masked), entries, severity_number, sample.
+    log_kinds: per kind_id: kind (`message` or `exception`), text (values masked), severity_number, entries, sample: what is
+        written at two severities is two kinds.
     log_kind_times: per kind_id and GROUP: entries, first, last.
     log_canaries: per canary and source in which it was found: entries, first, last.
     """
@@ -162,7 +164,9 @@ def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int) -> dict[str, pd
 
 
 def _hits(entries: Any, pattern: str, width_s: int) -> Any:
-    found = _placed(entries, width_s).filter(_.body.re_search(pattern))
+    # As it is written: a pattern may name what stands before the message.
+    text = entries.header.fill_null("") + entries.body
+    found = _placed(entries, width_s).filter(text.re_search(pattern))
     return found.select(*GROUP, "timestamp", "trace_id", "body")
 
 
@@ -196,10 +200,10 @@ def _traces_hit(entries: Any, pattern: str, width_s: int) -> Any:
 
 def _kinds(ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
     kinds_table = joined([ask(_most_frequent, part) for part in _PARTS])
-    kinds_table = kinds_table.sort_values(["kind", "text"], ignore_index=True)
+    kinds_table = kinds_table.sort_values(_A_KIND, ignore_index=True)
     kinds_table.insert(0, "kind_id", range(len(kinds_table)))
     when = joined([ask(_when, part, width_s) for part in _PARTS])
-    when = when.merge(kinds_table[["kind_id", "kind", "text"]], on=["kind", "text"])
+    when = when.merge(kinds_table[["kind_id", *_A_KIND]], on=_A_KIND)
     return {
         "log_kinds": _counted(schema.LOG_KINDS, kinds_table),
         "log_kind_times": _counted(
@@ -208,9 +212,13 @@ def _kinds(ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
     }
 
 
+_A_KIND = ["kind", "text", "severity_number"]
+
+
 def _said(entries: Any) -> Any:
-    """What is no request and says something."""
-    return entries.filter(entries.http_status.isnull() & entries.body.strip().notin(EMPTY))
+    """What says something beside which request was answered how: an error that notes the status it led to does."""
+    is_access_line = entries.http_status.notnull() & entries.body.re_search(ACCESS_LINE)
+    return entries.filter(~is_access_line & entries.body.strip().notin(EMPTY))
 
 
 def _exceptions(entries: Any) -> Any:
@@ -236,16 +244,16 @@ _PARTS = (_exceptions, _messages)
 def _most_frequent(entries: Any, part: Callable[[Any], Any]) -> Any:
     found = (
         part(entries)
-        .group_by(["kind", "text"])
-        .aggregate(entries=_.count(), severity_number=_.severity_number.max(), sample=_.body.min())
+        .group_by(["kind", "text", "severity_number"])
+        .aggregate(entries=_.count(), sample=_.body.min())
     )
-    return found.order_by([ibis.desc("entries"), "text"]).limit(MAX_KINDS)
+    return found.order_by([ibis.desc("entries"), "text", "severity_number"]).limit(MAX_KINDS)
 
 
 def _when(entries: Any, part: Callable[[Any], Any], width_s: int) -> Any:
     return (
         part(_placed(entries, width_s))
-        .group_by(["kind", "text", *GROUP])
+        .group_by(["kind", "text", "severity_number", *GROUP])
         .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
     )
 

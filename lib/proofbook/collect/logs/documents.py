@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+
+from proofbook.collect.logs.times import first_in
 
 # The keys of which an entry holds at least one; an object without any of them is a wrapper round entries.
 ENTRY_KEYS = frozenset(
@@ -64,7 +66,7 @@ def kind_of(head: str, *, whole: bool) -> str:
         return "objects" if first.strip() == "{" or (not after.startswith("{") and _goes_on(first)) else ""
     if isinstance(found, dict) and "resourceLogs" in found:
         return "otlp"
-    is_wrapper = isinstance(found, dict) and not ENTRY_KEYS & found.keys() and bool(_nested(found))
+    is_wrapper = isinstance(found, dict) and not is_entry(found) and bool(_nested(found))
     return "objects" if is_wrapper and (not rest.strip() or not whole) else ""
 
 
@@ -91,6 +93,14 @@ def write_lines(file: Bytes, kind: str, *, to: Path) -> None:
                 continue
             for entry in _entries(value[0]):
                 out.write(_COMPACT.encode(entry) + "\n")
+
+
+def is_entry(found: Mapping[str, Any]) -> bool:
+    """Whether an object is an entry, and no wrapper round some: it has a key that entries have, or a time under any key."""
+    return bool(ENTRY_KEYS & found.keys()) or any(
+        isinstance(value, str) and len(value) <= 64 and any(item.start == 0 for item in first_in(value))
+        for value in found.values()
+    )
 
 
 def _goes_on(first: str) -> bool:
@@ -148,7 +158,7 @@ def _entries(value: Any) -> Iterator[Any]:
             yield from _entries(item)
     elif isinstance(value, dict) and "resourceLogs" in value:
         yield from _otlp(value)
-    elif isinstance(value, dict) and not ENTRY_KEYS & value.keys() and _nested(value):
+    elif isinstance(value, dict) and not is_entry(value) and _nested(value):
         for item in _nested(value):
             yield from _entries(item)
     else:
@@ -161,7 +171,7 @@ def _nested(value: dict[str, object]) -> list[Any]:
     def holds(item: Any) -> bool:
         if isinstance(item, list):
             return any(isinstance(inner, dict) for inner in item)
-        return isinstance(item, dict) and (bool(ENTRY_KEYS & item.keys()) or bool(_nested(item)))
+        return isinstance(item, dict) and (is_entry(item) or bool(_nested(item)))
 
     return [item for item in value.values() if holds(item)]
 

@@ -20,7 +20,7 @@ from proofbook.redaction.scrubbing import scrub
 
 # What the small tables are drawn from; the rest of an entry stays where it is.
 WANTED = (
-    "timestamp", "severity_text", "body", "service_name", "service_version", "trace_id", "http_url", "http_status",
+    "timestamp", "severity_text", "body", "header", "service_name", "service_version", "trace_id", "http_url", "http_status",
 )  # fmt: skip
 _TYPES = {"VARCHAR": "string", "INTEGER": "int32", "TIMESTAMPTZ": "timestamp('UTC')"}
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 
 from proofbook.collect.logs.formats import COLUMNS
 from proofbook.config.duckdb_text import quoted
@@ -21,8 +24,10 @@ class Reading:
     """What one source gave: its entries as a Parquet file, and what must be known to trust them.
 
     lines: lines that are not blank; each is in an entry, a duplicate, or unparsed.
+    untimed: entries without a time of their own, which stand at the time of the entry before them.
     joined: entries that were parts of the traceback before them.
     ahead_s: how far the last entry lies after the moment of reading; delay_s: from writing an entry to its arrival.
+    assumed_years: of times of which no line names the year. assumed_levels: what numbers were taken to mean as severities.
     note: what went wrong while the rest was read. sampled_s: the length of slices of which only some entries were read.
     """
 
@@ -35,6 +40,7 @@ class Reading:
     duplicates: int = 0
     joined: int = 0
     unparsed: int = 0
+    untimed: int = 0
     unparsed_sample: str = ""
     empty_bodies: int = 0
     newest_first: bool = False
@@ -45,6 +51,8 @@ class Reading:
     problem: str = ""
     note: str = ""
     sampled_s: float | None = None
+    assumed_years: tuple[int, ...] = ()
+    assumed_levels: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -86,11 +94,13 @@ def entries_of(path: Path) -> str:
     return f"(SELECT * FROM {rows_of(path)} WHERE timestamp IS NOT NULL)"
 
 
-def rows_of(path: Path) -> str:
-    """SQL for every row, `line` filled in."""
-    names = ", ".join(
-        "coalesce(line, file_row_number + 1) AS line" if name == "line" else name for name in COLUMNS
-    )
+def rows_of(path: Path, *, instead: Mapping[str, str] = MappingProxyType({})) -> str:
+    """SQL for every row, `line` filled in. instead: SQL for columns that are not to be as they are."""
+    # Evidence of older versions lacks what was added since.
+    there = set(pq.read_schema(path).names)
+    absent = {name: f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items() if name not in there}
+    filled = {"line": "coalesce(line, file_row_number + 1) AS line", **absent, **instead}
+    names = ", ".join(filled.get(name, name) for name in COLUMNS)
     return f"(SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number=true))"
 
 

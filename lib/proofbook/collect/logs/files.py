@@ -6,7 +6,6 @@ import codecs
 import contextlib
 import datetime as dt
 import gzip
-import json
 import math
 import re
 import shutil
@@ -94,7 +93,7 @@ def _absent(shown: str, error: OSError) -> CouldNotLook:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[_Stream]:
-    """A file's bytes, unpacked where gzip or zstd packed them.
+    """A file's bytes, unpacked where gzip or zstd packed them, and as UTF-8 where they are UTF-16.
 
     Raises:
         CouldNotLook: while reading, where it unpacks to far more than a log does.
@@ -118,8 +117,19 @@ class _Stream:
         self._file = file
         self._left, self._most = most, most
         self._ended = False
+        self._begun = False
+        self._decoder: codecs.IncrementalDecoder | None = None
 
     def read(self, size: int) -> bytes:
+        """So many bytes, or fewer at the end; of UTF-16, what so many bytes say."""
+        found = self._read(size)
+        if not self._begun:
+            self._begun = True
+            if name := utf16_of(found[:1024]):
+                self._decoder = codecs.getincrementaldecoder(name)("replace")
+        return self._decoder.decode(found, final=self._ended).encode() if self._decoder else found
+
+    def _read(self, size: int) -> bytes:
         found = bytearray()
         while len(found) < size and not self._ended:
             try:
@@ -134,6 +144,18 @@ class _Stream:
                 )
             found += piece
         return bytes(found)
+
+
+def utf16_of(head: bytes) -> str:
+    """`utf-16`, `utf-16-le` or `utf-16-be` where a text is so written, as PowerShell does; else empty."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Of text in Latin letters every other byte is 0.
+    for name, place in (("utf-16-le", 1), ("utf-16-be", 0)):
+        high, low = head[place::2], head[1 - place :: 2]
+        if len(head) >= 8 and high.count(0) > 0.9 * len(high) and low.count(0) < 0.1 * len(low):
+            return name
+    return ""
 
 
 def packing(magic: bytes) -> str:
@@ -162,67 +184,3 @@ def head_of(path: Path, shown: str) -> bytes:
     if strange > 0.1 * len(head[:65536]):
         raise CouldNotLook(f"expected a log in text at {shown}, got a binary file")
     return head
-
-
-def has_long_lines(path: Path) -> bool:
-    """Whether a line may be longer than DuckDB's lines may be; it would leave them out without a word.
-
-    A line of two megabytes fills a block of one megabyte, wherever it begins: so only a block without an end of line can be
-    part of one, and most blocks show theirs at once.
-    """
-    block = MAX_LINE_BYTES // 2
-    with path.open("rb") as file:
-        for start in range(0, path.stat().st_size - block + 1, block):
-            file.seek(start)
-            if b"\n" not in file.read(4096) and b"\n" not in file.read(block - 4096):
-                return True
-    return False
-
-
-def unpack(path: Path, to: Path) -> None:
-    """The bytes of a packed file, as far as they can be had."""
-    with opened(path) as file, to.open("wb") as out:
-        while chunk := file.read(1 << 22):
-            out.write(chunk)
-
-
-def repair(path: Path, to: Path) -> None:
-    """A copy in which every byte is UTF-8, nothing splits a line in two, and no line is too long."""
-    with opened(path) as file, to.open("w", encoding="utf-8", newline="\n") as out:
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        pending: list[str] = []
-        while chunk := file.read(1 << 22):
-            text = decoder.decode(chunk).replace("\r\n", "\n").translate(_UNREADABLE)
-            first, *more = text.split("\n")
-            pending.append(first)
-            if more:
-                out.write(_shortened("".join(pending)) + "\n")
-                for line in more[:-1]:
-                    out.write(_shortened(line) + "\n")
-                pending = [more[-1]]
-        out.write(_shortened("".join(pending) + decoder.decode(b"", final=True)))
-
-
-def _shortened(line: str) -> str:
-    """A line as it is, or one of megabytes with its longest texts cut, saying by how much."""
-    if len(line) <= MAX_LINE_CHARS:
-        return line
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return _cut(line)
-    short = json.dumps(_cut_within(found), ensure_ascii=False)
-    return short if len(short) <= MAX_LINE_CHARS else _cut(short)
-
-
-def _cut_within(value: Any) -> Any:
-    if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, dict):
-        return {key: _cut_within(item) for key, item in value.items()}
-    return [_cut_within(item) for item in value] if isinstance(value, list) else value
-
-
-def _cut(text: str) -> str:
-    left = len(text) - MAX_TEXT_CHARS
-    return f"{text[:MAX_TEXT_CHARS]} [{left:,} more characters]" if left > 0 else text

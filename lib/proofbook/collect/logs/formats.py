@@ -1,18 +1,16 @@
-"""The formats that ship with Proofbook, and which of all formats a log is in.
+"""The formats that ship with Proofbook, and which of all formats can be used.
 
 Patterns are in a dialect that Python's `re` and RE2 share.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
+from proofbook.collect.logs import keys
+from proofbook.collect.logs.layout import LEVELS
 from proofbook.config import duckdb_text
-from proofbook.config.log_formats import AUTO, GROUPS, LOG_FORMATS, PLACES, JsonFormat, LogFormat, TextFormat
+from proofbook.config.log_formats import GROUPS, LOG_FORMATS, PLACES, JsonFormat, LogFormat, TextFormat
 from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import LOGS
 from proofbook.evidence.table import TIME
@@ -40,44 +38,67 @@ SEVERITY_NUMBERS = {
 }
 SAME_SEVERITY = {
     "WARN": "WARNING",
+    "WRN": "WARNING",
     "ERR": "ERROR",
+    "EROR": "ERROR",
+    "FAIL": "ERROR",
+    "FAILURE": "ERROR",
+    "SEVERE": "ERROR",
     "FATAL": "CRITICAL",
+    "FATA": "CRITICAL",
+    "FTL": "CRITICAL",
     "CRIT": "CRITICAL",
+    "CRT": "CRITICAL",
     "PANIC": "CRITICAL",
     "DPANIC": "CRITICAL",
     "EMERG": "EMERGENCY",
     "INFORMATION": "INFO",
     "INFORMATIONAL": "INFO",
+    "INF": "INFO",
     "SUCCESS": "INFO",
+    "CONFIG": "INFO",
+    # PostgreSQL and MySQL.
+    "LOG": "INFO",
+    "NOTE": "NOTICE",
     "VERBOSE": "DEBUG",
+    "VRB": "DEBUG",
+    "DBG": "DEBUG",
+    "DBUG": "DEBUG",
+    **{f"DEBUG{number}": "DEBUG" for number in range(1, 10)},
+    **{f"D{number}": "DEBUG" for number in range(1, 6)},
+    **{f"TRACE{number}": "TRACE" for number in range(1, 10)},
     "FINE": "DEBUG",
-    "SEVERE": "ERROR",
-    # klog writes one letter; pino and bunyan write tens; syslog and journald write 0 to 7.
+    "FINER": "DEBUG",
+    "FINEST": "TRACE",
+    "TRC": "TRACE",
+    "TRCE": "TRACE",
+    # klog writes one letter; pino and bunyan write tens.
     "I": "INFO",
     "W": "WARNING",
     "E": "ERROR",
     "F": "CRITICAL",
+    "C": "CRITICAL",
+    "A": "ALERT",
+    "N": "NOTICE",
+    "D": "DEBUG",
+    "V": "DEBUG",
+    "T": "TRACE",
     "10": "TRACE",
     "20": "DEBUG",
     "30": "INFO",
     "40": "WARNING",
     "50": "ERROR",
     "60": "CRITICAL",
-    "0": "EMERGENCY",
-    "1": "ALERT",
-    "2": "CRITICAL",
-    "3": "ERROR",
-    "4": "WARNING",
-    "5": "NOTICE",
-    "6": "INFO",
-    "7": "DEBUG",
 }
 _WORDS = "TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|ERR|CRITICAL|CRIT|FATAL|PANIC|ALERT|EMERGENCY|EMERG|SEVERE|SUCCESS"
-# In brackets in any case; as `level=`; as a word of its own in capitals; as klog's first letter.
+_START = "trace|debug|info|notice|warning|warn|error|err|critical|crit|fatal|panic|alert|emergency|emerg|severe|fail"
+# In brackets in any case, after the name of a module or not; as `level=`; as a field of its own in any case; as the first word
+# before a colon; as a word of its own in capitals; as klog's first letter.
 SEVERITY_IN_TEXT = (
-    rf"(?:\[(?i:({_WORDS}))\]"
-    rf"|(?i:\b(?:level|lvl|severity)=\"?)([A-Za-z]+)"
-    rf"|(?:^|[\s|\[(:-])({_WORDS})(?:[\s|\]):,-]|$)"
+    rf"(?:[\[<] ?(?:[\w.-]+:)?(?i:({LEVELS})) ?[\]>]"
+    rf"|\b(?:(?i:level|lvl|severity)=\"?|at=)((?i:{LEVELS}))\b"
+    rf"|(?:^|[\s|\[\](:,-])({_WORDS})(?:[\s|\]):,-]|$)"
+    rf"|(?:^|[\t|,]) ?((?i:{_START})) ?[\t|,:]"
     r"|^([IWEF])\d{4} \d\d:\d\d:\d\d)"
 )
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
@@ -86,13 +107,19 @@ _COMMON_LOG = r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 _SYSLOG = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
 _KLOG = r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+"
 TIME_IN_TEXT = rf"({_ISO}|{_SLASHED}|{_COMMON_LOG}|^(?:<\d{{1,3}}>)?{_SYSLOG}|^{_KLOG})"
+# The same at the beginning of a line.
+TIME_FIRST = rf"^[\[(<\"]?({_ISO}|{_SLASHED}|{_COMMON_LOG}|(?:<\d{{1,3}}>)?{_SYSLOG}|{_KLOG})(?:[^0-9A-Za-z.,]|[.,](?:[^0-9]|$)|$)"
+OBJECT_FIRST = r"^\{\""
+# What Docker Compose and others put before each line of a container.
+OBJECT_AFTER_NAME = r"^[\w.@/:-]+(?:\[\d+\])?(?: +\||:)? +\{\""
 REQUEST = r'"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT) (\S+) HTTP/[\d.]+" (\d{3})'
 CONTAINER = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) [FP] )?"
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 # A body that goes on where the entry before it stopped: an indented frame, or what joins two tracebacks.
 CHAINS = "During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of "
-CONTINUES = rf"^(?:[ \t]+\S|{CHAINS})"
+GO_TRACE = r"goroutine [0-9]+ \["
+CONTINUES = rf"^(?:[ \t]+\S|{CHAINS}|{GO_TRACE})"
 
 # Where JSON entries keep things, the more special first. A path is looked up once per entry, whatever its depth.
 _CLOUD: dict[str, tuple[str, ...]] = {
@@ -174,7 +201,7 @@ CLOUD_LOGGING = JsonFormat(
 # Its documents are written out with OpenTelemetry's names before.
 OTLP = JsonFormat(any_key=("resourceLogs",))
 DOCKER_JSON = JsonFormat(all_keys=("log", "stream"), wraps=("log", "time"))
-JOURNALD = JsonFormat(any_key=("__REALTIME_TIMESTAMP",))
+JOURNALD = JsonFormat(any_key=("__REALTIME_TIMESTAMP",), severities=keys.SYSLOG)
 SERILOG = JsonFormat(any_key=("@t",))
 LOGURU = JsonFormat(any_key=("record",))
 PINO = JsonFormat(all_keys=("msg",), numbers=("level",))
@@ -195,95 +222,6 @@ PYTHON_LOGGING = TextFormat(recognised_by=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\
 _LEVEL_FIRST = r"^(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL): {1,9}\S"
 UVICORN = TextFormat(recognised_by=_LEVEL_FIRST, begins=_LEVEL_FIRST, has_time=False)
 TEXT = TextFormat(recognised_by=TIME_IN_TEXT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """What a source's lines are: a format, and the format that a container runtime put around each of them.
-
-    snake: whether keys may be written in snake_case; looking for both takes longer.
-    """
-
-    name: str
-    format: LogFormat
-    wrapper: str = ""
-    snake: bool = True
-
-    @property
-    def in_words(self) -> str:
-        return f"{self.name} in {self.wrapper}" if self.wrapper else self.name
-
-    @property
-    def of_json(self) -> bool:
-        return isinstance(self.format, JsonFormat)
-
-    @property
-    def pattern(self) -> str:
-        """The pattern with named groups by which its lines are taken apart; empty without one."""
-        return self.format.pattern if isinstance(self.format, TextFormat) else ""
-
-    @property
-    def has_time(self) -> bool:
-        return not isinstance(self.format, TextFormat) or self.format.has_time
-
-    @property
-    def has_columns(self) -> bool:
-        """Whether DuckDB's own reader for JSON can read a file of it."""
-        return isinstance(self.format, JsonFormat) and self.format.columns and not self.wrapper
-
-    @property
-    def places(self) -> Mapping[str, tuple[str, ...]]:
-        """Where a JSON object in it keeps things: in the format's own places, then in the usual ones."""
-        if not isinstance(self.format, JsonFormat):
-            return STRUCTURED
-        fewer = self.format.fewer_places
-        own = self.format.places if self.snake or fewer is None else fewer
-        if self.format.alone:
-            return own
-        return {name: (*own.get(name, ()), *STRUCTURED[name]) for name in STRUCTURED}
-
-
-def shape_of(lines: Sequence[str], *, stated: str = AUTO) -> Shape:
-    """The shape of a sample of lines, by what most of them are, or by the name of a format.
-
-    Raises:
-        ExtensionError: the format of that name, of another package, cannot be used.
-    """
-    if stated != AUTO:
-        return _of(stated, checked(stated), lines)
-    objects = [item for item in map(_object, lines) if item is not None]
-    if not objects and len(lines) == 1 and lines[0].startswith('{"'):
-        # One entry that is longer than the sample: its first keys must do.
-        objects = [dict.fromkeys(re.findall(r'"([\w@.]+)": ?', lines[0][:4000]), "")]
-    known, _ = usable()
-    if objects and 2 * len(objects) >= len(lines):
-        name = _json_format(objects, known)
-        snake = any("_" in key for item in objects for key in item)
-        return _of(name, known[name], lines, objects=objects, snake=snake)
-    written = [line for line in lines if line.strip() and not line[:1].isspace()]
-    name = _text_format(written, known)
-    return _of(name, known[name], written)
-
-
-def _of(
-    name: str,
-    format: LogFormat,
-    lines: Sequence[str],
-    *,
-    objects: Sequence[dict[str, Any]] | None = None,
-    snake: bool = True,
-) -> Shape:
-    """A shape of that format; of one that wraps lines, the shape of what it wraps."""
-    if isinstance(format, JsonFormat) and format.wraps is not None:
-        if objects is None:
-            objects = [item for item in map(_object, lines) if item is not None]
-        inner = shape_of([str(item.get(format.wraps[0], "")).rstrip("\n") for item in objects])
-    elif isinstance(format, TextFormat) and format.wraps:
-        inner = shape_of([re.sub(format.pattern, "", line) for line in lines])
-    else:
-        return Shape(name=name, format=format, snake=snake)
-    # What is wrapped twice is read as text.
-    return Shape(name=inner.name, format=inner.format, wrapper=name)
 
 
 def usable() -> tuple[dict[str, LogFormat], list[ExtensionError]]:
@@ -347,33 +285,3 @@ def _not_python(pattern: str) -> str:
 def groups_of(pattern: str) -> list[str]:
     """The names of the groups of a pattern, in their order."""
     return re.findall(r"\(\?P<([a-z_]+)>", pattern)
-
-
-def _json_format(objects: Sequence[dict[str, Any]], known: Mapping[str, LogFormat]) -> str:
-    """The name of the format that most of these entries have."""
-    formats = {name: item for name, item in known.items() if isinstance(item, JsonFormat)}
-    votes = dict.fromkeys(formats, 0)
-    for entry in objects:
-        votes[next((name for name, item in formats.items() if item.recognises(entry)), "json")] += 1
-    # Of two that have as many, the more special one.
-    return max(votes, key=lambda name: votes[name])
-
-
-def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
-    """The name of the format of text that most of these lines have."""
-    for name, item in known.items():
-        if lines and isinstance(item, TextFormat):
-            found = re.compile(item.recognised_by or item.pattern).search
-            if 2 * sum(bool(found(line[:300])) for line in lines) >= len(lines):
-                return name
-    return "text"
-
-
-def _object(line: str) -> dict[str, Any] | None:
-    if not line.lstrip().startswith("{"):
-        return None
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

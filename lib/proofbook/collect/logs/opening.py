@@ -9,12 +9,13 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
-from proofbook.collect.logs import documents
+from proofbook.collect.logs import documents, lines
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.entries import table
-from proofbook.collect.logs.formats import Shape, shape_of
-from proofbook.collect.logs.sql import entries_sql, objects_sql, starts_sql
+from proofbook.collect.logs.shape import Shape, shape_of
+from proofbook.collect.logs.sql import entries_sql, objects_sql
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import TextFormat
 from proofbook.config.sources import LogSource
@@ -23,8 +24,7 @@ from proofbook.redaction.scrubbing import rules, scrub
 
 SAMPLE_LINES = 2000
 SMALL_BYTES = 1024 * 1024
-# A field separator that no text holds: each line is one field.
-_AS_LINES = f"columns={{'text': 'VARCHAR'}}, delim='\x02', quote='', escape='', header=false, auto_detect=false, compression='none', max_line_size={log_files.MAX_LINE_BYTES}"
+_LINES = "lines_of_text"
 
 
 def ask(
@@ -54,6 +54,8 @@ def ask(
                 return table(engine, question(entries)), opened.shape
             # DuckDB cuts its messages by bytes, and one cut within a character is no duckdb.Error.
             except (duckdb.Error, UnicodeDecodeError) as error:
+                if opened.problem is not None:
+                    raise opened.problem from None
                 why = scrub(str(error).splitlines()[0])[:200]
     raise CouldNotLook(f"file {shown} cannot be read as {opened.shape.in_words}: {why}")
 
@@ -87,9 +89,10 @@ class _Opened:
         work.mkdir()
         self.path, self.shown, self.source = path, shown, source
         self.engine, self.work, self.now = engine, work, now
+        self.problem: CouldNotLook | None = None
         head = log_files.head_of(path, shown)
         whole = len(head) < log_files.HEAD_BYTES
-        text = head.decode("utf-8", "replace").lstrip("\ufeff")
+        text = lines.plain(head).decode("utf-8", "replace").lstrip("\ufeff")
         self.document = documents.kind_of(text, whole=whole)
         in_array = self.document == "array"
         sample = documents.sample(text) if in_array else _sample(text, whole=whole)
@@ -97,48 +100,51 @@ class _Opened:
 
     def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
-        path = self.path
-        with path.open("rb") as file:
-            packed = log_files.packing(file.read(4)) != "none"
-        if packed:
-            # Unpacked here and not by DuckDB, which does not say when a packed file was cut.
-            path = self.work / "unpacked"
-            log_files.unpack(self.path, path)
-        typed = self.shape.has_columns and self.document in ("", "array")
+        with self.path.open("rb") as file:
+            magic = file.read(1024)
+        as_it_is = log_files.packing(magic[:4]) == "none" and not log_files.utf16_of(magic)
+        typed = self.shape.has_columns and self.document in ("", "array") and as_it_is
         if typed and holding is None:
             yield self._query(
-                objects_sql(self.shape, path=str(path), array=self.document == "array"), typed=True
+                objects_sql(self.shape, path=str(self.path), array=self.document == "array"), typed=True
             )
+        path = self.path
         if self.document:
-            document, path = path, self.work / "entries.jsonl"
-            with log_files.opened(document) as stream:
+            path = self.work / "entries.jsonl"
+            with log_files.opened(self.path) as stream:
                 documents.write_lines(stream, self.document, to=path)
             self.shape = _shape(self.source, _sample(_head_text(path), whole=False))
-        if not log_files.has_long_lines(path):
-            with contextlib.suppress(duckdb.Error, UnicodeDecodeError):
-                yield self._query(self._lines(path, holding=holding), only_bodies=holding is not None)
-        # What DuckDB does not take: bytes that are not UTF-8, carriage returns, lines of megabytes.
-        repaired = self.work / "repaired"
-        log_files.repair(path, repaired)
-        lines = self._lines(repaired, holding=holding)
-        yield self._query(lines, only_bodies=holding is not None)
+        with log_files.opened(path) as stream:
+            self.engine.register(_LINES, self._lines(stream))
+            try:
+                yield self._query(self._wanted(holding), only_bodies=holding is not None)
+            finally:
+                self.engine.unregister(_LINES)
 
-    def _lines(self, path: Path, *, holding: Sequence[str] | None = None) -> str:
-        lines = (
-            f"SELECT text, NULL::BIGINT AS line, 1 AS lines FROM read_csv({quoted(str(path))}, {_AS_LINES})"
-        )
-        if not self.shape.of_json and not self.shape.wrapper:
-            return _joined_lines(lines, self.shape, engine=self.engine, work=self.work)
+    def _lines(self, stream: lines.Bytes) -> pa.RecordBatchReader:
+        """Lines as they are where each is an entry, else entries of text."""
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from lines.entries(stream, rule=self.shape.rule)
+            except CouldNotLook as error:
+                # What asks for them says only that something went wrong.
+                self.problem = error
+                raise
+
+        return pa.RecordBatchReader.from_batches(lines.SCHEMA, batches())
+
+    def _wanted(self, holding: Sequence[str] | None) -> str:
         # A line in which characters are escaped may hold anything.
         may = (
             " OR ".join(f"contains(text, {quoted(text)})" for text in (*holding, "\\u00")) if holding else ""
         )
-        return f"{lines} WHERE {may}" if may else lines
+        return f"SELECT * FROM {_LINES}" + (f" WHERE {may}" if may else "")
 
-    def _query(self, lines: str, *, typed: bool = False, only_bodies: bool = False) -> str:
+    def _query(self, relation: str, *, typed: bool = False, only_bodies: bool = False) -> str:
         return entries_sql(
             self.shape,
-            lines=lines,
+            lines=relation,
             source=self.source.name,
             service=self.source.service,
             file=self.shown,
@@ -165,24 +171,3 @@ def _shape(source: LogSource, sample: Sequence[str]) -> Shape:
     if source.pattern is not None:
         return Shape(name="pattern", format=TextFormat(pattern=source.pattern))
     return shape_of(sample, stated=source.format_name)
-
-
-def _joined_lines(lines: str, shape: Shape, *, engine: duckdb.DuckDBPyConnection, work: Path) -> str:
-    """Lines of text as entries: a line that starts none goes on with the one before it."""
-    numbered = work / "lines.parquet"
-    engine.execute(
-        f"COPY (SELECT text, {starts_sql(shape)} AS starts FROM ({lines})) TO {quoted(str(numbered))} (FORMAT parquet)"
-    )
-    # Counting the starts so far runs on one core: only text needs it.
-    grouped = f"""(SELECT text, file_row_number + 1 AS line, starts,
-        count_if(starts) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS entry
-        FROM read_parquet({quoted(str(numbered))}, file_row_number=true) WHERE text IS NOT NULL)"""
-    if engine.execute(
-        f"SELECT bool_and(starts) FROM read_parquet({quoted(str(numbered))}) WHERE text IS NOT NULL"
-    ).fetchall()[0][0]:
-        return f"SELECT text, line, 1 AS lines FROM {grouped}"
-    rest = work / "rest.parquet"
-    engine.execute(f"""COPY (SELECT entry, string_agg(text, chr(10) ORDER BY line) AS more, count(*) AS n FROM {grouped}
-        WHERE NOT starts AND entry > 0 GROUP BY entry) TO {quoted(str(rest))} (FORMAT parquet)""")
-    return f"""SELECT CASE WHEN more IS NULL THEN text ELSE text || chr(10) || more END AS text, line, (1 + coalesce(n, 0))::INTEGER AS lines
-        FROM {grouped} LEFT JOIN read_parquet({quoted(str(rest))}) USING (entry) WHERE starts OR entry = 0 ORDER BY line"""

@@ -16,13 +16,14 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from proofbook.collect.logs import aggregates, fetch
+from proofbook.collect.logs import aggregates, fetch, years
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
-from proofbook.collect.logs.formats import Shape
 from proofbook.collect.logs.opening import ask
+from proofbook.collect.logs.shape import Shape
 from proofbook.collect.logs.sources import LogRequest
 from proofbook.collect.logs.tidy import SUMMARY, rewrite
+from proofbook.collect.logs.years import Years
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
@@ -94,8 +95,22 @@ def _fetch(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
+    """A file as Parquet. years: of times that name none. untimed: entries without a time of their own. unread_zones: names of zones, empty where none is named, that kept times from being read."""
+
     path: Path
     shape: Shape
+    years: Years | None = None
+    untimed: int = 0
+    unread_zones: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> str:
+        """SQL for its rows."""
+        rows = rows_of(self.path)
+        if self.years is not None:
+            dated = f"CASE WHEN yearless THEN {self.years.sql('timestamp', 'line')} ELSE timestamp END AS timestamp"
+            rows = rows_of(self.path, instead={"timestamp": dated})
+        return _placed(rows, self.path) if self.untimed else rows
 
 
 def _read_file(
@@ -118,7 +133,42 @@ def _read_file(
         work=work,
         now=now,
     )
-    return _Part(path=out, shape=shape)
+    found_years = _years(out, engine=engine, now=now) if "yearless" in shape.marks else None
+    untimed = 0
+    if "untimed" in shape.marks:
+        untimed = int(engine.execute(f"SELECT count(*) FROM {_all(out)} WHERE untimed").fetchall()[0][0])
+    zones: tuple[str, ...] = ()
+    if "unread_zone" in shape.marks:
+        found = engine.execute(f"SELECT DISTINCT unread_zone FROM {_all(out)} WHERE unread_zone IS NOT NULL ORDER BY 1")  # fmt: skip
+        zones = tuple(str(zone) for (zone,) in found.fetchall())
+    return _Part(path=out, shape=shape, years=found_years, untimed=untimed, unread_zones=zones)
+
+
+def _placed(rows: str, path: Path) -> str:
+    """SQL for rows of which those without a time of their own have that of the entry before them, or else of the one after."""
+    untimed = f"(SELECT line AS l FROM {_all(path)} WHERE untimed)"
+    timed = f"(SELECT line AS at, timestamp AS t FROM {rows} WHERE timestamp IS NOT NULL)"
+    return f"""(SELECT r.* REPLACE (coalesce(r.timestamp, before.t, after.t) AS timestamp) FROM {rows} r
+        LEFT JOIN {untimed} u ON r.line = u.l
+        ASOF LEFT JOIN {timed} before ON u.l >= before.at ASOF LEFT JOIN {timed} after ON u.l <= after.at)"""
+
+
+def _all(path: Path) -> str:
+    return f"read_parquet({quoted(str(path))})"
+
+
+def _years(path: Path, *, engine: duckdb.DuckDBPyConnection, now: dt.datetime) -> Years | None:
+    """The years of the times in a file that name none; None where each does."""
+    yearless = table(engine, f"SELECT timestamp, line FROM {_all(path)} WHERE yearless AND timestamp IS NOT NULL ORDER BY line")  # fmt: skip
+    if yearless.empty:
+        return None
+    named = table(
+        engine,
+        f"""SELECT DISTINCT try_cast(day || ' 12:00:00+00' AS TIMESTAMPTZ) AS day FROM (
+            SELECT strftime(timestamp, '%Y-%m-%d') AS day FROM {_all(path)} WHERE NOT yearless AND timestamp IS NOT NULL
+            UNION ALL SELECT regexp_extract(coalesce(header, '') || body, {quoted(_A_DAY)}) FROM {_all(path)} WHERE yearless)""",
+    )
+    return years.find(yearless, named["day"].dropna(), now=now)
 
 
 # Together -----------------------------------------------------------------------------------------------------------
@@ -134,16 +184,21 @@ def _together(
     span: tuple[dt.datetime | None, dt.datetime | None],
 ) -> Reading:
     """One Parquet file of all parts, without duplicates and with split tracebacks joined."""
-    all_parts = " UNION ALL ".join(f"SELECT * FROM {rows_of(part.path)}" for part in parts)
+    all_parts = " UNION ALL ".join(f"{part.rows}" for part in parts)
     told = table(engine, SUMMARY.format(entries=all_parts)).iloc[0]
     shapes = ", ".join(dict.fromkeys(part.shape.in_words for part in parts))
     reading = Reading(
         source=source.name, path=to, shape=shapes, lines=int(told["lines"]), read=int(told["read"])
     )
     reading.unparsed = int(told["unparsed"])
+    reading.untimed = sum(part.untimed for part in parts) if reading.read else 0
+    guessed = [part.years for part in parts if part.years is not None and not part.years.stated]
+    reading.assumed_years = tuple(sorted({year for years in guessed for year in years.years}))
+    reading.assumed_levels = {word: name for part in parts for word, name in part.shape.numbers.items()}
     reading.newest_first = bool(told["slope"] < -0.8)
     doubles = int(told["named"] - told["distinct_named"])
-    if len(parts) == 1 and not doubles and not told["continues"] and span == (None, None):
+    is_as_written = len(parts) == 1 and not parts[0].shape.marks
+    if is_as_written and not doubles and not told["continues"] and span == (None, None):
         parts[0].path.replace(to)
     else:
         rewrite(
@@ -196,11 +251,15 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
         return f"source {source.name!r} holds no entries"
     if reading.read:
         return f"none of the {reading.read:,} entries of source {source.name!r} lies in the window asked for"
+    zones = {zone for part in parts for zone in part.unread_zones}
     hint = ""
     if all(not part.shape.has_time for part in parts):
         hint = "; they state no time at all: have the container runtime add it (docker logs --timestamps, kubectl logs --timestamps) or log with asctime"
+    elif named := sorted(zone for zone in zones if zone):
+        hint = f'; the time zone {named[0]} is not the same everywhere: set utc_offset, such as "+08:00"'
     elif not source.utc_offset and (
-        any(part.shape.pattern and not part.shape.format.utc for part in parts)
+        zones
+        or any(part.shape.pattern and not part.shape.format.utc for part in parts)
         or _TIMED.search(reading.unparsed_sample)
     ):
         hint = '; they state no time zone: set utc_offset, such as "+00:00"'
@@ -208,3 +267,5 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
 
 
 _TIMED = re.compile(r"\d\d:\d\d:\d\d")
+# A day with its year.
+_A_DAY = r"\b20\d\d-[01]\d-[0-3]\d"

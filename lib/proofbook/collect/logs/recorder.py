@@ -179,6 +179,7 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "duplicates": reading.duplicates,
         "joined": reading.joined,
         "unparsed": reading.unparsed,
+        "untimed": reading.untimed,
         "unparsed_sample": reading.unparsed_sample,
         "empty_bodies": reading.empty_bodies,
         "newest_first": reading.newest_first,

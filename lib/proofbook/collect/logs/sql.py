@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from proofbook.collect.logs import formats as shapes
-from proofbook.collect.logs.formats import Shape
+from proofbook.collect.logs import formats, keys, times
+from proofbook.collect.logs.layout import Layout
+from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import LOG_FORMATS, JsonFormat, TextFormat
 from proofbook.redaction.scrubbing import Rule, suspect
+
+# The rarest beyond so many layouts are read as text in any of the usual forms.
+MOST_LAYOUTS = 6
 
 
 def first_of(expressions: Iterable[str]) -> str:
@@ -76,24 +80,24 @@ def severity_of(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str
         said = " ".join(f"WHEN {quoted(a.upper())} THEN {quoted(b)}" for a, b in own.items())
         return f"CASE upper({word}) {said} ELSE {severity_of(word)} END"
     # Each WHEN costs a pass over the rows that are left: most end at the first two.
-    cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in shapes.SAME_SEVERITY.items())
-    names = _listed(shapes.SEVERITY_NUMBERS)
+    cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in formats.SAME_SEVERITY.items())
+    names = _listed(formats.SEVERITY_NUMBERS)
     return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) ELSE CASE upper({word}) {cases} END END"
 
 
 def stripped(text: str) -> str:
     """SQL: without ANSI codes and control characters."""
-    clean = f"regexp_replace(regexp_replace({text}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
-    return f"CASE WHEN regexp_matches({text}, '{shapes.CONTROL}') THEN {clean} ELSE {text} END"
+    clean = f"regexp_replace(regexp_replace({text}, '{formats.ANSI}', '', 'g'), '{formats.CONTROL}', '', 'g')"
+    return f"CASE WHEN regexp_matches({text}, '{formats.CONTROL}') THEN {clean} ELSE {text} END"
 
 
 def cleaned(text: str, rules: tuple[Rule, ...]) -> str:
     """SQL: without ANSI codes, control characters, and secrets, by the rules of `redaction`."""
-    clean = f"regexp_replace(regexp_replace({text}, '{shapes.ANSI}', '', 'g'), '{shapes.CONTROL}', '', 'g')"
+    clean = f"regexp_replace(regexp_replace({text}, '{formats.ANSI}', '', 'g'), '{formats.CONTROL}', '', 'g')"
     for rule in rules:
         clean = f"regexp_replace({clean}, {quoted(rule.pattern)}, {quoted(rule.replacement)}, 'g')"
     # Most text is done with after one look.
-    return f"CASE WHEN regexp_matches({text}, {quoted(f'{shapes.CONTROL}|{suspect(rules)}')}) THEN {clean} ELSE {text} END"
+    return f"CASE WHEN regexp_matches({text}, {quoted(f'{formats.CONTROL}|{suspect(rules)}')}) THEN {clean} ELSE {text} END"
 
 
 def entries_sql(
@@ -109,10 +113,11 @@ def entries_sql(
     typed: bool = False,
     only_bodies: bool = False,
 ) -> str:
-    """SQL from a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
+    """SQL from a relation `lines(text, line, lines, stray)` to one row per row of it, in its order, with COLUMNS.
 
     `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
-    as body; a blank one has neither.
+    as body; a blank one has neither. The marks of the shape are columns too: `yearless`, whether a time names no year, which is
+    then LEAP_YEAR; and `unread_zone`, the zone that kept a time from being read, empty where none is named.
 
     Args:
         zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
@@ -124,11 +129,11 @@ def entries_sql(
     return f"""
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
-found AS (SELECT is_json, payload, rest, ts0, line, lines, {_named(_found(fields))} FROM inside),
+found AS (SELECT is_json, payload, rest, first, ts0, line, lines, stray, header, written, zone, yearless, {_named(_found(fields))} FROM inside),
 told AS (SELECT *, {_named(_DIRTY)} FROM found),
 clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies) | times)} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
-spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcd")} END AS word FROM worded),
+spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcde")} END AS word FROM worded),
 judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
   {_in_range(_not_ahead("t1", shape, now))} AS timestamp,
@@ -136,16 +141,23 @@ SELECT
   coalesce(by_entry, by_text) AS severity_text,
   {_number_of("coalesce(by_entry, by_text)")} AS severity_number,
   CASE WHEN by_entry IS NOT NULL THEN 'entry' WHEN by_text IS NOT NULL THEN 'text' END AS severity_source,
-  CASE WHEN rest IS NULL THEN NULL ELSE body2 END AS body,
+  CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NULL THEN coalesce(header2, '') || body2 ELSE body2 END AS body,
+  CASE WHEN t1 IS NOT NULL THEN header2 END AS header,
   coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
   {_IDENTITY.format(trace_in_text=fields.trace_in_text)}
   {quoted(source)} AS source,
   {quoted(file)} AS file,
   line,
-  lines
+  lines{"".join(f", {_MARKS[name]} AS {name}" for name in shape.marks)}
 FROM judged"""
 
 
+# Without a time an entry that has one was written in a zone that is not known.
+_MARKS = {
+    "untimed": "stray AND t1 IS NULL AND body0 <> ''",
+    "yearless": "yearless",
+    "unread_zone": "CASE WHEN written IS NOT NULL AND t1 IS NULL THEN upper(zone) END",
+}
 _IDENTITY = """version AS service_version,
   instance AS service_instance_id,
   coalesce(nullif(split_part(trace, '/', -1), ''), {trace_in_text}) AS trace_id,
@@ -157,8 +169,7 @@ _IDENTITY = """version AS service_version,
   CASE WHEN id IS NOT NULL THEN hash(id) END AS insert_hash,
   payload2 AS attributes,"""
 _TRACE_IN_TEXT = r"nullif(regexp_extract(rest, '(?i)\btrace_?id[=:]\"?([0-9a-f]{16,32})', 1), '')"
-# A pattern is of the line that begins an entry; the lines after it are body too.
-_FIRST_LINE = "split_part(rest, chr(10), 1)"
+_NO_LAYOUT = "NULL::VARCHAR AS header, NULL::TIMESTAMP AS written, '' AS zone, NULL::VARCHAR AS said_level, false AS yearless"
 _WITH_STACK = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
 _DIRTY = {
     "body0": f"CASE WHEN {_WITH_STACK} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
@@ -170,14 +181,14 @@ class _Fields:
     """Where a shape keeps what an entry has, as SQL."""
 
     def __init__(self, shape: Shape, *, typed: bool, only_bodies: bool) -> None:
-        self.shape, self.typed = shape, typed
-        self.groups = shapes.groups_of(shape.pattern)
+        self.shape, self.typed, self.only_bodies = shape, typed, only_bodies
+        self.groups = formats.groups_of(shape.pattern)
         wanted = ("timestamp", "body", "payload", "stack") if only_bodies else tuple(shape.places)
         self.places = {name: paths for name, paths in shape.places.items() if name in wanted}
         found = (key for paths in self.places.values() for path in paths for key in _json_paths(path))
         self.keys = list(dict.fromkeys(found))
-        self.texts = [key for path in shapes.PAYLOAD_TEXT for key in _json_paths(path)]
-        self.inner = [*self.texts, *(key for path in shapes.PAYLOAD_STACK for key in _json_paths(path))]
+        self.texts = [key for path in formats.PAYLOAD_TEXT for key in _json_paths(path)]
+        self.inner = [*self.texts, *(key for path in formats.PAYLOAD_STACK for key in _json_paths(path))]
         self.may_request = not shape.of_json and not self.groups
         self.trace_in_text = _TRACE_IN_TEXT if self.may_request else "NULL"
 
@@ -196,13 +207,58 @@ class _Fields:
 def _opened(fields: _Fields, lines: str) -> str:
     """The relations up to `opened`: each line without its wrapper, taken apart as JSON and by the pattern."""
     if fields.typed:
-        return f"opened AS (SELECT *, true AS is_json, {fields.at('payload')} AS payload FROM ({lines}))"
+        return f"opened AS (SELECT *, {_NO_LAYOUT}, true AS is_json, {fields.at('payload')} AS payload FROM ({lines}))"
     pattern, groups = quoted(fields.shape.pattern), _listed(fields.groups)
-    matched = f", regexp_extract({_FIRST_LINE}, {pattern}, [{groups}]) AS g" if fields.groups else ""
-    outer = f"CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, [{_listed(fields.keys)}])) END AS r"
+    matched = f", regexp_extract(first, {pattern}, [{groups}]) AS g" if fields.groups else ""
+    # Raw lines may follow an object, and the name of a container or a header stand before it.
+    named = f"WHEN regexp_matches(first, {quoted(formats.OBJECT_AFTER_NAME)}) THEN substr(first, strpos(first, '{{'))"
+    after = "ltrim(substr(first, length(header) + 1))"
+    object_ = f"""CASE WHEN starts_with(ltrim(first), '{{') THEN first
+        WHEN header IS NOT NULL THEN CASE WHEN starts_with({after}, '{{"') THEN {after} END {named} END"""
     return f"""wrapped AS ({_unwrapped(fields.shape, lines)}),
-parsed AS (SELECT *, {outer}{matched} FROM wrapped),
+lined AS (SELECT *, CASE WHEN lines > 1 THEN split_part(rest, chr(10), 1) ELSE rest END AS first FROM wrapped),
+{_laid_out(fields.shape)}
+parsed AS (SELECT *, try(json_extract_string({object_}, [{_listed(fields.keys)}])) AS r{matched} FROM laid_out),
 opened AS (SELECT *, r IS NOT NULL AS is_json, {fields.at("payload")} AS payload FROM parsed)"""
+
+
+def _laid_out(shape: Shape) -> str:
+    """The relation `laid_out`: header, written (the time in it, without its zone), zone and said_level of each line of text."""
+    layouts = shape.layouts[:MOST_LAYOUTS]
+    if not layouts:
+        return f"laid_out AS (SELECT *, {_NO_LAYOUT} FROM lined),"
+    steps, before = [], "lined"
+    for number, layout in enumerate(layouts):
+        found = f"regexp_extract(first, {quoted(layout.pattern)}, [{_listed(layout.groups)}])"
+        unread = " AND ".join(
+            [f"h{earlier}.header = ''" for earlier in range(number)] or ["NOT starts_with(ltrim(first), '{')"]
+        )
+        # A line that an earlier layout fits is not looked at again.
+        steps.append(
+            f"layout{number} AS (SELECT *, CASE WHEN {unread} THEN {found} END AS h{number} FROM {before})"
+        )
+        before = f"layout{number}"
+
+    def of(value: Callable[[str, Layout], str]) -> str:
+        cases = " ".join(
+            f"WHEN h{n}.header <> '' THEN {value(f'h{n}', layout)}" for n, layout in enumerate(layouts)
+        )
+        return f"CASE {cases} END"
+
+    def group(name: str) -> Callable[[str, Layout], str]:
+        return lambda h, layout: f"nullif({h}.{name}, '')" if name in layout.groups else "NULL"
+
+    written = of(
+        lambda h, layout: (
+            times.local_sql(layout.form, f"{h}.time", year=times.LEAP_YEAR)
+            if layout.form
+            else "NULL::TIMESTAMP"
+        )
+    )
+    yearless = of(lambda _, layout: "true" if layout.form and not layout.form.has_year else "false")
+    return f"""{", ".join(steps)},
+laid_out AS (SELECT *, {of(group("header"))} AS header, {written} AS written, coalesce({of(group("zone"))}, '') AS zone,
+    {of(group("severity"))} AS said_level, coalesce({yearless}, false) AS yearless FROM {before}),"""
 
 
 def _found(fields: _Fields) -> dict[str, str]:
@@ -210,25 +266,36 @@ def _found(fields: _Fields) -> dict[str, str]:
     shape, at = fields.shape, fields.at
     texts = len(fields.texts)
     said = at("body", *(f"p[{1 + n}]" for n in range(texts)), "payload")
+    if shape.name == "journald":
+        said = f"CASE WHEN regexp_full_match({said}, '\\[[0-9]{{1,3}}(,[0-9]{{1,3}})*\\]') THEN {_text_of_bytes(said)} ELSE {said} END"
     stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(fields.inner))))
-    in_text = f"left(regexp_extract(rest, {quoted(shapes.TIME_IN_TEXT)}, 1), 64)"
+    in_text = f"left(regexp_extract(rest, {quoted(formats.TIME_FIRST)}, 1), 64)"
     written = "g.timestamp" if fields.groups else in_text
     # An object that cannot be parsed is broken, whatever times it holds.
     broken = "WHEN starts_with(ltrim(rest), '{') THEN NULL " if shape.of_json else ""
-    request = f"regexp_extract(rest, {quoted(shapes.REQUEST)}, ['m', 'u', 's'])"
+    request = f"regexp_extract(rest, {quoted(formats.REQUEST)}, ['m', 'u', 's'])"
     no_request = "NULL::STRUCT(m VARCHAR, u VARCHAR, s VARCHAR)"
-    grouped = f"CASE WHEN g.body <> '' THEN g.body || substr(rest, length({_FIRST_LINE}) + 1) ELSE rest END"
+    grouped = "CASE WHEN g.body <> '' THEN g.body || substr(rest, length(first) + 1) ELSE rest END"
+    more = "CASE WHEN lines > 1 THEN substr(rest, length(first) + 1) ELSE '' END"
+    cut = "" if fields.only_bodies else "WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
     others = (
         "observed", "severity", "service", "version", "instance", "trace", "span", "method", "url", "status",
         "latency", "id",
     )  # fmt: skip
     return {
-        "said": f"CASE WHEN is_json THEN {said} ELSE {grouped if 'body' in fields.groups else 'rest'} END",
+        "said": f"CASE WHEN is_json THEN {said} || {more} {cut}ELSE {grouped if 'body' in fields.groups else 'rest'} END",
         "stack": f"CASE WHEN is_json THEN {stack} END",
         "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
         **{name: at(name) for name in others},
+        "severity": f"coalesce({at('severity')}, said_level)",
     }
+
+
+def _text_of_bytes(numbers: str) -> str:
+    """SQL: the text that a list of bytes is, as journald writes one in which a control character stands."""
+    digits = f"list_transform(try_cast({numbers} AS INTEGER[]), byte -> printf('%02x', byte))"
+    return f"coalesce(try(decode(unhex(array_to_string({digits}, '')))), {numbers})"
 
 
 def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
@@ -236,6 +303,7 @@ def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
     return {
         # A count shows no text, so there is nothing to hide.
         "body2": stripped("body0") if only_bodies else cleaned("body0", rules),
+        "header2": "NULL::VARCHAR" if only_bodies else cleaned("header", rules),
         "url2": cleaned("url0", rules),
         "payload2": cleaned("payload", rules),
     }
@@ -251,10 +319,18 @@ def _times(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
     at_text = time_of("t", zone=text_zone, year=year, form="" if shape.of_json else form.time_form)
     outside = time_of("ts0", zone=None, year=year)
     has_observed = isinstance(form, JsonFormat) and "observed" in form.places
+    laid_out = times.zoned_sql("written", "zone", otherwise=text_zone)
+    # What put a line into the log dates it, and not what its text says.
+    if shape.wrapper:
+        at_json, outside = f"coalesce({at_json}, {outside})", f"WHEN ts0 IS NOT NULL THEN {outside} "
+    else:
+        outside = ""
+    if shape.layouts:
+        at_json = f"coalesce({at_json}, {laid_out})"
     return {
-        "t1": f"CASE WHEN ts0 IS NOT NULL AND t IS NULL THEN {outside} WHEN is_json THEN {at_json} ELSE {at_text} END",
+        "t1": f"CASE WHEN is_json THEN {at_json} {outside}WHEN header IS NOT NULL THEN {laid_out} ELSE {at_text} END",
         "t2": time_of("observed", zone=json_zone, year=year) if has_observed else "NULL::TIMESTAMPTZ",
-        "by_entry": severity_of("severity", form.severities),
+        "by_entry": severity_of("severity", {**shape.numbers, **form.severities}),
     }
 
 
@@ -273,7 +349,7 @@ def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
         branch[leaf] = None
     columns = ", ".join(f"{name}: '{_type_of(inner)}'" for name, inner in tree.items())
     form = "array" if array else "newline_delimited"
-    return f"""SELECT *, '' AS rest, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines
+    return f"""SELECT *, '' AS rest, '' AS first, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines, false AS stray
         FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
 
 
@@ -291,25 +367,16 @@ def _listed(texts: Iterable[str]) -> str:
     return ", ".join(map(quoted, texts))
 
 
-def starts_sql(shape: Shape) -> str:
-    """SQL: whether a text line begins an entry; one that does not belongs to the entry before it."""
-    if shape.pattern:
-        return f"regexp_matches(text, {quoted(shape.pattern)})"
-    begins = shape.format.begins if isinstance(shape.format, TextFormat) else ""
-    pattern = begins or shapes.TIME_IN_TEXT
-    return rf"(NOT regexp_matches(text, '^\s') AND regexp_matches(left(text, 150), {quoted(pattern)}))"
-
-
 def _unwrapped(shape: Shape, lines: str) -> str:
     wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
     if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
         inner, time = (_json_paths(path)[0] for path in wrapper.wraps)
-        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines FROM (
+        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines, stray FROM (
             SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{_listed([inner, time])}])) END AS d FROM ({lines}))"""
     if isinstance(wrapper, TextFormat):
-        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines
+        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines, stray
             FROM (SELECT *, regexp_extract(text, {quoted(wrapper.pattern)}, 1) AS k FROM ({lines}))"""
-    return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines FROM ({lines})"
+    return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines, stray FROM ({lines})"
 
 
 def _json_paths(path: str) -> list[str]:
@@ -322,8 +389,8 @@ def _json_paths(path: str) -> list[str]:
 
 def _words_of(body: str, shape: Shape) -> str:
     if _severity_in(shape) == "nowhere":
-        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR)"
-    return f"regexp_extract(left({body}, 200), {quoted(shapes.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd'])"
+        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR)"
+    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e'])"
 
 
 def _severity_by_text(line: str, shape: Shape) -> str:
@@ -331,7 +398,7 @@ def _severity_by_text(line: str, shape: Shape) -> str:
     if _severity_in(shape) != "priority":
         return words
     priority = f"try_cast(nullif(regexp_extract({line}, '^<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"
-    return f"coalesce({severity_of(f'({priority})::VARCHAR')}, {words})"
+    return f"coalesce({severity_of(f'({priority})::VARCHAR', keys.SYSLOG)}, {words})"
 
 
 def _severity_in(shape: Shape) -> str:
@@ -339,7 +406,7 @@ def _severity_in(shape: Shape) -> str:
 
 
 def _number_of(name: str) -> str:
-    return f"CASE {name} " + " ".join(f"WHEN '{a}' THEN {b}" for a, b in shapes.SEVERITY_NUMBERS.items()) + " ELSE 0 END"  # fmt: skip
+    return f"CASE {name} " + " ".join(f"WHEN '{a}' THEN {b}" for a, b in formats.SEVERITY_NUMBERS.items()) + " ELSE 0 END"  # fmt: skip
 
 
 def _in_range(time: str) -> str:

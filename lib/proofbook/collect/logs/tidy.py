@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from proofbook.collect.logs.entries import Reading
-from proofbook.collect.logs.formats import CHAINS, COLUMNS, CONTINUES
+from proofbook.collect.logs.formats import CHAINS, COLUMNS, CONTINUES, GO_TRACE
 from proofbook.config.duckdb_text import quoted
 
 SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read,
@@ -73,12 +73,19 @@ def _within(span: tuple[dt.datetime | None, dt.datetime | None]) -> str:
     )
 
 
-# What an entry is to a traceback. `tb` starts one, `in` is a part of one, `chain` joins two, `exc` ends one.
+# What an entry is to a traceback. `tb` starts one, `in` is a part of one, `indented` may be, `chain` joins two, `exc` ends one; of Go's, `panic` starts one,
+# `go` names a goroutine and `call` a function.
 _KIND = r"""CASE WHEN regexp_matches(body, '^Traceback \(most recent call last\)') THEN 'tb'
-    WHEN regexp_matches(body, '^[ \t]+\S') THEN 'in'
+    WHEN regexp_matches(body, '^[ \t]+(?:at |File "|from |in |#[0-9]|\.\.\. [0-9]+ |[0-9]+: |\S+\.\w+:[0-9]+)') THEN 'in'
+    WHEN regexp_matches(body, '^[ \t]+\S') THEN 'indented'
     WHEN regexp_matches(body, '^(?:CHAINS)') THEN 'chain'
+    WHEN regexp_matches(body, '^(?:panic: |\[signal )') THEN 'panic'
+    WHEN regexp_matches(body, '^GO_TRACE') THEN 'go'
+    WHEN regexp_matches(body, '^(?:created by |exit status [0-9]|[A-Za-z_][\w./*()-]*\.[\w.*()\[\]-]+\(.*\)$)') THEN 'call'
     WHEN regexp_matches(body, '^[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)') THEN 'exc'
-    WHEN trim(body) = '' THEN 'blank' ELSE 'other' END""".replace("CHAINS", CHAINS)
+    WHEN trim(body) = '' THEN 'blank' ELSE 'other' END""".replace("CHAINS", CHAINS).replace(
+    "GO_TRACE", GO_TRACE
+)
 
 # Entries of one instance in the order of their times. One goes on with the entry before it when that was written at most
 # a tenth of a second earlier and the two fit together; only seconds around such entries are looked at.
@@ -87,17 +94,21 @@ WITH rows AS (SELECT file, line, coalesce(service_instance_id, file) AS instance
         {_KIND} AS kind, contains(body, 'Traceback (most recent call last)') OR regexp_matches(body, '\n\\s+at ') AS holds
     FROM ({{rows}}) WHERE timestamp IS NOT NULL AND http_status IS NULL),
 near AS (SELECT DISTINCT instance, unnest([epoch(timestamp)::BIGINT - 1, epoch(timestamp)::BIGINT, epoch(timestamp)::BIGINT + 1]) AS second
-    FROM rows WHERE kind IN ('in', 'chain')),
+    FROM rows WHERE kind IN ('in', 'chain', 'go')),
 placed AS (SELECT rows.*, row_number() OVER w AS place, lag(kind) OVER w AS before, lag(holds) OVER w AS after_one,
         timestamp - lag(timestamp) OVER w AS gap
     FROM rows JOIN near ON rows.instance = near.instance AND epoch(rows.timestamp)::BIGINT = near.second
     WINDOW w AS (PARTITION BY rows.instance ORDER BY timestamp, line {{order}})),
 linked AS (SELECT *, coalesce(gap <= INTERVAL 100 MILLISECOND AND CASE kind
         WHEN 'in' THEN before <> 'blank'
-        WHEN 'chain' THEN before IN ('tb', 'in', 'exc', 'chain', 'blank') OR after_one
+        WHEN 'indented' THEN before IN ('tb', 'in', 'indented', 'chain', 'go', 'call') OR after_one
+        WHEN 'chain' THEN before IN ('tb', 'in', 'indented', 'exc', 'chain', 'blank') OR after_one
         WHEN 'tb' THEN before = 'chain'
-        WHEN 'exc' THEN before = 'in'
-        WHEN 'blank' THEN before IN ('chain', 'exc') OR after_one
+        WHEN 'exc' THEN before IN ('in', 'indented')
+        WHEN 'panic' THEN before = 'panic'
+        WHEN 'go' THEN before IN ('panic', 'blank', 'call', 'in', 'go')
+        WHEN 'call' THEN before IN ('go', 'in', 'call')
+        WHEN 'blank' THEN before IN ('chain', 'exc', 'panic') OR after_one
         ELSE false END, false) AS goes_on FROM placed),
 parts AS (SELECT *, count_if(NOT goes_on) OVER (PARTITION BY instance ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS part FROM linked)
 SELECT file, line, instance, place, part, body, lines, severity_number, severity_text, severity_source, NOT goes_on AS is_head FROM parts

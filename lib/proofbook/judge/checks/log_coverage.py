@@ -196,6 +196,7 @@ class _Reading:
         """Why the window is not covered, the first the most telling; empty where it is."""
         found = [*self.missing_edges()]
         found = [*(found or self.gap()), *self.cut_export(), *self.missing_content()]
+        found += self.few()
         if self.canary and not found:
             found.append(("log-no-canary", self.canary))
         if self.ahead_s > MAX_SKEW_S:
@@ -220,6 +221,12 @@ class _Reading:
         if self.longest_s > self.allowed_s:
             usual = f"while {self.allowed_s:.0f} s would be unusual"
             yield ("log-gap", f"nothing was written for {self.longest_s:.0f} s, {usual}")
+
+    def few(self) -> Iterator[Why]:
+        """Whether so little was written that any silence would be usual."""
+        if not self.stated and self.sampled_s is None and self.allowed_s >= self.window_s:
+            few = "entry is" if self.unread.entries == 1 else "entries are"
+            yield ("log-few", f"{self.unread.entries:,} {few} too few to tell whether some are missing")
 
     def cut_export(self) -> Iterator[Why]:
         """Whether more was there than was read."""

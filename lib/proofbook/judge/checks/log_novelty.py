@@ -231,10 +231,11 @@ def _keys(view: View) -> pd.DataFrame:
         text: tracebacks.parse(text) for text in kinds.loc[kinds["kind"] == "exception", "sample"].unique()
     }
 
-    def key(kind: str, text: str, sample: str) -> tuple[str, str]:
+    def key(kind: str, text: str, sample: str, severity: float) -> tuple[str, str]:
         if kind == "message":
             template = shared[text]
-            return f"message {template}", template
+            # An error that was a remark before is new.
+            return f"message {_title(severity)} {template}", template
         parsed = found[sample]
         if parsed is None:
             return f"exception {text}", str(sample)[:160]
@@ -244,7 +245,10 @@ def _keys(view: View) -> pd.DataFrame:
             f"{parsed.raised.type}: {parsed.raised.message[:120]}{where}",
         )
 
-    pairs = [key(*row) for row in zip(kinds["kind"], kinds["text"], kinds["sample"], strict=True)]
+    pairs = [
+        key(*row)
+        for row in zip(kinds["kind"], kinds["text"], kinds["sample"], kinds["severity_number"], strict=True)
+    ]
     return kinds.assign(key=[pair[0] for pair in pairs], what=[pair[1] for pair in pairs])
 
 

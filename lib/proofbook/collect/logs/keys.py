@@ -1,0 +1,158 @@
+"""Where JSON entries of unknown programs keep things, by the names of their keys and by what stands under them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from proofbook.collect.logs import times
+from proofbook.collect.logs.layout import LEVELS
+
+# Of the entries that have a key, so many must hold what it is taken for.
+MOST = 0.8
+DEPTH = 3
+LEVEL_WORDS = re.compile(f"(?:{LEVELS}|[tdiwef])[1-9]?", re.IGNORECASE)
+# Names in small letters and digits alone, the better ones first.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "timestamp": (
+        "timestamp", "time", "ts", "datetime", "eventtime", "eventtimestamp", "timecreated", "timegenerated", "starttime", "logtime",
+        "calendartime", "timelocal", "timemillis", "epochsecond", "createdat", "created", "date", "isodate", "unixtime", "epoch",
+        "when", "edgestarttimestamp", "requesttime", "systemtime",
+    ),
+    "severity": (
+        "leveltext", "leveldisplayname", "levelname", "severitytext", "severity", "level", "loglevel", "severitylevel", "lvl", "priority",
+        "s", "status",
+    ),
+    "body": (
+        "message", "msg", "shortmessage", "renderedmessage", "messagetemplate", "logmessage", "fullmessage", "line", "text", "raw",
+        "content", "body", "description",
+    ),
+    "stack": ("exception", "stacktrace", "stack", "traceback", "errorstack", "exceptionstacktrace", "backtrace"),
+    "status": (
+        "statuscode", "responsecode", "httpstatus", "httpstatuscode", "status", "responsestatus", "downstreamstatus", "edgeresponsestatus",
+        "elbstatuscode", "scstatus", "code",
+    ),
+    "method": ("httpmethod", "requestmethod", "method", "clientrequestmethod", "verb", "csmethod"),
+    "url": ("httpurl", "url", "requesturi", "requesturl", "uri", "path", "requestpath", "clientrequesturi", "urlpath", "csuristem"),
+    "trace": ("traceid", "trace", "xb3traceid", "dtraceid", "ddtraceid", "traceparent"),
+    "span": ("spanid", "span", "ddspanid"),
+    "service": ("servicename", "service", "application", "applicationname", "appname"),
+    "instance": ("instanceid", "pod", "podname", "hostname", "host", "containerid", "containername"),
+}  # fmt: skip
+
+
+# What numbers mean. Tens, as pino and bunyan write them, mean the same everywhere.
+SYSLOG = dict(
+    zip(
+        "01234567",
+        ("EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"),
+        strict=True,
+    )
+)
+WINDOWS = dict(zip("12345", ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"), strict=True))
+ASCENDING = dict(zip("01234", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), strict=True))
+_WINDOWS_KEYS = frozenset(
+    ["timecreated", "eventid", "providername", "channel", "leveldisplayname", "eventrecordid"]
+)
+_GELF_KEYS = frozenset(["shortmessage", "version", "host"])
+
+
+def scale_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Mapping[str, str]:
+    """What the single digits mean that a sample of entries has for severities; empty where nothing tells it.
+
+    Where the most frequent one would be an emergency or an alert in syslog's order, the order is the other one.
+    """
+    found = [str(value) for entry in objects for path, value in _scalars(entry) if path in paths]
+    digits = [value for value in found if value.isdigit()]
+    if not digits or any(int(value) > 7 for value in digits):
+        return {}
+    names = {re.sub(r"[^a-z0-9]", "", key.lower()) for entry in objects for key in entry}
+    if names >= _GELF_KEYS or any(path.split(".")[-1] == "PRIORITY" for path in paths):
+        return SYSLOG
+    if names & _WINDOWS_KEYS:
+        return WINDOWS
+    usual = max(sorted(set(digits)), key=digits.count)
+    if usual in "567":
+        return SYSLOG
+    return ASCENDING if usual in "01" and max(digits) <= "4" else {}
+
+
+def words_first(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tuple[str, ...]:
+    """Those of the paths that a sample of entries has, first those under which it has words."""
+    held: dict[str, bool] = {}
+    for entry in objects:
+        for path, value in _scalars(entry):
+            if path in paths:
+                held[path] = held.get(path, False) or not str(value).isdigit()
+    there = [path for path in paths if path in held]
+    return tuple(sorted(there, key=lambda path: not held[path]))
+
+
+def learn(objects: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """For each thing that an entry has the paths under which a sample of entries keeps it, the best first."""
+    values: dict[str, list[Any]] = {}
+    for entry in objects:
+        for path, value in _scalars(entry):
+            values.setdefault(path, []).append(value)
+    found = {thing: tuple(_named(values, names, _FITS.get(thing, _any))) for thing, names in _NAMES.items()}
+    if not found["timestamp"]:
+        found["timestamp"] = tuple(path for path, held in values.items() if _mostly(_is_time, held))[:1]
+    return {thing: paths for thing, paths in found.items() if paths}
+
+
+def _scalars(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
+    for key, value in entry.items():
+        path = f"{before}{key}"
+        if isinstance(value, Mapping):
+            if depth > 1:
+                yield from _scalars(value, f"{path}.", depth - 1)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            yield path, value
+
+
+def _named(values: Mapping[str, list[Any]], names: Sequence[str], fits: Callable[[Any], bool]) -> list[str]:
+    """The paths that end in one of these names and hold what fits, by the order of the names and then by their depth."""
+    ranked = []
+    for path, held in values.items():
+        steps = path.split(".")
+        # `$date` is how the time in `t` is written; a name may also be that of the last two steps.
+        last = re.sub(r"[^a-z0-9]", "", steps[-1].lower())
+        both = re.sub(r"[^a-z0-9]", "", "".join(steps[-2:]).lower())
+        place = next((names.index(name) for name in (both, last) if name in names), None)
+        if place is not None and _mostly(fits, held):
+            ranked.append((len(steps), place, path))
+    return [path for _, _, path in sorted(ranked, key=lambda item: (item[1], item[0]))]
+
+
+def _mostly(fits: Callable[[Any], bool], held: Sequence[Any]) -> bool:
+    return sum(map(fits, held)) >= MOST * len(held)
+
+
+def _any(_: Any) -> bool:
+    return True
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, int | float):
+        return 3e8 <= value < 5e9 or 3e11 <= value < 5e12 or 3e14 <= value < 5e15 or 3e17 <= value < 5e18
+    return len(value) <= 64 and any(item.start <= 1 for item in times.first_in(value))
+
+
+def _is_status(value: Any) -> bool:
+    return str(value).isdigit() and 100 <= int(value) <= 599
+
+
+def _is_level(value: Any) -> bool:
+    word = str(value)
+    return bool(LEVEL_WORDS.fullmatch(word)) or (word.isdigit() and int(word) <= 60)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "timestamp": _is_time, "status": _is_status, "severity": _is_level, "body": _is_text, "stack": _is_text, "method": _is_text,
+    "url": _is_text, "trace": _is_text, "span": _is_text, "service": _is_text, "instance": _is_text,
+}  # fmt: skip

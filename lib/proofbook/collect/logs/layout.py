@@ -1,0 +1,265 @@
+"""How the lines of a text log are laid out: where the time stands, what stands around it, and where the message begins.
+
+It is learnt from a sample of lines: what nearly all of them have in one place belongs to the header.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proofbook.collect.logs import times
+from proofbook.collect.logs.times import Found, TimeForm
+
+# Of lines that are alike, so many must have the same thing in one place for it to belong to the header.
+NEARLY_ALL = 0.9
+# From so many lines on, what only looks like a part of a header is one where nearly all lines have it.
+ENOUGH = 5
+# A word that stands in so many lines, for each other word in its place, is the name of a host, a thread or a program.
+LINES_PER_NAME = 5
+MAX_ITEMS, MAX_NAMES = 12, 3
+# A header longer than that is none.
+MAX_HEADER = 200
+LEVELS = (
+    "trace[1-9]?|trce|trc|debug[1-9]?|dbug|dbg|verbose|vrb|finest|finer|fine|config|information|informational|info|inf|notice|note|success|"
+    "warning|warn|wrn|error|eror|err|fail|failure|severe|critical|crit|crt|fatal|fata|ftl|panic|dpanic|alert|emergency|emerg|log"
+)
+# A line that is not indented and yet goes on with the one before it: parts of stack traces, and what closes a bracket.
+GOES_ON = (
+    r"^(?:Traceback \(most recent call last\)|During handling of the above exception|The above exception was the direct cause"
+    r"|(?i:caused by: )|Suppressed: |--- End of |at \S|\.\.\. [0-9]+ (?:more|common)|(?:[\w$]+[.:]+)*[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)"
+    r"|goroutine [0-9]+ \[|panic: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
+    r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|stack backtrace:|note: run with|\*\* \(|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:|#[0-9]+ |\[stacktrace\]|</?[A-Za-z?!]|--> |[\]})\"]+[;,]?\s*$)"
+)
+# Where so many entries, and that share of them, have other lines as well, messages of several lines are the rule.
+OFTEN, USUAL_SHARE = 3, 0.2
+_W = r"""[^\s\[\](){}<>|"'=:,;#+]+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """One layout of lines.
+
+    pattern: RE2's pattern of a line's header, with the groups `header`, `time`, `zone` and `severity`, of which not each is there.
+    begins: the part of it that every line has that begins an entry. form: of its time; None of lines that have none. zones: that the sample names; an empty one
+    where a time names none. lines: how many of the sample have it.
+    """
+
+    form: TimeForm | None
+    pattern: str
+    begins: str
+    zones: tuple[str, ...]
+    lines: int
+
+    @property
+    def groups(self) -> list[str]:
+        """The names of the groups, in their order."""
+        return re.findall(r"\(\?P<(\w+)>", self.pattern)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """Something that a header may hold. sure: that it belongs to it also where few lines show it. shown_by: what some of
+    them must match. share: of lines that must have it."""
+
+    pattern: str
+    sure: bool = False
+    shown_by: str = ""
+    share: float = NEARLY_ALL
+
+
+# What PostgreSQL writes in the place of a level.
+_NO_LEVELS = "statement|detail|hint|context"
+# How files of source code end.
+SOURCES = "go|py|js|mjs|ts|java|kt|scala|rb|php|rs|c|cc|cpp|h|cs|ex|exs|erl|pl|swift|lua"
+# In the order in which they are tried: of what fits in one place, the more special first. Each takes one space after it along: what is indented stays so.
+_ITEMS: dict[str, _Item] = {
+    "close": _Item(pattern=r"[\])>}|,;:]{1,2}[ \t]?", sure=True),
+    "level": _Item(
+        pattern=rf"[ \t]*[\[(<]? ?(?:[\w.-]+[.:])?(?P<severity>(?i:{LEVELS}|{_NO_LEVELS}))(?: ?[\])>][:|]?[ \t]?|[:|,;][ \t]?|[ \t/-]|$)", sure=True,
+        share=0.8
+    ),
+    "process": _Item(
+        pattern=r"[ \t]*[\w./()@~+-]{1,80}(?:\[\d+\]:?|\[[\w.:-]{1,40}\]:|:)(?:[ \t]|$)", shown_by=r"[ \t]*\S+(?:\[\d+\]:?|\[[\w.:-]+\]:)(?:\s|$)", sure=True
+    ),
+    "host and process": _Item(
+        pattern=r"[ \t]*[\w.-]{1,80} [\w./()@~+-]{1,80}(?:\[\d+\]:?|\[[\w.:-]{1,40}\]:|:)(?:[ \t]|$)",
+        shown_by=r"[ \t]*[\w.-]+ [\w./()@~+-]+\[[\w.:-]+\]:(?:\s|$)",
+        sure=True,
+    ),
+    "thread and place": _Item(pattern=rf"[ \t]*\d{{1,10}} [\w./-]+\.(?:{SOURCES}):\d+\][ \t]?", sure=True),
+    "number in brackets": _Item(pattern=r"[ \t]*\[\d+\]:?[ \t]?", sure=True),
+    "brackets": _Item(pattern=r"[ \t]*\[[^\[\]\n]{0,100}\]:?[ \t]?"),
+    "parentheses": _Item(pattern=r"[ \t]*\([^()\n]{0,80}\)(?::?[ \t]|:?$)"),
+    "angles": _Item(pattern=r"[ \t]*<[^<>\n]{0,80}>(?::?[ \t]|:?$)"),
+    "dash": _Item(pattern=r"[ \t]*(?:-{1,3}|\||::?|>)[ \t]", sure=True),
+    "letter": _Item(pattern=r"[ \t]*\[?(?P<severity>[TVDINWEFCA])(?:\][ \t]?|[ \t/|:,])"),
+    "number": _Item(pattern=r"[ \t]*[#-]?\d{1,10}(?:#\d+)?(?:[:\])][ \t]?|[ \t])"),
+    "component": _Item(pattern=r"[ \t]*[^\s:\[\]\"'=]{1,100}(?:\[\d+\])?:(?:[ \t]|$)"),
+    "place": _Item(pattern=rf"[ \t]*[\w./$-]+\.(?:{SOURCES}):\d+\]?(?:[ \t]|$)"),
+    "dotted": _Item(pattern=r"[ \t]*[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)+[ \t]"),
+}  # fmt: skip
+_NAME = r"[ \t]*[^\s\[\]():=\"']+[ \t]"
+_COMPILED = {name: re.compile(item.pattern) for name, item in _ITEMS.items()}
+_COMPILED_NAME = re.compile(_NAME)
+
+
+def learn(lines: Sequence[str]) -> list[Layout]:
+    """The layouts in a sample of lines, the most frequent first; none where no line holds a time."""
+    written = [line for line in lines if line[:1].strip()]
+    left = [(line, found) for line in written if (found := times.first_in(line))]
+    layouts: list[Layout] = []
+    while left:
+        groups: dict[str, list[tuple[str, list[Found]]]] = {}
+        for line, found in left:
+            groups.setdefault(_shape(line[: found[0].start]), []).append((line, found))
+        shape, members = max(groups.items(), key=lambda group: (len(group[1]), -len(group[0])))
+        form = times.most_common([found for _, found in members])
+        assert form is not None
+        own = [(line, item) for line, found in members for item in found if item.form is form]
+        if _is_header(shape, count=len(own), of=len(written)):
+            layouts.append(_layout(shape, form, own))
+            taken = {line for line, _ in own}
+        else:
+            taken = {line for line, _ in members}
+        left = [(line, found) for line, found in left if line not in taken]
+    return layouts
+
+
+def learn_header(lines: Sequence[str]) -> list[Layout]:
+    """The layout of lines without a time, as a container writes them: what stands before their messages; none where nothing does."""
+    written = [line for line in lines if line[:1].strip()]
+    tail = _tail(written, has_level=False)
+    return (
+        [Layout(form=None, pattern=rf"^(?P<header>(?:{tail})?)", begins="", zones=(), lines=len(written))]
+        if tail
+        else []
+    )
+
+
+def has_long_messages(lines: Sequence[str], begins: str) -> bool:
+    """Whether messages of several lines that are not indented are usual among these."""
+    is_head, is_part = re.compile(begins), re.compile(GOES_ON)
+    entries, longer, open_ = 0, 0, False
+    before = ""
+    for line in lines:
+        if not line.strip():
+            continue
+        if is_head.search(line):
+            entries, open_ = entries + 1, True
+        elif open_ and line[0].strip() and (before[:1].strip() or not before) and not is_part.search(line):
+            longer, open_ = longer + 1, False
+        before = line
+    return longer >= OFTEN and longer >= USUAL_SHARE * entries
+
+
+def _shape(prefix: str) -> str:
+    """The pattern of what stands before a time: words are any words, signs stay."""
+    pieces = re.findall(rf"{_W}|[ \t]+|.", prefix)
+    return "".join(
+        _W if re.fullmatch(_W, piece) else r"[ \t]+" if piece.isspace() else re.escape(piece)
+        for piece in pieces
+    )
+
+
+def _is_header(shape: str, *, count: int, of: int) -> bool:
+    """Whether a time after that prefix dates the line, and is not one that a message names."""
+    words = sum(_W in chunk for chunk in shape.split(r"[ \t]+"))
+    if words == 0 or shape.endswith(r"\["):
+        return True
+    # After one word, such as a level or the name of a container, a few lines do; a sentence names a time as well.
+    return count >= 2 and count >= (0.05 if words == 1 else 0.3) * of
+
+
+def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) -> Layout:
+    """The layout of lines that begin alike."""
+    prefix = _with_level(shape, [line[: item.start] for line, item in members])
+    rests = [line[item.end :] for line, item in members]
+    bare = re.sub(r"\(\?P<(?!zone>|severity>)\w+>", "(?:", form.pattern)
+    tail = _tail(rests, has_level="<severity>" in prefix + bare)
+    after = rf"{tail}|[ \t]" if tail else r"[ \t]"
+    return Layout(
+        form=form,
+        pattern=rf"^(?P<header>{prefix}(?P<time>{bare})(?:{after})?)",
+        begins=rf"^{shape}(?:{_ungrouped(form.pattern)})",
+        zones=tuple(sorted({item.zone.upper() for _, item in members})),
+        lines=len(members),
+    )
+
+
+def _with_level(shape: str, prefixes: Sequence[str]) -> str:
+    """The prefix, with the group `severity` where one of its words is a level in nearly all lines."""
+    words = [re.findall(_W, prefix) for prefix in prefixes]
+    for place in range(shape.count(_W)):
+        named = sum(bool(re.fullmatch(rf"(?i:{LEVELS})", item[place])) for item in words)
+        if named >= NEARLY_ALL * len(words):
+            before, after = shape.split(_W)[: place + 1], shape.split(_W)[place + 1 :]
+            return _W.join(before) + rf"(?P<severity>{_W})" + _W.join(after)
+    return shape
+
+
+def _tail(rests: Sequence[str], *, has_level: bool) -> str:
+    """The pattern of what stands between the time and the message."""
+    patterns: list[str] = []
+    left, names = list(rests), 0
+    for _ in range(MAX_ITEMS):
+        item = _next_item(left, has_level=has_level)
+        if item is not None:
+            pattern, ends = item
+            has_level = has_level or "<severity>" in pattern
+            left = [text[end:] for text, end in zip(left, ends, strict=True) if end]
+        elif names < MAX_NAMES and (after := _after_name(left, has_level=has_level)) is not None:
+            pattern, left, names = _NAME, after, names + 1
+        else:
+            break
+        patterns.append(pattern)
+    # A line that has the first of them may lack those after it.
+    if not patterns:
+        return ""
+    inner = "".join(f"(?:{pattern}" for pattern in patterns[1:]) + ")?" * (len(patterns) - 1)
+    return patterns[0] + inner
+
+
+def _next_item(left: Sequence[str], *, has_level: bool) -> tuple[str, list[int]] | None:
+    """The pattern of the item with which nearly all of these texts begin, and where it ends in each (0: it is not there)."""
+    for name, item in _ITEMS.items():
+        if name in ("level", "letter") and has_level:
+            continue
+        ends = [found.end() if (found := _COMPILED[name].match(text)) else 0 for text in left]
+        shown = not item.shown_by or any(re.match(item.shown_by, text) for text in left)
+        if _is_common(ends, share=item.share) and shown and (item.sure or len(left) >= ENOUGH):
+            return item.pattern, ends
+    return _second_time(left)
+
+
+def _second_time(left: Sequence[str]) -> tuple[str, list[int]] | None:
+    """The time that a program writes after the one of its runtime."""
+    readings = [[item for item in times.first_in(text) if item.start <= 2] for text in left]
+    form = times.most_common(readings)
+    if form is None:
+        return None
+    ends = [next((item.end for item in found if item.form is form), 0) for found in readings]
+    return (rf"[ \t\[(]{{0,2}}{_ungrouped(form.pattern)}", ends) if _is_common(ends) else None
+
+
+def _is_common(ends: Sequence[int], *, share: float = NEARLY_ALL) -> bool:
+    return len(ends) > 0 and sum(end > 0 for end in ends) >= share * len(ends)
+
+
+def _after_name(left: Sequence[str], *, has_level: bool, names: int = 1) -> list[str] | None:
+    """What is left of these texts after a name; None where no name stands there, or no other item follows it."""
+    found = [match for text in left if (match := _COMPILED_NAME.match(text))]
+    if len(found) < NEARLY_ALL * len(left) or len(found) < LINES_PER_NAME:
+        return None
+    if len({match.group() for match in found}) * LINES_PER_NAME > len(found):
+        return None
+    rests = [match.string[match.end() :] for match in found]
+    if _next_item(rests, has_level=has_level) is not None:
+        return rests
+    further = names < MAX_NAMES and _after_name(rests, has_level=has_level, names=names + 1)
+    return rests if further else None
+
+
+def _ungrouped(pattern: str) -> str:
+    return re.sub(r"\(\?P<\w+>", "(?:", pattern)

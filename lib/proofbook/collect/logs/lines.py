@@ -1,0 +1,282 @@
+"""The lines of a log as Arrow batches of entries: an entry is the line that begins it and those that go on with it.
+
+A file is read in blocks. What a block holds is looked at where it lies: neither lines nor entries are copied one by one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BLOCK_BYTES = 1 << 22
+# What longer lines are cut to, and how much of one text is kept then, in characters. A line of which more bytes come than
+# MAX_LINE_BYTES ends there.
+MAX_LINE_CHARS, MAX_TEXT_CHARS = 400_000, 100_000
+MAX_LINE_BYTES = 1 << 28
+# An entry of more lines goes on as another.
+MAX_ENTRY_BYTES = 1 << 24
+# text: without its last end of line. line: of its first line, from 1. lines: that are not blank. stray: it neither begins an
+# entry nor goes on with one.
+SCHEMA = pa.schema(
+    [("text", pa.string()), ("line", pa.int64()), ("lines", pa.int32()), ("stray", pa.bool_())]
+)
+_BLANK = (ord(" "), ord("\t"))
+_NEWLINE = 10
+# Colours, which would stand before what a line begins with.
+_ANSI = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+class Bytes(Protocol):
+    """Something that can be read."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """How lines of text become entries, as RE2's patterns of a line.
+
+    begins: it begins an entry. goes_on: if it does not, it goes on with the entry before it, as every line does that is
+    indented or follows an indented one; None: as every line does. What neither begins nor goes on stands alone.
+    """
+
+    begins: str
+    goes_on: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """How a container runtime cuts long lines: each line is an entry, or a piece of one.
+
+    is_open: RE2's pattern of a line that the next one of its stream goes on with. split: a line's stream, and what it adds to
+    the pieces before it. join: the line so far and what is added to it, as one.
+    """
+
+    is_open: str
+    split: Callable[[str], tuple[str, str]]
+    join: Callable[[str, str], str]
+
+
+def plain(data: bytes) -> bytes:
+    """The data without colours."""
+    return _ANSI.sub(b"", data) if b"\x1b" in data else data
+
+
+def entries(file: Bytes, *, rule: Rule | Pieces | None) -> Iterator[pa.RecordBatch]:
+    """The entries of a file, as batches of SCHEMA; each line is one where there is no rule. Blank lines are counted and left out.
+
+    Bytes that are not UTF-8 become �. Memory holds a block and the longest line or entry.
+    """
+    open_, line, begun = b"", 1, False
+    for data, is_last in _blocks(file):
+        block = _Block(open_ + data, first_line=line)
+        # The last entry may go on in the next block.
+        done = block.split(rule, begun=begun, keep_open=not is_last)
+        if done.batch is not None:
+            yield done.batch
+        open_, line, begun = done.rest, done.next_line, done.begun
+
+
+def _blocks(file: Bytes) -> Iterator[tuple[bytes, bool]]:
+    """Whole lines in UTF-8 that end in a newline, and whether they are the last."""
+    decode = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+    pending: list[bytes] = []
+    size = dropped = 0
+    chunk, is_first = file.read(BLOCK_BYTES), True
+    while True:
+        following = file.read(BLOCK_BYTES) if chunk else b""
+        is_last = not following
+        text = decode.decode(chunk, final=is_last)
+        data = (text.removeprefix("\ufeff") if is_first else text).replace("\x00", "").encode()
+        data = plain(data)
+        cut = len(data) if is_last else data.rfind(b"\n") + 1
+        if cut or is_last:
+            more = f" [{dropped:,} more bytes]".encode() if dropped else b""
+            whole = b"".join([*pending, more, data[:cut]])
+            pending, size, dropped = [data[cut:]], len(data) - cut, 0
+            yield _shortened(whole if whole.endswith(b"\n") else whole + b"\n"), is_last
+        elif size < MAX_LINE_BYTES:
+            pending.append(data)
+            size += len(data)
+        else:
+            dropped += len(data)
+        if is_last:
+            return
+        chunk, is_first = following, False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What was taken from a block, what is left of it, the number of the line after it, and whether an entry has begun."""
+
+    batch: pa.RecordBatch | None
+    rest: bytes
+    next_line: int
+    begun: bool
+
+
+class _Block:
+    """Whole lines."""
+
+    def __init__(self, data: bytes, *, first_line: int) -> None:
+        self._data, self._first_line = data, first_line
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE).astype(np.int32) + 1
+        # Where each line begins, and the last one ends.
+        self._places = np.concatenate([np.zeros(1, np.int32), ends])
+
+    def split(self, rule: Rule | Pieces | None, *, begun: bool, keep_open: bool) -> _Done:
+        """The entries; `keep_open` leaves the last one, which may go on. begun: whether the block begins with an entry."""
+        count = len(self._places) - 1
+        filled = np.flatnonzero(np.diff(self._places) > 1)
+        lines = _texts(self._data, self._places)
+        text = lines if len(filled) == count else lines.take(pa.array(filled))
+        if isinstance(rule, Pieces):
+            return self._put_together(text, filled, rule, keep_open=keep_open)
+        if rule is None:
+            begins = is_head = np.ones(len(text), bool)
+            keep_open = False
+        else:
+            begins, goes_on = self._told_apart(text, filled, rule)
+            if rule.goes_on is None and not begun:
+                # Nothing stands before the first entry that a line could go on with.
+                goes_on &= np.cumsum(begins) > 0
+            is_head = begins | ~goes_on
+            is_head[:1] = True
+            begun = begun or bool(begins.any())
+        heads = np.flatnonzero(is_head)
+        last = count
+        if keep_open and len(heads):
+            place = int(filled[heads[-1]])
+            if len(self._data) - int(self._places[place]) < MAX_ENTRY_BYTES:
+                last, heads = place, heads[:-1]
+        batch = None
+        if len(heads):
+            edges = np.append(heads, np.searchsorted(filled, last))
+            batch = pa.RecordBatch.from_arrays(
+                [
+                    pc.ascii_rtrim(_joined(text, edges), characters="\n"),
+                    pa.array(self._first_line + filled[heads]),
+                    pa.array(np.diff(edges).astype(np.int32)),
+                    pa.array(~begins[heads]),
+                ],
+                schema=SCHEMA,
+            )
+        rest = self._data[self._places[last] :]
+        return _Done(batch=batch, rest=rest, next_line=self._first_line + last, begun=begun)
+
+    def _put_together(
+        self, text: pa.StringArray, filled: npt.NDArray[np.int64], rule: Pieces, *, keep_open: bool
+    ) -> _Done:
+        """Lines that were cut as one each. What is still open at the end is left for the next block."""
+        is_open = _matches(text, rule.is_open)
+        if not is_open.any():
+            return self.split(None, begun=True, keep_open=False)
+        found: list[list[Any]] = []  # text, place of its first line, lines
+        pending: dict[str, list[Any]] = {}
+        for place, (line, more) in enumerate(zip(text.to_pylist(), is_open.tolist(), strict=True)):
+            stream, added = rule.split(line.removesuffix("\n"))
+            entry = pending.pop(stream, None)
+            if entry is None:
+                entry = [line.removesuffix("\n"), place, 1]
+                found.append(entry)
+            else:
+                entry[0], entry[2] = rule.join(entry[0], added), entry[2] + 1
+            if more and len(entry[0]) < MAX_ENTRY_BYTES:
+                pending[stream] = entry
+        first_open = (
+            min((entry[1] for entry in pending.values()), default=len(text)) if keep_open else len(text)
+        )
+        if len(self._data) > MAX_ENTRY_BYTES:
+            first_open = len(text)
+        done = [entry for entry in found if entry[1] < first_open]
+        last = int(filled[first_open]) if first_open < len(text) else len(self._places) - 1
+        batch = pa.RecordBatch.from_arrays(
+            [
+                pa.array([entry[0] for entry in done], pa.string()),
+                pa.array([self._first_line + int(filled[entry[1]]) for entry in done], pa.int64()),
+                pa.array([entry[2] for entry in done], pa.int32()),
+                pa.array([False] * len(done), pa.bool_()),
+            ],
+            schema=SCHEMA,
+        )
+        rest = self._data[self._places[last] :]
+        return _Done(batch=batch if done else None, rest=rest, next_line=self._first_line + last, begun=True)
+
+    def _told_apart(
+        self, text: pa.StringArray, filled: npt.NDArray[np.int64], rule: Rule
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Which lines begin an entry, and which of the others go on with one."""
+        begins = _matches(text, rule.begins)
+        if rule.goes_on is None:
+            return begins, ~begins
+        indented = np.isin(np.frombuffer(self._data, np.uint8)[self._places[filled]], _BLANK)
+        goes_on = indented.copy()
+        # What ends a traceback is not indented.
+        goes_on[1:] |= indented[:-1]
+        others = np.flatnonzero(~begins & ~goes_on)
+        goes_on[others] = _matches(text.take(pa.array(others)), rule.goes_on)
+        return begins, goes_on & ~begins
+
+
+def _matches(text: pa.StringArray, pattern: str) -> npt.NDArray[np.bool_]:
+    # By lines, since each still has its end.
+    found: npt.NDArray[np.bool_] = pc.match_substring_regex(text, f"(?m){pattern}").to_numpy(zero_copy_only=False)  # fmt: skip
+    return np.array(found, bool)
+
+
+def _texts(data: bytes, places: npt.NDArray[np.int32]) -> pa.StringArray:
+    """The pieces of the data between these places, where they lie."""
+    return pa.StringArray.from_buffers(len(places) - 1, pa.py_buffer(places), pa.py_buffer(data))
+
+
+def _joined(text: pa.StringArray, edges: npt.NDArray[np.int64]) -> pa.StringArray:
+    """Neighbouring texts as one, each from one edge to the next."""
+    _, places, data = text.buffers()
+    own = np.frombuffer(places, np.int32)[text.offset :][: len(text) + 1]
+    return pa.StringArray.from_buffers(len(edges) - 1, pa.py_buffer(own[edges]), data)
+
+
+def _shortened(data: bytes) -> bytes:
+    """Lines as they are, or those of megabytes with their longest texts cut, saying by how much."""
+    if len(data) <= MAX_LINE_CHARS:
+        return data
+    if data.find(b"\n", 0, MAX_LINE_CHARS) >= 0:
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
+        if np.diff(ends, prepend=-1).max() <= MAX_LINE_CHARS:
+            return data
+    return b"".join(_short(line) + b"\n" for line in data[:-1].split(b"\n"))
+
+
+def _short(line: bytes) -> bytes:
+    if len(line) <= MAX_LINE_CHARS:
+        return line
+    text = line.decode()
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return _cut(text).encode()
+    short = json.dumps(_cut_within(found), ensure_ascii=False)
+    return (short if len(short) <= MAX_LINE_CHARS else _cut(short)).encode()
+
+
+def _cut_within(value: Any) -> Any:
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, dict):
+        return {key: _cut_within(item) for key, item in value.items()}
+    return [_cut_within(item) for item in value] if isinstance(value, list) else value
+
+
+def _cut(text: str) -> str:
+    left = len(text) - MAX_TEXT_CHARS
+    return f"{text[:MAX_TEXT_CHARS]} [{left:,} more characters]" if left > 0 else text

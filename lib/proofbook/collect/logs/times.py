@@ -1,0 +1,292 @@
+"""Forms in which logs write times: a pattern for each, and the SQL that reads what it found.
+
+Patterns are in a dialect that Python's `re` and RE2 share. Their named groups are the parts of a time;
+`severity` is a letter before it, `half` is AM or PM, and `epoch` the seconds since 1970, or a thousand or more times as many.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from proofbook.config.duckdb_text import quoted
+
+LEAP_YEAR = 2024
+# Names of zones that mean one offset wherever they are written, in minutes.
+ZONES = {
+    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120, "MESZ": 120, "EET": 120, "EEST": 180,
+    "MSK": 180, "EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420, "AKST": -540,
+    "AKDT": -480, "HST": -600, "JST": 540, "KST": 540, "AEST": 600, "AEDT": 660, "AWST": 480, "NZST": 720, "NZDT": 780,
+}  # fmt: skip
+# Names that mean one thing here and another there.
+AMBIGUOUS_ZONES = ("CST", "IST", "BST", "AST", "SST", "ADT")
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_MONTH = rf"(?P<month_name>(?i:{_MONTHS}))(?:[a-z]{{0,6}})\.?"
+_WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? {1,2})"
+_AT = r"(?P<hour>[ \d]?\d)"
+_CLOCK = rf"{_AT}:(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{{1,9}}))?(?: ?(?P<half>[AaPp]\.?[Mm]\.?))?"
+_SHORT_CLOCK = rf"{_AT}:(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<fraction>\d{{1,9}}))?)?(?: ?(?P<half>[AaPp]\.?[Mm]\.?))?"
+_DIGITS_CLOCK = r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
+_DOTTED_CLOCK = r"(?P<hour>\d\d)\.(?P<minute>\d\d)\.(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
+_NAMES = "|".join(sorted([*ZONES, *AMBIGUOUS_ZONES], key=len, reverse=True))
+_ZONE = rf"(?: ?(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?\b(?: UTC\b)?|(?:{_NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?\b))?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeForm:
+    """A form of time, named by an example."""
+
+    name: str
+    pattern: str
+
+    @property
+    def has_year(self) -> bool:
+        return bool({"year", "short_year", "epoch"} & set(self.parts))
+
+    @property
+    def has_zone(self) -> bool:
+        """Whether a zone may be written."""
+        return "zone" in self.parts
+
+    @property
+    def is_iso(self) -> bool:
+        """Whether DuckDB reads it as it is, but for a comma and a tab."""
+        return self is FORMS[0]
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of its groups, in their order."""
+        return re.findall(r"\(\?P<(\w+)>", self.pattern)
+
+    def read(self, found: re.Match[str], *, year: int) -> dt.datetime | None:
+        """The time that was found, without a zone; None where it is none, such as 30 February."""
+        part = {name: found.group(name) or "" for name in self.parts}
+        if epoch := part.get("epoch"):
+            return dt.datetime.fromtimestamp(_seconds(epoch), dt.UTC).replace(tzinfo=None)
+        if part.get("year"):
+            year = int(part["year"])
+        elif part.get("short_year"):
+            year = 2000 + int(part["short_year"]) - (100 if int(part["short_year"]) >= 70 else 0)
+        if part.get("day_of_year"):
+            start = dt.datetime(year, 1, 1) + dt.timedelta(days=int(part["day_of_year"]) - 1)
+            part |= {"month": str(start.month), "day": str(start.day)}
+        month = (
+            1 + _MONTHS.lower().split("|").index(part["month_name"].lower())
+            if part.get("month_name")
+            else int(part["month"] or 0)
+        )
+        hour = int(part["hour"])
+        if part.get("half"):
+            hour = hour % 12 + (12 if part["half"].lower().startswith("p") else 0)
+        try:
+            return dt.datetime(
+                year,
+                month,
+                int(part["day"]),
+                hour,
+                int(part["minute"]),
+                min(int(part.get("second") or 0), 59),
+                int((part.get("fraction") or "").ljust(6, "0")[:6]),
+            )
+        except ValueError:
+            return None
+
+
+def _form(name: str, pattern: str) -> TimeForm:
+    return TimeForm(name=name, pattern=pattern)
+
+
+_Y, _M, _D = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
+_Y2 = r"(?P<short_year>\d\d)"
+# The more special first: of two that fit at one place and are as long, the first one counts.
+FORMS: tuple[TimeForm, ...] = (
+    _form("2026-03-01 10:00:00", rf"{_Y}-{_M}-{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
+    _form("2026/03/01 10:00:00", rf"{_Y}/{_M}/{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
+    _form("2026.03.01 10:00:00", rf"{_Y}\.{_M}\.{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
+    _form("2026-060T10:00:00", rf"{_Y}-(?P<day_of_year>\d{{3}})[T ]{_CLOCK}{_ZONE}"),
+    _form("2026-03-01-10.00.00", rf"{_Y}-{_M}-{_D}-(?:{_DOTTED_CLOCK}){_ZONE}"),
+    _form("2026-03-01-10:00:00", rf"{_Y}-{_M}-{_D}-{_CLOCK}{_ZONE}"),
+    _form("20260301 10:00:00", rf"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[T \t_-]{_CLOCK}{_ZONE}"),
+    _form("20260301T100000", rf"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[T _.-]?{_DIGITS_CLOCK}{_ZONE}"),
+    _form("01/Mar/2026:10:00:00", rf"{_D}/{_MONTH}/{_Y}[: ]{_CLOCK}{_ZONE}"),
+    _form("01-Mar-2026 10:00:00", rf"{_D}-{_MONTH}-{_Y}[ T:]{_CLOCK}{_ZONE}"),
+    _form("01-Mar-26 10:00:00", rf"{_D}-{_MONTH}-{_Y2}[ T]{_CLOCK}{_ZONE}"),
+    _form("Sun Mar 1 10:00:00 2026", rf"{_WEEKDAY}{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE} {_Y}"),
+    _form("Sun, 01 Mar 2026 10:00:00", rf"{_WEEKDAY}?{_D} {_MONTH},? {_Y},? {_CLOCK}{_ZONE}"),
+    _form("Mar 1, 2026 10:00:00", rf"{_WEEKDAY}?{_MONTH} {{1,2}}{_D},? {_Y},? {_CLOCK}{_ZONE}"),
+    _form("Mar 1 10:00:00 2026", rf"{_MONTH} {{1,2}}{_D} {_CLOCK} {_Y}{_ZONE}"),
+    _form("Mar 1 10:00:00", rf"{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE}"),
+    _form("01.03.2026 10:00:00", rf"{_D}\.{_M}\.{_Y},?[ \tT]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
+    _form("01-03-2026 10:00:00", rf"{_D}-{_M}-{_Y},?[ \tT]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
+    _form("03-01-2026 10:00:00", rf"{_M}-{_D}-{_Y},?[ \tT]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
+    _form("01/03/2026 10:00:00, day first", rf"{_D}/{_M}/{_Y},?[ \tT:-]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
+    _form("03/01/2026 10:00:00, month first", rf"{_M}/{_D}/{_Y},?[ \tT:-]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
+    _form("26/03/01 10:00:00", rf"{_Y2}/(?P<month>\d\d)/(?P<day>\d\d) {_CLOCK}{_ZONE}"),
+    _form("03/01/26 10:00:00", rf"{_M}/{_D}/{_Y2},? {_SHORT_CLOCK}{_ZONE}"),
+    _form("260301 10:00:00", rf"{_Y2}(?P<month>[01]\d)(?P<day>[0-3]\d) {_CLOCK}"),
+    _form("260301 100000", rf"{_Y2}(?P<month>[01]\d)(?P<day>[0-3]\d) {_DIGITS_CLOCK}"),
+    _form("03-01 10:00:00", rf"(?P<month>\d\d)-(?P<day>\d\d) {_CLOCK}{_ZONE}"),
+    _form("03/01 10:00:00", rf"(?P<month>\d\d)/(?P<day>\d\d)[ -]{_CLOCK}{_ZONE}"),
+    _form("03.01 10:00:00", rf"(?P<month>\d\d)\.(?P<day>\d\d) {_CLOCK}{_ZONE}"),
+    _form("I0301 10:00:00", rf"(?P<severity>[IWEFD])(?P<month>[01]\d)(?P<day>[0-3]\d) {_CLOCK}"),
+    _form("seconds since 1970", r"(?P<epoch>1\d{9}(?:\.\d{1,9})?)"),
+    _form("milliseconds since 1970", r"(?P<epoch>1\d{12}(?:\.\d{1,6})?)"),
+    _form("microseconds since 1970", r"(?P<epoch>1\d{15})"),
+    _form("nanoseconds since 1970", r"(?P<epoch>1\d{18})"),
+)  # fmt: skip
+_COMPILED = [
+    (form, re.compile(rf"(?<![\w./-])(?<!\d:)(?:{form.pattern})(?![\w/]|[.:-]\d)")) for form in FORMS
+]
+# A clock without a date.
+_CLOCK_ONLY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A time in a text: its form, and where it stands."""
+
+    form: TimeForm
+    start: int
+    end: int
+    zone: str
+    time: dt.datetime
+
+
+def first_in(text: str, *, most: int = 160) -> list[Found]:
+    """Each reading of the first time in a text: more than one where a form does not say which number is the day.
+
+    One that names no year is of a leap year.
+    """
+    readings: list[Found] = []
+    for form, pattern in _COMPILED:
+        match = pattern.search(text[:most])
+        if match is None:
+            continue
+        time = form.read(match, year=LEAP_YEAR)
+        if time is None:
+            continue
+        readings.append(
+            Found(
+                form=form,
+                start=match.start(),
+                end=match.end(),
+                zone=(match.groupdict().get("zone") or "") if form.has_zone else "",
+                time=time,
+            )
+        )
+    if not readings:
+        return []
+    first = min(item.start for item in readings)
+    # What is part of a longer one is none.
+    longest = max(item.end for item in readings if item.start == first)
+    return [item for item in readings if item.start == first and item.end == longest]
+
+
+def is_sure(zone: str) -> bool:
+    """Whether the text of a zone means one offset."""
+    return zone != "" and zone.upper() not in AMBIGUOUS_ZONES
+
+
+def has_clock(text: str) -> bool:
+    """Whether a text holds a time of day, in whatever form."""
+    return bool(_CLOCK_ONLY.search(text))
+
+
+def _seconds(epoch: str) -> float:
+    digits = len(epoch.split(".")[0])
+    return float(epoch) / {10: 1, 13: 1e3, 16: 1e6, 19: 1e9}[digits]
+
+
+def local_sql(form: TimeForm, text: str, *, year: int) -> str:
+    """SQL: a TIMESTAMP from a text that is a time in that form, whatever zone it names; NULL where it is no time, such as 30 February.
+
+    year: of a form that names none.
+    """
+    if form.is_iso:
+        plain = rf"regexp_replace(replace({text}, ',', '.'), '[ \t_]+', ' ')"
+        return rf"try_cast(regexp_extract({plain}, '^[-0-9T :.]*[0-9]') AS TIMESTAMP)"
+    groups = ", ".join(quoted(part) for part in form.parts)
+    return f"list_transform([regexp_extract({text}, {quoted(form.pattern)}, [{groups}])], p -> {_of_parts(form, 'p', year=year)})[1]"
+
+
+def _of_parts(form: TimeForm, part: str, *, year: int) -> str:
+    if "epoch" in form.parts:
+        number, unit = f"try_cast({part}.epoch AS DOUBLE)", form.name.split()[0]
+        micros = {"seconds": f"{number} * 1e6", "milliseconds": f"{number} * 1e3", "microseconds": number}
+        return f"make_timestamp(try_cast({micros.get(unit, f'{number} / 1e3')} AS BIGINT))"
+    years = f"{part}.year" if "year" in form.parts else f"(CASE WHEN {part}.short_year < '70' THEN '20' ELSE '19' END || {part}.short_year)" if "short_year" in form.parts else quoted(str(year))  # fmt: skip
+    names = quoted("".join(_MONTHS.lower().split("|")))
+    months = (
+        f"((strpos({names}, lower({part}.month_name)) + 2) // 3)::VARCHAR"
+        if "month_name" in form.parts
+        else f"{part}.month"
+    )
+    hours = f"ltrim({part}.hour)"
+    if "half" in form.parts:
+        afternoon = f"CASE WHEN lower({part}.half[1]) = 'p' THEN 12 ELSE 0 END"
+        hours = f"CASE WHEN {part}.half = '' THEN {hours} ELSE (try_cast({hours} AS INTEGER) % 12 + {afternoon})::VARCHAR END"
+    days = f"{part}.day"
+    if "day_of_year" in form.parts:
+        date = f"make_date({years}::INTEGER, 1, 1) + try_cast({part}.day_of_year AS INTEGER) - 1"
+        months, days = f"month({date})::VARCHAR", f"day({date})::VARCHAR"
+    # A leap second is the one before it.
+    seconds = f"CASE {part}.second WHEN '' THEN '00' WHEN '60' THEN '59' ELSE {part}.second END"
+    fraction = f" || '.' || {part}.fraction" if "fraction" in form.parts else ""
+    text = f"{years} || '-' || {months} || '-' || {days} || ' ' || {hours} || ':' || {part}.minute || ':' || {seconds}{fraction}"
+    return f"try_cast({text} AS TIMESTAMP)"
+
+
+def zoned_sql(local: str, zone: str, *, otherwise: str | None) -> str:
+    """SQL: a TIMESTAMPTZ from a TIMESTAMP and the text of its zone, as it is written.
+
+    otherwise: the zone of times that name none, an offset such as `+02:00` or a name such as `Europe/Berlin`; None leaves
+    them unread.
+    """
+    minutes = " ".join(f"WHEN '{name}' THEN {value}" for name, value in ZONES.items())
+    word = f"upper(regexp_extract({zone}, '^[A-Za-z]*'))"
+    sign = f"CASE WHEN contains({zone}, '-') THEN -1 ELSE 1 END"
+    digits = f"regexp_replace(regexp_extract({zone}, '[+-]([0-9:]+)', 1), ':', '')"
+    given = f"""{sign} * CASE length({digits}) WHEN 0 THEN 0 WHEN 1 THEN 60 * {digits}::INTEGER WHEN 2 THEN 60 * {digits}::INTEGER
+        ELSE 60 * left({digits}, -2)::INTEGER + right({digits}, 2)::INTEGER END"""
+    offset = f"(CASE {word} WHEN '' THEN 0 {minutes} END + {given})"
+    unnamed = "NULL" if otherwise is None else f"timezone({quoted(_zone_name(otherwise))}, {local})"
+    if otherwise is not None and re.fullmatch(r"[+-]\d\d:\d\d", otherwise):
+        unnamed = f"timezone('UTC', {local} - INTERVAL ({_minutes(otherwise)}) MINUTE)"
+    ambiguous = ", ".join(map(quoted, AMBIGUOUS_ZONES))
+    return (
+        f"CASE WHEN {zone} = '' OR upper({zone}) IN ({ambiguous}) THEN {unnamed} WHEN {zone} = 'Z' THEN timezone('UTC', {local}) "
+        f"ELSE timezone('UTC', {local} - to_minutes({offset})) END"
+    )
+
+
+def _zone_name(zone: str) -> str:
+    return "UTC" if zone == "Z" else zone
+
+
+def _minutes(offset: str) -> int:
+    hours, minutes = int(offset[1:3]), int(offset[4:6])
+    return (-1 if offset[0] == "-" else 1) * (60 * hours + minutes)
+
+
+def most_common(readings: Sequence[Sequence[Found]]) -> TimeForm | None:
+    """The form in which most of these texts write their time; of two that fit as often, the one whose times stand in order."""
+    votes: dict[str, int] = {}
+    for found in readings:
+        for item in found:
+            votes[item.form.name] = votes.get(item.form.name, 0) + 1
+    if not votes:
+        return None
+    most = max(votes.values())
+    best = [form for form in FORMS if votes.get(form.name) == most]
+    return min(best, key=lambda form: (_disorder(readings, form), FORMS.index(form)))
+
+
+def _disorder(readings: Iterable[Sequence[Found]], form: TimeForm) -> float:
+    """How far the times go forth and back, in this form, relative to the span from the first to the last."""
+    times = [item.time for found in readings for item in found if item.form is form]
+    if len(times) < 2:
+        return 0.0
+    return sum(abs((later - earlier).total_seconds()) for earlier, later in pairwise(times))
