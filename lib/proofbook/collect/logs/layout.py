@@ -21,6 +21,8 @@ LINES_PER_NAME = 5
 MAX_ITEMS, MAX_NAMES = 12, 3
 # A header longer than that is none.
 MAX_HEADER = 200
+# The rarest beyond so many layouts are read as text that begins with a time in one of the usual forms.
+MOST_LAYOUTS = 6
 LEVELS = (
     "trace[1-9]?|trce|trc|debug[1-9]?|dbug|dbg|verbose|vrb|finest|finer|fine|config|information|informational|info|inf|notice|note|success|"
     "warning|warn|wrn|error|eror|err|fail|failure|severe|critical|crit|crt|fatal|fata|ftl|panic|dpanic|alert|emergency|emerg|log"
@@ -106,25 +108,22 @@ _COMPILED_NAME = re.compile(_NAME)
 
 
 def learn(lines: Sequence[str]) -> list[Layout]:
-    """The layouts in a sample of lines, the most frequent first; none where no line holds a time."""
+    """The layouts in a sample of lines, the most frequent first, and no more than MOST_LAYOUTS; none where no line holds a time."""
     written = [line for line in lines if line[:1].strip()]
-    left = [(line, found) for line in written if (found := times.first_in(line))]
+    alike: dict[str, list[tuple[str, list[Found]]]] = {}
+    for line in written:
+        if found := times.first_in(line):
+            alike.setdefault(_shape(line[: found[0].start]), []).append((line, found))
     layouts: list[Layout] = []
-    while left:
-        groups: dict[str, list[tuple[str, list[Found]]]] = {}
-        for line, found in left:
-            groups.setdefault(_shape(line[: found[0].start]), []).append((line, found))
-        shape, members = max(groups.items(), key=lambda group: (len(group[1]), -len(group[0])))
-        form = times.most_common([found for _, found in members])
-        assert form is not None
-        own = [(line, item) for line, found in members for item in found if item.form is form]
-        if _is_header(shape, count=len(own), of=len(written)):
+    for shape, members in sorted(alike.items(), key=lambda item: (-len(item[1]), len(item[0]))):
+        left = members
+        while left and len(layouts) < MOST_LAYOUTS and _is_header(shape, count=len(left), of=len(written)):
+            form = times.most_common([found for _, found in left])
+            assert form is not None
+            own = [(line, item) for line, found in left for item in found if item.form is form]
             layouts.append(_layout(shape, form, own))
-            taken = {line for line, _ in own}
-        else:
-            taken = {line for line, _ in members}
-        left = [(line, found) for line, found in left if line not in taken]
-    return layouts
+            left = [(line, found) for line, found in left if all(item.form is not form for item in found)]
+    return sorted(layouts, key=lambda layout: -layout.lines)
 
 
 def learn_header(lines: Sequence[str]) -> list[Layout]:

@@ -98,11 +98,10 @@ def _blocks(file: Bytes) -> Iterator[tuple[bytes, bool]]:
         is_last = not following
         text = decode.decode(chunk, final=is_last)
         data = (text.removeprefix("\ufeff") if is_first else text).replace("\x00", "").encode()
-        data = plain(data)
         cut = len(data) if is_last else data.rfind(b"\n") + 1
         if cut or is_last:
             more = f" [{dropped:,} more bytes]".encode() if dropped else b""
-            whole = b"".join([*pending, more, data[:cut]])
+            whole = plain(b"".join([*pending, more, data[:cut]]))
             pending, size, dropped = [data[cut:]], len(data) - cut, 0
             yield _shortened(whole if whole.endswith(b"\n") else whole + b"\n"), is_last
         elif size < MAX_LINE_BYTES:

@@ -19,9 +19,6 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import LOG_FORMATS, JsonFormat, TextFormat
 from proofbook.redaction.scrubbing import Rule, suspect
 
-# The rarest beyond so many layouts are read as text in any of the usual forms.
-MOST_LAYOUTS = 6
-
 
 def first_of(expressions: Iterable[str]) -> str:
     """SQL: the first of the expressions that is neither NULL nor empty."""
@@ -224,7 +221,7 @@ opened AS (SELECT *, r IS NOT NULL AS is_json, {fields.at("payload")} AS payload
 
 def _laid_out(shape: Shape) -> str:
     """The relation `laid_out`: header, written (the time in it, without its zone), zone and said_level of each line of text."""
-    layouts = shape.layouts[:MOST_LAYOUTS]
+    layouts = shape.layouts
     if not layouts:
         return f"laid_out AS (SELECT *, {_NO_LAYOUT} FROM lined),"
     steps, before = [], "lined"

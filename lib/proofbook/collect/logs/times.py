@@ -140,6 +140,8 @@ FORMS: tuple[TimeForm, ...] = (
 _COMPILED = [
     (form, re.compile(rf"(?<![\w./-])(?<!\d:)(?:{form.pattern})(?![\w/]|[.:-]\d)")) for form in FORMS
 ]
+# What every form has; most texts have nothing of it.
+_MAY_BE_ONE = re.compile(r"\d:\d\d|\d{6}|\d\d\.\d\d\.\d\d")
 # A clock without a date.
 _CLOCK_ONLY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 
@@ -161,6 +163,8 @@ def first_in(text: str, *, most: int = 160) -> list[Found]:
     One that names no year is of a leap year.
     """
     readings: list[Found] = []
+    if not _MAY_BE_ONE.search(text[:most]):
+        return readings
     for form, pattern in _COMPILED:
         match = pattern.search(text[:most])
         if match is None:
