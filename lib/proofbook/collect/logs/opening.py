@@ -37,8 +37,8 @@ def ask(
     work: Path,
     now: dt.datetime,
     holding: Sequence[str] | None = None,
-) -> tuple[pd.DataFrame, Shape]:
-    """The answer to a question about the entries of a file, and the file's shape.
+) -> tuple[pd.DataFrame, Opened]:
+    """The answer to a question about the entries of a file, and what was found out about the file.
 
     Args:
         question: SQL from SQL for the entries. holding: only lines with one of these texts are wanted, where lines are entries.
@@ -46,12 +46,12 @@ def ask(
     Raises:
         CouldNotLook: the file is absent, empty or cannot be read.
     """
-    opened = _Opened(path, shown, source=source, engine=engine, work=work, now=now)
+    opened = Opened(path, shown, source=source, engine=engine, work=work, now=now)
     why = ""
     with _threads_for(path, engine):
         for entries in opened.attempts(holding=holding):
             try:
-                return table(engine, question(entries)), opened.shape
+                return table(engine, question(entries)), opened
             # DuckDB cuts its messages by bytes, and one cut within a character is no duckdb.Error.
             except (duckdb.Error, UnicodeDecodeError) as error:
                 if opened.problem is not None:
@@ -73,8 +73,8 @@ def _threads_for(path: Path, engine: duckdb.DuckDBPyConnection) -> Iterator[None
         engine.execute("RESET threads")
 
 
-class _Opened:
-    """A file whose shape was found, and the ways to read it: the fastest first, the most patient last."""
+class Opened:
+    """A file whose shape was found, and the ways to read it, the faster one first. strays: numbers of the lines that stand alone, as they are read."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class _Opened:
         self.path, self.shown, self.source = path, shown, source
         self.engine, self.work, self.now = engine, work, now
         self.problem: CouldNotLook | None = None
+        self.strays: list[int] = []
         head = log_files.head_of(path, shown)
         whole = len(head) < log_files.HEAD_BYTES
         text = lines.plain(head).decode("utf-8", "replace").lstrip("\ufeff")
@@ -126,7 +127,9 @@ class _Opened:
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
-                yield from lines.entries(stream, rule=self.shape.rule)
+                for batch in lines.entries(stream, rule=self.shape.rule):
+                    self.strays += batch["line"].filter(batch["stray"]).to_pylist()
+                    yield batch
             except CouldNotLook as error:
                 # What asks for them says only that something went wrong.
                 self.problem = error
@@ -139,7 +142,7 @@ class _Opened:
         may = (
             " OR ".join(f"contains(text, {quoted(text)})" for text in (*holding, "\\u00")) if holding else ""
         )
-        return f"SELECT * FROM {_LINES}" + (f" WHERE {may}" if may else "")
+        return f"SELECT text, line, lines FROM {_LINES}" + (f" WHERE {may}" if may else "")
 
     def _query(self, relation: str, *, typed: bool = False, only_bodies: bool = False) -> str:
         return entries_sql(

@@ -10,13 +10,14 @@ import datetime as dt
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
-from proofbook.collect.logs import aggregates, fetch, years
+from proofbook.collect.logs import aggregates, fetch, times, years
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
 from proofbook.collect.logs.opening import ask
@@ -95,22 +96,32 @@ def _fetch(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """A file as Parquet. years: of times that name none. untimed: entries without a time of their own. unread_zones: names of zones, empty where none is named, that kept times from being read."""
+    """A file as Parquet. years: of times that name none. untimed: entries without a time of their own; placed: the
+    table of their times. unread_zones: names of zones, empty where none is named, that kept times from being read."""
 
     path: Path
     shape: Shape
     years: Years | None = None
     untimed: int = 0
+    placed: str = ""
     unread_zones: tuple[str, ...] = ()
 
     @property
+    def dated(self) -> str:
+        """SQL for its rows, in their years."""
+        if self.years is None:
+            return rows_of(self.path)
+        dated = (
+            f"CASE WHEN yearless THEN {self.years.sql('timestamp', 'line')} ELSE timestamp END AS timestamp"
+        )
+        return rows_of(self.path, instead={"timestamp": dated})
+
+    @property
     def rows(self) -> str:
-        """SQL for its rows."""
-        rows = rows_of(self.path)
-        if self.years is not None:
-            dated = f"CASE WHEN yearless THEN {self.years.sql('timestamp', 'line')} ELSE timestamp END AS timestamp"
-            rows = rows_of(self.path, instead={"timestamp": dated})
-        return _placed(rows, self.path) if self.untimed else rows
+        """SQL for its rows, each with a time where there is one."""
+        if not self.placed:
+            return self.dated
+        return f"(SELECT r.* REPLACE (coalesce(timestamp, placed) AS timestamp) FROM {self.dated} r LEFT JOIN {self.placed} p ON r.line = p.line)"
 
 
 def _read_file(
@@ -124,7 +135,7 @@ def _read_file(
 ) -> _Part:
     """One file as Parquet with a row per line, in order, so that a row's number is its line's."""
     out = work / "part.parquet"
-    _, shape = ask(
+    _, opened = ask(
         path,
         shown,
         question=lambda entries: f"COPY ({entries}) TO {quoted(str(out))} (FORMAT parquet)",
@@ -133,24 +144,45 @@ def _read_file(
         work=work,
         now=now,
     )
-    found_years = _years(out, engine=engine, now=now) if "yearless" in shape.marks else None
-    untimed = 0
-    if "untimed" in shape.marks:
-        untimed = int(engine.execute(f"SELECT count(*) FROM {_all(out)} WHERE untimed").fetchall()[0][0])
-    zones: tuple[str, ...] = ()
-    if "unread_zone" in shape.marks:
-        found = engine.execute(f"SELECT DISTINCT unread_zone FROM {_all(out)} WHERE unread_zone IS NOT NULL ORDER BY 1")  # fmt: skip
-        zones = tuple(str(zone) for (zone,) in found.fetchall())
-    return _Part(path=out, shape=shape, years=found_years, untimed=untimed, unread_zones=zones)
+    found = _years(out, engine=engine, now=now) if opened.shape.may_be_yearless else None
+    part = _Part(
+        path=out,
+        shape=opened.shape,
+        years=found,
+        unread_zones=_unread_zones(out, opened.shape, engine=engine),
+    )
+    return _placed(part, opened.strays, engine=engine, name=f"placed_{work.name}")
 
 
-def _placed(rows: str, path: Path) -> str:
-    """SQL for rows of which those without a time of their own have that of the entry before them, or else of the one after."""
-    untimed = f"(SELECT line AS l FROM {_all(path)} WHERE untimed)"
-    timed = f"(SELECT line AS at, timestamp AS t FROM {rows} WHERE timestamp IS NOT NULL)"
-    return f"""(SELECT r.* REPLACE (coalesce(r.timestamp, before.t, after.t) AS timestamp) FROM {rows} r
-        LEFT JOIN {untimed} u ON r.line = u.l
-        ASOF LEFT JOIN {timed} before ON u.l >= before.at ASOF LEFT JOIN {timed} after ON u.l <= after.at)"""
+def _placed(part: _Part, strays: Sequence[int], *, engine: duckdb.DuckDBPyConnection, name: str) -> _Part:
+    """The part, with a time for each entry without one of its own: that of the entry before it, else of the one after.
+
+    Args:
+        strays: numbers of the lines that neither begin an entry nor go on with one. name: of the table to make.
+    """
+    if not strays:
+        return part
+    engine.register("strays", pa.table({"line": strays}))
+    alone = f"(SELECT line FROM {part.dated} SEMI JOIN strays USING (line) WHERE timestamp IS NULL AND body <> '')"
+    timed = f"(SELECT line AS at, timestamp AS t FROM {part.dated} WHERE timestamp IS NOT NULL)"
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE {name} AS SELECT line, coalesce(before.t, after.t) AS placed FROM {alone} alone
+        ASOF LEFT JOIN {timed} before ON alone.line >= before.at ASOF LEFT JOIN {timed} after ON alone.line <= after.at""")
+    engine.unregister("strays")
+    (count,) = engine.execute(f"SELECT count(placed) FROM {name}").fetchall()[0]
+    return replace(part, untimed=int(count), placed=name) if count else part
+
+
+def _unread_zones(path: Path, shape: Shape, *, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The zones, an empty name where none is named, of times that stand in a file and could not be read."""
+    forms = [layout.time for layout in shape.layouts if layout.form is not None]
+    if not forms:
+        return ()
+    time = f"regexp_extract(body, {quoted('|'.join(forms))})"
+    zone = f"upper(regexp_extract({time}, {quoted(times.ZONE_AT_END)}))"
+    found = engine.execute(
+        f"SELECT DISTINCT {zone} FROM {_all(path)} WHERE timestamp IS NULL AND {time} <> '' ORDER BY 1"
+    )
+    return tuple(str(name) for (name,) in found.fetchall())
 
 
 def _all(path: Path) -> str:
@@ -191,13 +223,13 @@ def _together(
         source=source.name, path=to, shape=shapes, lines=int(told["lines"]), read=int(told["read"])
     )
     reading.unparsed = int(told["unparsed"])
-    reading.untimed = sum(part.untimed for part in parts) if reading.read else 0
+    reading.untimed = sum(part.untimed for part in parts)
     guessed = [part.years for part in parts if part.years is not None and not part.years.stated]
     reading.assumed_years = tuple(sorted({year for years in guessed for year in years.years}))
     reading.assumed_levels = {word: name for part in parts for word, name in part.shape.numbers.items()}
     reading.newest_first = bool(told["slope"] < -0.8)
     doubles = int(told["named"] - told["distinct_named"])
-    is_as_written = len(parts) == 1 and not parts[0].shape.marks
+    is_as_written = len(parts) == 1 and not parts[0].placed and not parts[0].shape.may_be_yearless
     if is_as_written and not doubles and not told["continues"] and span == (None, None):
         parts[0].path.replace(to)
     else:

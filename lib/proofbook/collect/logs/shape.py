@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proofbook.collect.logs import keys, times
+from proofbook.collect.logs import keys
 from proofbook.collect.logs.formats import (
     OBJECT_AFTER_NAME,
     OBJECT_FIRST,
@@ -109,16 +109,9 @@ class Shape:
         return Rule(begins=self.begins, goes_on=None if self.long_messages else GOES_ON)
 
     @property
-    def marks(self) -> list[str]:
-        """Columns beside COLUMNS that its entries need until their times are settled: `untimed`, `yearless`, `unread_zone`."""
-        yearless = any(layout.form is not None and not layout.form.has_year for layout in self.layouts)
-        unzoned = any(not times.is_sure(zone) for layout in self.layouts for zone in layout.zones)
-        untimed = isinstance(self.rule, Rule) and self.rule.goes_on is not None
-        return [
-            *(["untimed"] if untimed else []),
-            *(["yearless"] if yearless else []),
-            *(["unread_zone"] if unzoned else []),
-        ]
+    def may_be_yearless(self) -> bool:
+        """Whether a time in its lines of text may name no year."""
+        return any(layout.form is not None and not layout.form.has_year for layout in self.layouts)
 
     @property
     def has_columns(self) -> bool:

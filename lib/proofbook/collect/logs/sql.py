@@ -110,11 +110,10 @@ def entries_sql(
     typed: bool = False,
     only_bodies: bool = False,
 ) -> str:
-    """SQL from a relation `lines(text, line, lines, stray)` to one row per row of it, in its order, with COLUMNS.
+    """SQL from a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
 
     `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
-    as body; a blank one has neither. The marks of the shape are columns too: `yearless`, whether a time names no year, which is
-    then LEAP_YEAR; and `unread_zone`, the zone that kept a time from being read, empty where none is named.
+    as body; a blank one has neither. Where times may name no year, there is a column `yearless`; these are of LEAP_YEAR then.
 
     Args:
         zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
@@ -126,7 +125,7 @@ def entries_sql(
     return f"""
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
-found AS (SELECT is_json, payload, rest, first, ts0, line, lines, stray, header, written, zone, yearless, {_named(_found(fields))} FROM inside),
+found AS (SELECT is_json, payload, rest, first, ts0, line, lines, header, written, zone, yearless, {_named(_found(fields))} FROM inside),
 told AS (SELECT *, {_named(_DIRTY)} FROM found),
 clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies) | times)} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
@@ -145,16 +144,10 @@ SELECT
   {quoted(source)} AS source,
   {quoted(file)} AS file,
   line,
-  lines{"".join(f", {_MARKS[name]} AS {name}" for name in shape.marks)}
+  lines{", yearless" if shape.may_be_yearless else ""}
 FROM judged"""
 
 
-# Without a time an entry that has one was written in a zone that is not known.
-_MARKS = {
-    "untimed": "stray AND t1 IS NULL AND body0 <> ''",
-    "yearless": "yearless",
-    "unread_zone": "CASE WHEN written IS NOT NULL AND t1 IS NULL THEN upper(zone) END",
-}
 _IDENTITY = """version AS service_version,
   instance AS service_instance_id,
   coalesce(nullif(split_part(trace, '/', -1), ''), {trace_in_text}) AS trace_id,
@@ -226,36 +219,42 @@ def _laid_out(shape: Shape) -> str:
         return f"laid_out AS (SELECT *, {_NO_LAYOUT} FROM lined),"
     steps, before = [], "lined"
     for number, layout in enumerate(layouts):
-        found = f"regexp_extract(first, {quoted(layout.pattern)}, [{_listed(layout.groups)}])"
         unread = " AND ".join(
-            [f"h{earlier}.header = ''" for earlier in range(number)] or ["NOT starts_with(ltrim(first), '{')"]
+            [f"h{earlier} = ''" for earlier in range(number)] or ["NOT starts_with(ltrim(first), '{')"]
         )
+        found = f"CASE WHEN {unread} THEN regexp_extract(first, {quoted(layout.header)}) END AS h{number}"
         # A line that an earlier layout fits is not looked at again.
-        steps.append(
-            f"layout{number} AS (SELECT *, CASE WHEN {unread} THEN {found} END AS h{number} FROM {before})"
-        )
+        steps.append(f"layout{number} AS (SELECT *, {found} FROM {before})")
         before = f"layout{number}"
 
-    def of(value: Callable[[str, Layout], str]) -> str:
-        cases = " ".join(
-            f"WHEN h{n}.header <> '' THEN {value(f'h{n}', layout)}" for n, layout in enumerate(layouts)
-        )
+    def of(value: Callable[[Layout], str]) -> str:
+        cases = " ".join(f"WHEN h{n} <> '' THEN {value(layout)}" for n, layout in enumerate(layouts))
         return f"CASE {cases} END"
 
-    def group(name: str) -> Callable[[str, Layout], str]:
-        return lambda h, layout: f"nullif({h}.{name}, '')" if name in layout.groups else "NULL"
-
+    header = of(lambda layout: f"h{layouts.index(layout)}")
+    time = of(lambda layout: f"regexp_extract(header, {quoted(layout.time)})" if layout.form else "NULL")
     written = of(
-        lambda h, layout: (
-            times.local_sql(layout.form, f"{h}.time", year=times.LEAP_YEAR)
+        lambda layout: (
+            times.local_sql(layout.form, "time_text", year=times.LEAP_YEAR)
             if layout.form
             else "NULL::TIMESTAMP"
         )
     )
-    yearless = of(lambda _, layout: "true" if layout.form and not layout.form.has_year else "false")
+    yearless = of(lambda layout: "true" if layout.form and not layout.form.has_year else "false")
     return f"""{", ".join(steps)},
-laid_out AS (SELECT *, {of(group("header"))} AS header, {written} AS written, coalesce({of(group("zone"))}, '') AS zone,
-    {of(group("severity"))} AS said_level, coalesce({yearless}, false) AS yearless FROM {before}),"""
+headed AS (SELECT *, {header} AS header FROM {before}),
+timed AS (SELECT *, {time} AS time_text FROM headed),
+laid_out AS (SELECT *, {written} AS written, coalesce(regexp_extract(time_text, {quoted(times.ZONE_AT_END)}), '') AS zone,
+    {of(_level_of)} AS said_level, coalesce({yearless}, false) AS yearless FROM timed),"""
+
+
+def _level_of(layout: Layout) -> str:
+    """SQL: the level in `header`, or NULL."""
+    if layout.level is None:
+        return "NULL"
+    before = f"regexp_extract(header, {quoted(layout.level.before)})"
+    after = f"substr(header, length({before}) + 1)" if layout.level.before != "^" else "header"
+    return f"nullif(regexp_extract({after}, {quoted(layout.level.word)}), '')"
 
 
 def _found(fields: _Fields) -> dict[str, str]:
@@ -346,7 +345,7 @@ def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
         branch[leaf] = None
     columns = ", ".join(f"{name}: '{_type_of(inner)}'" for name, inner in tree.items())
     form = "array" if array else "newline_delimited"
-    return f"""SELECT *, '' AS rest, '' AS first, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines, false AS stray
+    return f"""SELECT *, '' AS rest, '' AS first, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines
         FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
 
 
@@ -368,12 +367,12 @@ def _unwrapped(shape: Shape, lines: str) -> str:
     wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
     if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
         inner, time = (_json_paths(path)[0] for path in wrapper.wraps)
-        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines, stray FROM (
+        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines FROM (
             SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{_listed([inner, time])}])) END AS d FROM ({lines}))"""
     if isinstance(wrapper, TextFormat):
-        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines, stray
+        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines
             FROM (SELECT *, regexp_extract(text, {quoted(wrapper.pattern)}, 1) AS k FROM ({lines}))"""
-    return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines, stray FROM ({lines})"
+    return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines FROM ({lines})"
 
 
 def _json_paths(path: str) -> list[str]:

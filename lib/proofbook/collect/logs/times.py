@@ -35,6 +35,10 @@ _NAMES = "|".join(sorted([*ZONES, *AMBIGUOUS_ZONES], key=len, reverse=True))
 _ZONE = rf"(?: ?(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?\b(?: UTC\b)?|(?:{_NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?\b))?"
 
 
+# The zone in the text of a time, with the year after it where one stands there.
+ZONE_AT_END = rf"(?:Z|[+-]\d\d(?::?\d\d)?(?: UTC)?|\b(?:{_NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?)(?: \d{{4}})?$"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeForm:
     """A form of time, named by an example."""
