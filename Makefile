@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: report test test-fast lab bench check clean
+.PHONY: report test test-fast coverage lab bench check clean
 
 report: $(READY)
 	$(BIN)/proofbook demo
@@ -13,12 +13,16 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
-	$(BIN)/python -m pytest -n 4 --cov=proofbook --cov-report=
-	@echo "The tests of make test-fast reach $$($(BIN)/coverage report --format=total) % of the lines of the library, the others more of them."
+	$(BIN)/python -m pytest -n 4
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time, with fewer examples of a property: under a minute on two cores.
 test-fast: $(READY)
 	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast
+
+# Apart from `make test`, since counting makes tests take a third longer.
+coverage: $(READY)
+	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast --cov=proofbook --cov-report=
+	@echo "The tests of make test-fast reach $$($(BIN)/coverage report --format=total) % of the lines of the library, the others more of them."
 
 check: $(READY)
 	$(BIN)/ruff check .
