@@ -571,6 +571,71 @@ def test_other_claims_from_a_log_weigh_its_unread_lines_too() -> None:
     assert "4 of 604 lines (0.6623%) were not read, such as 'Traceback" in coverage.statement
 
 
+# How a symptom may stand in a log of text whose other lines are in one form.
+IN_ANOTHER_FORM = {
+    "another date": "01.01.2026 12:04:10 FATAL RecursionError: too deep",
+    "no zone": "2026-01-01 12:04:10 FATAL RecursionError: too deep",
+    "a form that nobody knows": "12h04m10 FATAL RecursionError: too deep",
+    "no time": "worker: RecursionError: too deep",
+    "a traceback": 'Traceback (most recent call last):\n  File "/app/a.py", line 3, in walk\nRecursionError: too deep',
+    "indented": "    RecursionError: too deep",
+    "an object": '{"level": "error", "msg": "RecursionError: too deep"}',
+    "an object behind a name": 'web-1  | {"level": "error", "msg": "RecursionError: too deep"}',
+    "colours": "\x1b[31m2026-01-01T12:04:10Z\x1b[0m ERROR RecursionError: too deep",
+    "a level alone": "ERROR: RecursionError: too deep",
+    "another year": "Jan  1 12:04:10 host app[7]: RecursionError: too deep",
+    "a date in the text": "restored backup of 2025-03-01 00:00:00 UTC: RecursionError: too deep",
+}
+
+
+def lines_of(first_s: int, *, crash_every: int = 0) -> list[str]:
+    """A log of text: ten lines a second for a hundred seconds."""
+    found = []
+    for index in range(1000):
+        at = START + pd.Timedelta(milliseconds=1000 * first_s + 100 * index)
+        crashes = crash_every and index % crash_every == 0
+        found.append(
+            f"{at:%Y-%m-%dT%H:%M:%S.%f}Z {'ERROR RecursionError: too deep' if crashes else 'INFO served'}\n"
+        )
+    return found
+
+
+@pytest.mark.parametrize("share", [1, 40])
+@pytest.mark.parametrize("form", IN_ANOTHER_FORM)
+def test_a_symptom_that_goes_on_in_another_form_is_never_gone(form: str, share: int) -> None:
+    before, after = lines_of(0, crash_every=20), lines_of(200)
+    for number in range(share):
+        after.insert(100 + 20 * number, IN_ANOTHER_FORM[form] + "\n")
+    found = claimed(view_of_files("".join(before), "".join(after), "RecursionError"))
+    assert found.verdict is not Verdict.PASS, found.statement
+    assert (
+        claimed(view_of_files("".join(before), "".join(lines_of(200)), "RecursionError")).verdict
+        is Verdict.PASS
+    )
+
+
+def answered(first_s: int, *, error_every: int = 0) -> str:
+    """What pino-http writes of ten requests a second."""
+    entries = []
+    for index in range(1000):
+        at = START + pd.Timedelta(milliseconds=1000 * first_s + 100 * index)
+        said: dict[str, Any] = {"level": 30, "msg": "request completed", "res": {"statusCode": 200}}
+        if error_every and index % error_every == 0:
+            stack = "TypeError: basket is undefined\n    at pay (/srv/app/pay.js:7:1)"
+            said = {"level": 50, "msg": "request errored", "res": {"statusCode": 500}, "err": {"type": "TypeError", "stack": stack}}  # fmt: skip
+        entries.append({"time": int(at.timestamp() * 1000), **said})
+    return json_lines(*entries)
+
+
+@pytest.mark.parametrize(("error_every", "verdict"), [(0, Verdict.PASS), (7, Verdict.FAIL)])
+def test_new_errors_that_note_the_status_they_led_to_are_new_errors(
+    error_every: int, verdict: Verdict
+) -> None:
+    found = claimed(view_of_files(answered(0), answered(200, error_every=error_every)), no_new_errors("log"), kind="guard")  # fmt: skip
+    assert found.verdict is verdict, found.statement
+    assert ("TypeError: basket is undefined" in found.statement) is (verdict is Verdict.FAIL)
+
+
 def test_rows_of_an_engine_without_a_time_are_unread_lines(tmp_path: Path) -> None:
     times = [START + pd.Timedelta(seconds=n) for n in range(30)]
     rows = pd.DataFrame({"at": [*times, None, None], "said": ["tick"] * 30 + ["RecursionError", "tock"], "level": "INFO"})  # fmt: skip
