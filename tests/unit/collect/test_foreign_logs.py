@@ -55,6 +55,21 @@ def test_raw_lines_between_objects_are_found_by_patterns(ticks: int, tmp_path: P
     assert row["affected after"] + row.get("lines without a time after", 0) == 1
 
 
+def test_raw_lines_stand_apart_from_the_object_before_them_and_are_lost_with_no_duplicate(
+    tmp_path: Path,
+) -> None:
+    once = TICK | {"insertId": "1", "logName": "a"}
+    reading = read(tmp_path, json_lines(once, once) + TRACEBACK, shape="text")
+    assert [body for _, _, body in rows(reading)] == ["tick", TRACEBACK.strip()]
+    assert (reading.duplicates, reading.untimed, reading.lines) == (1, 1, 6)
+
+
+def test_a_wrapper_that_says_when_it_was_written_is_no_entry(tmp_path: Path) -> None:
+    times = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-01T12:00:00Z"}
+    text = json.dumps({"exported": "2026-03-01T12:00:00Z", "range": times, "by": {"error": [TICK, TICK], "info": [TICK]}})  # fmt: skip
+    assert read(tmp_path, text).kept == 3
+
+
 def test_lines_in_another_form_of_time_are_read_beside_the_others(tmp_path: Path) -> None:
     text = "01.03.2026 10:00:00 FATAL ledger corrupt\n" * 300 + "2026-03-01T10:00:00Z INFO fine\n" * 60
     reading = read(tmp_path, text, **UTC)

@@ -220,4 +220,6 @@ def test_a_quick_look_needs_no_file(tmp_path: Path) -> None:
         json.dumps([{"timestamp": "2026-01-01T00:00:00Z", "textPayload": "x"}])
     )
     assert len(pb.logs(str(tmp_path / "export.json"))) == 1
-    assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == schema.LOGS.required
+    assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == tuple(
+        column.name for column in schema.LOGS.columns
+    )

@@ -96,8 +96,23 @@ def write_lines(file: Bytes, kind: str, *, to: Path) -> None:
 
 
 def is_entry(found: Mapping[str, Any]) -> bool:
-    """Whether an object is an entry, and no wrapper round some: it has a key that entries have, or a time under any key."""
-    return bool(ENTRY_KEYS & found.keys()) or any(
+    """Whether an object is an entry, and no wrapper round some: it has a key that entries have, or a time under any key and no entries within."""
+    return bool(ENTRY_KEYS & found.keys()) or (_is_dated(found) and not _holds_entries(found))
+
+
+def _holds_entries(found: Mapping[str, Any]) -> bool:
+    """Whether there is a list of entries, at whatever depth."""
+
+    def holds(item: Any) -> bool:
+        if isinstance(item, list):
+            return any(isinstance(inner, dict) and is_entry(inner) for inner in item[:1])
+        return isinstance(item, dict) and _holds_entries(item)
+
+    return any(map(holds, found.values()))
+
+
+def _is_dated(found: Mapping[str, Any]) -> bool:
+    return any(
         isinstance(value, str) and len(value) <= 64 and any(item.start == 0 for item in first_in(value))
         for value in found.values()
     )
@@ -171,7 +186,7 @@ def _nested(value: dict[str, object]) -> list[Any]:
     def holds(item: Any) -> bool:
         if isinstance(item, list):
             return any(isinstance(inner, dict) for inner in item)
-        return isinstance(item, dict) and (is_entry(item) or bool(_nested(item)))
+        return isinstance(item, dict) and (bool(ENTRY_KEYS & item.keys()) or bool(_nested(item)))
 
     return [item for item in value.values() if holds(item)]
 

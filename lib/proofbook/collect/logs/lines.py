@@ -218,12 +218,16 @@ class _Block:
         begins = _matches(text, rule.begins)
         if rule.goes_on is None:
             return begins, ~begins
-        indented = np.isin(np.frombuffer(self._data, np.uint8)[self._places[filled]], _BLANK)
+        data = np.frombuffer(self._data, np.uint8)
+        first, last = data[self._places[filled]], data[self._places[filled + 1] - 2]
+        indented = np.isin(first, _BLANK)
         goes_on = indented.copy()
         # What ends a traceback is not indented.
         goes_on[1:] |= indented[:-1]
         others = np.flatnonzero(~begins & ~goes_on)
         goes_on[others] = _matches(text.take(pa.array(others)), rule.goes_on)
+        # An object is whole, so nothing goes on with it.
+        goes_on[1:] &= ~(begins & (first == ord("{")) & (last == ord("}")))[:-1]
         return begins, goes_on & ~begins
 
 

@@ -156,7 +156,7 @@ _IDENTITY = """version AS service_version,
   url2 AS http_url,
   try_cast(coalesce(status, nullif(q.s, '')) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
-  CASE WHEN id IS NOT NULL THEN hash(id) END AS insert_hash,
+  CASE WHEN id IS NOT NULL AND lines = 1 THEN hash(id) END AS insert_hash,
   payload2 AS attributes,"""
 _TRACE_IN_TEXT = r"nullif(regexp_extract(rest, '(?i)\btrace_?id[=:]\"?([0-9a-f]{16,32})', 1), '')"
 _NO_LAYOUT = "NULL::VARCHAR AS header, NULL::TIMESTAMP AS written, '' AS zone, NULL::VARCHAR AS said_level, false AS yearless"
