@@ -12,6 +12,7 @@ import pytest
 from builders import json_lines, read_log
 
 from proofbook.collect.logs import recorder
+from proofbook.collect.logs.counts import per_minute
 from proofbook.collect.logs.entries import Reading
 from proofbook.config.sources import LogSource
 from proofbook.notebook.quicklook import look_at_log
@@ -155,6 +156,48 @@ def test_a_zone_that_means_several_things_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_zone_that_nobody_knows_leaves_the_time_unread(tmp_path: Path) -> None:
     assert read(tmp_path, "2015-04-24T21:08:10.313913FOO err broken\n", **UTC).problem
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"level": "²", "status": "²", "message": "x"},
+        {"level": "9" * 5000, "status": "1" * 5000, "message": "x"},
+        {"when": "0000-060T10:00:00", "level": "٣", "n": 1e308},
+        {"when": "01 ſep 2026 10:00:00", "shipped": "2026-03-01T10:00:00Z"},
+    ],
+)
+def test_no_value_of_a_stranger_breaks_what_is_learnt_from_it(
+    hostile: dict[str, object], tmp_path: Path
+) -> None:
+    text = json_lines(hostile, TICK, TICK) + "0000-060T10:00:00 x\n01 ſep 2026 10:00:00 x\n"
+    assert read(tmp_path, text).kept >= 2
+
+
+def test_a_deep_object_with_a_time_is_an_entry_or_unread_and_no_crash(tmp_path: Path) -> None:
+    deep = '{"when":"2026-03-01T10:00:00Z","a":' + '{"a":' * 900 + "1" + "}" * 901 + "\n"
+    assert read(tmp_path, deep + json_lines(TICK)).kept >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "minute"),
+    [
+        ("Mar  1 10:00:00 h app[1]: boom\n", "03-01 10:00"),
+        ("2026-03-01 10:00:00 INFO tick\nboom without a time\n", "03-01 10:00"),
+    ],
+)
+def test_counts_per_minute_know_the_year_and_lines_without_a_time(
+    text: str, minute: str, tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_text(text)
+    found = per_minute(LogSource(name="log", file="log", utc_offset="+00:00"), ["boom"], base=tmp_path)
+    assert found["boom"].tolist() == [1] and found["minute"].dt.strftime("%m-%d %H:%M").tolist() == [minute]
+    assert found["minute"].dt.year.tolist() != [2024]
+
+
+def test_times_of_day_without_a_date_are_not_taken_for_a_missing_zone(tmp_path: Path) -> None:
+    problem = read(tmp_path, "08:09:33.814936 execve(...) = 0\n" * 3).problem
+    assert "none with a date" in problem and "utc_offset" not in problem
 
 
 # Years -------------------------------------------------------------------------------------------------------------------

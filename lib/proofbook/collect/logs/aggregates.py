@@ -15,6 +15,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
+from proofbook.collect.logs.formats import REQUEST
 from proofbook.evidence import schema
 from proofbook.evidence.merge import GROUP, joined
 from proofbook.evidence.store import MASK
@@ -34,7 +35,6 @@ VALUE = r"""[^\s=:,;()\[\]{}"'|<>/]*[0-9][^\s=:,;()\[\]{}"'|<>/]*"""
 HOLDS_TRACEBACK = (
     r"Traceback \(most recent call last\)|\n\s+at \S|\ngoroutine [0-9]+ \[|Exception in thread|^panic: "
 )
-ACCESS_LINE = r'"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT) [^ ]+ HTTP/[0-9.]+" [0-9]{3}'
 _ENTRY = {
     "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
     "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_url": "string", "http_status": "int32",
@@ -217,7 +217,7 @@ _A_KIND = ["kind", "text", "severity_number"]
 
 def _said(entries: Any) -> Any:
     """What says something beside which request was answered how: an error that notes the status it led to does."""
-    is_access_line = entries.http_status.notnull() & entries.body.re_search(ACCESS_LINE)
+    is_access_line = entries.http_status.notnull() & entries.body.re_search(REQUEST)
     return entries.filter(~is_access_line & entries.body.strip().notin(EMPTY))
 
 
@@ -242,18 +242,14 @@ _PARTS = (_exceptions, _messages)
 
 
 def _most_frequent(entries: Any, part: Callable[[Any], Any]) -> Any:
-    found = (
-        part(entries)
-        .group_by(["kind", "text", "severity_number"])
-        .aggregate(entries=_.count(), sample=_.body.min())
-    )
+    found = part(entries).group_by(_A_KIND).aggregate(entries=_.count(), sample=_.body.min())
     return found.order_by([ibis.desc("entries"), "text", "severity_number"]).limit(MAX_KINDS)
 
 
 def _when(entries: Any, part: Callable[[Any], Any], width_s: int) -> Any:
     return (
         part(_placed(entries, width_s))
-        .group_by(["kind", "text", "severity_number", *GROUP])
+        .group_by([*_A_KIND, *GROUP])
         .aggregate(entries=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
     )
 

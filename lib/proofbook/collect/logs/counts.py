@@ -8,12 +8,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 
 from proofbook.collect.logs import files, opening
-from proofbook.collect.logs.entries import connect
+from proofbook.collect.logs.entries import connect, entries_of, table
+from proofbook.collect.logs.reader import read_logs
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
+from proofbook.errors import CouldNotLook
 
 _LEAST = 4
 
@@ -22,36 +25,57 @@ def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.
     """How many entries of a file hold each pattern.
 
     Returns:
-        One row per minute in which any does: minute (UTC), then a column per pattern. Duplicates and split tracebacks are
-        counted as they are written; `read_logs` tells them apart.
+        One row per minute in which any does: minute (UTC), then a column per pattern. Duplicates and split tracebacks of
+        objects are counted as they are written; `read_logs` tells them apart.
     Raises:
         CouldNotLook: the file is absent, empty or cannot be read.
     """
     now = dt.datetime.now(dt.UTC)
-    counts = ", ".join(
-        f"count(*) FILTER (regexp_matches(body, {quoted(pattern)})) AS p{number}"
-        for number, pattern in enumerate(patterns)
-    )
     with tempfile.TemporaryDirectory() as name, connect() as engine:
-        tables = []
-        for index, (path, shown) in enumerate(files.files_of(source, base=base, work=Path(name), now=now)):
-            found, _ = opening.ask(
-                path,
-                shown,
-                question=lambda entries: (
-                    f"SELECT date_trunc('minute', timestamp) AS minute, {counts} FROM ({entries}) WHERE timestamp IS NOT NULL GROUP BY 1"
-                ),
-                source=source,
-                engine=engine,
-                work=Path(name) / str(index),
-                now=now,
-                holding=literals(patterns),
-            )
-            tables.append(found)
+        work = Path(name)
+        found = list(files.files_of(source, base=base, work=work, now=now))
+        opened = [
+            opening.Opened(path, shown, source=source, engine=engine, work=work / f"look-{index}", now=now)
+            for index, (path, shown) in enumerate(found)
+        ]
+        if any(item.shape.is_settled_whole for item in opened):
+            tables = [_of_whole(source, patterns, base=base, to=work / "entries.parquet", engine=engine)]
+        else:
+            tables = [
+                opening.ask(
+                    path,
+                    shown,
+                    question=lambda entries: _per_minute(f"({entries})", "body", patterns),
+                    source=source,
+                    engine=engine,
+                    work=work / str(index),
+                    now=now,
+                    holding=literals(patterns),
+                )[0]
+                for index, (path, shown) in enumerate(found)
+            ]
     names = {f"p{number}": pattern for number, pattern in enumerate(patterns)}
     whole = pd.concat(tables, ignore_index=True).groupby("minute", as_index=False).sum()
     hit = whole[list(names)].sum(axis=1) > 0
     return whole[hit].sort_values("minute", ignore_index=True).rename(columns=names)
+
+
+def _of_whole(
+    source: LogSource, patterns: Sequence[str], *, base: Path, to: Path, engine: duckdb.DuckDBPyConnection
+) -> pd.DataFrame:
+    """The counts of a log whose times are known only when all of it was read: years, and lines without a time of their own."""
+    reading = read_logs(source, base=base, to=to)
+    if reading.problem:
+        raise CouldNotLook(reading.problem)
+    return table(engine, _per_minute(entries_of(to), "coalesce(header, '') || body", patterns))
+
+
+def _per_minute(entries: str, text: str, patterns: Sequence[str]) -> str:
+    counts = ", ".join(
+        f"count(*) FILTER (regexp_matches({text}, {quoted(pattern)})) AS p{number}"
+        for number, pattern in enumerate(patterns)
+    )
+    return f"SELECT date_trunc('minute', timestamp) AS minute, {counts} FROM {entries} WHERE timestamp IS NOT NULL GROUP BY 1"
 
 
 def literals(patterns: Sequence[str]) -> list[str] | None:

@@ -35,6 +35,8 @@ ENTRY_KEYS = frozenset(
     ]
 )
 CHUNK_BYTES = 1 << 22
+# No wrapper is deeper.
+DEPTH = 8
 # What may stand between two entries; a byte order mark also where files were put together.
 _BETWEEN, _BETWEEN_FILES = re.compile(r"[ \t\r\n,]*"), re.compile(r"[ \t\r\n,\ufeff]*")
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
@@ -97,18 +99,22 @@ def write_lines(file: Bytes, kind: str, *, to: Path) -> None:
 
 def is_entry(found: Mapping[str, Any]) -> bool:
     """Whether an object is an entry, and no wrapper round some: it has a key that entries have, or a time under any key and no entries within."""
-    return bool(ENTRY_KEYS & found.keys()) or (_is_dated(found) and not _holds_entries(found))
+    return bool(ENTRY_KEYS & found.keys()) or (_is_dated(found) and not _holds_entries(found, depth=DEPTH))
 
 
-def _holds_entries(found: Mapping[str, Any]) -> bool:
-    """Whether there is a list of entries, at whatever depth."""
+def _holds_entries(found: Mapping[str, Any], *, depth: int) -> bool:
+    """Whether there is a list of entries, so deep within or less."""
 
     def holds(item: Any) -> bool:
         if isinstance(item, list):
-            return any(isinstance(inner, dict) and is_entry(inner) for inner in item[:1])
-        return isinstance(item, dict) and _holds_entries(item)
+            return any(isinstance(inner, dict) and _is_one_of_many(inner) for inner in item[:1])
+        return depth > 0 and isinstance(item, dict) and _holds_entries(item, depth=depth - 1)
 
     return any(map(holds, found.values()))
+
+
+def _is_one_of_many(found: Mapping[str, Any]) -> bool:
+    return bool(ENTRY_KEYS & found.keys()) or _is_dated(found)
 
 
 def _is_dated(found: Mapping[str, Any]) -> bool:

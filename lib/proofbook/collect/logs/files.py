@@ -25,13 +25,8 @@ from proofbook.errors import CouldNotLook
 
 HEAD_BYTES = 1 << 20
 A_DAY_S = 86400.0
-# DuckDB's longest line, and, in characters, what longer ones are cut to and how much of one text is kept.
 # A packed file may be so many times as large when it is unpacked, and at least so large: logs pack twenty to a hundred times.
 UNPACKED_TIMES, UNPACKED_BYTES = 300, 1 << 30
-MAX_LINE_BYTES = 2_000_000
-MAX_LINE_CHARS = 400_000
-MAX_TEXT_CHARS = 100_000
-_UNREADABLE = str.maketrans({"\x00": None, "\x02": None, "\r": "\n"})
 
 
 def read_source_text(file: str | None, command: list[str] | None, *, base: Path) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from proofbook.collect.logs import keys
-from proofbook.collect.logs.layout import LEVELS
+from proofbook.collect.logs.layout import CHAINS, GO_TRACE, LEVELS
 from proofbook.config import duckdb_text
 from proofbook.config.log_formats import GROUPS, LOG_FORMATS, PLACES, JsonFormat, LogFormat, TextFormat
 from proofbook.errors import ExtensionError
@@ -117,8 +117,6 @@ CONTAINER = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 # A body that goes on where the entry before it stopped: an indented frame, or what joins two tracebacks.
-CHAINS = "During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of "
-GO_TRACE = r"goroutine [0-9]+ \["
 CONTINUES = rf"^(?:[ \t]+\S|{CHAINS}|{GO_TRACE})"
 
 # Where JSON entries keep things, the more special first. A path is looked up once per entry, whatever its depth.

@@ -64,8 +64,8 @@ def scale_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Mapp
     Where the most frequent one would be an emergency or an alert in syslog's order, the order is the other one.
     """
     found = [str(value) for entry in objects for path, value in _scalars(entry) if path in paths]
-    digits = [value for value in found if value.isdigit()]
-    if not digits or any(int(value) > 7 for value in digits):
+    digits = [value for value in found if re.fullmatch("[0-9]+", value)]
+    if not digits or any(value not in SYSLOG for value in digits):
         return {}
     names = {re.sub(r"[^a-z0-9]", "", key.lower()) for entry in objects for key in entry}
     if names >= _GELF_KEYS or any(path.split(".")[-1] == "PRIORITY" for path in paths):
@@ -84,7 +84,7 @@ def words_first(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> t
     for entry in objects:
         for path, value in _scalars(entry):
             if path in paths:
-                held[path] = held.get(path, False) or not str(value).isdigit()
+                held[path] = held.get(path, False) or not re.fullmatch("[0-9]+", str(value))
     there = [path for path in paths if path in held]
     return tuple(sorted(there, key=lambda path: not held[path]))
 
@@ -95,7 +95,7 @@ def learn(objects: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     for entry in objects:
         for path, value in _scalars(entry):
             values.setdefault(path, []).append(value)
-    found = {thing: tuple(_named(values, names, _FITS.get(thing, _any))) for thing, names in _NAMES.items()}
+    found = {thing: tuple(_named(values, names, _FITS[thing])) for thing, names in _NAMES.items()}
     if not found["timestamp"]:
         found["timestamp"] = tuple(path for path, held in values.items() if _mostly(_is_time, held))[:1]
     return {thing: paths for thing, paths in found.items() if paths}
@@ -129,10 +129,6 @@ def _mostly(fits: Callable[[Any], bool], held: Sequence[Any]) -> bool:
     return sum(map(fits, held)) >= MOST * len(held)
 
 
-def _any(_: Any) -> bool:
-    return True
-
-
 def _is_time(value: Any) -> bool:
     if isinstance(value, int | float):
         return 3e8 <= value < 5e9 or 3e11 <= value < 5e12 or 3e14 <= value < 5e15 or 3e17 <= value < 5e18
@@ -140,12 +136,11 @@ def _is_time(value: Any) -> bool:
 
 
 def _is_status(value: Any) -> bool:
-    return str(value).isdigit() and 100 <= int(value) <= 599
+    return bool(re.fullmatch("[1-5][0-9]{2}", str(value)))
 
 
 def _is_level(value: Any) -> bool:
-    word = str(value)
-    return bool(LEVEL_WORDS.fullmatch(word)) or (word.isdigit() and int(word) <= 60)
+    return bool(LEVEL_WORDS.fullmatch(str(value)) or re.fullmatch("[0-7]|[1-6]0", str(value)))
 
 
 def _is_text(value: Any) -> bool:

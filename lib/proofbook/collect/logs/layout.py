@@ -19,19 +19,20 @@ ENOUGH = 5
 # A word that stands in so many lines, for each other word in its place, is the name of a host, a thread or a program.
 LINES_PER_NAME = 5
 MAX_ITEMS, MAX_NAMES = 12, 3
-# A header longer than that is none.
-MAX_HEADER = 200
 # The rarest beyond so many layouts are read as text that begins with a time in one of the usual forms.
 MOST_LAYOUTS = 6
 LEVELS = (
     "trace[1-9]?|trce|trc|debug[1-9]?|dbug|dbg|verbose|vrb|finest|finer|fine|config|information|informational|info|inf|notice|note|success|"
     "warning|warn|wrn|error|eror|err|fail|failure|severe|critical|crit|crt|fatal|fata|ftl|panic|dpanic|alert|emergency|emerg|log"
 )
+# What joins two tracebacks, and what begins the trace of a goroutine.
+CHAINS = "During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of "
+GO_TRACE = r"goroutine [0-9]+ \["
 # A line that is not indented and yet goes on with the one before it: parts of stack traces, and what closes a bracket.
 GOES_ON = (
-    r"^(?:Traceback \(most recent call last\)|During handling of the above exception|The above exception was the direct cause"
-    r"|(?i:caused by: )|Suppressed: |--- End of |at \S|\.\.\. [0-9]+ (?:more|common)|(?:[\w$]+[.:]+)*[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)"
-    r"|goroutine [0-9]+ \[|panic: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
+    rf"^(?:Traceback \(most recent call last\)|{CHAINS}|{GO_TRACE}"
+    r"|at \S|\.\.\. [0-9]+ (?:more|common)|(?:[\w$]+[.:]+)*[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)"
+    r"|panic: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
     r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|stack backtrace:|note: run with|\*\* \(|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:|#[0-9]+ |\[stacktrace\]|</?[A-Za-z?!]|--> |[\]})\"]+[;,]?\s*$)"
 )
 # Where so many entries, and that share of them, have other lines as well, messages of several lines are the rule.
@@ -56,7 +57,7 @@ class Layout:
     Args:
         form: of its time; None of lines that have none. header: of a line's beginning up to its message. begins: the part of it
             that every line has that begins an entry. time: of the time in the header. level: where none is learnt, None.
-        zones: that the sample names; an empty one where a time names none. lines: how many of the sample have this layout.
+        lines: how many of the sample have this layout.
     """
 
     form: TimeForm | None
@@ -64,14 +65,16 @@ class Layout:
     begins: str = ""
     time: str = ""
     level: Level | None = None
-    zones: tuple[str, ...] = ()
     lines: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """Something that a header may hold. sure: that it belongs to it also where few lines show it. shown_by: what some of
-    them must match. share: of lines that must have it."""
+    """Something that a header may hold.
+
+    sure: that it belongs to it also where few lines show it. shown_by: what some of them must match. share: of lines that must
+    have it.
+    """
 
     pattern: str
     sure: bool = False
@@ -194,7 +197,6 @@ def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) ->
         begins=begins,
         time=time,
         level=level or tail.level_after(begins),
-        zones=tuple(sorted({item.zone.upper() for _, item in members})),
         lines=len(members),
     )
 

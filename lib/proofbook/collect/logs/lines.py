@@ -11,12 +11,15 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from proofbook.collect.logs import formats
+from proofbook.collect.logs.documents import Bytes
 
 BLOCK_BYTES = 1 << 22
 # What longer lines are cut to, and how much of one text is kept then, in characters. A line of which more bytes come than
@@ -33,13 +36,7 @@ SCHEMA = pa.schema(
 _BLANK = (ord(" "), ord("\t"))
 _NEWLINE = 10
 # Colours, which would stand before what a line begins with.
-_ANSI = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
-
-
-class Bytes(Protocol):
-    """Something that can be read."""
-
-    def read(self, size: int, /) -> bytes: ...
+_ANSI = re.compile(formats.ANSI.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,7 @@ class Opened:
             finally:
                 self.engine.unregister(_LINES)
 
-    def _lines(self, stream: lines.Bytes) -> pa.RecordBatchReader:
+    def _lines(self, stream: documents.Bytes) -> pa.RecordBatchReader:
         """Lines as they are where each is an entry, else entries of text."""
 
         def batches() -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,6 @@ wrapped documents, OTLP) is first written out as such; bytes that DuckDB does no
 from __future__ import annotations
 
 import datetime as dt
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -226,7 +225,9 @@ def _together(
     reading.untimed = sum(part.untimed for part in parts)
     guessed = [part.years for part in parts if part.years is not None and not part.years.stated]
     reading.assumed_years = tuple(sorted({year for years in guessed for year in years.years}))
-    reading.assumed_levels = {word: name for part in parts for word, name in part.shape.numbers.items()}
+    # A format that says itself what its numbers mean leaves nothing to assume.
+    scales = [part.shape.numbers for part in parts if not part.shape.format.severities]
+    reading.assumed_levels = {word: name for scale in scales for word, name in scale.items()}
     reading.newest_first = bool(told["slope"] < -0.8)
     doubles = int(told["named"] - told["distinct_named"])
     is_as_written = len(parts) == 1 and not parts[0].placed and not parts[0].shape.may_be_yearless
@@ -290,14 +291,13 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
     elif named := sorted(zone for zone in zones if zone):
         hint = f'; the time zone {named[0]} is not the same everywhere: set utc_offset, such as "+08:00"'
     elif not source.utc_offset and (
-        zones
-        or any(part.shape.pattern and not part.shape.format.utc for part in parts)
-        or _TIMED.search(reading.unparsed_sample)
+        zones or any(part.shape.pattern and not part.shape.format.utc for part in parts)
     ):
         hint = '; they state no time zone: set utc_offset, such as "+00:00"'
+    elif times.has_clock(reading.unparsed_sample):
+        hint = "; they hold times of day, but none with a date and a zone in a form that is known: name their parts with pattern"
     return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"
 
 
-_TIMED = re.compile(r"\d\d:\d\d:\d\d")
 # A day with its year.
 _A_DAY = r"\b20\d\d-[01]\d-[0-3]\d"

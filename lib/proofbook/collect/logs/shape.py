@@ -114,6 +114,11 @@ class Shape:
         return any(layout.form is not None and not layout.form.has_year for layout in self.layouts)
 
     @property
+    def is_settled_whole(self) -> bool:
+        """Whether some times are known only when all of a file was read: years, and those of lines that have none."""
+        return isinstance(self.rule, Rule) or self.may_be_yearless
+
+    @property
     def has_columns(self) -> bool:
         """Whether DuckDB's own reader for JSON can read a file of it."""
         return isinstance(self.format, JsonFormat) and self.format.columns and not self.wrapper
@@ -179,9 +184,9 @@ def _of(
             objects = [item for item in map(_object, lines) if item is not None]
         long = has_long_messages(lines, shape.begins)
         shape = replace(shape, long_messages=long, learnt=keys.learn(objects))
-        severities = keys.words_first(objects, shape.places["severity"])
-        first = {"severity": severities[:1]} if severities else {}
-        return replace(shape, first=first, numbers=keys.scale_of(objects, severities))
+        severity = keys.words_first(objects, shape.places["severity"])[:1]
+        first = {"severity": severity} if severity else {}
+        return replace(shape, first=first, numbers=keys.scale_of(objects, severity))
     inner = shape_of(within)
     if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):
         # Times before lines may be the program's own: it is text in which they stand first.

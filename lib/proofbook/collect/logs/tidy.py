@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from proofbook.collect.logs.entries import Reading
-from proofbook.collect.logs.formats import CHAINS, COLUMNS, CONTINUES, GO_TRACE
+from proofbook.collect.logs.formats import COLUMNS, CONTINUES
+from proofbook.collect.logs.layout import CHAINS, GO_TRACE
 from proofbook.config.duckdb_text import quoted
 
 SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read,

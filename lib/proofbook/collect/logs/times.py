@@ -33,8 +33,6 @@ _DIGITS_CLOCK = r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<fract
 _DOTTED_CLOCK = r"(?P<hour>\d\d)\.(?P<minute>\d\d)\.(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
 _NAMES = "|".join(sorted([*ZONES, *AMBIGUOUS_ZONES], key=len, reverse=True))
 _ZONE = rf"(?: ?(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?\b(?: UTC\b)?|(?:{_NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?\b))?"
-
-
 # The zone in the text of a time, with the year after it where one stands there.
 ZONE_AT_END = rf"(?:Z|[+-]\d\d(?::?\d\d)?(?: UTC)?|\b(?:{_NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?)(?: \d{{4}})?$"
 
@@ -67,6 +65,12 @@ class TimeForm:
 
     def read(self, found: re.Match[str], *, year: int) -> dt.datetime | None:
         """The time that was found, without a zone; None where it is none, such as 30 February."""
+        try:
+            return self._read(found, year=year)
+        except (ValueError, OverflowError):
+            return None
+
+    def _read(self, found: re.Match[str], *, year: int) -> dt.datetime:
         part = {name: found.group(name) or "" for name in self.parts}
         if epoch := part.get("epoch"):
             return dt.datetime.fromtimestamp(_seconds(epoch), dt.UTC).replace(tzinfo=None)
@@ -85,18 +89,15 @@ class TimeForm:
         hour = int(part["hour"])
         if part.get("half"):
             hour = hour % 12 + (12 if part["half"].lower().startswith("p") else 0)
-        try:
-            return dt.datetime(
-                year,
-                month,
-                int(part["day"]),
-                hour,
-                int(part["minute"]),
-                min(int(part.get("second") or 0), 59),
-                int((part.get("fraction") or "").ljust(6, "0")[:6]),
-            )
-        except ValueError:
-            return None
+        return dt.datetime(
+            year,
+            month,
+            int(part["day"]),
+            hour,
+            int(part["minute"]),
+            min(int(part.get("second") or 0), 59),
+            int((part.get("fraction") or "").ljust(6, "0")[:6]),
+        )
 
 
 def _form(name: str, pattern: str) -> TimeForm:
@@ -193,13 +194,8 @@ def first_in(text: str, *, most: int = 160) -> list[Found]:
     return [item for item in readings if item.start == first and item.end == longest]
 
 
-def is_sure(zone: str) -> bool:
-    """Whether the text of a zone means one offset."""
-    return zone != "" and zone.upper() not in AMBIGUOUS_ZONES
-
-
 def has_clock(text: str) -> bool:
-    """Whether a text holds a time of day, in whatever form."""
+    """Whether a text holds a time of day, with a date or without."""
     return bool(_CLOCK_ONLY.search(text))
 
 
@@ -293,7 +289,7 @@ def most_common(readings: Sequence[Sequence[Found]]) -> TimeForm | None:
 
 
 def _disorder(readings: Iterable[Sequence[Found]], form: TimeForm) -> float:
-    """How far the times go forth and back, in this form, relative to the span from the first to the last."""
+    """Seconds that the times go forth and back, in this form."""
     times = [item.time for found in readings for item in found if item.form is form]
     if len(times) < 2:
         return 0.0
