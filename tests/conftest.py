@@ -127,6 +127,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
+# Before pytest-xdist's own, which tells the process that shares out that it may begin.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[machine.ROOM] = machine.Room(shared_folder(session.config))
     if WORKER:
