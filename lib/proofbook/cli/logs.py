@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from proofbook.config.sources import LogSource
 
 # Keys of a log in an environment file whose option is called otherwise.
-OPTIONS = {"pattern": "--line-pattern", "utc_offset": "--utc-offset"}
+OPTIONS = {
+    "pattern": "--line-pattern", "utc_offset": "--utc-offset", "time_form": "--time-form", "levels": "--level",
+    "columns": "--column",
+}  # fmt: skip
 
 
 def _list(wanted: bool) -> None:
@@ -59,6 +62,22 @@ LinePattern = Annotated[
     str | None,
     typer.Option("--line-pattern", metavar="REGEX", help="Pattern with named groups for other formats."),
 ]
+TimeForm = Annotated[
+    str | None,
+    typer.Option("--time-form", metavar="FORM", help="Form of times, such as '%d.%m.%Y %H:%M:%S'."),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="NAME=KEY", help="Key or column for a field, such as timestamp=When."),
+]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option("--level", metavar="WORD=SEVERITY", help="Severity of a level, such as 7=DEBUG."),
+]
+Begins = Annotated[
+    str | None,
+    typer.Option("--begins", metavar="REGEX", help="Pattern of lines that begin an entry."),
+]
 UtcOffset = Annotated[
     str | None,
     typer.Option("--utc-offset", metavar="OFFSET", help="Time zone of times without one, such as +00:00."),
@@ -81,6 +100,10 @@ def logs(
     pattern: Patterns = None,
     log_format: Format = "auto",
     line_pattern: LinePattern = None,
+    time_form: TimeForm = None,
+    column: Columns = None,
+    level: Levels = None,
+    begins: Begins = None,
     utc_offset: UtcOffset = None,
     since: Since = "",
     until: Until = "",
@@ -94,7 +117,15 @@ def logs(
     for problem in unusable_extensions():
         say(problem)
     now = dt.datetime.now(dt.UTC)
-    stated = {"format": log_format, "pattern": line_pattern, "utc_offset": utc_offset}
+    stated: dict[str, Any] = {
+        "format": log_format,
+        "pattern": line_pattern,
+        "time_form": time_form,
+        "begins": begins,
+        "utc_offset": utc_offset,
+        "columns": _pairs("--column", column),
+        "levels": _pairs("--level", level),
+    }
     looked = quicklook.look_at_log(
         _log_source(source, stated),
         patterns=pattern or [],
@@ -106,10 +137,27 @@ def logs(
     if as_json:
         print(json.dumps(_log_as_json(looked), indent=2, default=str))
     else:
-        _print_log(looked)
+        # Whoever states a format wants to see what becomes of it.
+        is_trial = log_format != "auto" or any((line_pattern, time_form, begins, column, level))
+        _print_log(looked, with_first=is_trial)
 
 
-def _log_source(source: str, stated: dict[str, str | None]) -> LogSource:
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """What an option says, by name.
+
+    Raises:
+        UsageError: it is no NAME=VALUE.
+    """
+    found = {}
+    for item in given or []:
+        name, sign, value = item.partition("=")
+        if not (name and sign and value):
+            raise UsageError(f"{option}: expected NAME=VALUE, got {item!r}")
+        found[name] = value
+    return found
+
+
+def _log_source(source: str, stated: dict[str, Any]) -> LogSource:
     from pydantic import ValidationError
 
     from proofbook.config.log_uri import is_file
@@ -121,10 +169,10 @@ def _log_source(source: str, stated: dict[str, str | None]) -> LogSource:
         return LogSource.model_validate({"name": "log", key: source, **stated})
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else "file"
+        key = str(first["loc"][0]) if first["loc"] else ""
         option = OPTIONS.get(key, f"--{key}")
-        # The source is no option, and its sentence says what it is.
-        raise UsageError(_wanted(first) if key == "source" else f"{option}: {_wanted(first)}") from None
+        # The source is no option, and its sentence says what it is, as one about several keys does.
+        raise UsageError(_wanted(first) if key in ("", "source") else f"{option}: {_wanted(first)}") from None
 
 
 def _wanted(problem: ErrorDetails) -> str:
@@ -145,10 +193,18 @@ PATTERN_COLUMNS = (
 )
 
 
-def _print_log(looked: Any) -> None:
-    """Prints what was read, what it covers and what stands in it."""
+FIRST_COLUMNS = {
+    "timestamp": "time", "severity_text": "severity", "service_name": "service", "service_instance_id": "instance", "trace_id": "trace",
+    "http_status": "status", "body": "body",
+}  # fmt: skip
+
+
+def _print_log(looked: Any, *, with_first: bool) -> None:
+    """Prints what was read, what it covers and what stands in it. with_first: also the first entries as they were understood."""
     out = console()
     _print_reading(out, looked)
+    if with_first:
+        _print_first(out, looked)
     if len(looked.signatures):
         columns = [name for name in PATTERN_COLUMNS if name in looked.signatures]
         _print_table(out, "Patterns", looked.signatures, columns)
@@ -161,6 +217,21 @@ def _print_log(looked: Any) -> None:
     errors = looked.kinds["severity"].isin(["ERROR", "CRITICAL"])
     columns = ["severity", "what", "entries", "first", "last"]
     _print_table(out, "Exceptions and errors", looked.kinds[exceptions | errors].head(20), columns)
+
+
+def _print_first(out: Console, looked: Any) -> None:
+    rows = looked.first.assign(
+        timestamp=looked.first["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S.%f"),
+        body=looked.first["body"].str.slice(0, 160),
+    )
+    held = [name for name in FIRST_COLUMNS if rows[name].notna().any()]
+    shown = rows[held].astype(object).where(rows[held].notna(), "").rename(columns=FIRST_COLUMNS)
+    _print_table(out, "First entries", shown, list(shown.columns))
+    if looked.lost:
+        out.print()
+        out.print("Not understood")
+        for line in looked.lost:
+            out.print(f"  {plain(line)}", soft_wrap=True)
 
 
 def _print_reading(out: Console, looked: Any) -> None:
@@ -197,7 +268,7 @@ def _assumed(reading: Any) -> list[str]:
 def _print_table(out: Console, title: str, rows: Any, columns: list[str]) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold" if name in ("what", "pattern") else "ellipsis")
+        table.add_column(name, overflow="fold" if name in ("what", "pattern", "body") else "ellipsis")
     for row in rows[columns].itertuples(index=False):
         table.add_row(*(plain(_cell(value)) for value in row))
     out.print()
@@ -221,10 +292,16 @@ def _log_as_json(looked: Any) -> dict[str, object]:
         "reasons": looked.coverage.reasons,
         "unread_share": looked.coverage.unread.share,
     }
-    tables = {"signatures": looked.signatures, "kinds": looked.kinds, "changes": looked.changes}
+    tables = {
+        "signatures": looked.signatures,
+        "kinds": looked.kinds,
+        "changes": looked.changes,
+        "first": looked.first,
+    }
     return {
         **told,
         "coverage": covered,
+        "lost": looked.lost,
         **{
             name: None if table is None else json.loads(table.to_json(orient="records", date_format="iso"))
             for name, table in tables.items()

@@ -14,11 +14,22 @@ from typing import Literal
 from proofbook.registry import Registry
 
 AUTO = "auto"
+# Columns of the table of entries by what they hold, as a log source may state where a file keeps it.
+COLUMN_OF = {
+    "timestamp": "timestamp", "severity": "severity_text", "body": "body", "service": "service_name", "version": "service_version",
+    "instance": "service_instance_id", "trace": "trace_id", "span": "span_id", "method": "http_method", "url": "http_url",
+    "status": "http_status", "observed": "observed_timestamp", "user_agent": "http_user_agent", "remote_ip": "http_remote_ip",
+    "request_bytes": "http_request_bytes", "response_bytes": "http_response_bytes", "protocol": "http_protocol",
+}  # fmt: skip
+PLACE_OF = {column: place for place, column in COLUMN_OF.items()}
 # What a named group of a text pattern may hold, and what a JSON format may say the place of.
 GROUPS = (
     "timestamp", "severity", "body", "service", "version", "instance", "trace", "span", "method", "url", "status",
 )  # fmt: skip
-PLACES = (*GROUPS, "observed", "payload", "stack", "latency", "id")
+Severity = Literal["TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"]
+# Of a request.
+DETAILS = ("user_agent", "remote_ip", "request_bytes", "response_bytes", "protocol")
+PLACES = (*GROUPS, "observed", "payload", "stack", "latency", "id", *DETAILS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +111,32 @@ class TextFormat(LogFormat):
     wraps: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFormat(LogFormat):
+    """Entries that are rows of columns, which a header names, or a comment.
+
+    It is recognised by its names, and by what stands under them.
+
+    Args:
+        names: of the columns, where the file does not name them. delimiter: between cells, where it is not found out.
+        places: the column of each of PLACES; left out, found by its name and by what stands in it.
+    """
+
+    names: tuple[str, ...] = ()
+    delimiter: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
+
+
 _OURS = "proofbook.collect.logs.formats"
 # The more special first: a line is of the first format that recognises it.
 LOG_FORMATS = Registry(
     "log format",
     group="proofbook.log_formats",
     own={
+        "postgres-csv": f"{_OURS}:POSTGRES_CSV",
+        "w3c": f"{_OURS}:W3C",
+        "csv": f"{_OURS}:CSV",
+        "tsv": f"{_OURS}:TSV",
         "cloud-logging": f"{_OURS}:CLOUD_LOGGING",
         "otlp": f"{_OURS}:OTLP",
         "docker-json": f"{_OURS}:DOCKER_JSON",

@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from proofbook.config.fields import JmesPath, MaskPattern, Name, Pattern, ShortLog
-from proofbook.config.log_formats import AUTO, GROUPS, checked_name, name_schema
+from proofbook.config.log_formats import AUTO, GROUPS, PLACE_OF, Severity, checked_name, name_schema
 from proofbook.config.references import Settings, TextOrReference
+from proofbook.config.time_forms import checked_time_form
 
+TimeForm = Annotated[str, AfterValidator(checked_time_form)]
 FormatName = Annotated[str, AfterValidator(checked_name), WithJsonSchema(name_schema())]
 
 
@@ -19,6 +21,8 @@ class LogSource(Settings):
 
     What has a short name is read for `covers_s` back from now (a day where not stated), page by page, by the query that fits.
     format: what its lines are, found out where not stated. pattern: a regular expression for lines of any other format.
+    time_form: how its times are written, in strptime's letters. levels: its words for severities. begins: a pattern of the lines
+    that begin an entry. columns: which key or column of it holds what, by the columns of the table `logs`.
     A command may hold `{since}` and `{until}`: the window asked for, `covers_s` (a day where not stated) back from now.
     canary: whether the probes' marks must be found in it; left out, they must be where they were found before.
     """
@@ -35,6 +39,9 @@ class LogSource(Settings):
     # The older name of `format`.
     shape: FormatName | None = None
     pattern: Pattern | None = None
+    time_form: TimeForm | None = None
+    levels: dict[str, Severity] = Field(default_factory=dict)
+    begins: Pattern | None = None
     covers_s: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, gt=0)
     timeout_s: float = Field(default=120.0, gt=0, le=3600)
@@ -64,6 +71,10 @@ class LogSource(Settings):
         if self.pattern is not None and ("timestamp" not in groups or groups - known):
             raise ValueError(
                 f"expected pattern to name the group timestamp, and others only of {', '.join(sorted(known - {'timestamp'}))}, got {', '.join(sorted(groups)) or 'none'}"
+            )
+        if unknown := self.columns.keys() - PLACE_OF.keys():
+            raise ValueError(
+                f"expected columns by the names of {', '.join(PLACE_OF)}, got {', '.join(sorted(unknown))}"
             )
         if self.engine is not None and not {"timestamp", "body"} <= self.columns.keys():
             raise ValueError(

@@ -14,7 +14,7 @@ import pandas as pd
 from pyarrow import parquet
 
 from proofbook.errors import SchemaError
-from proofbook.evidence.table import TIME, Column, Merge, Table, rows_of
+from proofbook.evidence.table import MAP, TIME, Column, Merge, Table, rows_of
 
 OLDER = "in older evidence"
 # Columns that mean the same wherever they stand.
@@ -214,8 +214,15 @@ LOGS = Table(
         Column("http_url", "str", "of a request"),
         Column("http_status", "Int32", "of a request; missing: not the entry of a request"),
         Column("http_latency_s", "float64", "of a request", "s"),
+        Column("http_user_agent", "str", "program that asked, of a request", optional=OLDER),
+        Column("http_remote_ip", "str", "who asked, of a request", optional=OLDER),
+        Column("http_request_bytes", "Int64", "of a request", "bytes", optional=OLDER),
+        Column("http_response_bytes", "Int64", "of a request", "bytes", optional=OLDER),
+        Column("http_protocol", "str", "of a request", optional=OLDER),
         Column("insert_hash", "UInt64", "digest of the id that its source gave it"),
-        Column("attributes", "str", "the rest, as JSON"),
+        Column("attributes", "str", "payload of a platform's entry, as JSON"),
+        Column("fields", MAP, "what else it holds, by name; missing: nothing", optional=OLDER),
+        Column("fields_cut", "Int32", "names that `fields` has no room for", "fields", optional=OLDER),
         _SOURCE,
         Column("file", "str", "the file of the source"),
         Column("line", "Int64", "number of its first line; missing: the number of the row"),
@@ -236,6 +243,7 @@ LOG_SOURCES = Table(
         Column("joined", "int64", "entries that were parts of the traceback before them", "entries"),
         Column("unparsed", "int64", "lines that could not be parsed", "lines"),
         Column("unparsed_sample", "str", "some of those"),
+        Column("fields_cut", "float64", "fields left out, since an entry holds too many", "fields", optional=OLDER),
         Column("untimed", "float64", "entries without a time of their own", "entries", optional=OLDER),
         Column("empty_bodies", "int64", "entries that say nothing", "entries"),
         Column("newest_first", "bool", "whether it is written newest first"),

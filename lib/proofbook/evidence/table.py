@@ -13,6 +13,8 @@ import pandas as pd
 from proofbook.errors import SchemaError
 
 TIME = "datetime64[us, UTC]"
+# Names and texts; in pandas a dictionary each.
+MAP = "map"
 # By dtype: what pandas finds in values that may become it, and its types in a Parquet file.
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 _VALUES = {
@@ -25,6 +27,7 @@ _VALUES = {
     "UInt64": _NUMBERS,
     "float64": _NUMBERS,
     TIME: ("datetime64", "datetime"),
+    MAP: ("mixed",),
 }
 _IN_FILES = {
     "str": ("string", "large_string"),
@@ -36,6 +39,7 @@ _IN_FILES = {
     "UInt64": ("uint64",),
     "float64": ("double",),
     TIME: ("timestamp[us, tz=UTC]",),
+    MAP: ("map<string, string>",),
 }
 DTYPES = tuple(_VALUES)
 # These hold a value in every row.
@@ -194,7 +198,9 @@ class Table:
         """
         self._check_names(list(types))
         for column in self.every_column:
-            if column.name in types and types[column.name] not in _IN_FILES[column.dtype]:
+            # Arrow names what a map holds by its column.
+            kind = types.get(column.name, "").replace(f" ('{column.name}')", "")
+            if kind and kind not in _IN_FILES[column.dtype]:
                 raise SchemaError(
                     self.name, column.name, f"expected {column.dtype}, got {types[column.name]}"
                 )

@@ -27,6 +27,9 @@ from proofbook.judge.view import View
 from proofbook.judge.window import Span, Windows
 from proofbook.notebook import tables as shown
 
+# So many of the first entries, and of the lines that are in none, are shown.
+SHOWN = 5
+
 
 def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
     """The entries of a log export, columns as `proofbook.collect.logs.formats.COLUMNS`, one row per entry.
@@ -68,6 +71,7 @@ class LogLook:
     """A log as `proofbook logs` shows it: what was read, how much of its span it covers, and what stands in it.
 
     changes is None without a log from before; columns as `judge.log_novelty.changes`. signatures: as `tables.signatures`.
+    first: the first entries, columns as the table `logs`; lost: the first lines that are in none.
     """
 
     reading: entries.Reading
@@ -75,6 +79,8 @@ class LogLook:
     kinds: pd.DataFrame
     signatures: pd.DataFrame
     changes: pd.DataFrame | None
+    first: pd.DataFrame
+    lost: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,8 @@ class _Read:
     reading: entries.Reading
     span: Span
     tables: dict[str, pd.DataFrame]
+    first: pd.DataFrame
+    lost: tuple[str, ...]
 
 
 def _read(
@@ -109,7 +117,8 @@ def _read(
         if reading.unparsed:
             order = {source.name: reading.newest_first}
             tables[LOG_UNREAD.name] = recorder.unread(to, patterns, newest_first=order)
-    return _Read(reading=reading, span=(reading.first, reading.last), tables=tables)
+        first, lost = entries.beginning(to, most=SHOWN)
+    return _Read(reading=reading, span=(reading.first, reading.last), tables=tables, first=first, lost=lost)
 
 
 def look_at_log(
@@ -154,6 +163,8 @@ def look_at_log(
             columns="check", errors="ignore"
         ),
         changes=log_novelty.changes(view) if before is not None else None,
+        first=after.first,
+        lost=after.lost,
     )
 
 

@@ -53,13 +53,15 @@ def check(folder: Path, *, rendered: tuple[str, ...]) -> None:
 
 
 def _in_table(path: Path, patterns: list[str]) -> bool:
-    """Whether a text column of a Parquet file matches; read by the engine, since tables may be larger than memory."""
+    """Whether a column of text of a Parquet file matches; read by the engine, since tables may be larger than memory."""
     texts = [
-        field.name for field in parquet.read_schema(path) if str(field.type) in ("string", "large_string")
+        field.name
+        for field in parquet.read_schema(path)
+        if str(field.type).startswith(("string", "large_string", "map<string"))
     ]
     if not texts:
         return False
-    names = ['"' + name.replace('"', '""') + '"' for name in texts]
+    names = ['"' + name.replace('"', '""') + '"::VARCHAR' for name in texts]
     columns = " OR ".join(
         f"regexp_matches({name}, {quoted(pattern)})" for name in names for pattern in patterns
     )

@@ -24,6 +24,7 @@ class Reading:
     """What one source gave: its entries as a Parquet file, and what must be known to trust them.
 
     lines: lines that are not blank; each is in an entry, a duplicate, or unparsed.
+    fields_cut: fields left out, since their entries hold too many.
     untimed: entries without a time of their own, which stand at the time of the entry before them.
     joined: entries that were parts of the traceback before them.
     ahead_s: how far the last entry lies after the moment of reading; delay_s: from writing an entry to its arrival.
@@ -42,6 +43,7 @@ class Reading:
     unparsed: int = 0
     untimed: int = 0
     unparsed_sample: str = ""
+    fields_cut: int = 0
     empty_bodies: int = 0
     newest_first: bool = False
     first: pd.Timestamp | None = None
@@ -85,13 +87,23 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def table(engine: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
     """The answer to a query, through Arrow, which keeps types and time zones."""
-    found: pd.DataFrame = engine.execute(sql).to_arrow_table().to_pandas()
+    found: pd.DataFrame = engine.execute(sql).to_arrow_table().to_pandas(maps_as_pydicts="lossy")
     return found
 
 
 def entries_of(path: Path) -> str:
     """SQL for the entries in a Parquet file of this module: unparsed lines and blank ones left out."""
     return f"(SELECT * FROM {rows_of(path)} WHERE timestamp IS NOT NULL)"
+
+
+def beginning(path: Path, *, most: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The first entries in a Parquet file of this module, and the first lines that are in none."""
+    with connect() as engine:
+        first = table(engine, f"SELECT * FROM {entries_of(path)} ORDER BY file, line LIMIT {most}")
+        lost = engine.execute(
+            f"SELECT left(body, 200) FROM {rows_of(path)} WHERE timestamp IS NULL AND body IS NOT NULL ORDER BY file, line LIMIT {most}"
+        ).fetchall()
+    return first, tuple(str(line) for (line,) in lost)
 
 
 def rows_of(path: Path, *, instead: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -10,10 +10,18 @@ import re
 from proofbook.collect.logs import keys
 from proofbook.collect.logs.layout import CHAINS, GO_TRACE, LEVELS
 from proofbook.config import duckdb_text
-from proofbook.config.log_formats import GROUPS, LOG_FORMATS, PLACES, JsonFormat, LogFormat, TextFormat
+from proofbook.config.log_formats import (
+    GROUPS,
+    LOG_FORMATS,
+    PLACES,
+    ColumnFormat,
+    JsonFormat,
+    LogFormat,
+    TextFormat,
+)
 from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import LOGS
-from proofbook.evidence.table import TIME
+from proofbook.evidence.table import MAP, TIME
 
 _DUCKDB = {
     "str": "VARCHAR",
@@ -22,6 +30,7 @@ _DUCKDB = {
     "Int64": "BIGINT",
     "UInt64": "UBIGINT",
     "float64": "DOUBLE",
+    MAP: "MAP(VARCHAR, VARCHAR)",
 }
 # Columns of the table of entries, with their DuckDB types.
 COLUMNS = {column.name: _DUCKDB[column.dtype] for column in LOGS.columns}
@@ -135,6 +144,11 @@ _CLOUD: dict[str, tuple[str, ...]] = {
     "url": ("httpRequest.requestUrl",),
     "status": ("httpRequest.status",),
     "latency": ("httpRequest.latency",),
+    "user_agent": ("httpRequest.userAgent",),
+    "remote_ip": ("httpRequest.remoteIp",),
+    "request_bytes": ("httpRequest.requestSize",),
+    "response_bytes": ("httpRequest.responseSize",),
+    "protocol": ("httpRequest.protocol",),
     "id": ("insertId",),
 }
 # As client libraries write the same entries.
@@ -148,6 +162,11 @@ _CLOUD_SNAKE: dict[str, tuple[str, ...]] = _CLOUD | {
     "url": ("httpRequest.requestUrl", "http_request.request_url", "http_request.requestUrl"),
     "status": ("httpRequest.status", "http_request.status"),
     "latency": ("httpRequest.latency", "http_request.latency"),
+    "user_agent": ("httpRequest.userAgent", "http_request.user_agent"),
+    "remote_ip": ("httpRequest.remoteIp", "http_request.remote_ip"),
+    "request_bytes": ("httpRequest.requestSize", "http_request.request_size"),
+    "response_bytes": ("httpRequest.responseSize", "http_request.response_size"),
+    "protocol": ("httpRequest.protocol", "http_request.protocol"),
     "id": ("insertId", "insert_id"),
 }
 PAYLOAD_TEXT = ("message", "msg", "event", "text", "textPayload")
@@ -220,6 +239,20 @@ PYTHON_LOGGING = TextFormat(recognised_by=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\
 _LEVEL_FIRST = r"^(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL): {1,9}\S"
 UVICORN = TextFormat(recognised_by=_LEVEL_FIRST, begins=_LEVEL_FIRST, has_time=False)
 TEXT = TextFormat(recognised_by=TIME_IN_TEXT)
+CSV = ColumnFormat()
+TSV = ColumnFormat(delimiter="\t")
+# What names its columns in a comment: IIS, CloudFront, Zeek.
+W3C = ColumnFormat(utc=True)
+# PostgreSQL writes no header.
+POSTGRES_CSV = ColumnFormat(
+    names=(
+        "log_time", "user_name", "database_name", "process_id", "connection_from", "session_id", "session_line_num", "command_tag",
+        "session_start_time", "virtual_transaction_id", "transaction_id", "error_severity", "sql_state_code", "message", "detail",
+        "hint", "internal_query", "internal_query_pos", "context", "query", "query_pos", "location", "application_name",
+        "backend_type", "leader_pid", "query_id",
+    ),
+    delimiter=",",
+)  # fmt: skip
 
 
 def usable() -> tuple[dict[str, LogFormat], list[ExtensionError]]:
@@ -260,6 +293,9 @@ def _problem_of(format: LogFormat) -> str:
     if format.time_form and (problem := duckdb_text.time_form_problem(format.time_form)):
         return f"expected a form of time for strptime, got {format.time_form!r} ({problem})"
     if isinstance(format, JsonFormat):
+        others = format.places.keys() - set(PLACES)
+        return f"expected places of {', '.join(PLACES)}, got {', '.join(sorted(others))}" if others else ""
+    if isinstance(format, ColumnFormat):
         others = format.places.keys() - set(PLACES)
         return f"expected places of {', '.join(PLACES)}, got {', '.join(sorted(others))}" if others else ""
     assert isinstance(format, TextFormat)

@@ -11,22 +11,24 @@ from proofbook.collect.logs.layout import LEVELS
 
 # Of the entries that have a key, so many must hold what it is taken for.
 MOST = 0.8
-DEPTH = 3
+DEPTH, MOST_PARENTS = 3, 12
 LEVEL_WORDS = re.compile(f"(?:{LEVELS}|[tdiwef])[1-9]?", re.IGNORECASE)
 # Names in small letters and digits alone, the better ones first.
 _NAMES: dict[str, tuple[str, ...]] = {
     "timestamp": (
         "timestamp", "time", "ts", "datetime", "eventtime", "eventtimestamp", "timecreated", "timegenerated", "starttime", "logtime",
         "calendartime", "timelocal", "timemillis", "epochsecond", "createdat", "created", "date", "isodate", "unixtime", "epoch",
-        "when", "edgestarttimestamp", "requesttime", "systemtime",
+        "when", "edgestarttimestamp", "requesttime", "systemtime", "dateandtime", "datetimeutc", "timestamputc", "timeunixnano",
+        "starttimeunixnano", "logdate", "insertiontime", "eventreceivedtime", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha", "heure", "horodatage",
     ),
     "severity": (
         "leveltext", "leveldisplayname", "levelname", "severitytext", "severity", "level", "loglevel", "severitylevel", "lvl", "priority",
-        "s", "status",
+        "errorseverity", "entrytype", "s", "status",
     ),
     "body": (
         "message", "msg", "shortmessage", "renderedmessage", "messagetemplate", "logmessage", "fullmessage", "line", "text", "raw",
-        "content", "body", "description",
+        "content", "body", "description", "log", "event", "textpayload", "nachricht",
+        "meldung", "mensaje",
     ),
     "stack": ("exception", "stacktrace", "stack", "traceback", "errorstack", "exceptionstacktrace", "backtrace"),
     "status": (
@@ -35,10 +37,21 @@ _NAMES: dict[str, tuple[str, ...]] = {
     ),
     "method": ("httpmethod", "requestmethod", "method", "clientrequestmethod", "verb", "csmethod"),
     "url": ("httpurl", "url", "requesturi", "requesturl", "uri", "path", "requestpath", "clientrequesturi", "urlpath", "csuristem"),
-    "trace": ("traceid", "trace", "xb3traceid", "dtraceid", "ddtraceid", "traceparent"),
-    "span": ("spanid", "span", "ddspanid"),
+    "trace": ("traceid", "trace", "xb3traceid", "dtraceid", "ddtraceid", "comtrace", "oteltraceid", "traceparent"),
+    "span": ("spanid", "span", "xb3spanid", "ddspanid", "comspanid", "otelspanid"),
     "service": ("servicename", "service", "application", "applicationname", "appname"),
     "instance": ("instanceid", "pod", "podname", "hostname", "host", "containerid", "containername"),
+    "user_agent": ("httpuseragent", "useragentoriginal", "useragent", "agent", "requestuseragent", "csuseragent", "clientrequestuseragent"),
+    "remote_ip": (
+        "clientip", "remoteip", "remoteaddr", "remoteaddress", "clientaddress", "sourceip", "sourceipaddress", "httpclientip", "cip", "idorigh",
+        "downstreamremoteaddress", "peeraddress",
+    ),
+    "request_bytes": ("requestbytes", "requestsize", "requestlength", "bytesreceived", "csbytes", "httprequestsize", "receivedbytes"),
+    "response_bytes": (
+        "responsebytes", "responsesize", "bodybytessent", "bytessent", "scbytes", "httpresponsesize", "sentbytes", "responselength",
+        "edgeresponsebytes",
+    ),
+    "protocol": ("serverprotocol", "httpprotocol", "protocol", "httpversion", "csversion", "clientrequestprotocol"),
 }  # fmt: skip
 
 
@@ -101,6 +114,35 @@ def learn(objects: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     return {thing: paths for thing, paths in found.items() if paths}
 
 
+def is_named(thing: str, name: str) -> bool:
+    """Whether a key of this name is known to hold that thing."""
+    return re.sub(r"[^a-z0-9]", "", name.lower()) in _NAMES[thing]
+
+
+def held(objects: Sequence[Mapping[str, Any]], places: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The paths at which a sample of entries holds what has a column of its own."""
+    there = {path for entry in objects for path, _ in _scalars(entry)}
+    there |= {key for entry in objects for key in entry}
+    found = (next((path for path in paths if path in there), None) for paths in places.values())
+    return tuple(dict.fromkeys(path for path in found if path is not None))
+
+
+def parents(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The paths of objects within a sample of entries, no more than MOST_PARENTS and no deeper than DEPTH."""
+    found: dict[str, int] = {}
+    for entry in objects:
+        for path in _objects_in(entry):
+            found[path] = found.get(path, 0) + 1
+    return tuple(sorted(found, key=lambda path: -found[path])[:MOST_PARENTS])
+
+
+def _objects_in(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> Iterator[str]:
+    for key, value in entry.items():
+        if isinstance(value, Mapping) and value and depth > 1:
+            yield f"{before}{key}"
+            yield from _objects_in(value, f"{before}{key}.", depth - 1)
+
+
 def _scalars(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
     for key, value in entry.items():
         path = f"{before}{key}"
@@ -147,7 +189,16 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_size(value: Any) -> bool:
+    return bool(re.fullmatch("[0-9]{1,15}", str(value)))
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, str) and re.search(r"[^\W\d_]", value) is not None
+
+
 _FITS: dict[str, Callable[[Any], bool]] = {
-    "timestamp": _is_time, "status": _is_status, "severity": _is_level, "body": _is_text, "stack": _is_text, "method": _is_text,
+    "timestamp": _is_time, "status": _is_status, "severity": _is_level, "body": _is_message, "stack": _is_text, "method": _is_text,
     "url": _is_text, "trace": _is_text, "span": _is_text, "service": _is_text, "instance": _is_text,
+    "user_agent": _is_message, "remote_ip": _is_text, "request_bytes": _is_size, "response_bytes": _is_size, "protocol": _is_text,
 }  # fmt: skip

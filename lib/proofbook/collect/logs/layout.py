@@ -19,6 +19,8 @@ ENOUGH = 5
 # A word that stands in so many lines, for each other word in its place, is the name of a host, a thread or a program.
 LINES_PER_NAME = 5
 MAX_ITEMS, MAX_NAMES = 12, 3
+# Of lines, so many may have something in a header that looks like a message.
+UNLIKE = 0.3
 # The rarest beyond so many layouts are read as text that begins with a time in one of the usual forms.
 MOST_LAYOUTS = 6
 LEVELS = (
@@ -73,12 +75,13 @@ class _Item:
     """Something that a header may hold.
 
     sure: that it belongs to it also where few lines show it. shown_by: what some of them must match. share: of lines that must
-    have it.
+    have it. unlike: what few of them may match.
     """
 
     pattern: str
     sure: bool = False
     shown_by: str = ""
+    unlike: str = ""
     share: float = NEARLY_ALL
 
 
@@ -93,6 +96,8 @@ _ITEMS: dict[str, _Item] = {
         pattern=rf"[ \t]*[\[(<]? ?(?:[\w.-]+[.:])?(?i:{LEVELS}|{_NO_LEVELS})(?: ?[\])>][:|]?[ \t]?|[:|,;][ \t]?|[ \t/-]|$)", sure=True,
         share=0.8
     ),
+    "clock": _Item(pattern=r"[ \t]*[\[(]?\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?(?:[ \t]|$)", sure=True),
+    "id": _Item(pattern=r"[ \t]*[\[(]?(?i:(?:trace|span|request|req|correlation|session|transaction)[_-]?id)[=:] ?[\w-]*[\])]?,?(?:[ \t]|$)", sure=True),
     "process": _Item(
         pattern=r"[ \t]*[\w./()@~+-]{1,80}(?:\[\d+\]:?|\[[\w.:-]{1,40}\]:|:)(?:[ \t]|$)", shown_by=r"[ \t]*\S+(?:\[\d+\]:?|\[[\w.:-]+\]:)(?:\s|$)", sure=True
     ),
@@ -103,7 +108,8 @@ _ITEMS: dict[str, _Item] = {
     ),
     "thread and place": _Item(pattern=rf"[ \t]*\d{{1,10}} [\w./-]+\.(?:{SOURCES}):\d+\][ \t]?", sure=True),
     "number in brackets": _Item(pattern=r"[ \t]*\[\d+\]:?[ \t]?", sure=True),
-    "brackets": _Item(pattern=r"[ \t]*\[[^\[\]\n]{0,100}\]:?[ \t]?"),
+    # Several words are a message.
+    "brackets": _Item(pattern=r"[ \t]*\[[^\[\]\n]{0,100}\]:?[ \t]?", unlike=r"[ \t]*\[(?:[A-Za-z]+ ){2,}[A-Za-z]+\]"),
     "parentheses": _Item(pattern=r"[ \t]*\([^()\n]{0,80}\)(?::?[ \t]|:?$)"),
     "angles": _Item(pattern=r"[ \t]*<[^<>\n]{0,80}>(?::?[ \t]|:?$)"),
     "dash": _Item(pattern=r"[ \t]*(?:-{1,3}|\||::?|>)[ \t]", sure=True),
@@ -111,7 +117,7 @@ _ITEMS: dict[str, _Item] = {
     "number": _Item(pattern=r"[ \t]*[#-]?\d{1,10}(?:#\d+)?(?:[:\])][ \t]?|[ \t])"),
     "component": _Item(pattern=r"[ \t]*[^\s:\[\]\"'=]{1,100}(?:\[\d+\])?:(?:[ \t]|$)"),
     "place": _Item(pattern=rf"[ \t]*[\w./$-]+\.(?:{SOURCES}):\d+\]?(?:[ \t]|$)"),
-    "dotted": _Item(pattern=r"[ \t]*[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)+[ \t]"),
+    "dotted": _Item(pattern=r"[ \t]*[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)+(?:[#:]\d+)?[ \t]"),
 }  # fmt: skip
 _NAME = r"[ \t]*[^\s\[\]():=\"']+[ \t]"
 # What is the level in an item, and the letter that it is.
@@ -120,12 +126,15 @@ _COMPILED = {name: re.compile(item.pattern) for name, item in _ITEMS.items()}
 _COMPILED_NAME = re.compile(_NAME)
 
 
-def learn(lines: Sequence[str]) -> list[Layout]:
-    """The layouts in a sample of lines, the most frequent first, and no more than MOST_LAYOUTS; none where no line holds a time."""
+def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layout]:
+    """The layouts in a sample of lines, the most frequent first, and no more than MOST_LAYOUTS; none where no line holds a time.
+
+    stated: the form of their times.
+    """
     written = [line for line in lines if line[:1].strip()]
     alike: dict[str, list[tuple[str, list[Found]]]] = {}
     for line in written:
-        if found := times.first_in(line):
+        if found := times.first_in(line, form=stated):
             alike.setdefault(_shape(line[: found[0].start]), []).append((line, found))
     layouts: list[Layout] = []
     for shape, members in sorted(alike.items(), key=lambda item: (-len(item[1]), len(item[0]))):
@@ -259,7 +268,9 @@ def _next_item(left: Sequence[str], *, has_level: bool) -> tuple[str, str, list[
             continue
         ends = [found.end() if (found := _COMPILED[name].match(text)) else 0 for text in left]
         shown = not item.shown_by or any(re.match(item.shown_by, text) for text in left)
-        if _is_common(ends, share=item.share) and shown and (item.sure or len(left) >= ENOUGH):
+        if not (_is_common(ends, share=item.share) and shown and (item.sure or len(left) >= ENOUGH)):
+            continue
+        if not item.unlike or sum(bool(re.match(item.unlike, text)) for text in left) <= UNLIKE * len(left):
             return name, item.pattern, ends
     return _second_time(left)
 

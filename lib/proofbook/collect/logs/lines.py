@@ -75,7 +75,7 @@ def entries(file: Bytes, *, rule: Rule | Pieces | None) -> Iterator[pa.RecordBat
     Bytes that are not UTF-8 become �. Memory holds a block and the longest line or entry.
     """
     open_, line, begun = b"", 1, False
-    for data, is_last in _blocks(file):
+    for data, is_last in blocks(file):
         block = _Block(open_ + data, first_line=line)
         # The last entry may go on in the next block.
         done = block.split(rule, begun=begun, keep_open=not is_last)
@@ -84,7 +84,7 @@ def entries(file: Bytes, *, rule: Rule | Pieces | None) -> Iterator[pa.RecordBat
         open_, line, begun = done.rest, done.next_line, done.begun
 
 
-def _blocks(file: Bytes) -> Iterator[tuple[bytes, bool]]:
+def blocks(file: Bytes) -> Iterator[tuple[bytes, bool]]:
     """Whole lines in UTF-8 that end in a newline, and whether they are the last."""
     decode = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
     pending: list[bytes] = []
@@ -134,7 +134,7 @@ class _Block:
         """The entries; `keep_open` leaves the last one, which may go on. begun: whether the block begins with an entry."""
         count = len(self._places) - 1
         filled = np.flatnonzero(np.diff(self._places) > 1)
-        lines = _texts(self._data, self._places)
+        lines = texts(self._data, self._places)
         text = lines if len(filled) == count else lines.take(pa.array(filled))
         if isinstance(rule, Pieces):
             return self._put_together(text, filled, rule, keep_open=keep_open)
@@ -234,7 +234,7 @@ def _matches(text: pa.StringArray, pattern: str) -> npt.NDArray[np.bool_]:
     return np.array(found, bool)
 
 
-def _texts(data: bytes, places: npt.NDArray[np.int32]) -> pa.StringArray:
+def texts(data: bytes, places: npt.NDArray[np.int32]) -> pa.StringArray:
     """The pieces of the data between these places, where they lie."""
     return pa.StringArray.from_buffers(len(places) - 1, pa.py_buffer(places), pa.py_buffer(data))
 

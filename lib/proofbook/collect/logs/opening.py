@@ -11,13 +11,15 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from proofbook.collect.logs import documents, lines
+from proofbook.collect.logs import delimited, documents, lines, times
 from proofbook.collect.logs import files as log_files
+from proofbook.collect.logs.delimited import Columns
 from proofbook.collect.logs.entries import table
-from proofbook.collect.logs.shape import Shape, shape_of
-from proofbook.collect.logs.sql import entries_sql, objects_sql
+from proofbook.collect.logs.formats import usable
+from proofbook.collect.logs.shape import Stated, of_columns, of_source, with_stated
+from proofbook.collect.logs.sql import entries_sql, objects_sql, text_of_row
 from proofbook.config.duckdb_text import quoted
-from proofbook.config.log_formats import TextFormat
+from proofbook.config.log_formats import PLACE_OF, ColumnFormat
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.redaction.scrubbing import rules, scrub
@@ -94,10 +96,34 @@ class Opened:
         head = log_files.head_of(path, shown)
         whole = len(head) < log_files.HEAD_BYTES
         text = lines.plain(head).decode("utf-8", "replace").lstrip("\ufeff")
-        self.document = documents.kind_of(text, whole=whole)
+        self._stated = _stated(source)
+        columns = _columns(self._stated, text)
+        self.document = "" if columns else documents.kind_of(text, whole=whole)
         in_array = self.document == "array"
         sample = documents.sample(text) if in_array else _sample(text, whole=whole)
-        self.shape = _shape(source, sample)
+        self.shape = (
+            with_stated(of_columns(columns, text), self._stated)
+            if columns
+            else of_source(self._stated, sample)
+        )
+        self._check_stated(source)
+
+    def _check_stated(self, source: LogSource) -> None:
+        """Raises CouldNotLook where what is stated fits nothing that is there."""
+        if self._stated.is_in_columns and self.shape.columns is None:
+            raise CouldNotLook(
+                f"expected columns in {self.shown}, as format {source.format_name} has them, but no first line names them"
+            )
+        names = self.shape.columns.names if self.shape.columns else self.shape.keys
+        for key in source.columns.values() if names else ():
+            if key not in names and key.partition(".")[0] not in names:
+                raise CouldNotLook(
+                    f"expected {key} among the {self._kind_of_names} of {self.shown}, found {', '.join(names)}"
+                )
+
+    @property
+    def _kind_of_names(self) -> str:
+        return "columns" if self.shape.columns else "keys"
 
     def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
@@ -114,7 +140,7 @@ class Opened:
             path = self.work / "entries.jsonl"
             with log_files.opened(self.path) as stream:
                 documents.write_lines(stream, self.document, to=path)
-            self.shape = _shape(self.source, _sample(_head_text(path), whole=False))
+            self.shape = of_source(self._stated, _sample(_head_text(path), whole=False))
         with log_files.opened(path) as stream:
             self.engine.register(_LINES, self._lines(stream))
             try:
@@ -125,9 +151,14 @@ class Opened:
     def _lines(self, stream: documents.Bytes) -> pa.RecordBatchReader:
         """Lines as they are where each is an entry, else entries of text."""
 
+        columns = self.shape.columns
+
         def batches() -> Iterator[pa.RecordBatch]:
+            found = (
+                delimited.rows(stream, columns) if columns else lines.entries(stream, rule=self.shape.rule)
+            )
             try:
-                for batch in lines.entries(stream, rule=self.shape.rule):
+                for batch in found:
                     self.strays += batch["line"].filter(batch["stray"]).to_pylist()
                     yield batch
             except CouldNotLook as error:
@@ -135,14 +166,18 @@ class Opened:
                 self.problem = error
                 raise
 
-        return pa.RecordBatchReader.from_batches(lines.SCHEMA, batches())
+        schema = delimited.schema_of(columns) if columns else lines.SCHEMA
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
     def _wanted(self, holding: Sequence[str] | None) -> str:
         # A line in which characters are escaped may hold anything.
         may = (
             " OR ".join(f"contains(text, {quoted(text)})" for text in (*holding, "\\u00")) if holding else ""
         )
-        return f"SELECT text, line, lines FROM {_LINES}" + (f" WHERE {may}" if may else "")
+        columns = self.shape.columns
+        if columns is None:
+            return f"SELECT text, line, lines FROM {_LINES}" + (f" WHERE {may}" if may else "")
+        return f"SELECT {text_of_row(columns)} AS text, line, lines, cells FROM {_LINES}"
 
     def _query(self, relation: str, *, typed: bool = False, only_bodies: bool = False) -> str:
         return entries_sql(
@@ -159,6 +194,27 @@ class Opened:
         )
 
 
+def _stated(source: LogSource) -> Stated:
+    return Stated(
+        format=source.format_name,
+        pattern=source.pattern or "",
+        time=times.stated(source.time_form) if source.time_form else None,
+        levels={word.upper(): name for word, name in source.levels.items()},
+        begins=source.begins or "",
+        places={PLACE_OF[column]: key for column, key in source.columns.items()},
+    )
+
+
+def _columns(stated: Stated, text: str) -> Columns | None:
+    """The columns of a file that begins with this text, unless it is stated to be something else."""
+    is_in_columns = stated.is_in_columns
+    if is_in_columns is False:
+        return None
+    known = {name: item for name, item in usable()[0].items() if isinstance(item, ColumnFormat)}
+    forced = stated.format if is_in_columns else ""
+    return delimited.recognise(text, known, stated=stated.places, time=stated.time, forced=forced)
+
+
 def _sample(text: str, *, whole: bool) -> list[str]:
     """The first lines of a text, less one that may be cut."""
     lines = text.splitlines()
@@ -168,9 +224,3 @@ def _sample(text: str, *, whole: bool) -> list[str]:
 def _head_text(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(log_files.HEAD_BYTES).decode("utf-8", "replace")
-
-
-def _shape(source: LogSource, sample: Sequence[str]) -> Shape:
-    if source.pattern is not None:
-        return Shape(name="pattern", format=TextFormat(pattern=source.pattern))
-    return shape_of(sample, stated=source.format_name)

@@ -20,7 +20,7 @@ from proofbook.collect.logs import aggregates, fetch, times, years
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
 from proofbook.collect.logs.opening import ask
-from proofbook.collect.logs.shape import Shape
+from proofbook.collect.logs.shape import MOST_KEYS, Shape
 from proofbook.collect.logs.sources import LogRequest
 from proofbook.collect.logs.tidy import SUMMARY, rewrite
 from proofbook.collect.logs.years import Years
@@ -254,7 +254,7 @@ def _describe(reading: Reading, engine: duckdb.DuckDBPyConnection, now: dt.datet
     told = table(
         engine,
         f"""SELECT count(*) AS kept, min(timestamp) AS first, max(timestamp) AS last,
-        count(*) FILTER (trim(body) IN {aggregates.EMPTY} AND http_status IS NULL) AS empty,
+        count(*) FILTER (trim(body) IN {aggregates.EMPTY} AND http_status IS NULL) AS empty, coalesce(sum(fields_cut), 0) AS cut,
         coalesce(median(epoch(observed_timestamp) - epoch(timestamp)), 0) AS delay FROM {entries}""",
     ).iloc[0]
     reading.kept, reading.empty_bodies, reading.delay_s = (
@@ -262,6 +262,7 @@ def _describe(reading: Reading, engine: duckdb.DuckDBPyConnection, now: dt.datet
         int(told["empty"]),
         float(told["delay"]),
     )
+    reading.fields_cut = int(told["cut"])
     if reading.kept:
         reading.first, reading.last = told["first"], told["last"]
         reading.ahead_s = max(0.0, (told["last"] - pd.Timestamp(now)).total_seconds())
@@ -294,9 +295,22 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
         zones or any(part.shape.pattern and not part.shape.format.utc for part in parts)
     ):
         hint = '; they state no time zone: set utc_offset, such as "+00:00"'
-    elif times.has_clock(reading.unparsed_sample):
-        hint = "; they hold times of day, but none with a date and a zone in a form that is known: name their parts with pattern"
+    else:
+        hint = _what_is_there(reading, parts)
     return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"
+
+
+def _what_is_there(reading: Reading, parts: Sequence[_Part]) -> str:
+    """Words for what a file holds instead of times that are known, and for what to state."""
+    shape = parts[0].shape
+    names = shape.columns.names if shape.columns else shape.keys
+    if names:
+        what = "columns" if shape.columns else "keys"
+        shown = f"{', '.join(names[:MOST_KEYS])}{' …' if len(names) > MOST_KEYS else ''}"
+        return f'; none of their {what} is known as a time: {shown}; say which one is, such as columns = {{ timestamp = "{names[0]}" }}, and with time_form how it is written'
+    clock = "times of day, but no date and time" if times.has_clock(reading.unparsed_sample) else "no time"
+    first = reading.unparsed_sample.split(" ⏎ ")[0].splitlines()[0][:60]
+    return f"; they hold {clock} in a form that is known, such as {first!r}: state time_form, such as %d.%m.%Y %H:%M:%S, or a pattern with the group timestamp"
 
 
 # A day with its year.

@@ -181,6 +181,7 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "unparsed": reading.unparsed,
         "untimed": reading.untimed,
         "unparsed_sample": reading.unparsed_sample,
+        "fields_cut": reading.fields_cut,
         "empty_bodies": reading.empty_bodies,
         "newest_first": reading.newest_first,
         "ahead_s": reading.ahead_s,

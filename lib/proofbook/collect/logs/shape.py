@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proofbook.collect.logs import keys
+from proofbook.collect.logs import delimited, keys, requests
+from proofbook.collect.logs.delimited import Columns
 from proofbook.collect.logs.formats import (
     OBJECT_AFTER_NAME,
     OBJECT_FIRST,
@@ -20,8 +21,13 @@ from proofbook.collect.logs.formats import (
 )
 from proofbook.collect.logs.layout import GOES_ON, Layout, has_long_messages, learn, learn_header
 from proofbook.collect.logs.lines import Pieces, Rule
-from proofbook.config.log_formats import AUTO, JsonFormat, LogFormat, TextFormat
+from proofbook.collect.logs.requests import RequestForm
+from proofbook.collect.logs.times import TimeForm
+from proofbook.config.log_formats import AUTO, DETAILS, ColumnFormat, JsonFormat, LogFormat, TextFormat
 
+# Names of keys that a refusal shows.
+MOST_KEYS = 20
+_PAIR = re.compile(r"(?:^|\s)[A-Za-z_][\w.@/-]*=\S")
 _CRI_LINE = re.compile(r"(\S+ )(stdout|stderr) ([PF]) (.*)", re.DOTALL)
 _DOCKER_LINE = re.compile(r'\{"log": ?"((?:[^"\\]|\\.)*)"(.*?"stream": ?"(\w+)".*)', re.DOTALL)
 
@@ -61,6 +67,11 @@ class Shape:
     snake: whether keys may be written in snake_case; looking for both takes longer. layouts: of its lines of text, learnt from
     a sample. long_messages: whether lines that are not indented belong to the entry before them too. learnt:
     where its objects keep things too, by the sample; first: where to look before all others. numbers: what its severities mean that are numbers, by the sample.
+    columns: of a file in columns, where the shape is that of its messages.
+    stated_begins: the pattern of a line that begins an entry, where it is stated. keys: the names of the sample's keys.
+    held: where the sample's objects keep what has a column of its own; parents: where they hold other objects.
+    request: how its lines of text write requests. has_pairs: whether they are pairs of names and values. traced: whether they
+    name their trace in brackets.
     """
 
     name: str
@@ -72,10 +83,25 @@ class Shape:
     learnt: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
+    columns: Columns | None = None
+    stated_begins: str = ""
+    keys: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    request: RequestForm = requests.FORMS[0]
+    has_pairs: bool = False
+    traced: bool = False
 
     @property
     def in_words(self) -> str:
-        return f"{self.name} in {self.wrapper}" if self.wrapper else self.name
+        """Its formats, the innermost first."""
+        inner = self.name if self.columns is None or self.columns.body else ""
+        return " in ".join(filter(None, [inner, self.wrapper, self.columns.kind if self.columns else ""]))
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether some of its entries are JSON objects."""
+        return self.of_json or bool(self.held or self.parents)
 
     @property
     def of_json(self) -> bool:
@@ -88,7 +114,7 @@ class Shape:
 
     @property
     def has_time(self) -> bool:
-        return not isinstance(self.format, TextFormat) or self.format.has_time
+        return self.columns is not None or not isinstance(self.format, TextFormat) or self.format.has_time
 
     @property
     def begins(self) -> str:
@@ -102,10 +128,12 @@ class Shape:
     @property
     def rule(self) -> Rule | Pieces | None:
         """How its lines become entries; None where each is one."""
-        if self.wrapper in PIECES:
+        if self.columns is None and self.wrapper in PIECES:
             return PIECES[self.wrapper]
         if self.of_json or self.wrapper:
             return None
+        if self.stated_begins:
+            return Rule(begins=self.stated_begins, goes_on=None)
         return Rule(begins=self.begins, goes_on=None if self.long_messages else GOES_ON)
 
     @property
@@ -116,12 +144,17 @@ class Shape:
     @property
     def is_settled_whole(self) -> bool:
         """Whether some times are known only when all of a file was read: years, and those of lines that have none."""
-        return isinstance(self.rule, Rule) or self.may_be_yearless
+        return isinstance(self.rule, Rule) or self.may_be_yearless or self.columns is not None
 
     @property
     def has_columns(self) -> bool:
         """Whether DuckDB's own reader for JSON can read a file of it."""
-        return isinstance(self.format, JsonFormat) and self.format.columns and not self.wrapper
+        return (
+            isinstance(self.format, JsonFormat)
+            and self.format.columns
+            and not self.wrapper
+            and self.columns is None
+        )
 
     @property
     def places(self) -> Mapping[str, tuple[str, ...]]:
@@ -130,23 +163,88 @@ class Shape:
         fewer = format.fewer_places
         own = format.places if self.snake or fewer is None else fewer
         if format.alone:
-            return own
-        found = {
-            name: (*own.get(name, ()), *STRUCTURED[name], *self.learnt.get(name, ())) for name in STRUCTURED
-        }
+            found = dict(own)
+        else:
+            names = dict.fromkeys((*STRUCTURED, *DETAILS))
+            found = {
+                name: (*own.get(name, ()), *STRUCTURED.get(name, ()), *self.learnt.get(name, ()))
+                for name in names
+            }
         return {
-            name: tuple(dict.fromkeys((*self.first.get(name, ()), *paths))) for name, paths in found.items()
+            name: tuple(dict.fromkeys((*self.first.get(name, ()), *found.get(name, ()))))
+            for name in dict.fromkeys((*found, *self.first))
         }
 
 
-def shape_of(lines: Sequence[str], *, stated: str = AUTO) -> Shape:
-    """The shape of a sample of lines, by what most of them are, or by the name of a format.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a source states of its entries, each part empty where it is found out.
+
+    Args:
+        format: its name, or `auto`. pattern: of a line that begins an entry. time: the form of its times. levels: its words for
+            severities. begins: of a line that begins an entry. places: the key or column of each thing that an entry has.
+    """
+
+    format: str = AUTO
+    pattern: str = ""
+    time: TimeForm | None = None
+    levels: Mapping[str, str] = field(default_factory=dict)
+    begins: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_in_columns(self) -> bool | None:
+        """Whether it is said to be in columns; None where nothing is said."""
+        if self.pattern or self.begins:
+            return False
+        return None if self.format == AUTO else isinstance(checked(self.format), ColumnFormat)
+
+
+def of_source(stated: Stated, lines: Sequence[str]) -> Shape:
+    """The shape of a sample of lines, with what is stated of it.
+
+    Raises:
+        ExtensionError: the format of that name, of another package, cannot be used.
+    """
+    if stated.pattern:
+        shape = Shape(name="pattern", format=TextFormat(pattern=stated.pattern))
+    else:
+        shape = shape_of(lines, stated=stated.format, time=stated.time)
+    return with_stated(shape, stated)
+
+
+def with_stated(shape: Shape, stated: Stated) -> Shape:
+    """The shape, with the parts of it that are stated."""
+    format = replace(
+        shape.format,
+        time_form=stated.time.name if stated.time else shape.format.time_form,
+        severities={**shape.format.severities, **stated.levels},
+    )
+    first = {**shape.first, **{place: (path,) for place, path in stated.places.items()}}
+    held = tuple(dict.fromkeys((*shape.held, *stated.places.values())))
+    return replace(shape, format=format, first=first, held=held, stated_begins=stated.begins)
+
+
+def of_columns(columns: Columns, text: str) -> Shape:
+    """The shape of a file in columns, of which this is the beginning: that of its messages."""
+    place = columns.names.index(columns.body) if columns.body else None
+    rows = [row for row in delimited.sample(columns, text) if len(row) == len(columns.names)]
+    messages = [line for row in rows for line in row[place].splitlines()[:1]] if place is not None else []
+    inner = shape_of(messages) if messages else Shape(name="text", format=TEXT)
+    if not inner.of_json and not inner.wrapper:
+        # The columns date an entry, so what its message begins with need be no time.
+        inner = replace(inner, layouts=inner.layouts or tuple(learn_header(messages)))
+    return replace(inner, snake=True, columns=columns, numbers={**inner.numbers, **columns.numbers})
+
+
+def shape_of(lines: Sequence[str], *, stated: str = AUTO, time: TimeForm | None = None) -> Shape:
+    """The shape of a sample of lines, by what most of them are, or by the name of a format. time: the form of their times, where it is stated.
 
     Raises:
         ExtensionError: the format of that name, of another package, cannot be used.
     """
     if stated != AUTO:
-        return _of(stated, checked(stated), lines)
+        return _of(stated, checked(stated), lines, time=time)
     objects = [item for item in map(_object, lines) if item is not None]
     if not objects and len(lines) == 1 and lines[0].startswith('{"'):
         # One entry that is longer than the sample: its first keys must do.
@@ -155,10 +253,10 @@ def shape_of(lines: Sequence[str], *, stated: str = AUTO) -> Shape:
     if objects and 2 * len(objects) >= len(lines):
         name = _json_format(objects, known)
         snake = any("_" in key for item in objects for key in item)
-        return _of(name, known[name], lines, objects=objects, snake=snake)
+        return _of(name, known[name], lines, objects=objects, snake=snake, time=time)
     written = [line for line in lines if line.strip() and not line[:1].isspace()]
     name = _text_format(written, known)
-    return _of(name, known[name], lines)
+    return _of(name, known[name], lines, time=time)
 
 
 def _of(
@@ -168,6 +266,7 @@ def _of(
     *,
     objects: Sequence[dict[str, Any]] | None = None,
     snake: bool = True,
+    time: TimeForm | None = None,
 ) -> Shape:
     """A shape of that format; of one that wraps lines, the shape of what it wraps."""
     if isinstance(format, JsonFormat) and format.wraps is not None:
@@ -177,23 +276,38 @@ def _of(
     elif isinstance(format, TextFormat) and format.wraps:
         within = [re.sub(format.pattern, "", line) for line in lines]
     else:
-        stated = isinstance(format, TextFormat) and bool(format.pattern)
+        has_pattern = isinstance(format, TextFormat) and bool(format.pattern)
         text = [line for line in lines if not line.lstrip().startswith("{")]
-        shape = Shape(name=name, format=format, snake=snake, layouts=() if stated else tuple(learn(text)))
+        layouts = () if has_pattern else tuple(learn(text, stated=time))
+        shape = Shape(name=name, format=format, snake=snake, layouts=layouts)
         if objects is None:
             objects = [item for item in map(_object, lines) if item is not None]
-        long = has_long_messages(lines, shape.begins)
-        shape = replace(shape, long_messages=long, learnt=keys.learn(objects))
+        shape = replace(
+            shape,
+            long_messages=has_long_messages(lines, shape.begins),
+            learnt=keys.learn(objects),
+            request=requests.form_of(text),
+            has_pairs=_have_pairs(text),
+            traced=requests.has_brackets(text),
+            parents=keys.parents(objects),
+            keys=tuple(dict.fromkeys(key for item in objects for key in item))[:MOST_KEYS],
+        )
         severity = keys.words_first(objects, shape.places["severity"])[:1]
         first = {"severity": severity} if severity else {}
-        return replace(shape, first=first, numbers=keys.scale_of(objects, severity))
-    inner = shape_of(within)
+        shape = replace(shape, first=first, numbers=keys.scale_of(objects, severity))
+        return replace(shape, held=keys.held(objects, shape.places))
+    inner = shape_of(within, time=time)
     if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):
         # Times before lines may be the program's own: it is text in which they stand first.
         return _of("text", TEXT, lines)
     within = [line for line in within if not line.lstrip().startswith("{")]
     # What is wrapped twice is read as text.
     return replace(inner, wrapper=name, snake=True, layouts=inner.layouts or tuple(learn_header(within)))
+
+
+def _have_pairs(lines: Sequence[str]) -> bool:
+    """Whether most of these lines hold several pairs as logfmt writes them."""
+    return 2 * sum(len(_PAIR.findall(line[:1000])) > 1 for line in lines) > len(lines)
 
 
 def _json_format(objects: Sequence[dict[str, Any]], known: Mapping[str, LogFormat]) -> str:

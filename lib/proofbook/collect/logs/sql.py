@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from proofbook.collect.logs import formats, keys, times
+from proofbook.collect.logs import fields as extra
+from proofbook.collect.logs import formats, keys, requests, times
+from proofbook.collect.logs.delimited import Columns, name_of
 from proofbook.collect.logs.layout import Layout
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
-from proofbook.config.log_formats import LOG_FORMATS, JsonFormat, TextFormat
+from proofbook.config.log_formats import DETAILS, LOG_FORMATS, JsonFormat, TextFormat
 from proofbook.redaction.scrubbing import Rule, suspect
 
 
@@ -60,15 +62,15 @@ def time_of(text: str, *, zone: str | None, year: int, form: str = "") -> str:
 
 
 def _time_in_form(text: str, form: str, *, zone: str | None, year: int) -> str:
-    if not re.search("%[Yy]", form):
-        text, form = f"{year} || ' ' || {text}", f"%Y {form}"
-    found = f"try_strptime({text}, {quoted(form)})"
-    if re.search("%[zZ]", form):
-        return found
-    if zone is None:
-        return "NULL::TIMESTAMPTZ"
-    offset = "+00:00" if zone == "Z" else zone
-    return f"try_cast(strftime({found}, '%Y-%m-%dT%H:%M:%S.%f') || {quoted(offset)} AS TIMESTAMPTZ)"
+    try:
+        known = times.stated(form)
+    except ValueError:
+        # A format of another package may use letters of DuckDB's own.
+        found = f"try_strptime({text}, {quoted(form)})"
+        return times.zoned_sql(f"{found}::TIMESTAMP", "''", otherwise=zone)
+    local = times.local_sql(known, text, year=year)
+    written = times.zone_sql(known, text)
+    return times.zoned_sql(local, written, otherwise=zone)
 
 
 def severity_of(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -125,7 +127,7 @@ def entries_sql(
     return f"""
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
-found AS (SELECT is_json, payload, rest, first, ts0, line, lines, header, written, zone, yearless, {_named(_found(fields))} FROM inside),
+found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}header, written, zone, yearless, {_named(_found(fields))} FROM inside),
 told AS (SELECT *, {_named(_DIRTY)} FROM found),
 clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies) | times)} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
@@ -140,7 +142,7 @@ SELECT
   CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NULL THEN coalesce(header2, '') || body2 ELSE body2 END AS body,
   CASE WHEN t1 IS NOT NULL THEN header2 END AS header,
   coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
-  {_IDENTITY.format(trace_in_text=fields.trace_in_text)}
+  {_identity(fields)}
   {quoted(source)} AS source,
   {quoted(file)} AS file,
   line,
@@ -148,22 +150,51 @@ SELECT
 FROM judged"""
 
 
-_IDENTITY = """version AS service_version,
+def _identity(fields: _Fields) -> str:
+    """SQL: the columns that say whose and which request's an entry is, and what it holds beside."""
+
+    def in_request(part: str) -> str:
+        return f"nullif(q.{part}, '')" if part in fields.shape.request.parts else "NULL::VARCHAR"
+
+    said = "CASE WHEN is_json THEN said ELSE rest END"
+    ids = {
+        thing: requests.ids_in(said, thing, in_brackets=fields.shape.traced) for thing in requests.PATTERNS
+    }
+    address = f"CASE WHEN q.status <> '' THEN {requests.address_of('rest')} END"
+    whole = {
+        name: f"try_cast(coalesce({name}, {in_request(name)}) AS BIGINT)"
+        for name in ("request_bytes", "response_bytes")
+    }
+    return f"""version AS service_version,
   instance AS service_instance_id,
-  coalesce(nullif(split_part(trace, '/', -1), ''), {trace_in_text}) AS trace_id,
-  span AS span_id,
-  coalesce(method, nullif(q.m, '')) AS http_method,
+  coalesce({_trace_of("trace")}, {ids["trace"]}) AS trace_id,
+  coalesce(span, CASE WHEN starts_with(trace, '00-') THEN nullif(split_part(trace, '-', 3), '') END, {ids["span"]}) AS span_id,
+  coalesce(method, {in_request("method")}) AS http_method,
   url2 AS http_url,
-  try_cast(coalesce(status, nullif(q.s, '')) AS INTEGER) AS http_status,
+  try_cast(coalesce(status, {in_request("status")}) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
+  coalesce(user_agent, {in_request("user_agent")}) AS http_user_agent,
+  coalesce(remote_ip, {address}) AS http_remote_ip,
+  {whole["request_bytes"]} AS http_request_bytes,
+  {whole["response_bytes"]} AS http_response_bytes,
+  coalesce(protocol, {in_request("protocol")}) AS http_protocol,
   CASE WHEN id IS NOT NULL AND lines = 1 THEN hash(id) END AS insert_hash,
-  payload2 AS attributes,"""
-_TRACE_IN_TEXT = r"nullif(regexp_extract(rest, '(?i)\btrace_?id[=:]\"?([0-9a-f]{16,32})', 1), '')"
+  payload2 AS attributes,
+  fields2 AS fields,
+  {extra.cut("listed")}::INTEGER AS fields_cut,"""
+
+
+def _trace_of(text: str) -> str:
+    """SQL: the id of a trace as it is written: W3C's with version and span, or that of a platform with a path before it."""
+    return f"CASE WHEN starts_with({text}, '00-') THEN split_part({text}, '-', 2) ELSE nullif(split_part({text}, '/', -1), '') END"
+
+
 _NO_LAYOUT = "NULL::VARCHAR AS header, NULL::TIMESTAMP AS written, '' AS zone, NULL::VARCHAR AS said_level, false AS yearless"
 _WITH_STACK = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
 _DIRTY = {
     "body0": f"CASE WHEN {_WITH_STACK} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
-    "url0": "coalesce(url, nullif(q.u, ''))",
+    "url0": "coalesce(url, nullif(q.url, ''))",
+    "map0": extra.as_map("listed"),
 }
 
 
@@ -180,18 +211,29 @@ class _Fields:
         self.texts = [key for path in formats.PAYLOAD_TEXT for key in _json_paths(path)]
         self.inner = [*self.texts, *(key for path in formats.PAYLOAD_STACK for key in _json_paths(path))]
         self.may_request = not shape.of_json and not self.groups
-        self.trace_in_text = _TRACE_IN_TEXT if self.may_request else "NULL"
 
     def at(self, name: str, *others: str) -> str:
         """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
         paths = self.places.get(name, ())
+        cells = self.cells(name)
         found = (
-            list(paths)
+            [_typed_path(path) for path in paths]
             if self.typed
             else [f"r[{1 + self.keys.index(key)}]" for path in paths for key in _json_paths(path)]
         )
         in_group = name in self.groups and name not in ("timestamp", "body")
-        return first_of([*found, *others, *([f"g.{name}"] if in_group else [])])
+        return first_of([*cells, *found, *others, *([f"g.{name}"] if in_group else [])])
+
+    def cells(self, name: str) -> list[str]:
+        """The cells that hold it, of a file in columns; a sign for nothing is none."""
+        columns = self.shape.columns
+        if columns is None or name in ("timestamp", "body"):
+            return []
+        return [_cell(columns, column) for column in columns.places.get(name, ())]
+
+
+def _cell(columns: Columns, column: str) -> str:
+    return f"nullif(cells.{name_of(columns.names.index(column))}, '-')"
 
 
 def _opened(fields: _Fields, lines: str) -> str:
@@ -208,7 +250,8 @@ def _opened(fields: _Fields, lines: str) -> str:
     return f"""wrapped AS ({_unwrapped(fields.shape, lines)}),
 lined AS (SELECT *, CASE WHEN lines > 1 THEN split_part(rest, chr(10), 1) ELSE rest END AS first FROM wrapped),
 {_laid_out(fields.shape)}
-parsed AS (SELECT *, try(json_extract_string({object_}, [{_listed(fields.keys)}])) AS r{matched} FROM laid_out),
+objects AS (SELECT *, {object_} AS object FROM laid_out),
+parsed AS (SELECT *, try(json_extract_string(object, [{_listed(fields.keys)}])) AS r{matched} FROM objects),
 opened AS (SELECT *, r IS NOT NULL AS is_json, {fields.at("payload")} AS payload FROM parsed)"""
 
 
@@ -269,14 +312,13 @@ def _found(fields: _Fields) -> dict[str, str]:
     written = "g.timestamp" if fields.groups else in_text
     # An object that cannot be parsed is broken, whatever times it holds.
     broken = "WHEN starts_with(ltrim(rest), '{') THEN NULL " if shape.of_json else ""
-    request = f"regexp_extract(rest, {quoted(formats.REQUEST)}, ['m', 'u', 's'])"
-    no_request = "NULL::STRUCT(m VARCHAR, u VARCHAR, s VARCHAR)"
+    request, no_request = requests.of_line(shape.request, "rest"), requests.nothing(shape.request)
     grouped = "CASE WHEN g.body <> '' THEN g.body || substr(rest, length(first) + 1) ELSE rest END"
     more = "CASE WHEN lines > 1 THEN substr(rest, length(first) + 1) ELSE '' END"
     cut = "" if fields.only_bodies else "WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
     others = (
         "observed", "severity", "service", "version", "instance", "trace", "span", "method", "url", "status",
-        "latency", "id",
+        "latency", "id", *DETAILS,
     )  # fmt: skip
     return {
         "said": f"CASE WHEN is_json THEN {said} || {more} {cut}ELSE {grouped if 'body' in fields.groups else 'rest'} END",
@@ -284,8 +326,78 @@ def _found(fields: _Fields) -> dict[str, str]:
         "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
         **{name: at(name) for name in others},
-        "severity": f"coalesce({at('severity')}, said_level)",
+        "severity": f"coalesce({at('severity')}, {_own_level(shape)}said_level)",
+        "listed": extra.NOTHING if fields.only_bodies else _extra_of(fields),
     }
+
+
+def _own_level(shape: Shape) -> str:
+    """SQL: the first of a format's own words for severities in a line of text, with a comma after it; nothing where it has none."""
+    words = [re.escape(word) for word in shape.format.severities if not word.isdigit()]
+    if not words or shape.of_json:
+        return ""
+    pattern = rf"(?i)(?:^|[^\w])({'|'.join(sorted(words, key=len, reverse=True))})(?:[^\w]|$)"
+    return (
+        f"CASE WHEN NOT is_json THEN nullif(regexp_extract(left(first, 200), {quoted(pattern)}, 1), '') END, "
+    )
+
+
+def _extra_of(fields: _Fields) -> str:
+    """SQL: what an entry holds beside what has a column of its own, as a list."""
+    shape, columns = fields.shape, fields.shape.columns
+    told = (*formats.PAYLOAD_TEXT[:2], *formats.PAYLOAD_STACK)
+    parts = []
+    without = [*shape.held, *(f"{path}.{name}" for path in fields.places.get("payload", ()) for name in told)]
+    if fields.typed:
+        parts += _extra_of_typed(shape)
+    elif not fields.groups:
+        objects = [
+            extra.of_object("object"),
+            *(extra.of_object("object", path=path, prefix=f"{path}.") for path in shape.parents),
+        ]
+        without += shape.parents
+        found = (
+            f"CASE WHEN is_json THEN list_concat({', '.join(objects)}) END"
+            if shape.has_objects
+            else extra.NOTHING
+        )
+        if shape.has_pairs:
+            pairs = extra.of_pairs("left(rest, 8000)")
+            found = f"CASE WHEN is_json THEN {found} ELSE {pairs} END" if shape.has_objects else pairs
+        parts.append(found)
+    if columns is not None:
+        taken = {name for names in columns.places.values() for name in names[:1]} | set(
+            columns.date_and_time or ()
+        )
+        parts.append(
+            extra.of_values({name: _cell(columns, name) for name in columns.names if name not in taken})
+        )
+    return extra.together(parts, without=dict.fromkeys(without))
+
+
+_LABELS = "labels"
+# What Cloud Logging's entries hold beside places and labels.
+_TYPED = (
+    "logName", "resource.type", "httpRequest.serverIp", "httpRequest.referer", "httpRequest.cacheHit", "traceSampled",
+    "operation.id", "operation.producer", "sourceLocation.file", "sourceLocation.line", "sourceLocation.function",
+)  # fmt: skip
+
+
+def _extra_of_typed(shape: Shape) -> list[str]:
+    labels = [
+        f"list_transform(map_entries({path}), e -> {{'key': '{path}.' || e.key, 'value': e.value}})"
+        for path in ("labels", "resource.labels")
+    ]
+    payload = shape.places["payload"][0]
+    inner = extra.of_object("payload", prefix=f"{payload}.")
+    return [
+        extra.of_values({name: name for name in _TYPED}),
+        *(
+            f"CASE WHEN {path} IS NOT NULL THEN {listed} END"
+            for path, listed in zip(("labels", "resource.labels"), labels, strict=True)
+        ),
+        f"CASE WHEN starts_with(payload, '{{') THEN {inner} END",
+    ]
 
 
 def _text_of_bytes(numbers: str) -> str:
@@ -302,6 +414,11 @@ def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
         "header2": "NULL::VARCHAR" if only_bodies else cleaned("header", rules),
         "url2": cleaned("url0", rules),
         "payload2": cleaned("payload", rules),
+        "fields2": extra.scrubbed(
+            "map0",
+            suspect=lambda text: f"regexp_matches({text}, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})",
+            clean=lambda text: cleaned(text, rules),
+        ),
     }
 
 
@@ -323,11 +440,38 @@ def _times(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
         outside = ""
     if shape.layouts:
         at_json = f"coalesce({at_json}, {laid_out})"
+    dated = f"CASE WHEN is_json THEN {at_json} {outside}WHEN header IS NOT NULL THEN {laid_out} ELSE {at_text} END"
+    if shape.columns:
+        dated = f"coalesce({_time_of_row(shape.columns, zone=zone, year=year)}, {dated})"
     return {
-        "t1": f"CASE WHEN is_json THEN {at_json} {outside}WHEN header IS NOT NULL THEN {laid_out} ELSE {at_text} END",
+        "t1": dated,
         "t2": time_of("observed", zone=json_zone, year=year) if has_observed else "NULL::TIMESTAMPTZ",
         "by_entry": severity_of("severity", {**shape.numbers, **form.severities}),
     }
+
+
+def _time_of_row(columns: Columns, *, zone: str | None, year: int) -> str:
+    """SQL: the time of a row of a file in columns; NULL where no column says it."""
+    zone = "Z" if columns.is_utc and zone is None else zone
+    cells = [_cell(columns, name) for name in columns.places.get("timestamp", ())]
+    if columns.date_and_time:
+        cells = [f"({cells[0]} || ' ' || {cells[1]})"]
+    found = [time_of(cell, zone=zone, year=year) for cell in cells]
+    if columns.time is not None and cells:
+        named = f"coalesce(regexp_extract({cells[0]}, {quoted(times.ZONE_AT_END)}), '')"
+        local = times.local_sql(columns.time, cells[0], year=year)
+        found.insert(1 if columns.time.is_iso else 0, times.zoned_sql(local, named, otherwise=zone))
+    return f"coalesce({', '.join([*found, 'NULL::TIMESTAMPTZ'])})"
+
+
+def text_of_row(columns: Columns) -> str:
+    """SQL: the message of a row of a file in columns; the whole row where no column is one, or none is a time."""
+    dated = [
+        f"regexp_matches({_cell(columns, name)}, '[0-9]')" for name in columns.places.get("timestamp", ())
+    ]
+    if not columns.body or not dated:
+        return "text"
+    return f"CASE WHEN {' OR '.join(dated)} THEN coalesce(cells.{name_of(columns.names.index(columns.body))}, '') ELSE text END"
 
 
 def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
@@ -337,13 +481,15 @@ def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
     """
     places = shape.places
     tree: dict[str, Any] = {}
-    for dotted in dict.fromkeys(path for paths in places.values() for path in paths):
+    for dotted in dict.fromkeys((*(path for paths in places.values() for path in paths), *_TYPED)):
         branch = tree
         *parents, leaf = dotted.split(".")
+        if parents[-1:] == [_LABELS]:
+            parents, leaf = parents[:-1], _LABELS
         for step in parents:
             branch = branch.setdefault(step, {})
         branch[leaf] = None
-    columns = ", ".join(f"{name}: '{_type_of(inner)}'" for name, inner in tree.items())
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in _types(tree).items())
     form = "array" if array else "newline_delimited"
     return f"""SELECT *, '' AS rest, '' AS first, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines
         FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
@@ -352,7 +498,19 @@ def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
 def _type_of(tree: Mapping[str, Any] | None) -> str:
     if tree is None:
         return "VARCHAR"
-    return "STRUCT(" + ", ".join(f"{name} {_type_of(inner)}" for name, inner in tree.items()) + ")"
+    return "STRUCT(" + ", ".join(f"{name} {kind}" for name, kind in _types(tree).items()) + ")"
+
+
+def _types(tree: Mapping[str, Any]) -> dict[str, str]:
+    """DuckDB's types of the members of an object; labels are whatever somebody named so."""
+    return {
+        name: "MAP(VARCHAR, VARCHAR)" if name == _LABELS else _type_of(inner) for name, inner in tree.items()
+    }
+
+
+def _typed_path(path: str) -> str:
+    *parents, leaf = path.split(".")
+    return f"{'.'.join(parents)}[{quoted(leaf)}]" if parents[-1:] == [_LABELS] else path
 
 
 def _named(expressions: Mapping[str, str]) -> str:
@@ -364,15 +522,16 @@ def _listed(texts: Iterable[str]) -> str:
 
 
 def _unwrapped(shape: Shape, lines: str) -> str:
+    cells = ", cells" if shape.columns else ""
     wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
     if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
         inner, time = (_json_paths(path)[0] for path in wrapper.wraps)
-        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines FROM (
+        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines{cells} FROM (
             SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{_listed([inner, time])}])) END AS d FROM ({lines}))"""
     if isinstance(wrapper, TextFormat):
-        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines
+        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines{cells}
             FROM (SELECT *, regexp_extract(text, {quoted(wrapper.pattern)}, 1) AS k FROM ({lines}))"""
-    return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines FROM ({lines})"
+    return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines{cells} FROM ({lines})"
 
 
 def _json_paths(path: str) -> list[str]:

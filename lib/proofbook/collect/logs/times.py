@@ -7,12 +7,14 @@ Patterns are in a dialect that Python's `re` and RE2 share. Their named groups a
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from proofbook.config.duckdb_text import quoted
+from proofbook.config.time_forms import pattern_of
 
 LEAP_YEAR = 2024
 # Names of zones that mean one offset wherever they are written, in minutes.
@@ -94,7 +96,7 @@ class TimeForm:
             month,
             int(part["day"]),
             hour,
-            int(part["minute"]),
+            int(part.get("minute") or 0),
             min(int(part.get("second") or 0), 59),
             int((part.get("fraction") or "").ljust(6, "0")[:6]),
         )
@@ -121,7 +123,7 @@ FORMS: tuple[TimeForm, ...] = (
     _form("01-Mar-26 10:00:00", rf"{_D}-{_MONTH}-{_Y2}[ T]{_CLOCK}{_ZONE}"),
     _form("Sun Mar 1 10:00:00 2026", rf"{_WEEKDAY}{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE} {_Y}"),
     _form("Sun, 01 Mar 2026 10:00:00", rf"{_WEEKDAY}?{_D} {_MONTH},? {_Y},? {_CLOCK}{_ZONE}"),
-    _form("Mar 1, 2026 10:00:00", rf"{_WEEKDAY}?{_MONTH} {{1,2}}{_D},? {_Y},? {_CLOCK}{_ZONE}"),
+    _form("Mar 1, 2026 10:00:00", rf"{_WEEKDAY}?{_MONTH} {{1,2}}{_D},? {_Y},?(?: @)? {_CLOCK}{_ZONE}"),
     _form("Mar 1 10:00:00 2026", rf"{_MONTH} {{1,2}}{_D} {_CLOCK} {_Y}{_ZONE}"),
     _form("Mar 1 10:00:00", rf"{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE}"),
     _form("01.03.2026 10:00:00", rf"{_D}\.{_M}\.{_Y},?[ \tT]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
@@ -142,9 +144,6 @@ FORMS: tuple[TimeForm, ...] = (
     _form("microseconds since 1970", r"(?P<epoch>1\d{15})"),
     _form("nanoseconds since 1970", r"(?P<epoch>1\d{18})"),
 )  # fmt: skip
-_COMPILED = [
-    (form, re.compile(rf"(?<![\w./-])(?<!\d:)(?:{form.pattern})(?![\w/]|[.:-]\d)")) for form in FORMS
-]
 # What every form has; most texts have nothing of it.
 _MAY_BE_ONE = re.compile(r"\d:\d\d|\d{6}|\d\d\.\d\d\.\d\d")
 # A clock without a date.
@@ -153,37 +152,56 @@ _CLOCK_ONLY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A time in a text: its form, and where it stands."""
+    """A time in a text: its form, and where it stands. in_halves: whether it says AM or PM."""
 
     form: TimeForm
     start: int
     end: int
     zone: str
     time: dt.datetime
+    in_halves: bool = False
 
 
-def first_in(text: str, *, most: int = 160) -> list[Found]:
+def stated(form: str) -> TimeForm:
+    """A form in strptime's letters.
+
+    Raises:
+        ValueError: as `time_forms.pattern_of`.
+    """
+    return _form(form, pattern_of(form))
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(form: TimeForm) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w./-])(?<!\d:)(?:{form.pattern})(?![\w/]|[.:-]\d)")
+
+
+_COMPILED = [(form, _compiled(form)) for form in FORMS]
+
+
+def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> list[Found]:
     """Each reading of the first time in a text: more than one where a form does not say which number is the day.
 
-    One that names no year is of a leap year.
+    One that names no year is of a leap year. form: the only one to look for.
     """
     readings: list[Found] = []
-    if not _MAY_BE_ONE.search(text[:most]):
+    if form is None and not _MAY_BE_ONE.search(text[:most]):
         return readings
-    for form, pattern in _COMPILED:
+    for known, pattern in _COMPILED if form is None else [(form, _compiled(form))]:
         match = pattern.search(text[:most])
         if match is None:
             continue
-        time = form.read(match, year=LEAP_YEAR)
+        time = known.read(match, year=LEAP_YEAR)
         if time is None:
             continue
         readings.append(
             Found(
-                form=form,
+                form=known,
                 start=match.start(),
                 end=match.end(),
-                zone=(match.groupdict().get("zone") or "") if form.has_zone else "",
+                zone=(match.groupdict().get("zone") or "") if known.has_zone else "",
                 time=time,
+                in_halves=bool(match.groupdict().get("half")),
             )
         )
     if not readings:
@@ -216,11 +234,19 @@ def local_sql(form: TimeForm, text: str, *, year: int) -> str:
     return f"list_transform([regexp_extract({text}, {quoted(form.pattern)}, [{groups}])], p -> {_of_parts(form, 'p', year=year)})[1]"
 
 
+def zone_sql(form: TimeForm, text: str) -> str:
+    """SQL: the zone in a text that is a time in that form, as it is written; empty where none is."""
+    if not form.has_zone:
+        return "''"
+    groups = ", ".join(quoted(part) for part in form.parts)
+    return f"coalesce(regexp_extract({text}, {quoted(form.pattern)}, [{groups}]).zone, '')"
+
+
 def _of_parts(form: TimeForm, part: str, *, year: int) -> str:
     if "epoch" in form.parts:
-        number, unit = f"try_cast({part}.epoch AS DOUBLE)", form.name.split()[0]
-        micros = {"seconds": f"{number} * 1e6", "milliseconds": f"{number} * 1e3", "microseconds": number}
-        return f"make_timestamp(try_cast({micros.get(unit, f'{number} / 1e3')} AS BIGINT))"
+        number = f"try_cast({part}.epoch AS DOUBLE)"
+        micros = f"CASE WHEN {number} < 1e11 THEN {number} * 1e6 WHEN {number} < 1e14 THEN {number} * 1e3 WHEN {number} < 1e17 THEN {number} ELSE {number} / 1e3 END"
+        return f"make_timestamp(try_cast({micros} AS BIGINT))"
     years = f"{part}.year" if "year" in form.parts else f"(CASE WHEN {part}.short_year < '70' THEN '20' ELSE '19' END || {part}.short_year)" if "short_year" in form.parts else quoted(str(year))  # fmt: skip
     names = quoted("".join(_MONTHS.lower().split("|")))
     months = (
@@ -237,9 +263,14 @@ def _of_parts(form: TimeForm, part: str, *, year: int) -> str:
         date = f"make_date({years}::INTEGER, 1, 1) + try_cast({part}.day_of_year AS INTEGER) - 1"
         months, days = f"month({date})::VARCHAR", f"day({date})::VARCHAR"
     # A leap second is the one before it.
-    seconds = f"CASE {part}.second WHEN '' THEN '00' WHEN '60' THEN '59' ELSE {part}.second END"
+    seconds = (
+        f"CASE {part}.second WHEN '' THEN '00' WHEN '60' THEN '59' ELSE {part}.second END"
+        if "second" in form.parts
+        else "'00'"
+    )
+    minutes = f"{part}.minute" if "minute" in form.parts else "'00'"
     fraction = f" || '.' || {part}.fraction" if "fraction" in form.parts else ""
-    text = f"{years} || '-' || {months} || '-' || {days} || ' ' || {hours} || ':' || {part}.minute || ':' || {seconds}{fraction}"
+    text = f"{years} || '-' || {months} || '-' || {days} || ' ' || {hours} || ':' || {minutes} || ':' || {seconds}{fraction}"
     return f"try_cast({text} AS TIMESTAMP)"
 
 
@@ -284,8 +315,18 @@ def most_common(readings: Sequence[Sequence[Found]]) -> TimeForm | None:
     if not votes:
         return None
     most = max(votes.values())
-    best = [form for form in FORMS if votes.get(form.name) == most]
-    return min(best, key=lambda form: (_disorder(readings, form), FORMS.index(form)))
+    known = {item.form.name: item.form for found in readings for item in found}
+    best = sorted((known[name] for name, count in votes.items() if count == most), key=_rank)
+    # Where AM and PM are written the month comes first.
+    halves = any(item.in_halves for found in readings for item in found)
+    return min(
+        best,
+        key=lambda form: (_disorder(readings, form), halves and "day first" in form.name, _rank(form)),
+    )
+
+
+def _rank(form: TimeForm) -> int:
+    return FORMS.index(form) if form in FORMS else -1
 
 
 def _disorder(readings: Iterable[Sequence[Found]], form: TimeForm) -> float:

@@ -1,0 +1,94 @@
+"""The SQL for what an entry holds beside the things that have columns of their own: a map of names and texts.
+
+A list of key and value becomes a map at the end, so that pieces of different origin can be put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from proofbook.config.duckdb_text import quoted
+
+# So many names are kept of an entry, and so many characters of a value; what is cut is counted.
+MOST_FIELDS, MOST_CHARS = 64, 4000
+NOTHING = "[]::STRUCT(key VARCHAR, value VARCHAR)[]"
+# Pairs as logfmt writes them: name=value or name="a value".
+_PAIR = r'(?:^|[\s,;|\[(])([A-Za-z_][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s,;|"\])]*)'
+
+
+def of_object(text: str, *, path: str = "", prefix: str = "") -> str:
+    """SQL: the names and values of a JSON object as a list; what is nested deeper stays JSON.
+
+    path: of an object within, such as `labels`.
+    """
+    place = f"$.{_step(path)}" if path else "$"
+    inner = f"json_extract({text}, {quoted(place)})" if path else text
+    names = f"json_keys({text}, {quoted(place)})" if path else f"json_keys({text})"
+    key = f"{quoted(prefix)} || e.key" if prefix else "e.key"
+    # DuckDB makes no map of an object that has a name twice, and says so by an error that nothing catches.
+    once = f"list_unique({names}) = len({names})"
+    quick = f"map_entries(json_transform({inner}, '\"MAP(VARCHAR, VARCHAR)\"'))"
+    step = "'.\"' || replace(k, '\"', '\\\"') || '\"'"
+    slow = f"list_transform(list_sort(list_distinct({names})), k -> {{'key': k, 'value': json_extract_string({text}, {quoted(place)} || {step})}})"
+    found = f"CASE WHEN {once} THEN {quick} ELSE {slow} END"
+    return f"list_transform({found}, e -> {{'key': {key}, 'value': e.value}})" if prefix else found
+
+
+def _step(path: str) -> str:
+    return ".".join(f'"{step}"' for step in path.split("."))
+
+
+def of_values(values: Mapping[str, str]) -> str:
+    """SQL: values as a list, by their names; those that are NULL or empty are left out."""
+    if not values:
+        return NOTHING
+    found = ", ".join(f"{{'key': {quoted(name)}, 'value': {value}}}" for name, value in values.items())
+    return f"list_filter([{found}], e -> e.value <> '')"
+
+
+def of_pairs(text: str) -> str:
+    """SQL: the pairs in a text as a list, the first of each name."""
+    names, values = (f"regexp_extract_all({text}, {quoted(_PAIR)}, {group})" for group in (1, 2))
+    pairs = f"list_zip({names}, {values})"
+    return f"list_transform({pairs}, p -> {{'key': p[1], 'value': trim(p[2], '\"')}})"
+
+
+def together(lists: Iterable[str], *, without: Iterable[str]) -> str:
+    """SQL: the lists as one, without what is empty or has a column of its own."""
+    whole = [item for item in lists if item != NOTHING]
+    if not whole:
+        return NOTHING
+    joined = whole[0] if len(whole) == 1 else f"list_concat({', '.join(whole)})"
+    names = ", ".join(map(quoted, without))
+    kept = f" AND e.key NOT IN ({names})" if names else ""
+    return f"list_filter({joined}, e -> e.value <> ''{kept})"
+
+
+def as_map(items: str) -> str:
+    """SQL: a list as a map of at most MOST_FIELDS names; NULL where it is empty."""
+    first = f"{items}[1:{MOST_FIELDS}]"
+    keys = f"list_sort(list_distinct(list_transform({first}, e -> e.key)))"
+    once = (
+        f"list_transform({keys}, k -> {{'key': k, 'value': list_filter({first}, e -> e.key = k)[1].value}})"
+    )
+    return f"CASE WHEN len({items}) > 0 THEN coalesce(try(map_from_entries({first})), map_from_entries({once})) END"
+
+
+def cut(items: str) -> str:
+    """SQL: how many names of a list a map of it has not."""
+    return f"greatest(len({items}) - {MOST_FIELDS}, 0)"
+
+
+def scrubbed(found: str, *, suspect: Callable[[str], str], clean: Callable[[str], str]) -> str:
+    """SQL: a map without secrets, and with its longest values cut.
+
+    suspect: SQL from that of a text, whether it may hold a secret. clean: the text without it. Both see a name with its value,
+    since the name may say that it is one.
+    """
+    pair = f"(e.key || '=' || left(e.value, {MOST_CHARS}))"
+    value = f"substr({clean(pair)}, length(e.key) + 2)"
+    cleaned = (
+        f"map_from_entries(list_transform(map_entries({found}), e -> {{'key': e.key, 'value': {value}}}))"
+    )
+    whole = f"({found})::VARCHAR"
+    return f"CASE WHEN strlen({whole}) > {MOST_CHARS} OR {suspect(whole)} THEN {cleaned} ELSE {found} END"

@@ -1,0 +1,119 @@
+"""Requests and traces in lines of text: how servers write which request was answered how, and which trace a line belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proofbook.config.duckdb_text import quoted
+
+_METHOD = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT"
+_ASKED = rf'"(?P<method>{_METHOD}) (?P<url>\S+) (?P<protocol>HTTP/[\d.]+)"'
+# What a line is that says nothing but which request was answered how, where it has no severity.
+REQUEST_ALONE = rf"\b(?:{_METHOD})\b[ \t,;|\"]+\S"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestForm:
+    """How a server writes a request.
+
+    Args:
+        pattern: of a line, with the groups method, url and status, and others of PARTS.
+    """
+
+    name: str
+    pattern: str
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of its groups, in their order."""
+        return re.findall(r"\(\?P<(\w+)>", self.pattern)
+
+
+# The first is tried where a sample holds none.
+FORMS = (
+    RequestForm(
+        name="common log format",
+        pattern=rf'{_ASKED} (?P<status>\d{{3}})(?: (?P<response_bytes>\d+|-)(?: "[^"]*" "(?P<user_agent>[^"]*)")?)?',
+    ),
+    RequestForm(
+        name="haproxy",
+        pattern=rf" -?\d+/-?\d+/-?\d+/-?\d+/\+?\d+ (?P<status>\d{{3}}) (?P<response_bytes>\d+) .* {_ASKED}",
+    ),
+    RequestForm(
+        name="aws load balancer",
+        pattern=rf' -?[\d.]+ -?[\d.]+ -?[\d.]+ (?P<status>\d{{3}}) (?:\d{{3}}|-) (?P<request_bytes>\d+) (?P<response_bytes>\d+) {_ASKED}(?: "(?P<user_agent>[^"]*)")?',
+    ),
+    RequestForm(
+        name="uwsgi",
+        pattern=rf"\] (?P<method>{_METHOD}) (?P<url>\S+) => generated (?P<response_bytes>\d+) bytes in \d+ [a-z]+ \((?P<protocol>HTTP/[\d.]+) (?P<status>\d{{3}})\)",
+    ),
+    RequestForm(
+        name="status after a word",
+        pattern=rf"\b(?P<method>{_METHOD}) (?P<url>/\S*|https?://\S+)(?: (?P<protocol>HTTP/[\d.]+))?\"?(?: from \S+| -+>?|:)? -? ?(?P<status>[1-5]\d\d)\b",
+    ),
+    RequestForm(
+        name="logfmt",
+        pattern=rf'\bmethod="?(?P<method>{_METHOD})"?\b(?:.*? (?:path|url|uri)="?(?P<url>[^\s"]+))?.*?\bstatus(?:_code)?="?(?P<status>[1-5]\d\d)\b',
+    ),
+)  # fmt: skip
+# Who asked stands first in most access logs.
+_ADDRESS = r"^(?:\S+ )?([0-9a-fA-F]{0,4}[.:][0-9a-fA-F.:]{3,40}) \S+ \S+ \["
+
+
+def form_of(lines: Sequence[str]) -> RequestForm:
+    """The form of most requests in a sample of lines."""
+    found = {form.name: sum(bool(re.search(form.pattern, line[:2000])) for line in lines) for form in FORMS}
+    return max(FORMS, key=lambda form: found[form.name])
+
+
+def of_line(form: RequestForm, line: str) -> str:
+    """SQL: a struct of the parts of the request in a line, each empty where it is absent."""
+    groups = ", ".join(quoted(part) for part in form.parts)
+    return f"regexp_extract({line}, {quoted(form.pattern)}, [{groups}])"
+
+
+def nothing(form: RequestForm) -> str:
+    """SQL: that struct where there is no request."""
+    return "NULL::STRUCT(" + ", ".join(f"{part} VARCHAR" for part in form.parts) + ")"
+
+
+def address_of(line: str) -> str:
+    """SQL: who asked, of a line of an access log; NULL where it does not begin so."""
+    return f"nullif(regexp_extract({line}, {quoted(_ADDRESS)}, 1), '')"
+
+
+# Traces -------------------------------------------------------------------------------------------------------------
+
+_ID = r"[0-9a-f]{16,32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{15,20}"
+_BETWEEN = r"(?:[ _.-]?id)?[\"']?[=:] ?[\"']?"
+_TRACEPARENT = r"\b00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\b"
+# Spring writes both in brackets, after the name of the application.
+_BRACKETS = r"\[[\w.-]*,([0-9a-f]{16,32}),([0-9a-f]{16})(?:,(?:true|false)?)?\]"
+PATTERNS: Mapping[str, str] = {
+    "trace": rf"(?i)\b(?:\w+[._-])?trace{_BETWEEN}({_ID})\b|{_TRACEPARENT}|{_BRACKETS}",
+    "span": rf"(?i)\b(?:\w+[._-])?span{_BETWEEN}([0-9a-f]{{16}}|[0-9]{{15,20}})\b|{_TRACEPARENT}|{_BRACKETS}",
+}
+_GROUPS = {"trace": ("a", "b", "_", "c", "_2"), "span": ("a", "_", "b", "_2", "c")}
+# Text that holds none of these names no trace.
+_HINTS = ("race", "RACE", "span", "00-")
+
+
+def ids_in(text: str, thing: str, *, in_brackets: bool) -> str:
+    """SQL: the id of the trace or of the span that a text names; NULL where it names none.
+
+    in_brackets: whether the log's lines name both in brackets.
+    """
+    names = ", ".join(quoted(name) for name in _GROUPS[thing])
+    found = f"regexp_extract({text}, {quoted(PATTERNS[thing])}, [{names}])"
+    first = f"list_transform([{found}], x -> coalesce(nullif(x.a, ''), nullif(x.b, ''), nullif(x.c, '')))[1]"
+    if in_brackets:
+        return first
+    may = " OR ".join(f"contains({text}, {quoted(hint)})" for hint in _HINTS)
+    return f"CASE WHEN {may} THEN {first} END"
+
+
+def has_brackets(lines: Sequence[str]) -> bool:
+    """Whether a sample's lines name trace and span in brackets."""
+    return any(re.search(_BRACKETS, line[:500]) for line in lines)
