@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Keys of a log in an environment file whose option is called otherwise.
 OPTIONS = {
     "pattern": "--line-pattern", "utc_offset": "--utc-offset", "time_form": "--time-form", "levels": "--level",
-    "columns": "--column",
+    "columns": "--column", "time_zone": "--time-zone",
 }  # fmt: skip
 
 
@@ -82,6 +82,10 @@ UtcOffset = Annotated[
     str | None,
     typer.Option("--utc-offset", metavar="OFFSET", help="Time zone of times without one, such as +00:00."),
 ]
+TimeZone = Annotated[
+    str | None,
+    typer.Option("--time-zone", metavar="NAME", help="The same by name, such as Europe/Berlin."),
+]
 Since = Annotated[
     str, typer.Option("--since", metavar="TIME", help="Start of the window: RFC 3339, or 3h ago.")
 ]
@@ -105,6 +109,7 @@ def logs(
     level: Levels = None,
     begins: Begins = None,
     utc_offset: UtcOffset = None,
+    time_zone: TimeZone = None,
     since: Since = "",
     until: Until = "",
     listed: Listed = False,
@@ -117,12 +122,15 @@ def logs(
     for problem in unusable_extensions():
         say(problem)
     now = dt.datetime.now(dt.UTC)
+    if utc_offset is not None and time_zone is not None:
+        raise UsageError("expected --utc-offset or --time-zone, got both")
     stated: dict[str, Any] = {
         "format": log_format,
         "pattern": line_pattern,
         "time_form": time_form,
         "begins": begins,
         "utc_offset": utc_offset,
+        "time_zone": time_zone,
         "columns": _pairs("--column", column),
         "levels": _pairs("--level", level),
     }
@@ -261,6 +269,10 @@ def _assumed(reading: Any) -> list[str]:
     levels = ", ".join(f"{word} {name}" for word, name in reading.assumed_levels.items())
     return [
         *([f"assumed    the year {years}, which no line names"] if years else []),
+        *(
+            f"assumed    the hour from {hour} on, which comes twice: {reading}, since no line shows the clock going back"
+            for hour, reading in reading.assumed_hours.items()
+        ),
         *([f"assumed    severities that are numbers: {levels}"] if levels else []),
     ]
 

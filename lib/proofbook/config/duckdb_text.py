@@ -1,4 +1,4 @@
-"""Text for DuckDB: quoted literals, and RE2 patterns."""
+"""Text for DuckDB: quoted literals, RE2 patterns, and names of time zones."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def time_form_problem(form: str) -> str:
     except duckdb.Error as error:
         return str(error).splitlines()[0].removeprefix("Invalid Input Error: ").strip()
     return ""
+
+
+def time_zones() -> frozenset[str]:
+    """The names of time zones that DuckDB knows."""
+    return frozenset(
+        str(name) for (name,) in _engine().execute("SELECT name FROM pg_timezone_names()").fetchall()
+    )
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from proofbook.config import duckdb_text as patterns
-from proofbook.config import log_uri
+from proofbook.config import log_uri, time_zones
 from proofbook.config.references import Reference
 from proofbook.redaction import scrubbing
 
@@ -56,6 +56,13 @@ def _log_place(value: str) -> str:
     return value
 
 
+def _time_zone(value: str) -> str:
+    problem = time_zones.problem(value)
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
 def _jmespath(value: str) -> str:
     try:
         jmespath.compile(value)
@@ -69,6 +76,7 @@ def _jmespath(value: str) -> str:
 
 JmesPath = Annotated[str, AfterValidator(_jmespath)]
 Pattern = Annotated[str, AfterValidator(_log_pattern)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from proofbook.config.fields import JmesPath, MaskPattern, Name, Pattern, ShortLog
+from proofbook.config.fields import JmesPath, MaskPattern, Name, Pattern, ShortLog, TimeZone
 from proofbook.config.log_formats import AUTO, GROUPS, PLACE_OF, Severity, checked_name, name_schema
 from proofbook.config.references import Settings, TextOrReference
 from proofbook.config.time_forms import checked_time_form
@@ -46,12 +46,24 @@ class LogSource(Settings):
     limit: int | None = Field(default=None, gt=0)
     timeout_s: float = Field(default=120.0, gt=0, le=3600)
     utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
+    time_zone: TimeZone | None = None
     canary: bool | None = None
 
     @property
     def format_name(self) -> str:
         """The format that is stated, by either name; `auto` where none is."""
         return self.shape or self.format
+
+    @property
+    def zone(self) -> str | None:
+        """The zone of times that name none: an offset, or a name such as Europe/Berlin."""
+        return "+00:00" if self.time_zone == "UTC" else self.time_zone or self.utc_offset
+
+    @model_validator(mode="after")
+    def _one_zone(self) -> LogSource:
+        if self.utc_offset is not None and self.time_zone is not None:
+            raise ValueError("expected utc_offset or time_zone, got both")
+        return self
 
     @model_validator(mode="after")
     def _one_origin(self) -> LogSource:

@@ -17,6 +17,7 @@ from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
 from proofbook.concurrency import sync
 from proofbook.config import duckdb_text as log_patterns
+from proofbook.config import time_zones
 from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
 from proofbook.errors import UsageError
@@ -31,13 +32,15 @@ from proofbook.notebook import tables as shown
 SHOWN = 5
 
 
-def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
+def logs(file: str, *, utc_offset: str | None = None, time_zone: str | None = None) -> pd.DataFrame:
     """The entries of a log export, columns as `proofbook.collect.logs.formats.COLUMNS`, one row per entry.
 
+    utc_offset, time_zone: the zone of times that name none, as an offset such as `+02:00` or by a name such as `Europe/Berlin`.
+
     Raises:
-        UsageError: there is nothing to read.
+        UsageError: there is nothing to read, or the zone is none.
     """
-    source = LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset)
+    source = _source(file, utc_offset=utc_offset, time_zone=time_zone)
     with tempfile.TemporaryDirectory() as folder:
         reading = log_reader.read_logs(source, base=Path(), to=Path(folder) / "logs.parquet")
         if reading.problem:
@@ -45,17 +48,27 @@ def logs(file: str, *, utc_offset: str | None = None) -> pd.DataFrame:
         return reading.entries
 
 
-def counts(file: str, patterns: Sequence[str], *, utc_offset: str | None = None) -> pd.DataFrame:
+def counts(
+    file: str, patterns: Sequence[str], *, utc_offset: str | None = None, time_zone: str | None = None
+) -> pd.DataFrame:
     """How many entries of a log hold each pattern, per minute; the quickest way through a large file, which keeps nothing.
 
     Returns:
         minute (UTC), then a column per pattern.
     Raises:
-        UsageError: a pattern cannot be used. CouldNotLook: the file cannot be read.
+        UsageError: a pattern or the zone cannot be used. CouldNotLook: the file cannot be read.
     """
     _check_patterns(patterns)
-    source = LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset)
+    source = _source(file, utc_offset=utc_offset, time_zone=time_zone)
     return log_counts.per_minute(source, patterns, base=Path())
+
+
+def _source(file: str, *, utc_offset: str | None, time_zone: str | None) -> LogSource:
+    if utc_offset is not None and time_zone is not None:
+        raise UsageError("expected utc_offset or time_zone, got both")
+    if time_zone is not None and (problem := time_zones.problem(time_zone)):
+        raise UsageError(problem)
+    return LogSource(name="look", file=str(Path(file).resolve()), utc_offset=utc_offset, time_zone=time_zone)
 
 
 def _check_patterns(patterns: Sequence[str]) -> None:

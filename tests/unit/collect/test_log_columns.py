@@ -15,7 +15,8 @@ from builders import examples, read_log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofbook.collect.logs import delimited
+from proofbook.collect.logs import columns as in_columns
+from proofbook.collect.logs import rows as of_columns
 from proofbook.collect.logs.counts import per_minute
 from proofbook.collect.logs.entries import Reading
 from proofbook.config.sources import LogSource
@@ -233,9 +234,11 @@ def test_whatever_cells_hold_each_row_is_whole_and_one_that_is_cut_is_not_lost(
     writer.writerows([f"2026-03-01T10:00:{n:02d}Z", "info", text, "p"] for n, text in enumerate(messages))
     cut = cut if len(messages) > 3 else 0
     text = out.getvalue()[: len(out.getvalue()) - cut]
-    columns = delimited.recognise(out.getvalue(), {})
+    columns = in_columns.recognise(out.getvalue(), {})
     assert columns is not None and columns.body == "message"
-    found = [row for batch in delimited.rows(io.BytesIO(text.encode()), columns) for row in batch.to_pylist()]
+    found = [
+        row for batch in of_columns.rows(io.BytesIO(text.encode()), columns) for row in batch.to_pylist()
+    ]
     whole = [row["cells"]["c2"] for row in found if not row["stray"]]
     kept = messages if not cut else messages[: max(0, len(messages) - 1 - cut // 20)]
     assert whole[: len(kept)] == kept

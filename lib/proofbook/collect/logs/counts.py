@@ -38,7 +38,7 @@ def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.
             opening.Opened(path, shown, source=source, engine=engine, work=work / f"look-{index}", now=now)
             for index, (path, shown) in enumerate(found)
         ]
-        if any(item.shape.is_settled_whole for item in opened):
+        if any(item.shape.is_settled_whole or item.shape.has_places(source.zone) for item in opened):
             tables = [_of_whole(source, patterns, base=base, to=work / "entries.parquet", engine=engine)]
         else:
             tables = [
@@ -63,7 +63,7 @@ def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.
 def _of_whole(
     source: LogSource, patterns: Sequence[str], *, base: Path, to: Path, engine: duckdb.DuckDBPyConnection
 ) -> pd.DataFrame:
-    """The counts of a log whose times are known only when all of it was read: years, and lines without a time of their own."""
+    """The counts of a log whose times are known only when all of it was read: years, doubled hours, and lines without a time of their own."""
     reading = read_logs(source, base=base, to=to)
     if reading.problem:
         raise CouldNotLook(reading.problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +28,8 @@ class Reading:
     untimed: entries without a time of their own, which stand at the time of the entry before them.
     joined: entries that were parts of the traceback before them.
     ahead_s: how far the last entry lies after the moment of reading; delay_s: from writing an entry to its arrival.
-    assumed_years: of times of which no line names the year. assumed_levels: what numbers were taken to mean as severities.
+    assumed_years: of times of which no line names the year. assumed_hours: beginnings of hours that came twice, with the place,
+    and which of the two (`first`, `second`, `both`) the entries were taken to be of, where nothing shows it. assumed_levels: what numbers were taken to mean as severities.
     note: what went wrong while the rest was read. sampled_s: the length of slices of which only some entries were read.
     """
 
@@ -54,6 +55,7 @@ class Reading:
     note: str = ""
     sampled_s: float | None = None
     assumed_years: tuple[int, ...] = ()
+    assumed_hours: dict[str, str] = field(default_factory=dict)
     assumed_levels: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -106,13 +108,15 @@ def beginning(path: Path, *, most: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return first, tuple(str(line) for (line,) in lost)
 
 
-def rows_of(path: Path, *, instead: Mapping[str, str] = MappingProxyType({})) -> str:
-    """SQL for every row, `line` filled in. instead: SQL for columns that are not to be as they are."""
+def rows_of(
+    path: Path, *, instead: Mapping[str, str] = MappingProxyType({}), more: Sequence[str] = ()
+) -> str:
+    """SQL for every row, `line` filled in. instead: SQL for columns that are not to be as they are. more: columns beside the usual ones."""
     # Evidence of older versions lacks what was added since.
     there = set(pq.read_schema(path).names)
     absent = {name: f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items() if name not in there}
     filled = {"line": "coalesce(line, file_row_number + 1) AS line", **absent, **instead}
-    names = ", ".join(filled.get(name, name) for name in COLUMNS)
+    names = ", ".join([*(filled.get(name, name) for name in COLUMNS), *more])
     return f"(SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number=true))"
 
 

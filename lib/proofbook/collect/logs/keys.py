@@ -12,6 +12,8 @@ from proofbook.collect.logs.layout import LEVELS
 # Of the entries that have a key, so many must hold what it is taken for.
 MOST = 0.8
 DEPTH, MOST_PARENTS = 3, 12
+# Of a sample of entries, so many tell which zones its times name.
+ENOUGH = 50
 LEVEL_WORDS = re.compile(f"(?:{LEVELS}|[tdiwef])[1-9]?", re.IGNORECASE)
 # Names in small letters and digits alone, the better ones first.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -141,6 +143,20 @@ def _objects_in(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) 
         if isinstance(value, Mapping) and value and depth > 1:
             yield f"{before}{key}"
             yield from _objects_in(value, f"{before}{key}.", depth - 1)
+
+
+def zones_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tuple[str, ...]:
+    """The zones of the times that a sample of entries has under these paths, an empty one where a time names none."""
+    texts = (value for entry in objects[:ENOUGH] for path, value in _scalars(entry) if path in paths)
+    found = ((text, times.first_in(text)[:1]) for text in texts if isinstance(text, str))
+    # What follows a time that names none stands for one.
+    zones = {
+        item.zone or text[item.end :].strip()
+        for text, items in found
+        for item in items
+        if not item.form.is_utc
+    }
+    return tuple(sorted(zones))
 
 
 def _scalars(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from proofbook.collect.logs import times
+from proofbook.collect.logs import times, zones
 from proofbook.collect.logs.times import Found, TimeForm
 
 # Of lines that are alike, so many must have the same thing in one place for it to belong to the header.
@@ -59,7 +59,7 @@ class Layout:
     Args:
         form: of its time; None of lines that have none. header: of a line's beginning up to its message. begins: the part of it
             that every line has that begins an entry. time: of the time in the header. level: where none is learnt, None.
-        lines: how many of the sample have this layout.
+        lines: how many of the sample have this layout. places: names such as Europe/Berlin of zones in their times.
     """
 
     form: TimeForm | None
@@ -68,6 +68,7 @@ class Layout:
     time: str = ""
     level: Level | None = None
     lines: int
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +208,7 @@ def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) ->
         time=time,
         level=level or tail.level_after(begins),
         lines=len(members),
+        places=zones.places_in(item.zone for _, item in members),
     )
 
 

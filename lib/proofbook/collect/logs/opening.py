@@ -11,13 +11,14 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from proofbook.collect.logs import delimited, documents, lines, times
+from proofbook.collect.logs import columns as in_columns
+from proofbook.collect.logs import documents, lines, rows, times, typed_objects
 from proofbook.collect.logs import files as log_files
-from proofbook.collect.logs.delimited import Columns
+from proofbook.collect.logs.columns import Columns
 from proofbook.collect.logs.entries import table
 from proofbook.collect.logs.formats import usable
 from proofbook.collect.logs.shape import Stated, of_columns, of_source, with_stated
-from proofbook.collect.logs.sql import entries_sql, objects_sql, text_of_row
+from proofbook.collect.logs.sql import entries_sql
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import PLACE_OF, ColumnFormat
 from proofbook.config.sources import LogSource
@@ -133,7 +134,8 @@ class Opened:
         typed = self.shape.has_columns and self.document in ("", "array") and as_it_is
         if typed and holding is None:
             yield self._query(
-                objects_sql(self.shape, path=str(self.path), array=self.document == "array"), typed=True
+                typed_objects.relation(self.shape, path=str(self.path), array=self.document == "array"),
+                typed=True,
             )
         path = self.path
         if self.document:
@@ -154,9 +156,7 @@ class Opened:
         columns = self.shape.columns
 
         def batches() -> Iterator[pa.RecordBatch]:
-            found = (
-                delimited.rows(stream, columns) if columns else lines.entries(stream, rule=self.shape.rule)
-            )
+            found = rows.rows(stream, columns) if columns else lines.entries(stream, rule=self.shape.rule)
             try:
                 for batch in found:
                     self.strays += batch["line"].filter(batch["stray"]).to_pylist()
@@ -166,7 +166,7 @@ class Opened:
                 self.problem = error
                 raise
 
-        schema = delimited.schema_of(columns) if columns else lines.SCHEMA
+        schema = rows.schema_of(columns) if columns else lines.SCHEMA
         return pa.RecordBatchReader.from_batches(schema, batches())
 
     def _wanted(self, holding: Sequence[str] | None) -> str:
@@ -177,7 +177,7 @@ class Opened:
         columns = self.shape.columns
         if columns is None:
             return f"SELECT text, line, lines FROM {_LINES}" + (f" WHERE {may}" if may else "")
-        return f"SELECT {text_of_row(columns)} AS text, line, lines, cells FROM {_LINES}"
+        return f"SELECT {columns.text} AS text, line, lines, cells FROM {_LINES}"
 
     def _query(self, relation: str, *, typed: bool = False, only_bodies: bool = False) -> str:
         return entries_sql(
@@ -186,7 +186,7 @@ class Opened:
             source=self.source.name,
             service=self.source.service,
             file=self.shown,
-            zone=self.source.utc_offset,
+            zone=self.source.zone,
             now=self.now,
             rules=rules(),
             typed=typed,
@@ -212,7 +212,7 @@ def _columns(stated: Stated, text: str) -> Columns | None:
         return None
     known = {name: item for name, item in usable()[0].items() if isinstance(item, ColumnFormat)}
     forced = stated.format if is_in_columns else ""
-    return delimited.recognise(text, known, stated=stated.places, time=stated.time, forced=forced)
+    return in_columns.recognise(text, known, stated=stated.places, time=stated.time, forced=forced)
 
 
 def _sample(text: str, *, whole: bool) -> list[str]:

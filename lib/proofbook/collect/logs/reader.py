@@ -16,8 +16,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from proofbook.collect.logs import aggregates, fetch, times, years
+from proofbook.collect.logs import aggregates, doubled_hours, fetch, times, years, zones
 from proofbook.collect.logs import files as log_files
+from proofbook.collect.logs.doubled_hours import DoubledHour
 from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
 from proofbook.collect.logs.opening import ask
 from proofbook.collect.logs.shape import MOST_KEYS, Shape
@@ -30,6 +31,7 @@ from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 
 SAMPLES = 3
+SET_ZONE = 'set utc_offset, such as "+00:00", or time_zone, such as "Europe/Berlin", where clocks change to summer time'
 
 
 def read_logs(
@@ -95,25 +97,39 @@ def _fetch(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """A file as Parquet. years: of times that name none. untimed: entries without a time of their own; placed: the
+    """A file as Parquet. years: of times that name none. places: by whose clocks times were read; doubled: hours that came twice there. untimed: entries without a time of their own; placed: the
     table of their times. unread_zones: names of zones, empty where none is named, that kept times from being read."""
 
     path: Path
     shape: Shape
     years: Years | None = None
+    places: tuple[str, ...] = ()
+    doubled: tuple[DoubledHour, ...] = ()
     untimed: int = 0
     placed: str = ""
     unread_zones: tuple[str, ...] = ()
 
     @property
     def dated(self) -> str:
-        """SQL for its rows, in their years."""
-        if self.years is None:
-            return rows_of(self.path)
-        dated = (
-            f"CASE WHEN yearless THEN {self.years.sql('timestamp', 'line')} ELSE timestamp END AS timestamp"
+        """SQL for its rows, in their years and in their hours."""
+        if not self.places:
+            return self.in_years()
+        first = "".join(hour.when_first("timestamp", "line", "place") for hour in self.doubled)
+        timestamp = f"CASE {first}ELSE timestamp END" if first else "timestamp"
+        return (
+            f"(SELECT * EXCLUDE (place) REPLACE ({timestamp} AS timestamp) FROM {self.in_years('place')} r)"
         )
-        return rows_of(self.path, instead={"timestamp": dated})
+
+    def in_years(self, *more: str) -> str:
+        """SQL for its rows, of hours that came twice all in the second; more: columns beside the usual ones."""
+        if self.years is None:
+            return rows_of(self.path, more=more)
+        moved = self.years.sql("timestamp", "line")
+        # Without a year, the clock of a place could not be read.
+        local = f"timezone('UTC', {moved})"
+        cases = [f"WHEN yearless AND place = {quoted(place)} THEN {zones.in_zone(local, place)}" for place in self.places]  # fmt: skip
+        dated = f"CASE {' '.join([*cases, f'WHEN yearless THEN {moved}'])} ELSE timestamp END AS timestamp"
+        return rows_of(self.path, instead={"timestamp": dated}, more=more)
 
     @property
     def rows(self) -> str:
@@ -148,8 +164,11 @@ def _read_file(
         path=out,
         shape=opened.shape,
         years=found,
+        places=_places(out, engine=engine) if opened.shape.has_places(source.zone) else (),
         unread_zones=_unread_zones(out, opened.shape, engine=engine),
     )
+    if part.places:
+        part = replace(part, doubled=doubled_hours.find(part.in_years("place"), engine=engine))
     return _placed(part, opened.strays, engine=engine, name=f"placed_{work.name}")
 
 
@@ -171,17 +190,23 @@ def _placed(part: _Part, strays: Sequence[int], *, engine: duckdb.DuckDBPyConnec
     return replace(part, untimed=int(count), placed=name) if count else part
 
 
+def _places(path: Path, *, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The places by whose clocks times in a file were read."""
+    found = engine.execute(f"SELECT DISTINCT place FROM {_all(path)} WHERE place IS NOT NULL ORDER BY 1")
+    return tuple(str(name) for (name,) in found.fetchall())
+
+
 def _unread_zones(path: Path, shape: Shape, *, engine: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """The zones, an empty name where none is named, of times that stand in a file and could not be read."""
     forms = [layout.time for layout in shape.layouts if layout.form is not None]
     if not forms:
-        return ()
+        return shape.zones
     time = f"regexp_extract(body, {quoted('|'.join(forms))})"
-    zone = f"upper(regexp_extract({time}, {quoted(times.ZONE_AT_END)}))"
+    zone = f"regexp_extract({time}, {quoted(zones.ZONE_AT_END)})"
     found = engine.execute(
         f"SELECT DISTINCT {zone} FROM {_all(path)} WHERE timestamp IS NULL AND {time} <> '' ORDER BY 1"
     )
-    return tuple(str(name) for (name,) in found.fetchall())
+    return (*shape.zones, *(str(name) for (name,) in found.fetchall()))
 
 
 def _all(path: Path) -> str:
@@ -225,12 +250,19 @@ def _together(
     reading.untimed = sum(part.untimed for part in parts)
     guessed = [part.years for part in parts if part.years is not None and not part.years.stated]
     reading.assumed_years = tuple(sorted({year for years in guessed for year in years.years}))
+    hours = [hour for part in parts for hour in part.doubled if hour.assumed]
+    reading.assumed_hours = {f"{hour.clock.local} {hour.clock.place}": hour.reading for hour in hours}
     # A format that says itself what its numbers mean leaves nothing to assume.
     scales = [part.shape.numbers for part in parts if not part.shape.format.severities]
     reading.assumed_levels = {word: name for scale in scales for word, name in scale.items()}
     reading.newest_first = bool(told["slope"] < -0.8)
     doubles = int(told["named"] - told["distinct_named"])
-    is_as_written = len(parts) == 1 and not parts[0].placed and not parts[0].shape.may_be_yearless
+    is_as_written = (
+        len(parts) == 1
+        and not parts[0].placed
+        and not parts[0].shape.may_be_yearless
+        and not parts[0].shape.has_places(source.zone)
+    )
     if is_as_written and not doubles and not told["continues"] and span == (None, None):
         parts[0].path.replace(to)
     else:
@@ -285,16 +317,20 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
         return f"source {source.name!r} holds no entries"
     if reading.read:
         return f"none of the {reading.read:,} entries of source {source.name!r} lies in the window asked for"
-    zones = {zone for part in parts for zone in part.unread_zones}
+    unread = {zone for part in parts for zone in part.unread_zones}
+    word = times.word_after(reading.unparsed_sample)
+    if any(part.shape.pattern and not part.shape.format.utc for part in parts):
+        unread.add(word if word in zones.AMBIGUOUS_ZONES else "")
     hint = ""
     if all(not part.shape.has_time for part in parts):
         hint = "; they state no time at all: have the container runtime add it (docker logs --timestamps, kubectl logs --timestamps) or log with asctime"
-    elif named := sorted(zone for zone in zones if zone):
-        hint = f'; the time zone {named[0]} is not the same everywhere: set utc_offset, such as "+08:00"'
-    elif not source.utc_offset and (
-        zones or any(part.shape.pattern and not part.shape.format.utc for part in parts)
-    ):
-        hint = '; they state no time zone: set utc_offset, such as "+00:00"'
+    elif unclear := sorted(unread & zones.AMBIGUOUS_ZONES.keys()):
+        place = zones.AMBIGUOUS_ZONES[unclear[0]]
+        hint = f'; the time zone {unclear[0]} is not the same everywhere: set time_zone, such as "{place}", or utc_offset, such as "+08:00"'
+    elif unknown := sorted(filter(zones.is_unknown, unread)):
+        hint = f"; the time zone {unknown[0]}, which they name, is not known"
+    elif source.zone is None and "" in unread:
+        hint = f"; {f'{word}, which follows the time, is no time zone that is known' if word else 'they state no time zone'}: {SET_ZONE}"
     else:
         hint = _what_is_there(reading, parts)
     return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proofbook.collect.logs import delimited, keys, requests
-from proofbook.collect.logs.delimited import Columns
+from proofbook.collect.logs import columns as in_columns
+from proofbook.collect.logs import keys, requests, zones
+from proofbook.collect.logs.columns import Columns
 from proofbook.collect.logs.formats import (
     OBJECT_AFTER_NAME,
     OBJECT_FIRST,
@@ -71,7 +72,7 @@ class Shape:
     stated_begins: the pattern of a line that begins an entry, where it is stated. keys: the names of the sample's keys.
     held: where the sample's objects keep what has a column of its own; parents: where they hold other objects.
     request: how its lines of text write requests. has_pairs: whether they are pairs of names and values. traced: whether they
-    name their trace in brackets.
+    name their trace in brackets. zones: what zones the times of its objects name, an empty one where they name none.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Shape:
     request: RequestForm = requests.FORMS[0]
     has_pairs: bool = False
     traced: bool = False
+    zones: tuple[str, ...] = ()
 
     @property
     def in_words(self) -> str:
@@ -140,6 +142,20 @@ class Shape:
     def may_be_yearless(self) -> bool:
         """Whether a time in its lines of text may name no year."""
         return any(layout.form is not None and not layout.form.has_year for layout in self.layouts)
+
+    @property
+    def places_in_lines(self) -> tuple[str, ...]:
+        """The names such as Europe/Berlin of zones in its lines of text, by the sample."""
+        return tuple(dict.fromkeys(place for layout in self.layouts for place in layout.places))
+
+    @property
+    def places_in_objects(self) -> tuple[str, ...]:
+        """Those in its objects."""
+        return zones.places_in(self.zones)
+
+    def has_places(self, zone: str | None) -> bool:
+        """Whether times may be by the clock of a place, which can be put back; zone: of times that name none."""
+        return zones.is_place(zone) or bool(self.places_in_lines or self.places_in_objects)
 
     @property
     def is_settled_whole(self) -> bool:
@@ -228,13 +244,14 @@ def with_stated(shape: Shape, stated: Stated) -> Shape:
 def of_columns(columns: Columns, text: str) -> Shape:
     """The shape of a file in columns, of which this is the beginning: that of its messages."""
     place = columns.names.index(columns.body) if columns.body else None
-    rows = [row for row in delimited.sample(columns, text) if len(row) == len(columns.names)]
+    rows = [row for row in in_columns.sample(columns, text) if len(row) == len(columns.names)]
     messages = [line for row in rows for line in row[place].splitlines()[:1]] if place is not None else []
     inner = shape_of(messages) if messages else Shape(name="text", format=TEXT)
     if not inner.of_json and not inner.wrapper:
         # The columns date an entry, so what its message begins with need be no time.
         inner = replace(inner, layouts=inner.layouts or tuple(learn_header(messages)))
-    return replace(inner, snake=True, columns=columns, numbers={**inner.numbers, **columns.numbers})
+    numbers = {**inner.numbers, **columns.numbers}
+    return replace(inner, snake=True, columns=columns, numbers=numbers, zones=columns.zones)
 
 
 def shape_of(lines: Sequence[str], *, stated: str = AUTO, time: TimeForm | None = None) -> Shape:
@@ -294,7 +311,8 @@ def _of(
         )
         severity = keys.words_first(objects, shape.places["severity"])[:1]
         first = {"severity": severity} if severity else {}
-        shape = replace(shape, first=first, numbers=keys.scale_of(objects, severity))
+        named = keys.zones_of(objects, shape.places["timestamp"])
+        shape = replace(shape, first=first, numbers=keys.scale_of(objects, severity), zones=named)
         return replace(shape, held=keys.held(objects, shape.places))
     inner = shape_of(within, time=time)
     if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):

@@ -7,14 +7,10 @@ too. DuckDB's patterns are RE2's: they cannot backtrack without end.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any
 
 from proofbook.collect.logs import fields as extra
-from proofbook.collect.logs import formats, keys, requests, times
-from proofbook.collect.logs.delimited import Columns, name_of
+from proofbook.collect.logs import formats, requests, severities, times, timestamps, typed_objects, zones
 from proofbook.collect.logs.layout import Layout
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
@@ -26,62 +22,6 @@ def first_of(expressions: Iterable[str]) -> str:
     """SQL: the first of the expressions that is neither NULL nor empty."""
     given = [f"nullif({item}, '')" for item in expressions]
     return f"coalesce({', '.join(given)})" if given else "NULL::VARCHAR"
-
-
-def time_of(text: str, *, zone: str | None, year: int, form: str = "") -> str:
-    """SQL: a TIMESTAMPTZ from text in any of the known forms, or in the one that is stated; or NULL.
-
-    zone: what to append where the text names no zone; None leaves such a time unread.
-    year: the year of forms that name none, as a time that is not in the future.
-    """
-    if form:
-        return _time_in_form(text, form, zone=zone, year=year)
-    plain = f"replace(replace({text}, ',', '.'), '/', '-')"
-    zoned = rf"regexp_matches({text}, '(?:Z|UTC|[+-]\d\d:?\d\d)$')"
-    local = f"try_cast({plain} || {quoted(zone)} AS TIMESTAMPTZ)" if zone is not None else "NULL"
-    number = f"try_cast({text} AS DOUBLE)"
-    micros = f"CASE WHEN {number} < 1e11 THEN {number} * 1e6 WHEN {number} < 1e14 THEN {number} * 1e3 WHEN {number} < 1e17 THEN {number} ELSE {number} / 1e3 END"
-    yearless = (
-        f"try_strptime({year} || ' ' || regexp_replace(regexp_replace({text}, '^<[0-9]+>', ''), ' +', ' ', 'g'), '%Y %b %d %H:%M:%S')",
-        f"try_strptime({year} || substr({text}, 2), '%Y%m%d %H:%M:%S.%f')",
-    )
-    offset = zone if zone not in (None, "Z") else "+00:00"
-    named = (
-        [f"try_cast(strftime({item}, '%Y-%m-%dT%H:%M:%S.%f') || {quoted(offset or '')} AS TIMESTAMPTZ)" for item in yearless]
-        if zone is not None
-        else ["NULL"]
-    )  # fmt: skip
-    return (
-        f"CASE WHEN ends_with({text}, 'Z') THEN try_cast({text} AS TIMESTAMPTZ) "
-        rf"WHEN regexp_full_match({text}, '[0-9]{{8,20}}(?:\.[0-9]*)?') THEN make_timestamptz(try_cast({micros} AS BIGINT)) "
-        f"WHEN regexp_matches({text}, '^[0-9]{{2}}/[A-Z]') THEN try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z') "
-        f"WHEN regexp_matches({text}, '^(<[0-9]+>)?[A-Z]') THEN coalesce({', '.join(named)}) "
-        rf"WHEN {zoned} THEN try_cast(regexp_replace(replace(replace({text}, ',', '.'), 'UTC', '+00:00'), ' ([+-])', '\1') AS TIMESTAMPTZ) "
-        f"ELSE {local} END"
-    )
-
-
-def _time_in_form(text: str, form: str, *, zone: str | None, year: int) -> str:
-    try:
-        known = times.stated(form)
-    except ValueError:
-        # A format of another package may use letters of DuckDB's own.
-        found = f"try_strptime({text}, {quoted(form)})"
-        return times.zoned_sql(f"{found}::TIMESTAMP", "''", otherwise=zone)
-    local = times.local_sql(known, text, year=year)
-    written = times.zone_sql(known, text)
-    return times.zoned_sql(local, written, otherwise=zone)
-
-
-def severity_of(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
-    """SQL: one of the names in SEVERITY_NUMBERS, or NULL. own: a format's own words for them."""
-    if own:
-        said = " ".join(f"WHEN {quoted(a.upper())} THEN {quoted(b)}" for a, b in own.items())
-        return f"CASE upper({word}) {said} ELSE {severity_of(word)} END"
-    # Each WHEN costs a pass over the rows that are left: most end at the first two.
-    cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in formats.SAME_SEVERITY.items())
-    names = _listed(formats.SEVERITY_NUMBERS)
-    return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) ELSE CASE upper({word}) {cases} END END"
 
 
 def stripped(text: str) -> str:
@@ -116,6 +56,7 @@ def entries_sql(
 
     `line` may be NULL where the row's own number says it. A line that cannot be read has no timestamp and keeps its text
     as body; a blank one has neither. Where times may name no year, there is a column `yearless`; these are of LEAP_YEAR then.
+    Where the clock of a place may have been read, there is a column `place`; those without a year are not moved to UTC then.
 
     Args:
         zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
@@ -123,21 +64,23 @@ def entries_sql(
         only_bodies: nothing but times and bodies is looked for.
     """
     fields = _Fields(shape, typed=typed, only_bodies=only_bodies)
-    times = _times(shape, zone=zone, year=now.year)
+    stated = {**shape.numbers, **shape.format.severities}
+    said = {"by_entry": severities.named("severity", stated)}
+    times = said | timestamps.of_entry(shape, zone=zone, year=now.year)
     return f"""
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
 found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}header, written, zone, yearless, {_named(_found(fields))} FROM inside),
 told AS (SELECT *, {_named(_DIRTY)} FROM found),
 clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies) | times)} FROM told),
-worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {_words_of("body2", shape)} END AS w FROM clean),
+worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcde")} END AS word FROM worded),
-judged AS (SELECT *, {_severity_by_text("rest", shape)} AS by_text FROM spoken)
+judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
-  {_in_range(_not_ahead("t1", shape, now))} AS timestamp,
-  {_in_range("t2")} AS observed_timestamp,
+  {timestamps.in_range(timestamps.not_ahead("t1", shape, now))} AS timestamp,
+  {timestamps.in_range("t2")} AS observed_timestamp,
   coalesce(by_entry, by_text) AS severity_text,
-  {_number_of("coalesce(by_entry, by_text)")} AS severity_number,
+  {severities.number_of("coalesce(by_entry, by_text)")} AS severity_number,
   CASE WHEN by_entry IS NOT NULL THEN 'entry' WHEN by_text IS NOT NULL THEN 'text' END AS severity_source,
   CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NULL THEN coalesce(header2, '') || body2 ELSE body2 END AS body,
   CASE WHEN t1 IS NOT NULL THEN header2 END AS header,
@@ -146,7 +89,7 @@ SELECT
   {quoted(source)} AS source,
   {quoted(file)} AS file,
   line,
-  lines{", yearless" if shape.may_be_yearless else ""}
+  lines{", yearless" if shape.may_be_yearless else ""}{", place" if shape.has_places(zone) else ""}
 FROM judged"""
 
 
@@ -217,7 +160,7 @@ class _Fields:
         paths = self.places.get(name, ())
         cells = self.cells(name)
         found = (
-            [_typed_path(path) for path in paths]
+            [typed_objects.column_of(path) for path in paths]
             if self.typed
             else [f"r[{1 + self.keys.index(key)}]" for path in paths for key in _json_paths(path)]
         )
@@ -229,11 +172,7 @@ class _Fields:
         columns = self.shape.columns
         if columns is None or name in ("timestamp", "body"):
             return []
-        return [_cell(columns, column) for column in columns.places.get(name, ())]
-
-
-def _cell(columns: Columns, column: str) -> str:
-    return f"nullif(cells.{name_of(columns.names.index(column))}, '-')"
+        return [columns.cell(column) for column in columns.places.get(name, ())]
 
 
 def _opened(fields: _Fields, lines: str) -> str:
@@ -287,8 +226,15 @@ def _laid_out(shape: Shape) -> str:
     return f"""{", ".join(steps)},
 headed AS (SELECT *, {header} AS header FROM {before}),
 timed AS (SELECT *, {time} AS time_text FROM headed),
-laid_out AS (SELECT *, {written} AS written, coalesce(regexp_extract(time_text, {quoted(times.ZONE_AT_END)}), '') AS zone,
+laid_out AS (SELECT *, {written} AS written, {of(_zone_of)} AS zone,
     {of(_level_of)} AS said_level, coalesce({yearless}, false) AS yearless FROM timed),"""
+
+
+def _zone_of(layout: Layout) -> str:
+    """SQL: the text of the zone in `time_text`, empty where none stands there."""
+    if layout.form is None or layout.form.is_utc:
+        return "'Z'" if layout.form else "''"
+    return f"coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '')"
 
 
 def _level_of(layout: Layout) -> str:
@@ -326,20 +272,9 @@ def _found(fields: _Fields) -> dict[str, str]:
         "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
         **{name: at(name) for name in others},
-        "severity": f"coalesce({at('severity')}, {_own_level(shape)}said_level)",
+        "severity": f"coalesce({at('severity')}, {severities.own_word(shape)}said_level)",
         "listed": extra.NOTHING if fields.only_bodies else _extra_of(fields),
     }
-
-
-def _own_level(shape: Shape) -> str:
-    """SQL: the first of a format's own words for severities in a line of text, with a comma after it; nothing where it has none."""
-    words = [re.escape(word) for word in shape.format.severities if not word.isdigit()]
-    if not words or shape.of_json:
-        return ""
-    pattern = rf"(?i)(?:^|[^\w])({'|'.join(sorted(words, key=len, reverse=True))})(?:[^\w]|$)"
-    return (
-        f"CASE WHEN NOT is_json THEN nullif(regexp_extract(left(first, 200), {quoted(pattern)}, 1), '') END, "
-    )
 
 
 def _extra_of(fields: _Fields) -> str:
@@ -349,7 +284,7 @@ def _extra_of(fields: _Fields) -> str:
     parts = []
     without = [*shape.held, *(f"{path}.{name}" for path in fields.places.get("payload", ()) for name in told)]
     if fields.typed:
-        parts += _extra_of_typed(shape)
+        parts += typed_objects.extra(shape)
     elif not fields.groups:
         objects = [
             extra.of_object("object"),
@@ -370,34 +305,9 @@ def _extra_of(fields: _Fields) -> str:
             columns.date_and_time or ()
         )
         parts.append(
-            extra.of_values({name: _cell(columns, name) for name in columns.names if name not in taken})
+            extra.of_values({name: columns.cell(name) for name in columns.names if name not in taken})
         )
     return extra.together(parts, without=dict.fromkeys(without))
-
-
-_LABELS = "labels"
-# What Cloud Logging's entries hold beside places and labels.
-_TYPED = (
-    "logName", "resource.type", "httpRequest.serverIp", "httpRequest.referer", "httpRequest.cacheHit", "traceSampled",
-    "operation.id", "operation.producer", "sourceLocation.file", "sourceLocation.line", "sourceLocation.function",
-)  # fmt: skip
-
-
-def _extra_of_typed(shape: Shape) -> list[str]:
-    labels = [
-        f"list_transform(map_entries({path}), e -> {{'key': '{path}.' || e.key, 'value': e.value}})"
-        for path in ("labels", "resource.labels")
-    ]
-    payload = shape.places["payload"][0]
-    inner = extra.of_object("payload", prefix=f"{payload}.")
-    return [
-        extra.of_values({name: name for name in _TYPED}),
-        *(
-            f"CASE WHEN {path} IS NOT NULL THEN {listed} END"
-            for path, listed in zip(("labels", "resource.labels"), labels, strict=True)
-        ),
-        f"CASE WHEN starts_with(payload, '{{') THEN {inner} END",
-    ]
 
 
 def _text_of_bytes(numbers: str) -> str:
@@ -420,97 +330,6 @@ def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
             clean=lambda text: cleaned(text, rules),
         ),
     }
-
-
-def _times(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
-    """SQL for the times of an entry, and for the severity that it states, by name."""
-    form = shape.format
-    json_zone = "Z" if form.utc and zone is None else zone
-    text_zone = zone if shape.of_json else json_zone
-    # A form that is stated is that of the format's own entries, not of what else lies between them.
-    at_json = time_of("t", zone=json_zone, year=year, form=form.time_form if shape.of_json else "")
-    at_text = time_of("t", zone=text_zone, year=year, form="" if shape.of_json else form.time_form)
-    outside = time_of("ts0", zone=None, year=year)
-    has_observed = isinstance(form, JsonFormat) and "observed" in form.places
-    laid_out = times.zoned_sql("written", "zone", otherwise=text_zone)
-    # What put a line into the log dates it, and not what its text says.
-    if shape.wrapper:
-        at_json, outside = f"coalesce({at_json}, {outside})", f"WHEN ts0 IS NOT NULL THEN {outside} "
-    else:
-        outside = ""
-    if shape.layouts:
-        at_json = f"coalesce({at_json}, {laid_out})"
-    dated = f"CASE WHEN is_json THEN {at_json} {outside}WHEN header IS NOT NULL THEN {laid_out} ELSE {at_text} END"
-    if shape.columns:
-        dated = f"coalesce({_time_of_row(shape.columns, zone=zone, year=year)}, {dated})"
-    return {
-        "t1": dated,
-        "t2": time_of("observed", zone=json_zone, year=year) if has_observed else "NULL::TIMESTAMPTZ",
-        "by_entry": severity_of("severity", {**shape.numbers, **form.severities}),
-    }
-
-
-def _time_of_row(columns: Columns, *, zone: str | None, year: int) -> str:
-    """SQL: the time of a row of a file in columns; NULL where no column says it."""
-    zone = "Z" if columns.is_utc and zone is None else zone
-    cells = [_cell(columns, name) for name in columns.places.get("timestamp", ())]
-    if columns.date_and_time:
-        cells = [f"({cells[0]} || ' ' || {cells[1]})"]
-    found = [time_of(cell, zone=zone, year=year) for cell in cells]
-    if columns.time is not None and cells:
-        named = f"coalesce(regexp_extract({cells[0]}, {quoted(times.ZONE_AT_END)}), '')"
-        local = times.local_sql(columns.time, cells[0], year=year)
-        found.insert(1 if columns.time.is_iso else 0, times.zoned_sql(local, named, otherwise=zone))
-    return f"coalesce({', '.join([*found, 'NULL::TIMESTAMPTZ'])})"
-
-
-def text_of_row(columns: Columns) -> str:
-    """SQL: the message of a row of a file in columns; the whole row where no column is one, or none is a time."""
-    dated = [
-        f"regexp_matches({_cell(columns, name)}, '[0-9]')" for name in columns.places.get("timestamp", ())
-    ]
-    if not columns.body or not dated:
-        return "text"
-    return f"CASE WHEN {' OR '.join(dated)} THEN coalesce(cells.{name_of(columns.names.index(columns.body))}, '') ELSE text END"
-
-
-def objects_sql(shape: Shape, *, path: str, array: bool) -> str:
-    """From a file that holds nothing but JSON objects, one a line or in an array, to the relation that `typed` means.
-
-    The query fails at the first thing that is something else; it is the fastest way through a file in which nothing is.
-    """
-    places = shape.places
-    tree: dict[str, Any] = {}
-    for dotted in dict.fromkeys((*(path for paths in places.values() for path in paths), *_TYPED)):
-        branch = tree
-        *parents, leaf = dotted.split(".")
-        if parents[-1:] == [_LABELS]:
-            parents, leaf = parents[:-1], _LABELS
-        for step in parents:
-            branch = branch.setdefault(step, {})
-        branch[leaf] = None
-    columns = ", ".join(f"{name}: '{kind}'" for name, kind in _types(tree).items())
-    form = "array" if array else "newline_delimited"
-    return f"""SELECT *, '' AS rest, '' AS first, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines
-        FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
-
-
-def _type_of(tree: Mapping[str, Any] | None) -> str:
-    if tree is None:
-        return "VARCHAR"
-    return "STRUCT(" + ", ".join(f"{name} {kind}" for name, kind in _types(tree).items()) + ")"
-
-
-def _types(tree: Mapping[str, Any]) -> dict[str, str]:
-    """DuckDB's types of the members of an object; labels are whatever somebody named so."""
-    return {
-        name: "MAP(VARCHAR, VARCHAR)" if name == _LABELS else _type_of(inner) for name, inner in tree.items()
-    }
-
-
-def _typed_path(path: str) -> str:
-    *parents, leaf = path.split(".")
-    return f"{'.'.join(parents)}[{quoted(leaf)}]" if parents[-1:] == [_LABELS] else path
 
 
 def _named(expressions: Mapping[str, str]) -> str:
@@ -540,38 +359,3 @@ def _json_paths(path: str) -> list[str]:
     nested = "$" + "".join(f".{step}" if step.isidentifier() else f'."{step}"' for step in steps)
     certain = steps[0] in ("resource", "labels", "httpRequest", "http_request")
     return [nested] if len(steps) == 1 or certain else [nested, f'$."{path}"']
-
-
-def _words_of(body: str, shape: Shape) -> str:
-    if _severity_in(shape) == "nowhere":
-        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR)"
-    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e'])"
-
-
-def _severity_by_text(line: str, shape: Shape) -> str:
-    words = severity_of("word", shape.format.severities)
-    if _severity_in(shape) != "priority":
-        return words
-    priority = f"try_cast(nullif(regexp_extract({line}, '^<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"
-    return f"coalesce({severity_of(f'({priority})::VARCHAR', keys.SYSLOG)}, {words})"
-
-
-def _severity_in(shape: Shape) -> str:
-    return shape.format.severity_in if isinstance(shape.format, TextFormat) else "words"
-
-
-def _number_of(name: str) -> str:
-    return f"CASE {name} " + " ".join(f"WHEN '{a}' THEN {b}" for a, b in formats.SEVERITY_NUMBERS.items()) + " ELSE 0 END"  # fmt: skip
-
-
-def _in_range(time: str) -> str:
-    """Times that a table cannot hold, or that no log was written at, are unread."""
-    return f"CASE WHEN {time} > TIMESTAMPTZ '1970-01-02 00:00:00+00' AND {time} < TIMESTAMPTZ '2200-01-01 00:00:00+00' THEN {time} END"
-
-
-def _not_ahead(time: str, shape: Shape, now: dt.datetime) -> str:
-    """SQL that assigns times without a year to the latest year that is not in the future."""
-    if shape.format.has_year:
-        return time
-    latest = (now + dt.timedelta(days=1)).isoformat()
-    return f"(CASE WHEN {time} > TIMESTAMPTZ '{latest}' THEN {time} - INTERVAL 1 YEAR ELSE {time} END)"

@@ -13,30 +13,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from proofbook.collect.logs import zones
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.time_forms import pattern_of
 
 LEAP_YEAR = 2024
-# Names of zones that mean one offset wherever they are written, in minutes.
-ZONES = {
-    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120, "MESZ": 120, "EET": 120, "EEST": 180,
-    "MSK": 180, "EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420, "AKST": -540,
-    "AKDT": -480, "HST": -600, "JST": 540, "KST": 540, "AEST": 600, "AEDT": 660, "AWST": 480, "NZST": 720, "NZDT": 780,
-}  # fmt: skip
-# Names that mean one thing here and another there.
-AMBIGUOUS_ZONES = ("CST", "IST", "BST", "AST", "SST", "ADT")
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _MONTH = rf"(?P<month_name>(?i:{_MONTHS}))(?:[a-z]{{0,6}})\.?"
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? {1,2})"
 _AT = r"(?P<hour>[ \d]?\d)"
-_CLOCK = rf"{_AT}:(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{{1,9}}))?(?: ?(?P<half>[AaPp]\.?[Mm]\.?))?"
-_SHORT_CLOCK = rf"{_AT}:(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<fraction>\d{{1,9}}))?)?(?: ?(?P<half>[AaPp]\.?[Mm]\.?))?"
+_HALF = r"(?: ?(?P<half>[AaPp]\.?[Mm]\b\.?))"
+_CLOCK = rf"{_AT}:(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{{1,9}}))?{_HALF}?"
+_ISO_CLOCK = rf"{_AT}:(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<fraction>\d{{1,9}}))?)?"
+_SHORT_CLOCK = rf"{_ISO_CLOCK}{_HALF}?"
 _DIGITS_CLOCK = r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
 _DOTTED_CLOCK = r"(?P<hour>\d\d)\.(?P<minute>\d\d)\.(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
-_NAMES = "|".join(sorted([*ZONES, *AMBIGUOUS_ZONES], key=len, reverse=True))
-_ZONE = rf"(?: ?(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?\b(?: UTC\b)?|(?:{_NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?\b))?"
-# The zone in the text of a time, with the year after it where one stands there.
-ZONE_AT_END = rf"(?:Z|[+-]\d\d(?::?\d\d)?(?: UTC)?|\b(?:{_NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?)(?: \d{{4}})?$"
+_ZONE = rf"(?: ?(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?\b(?: UTC\b)?|(?:{zones.NAMES})(?:[+-]\d{{1,2}}(?::?\d\d)?)?\b|{zones.PLACES}))?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +46,11 @@ class TimeForm:
     def has_zone(self) -> bool:
         """Whether a zone may be written."""
         return "zone" in self.parts
+
+    @property
+    def is_utc(self) -> bool:
+        """Whether it counts from a moment, and so needs no zone."""
+        return "epoch" in self.parts
 
     @property
     def is_iso(self) -> bool:
@@ -110,7 +107,8 @@ _Y, _M, _D = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
 _Y2 = r"(?P<short_year>\d\d)"
 # The more special first: of two that fit at one place and are as long, the first one counts.
 FORMS: tuple[TimeForm, ...] = (
-    _form("2026-03-01 10:00:00", rf"{_Y}-{_M}-{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
+    _form("2026-03-01 10:00:00", rf"{_Y}-{_M}-{_D}(?:[T \t_]| {{2}}){_ISO_CLOCK}{_ZONE}"),
+    _form("2026-03-01 10:00:00 AM", rf"{_Y}-{_M}-{_D}[T \t]{_ISO_CLOCK}{_HALF}{_ZONE}"),
     _form("2026/03/01 10:00:00", rf"{_Y}/{_M}/{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
     _form("2026.03.01 10:00:00", rf"{_Y}\.{_M}\.{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
     _form("2026-060T10:00:00", rf"{_Y}-(?P<day_of_year>\d{{3}})[T ]{_CLOCK}{_ZONE}"),
@@ -146,6 +144,8 @@ FORMS: tuple[TimeForm, ...] = (
 )  # fmt: skip
 # What every form has; most texts have nothing of it.
 _MAY_BE_ONE = re.compile(r"\d:\d\d|\d{6}|\d\d\.\d\d\.\d\d")
+# Levels of so many letters, as they follow times.
+_LEVELS = "TRACE|DEBUG|INFO|WARN|ERROR|FATAL|PANIC|ALERT|EMERG|CRIT|FINE|FINER|NOTE|FAIL|LOG|ERR|INF|WRN|DBG|TRC|FTL|VRB|CRT"
 # A clock without a date.
 _CLOCK_ONLY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 
@@ -212,6 +212,12 @@ def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> lis
     return [item for item in readings if item.start == first and item.end == longest]
 
 
+def word_after(text: str) -> str:
+    """The word in capitals that follows a time of day, where a zone may stand; empty where none does, or a level."""
+    found = re.search(r"\d:\d\d(?:[.,]\d+)? ([A-Z]{3,5})\b(?!\S)", text)
+    return found[1] if found and not re.fullmatch(_LEVELS, found[1]) else ""
+
+
 def has_clock(text: str) -> bool:
     """Whether a text holds a time of day, with a date or without."""
     return bool(_CLOCK_ONLY.search(text))
@@ -229,7 +235,7 @@ def local_sql(form: TimeForm, text: str, *, year: int) -> str:
     """
     if form.is_iso:
         plain = rf"regexp_replace(replace({text}, ',', '.'), '[ \t_]+', ' ')"
-        return rf"try_cast(regexp_extract({plain}, '^[-0-9T :.]*[0-9]') AS TIMESTAMP)"
+        return rf"try_cast(regexp_extract({plain}, '^[0-9]+-[0-9]+-[0-9]+[T ][0-9 :.]*[0-9]') AS TIMESTAMP)"
     groups = ", ".join(quoted(part) for part in form.parts)
     return f"list_transform([regexp_extract({text}, {quoted(form.pattern)}, [{groups}])], p -> {_of_parts(form, 'p', year=year)})[1]"
 
@@ -272,38 +278,6 @@ def _of_parts(form: TimeForm, part: str, *, year: int) -> str:
     fraction = f" || '.' || {part}.fraction" if "fraction" in form.parts else ""
     text = f"{years} || '-' || {months} || '-' || {days} || ' ' || {hours} || ':' || {minutes} || ':' || {seconds}{fraction}"
     return f"try_cast({text} AS TIMESTAMP)"
-
-
-def zoned_sql(local: str, zone: str, *, otherwise: str | None) -> str:
-    """SQL: a TIMESTAMPTZ from a TIMESTAMP and the text of its zone, as it is written.
-
-    otherwise: the zone of times that name none, an offset such as `+02:00` or a name such as `Europe/Berlin`; None leaves
-    them unread.
-    """
-    minutes = " ".join(f"WHEN '{name}' THEN {value}" for name, value in ZONES.items())
-    word = f"upper(regexp_extract({zone}, '^[A-Za-z]*'))"
-    sign = f"CASE WHEN contains({zone}, '-') THEN -1 ELSE 1 END"
-    digits = f"regexp_replace(regexp_extract({zone}, '[+-]([0-9:]+)', 1), ':', '')"
-    given = f"""{sign} * CASE length({digits}) WHEN 0 THEN 0 WHEN 1 THEN 60 * {digits}::INTEGER WHEN 2 THEN 60 * {digits}::INTEGER
-        ELSE 60 * left({digits}, -2)::INTEGER + right({digits}, 2)::INTEGER END"""
-    offset = f"(CASE {word} WHEN '' THEN 0 {minutes} END + {given})"
-    unnamed = "NULL" if otherwise is None else f"timezone({quoted(_zone_name(otherwise))}, {local})"
-    if otherwise is not None and re.fullmatch(r"[+-]\d\d:\d\d", otherwise):
-        unnamed = f"timezone('UTC', {local} - INTERVAL ({_minutes(otherwise)}) MINUTE)"
-    ambiguous = ", ".join(map(quoted, AMBIGUOUS_ZONES))
-    return (
-        f"CASE WHEN {zone} = '' OR upper({zone}) IN ({ambiguous}) THEN {unnamed} WHEN {zone} = 'Z' THEN timezone('UTC', {local}) "
-        f"ELSE timezone('UTC', {local} - to_minutes({offset})) END"
-    )
-
-
-def _zone_name(zone: str) -> str:
-    return "UTC" if zone == "Z" else zone
-
-
-def _minutes(offset: str) -> int:
-    hours, minutes = int(offset[1:3]), int(offset[4:6])
-    return (-1 if offset[0] == "-" else 1) * (60 * hours + minutes)
 
 
 def most_common(readings: Sequence[Sequence[Found]]) -> TimeForm | None:

@@ -1,6 +1,6 @@
-"""Logs in columns: CSV and TSV with a header, and files that name their columns in a comment (W3C, IIS, CloudFront, Zeek).
+"""The columns of logs in CSV or TSV, or of files that name theirs in a comment (W3C, IIS, CloudFront, Zeek).
 
-A row is an entry, also where a cell holds line ends. Columns are found by their names and by what stands in them.
+They are found by their names and by what stands in them.
 """
 
 from __future__ import annotations
@@ -8,18 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
-
-from proofbook.collect.logs import keys, lines, times
-from proofbook.collect.logs.documents import Bytes
+from proofbook.collect.logs import keys, times
 from proofbook.collect.logs.times import TimeForm
 from proofbook.config.log_formats import ColumnFormat
 
@@ -28,15 +21,17 @@ SAMPLE_ROWS = 500
 # Of the rows of a sample, so many must have a cell for each column.
 MOST = 0.9
 LONGEST_NAME, MOST_COLUMNS = 80, 400
-# A row of more lines has a quote that nothing closes.
-MAX_ROW_LINES = 200
-_QUOTE, _NEWLINE, _COMMENT = ord('"'), ord("\n"), ord("#")
 _MESSAGES = ("message", "msg", "body", "text")
-_FIELDS = re.compile(r"#\s*fields\s*:?[ \t]+(.+)", re.IGNORECASE)
+NAMED_FIELDS = re.compile(r"#\s*fields\s*:?[ \t]+(.+)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"#separator\s+\\x([0-9a-fA-F]{2})")
 # Before a header: what PowerShell's Export-Csv and spreadsheets write.
-_PREAMBLE = re.compile(r"(?:#TYPE .*|sep=.)")
+PREAMBLE = re.compile(r"(?:#TYPE .*|sep=.)")
 _ZONE_IN_NAME = re.compile(r"\s*[\[(](?:UTC|GMT|Z)[\])]\s*$", re.IGNORECASE)
+
+
+def name_of(place: int) -> str:
+    """The name of a column within `cells`."""
+    return f"c{place}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +43,7 @@ class Columns:
         quoted: whether a cell may be quoted, and hold line ends then. skip: lines before the header.
         places: for each thing that an entry has the names of the columns that hold it, the best first.
         date_and_time: the columns of a time that stands in two. time: the form of its times. is_utc: whether times that name no zone are UTC.
-        numbers: what its severities mean that are numbers.
+        numbers: what its severities mean that are numbers. zones: that its times name, an empty one where they name none.
     """
 
     kind: str
@@ -61,19 +56,35 @@ class Columns:
     time: TimeForm | None = None
     is_utc: bool = False
     numbers: Mapping[str, str] = field(default_factory=dict)
+    zones: tuple[str, ...] = ()
 
     @property
     def has_comments(self) -> bool:
         """Whether a line that begins with # is none of its rows."""
         return self.kind == "w3c"
 
+    def cell(self, name: str) -> str:
+        """SQL: what stands in a column, NULL where that is a sign for nothing."""
+        return f"nullif(cells.{name_of(self.names.index(name))}, '-')"
+
+    @property
+    def written(self) -> str:
+        """SQL: the text of a row's time."""
+        names = self.date_and_time or self.places.get("timestamp", ())[:1]
+        return f"({' || chr(32) || '.join(map(self.cell, names))})" if names else "NULL::VARCHAR"
+
+    @property
+    def text(self) -> str:
+        """SQL: the message of a row; the whole row where no column is one, or none is a time."""
+        dated = [f"regexp_matches({self.cell(name)}, '[0-9]')" for name in self.places.get("timestamp", ())]
+        if not self.body or not dated:
+            return "text"
+        return f"CASE WHEN {' OR '.join(dated)} THEN coalesce(cells.{name_of(self.names.index(self.body))}, '') ELSE text END"
+
     @property
     def body(self) -> str | None:
         """The column of the message; None where no column is."""
         return next(iter(self.places.get("body", ())), None)
-
-
-# Recognised ---------------------------------------------------------------------------------------------------------
 
 
 def recognise(
@@ -91,7 +102,7 @@ def recognise(
         time: the form of its times, where it is stated. forced: the name of the format that it is known to have.
     """
     head = text.splitlines(keepends=True)
-    skip = next((n for n, line in enumerate(head) if line.strip() and not _PREAMBLE.match(line)), None)
+    skip = next((n for n, line in enumerate(head) if line.strip() and not PREAMBLE.match(line)), None)
     if skip is None:
         return None
     rest = "".join(head[skip:])
@@ -136,19 +147,20 @@ def _with_header(text: str, skip: int, *, delimiters: str, forced: bool) -> Colu
 def _named_in_comment(text: str) -> Columns | None:
     """The columns that a comment names, as W3C's format for logs does."""
     head = [line for line in text.splitlines()[:SAMPLE_ROWS] if line.startswith("#")]
-    named = next((found for line in head if (found := _FIELDS.match(line))), None)
+    named = next((found for line in head if (found := NAMED_FIELDS.match(line))), None)
     if named is None:
         return None
     row = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     told = next((found for line in head if (found := _SEPARATOR.match(line))), None)
     delimiter = chr(int(told[1], 16)) if told else "\t" if "\t" in row else " "
-    names = _fields_of(named)
+    names = fields_of(named)
     return Columns(
         kind="w3c", delimiter=delimiter, names=names, quoted='"' in row and delimiter == " ", is_utc=True
     )
 
 
-def _fields_of(named: re.Match[str]) -> tuple[str, ...]:
+def fields_of(named: re.Match[str]) -> tuple[str, ...]:
+    """The names that a comment states."""
     return _unique(named[1].split())
 
 
@@ -245,7 +257,7 @@ def _settled(columns: Columns, text: str, stated: Mapping[str, str], *, time: Ti
         kind=columns.kind, delimiter=columns.delimiter, names=columns.names, quoted=columns.quoted, skip=columns.skip,
         places={thing: names for thing, names in places.items() if names}, date_and_time=both, time=form,
         is_utc=columns.is_utc or any(_ZONE_IN_NAME.search(name) for name in places.get("timestamp", ())[:1]),
-        numbers=keys.scale_of(entries, severity),
+        numbers=keys.scale_of(entries, severity), zones=keys.zones_of(entries, places.get("timestamp", ())[:1]),
     )  # fmt: skip
 
 
@@ -293,215 +305,3 @@ def sample(columns: Columns, text: str) -> list[list[str]]:
         for row in rows
         if tuple(cell.strip() for cell in row) != columns.names[: len(row)] or len(row) < 2
     ]
-
-
-# Read ---------------------------------------------------------------------------------------------------------------
-
-
-def schema_of(columns: Columns) -> pa.Schema:
-    """Of the batches of `rows`: those of lines, where text is the row as it stands, and `cells`, NULL in a line that is no row."""
-    cells = pa.struct([(name_of(place), pa.string()) for place in range(len(columns.names))])
-    return lines.SCHEMA.append(pa.field("cells", cells))
-
-
-def name_of(place: int) -> str:
-    """The name of a column within `cells`."""
-    return f"c{place}"
-
-
-def rows(file: Bytes, columns: Columns) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, as batches; headers, comments and blank lines are left out. A line that is no row stands alone, as a stray.
-
-    Memory holds a block and the longest row.
-    """
-    open_, line, now = b"", 1, columns.names
-    for data, is_last in lines.blocks(file):
-        block = open_ + data
-        starts = _starts(block, quoted=columns.quoted)
-        # The last row may go on in the next block, unless a quote is broken.
-        whole = len(block) if is_last or len(block) - starts[-1] > lines.MAX_ENTRY_BYTES else int(starts[-1])
-        open_ = block[whole:]
-        for part in _between_comments(block[:whole], columns, now, first_line=line):
-            now = part.names
-            yield _batch(part, columns)
-        line += block.count(b"\n", 0, whole)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Whole rows under the same names of columns."""
-
-    data: bytes
-    first_line: int
-    names: tuple[str, ...]
-
-
-def _starts(data: bytes, *, quoted: bool) -> npt.NDArray[np.int64]:
-    """Where each row begins, and the last one ends: behind a line end that is in no quotes."""
-    array = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(array == _NEWLINE)
-    if quoted:
-        quotes = np.flatnonzero(array == _QUOTE)
-        if len(quotes):
-            ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
-    return np.concatenate([np.zeros(1, np.int64), ends + 1])
-
-
-def _between_comments(
-    data: bytes, columns: Columns, names: tuple[str, ...], *, first_line: int
-) -> Iterator[_Part]:
-    """The rows of a block; of a file that names its columns in comments, those between the comments."""
-    if not columns.has_comments or not (data.startswith(b"#") or b"\n#" in data):
-        yield _Part(data=data, first_line=first_line, names=names)
-        return
-    pending: list[bytes] = []
-    begun, number = first_line, first_line
-    for number, line in enumerate(data.splitlines(keepends=True), start=first_line):
-        if not line.startswith(b"#"):
-            begun = begun if pending else number
-            pending.append(line)
-            continue
-        if pending:
-            yield _Part(data=b"".join(pending), first_line=begun, names=names)
-            pending = []
-        if named := _FIELDS.match(line.decode().rstrip()):
-            names = _fields_of(named)
-    yield _Part(data=b"".join(pending), first_line=begun, names=names)
-
-
-def _batch(part: _Part, columns: Columns) -> pa.RecordBatch:
-    starts = _starts(part.data, quoted=columns.quoted)
-    if starts[-1] < len(part.data):
-        starts = np.append(starts, len(part.data))
-    filled = np.flatnonzero(np.diff(starts) > 1)
-    edges = starts[filled], starts[filled + 1]
-    cells = _cells(part, columns, count=len(filled)) if len(filled) else None
-    if cells is None:
-        return _one_by_one(part, columns)
-    ends = np.flatnonzero(np.frombuffer(part.data, np.uint8) == _NEWLINE)
-    first = np.searchsorted(ends, edges[0])
-    taken = np.searchsorted(ends, edges[1]) - first
-    text = lines.texts(part.data, starts.astype(np.int32)).take(pa.array(filled))
-    batch = pa.RecordBatch.from_arrays(
-        [
-            pc.ascii_rtrim(text, characters="\n"),
-            pa.array(part.first_line + first),
-            pa.array(taken.astype(np.int32)),
-            _undated(cells, columns),
-            cells,
-        ],
-        schema=schema_of(columns),
-    )
-    return batch.filter(pc.invert(_are_header(cells, columns)))
-
-
-def _undated(cells: pa.StructArray, columns: Columns) -> pa.BooleanArray:
-    """Which rows have nothing where a time belongs: lines of something else that fall into as many cells."""
-    name = next(iter(columns.places.get("timestamp", ())), None)
-    if name is None:
-        return pa.array(np.zeros(len(cells), bool))
-    has_digit = pc.match_substring_regex(cells.field(columns.names.index(name)), "[0-9]")
-    return pc.invert(pc.fill_null(has_digit, False))
-
-
-def _are_header(cells: pa.StructArray, columns: Columns) -> pa.BooleanArray:
-    """Which rows are the header, which stands again where files were put together."""
-    found = pc.equal(pc.utf8_trim_whitespace(cells.field(0)), columns.names[0])
-    return pc.and_(found, pc.equal(pc.utf8_trim_whitespace(cells.field(1)), columns.names[1]))
-
-
-def _cells(part: _Part, columns: Columns, *, count: int) -> pa.StructArray | None:
-    """The cells of rows that all have one for each column; None where some have not."""
-    names = [name_of(place) for place in range(len(part.names))]
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(part.data),
-            read_options=arrow_csv.ReadOptions(
-                column_names=names, use_threads=False, block_size=len(part.data) + 1
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=columns.delimiter,
-                quote_char='"' if columns.quoted else False,
-                newlines_in_values=columns.quoted,
-            ),
-            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-        ).combine_chunks()
-    except pa.ArrowInvalid:
-        return None
-    if len(table) != count:
-        return None
-    found = [column.chunk(0) if column.num_chunks else pa.array([], pa.string()) for column in table.columns]
-    return _in_order(found, part, columns)
-
-
-def _in_order(found: Sequence[pa.Array], part: _Part, columns: Columns) -> pa.StructArray:
-    """Cells under the names of the file's first columns; of what a later comment adds nothing is kept."""
-    rows = len(found[0])
-    if part.names != columns.names:
-        by_name = dict(zip(part.names, found, strict=True))
-        found = [by_name.get(name, pa.nulls(rows, pa.string())) for name in columns.names]
-    return pa.StructArray.from_arrays(
-        list(found), names=[name_of(place) for place in range(len(columns.names))]
-    )
-
-
-def _one_by_one(part: _Part, columns: Columns) -> pa.RecordBatch:
-    """The same of rows of which some are broken."""
-    told: list[tuple[str, int, int, list[str] | None]] = []
-    pieces = part.data.decode().splitlines(keepends=True) if part.data else []
-    place = 0
-    while place < len(pieces):
-        end = place + 1
-        quotes = pieces[place].count('"')
-        while columns.quoted and quotes % 2 and end < len(pieces) and end - place < MAX_ROW_LINES:
-            quotes += pieces[end].count('"')
-            end += 1
-        cells = _cells_of("".join(pieces[place:end]), part, columns)
-        if cells is None and end > place + 1:
-            # Its quote is broken: what follows is no part of it.
-            end = place + 1
-            cells = _cells_of(pieces[place], part, columns)
-        text = "".join(pieces[place:end]).rstrip("\n")
-        if text and not (cells is None and _is_above(text, columns)):
-            told.append((text, part.first_line + place, end - place, cells))
-        place = end
-    found = [
-        pa.array([cells[n] if cells else None for *_, cells in told], pa.string())
-        for n in range(len(part.names))
-    ]
-    batch = pa.RecordBatch.from_arrays(
-        [
-            pa.array([text for text, *_ in told], pa.string()),
-            pa.array([line for _, line, _, _ in told], pa.int64()),
-            pa.array([taken for _, _, taken, _ in told], pa.int32()),
-            _undated(in_order := _in_order(found, part, columns), columns),
-            in_order,
-        ],
-        schema=schema_of(columns),
-    )
-    return batch.filter(pc.invert(pc.fill_null(_are_header(batch["cells"], columns), False)))
-
-
-def _is_above(text: str, columns: Columns) -> bool:
-    """Whether a line is one that stands before rows: a header that names fewer columns than they have, or a preamble."""
-    if _PREAMBLE.match(text):
-        return True
-    named = [name.strip() for name in text.lstrip("\ufeff").split(columns.delimiter)]
-    return tuple(name.strip('"') for name in named) == columns.names[:-1]
-
-
-def _cells_of(text: str, part: _Part, columns: Columns) -> list[str] | None:
-    """The cells of one row; None where it has not one for each column."""
-    if columns.quoted:
-        try:
-            found = list(csv.reader(io.StringIO(text, newline=""), delimiter=columns.delimiter))
-        except csv.Error:
-            return None
-        cells = found[0] if len(found) == 1 else []
-    else:
-        cells = text.rstrip("\n").split(columns.delimiter)
-    width = len(part.names)
-    if len(cells) > width and columns.body == part.names[-1]:
-        # A message that is not quoted holds the delimiter.
-        cells = [*cells[: width - 1], columns.delimiter.join(cells[width - 1 :])]
-    return cells if len(cells) == width else None

@@ -1,0 +1,56 @@
+"""The SQL for severities: from words and numbers, in a place of their own or in a text, to the names that OpenTelemetry has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from proofbook.collect.logs import formats, keys
+from proofbook.collect.logs.shape import Shape
+from proofbook.config.duckdb_text import quoted
+from proofbook.config.log_formats import TextFormat
+
+
+def named(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
+    """SQL: one of the names in SEVERITY_NUMBERS, or NULL. own: a format's own words for them."""
+    if own:
+        said = " ".join(f"WHEN {quoted(a.upper())} THEN {quoted(b)}" for a, b in own.items())
+        return f"CASE upper({word}) {said} ELSE {named(word)} END"
+    # Each WHEN costs a pass over the rows that are left: most end at the first two.
+    cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in formats.SAME_SEVERITY.items())
+    names = ", ".join(map(quoted, formats.SEVERITY_NUMBERS))
+    return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) ELSE CASE upper({word}) {cases} END END"
+
+
+def own_word(shape: Shape) -> str:
+    """SQL: the first of a format's own words for severities in a line of text, with a comma after it; nothing where it has none."""
+    words = [re.escape(word) for word in shape.format.severities if not word.isdigit()]
+    if not words or shape.of_json:
+        return ""
+    pattern = rf"(?i)(?:^|[^\w])({'|'.join(sorted(words, key=len, reverse=True))})(?:[^\w]|$)"
+    return (
+        f"CASE WHEN NOT is_json THEN nullif(regexp_extract(left(first, 200), {quoted(pattern)}, 1), '') END, "
+    )
+
+
+def words_of(body: str, shape: Shape) -> str:
+    if _severity_in(shape) == "nowhere":
+        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR)"
+    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e'])"
+
+
+def by_text(line: str, shape: Shape) -> str:
+    words = named("word", shape.format.severities)
+    if _severity_in(shape) != "priority":
+        return words
+    priority = f"try_cast(nullif(regexp_extract({line}, '^<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"
+    return f"coalesce({named(f'({priority})::VARCHAR', keys.SYSLOG)}, {words})"
+
+
+def _severity_in(shape: Shape) -> str:
+    return shape.format.severity_in if isinstance(shape.format, TextFormat) else "words"
+
+
+def number_of(name: str) -> str:
+    return f"CASE {name} " + " ".join(f"WHEN '{a}' THEN {b}" for a, b in formats.SEVERITY_NUMBERS.items()) + " ELSE 0 END"  # fmt: skip

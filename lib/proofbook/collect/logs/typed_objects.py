@@ -1,0 +1,73 @@
+"""Files that hold nothing but JSON objects, read by DuckDB's own reader with a column for each place: the fastest way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proofbook.collect.logs import fields
+from proofbook.collect.logs.shape import Shape
+from proofbook.config.duckdb_text import quoted
+
+_LABELS = "labels"
+# What Cloud Logging's entries hold beside places and labels.
+_TYPED = (
+    "logName", "resource.type", "httpRequest.serverIp", "httpRequest.referer", "httpRequest.cacheHit", "traceSampled",
+    "operation.id", "operation.producer", "sourceLocation.file", "sourceLocation.line", "sourceLocation.function",
+)  # fmt: skip
+
+
+def relation(shape: Shape, *, path: str, array: bool) -> str:
+    """From a file that holds nothing but JSON objects, one a line or in an array, to the relation that `typed` means.
+
+    The query fails at the first thing that is something else; it is the fastest way through a file in which nothing is.
+    """
+    places = shape.places
+    tree: dict[str, Any] = {}
+    for dotted in dict.fromkeys((*(path for paths in places.values() for path in paths), *_TYPED)):
+        branch = tree
+        *parents, leaf = dotted.split(".")
+        if parents[-1:] == [_LABELS]:
+            parents, leaf = parents[:-1], _LABELS
+        for step in parents:
+            branch = branch.setdefault(step, {})
+        branch[leaf] = None
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in _types(tree).items())
+    form = "array" if array else "newline_delimited"
+    return f"""SELECT *, '' AS rest, '' AS first, NULL::VARCHAR AS ts0, NULL::BIGINT AS line, 1 AS lines
+        FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
+
+
+def extra(shape: Shape) -> list[str]:
+    labels = [
+        f"list_transform(map_entries({path}), e -> {{'key': '{path}.' || e.key, 'value': e.value}})"
+        for path in ("labels", "resource.labels")
+    ]
+    payload = shape.places["payload"][0]
+    inner = fields.of_object("payload", prefix=f"{payload}.")
+    return [
+        fields.of_values({name: name for name in _TYPED}),
+        *(
+            f"CASE WHEN {path} IS NOT NULL THEN {listed} END"
+            for path, listed in zip(("labels", "resource.labels"), labels, strict=True)
+        ),
+        f"CASE WHEN starts_with(payload, '{{') THEN {inner} END",
+    ]
+
+
+def _type_of(tree: Mapping[str, Any] | None) -> str:
+    if tree is None:
+        return "VARCHAR"
+    return "STRUCT(" + ", ".join(f"{name} {kind}" for name, kind in _types(tree).items()) + ")"
+
+
+def _types(tree: Mapping[str, Any]) -> dict[str, str]:
+    """DuckDB's types of the members of an object; labels are whatever somebody named so."""
+    return {
+        name: "MAP(VARCHAR, VARCHAR)" if name == _LABELS else _type_of(inner) for name, inner in tree.items()
+    }
+
+
+def column_of(path: str) -> str:
+    *parents, leaf = path.split(".")
+    return f"{'.'.join(parents)}[{quoted(leaf)}]" if parents[-1:] == [_LABELS] else path
