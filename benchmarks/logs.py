@@ -240,7 +240,7 @@ def mine(engine: object, path: Path) -> Callable[[], int]:
     """Our templates of a file of messages: values masked and counted in the engine, words merged after."""
     import ibis
 
-    from proofbook.collect.logs.aggregates import MASK, VALUE
+    from proofbook.collect.logs.aggregates import masked
     from proofbook.judge.log_text import templates
 
     connection = ibis.duckdb.from_connection(engine)
@@ -249,7 +249,7 @@ def mine(engine: object, path: Path) -> Callable[[], int]:
     table = connection.table("messages")
 
     def work() -> int:
-        text = table.body.re_replace(VALUE, MASK)
+        text = masked(table.body)
         counts = table.group_by(text=text).aggregate(entries=table.count()).to_pyarrow()
         return len(set(templates.merge(counts["text"].to_pylist()).values()))
 

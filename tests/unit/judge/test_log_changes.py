@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from proofbook.config.sources import LogSource
 from proofbook.judge.check import Check
 from proofbook.judge.checks import log_novelty
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.judge.log_text.templates import merge
 from proofbook.judge.log_text.tracebacks import parse
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
@@ -123,24 +121,6 @@ def test_a_recursion_is_known_by_its_cycle_whatever_its_depth_and_entry() -> Non
     assert other is not None and other.fingerprint == repeated.fingerprint
 
 
-# Templates -----------------------------------------------------------------------------------------------------------
-
-
-def test_templates_depend_on_the_messages_and_not_on_their_order() -> None:
-    said = [
-        f"user {name} opened {thing}"
-        for name in ("ann", "bob", "cid", "dan", "eve", "fay")
-        for thing in ("chat", "mail")
-    ]
-    said += ["cache <*> warm", "cache <*> cold", "a", "user ann left"]
-    shuffled = said.copy()
-    random.Random(3).shuffle(shuffled)
-    assert merge(said) == merge(shuffled)
-    assert set(merge(said).values()) == {
-        "user <*> opened chat", "user <*> opened mail", "cache <*> warm", "cache <*> cold", "a", "user ann left",
-    }  # fmt: skip
-
-
 def test_p_values_are_those_of_scipy_and_holm_keeps_the_order() -> None:
     for before, after in ((0, 5), (3, 9), (20, 2)):
         [p] = rates_differ([before], [after], share_after=0.3)
@@ -230,6 +210,42 @@ def test_what_is_gone_more_and_less_is_told_apart_from_noise(tmp_path: Path) -> 
         "[ERROR] slow query <*>": "more",
         "[INFO] served request <*>": "same",
     }
+
+
+@pytest.mark.parametrize(
+    ("known", "seen"),
+    [
+        ("connection to db-1 refused", "connection to db-1 reset"),
+        ("startup of the index succeeded", "startup of the index failed"),
+        ("payment declined by the bank", "payment declined by the customer"),
+        ("reason: disk full", "reason: quota full"),
+    ],
+)
+def test_an_error_that_differs_in_one_word_that_says_something_is_new(
+    known: str, seen: str, tmp_path: Path
+) -> None:
+    before = [entry(second + 0.5, f"[ERROR] {known}", revision="r-1", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
+    after = [entry(400 + second + 0.5, f"[ERROR] {seen}", revision="r-2", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
+    finding, changes, _ = judged(system(0, "r-1") + before, system(400, "r-2") + after, tmp_path)
+    assert (finding.verdict, finding.reason) == (Verdict.FAIL, "new-error")
+    assert changes.iloc[0]["sample"] == f"[ERROR] {seen}" and changes.iloc[0]["change"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("known", "seen"),
+    [
+        ("login failed for user ann from 10.0.0.1", "login failed for user bob from 10.0.0.2"),
+        ("lookup of db.example.org failed", "lookup of cache.example.net failed"),
+        ("cannot write /var/spool/orders", "cannot write /tmp/x"),
+        ("no backup since Tue Mar 3 10:00:00", "no backup since Fri Nov 6 10:00:00"),
+    ],
+)
+def test_an_error_with_another_value_is_not_new(known: str, seen: str, tmp_path: Path) -> None:
+    before = [entry(second + 0.5, f"[ERROR] {known}", revision="r-1", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
+    after = [entry(400 + second + 0.5, f"[ERROR] {seen}", revision="r-2", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
+    finding, changes, _ = judged(system(0, "r-1") + before, system(400, "r-2") + after, tmp_path)
+    assert finding.verdict is Verdict.PASS, finding.statement
+    assert set(changes["change"]) == {"same"}
 
 
 def test_our_own_probes_and_the_old_revision_bring_nothing_new(tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ MAX_KINDS = 20_000
 MAX_MESSAGE_CHARS = 1000
 # What a body is that says nothing: a text, or a payload of which only the brackets are left.
 EMPTY = ("", "{}", "[]", "null")
-# A token that holds a digit is a value: numbers, ids, addresses, times, versions.
-VALUE = r"""[^\s=:,;()\[\]{}"'|<>/]*[0-9][^\s=:,;()\[\]{}"'|<>/]*"""
+# A token that holds a digit is a value: numbers, ids, addresses, times, versions. So is one with a sign at its middle: mail
+# addresses are too many to be kept apart. What else is a value is for judges to find (`judge.log_text`): they may learn better.
+_IN_TOKEN = r"""[^\s=:,;()\[\]{}"'|<>/]"""
+VALUE = rf"{_IN_TOKEN}*(?:[0-9]|{_IN_TOKEN}@{_IN_TOKEN}){_IN_TOKEN}*"
 HOLDS_TRACEBACK = (
     r"Traceback \(most recent call last\)|\n\s+at \S|\ngoroutine [0-9]+ \[|Exception in thread|^panic: "
 )
@@ -230,12 +232,16 @@ def _exceptions(entries: Any) -> Any:
 
 
 def _messages(entries: Any) -> Any:
-    text = _.body.substr(0, MAX_MESSAGE_CHARS).re_replace(VALUE, MASK)
     return (
         _said(entries)
         .filter(~_.body.re_search(HOLDS_TRACEBACK))
-        .mutate(kind=ibis.literal("message"), text=text)
+        .mutate(kind=ibis.literal("message"), text=masked(_.body))
     )
+
+
+def masked(body: Any) -> Any:
+    """The text of a message with a MASK for each value that shows by one token alone."""
+    return body.substr(0, MAX_MESSAGE_CHARS).re_replace(VALUE, MASK)
 
 
 _PARTS = (_exceptions, _messages)
