@@ -34,8 +34,16 @@ EMPTY = ("", "{}", "[]", "null")
 # addresses are too many to be kept apart. What else is a value is for judges to find (`judge.log_text`): they may learn better.
 _IN_TOKEN = r"""[^\s=:,;()\[\]{}"'|<>/]"""
 VALUE = rf"{_IN_TOKEN}*(?:[0-9]|{_IN_TOKEN}@{_IN_TOKEN}){_IN_TOKEN}*"
+# The beginning of a line, also where a body is one line in which ends of line and tabs are escaped.
+_LINE = r"(?:^|\n|#012|\\n)(?:[ \t]|#011|\\t)*"
+# What may hold the traceback of an exception, in any language that `judge.log_text` reads; that decides.
 HOLDS_TRACEBACK = (
-    r"Traceback \(most recent call last\)|\n\s+at \S|\ngoroutine [0-9]+ \[|Exception in thread|^panic: "
+    r"Traceback \(most recent call last\)|Fatal Python error: |Exception in thread|^panic: |^fatal error: |panicked at |exception (?:error|exit|throw): "
+    rf"|{_LINE}(?:at \S+[(:. ]|goroutine [0-9]+ \[|\*\* \([A-Za-z:]|Caused by:(?:\n|#012|\\n)|\S+\.go:[0-9]+"
+    r"|(?:from |[\w-]+ \([0-9.]+\) |\[[\w.:-]+\] )?[\w./<(~@+][^\s:]*(?::[\w./]+>)?:[0-9]+:in [\x60'])"
+    r"|PHP (?:Fatal|Parse|Recoverable fatal) error: |Uncaught (?:PHP Exception |exception ')?[A-Z\\]|\[object\] \("
+    r"|(?:[A-Z]\w*::[A-Z][\w:]*|[A-Z]\w*(?:Error|Exception)) \([^\n]*\):(?:\s|$|#012|\\n)"
+    r"|terminate called after throwing|==(?:ERROR|WARNING): \w+Sanitizer: "
 )
 _ENTRY = {
     "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from proofbook.collect.logs import keys
-from proofbook.collect.logs.layout import CHAINS, GO_TRACE, LEVELS
+from proofbook.collect.logs.layout import CHAINS, GO_TRACE, LEVELS, RUBY_FRAME
 from proofbook.config import duckdb_text
 from proofbook.config.log_formats import (
     GROUPS,
@@ -125,8 +125,8 @@ REQUEST = r'"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT) (\S+) HTTP/[
 CONTAINER = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) [FP] )?"
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
-# A body that goes on where the entry before it stopped: an indented frame, or what joins two tracebacks.
-CONTINUES = rf"^(?:[ \t]+\S|{CHAINS}|{GO_TRACE})"
+# A body that goes on where the entry before it stopped: an indented frame, or one that need not be indented, or what joins two tracebacks.
+CONTINUES = rf"^(?:[ \t]+\S|{CHAINS}|{GO_TRACE}|{RUBY_FRAME}|#[0-9]+ \S|at \S|(?:PHP )?Stack trace:|\[stacktrace\]|[Ss]tack backtrace:|note: run with|(?:READ|WRITE) of size |Current thread 0x|\*\* \(|\S+\n?[ \t]+\S+\.go:[0-9])"
 
 # Where JSON entries keep things, the more special first. A path is looked up once per entry, whatever its depth.
 _CLOUD: dict[str, tuple[str, ...]] = {

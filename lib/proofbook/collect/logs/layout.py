@@ -28,14 +28,20 @@ LEVELS = (
     "warning|warn|wrn|error|eror|err|fail|failure|severe|critical|crit|crt|fatal|fata|ftl|panic|dpanic|alert|emergency|emerg|log"
 )
 # What joins two tracebacks, and what begins the trace of a goroutine.
-CHAINS = "During handling of the above exception|The above exception was the direct cause|Caused by: |Suppressed: |--- End of "
+CHAINS = (
+    "During handling of the above exception|The above exception was the direct cause|Caused by:(?: |$)|Wrapped by: |Suppressed: |--- End of |---> "
+    r"|Next \S*(?:Error|Exception|\\)\S*: |\[previous exception\] "
+)
 GO_TRACE = r"goroutine [0-9]+ \["
+# A frame of Ruby, which need not be indented.
+RUBY_FRAME = r"(?:[\w-]+ \([0-9.]+\) |\[[\w.:-]+\] )?[\w./<(~@+][^\s:]*(?::[\w./]+>)?:[0-9]+:in [\x60']"
 # A line that is not indented and yet goes on with the one before it: parts of stack traces, and what closes a bracket.
 GOES_ON = (
-    rf"^(?:Traceback \(most recent call last\)|{CHAINS}|{GO_TRACE}"
+    rf"^(?:Traceback \(most recent call last\)|{CHAINS}|{GO_TRACE}|{RUBY_FRAME}"
     r"|at \S|\.\.\. [0-9]+ (?:more|common)|(?:[\w$]+[.:]+)*[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)"
-    r"|panic: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
-    r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|stack backtrace:|note: run with|\*\* \(|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:|#[0-9]+ |\[stacktrace\]|</?[A-Za-z?!]|--> |[\]})\"]+[;,]?\s*$)"
+    r"|panic(?:: |\((?:0x|\{))|fatal error: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
+    r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|[Ss]tack backtrace:|note: run with|\*\* \(|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:"
+    r"|#[0-9]+ |\[stacktrace\]|Last message(?: \(from [^)]*\))?: |State: |Node\.js v[0-9]|</?[A-Za-z?!]|--> |[\]})\"]+[;,]?\s*$)"
 )
 # Where so many entries, and that share of them, have other lines as well, messages of several lines are the rule.
 OFTEN, USUAL_SHARE = 3, 0.2

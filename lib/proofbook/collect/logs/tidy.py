@@ -9,14 +9,14 @@ import duckdb
 
 from proofbook.collect.logs.entries import Reading
 from proofbook.collect.logs.formats import COLUMNS, CONTINUES
-from proofbook.collect.logs.layout import CHAINS, GO_TRACE
+from proofbook.collect.logs.layout import CHAINS, GO_TRACE, RUBY_FRAME
 from proofbook.config.duckdb_text import quoted
 
 SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read,
     coalesce(sum(lines) FILTER (body IS NOT NULL AND timestamp IS NULL), 0) AS unparsed,
     count(insert_hash) FILTER (timestamp IS NOT NULL) AS named,
     count(DISTINCT hash(insert_hash, timestamp)) FILTER (insert_hash IS NOT NULL AND timestamp IS NOT NULL) AS distinct_named,
-    count(*) FILTER (timestamp IS NOT NULL AND regexp_matches(left(body, 60), {quoted(CONTINUES)})) AS continues,
+    count(*) FILTER (timestamp IS NOT NULL AND (regexp_matches(left(body, 200), {quoted(CONTINUES)}) OR contains(body, ' panicked at '))) AS continues,
     coalesce(nullif(corr(line, epoch(timestamp)), 'nan'), 0) AS slope
     FROM ({{entries}})"""
 
@@ -36,7 +36,8 @@ def rewrite(
     if doubles:
         rows = deduplicate(rows, reading, engine=engine)
     if joins:
-        engine.execute(_SPLIT.format(rows=rows, order="DESC" if reading.newest_first else "ASC"))
+        order = "DESC" if reading.newest_first else "ASC"
+        engine.execute(_SPLIT.replace("{rows}", rows).replace("{order}", order))
         reading.joined = int(
             engine.execute("SELECT count(*) FILTER (NOT is_head) FROM split").fetchall()[0][0]
         )
@@ -48,7 +49,7 @@ def rewrite(
             LEFT JOIN (SELECT any_value(file) FILTER (is_head) AS file, any_value(line) FILTER (is_head) AS line,
                 string_agg(body, chr(10) ORDER BY place) AS body, sum(lines)::INTEGER AS lines, max(severity_number) AS severity_number,
                 arg_max(severity_text, severity_number) AS severity_text, arg_max(severity_source, severity_number) AS severity_source
-                FROM split GROUP BY instance, part HAVING count(*) > 1) j USING (file, line)
+                FROM split GROUP BY instance, writer, part HAVING count(*) > 1) j USING (file, line)
             WHERE s.line IS NULL"""
     names = ", ".join(COLUMNS)
     engine.execute(
@@ -74,43 +75,103 @@ def _within(span: tuple[dt.datetime | None, dt.datetime | None]) -> str:
     )
 
 
-# What an entry is to a traceback. `tb` starts one, `in` is a part of one, `indented` may be, `chain` joins two, `exc` ends one; of Go's, `panic` starts one,
-# `go` names a goroutine and `call` a function.
-_KIND = r"""CASE WHEN regexp_matches(body, '^Traceback \(most recent call last\)') THEN 'tb'
-    WHEN regexp_matches(body, '^[ \t]+(?:at |File "|from |in |#[0-9]|\.\.\. [0-9]+ |[0-9]+: |\S+\.\w+:[0-9]+)') THEN 'in'
-    WHEN regexp_matches(body, '^[ \t]+\S') THEN 'indented'
-    WHEN regexp_matches(body, '^(?:CHAINS)') THEN 'chain'
-    WHEN regexp_matches(body, '^(?:panic: |\[signal )') THEN 'panic'
-    WHEN regexp_matches(body, '^GO_TRACE') THEN 'go'
-    WHEN regexp_matches(body, '^(?:created by |exit status [0-9]|[A-Za-z_][\w./*()-]*\.[\w.*()\[\]-]+\(.*\)$)') THEN 'call'
-    WHEN regexp_matches(body, '^[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)') THEN 'exc'
-    WHEN trim(body) = '' THEN 'blank' ELSE 'other' END""".replace("CHAINS", CHAINS).replace(
-    "GO_TRACE", GO_TRACE
+_EXCEPTION = (
+    r"(?:[A-Za-z_]\w*[.$:]+)*(?:[A-Z]\w*|[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning))(?::|$)"
 )
+_FUNCTION = r"[A-Za-z_][\w./*()~@-]*\.[\w.*()\[\]-]+"
+# What an entry is to a traceback, the more special first. `tb` starts one of Python, `ruby` one of Ruby, `source` one of Node and `head` any other; `in` is a
+# part of any, `file` one of Python's, `indented` may be, `chain` and `inner` join two; `exc` names an exception; `more` stands between a head and its
+# frames or after them, and `close` at the end; of Go's, `panic` starts one, `go` names a goroutine, `call` a function with its arguments and `function`
+# one without.
+_KINDS = (
+    ("tb", r"^(?:\s*\+ Exception Group )?Traceback \(most recent call last\)"),
+    ("ruby", r"^\S+:[0-9]+:in [\x60'].*\([A-Z][\w:]*\)$"),
+    ("source", r"^(?:/|file:|node:|[A-Z]:)\S*\.[mc]?[jt]s:[0-9]+$"),
+    ("head", r"^(?:thread '.*' .*panicked at |(?:\[[\w.:-]+\] )?[A-Z]\w*(?:::\w+)* \(.*\):$|PHP (?:Fatal|Parse) error: |Fatal Python error: |==[0-9]+==ERROR: |terminate called )"),
+    ("file", r'^[ \t]+(?:[|+] *)*File "'),
+    ("in", r"^[ \t]+(?:at |from |in |#[0-9]|\.\.\. [0-9]+ |[0-9]+: |\S+\.\w+:[0-9]+|\([a-z]\w*(?: [0-9][^)]*)?\) \S|\*\* \(|thrown in |what\(\): )"),
+    ("in", rf"^(?:#[0-9]+ (?:\S+\([0-9]+\)|\{{main\}}|\[internal)|{RUBY_FRAME}|at \S+.*(?:\(.*\)|:[0-9]+)$|\S+\.go:[0-9]+(?: \+0x| \(0x|$))"),
+    ("in", r"^(?:(?:PHP )?Stack trace:|\[stacktrace\]|[Ss]tack backtrace:|note: (?:run with|[Ss]ome details))"),
+    ("inner", r"^[ \t]*---> "),
+    ("chain", rf"^(?:{CHAINS})"),
+    ("panic", r"^(?:[ \t]*panic: |fatal error: |\[signal )"),
+    ("indented", r"^[ \t]+\S"),
+    ("go", rf"^{GO_TRACE}"),
+    ("call", rf"^(?:created by |exit status [0-9]|(?:panic|{_FUNCTION})\(.*\)$)"),
+    ("elixir", r"^\*\* \((?:EXIT|exit|throw|stop|:?[A-Z])"),
+    ("more", r"^(?:(?:Last message(?: \(from [^)]*\))?|State|Server|Request): |(?:READ|WRITE) of size |(?:freed|previously allocated) by thread |(?:Current thread|Thread) 0x)"),
+    ("close", r"^(?:[\]})\"'^]+[;,]?|Node\.js v[0-9].*)$"),
+    ("function", rf"^{_FUNCTION}(?:\n|$)"),
+    ("exc", rf"^{_EXCEPTION}"),
+)  # fmt: skip
 
-# Entries of one instance in the order of their times. One goes on with the entry before it when that was written at most
-# a tenth of a second earlier and the two fit together; only seconds around such entries are looked at.
+
+def _kind_of(text: str) -> str:
+    """SQL: the kind of a text by its first line."""
+    cases = " ".join(
+        f"WHEN regexp_matches({text}, {quoted(pattern)}) THEN '{name}'" for name, pattern in _KINDS
+    )
+    return f"CASE {cases} WHEN regexp_matches({text}, {quoted(f'^{_BLANK}$')}) THEN 'blank' ELSE 'other' END"
+
+
+# A line that says nothing but a tag, such as the id of a request.
+_BLANK = r"(?:\[[\w.:-]+\])?[ \t]*"
+_BLANK_LINES = quoted(rf"^(?:{_BLANK}\n)+")
+_FILLED = f"CASE WHEN regexp_matches(body, {_BLANK_LINES}) THEN regexp_replace(body, {_BLANK_LINES}, '') ELSE body END"
+# A line that the next one goes on with, whatever that says.
+_AWAITS = r"(?:panicked at [^\n]*:[0-9]+|panic recovered):$"
+# After which kinds one goes on, blank lines between them left out; `second` is the kind before that. `held`: the entry before holds a traceback already.
+_AFTER = {
+    "in": "before NOT IN ('function', 'close') OR contains(body, '.go:')",
+    "file": "before IN ('tb', 'file', 'indented', 'in', 'more') OR held",
+    "indented": "before IN ('tb', 'ruby', 'source', 'head', 'file', 'in', 'indented', 'chain', 'inner', 'go', 'call', 'close', 'elixir') OR held",
+    "chain": "before IN ('tb', 'file', 'in', 'indented', 'exc', 'chain', 'close') OR held",
+    "inner": "true",
+    "tb": "before = 'chain'",
+    "ruby": "before = 'in' AND regexp_matches(said, '(?:^|\n)[ \t]*from [^\n]*$')",
+    "exc": "before = 'file' OR (before = 'indented' AND second IN ('file', 'indented', 'source'))",
+    "elixir": "before = 'more' OR regexp_matches(said, '(?:terminating| terminated|raised:)$')",
+    "more": "before IN ('head', 'in', 'indented', 'more', 'elixir') OR regexp_matches(said, '(?:terminating| terminated)$')",
+    "close": "before IN ('in', 'indented', 'close')",
+    "panic": "before = 'panic'",
+    "go": "before IN ('panic', 'call', 'in', 'go') OR contains(said, 'panic')",
+    "call": "before IN ('go', 'in', 'call')",
+    "function": "contains(body, '.go:') OR (after = 'in' AND contains(following, '.go:'))",
+    "blank": "true",
+}
+# After these a blank line is one of the traceback.
+_MAY_BE_FOLLOWED_BY_A_BLANK_LINE = "before NOT IN ('other', 'function', 'more') OR held"
+# Who wrote an entry, by its header: what stands before the time of day, and the name and number of a process after it. The rest may be lacking in
+# lines that go on, so the longer must begin with the shorter.
+_CLOCK = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:[.,:][0-9]+)?|[0-9]{6}[.,][0-9]+|[0-9]{9,}(?:[.,][0-9]+)?"
+_BEFORE_TIME = rf"regexp_extract(coalesce(header, ''), {quoted(f'^(.*?)(?:{_CLOCK})')}, 1)"
+_AFTER_TIME = rf"regexp_replace(coalesce(header, ''), {quoted(f'^.*?(?:{_CLOCK})')}, '')"
+_PROCESS = r"[\w./()@~+-]+\[[\w.:-]{1,40}\]"
+
+# Entries of one writer in the order of their times. One goes on with the entry before it when that was written at most a tenth of a second earlier, or a
+# second where times have no fractions, and the two fit together; only seconds around such entries are looked at.
 _SPLIT = f"""CREATE OR REPLACE TEMP TABLE split AS
 WITH rows AS (SELECT file, line, coalesce(service_instance_id, file) AS instance, timestamp, body, lines, severity_number, severity_text, severity_source,
-        {_KIND} AS kind, contains(body, 'Traceback (most recent call last)') OR regexp_matches(body, '\n\\s+at ') AS holds
-    FROM ({{rows}}) WHERE timestamp IS NOT NULL AND http_status IS NULL),
+        header, {_kind_of("filled")} AS kind, contains(body, 'Traceback (most recent call last)') OR regexp_matches(body, '\n\\s+at ') AS holds
+    FROM (SELECT *, left({_FILLED}, 1000) AS filled FROM ({{rows}}) WHERE timestamp IS NOT NULL AND http_status IS NULL)),
 near AS (SELECT DISTINCT instance, unnest([epoch(timestamp)::BIGINT - 1, epoch(timestamp)::BIGINT, epoch(timestamp)::BIGINT + 1]) AS second
-    FROM rows WHERE kind IN ('in', 'chain', 'go')),
-placed AS (SELECT rows.*, row_number() OVER w AS place, lag(kind) OVER w AS before, lag(holds) OVER w AS after_one,
-        timestamp - lag(timestamp) OVER w AS gap
-    FROM rows JOIN near ON rows.instance = near.instance AND epoch(rows.timestamp)::BIGINT = near.second
-    WINDOW w AS (PARTITION BY rows.instance ORDER BY timestamp, line {{order}})),
-linked AS (SELECT *, coalesce(gap <= INTERVAL 100 MILLISECOND AND CASE kind
-        WHEN 'in' THEN before <> 'blank'
-        WHEN 'indented' THEN before IN ('tb', 'in', 'indented', 'chain', 'go', 'call') OR after_one
-        WHEN 'chain' THEN before IN ('tb', 'in', 'indented', 'exc', 'chain', 'blank') OR after_one
-        WHEN 'tb' THEN before = 'chain'
-        WHEN 'exc' THEN before IN ('in', 'indented')
-        WHEN 'panic' THEN before = 'panic'
-        WHEN 'go' THEN before IN ('panic', 'blank', 'call', 'in', 'go')
-        WHEN 'call' THEN before IN ('go', 'in', 'call')
-        WHEN 'blank' THEN before IN ('chain', 'exc', 'panic') OR after_one
-        ELSE false END, false) AS goes_on FROM placed),
-parts AS (SELECT *, count_if(NOT goes_on) OVER (PARTITION BY instance ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS part FROM linked)
-SELECT file, line, instance, place, part, body, lines, severity_number, severity_text, severity_source, NOT goes_on AS is_head FROM parts
-QUALIFY count(*) OVER (PARTITION BY instance, part) > 1"""
+    FROM rows WHERE kind NOT IN ('other', 'blank', 'exc', 'function') OR contains(body, ' panicked at ') OR (kind = 'function' AND contains(body, '.go:'))),
+headed AS (SELECT rows.*, CASE WHEN lines > 1 THEN {_kind_of("split_part(body, chr(10), -1)")} ELSE kind END AS ends, CASE WHEN header IS NOT NULL THEN {_BEFORE_TIME} || regexp_extract({_AFTER_TIME}, {quoted(_PROCESS)}) END AS wrote,
+        regexp_replace({_AFTER_TIME}, {quoted(_CLOCK)}, '', 'g') AS rest FROM rows JOIN near ON rows.instance = near.instance AND epoch(rows.timestamp)::BIGINT = near.second),
+written AS (SELECT *, coalesce(wrote, last_value(wrote IGNORE NULLS) OVER (PARTITION BY instance ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), '') AS writer
+    FROM headed),
+placed AS (SELECT *, row_number() OVER w AS place, lag(kind) OVER w AS just_before, lead(kind) OVER w AS after, lead(body) OVER w AS following,
+        last_value(filled IGNORE NULLS) OVER up AS last, timestamp - lag(timestamp) OVER w AS gap
+    FROM (SELECT *, CASE WHEN kind <> 'blank' THEN {{'kind': ends, 'body': right(body, 400), 'holds': holds, 'header': header, 'rest': rest}} END AS filled FROM written)
+    WINDOW w AS (PARTITION BY instance, writer ORDER BY timestamp, line {{order}}),
+        up AS (PARTITION BY instance, writer ORDER BY timestamp, line {{order}} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
+seen AS (SELECT *, last.kind AS before, last.body AS said, coalesce(last.holds, false) AS held, CASE WHEN kind <> 'blank' THEN
+        lag(CASE WHEN kind <> 'blank' THEN last.kind END IGNORE NULLS) OVER (PARTITION BY instance, writer ORDER BY place) END AS second FROM placed),
+linked AS (SELECT *, coalesce((gap <= INTERVAL 100 MILLISECOND OR (gap <= INTERVAL 1 SECOND AND epoch_us(timestamp) % 1000000 = 0 AND epoch_us(gap) = 1000000))
+        AND (header IS NULL OR last.header IS NULL OR starts_with(rest, last.rest) OR starts_with(last.rest, rest))
+        AND ('blank' NOT IN (kind, just_before) OR {_MAY_BE_FOLLOWED_BY_A_BLANK_LINE})
+        AND (regexp_matches(said, {quoted(_AWAITS)})
+            OR CASE kind {" ".join(f"WHEN '{kind}' THEN {when}" for kind, when in _AFTER.items())} ELSE false END), false) AS goes_on FROM seen),
+parts AS (SELECT *, count_if(NOT goes_on) OVER (PARTITION BY instance, writer ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS part FROM linked)
+SELECT file, line, instance, writer, place, part, body, lines, severity_number, severity_text, severity_source, NOT goes_on AS is_head FROM parts
+QUALIFY count(*) OVER (PARTITION BY instance, writer, part) > 1"""

@@ -225,11 +225,12 @@ def _keys(view: View) -> pd.DataFrame:
             "no-evidence", "no log was recorded", repair="record it: proofbook collect ENV --phase after"
         )
     kinds = pd.concat(tables, ignore_index=True)
-    messages = kinds.loc[kinds["kind"] == "message", "text"]
-    shared = templates.merge(messages.unique())
-    found = {
-        text: tracebacks.parse(text) for text in kinds.loc[kinds["kind"] == "exception", "sample"].unique()
-    }
+    held = kinds["kind"] == "exception"
+    found = {text: tracebacks.parse(text) for text in kinds.loc[held, "sample"].unique()}
+    # What only looked like a traceback from afar is a message.
+    is_message = ~held | (kinds["sample"].map(found).isna() & ~kinds["sample"].map(tracebacks.is_cut))
+    kinds["kind"] = np.where(is_message, "message", "exception")
+    shared = templates.merge(kinds.loc[is_message, "text"].unique())
 
     def key(kind: str, text: str, sample: str, severity: float) -> tuple[str, str]:
         if kind == "message":
@@ -239,11 +240,7 @@ def _keys(view: View) -> pd.DataFrame:
         parsed = found[sample]
         if parsed is None:
             return f"exception {text}", str(sample)[:160]
-        where = f" in {parsed.raised.where}" if parsed.raised.where else ""
-        return (
-            f"exception {parsed.fingerprint}",
-            f"{parsed.raised.type}: {parsed.raised.message[:120]}{where}",
-        )
+        return f"exception {parsed.fingerprint}", parsed.raised.told
 
     pairs = [
         key(*row)
