@@ -440,17 +440,9 @@ def as_markdown() -> str:
         "# Tables of evidence\n\nThis page is generated: `python -m proofbook.evidence.schema`.\n\nEach phase of a run keeps these as Parquet files in `evidence/PHASE/`, and `manifest.json` names their columns. Times are UTC."
     ]
     for table in TABLES.values():
+        head = f"## `{table.name}`\n\nA row is {table.row}. Rounds of a watch: {table.merge.in_words}.\n\n| column | type | unit | meaning |\n|---|---|---|---|"
         rows = [f"| `{name}` | {kind} | {unit} | {means} |" for name, kind, unit, means in rows_of(table)]
-        parts.append(
-            "\n".join(
-                [
-                    f"## `{table.name}`\n\nA row is {table.row}. Rounds of a watch: {table.merge.in_words}.\n",
-                    "| column | type | unit | meaning |",
-                    "|---|---|---|---|",
-                    *rows,
-                ]
-            )
-        )
+        parts.append("\n".join([head, *rows]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -38,12 +38,13 @@ VALUE = rf"{_IN_TOKEN}*(?:[0-9]|{_IN_TOKEN}@{_IN_TOKEN}){_IN_TOKEN}*"
 _LINE = r"(?:^|\n|#012|\\n)(?:[ \t]|#011|\\t)*"
 # What may hold the traceback of an exception, in any language that `judge.log_text` reads; that decides.
 HOLDS_TRACEBACK = (
-    r"Traceback \(most recent call last\)|Fatal Python error: |Exception in thread|^panic: |^fatal error: |panicked at |exception (?:error|exit|throw): "
-    rf"|{_LINE}(?:at \S+[(:. ]|goroutine [0-9]+ \[|\*\* \([A-Za-z:]|Caused by:(?:\n|#012|\\n)|\S+\.go:[0-9]+"
-    r"|(?:from |[\w-]+ \([0-9.]+\) |\[[\w.:-]+\] )?[\w./<(~@+][^\s:]*(?::[\w./]+>)?:[0-9]+:in [\x60'])"
+    r"Traceback \(most recent call last\)|Exception in thread|panicked at |exception (?:error|exit|throw): "
     r"|PHP (?:Fatal|Parse|Recoverable fatal) error: |Uncaught (?:PHP Exception |exception ')?[A-Z\\]|\[object\] \("
-    r"|(?:[A-Z]\w*::[A-Z][\w:]*|[A-Z]\w*(?:Error|Exception)) \([^\n]*\):(?:\s|$|#012|\\n)"
-    r"|terminate called after throwing|==(?:ERROR|WARNING): \w+Sanitizer: "
+    # At the beginning of a line alone: an engine that tries each part at each character has less to do.
+    rf"|^panic: |^fatal error: |{_LINE}(?:at \S+[(:. ]|goroutine [0-9]+ \[|\*\* \([A-Za-z:]|Caused by:(?:\n|#012|\\n)|\S+\.go:[0-9]+"
+    r"|terminate called after throwing|==[0-9#]+==(?:ERROR|WARNING): \w+Sanitizer: |Fatal Python error: "
+    r"|(?:from |[\w-]+ \([0-9.]+\) |\[[\w.:-]+\] )?(?:[\w./<(~@+][^\s:]*(?::[\w./]+>)?:[0-9]+:in [\x60']"
+    r"|(?:[A-Z]\w*::[A-Z][\w:]*|[A-Z]\w*(?:Error|Exception)) \([^\n]*\):(?:\s|$|#012|\\n)))"
 )
 _ENTRY = {
     "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
