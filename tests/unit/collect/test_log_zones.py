@@ -250,6 +250,19 @@ def test_where_no_clock_goes_back_the_hour_is_assumed(
         assert found.assumed_hours == {"2025-10-26 02:00 Europe/Berlin": reading}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_clock_that_goes_back_tells_the_year_that_no_line_names(order: int, tmp_path: Path) -> None:
+    # In 2024 the last Sunday of October was the 27th.
+    lines = [f"Oct 27 {item}:00 host app[1]: x\n" for item in NIGHT]
+    reading = read(tmp_path, "".join(lines[::order]), **BERLIN)
+    assert times(reading) == NIGHT_UTC[::order] and reading.assumed_years == (2024,)
+
+
+def test_a_clock_that_goes_back_on_no_such_night_tells_no_year(tmp_path: Path) -> None:
+    text = "".join(f"Oct 12 {item}:00 host app[1]: x\n" for item in NIGHT)
+    assert read(tmp_path, text, **BERLIN).assumed_years == (2025,)
+
+
 @pytest.mark.parametrize("stated", [{"utc_offset": "+01:00"}, {"time_zone": "Etc/GMT-1"}])
 def test_a_clock_that_goes_back_without_summer_time_is_shown_as_it_is(
     stated: dict[str, str], tmp_path: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from proofbook.collect.logs.entries import table
+from proofbook.collect.logs.times import LEAP_YEAR
 from proofbook.config.duckdb_text import quoted
 
 # Entries of several threads stand out of order by less; a clock that was put back is further off in any log but a silent one.
 DISORDER_US = 60_000_000
+# No clock is put back by more, and how many years a log without one may be old.
+MOST_BACK_US, YEARS_BACK = 2 * 3_600_000_000, 12
 Micros = npt.NDArray[np.int64]
 
 
@@ -67,6 +71,29 @@ def find(rows: str, *, engine: duckdb.DuckDBPyConnection) -> tuple[DoubledHour, 
                     )
                 )
     return tuple(found)
+
+
+def years_back(t: Micros, years: Micros, place: str, *, engine: duckdb.DuckDBPyConnection) -> int:
+    """How many years earlier the clock of a place was put back where that of a log goes back; 0 where it never was.
+
+    Args:
+        t: times by that clock in LEAP_YEAR, in microseconds, in the order of the lines. years: of which year they are assumed to be.
+    """
+    steps = np.diff(t)
+    if steps.sum() < 0:
+        t, years, steps = t[::-1], years[::-1], -steps[::-1]
+    if not len(steps) or not -MOST_BACK_US <= steps.min() < -DISORDER_US:
+        return 0
+    at = int(steps.argmin())
+    year = int(years[at])
+    span = (f"{year - YEARS_BACK}-01-01", f"{year}-12-31")
+    first, last = (dt.datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp() for day in span)
+    for clock in reversed(_clocks_back(place, (first, last), engine=engine)):
+        said = dt.datetime.fromisoformat(f"{clock.local}:00+00:00")
+        start = int(said.replace(year=LEAP_YEAR).timestamp()) * 1_000_000
+        if start <= t[at + 1] and t[at] < start + clock.shift_us:
+            return year - said.year
+    return 0
 
 
 # The entries that may be of either hour, with all between them and one on each side.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -159,12 +160,12 @@ def _read_file(
         work=work,
         now=now,
     )
-    found = _years(out, engine=engine, now=now) if opened.shape.may_be_yearless else None
+    places = _places(out, engine=engine) if opened.shape.has_places(source.zone) else ()
     part = _Part(
         path=out,
         shape=opened.shape,
-        years=found,
-        places=_places(out, engine=engine) if opened.shape.has_places(source.zone) else (),
+        years=_years(out, places, engine=engine, now=now) if opened.shape.may_be_yearless else None,
+        places=places,
         unread_zones=_unread_zones(out, opened.shape, engine=engine),
     )
     if part.places:
@@ -213,8 +214,10 @@ def _all(path: Path) -> str:
     return f"read_parquet({quoted(str(path))})"
 
 
-def _years(path: Path, *, engine: duckdb.DuckDBPyConnection, now: dt.datetime) -> Years | None:
-    """The years of the times in a file that name none; None where each does."""
+def _years(
+    path: Path, places: Sequence[str], *, engine: duckdb.DuckDBPyConnection, now: dt.datetime
+) -> Years | None:
+    """The years of the times in a file that name none; None where each does. places: by whose clocks it has times."""
     yearless = table(engine, f"SELECT timestamp, line FROM {_all(path)} WHERE yearless AND timestamp IS NOT NULL ORDER BY line")  # fmt: skip
     if yearless.empty:
         return None
@@ -224,7 +227,14 @@ def _years(path: Path, *, engine: duckdb.DuckDBPyConnection, now: dt.datetime) -
             SELECT strftime(timestamp, '%Y-%m-%d') AS day FROM {_all(path)} WHERE NOT yearless AND timestamp IS NOT NULL
             UNION ALL SELECT regexp_extract(coalesce(header, '') || body, {quoted(_A_DAY)}) FROM {_all(path)} WHERE yearless)""",
     )
-    return years.find(yearless, named["day"].dropna(), now=now)
+    found = years.find(yearless, named["day"].dropna(), now=now)
+    is_leap_day = (yearless["timestamp"].dt.month == 2) & (yearless["timestamp"].dt.day == 29)
+    if found.stated or len(places) != 1 or is_leap_day.any():
+        return found
+    # A clock that goes back tells the year.
+    t = yearless["timestamp"].to_numpy("datetime64[us]").astype(np.int64)
+    of_lines = found.of(yearless["line"].to_numpy())
+    return found.back(doubled_hours.years_back(t, of_lines, places[0], engine=engine))
 
 
 # Together -----------------------------------------------------------------------------------------------------------

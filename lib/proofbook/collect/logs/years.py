@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,14 @@ class Years:
     first_lines: list[int]
     years: list[int]
     stated: bool
+
+    def of(self, lines: Stamps) -> Stamps:
+        """The year of each of these lines."""
+        return np.asarray(self.years)[np.searchsorted(self.first_lines, lines, side="right") - 1]
+
+    def back(self, years: int) -> Years:
+        """All of them so many years earlier."""
+        return replace(self, years=[year - years for year in self.years])
 
     def sql(self, timestamp: str, line: str) -> str:
         """SQL: the timestamp of LEAP_YEAR, in the year of its line."""
