@@ -8,6 +8,7 @@ from typing import Any
 
 from proofbook.collect.logs import times
 from proofbook.collect.logs.layout import LEVELS
+from proofbook.collect.logs.times import TimeForm
 
 # Of the entries that have a key, so many must hold what it is taken for.
 MOST = 0.8
@@ -143,6 +144,13 @@ def _objects_in(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) 
         if isinstance(value, Mapping) and value and depth > 1:
             yield f"{before}{key}"
             yield from _objects_in(value, f"{before}{key}.", depth - 1)
+
+
+def time_form_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> TimeForm | None:
+    """The form of the texts that a sample of entries has for times under these paths; None where it is a usual one, or there are none."""
+    texts = [value for entry in objects[:ENOUGH] for path, value in _scalars(entry) if path in paths]
+    form = times.most_common([times.first_in(text) for text in texts if isinstance(text, str)])
+    return None if form is None or form.is_iso or "epoch" in form.parts else form
 
 
 def zones_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ class Shape:
     held: where the sample's objects keep what has a column of its own; parents: where they hold other objects.
     request: how its lines of text write requests. has_pairs: whether they are pairs of names and values. traced: whether they
     name their trace in brackets. zones: what zones the times of its objects name, an empty one where they name none.
+    time: the form of those times, where it is none of the usual ones of objects.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Shape:
     has_pairs: bool = False
     traced: bool = False
     zones: tuple[str, ...] = ()
+    time: TimeForm | None = None
 
     @property
     def in_words(self) -> str:
@@ -312,7 +314,10 @@ def _of(
         severity = keys.words_first(objects, shape.places["severity"])[:1]
         first = {"severity": severity} if severity else {}
         named = keys.zones_of(objects, shape.places["timestamp"])
-        shape = replace(shape, first=first, numbers=keys.scale_of(objects, severity), zones=named)
+        written = time or keys.time_form_of(objects, shape.places["timestamp"])
+        shape = replace(
+            shape, first=first, numbers=keys.scale_of(objects, severity), zones=named, time=written
+        )
         return replace(shape, held=keys.held(objects, shape.places))
     inner = shape_of(within, time=time)
     if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):

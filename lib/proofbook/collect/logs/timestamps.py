@@ -66,6 +66,12 @@ def of_entry(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
         form=form.time_form if shape.of_json else "",
         places=shape.places_in_objects,
     )
+    if shape.time is not None:
+        local = times.local_sql(shape.time, "t", year=year)
+        named = zones.zoned_sql(
+            local, times.zone_sql(shape.time, "t"), otherwise=json_zone, places=shape.places_in_objects
+        )
+        at_json = f"coalesce({at_json}, {named})"
     at_text = time_of("t", zone=text_zone, year=year, form="" if shape.of_json else form.time_form)
     outside = time_of("ts0", zone=None, year=year)
     has_observed = isinstance(form, JsonFormat) and "observed" in form.places
