@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import functools
+import gzip
 import io
+import os
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +23,7 @@ from proofbook.collect.logs import columns as in_columns
 from proofbook.collect.logs import rows as of_columns
 from proofbook.collect.logs.counts import per_minute
 from proofbook.collect.logs.entries import Reading
+from proofbook.collect.logs.reader import read_logs
 from proofbook.config.sources import LogSource
 
 NOW = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
@@ -246,3 +251,27 @@ def test_whatever_cells_hold_each_row_is_whole_and_one_that_is_cut_is_not_lost(
     lines = [line for line in text.split("\n")[1:] if line.strip()]
     assert sum(row["lines"] for row in found) >= len(lines)
     assert all(any(line in row["text"] for row in found) for line in lines)
+
+
+REAL = os.environ.get("PROOFBOOK_REAL_LOGS")
+INCIDENTS = sorted((Path(REAL) / "train-ticket").glob("*/logs.csv.gz")) if REAL else []
+
+
+@pytest.mark.skipif(not INCIDENTS, reason="PROOFBOOK_REAL_LOGS names no folder with train-ticket")
+@pytest.mark.parametrize("path", INCIDENTS, ids=[path.parent.name for path in INCIDENTS])
+def test_real_incidents_are_read_with_pod_trace_span_and_the_programs_own_level(
+    path: Path, tmp_path: Path
+) -> None:
+    reading = read_logs(LogSource(name="log", file=str(path)), base=Path(), to=tmp_path / "read.parquet")
+    with gzip.open(path, "rt", newline="") as file:
+        told = list(csv.DictReader(file))
+    assert (reading.lines, reading.kept + reading.joined, reading.unparsed, reading.untimed) == (len(told), len(told), 0, 0)  # fmt: skip
+    found = reading.entries
+    assert set(found["service_instance_id"]) == {row["PodName"] for row in told}
+    assert set(found["trace_id"].dropna()) >= {row["TraceID"] for row in told if row["TraceID"]}
+    assert set(found["span_id"].dropna()) >= {row["SpanID"] for row in told if row["SpanID"]}
+    # The level is that of the line, and no line of the program says it twice.
+    words = [re.search(r"\d (TRACE|DEBUG|INFO|WARN|ERROR) ", row["Log"][:60]) for row in told]
+    counts = Counter({"WARN": "WARNING"}.get(word[1], word[1]) for word in words if word)
+    assert all(reading.counts.get(name, 0) >= count for name, count in counts.items())
+    assert not found["body"].str.contains(r"^\d\d:\d\d:\d\d", regex=True).any()
