@@ -16,10 +16,11 @@ NOTHING = "[]::STRUCT(key VARCHAR, value VARCHAR)[]"
 _PAIR = r'(?:^|[\s,;|\[(])([A-Za-z_][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s,;|"\])]*)'
 
 
-def of_object(text: str, *, path: str = "", prefix: str = "") -> str:
+def of_object(text: str, *, path: str = "", prefix: str = "", may_repeat: bool = True) -> str:
     """SQL: the names and values of a JSON object as a list; what is nested deeper stays JSON.
 
-    path: of an object within, such as `labels`.
+    path: of an object within, such as `labels`. may_repeat: whether a name may stand in it twice; if one does all the same, the
+    query fails.
     """
     place = f"$.{_step(path)}" if path else "$"
     inner = f"json_extract({text}, {quoted(place)})" if path else text
@@ -30,7 +31,7 @@ def of_object(text: str, *, path: str = "", prefix: str = "") -> str:
     quick = f"map_entries(json_transform({inner}, '\"MAP(VARCHAR, VARCHAR)\"'))"
     step = "'.\"' || replace(k, '\"', '\\\"') || '\"'"
     slow = f"list_transform(list_sort(list_distinct({names})), k -> {{'key': k, 'value': json_extract_string({text}, {quoted(place)} || {step})}})"
-    found = f"CASE WHEN {once} THEN {quick} ELSE {slow} END"
+    found = f"CASE WHEN {once} THEN {quick} ELSE {slow} END" if may_repeat else quick
     return f"list_transform({found}, e -> {{'key': {key}, 'value': e.value}})" if prefix else found
 
 

@@ -130,6 +130,18 @@ def held(objects: Sequence[Mapping[str, Any]], places: Mapping[str, Sequence[str
     return tuple(dict.fromkeys(path for path in found if path is not None))
 
 
+def names_in(objects: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The names of all keys in a sample of entries, at any depth."""
+    found: set[str] = set()
+    pending: list[Any] = list(objects)
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Mapping):
+            found |= item.keys()
+            pending += item.values()
+    return frozenset(found)
+
+
 def parents(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The paths of objects within a sample of entries, no more than MOST_PARENTS and no deeper than DEPTH."""
     found: dict[str, int] = {}

@@ -143,12 +143,17 @@ class Opened:
             with log_files.opened(self.path) as stream:
                 documents.write_lines(stream, self.document, to=path)
             self.shape = of_source(self._stated, _sample(_head_text(path), whole=False))
-        with log_files.opened(path) as stream:
-            self.engine.register(_LINES, self._lines(stream))
-            try:
-                yield self._query(self._wanted(holding), only_bodies=holding is not None)
-            finally:
-                self.engine.unregister(_LINES)
+        # Few objects have a name twice, and to look for that takes a while.
+        for may_repeat in (False, True) if self.shape.has_objects and holding is None else (True,):
+            self.strays = []
+            with log_files.opened(path) as stream:
+                self.engine.register(_LINES, self._lines(stream))
+                try:
+                    yield self._query(
+                        self._wanted(holding), only_bodies=holding is not None, may_repeat=may_repeat
+                    )
+                finally:
+                    self.engine.unregister(_LINES)
 
     def _lines(self, stream: documents.Bytes) -> pa.RecordBatchReader:
         """Lines as they are where each is an entry, else entries of text."""
@@ -179,7 +184,9 @@ class Opened:
             return f"SELECT text, line, lines FROM {_LINES}" + (f" WHERE {may}" if may else "")
         return f"SELECT {columns.text} AS text, line, lines, cells FROM {_LINES}"
 
-    def _query(self, relation: str, *, typed: bool = False, only_bodies: bool = False) -> str:
+    def _query(
+        self, relation: str, *, typed: bool = False, only_bodies: bool = False, may_repeat: bool = True
+    ) -> str:
         return entries_sql(
             self.shape,
             lines=relation,
@@ -191,6 +198,7 @@ class Opened:
             rules=rules(),
             typed=typed,
             only_bodies=only_bodies,
+            may_repeat=may_repeat,
         )
 
 

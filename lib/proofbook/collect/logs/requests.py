@@ -19,11 +19,13 @@ class RequestForm:
     """How a server writes a request.
 
     Args:
-        pattern: of a line, with the groups method, url and status, and others of PARTS.
+        pattern: of a line, with the groups method, url and status, and others of config.log_formats.DETAILS. hint: what every such
+            line holds; empty where nothing is.
     """
 
     name: str
     pattern: str
+    hint: str = "HTTP/"
 
     @property
     def parts(self) -> list[str]:
@@ -48,14 +50,17 @@ FORMS = (
     RequestForm(
         name="uwsgi",
         pattern=rf"\] (?P<method>{_METHOD}) (?P<url>\S+) => generated (?P<response_bytes>\d+) bytes in \d+ [a-z]+ \((?P<protocol>HTTP/[\d.]+) (?P<status>\d{{3}})\)",
+        hint="=> generated ",
     ),
     RequestForm(
         name="status after a word",
         pattern=rf"\b(?P<method>{_METHOD}) (?P<url>/\S*|https?://\S+)(?: (?P<protocol>HTTP/[\d.]+))?\"?(?: from \S+| -+>?|:)? -? ?(?P<status>[1-5]\d\d)\b",
+        hint="",
     ),
     RequestForm(
         name="logfmt",
         pattern=rf'\bmethod="?(?P<method>{_METHOD})"?\b(?:.*? (?:path|url|uri)="?(?P<url>[^\s"]+))?.*?\bstatus(?:_code)?="?(?P<status>[1-5]\d\d)\b',
+        hint="method=",
     ),
 )  # fmt: skip
 # Who asked stands first in most access logs.
@@ -69,9 +74,10 @@ def form_of(lines: Sequence[str]) -> RequestForm:
 
 
 def of_line(form: RequestForm, line: str) -> str:
-    """SQL: a struct of the parts of the request in a line, each empty where it is absent."""
+    """SQL: a struct of the parts of the request in a line, each empty where it is absent; NULL where there surely is none."""
     groups = ", ".join(quoted(part) for part in form.parts)
-    return f"regexp_extract({line}, {quoted(form.pattern)}, [{groups}])"
+    found = f"regexp_extract({line}, {quoted(form.pattern)}, [{groups}])"
+    return f"CASE WHEN contains({line}, {quoted(form.hint)}) THEN {found} END" if form.hint else found
 
 
 def nothing(form: RequestForm) -> str:

@@ -73,7 +73,7 @@ class Shape:
     held: where the sample's objects keep what has a column of its own; parents: where they hold other objects.
     request: how its lines of text write requests. has_pairs: whether they are pairs of names and values. traced: whether they
     name their trace in brackets. zones: what zones the times of its objects name, an empty one where they name none.
-    time: the form of those times, where it is none of the usual ones of objects.
+    time: the form of those times, where it is none of the usual ones of objects. names: of all keys in the sample.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Shape:
     traced: bool = False
     zones: tuple[str, ...] = ()
     time: TimeForm | None = None
+    names: frozenset[str] = frozenset()
 
     @property
     def in_words(self) -> str:
@@ -309,6 +310,7 @@ def _of(
             has_pairs=_have_pairs(text),
             traced=requests.has_brackets(text),
             parents=keys.parents(objects),
+            names=keys.names_in(objects),
             keys=tuple(dict.fromkeys(key for item in objects for key in item))[:MOST_KEYS],
         )
         severity = keys.words_first(objects, shape.places["severity"])[:1]

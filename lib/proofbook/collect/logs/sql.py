@@ -7,7 +7,8 @@ too. DuckDB's patterns are RE2's: they cannot backtrack without end.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from proofbook.collect.logs import fields as extra
 from proofbook.collect.logs import formats, requests, severities, times, timestamps, typed_objects, zones
@@ -51,6 +52,7 @@ def entries_sql(
     rules: tuple[Rule, ...] = (),
     typed: bool = False,
     only_bodies: bool = False,
+    may_repeat: bool = True,
 ) -> str:
     """SQL from a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
 
@@ -61,9 +63,10 @@ def entries_sql(
     Args:
         zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
         typed: the relation is that of `objects_sql`, with a column for each of the places where the shape keeps things.
-        only_bodies: nothing but times and bodies is looked for.
+        only_bodies: nothing but times and bodies is looked for. may_repeat: whether an object may have a name twice; if not, and
+            one has, the query fails.
     """
-    fields = _Fields(shape, typed=typed, only_bodies=only_bodies)
+    fields = _Fields(shape, typed=typed, only_bodies=only_bodies, may_repeat=may_repeat)
     stated = {**shape.numbers, **shape.format.severities}
     said = {"by_entry": severities.named("severity", stated)}
     times = said | timestamps.of_entry(shape, zone=zone, year=now.year)
@@ -144,13 +147,15 @@ _DIRTY = {
 class _Fields:
     """Where a shape keeps what an entry has, as SQL."""
 
-    def __init__(self, shape: Shape, *, typed: bool, only_bodies: bool) -> None:
-        self.shape, self.typed, self.only_bodies = shape, typed, only_bodies
+    def __init__(self, shape: Shape, *, typed: bool, only_bodies: bool, may_repeat: bool) -> None:
+        self.shape, self.typed, self.only_bodies, self.may_repeat = shape, typed, only_bodies, may_repeat
         self.groups = formats.groups_of(shape.pattern)
         wanted = ("timestamp", "body", "payload", "stack") if only_bodies else tuple(shape.places)
         self.places = {name: paths for name, paths in shape.places.items() if name in wanted}
         found = (key for paths in self.places.values() for path in paths for key in _json_paths(path))
         self.keys = list(dict.fromkeys(found))
+        # To look for what the sample does not have takes longer than all else, so most lines are spared that.
+        self.usual = [key for key in self.keys if not _absent(key, shape.names)] or self.keys
         self.texts = [key for path in formats.PAYLOAD_TEXT for key in _json_paths(path)]
         self.inner = [*self.texts, *(key for path in formats.PAYLOAD_STACK for key in _json_paths(path))]
         self.may_request = not shape.of_json and not self.groups
@@ -162,10 +167,27 @@ class _Fields:
         found = (
             [typed_objects.column_of(path) for path in paths]
             if self.typed
-            else [f"r[{1 + self.keys.index(key)}]" for path in paths for key in _json_paths(path)]
+            else self._in_objects([key for path in paths for key in _json_paths(path)])
         )
         in_group = name in self.groups and name not in ("timestamp", "body")
         return first_of([*cells, *found, *others, *([f"g.{name}"] if in_group else [])])
+
+    def _in_objects(self, keys: Sequence[str]) -> list[str]:
+        """SQL: what stands under these keys of an object, the first that is there."""
+        usual = [f"r[{1 + self.usual.index(key)}]" for key in keys if key in self.usual]
+        if self.usual == self.keys:
+            return usual
+        every = first_of(f"rare[{1 + self.keys.index(key)}]" for key in keys)
+        return [f"CASE WHEN rare IS NOT NULL THEN {every} ELSE {first_of(usual)} END"]
+
+    @property
+    def rare(self) -> str:
+        """SQL: what stands under every key, of an object that may have some that the sample has not; else NULL."""
+        unusual = sorted({name for key in self.keys for name in _absent(key, self.shape.names)})
+        if self.usual == self.keys or not unusual:
+            return "NULL::VARCHAR[]"
+        pattern = '"(?:' + "|".join(map(re.escape, unusual)) + r')"\s*:'
+        return f"CASE WHEN regexp_matches(object, {quoted(pattern)}) THEN try(json_extract_string(object, [{_listed(self.keys)}])) END"
 
     def cells(self, name: str) -> list[str]:
         """The cells that hold it, of a file in columns; a sign for nothing is none."""
@@ -173,6 +195,12 @@ class _Fields:
         if columns is None or name in ("timestamp", "body"):
             return []
         return [columns.cell(column) for column in columns.places.get(name, ())]
+
+
+def _absent(key: str, names: frozenset[str]) -> list[str]:
+    """Names of a JSONPath's steps that a sample has not: if there are none, what it leads to may be usual."""
+    steps = re.findall(r'"([^"]+)"|(\w+)', key.removeprefix("$"))
+    return [name for name in (quoted_ or plain for quoted_, plain in steps) if name not in names][:1]
 
 
 def _opened(fields: _Fields, lines: str) -> str:
@@ -184,13 +212,13 @@ def _opened(fields: _Fields, lines: str) -> str:
     # Raw lines may follow an object, and the name of a container or a header stand before it.
     named = f"WHEN regexp_matches(first, {quoted(formats.OBJECT_AFTER_NAME)}) THEN substr(first, strpos(first, '{{'))"
     after = "ltrim(substr(first, length(header) + 1))"
-    object_ = f"""CASE WHEN starts_with(ltrim(first), '{{') THEN first
+    object_ = f"""CASE WHEN NOT contains(first, '{{') THEN NULL WHEN starts_with(ltrim(first), '{{') THEN first
         WHEN header IS NOT NULL THEN CASE WHEN starts_with({after}, '{{"') THEN {after} END {named} END"""
     return f"""wrapped AS ({_unwrapped(fields.shape, lines)}),
 lined AS (SELECT *, CASE WHEN lines > 1 THEN split_part(rest, chr(10), 1) ELSE rest END AS first FROM wrapped),
 {_laid_out(fields.shape)}
 objects AS (SELECT *, {object_} AS object FROM laid_out),
-parsed AS (SELECT *, try(json_extract_string(object, [{_listed(fields.keys)}])) AS r{matched} FROM objects),
+parsed AS (SELECT *, try(json_extract_string(object, [{_listed(fields.usual)}])) AS r, {fields.rare} AS rare{matched} FROM objects),
 opened AS (SELECT *, r IS NOT NULL AS is_json, {fields.at("payload")} AS payload FROM parsed)"""
 
 
@@ -234,6 +262,8 @@ def _zone_of(layout: Layout) -> str:
     """SQL: the text of the zone in `time_text`, empty where none stands there."""
     if layout.form is None or layout.form.is_utc:
         return "'Z'" if layout.form else "''"
+    if layout.form.is_iso:
+        return f"CASE WHEN {zones.is_bare('time_text')} THEN '' ELSE coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '') END"
     return f"coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '')"
 
 
@@ -255,7 +285,7 @@ def _found(fields: _Fields) -> dict[str, str]:
         said = f"CASE WHEN regexp_full_match({said}, '\\[[0-9]{{1,3}}(,[0-9]{{1,3}})*\\]') THEN {_text_of_bytes(said)} ELSE {said} END"
     stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(fields.inner))))
     in_text = f"left(regexp_extract(rest, {quoted(formats.TIME_FIRST)}, 1), 64)"
-    written = "g.timestamp" if fields.groups else in_text
+    written = "g.timestamp" if fields.groups else f"CASE WHEN header IS NULL THEN {in_text} END"
     # An object that cannot be parsed is broken, whatever times it holds.
     broken = "WHEN starts_with(ltrim(rest), '{') THEN NULL " if shape.of_json else ""
     request, no_request = requests.of_line(shape.request, "rest"), requests.nothing(shape.request)

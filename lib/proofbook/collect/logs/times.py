@@ -105,6 +105,7 @@ def _form(name: str, pattern: str) -> TimeForm:
 
 _Y, _M, _D = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
 _Y2 = r"(?P<short_year>\d\d)"
+COMMON_LOG = "01/Mar/2026:10:00:00"
 # The more special first: of two that fit at one place and are as long, the first one counts.
 FORMS: tuple[TimeForm, ...] = (
     _form("2026-03-01 10:00:00", rf"{_Y}-{_M}-{_D}(?:[T \t_]| {{2}}){_ISO_CLOCK}{_ZONE}"),
@@ -116,7 +117,7 @@ FORMS: tuple[TimeForm, ...] = (
     _form("2026-03-01-10:00:00", rf"{_Y}-{_M}-{_D}-{_CLOCK}{_ZONE}"),
     _form("20260301 10:00:00", rf"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[T \t_-]{_CLOCK}{_ZONE}"),
     _form("20260301T100000", rf"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[T _.-]?{_DIGITS_CLOCK}{_ZONE}"),
-    _form("01/Mar/2026:10:00:00", rf"{_D}/{_MONTH}/{_Y}[: ]{_CLOCK}{_ZONE}"),
+    _form(COMMON_LOG, rf"{_D}/{_MONTH}/{_Y}[: ]{_CLOCK}{_ZONE}"),
     _form("01-Mar-2026 10:00:00", rf"{_D}-{_MONTH}-{_Y}[ T:]{_CLOCK}{_ZONE}"),
     _form("01-Mar-26 10:00:00", rf"{_D}-{_MONTH}-{_Y2}[ T]{_CLOCK}{_ZONE}"),
     _form("Sun Mar 1 10:00:00 2026", rf"{_WEEKDAY}{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE} {_Y}"),
@@ -235,9 +236,16 @@ def local_sql(form: TimeForm, text: str, *, year: int) -> str:
     """
     if form.is_iso:
         plain = rf"regexp_replace(replace({text}, ',', '.'), '[ \t_]+', ' ')"
-        return rf"try_cast(regexp_extract({plain}, '^[0-9]+-[0-9]+-[0-9]+[T ][0-9 :.]*[0-9]') AS TIMESTAMP)"
+        slow = rf"try_cast(regexp_extract({plain}, '^[0-9]+-[0-9]+-[0-9]+[T ][0-9 :.]*[0-9]') AS TIMESTAMP)"
+        # Most say no zone, and nothing but a comma must be changed in them.
+        quick = f"CASE WHEN {zones.is_bare(text)} THEN try_cast(replace({text}, ',', '.') AS TIMESTAMP) END"
+        return f"coalesce({quick}, {slow})"
     groups = ", ".join(quoted(part) for part in form.parts)
-    return f"list_transform([regexp_extract({text}, {quoted(form.pattern)}, [{groups}])], p -> {_of_parts(form, 'p', year=year)})[1]"
+    slow = f"list_transform([regexp_extract({text}, {quoted(form.pattern)}, [{groups}])], p -> {_of_parts(form, 'p', year=year)})[1]"
+    # The form of most access logs, without a fraction.
+    is_common = f"substr({text}, 21, 1) IN ('', ' ')"
+    quick = f"CASE WHEN {is_common} THEN try_strptime(left({text}, 20), '%d/%b/%Y:%H:%M:%S') END"
+    return f"coalesce({quick}, {slow})" if form.name == COMMON_LOG else slow
 
 
 def zone_sql(form: TimeForm, text: str) -> str:

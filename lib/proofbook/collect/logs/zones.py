@@ -59,7 +59,7 @@ def zoned_sql(local: str, zone: str, *, otherwise: str | None, places: Iterable[
     offset = f"(CASE {word} WHEN '' THEN 0 {minutes} END + {given})"
     named = "".join(f"WHEN {zone} = {quoted(name)} THEN {in_zone(local, name)} " for name in places)
     return (
-        f"CASE WHEN {is_unzoned(zone, otherwise=otherwise)} THEN {in_zone(local, otherwise)} WHEN {zone} = 'Z' THEN timezone('UTC', {local}) "
+        f"CASE WHEN {is_unzoned(zone, otherwise=otherwise)} THEN {in_zone(local, otherwise)} WHEN {zone} IN ('Z', '+0000', '+00:00') THEN timezone('UTC', {local}) "
         f"{named}WHEN contains({zone}, '/') THEN NULL ELSE timezone('UTC', {local} - to_minutes({offset})) END"
     )
 
@@ -71,6 +71,11 @@ def as_written(text: str, *, otherwise: str | None, places: Iterable[str] = ()) 
     # A date alone is no time, and its day no offset.
     at = f"CASE WHEN contains({local}, ':') THEN try_cast({local} AS TIMESTAMP) END"
     return zoned_sql(at, zone, otherwise=otherwise, places=places)
+
+
+def is_bare(text: str) -> str:
+    """SQL: whether a time that begins with year, month and day surely names no zone: it ends in a digit, and no sign follows the date."""
+    return f"(NOT contains(substr({text}, 11), '-') AND NOT contains({text}, '+') AND right({text}, 1) BETWEEN '0' AND '9')"
 
 
 def zone_in(text: str) -> str:
