@@ -197,7 +197,7 @@ def test_counts_per_minute_know_the_year_and_lines_without_a_time(
 
 def test_times_of_day_without_a_date_are_not_taken_for_a_missing_zone(tmp_path: Path) -> None:
     problem = read(tmp_path, "08:09:33.814936 execve(...) = 0\n" * 3).problem
-    assert "none with a date" in problem and "utc_offset" not in problem
+    assert "times of day, but no date" in problem and "utc_offset" not in problem
 
 
 # Years -------------------------------------------------------------------------------------------------------------------
