@@ -200,6 +200,28 @@ def test_times_of_day_without_a_date_are_not_taken_for_a_missing_zone(tmp_path: 
     assert "times of day, but no date" in problem and "utc_offset" not in problem
 
 
+def test_messages_that_begin_with_a_space_are_entries_of_their_own(tmp_path: Path) -> None:
+    text = "".join(
+        f"2026-03-01 10:00:00.12{n} UTC [7] LOG:  {said}\n"
+        for n, said in enumerate(["listening on port 1", "listening on port 2", "ready", "shut down"])
+    )
+    reading = read(tmp_path, text)
+    assert reading.kept == 4 and reading.joined == 0
+
+
+def test_frames_that_are_not_indented_belong_to_the_line_that_begins_their_traceback(tmp_path: Path) -> None:
+    text = """MainThread::ERROR::2026-03-01 10:00:00,300::vdsm::74::vds::(run) Traceback (most recent call last):
+File "/usr/share/vdsm/vdsm", line 72, in run
+    serve_clients(log)
+File "/usr/share/vdsm/client.py", line 40, in serve_clients
+    cif = connect(log)
+libvirtError: Failed to connect
+MainThread::INFO::2026-03-01 10:00:01,300::vdsm::74::vds::(run) fine
+"""
+    reading = read(tmp_path, text, **UTC)
+    assert [row[1] for row in rows(reading)] == ["ERROR", "INFO"] and reading.untimed == 0
+
+
 # Years -------------------------------------------------------------------------------------------------------------------
 
 

@@ -179,6 +179,13 @@ def test_a_comment_names_the_columns_and_may_name_others_later(tmp_path: Path) -
     assert str(first["timestamp"]) == "2026-03-01 10:00:00+00:00"
 
 
+def test_columns_that_are_padded_with_spaces_are_read(tmp_path: Path) -> None:
+    text = '#Fields:  c-ip  date  time  cs-method  cs-uri  sc-status  cs(Cookie)\n10.0.0.9      2026-03-01     10:00:18      GET      /a    503     "x=1  y"\n'
+    reading = read(tmp_path, text)
+    assert of(reading, "http_status") == [503]
+    assert str(reading.entries["timestamp"][0]) == "2026-03-01 10:00:18+00:00"
+
+
 def test_zeek_names_its_columns_and_its_sign_for_nothing(tmp_path: Path) -> None:
     text = "#separator \\x09\n#fields\tts\tuid\tid.orig_h\tmethod\turi\tstatus_code\n#types\ttime\tstring\taddr\tstring\tstring\tcount\n1772359200.123456\tC1\t10.0.0.1\tGET\t/\t500\n1772359201.1\tC2\t10.0.0.1\tGET\t/\t-\n#close\tnow\n"
     reading = read(tmp_path, text)

@@ -26,6 +26,8 @@ NAMED_FIELDS = re.compile(r"#\s*fields\s*:?[ \t]+(.+)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"#separator\s+\\x([0-9a-fA-F]{2})")
 # Before a header: what PowerShell's Export-Csv and spreadsheets write.
 PREAMBLE = re.compile(r"(?:#TYPE .*|sep=.)")
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?")
 _ZONE_IN_NAME = re.compile(r"\s*[\[(](?:UTC|GMT|Z)[\])]\s*$", re.IGNORECASE)
 
 
@@ -40,7 +42,7 @@ class Columns:
 
     Args:
         kind: the name of its format.
-        quoted: whether a cell may be quoted, and hold line ends then. skip: lines before the header.
+        quoted: whether a cell may be quoted, and hold line ends then. padded: whether several delimiters stand between cells.
         places: for each thing that an entry has the names of the columns that hold it, the best first.
         date_and_time: the columns of a time that stands in two. time: the form of its times. is_utc: whether times that name no zone are UTC.
         numbers: what its severities mean that are numbers. zones: that its times name, an empty one where they name none.
@@ -50,7 +52,7 @@ class Columns:
     delimiter: str
     names: tuple[str, ...]
     quoted: bool = True
-    skip: int = 0
+    padded: bool = False
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     date_and_time: tuple[str, str] | None = None
     time: TimeForm | None = None
@@ -102,17 +104,17 @@ def recognise(
         time: the form of its times, where it is stated. forced: the name of the format that it is known to have.
     """
     head = text.splitlines(keepends=True)
-    skip = next((n for n, line in enumerate(head) if line.strip() and not PREAMBLE.match(line)), None)
-    if skip is None:
+    first = next((n for n, line in enumerate(head) if line.strip() and not PREAMBLE.match(line)), None)
+    if first is None:
         return None
-    rest = "".join(head[skip:])
+    rest = "".join(head[first:])
     found = _named_in_comment(rest) if rest.startswith("#") else None
     for name, format in known.items():
         if found is None and format.names:
             found = _without_header(rest, name, format, forced=forced == name)
     if found is None:
         delimiters = known[forced].delimiter if forced else ""
-        found = _with_header(rest, skip, delimiters=delimiters or DELIMITERS, forced=bool(forced))
+        found = _with_header(rest, delimiters=delimiters or DELIMITERS, forced=bool(forced))
     if found is None:
         return None
     format = known.get(found.kind, ColumnFormat())
@@ -121,7 +123,7 @@ def recognise(
     return settled if is_sure or _is_a_log(settled) else None
 
 
-def _with_header(text: str, skip: int, *, delimiters: str, forced: bool) -> Columns | None:
+def _with_header(text: str, *, delimiters: str, forced: bool) -> Columns | None:
     """The columns that the first row names."""
     best: Columns | None = None
     for delimiter in delimiters:
@@ -140,7 +142,7 @@ def _with_header(text: str, skip: int, *, delimiters: str, forced: bool) -> Colu
             continue
         if best is None or len(names) > len(best.names):
             kind = "tsv" if delimiter == "\t" else "csv"
-            best = Columns(kind=kind, delimiter=delimiter, names=_unique(names), skip=skip)
+            best = Columns(kind=kind, delimiter=delimiter, names=_unique(names))
     return best
 
 
@@ -154,9 +156,10 @@ def _named_in_comment(text: str) -> Columns | None:
     told = next((found for line in head if (found := _SEPARATOR.match(line))), None)
     delimiter = chr(int(told[1], 16)) if told else "\t" if "\t" in row else " "
     names = fields_of(named)
+    is_padded = delimiter == " " and "  " in row
     return Columns(
-        kind="w3c", delimiter=delimiter, names=names, quoted='"' in row and delimiter == " ", is_utc=True
-    )
+        kind="w3c", delimiter=delimiter, names=names, quoted='"' in row and delimiter == " ", padded=is_padded, is_utc=True
+    )  # fmt: skip
 
 
 def fields_of(named: re.Match[str]) -> tuple[str, ...]:
@@ -254,7 +257,7 @@ def _settled(columns: Columns, text: str, stated: Mapping[str, str], *, time: Ti
         texts = [" ".join(entry.get(name, "") for name in (both or place[:1])) for entry in entries]
         form = time or times.most_common([times.first_in(item) for item in texts])
     return Columns(
-        kind=columns.kind, delimiter=columns.delimiter, names=columns.names, quoted=columns.quoted, skip=columns.skip,
+        kind=columns.kind, delimiter=columns.delimiter, names=columns.names, quoted=columns.quoted, padded=columns.padded,
         places={thing: names for thing, names in places.items() if names}, date_and_time=both, time=form,
         is_utc=columns.is_utc or any(_ZONE_IN_NAME.search(name) for name in places.get("timestamp", ())[:1]),
         numbers=keys.scale_of(entries, severity), zones=keys.zones_of(entries, places.get("timestamp", ())[:1]),
@@ -272,14 +275,9 @@ def _date_and_time(entries: Sequence[Mapping[str, str]]) -> tuple[str, str] | No
     clocks: list[str] = []
     for name in dict.fromkeys(name for entry in entries for name in entry):
         held = [entry[name] for entry in entries if name in entry]
-        if sum(bool(re.fullmatch(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", item)) for item in held) >= MOST * len(
-            held
-        ):
-            dates.append(name)
-        if sum(
-            bool(re.fullmatch(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?", item)) for item in held
-        ) >= MOST * len(held):
-            clocks.append(name)
+        for pattern, found in ((_DATE, dates), (_CLOCK, clocks)):
+            if sum(bool(pattern.fullmatch(item)) for item in held) >= MOST * len(held):
+                found.append(name)
     return (dates[0], clocks[0]) if dates and clocks else None
 
 
@@ -295,6 +293,8 @@ def _is_a_log(columns: Columns) -> bool:
 
 def sample(columns: Columns, text: str) -> list[list[str]]:
     """The first rows of a text in these columns."""
+    if columns.padded:
+        text = re.sub(" {2,}", " ", text)
     if columns.quoted:
         rows = _parsed(text, columns.delimiter)
     else:

@@ -38,6 +38,7 @@ RUBY_FRAME = r"(?:[\w-]+ \([0-9.]+\) |\[[\w.:-]+\] )?[\w./<(~@+][^\s:]*(?::[\w./
 # A line that is not indented and yet goes on with the one before it: parts of stack traces, and what closes a bracket.
 GOES_ON = (
     rf"^(?:Traceback \(most recent call last\)|{CHAINS}|{GO_TRACE}|{RUBY_FRAME}"
+    r'|File "[^"]+", line [0-9]+'
     r"|at \S|\.\.\. [0-9]+ (?:more|common)|(?:[\w$]+[.:]+)*[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)"
     r"|panic(?:: |\((?:0x|\{))|fatal error: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
     r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|[Ss]tack backtrace:|note: run with|\*\* \(|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -70,6 +71,8 @@ def _between_comments(
     data: bytes, columns: Columns, names: tuple[str, ...], *, first_line: int
 ) -> Iterator[_Part]:
     """The rows of a block; of a file that names its columns in comments, those between the comments."""
+    if columns.padded:
+        data = re.sub(rb" {2,}", b" ", data)
     if not columns.has_comments or not (data.startswith(b"#") or b"\n#" in data):
         yield _Part(data=data, first_line=first_line, names=names)
         return
@@ -167,7 +170,7 @@ def _in_order(found: Sequence[pa.Array], part: _Part, columns: Columns) -> pa.St
 def _one_by_one(part: _Part, columns: Columns) -> pa.RecordBatch:
     """The same of rows of which some are broken."""
     told: list[tuple[str, int, int, list[str] | None]] = []
-    pieces = part.data.decode().splitlines(keepends=True) if part.data else []
+    pieces = re.findall(r"[^\n]*\n|[^\n]+", part.data.decode())
     place = 0
     while place < len(pieces):
         end = place + 1

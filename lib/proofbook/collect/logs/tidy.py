@@ -120,16 +120,20 @@ _BLANK_LINES = quoted(rf"^(?:{_BLANK}\n)+")
 _FILLED = f"CASE WHEN regexp_matches(body, {_BLANK_LINES}) THEN regexp_replace(body, {_BLANK_LINES}, '') ELSE body END"
 # A line that the next one goes on with, whatever that says.
 _AWAITS = r"(?:panicked at [^\n]*:[0-9]+|panic recovered):$"
-# After which kinds one goes on, blank lines between them left out; `second` is the kind before that. `held`: the entry before holds a traceback already.
+_BEFORE_INDENTED = (
+    "('tb', 'ruby', 'source', 'head', 'file', 'in', 'chain', 'inner', 'go', 'call', 'close', 'elixir')"
+)
+# After which kinds one goes on, blank lines between them left out; `root` is the kind of the last one that is not indented. `held`: the entry before holds a traceback already.
 _AFTER = {
     "in": "before NOT IN ('function', 'close') OR contains(body, '.go:')",
     "file": "before IN ('tb', 'file', 'indented', 'in', 'more') OR held",
-    "indented": "before IN ('tb', 'ruby', 'source', 'head', 'file', 'in', 'indented', 'chain', 'inner', 'go', 'call', 'close', 'elixir') OR held",
+    # Messages may begin with a space too.
+    "indented": f"before IN {_BEFORE_INDENTED} OR held OR (before = 'indented' AND root IN {_BEFORE_INDENTED})",
     "chain": "before IN ('tb', 'file', 'in', 'indented', 'exc', 'chain', 'close') OR held",
     "inner": "true",
     "tb": "before = 'chain'",
     "ruby": "before = 'in' AND regexp_matches(said, '(?:^|\n)[ \t]*from [^\n]*$')",
-    "exc": "before = 'file' OR (before = 'indented' AND second IN ('file', 'indented', 'source'))",
+    "exc": "before = 'file' OR (before = 'indented' AND root IN ('file', 'source'))",
     "elixir": "before = 'more' OR regexp_matches(said, '(?:terminating| terminated|raised:)$')",
     "more": "before IN ('head', 'in', 'indented', 'more', 'elixir') OR regexp_matches(said, '(?:terminating| terminated)$')",
     "close": "before IN ('in', 'indented', 'close')",
@@ -161,12 +165,12 @@ headed AS (SELECT rows.*, CASE WHEN lines > 1 THEN {_kind_of("split_part(body, c
 written AS (SELECT *, coalesce(wrote, last_value(wrote IGNORE NULLS) OVER (PARTITION BY instance ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), '') AS writer
     FROM headed),
 placed AS (SELECT *, row_number() OVER w AS place, lag(kind) OVER w AS just_before, lead(kind) OVER w AS after, lead(body) OVER w AS following,
-        last_value(filled IGNORE NULLS) OVER up AS last, timestamp - lag(timestamp) OVER w AS gap
+        last_value(filled IGNORE NULLS) OVER up AS last,
+        last_value(CASE WHEN kind NOT IN ('blank', 'indented') THEN CASE ends WHEN 'indented' THEN kind ELSE ends END END IGNORE NULLS) OVER up AS root, timestamp - lag(timestamp) OVER w AS gap
     FROM (SELECT *, CASE WHEN kind <> 'blank' THEN {{'kind': ends, 'body': right(body, 400), 'holds': holds, 'header': header, 'rest': rest}} END AS filled FROM written)
     WINDOW w AS (PARTITION BY instance, writer ORDER BY timestamp, line {{order}}),
         up AS (PARTITION BY instance, writer ORDER BY timestamp, line {{order}} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
-seen AS (SELECT *, last.kind AS before, last.body AS said, coalesce(last.holds, false) AS held, CASE WHEN kind <> 'blank' THEN
-        lag(CASE WHEN kind <> 'blank' THEN last.kind END IGNORE NULLS) OVER (PARTITION BY instance, writer ORDER BY place) END AS second FROM placed),
+seen AS (SELECT *, last.kind AS before, last.body AS said, coalesce(last.holds, false) AS held FROM placed),
 linked AS (SELECT *, coalesce((gap <= INTERVAL 100 MILLISECOND OR (gap <= INTERVAL 1 SECOND AND epoch_us(timestamp) % 1000000 = 0 AND epoch_us(gap) = 1000000))
         AND (header IS NULL OR last.header IS NULL OR starts_with(rest, last.rest) OR starts_with(last.rest, rest))
         AND ('blank' NOT IN (kind, just_before) OR {_MAY_BE_FOLLOWED_BY_A_BLANK_LINE})
