@@ -222,6 +222,26 @@ MainThread::INFO::2026-03-01 10:00:01,300::vdsm::74::vds::(run) fine
     assert [row[1] for row in rows(reading)] == ["ERROR", "INFO"] and reading.untimed == 0
 
 
+@pytest.mark.parametrize(
+    ("written", "time"),
+    [
+        ("@4000000069a411ba0ee6b280", "2026-03-01T10:15:12.25"),
+        ("1 mars 2026 10:00:00", "2026-03-01T10:00:00"),
+        ("01-févr.-2026 10:00:00", "2026-02-01T10:00:00"),
+        ("1. Mär 2026 10:00:00", "2026-03-01T10:00:00"),
+        ("Dez 31 2025 10:00:00", "2025-12-31T10:00:00"),
+        ("15 ago 2025 10:00:00", "2025-08-15T10:00:00"),
+        ("31/Okt/2025:10:00:00 +0000", "2025-10-31T10:00:00"),
+        ("juil. 4 10:00:00", "2025-07-04T10:00:00"),
+    ],
+)
+def test_months_in_other_languages_and_labels_of_tai64n_are_times(
+    written: str, time: str, tmp_path: Path
+) -> None:
+    reading = read(tmp_path, f"{written} host app[7]: ERROR broken\n" * 6, **UTC)
+    assert [row[:2] for row in rows(reading)] == [(time, "ERROR")] * 6
+
+
 # Years -------------------------------------------------------------------------------------------------------------------
 
 

@@ -18,8 +18,15 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.time_forms import pattern_of
 
 LEAP_YEAR = 2024
+# How far TAI64's labels are ahead of UTC, leap seconds left out, as the programs that write and read them do.
+TAI_AHEAD_S = 10
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-_MONTH = rf"(?P<month_name>(?i:{_MONTHS}))(?:[a-z]{{0,6}})\.?"
+# Where French, German, Spanish, Italian, Portuguese and Dutch begin otherwise.
+_OTHER_MONTHS = {
+    "ene": 1, "gen": 1, "fév": 2, "fev": 2, "mär": 3, "mrz": 3, "mrt": 3, "avr": 4, "abr": 4, "mai": 5, "mei": 5, "mag": 5, "juin": 6,
+    "giu": 6, "juil": 7, "lug": 7, "aoû": 8, "aou": 8, "ago": 8, "set": 9, "okt": 10, "ott": 10, "out": 10, "déc": 12, "dez": 12, "dic": 12,
+}  # fmt: skip
+_MONTH = rf"(?P<month_name>(?i:{_MONTHS}|{'|'.join(_OTHER_MONTHS)}))(?:[a-zé]{{0,6}})\.?"
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? {1,2})"
 _AT = r"(?P<hour>[ \d]?\d)"
 _HALF = r"(?: ?(?P<half>[AaPp]\.?[Mm]\b\.?))"
@@ -40,7 +47,7 @@ class TimeForm:
 
     @property
     def has_year(self) -> bool:
-        return bool({"year", "short_year", "epoch"} & set(self.parts))
+        return bool({"year", "short_year", "epoch", "tai"} & set(self.parts))
 
     @property
     def has_zone(self) -> bool:
@@ -50,7 +57,7 @@ class TimeForm:
     @property
     def is_utc(self) -> bool:
         """Whether it counts from a moment, and so needs no zone."""
-        return "epoch" in self.parts
+        return bool({"epoch", "tai"} & set(self.parts))
 
     @property
     def is_iso(self) -> bool:
@@ -73,6 +80,11 @@ class TimeForm:
         part = {name: found.group(name) or "" for name in self.parts}
         if epoch := part.get("epoch"):
             return dt.datetime.fromtimestamp(_seconds(epoch), dt.UTC).replace(tzinfo=None)
+        if tai := part.get("tai"):
+            since = dt.timedelta(
+                seconds=int(tai[8:16], 16) - TAI_AHEAD_S, microseconds=int(tai[16:], 16) // 1000
+            )
+            return dt.datetime(1970, 1, 1) + since
         if part.get("year"):
             year = int(part["year"])
         elif part.get("short_year"):
@@ -80,11 +92,7 @@ class TimeForm:
         if part.get("day_of_year"):
             start = dt.datetime(year, 1, 1) + dt.timedelta(days=int(part["day_of_year"]) - 1)
             part |= {"month": str(start.month), "day": str(start.day)}
-        month = (
-            1 + _MONTHS.lower().split("|").index(part["month_name"].lower())
-            if part.get("month_name")
-            else int(part["month"] or 0)
-        )
+        month = _month_of(part["month_name"].lower()) if part.get("month_name") else int(part["month"] or 0)
         hour = int(part["hour"])
         if part.get("half"):
             hour = hour % 12 + (12 if part["half"].lower().startswith("p") else 0)
@@ -97,6 +105,11 @@ class TimeForm:
             min(int(part.get("second") or 0), 59),
             int((part.get("fraction") or "").ljust(6, "0")[:6]),
         )
+
+
+def _month_of(name: str) -> int:
+    known = _MONTHS.lower().split("|")
+    return 1 + known.index(name) if name in known else _OTHER_MONTHS[name]
 
 
 def _form(name: str, pattern: str) -> TimeForm:
@@ -121,7 +134,7 @@ FORMS: tuple[TimeForm, ...] = (
     _form("01-Mar-2026 10:00:00", rf"{_D}-{_MONTH}-{_Y}[ T:]{_CLOCK}{_ZONE}"),
     _form("01-Mar-26 10:00:00", rf"{_D}-{_MONTH}-{_Y2}[ T]{_CLOCK}{_ZONE}"),
     _form("Sun Mar 1 10:00:00 2026", rf"{_WEEKDAY}{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE} {_Y}"),
-    _form("Sun, 01 Mar 2026 10:00:00", rf"{_WEEKDAY}?{_D} {_MONTH},? {_Y},? {_CLOCK}{_ZONE}"),
+    _form("Sun, 01 Mar 2026 10:00:00", rf"{_WEEKDAY}?{_D}\.? {_MONTH},? {_Y},? {_CLOCK}{_ZONE}"),
     _form("Mar 1, 2026 10:00:00", rf"{_WEEKDAY}?{_MONTH} {{1,2}}{_D},? {_Y},?(?: @)? {_CLOCK}{_ZONE}"),
     _form("Mar 1 10:00:00 2026", rf"{_MONTH} {{1,2}}{_D} {_CLOCK} {_Y}{_ZONE}"),
     _form("Mar 1 10:00:00", rf"{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE}"),
@@ -138,13 +151,15 @@ FORMS: tuple[TimeForm, ...] = (
     _form("03/01 10:00:00", rf"(?P<month>\d\d)/(?P<day>\d\d)[ -]{_CLOCK}{_ZONE}"),
     _form("03.01 10:00:00", rf"(?P<month>\d\d)\.(?P<day>\d\d) {_CLOCK}{_ZONE}"),
     _form("I0301 10:00:00", rf"(?P<severity>[IWEFD])(?P<month>[01]\d)(?P<day>[0-3]\d) {_CLOCK}"),
+    # Of TAI64N: seconds since 1970 on from 2^62, then nanoseconds.
+    _form("@400000004332258301234567", r"@(?P<tai>40000000[0-9a-f]{16})"),
     _form("seconds since 1970", r"(?P<epoch>1\d{9}(?:\.\d{1,9})?)"),
     _form("milliseconds since 1970", r"(?P<epoch>1\d{12}(?:\.\d{1,6})?)"),
     _form("microseconds since 1970", r"(?P<epoch>1\d{15})"),
     _form("nanoseconds since 1970", r"(?P<epoch>1\d{18})"),
 )  # fmt: skip
 # What every form has; most texts have nothing of it.
-_MAY_BE_ONE = re.compile(r"\d:\d\d|\d{6}|\d\d\.\d\d\.\d\d")
+_MAY_BE_ONE = re.compile(r"\d:\d\d|\d{6}|@40000000|\d\d\.\d\d\.\d\d")
 # Levels of so many letters, as they follow times.
 _LEVELS = "TRACE|DEBUG|INFO|WARN|ERROR|FATAL|PANIC|ALERT|EMERG|CRIT|FINE|FINER|NOTE|FAIL|LOG|ERR|INF|WRN|DBG|TRC|FTL|VRB|CRT"
 # A clock without a date.
@@ -262,9 +277,13 @@ def _of_parts(form: TimeForm, part: str, *, year: int) -> str:
         micros = f"CASE WHEN {number} < 1e11 THEN {number} * 1e6 WHEN {number} < 1e14 THEN {number} * 1e3 WHEN {number} < 1e17 THEN {number} ELSE {number} / 1e3 END"
         return f"make_timestamp(try_cast({micros} AS BIGINT))"
     years = f"{part}.year" if "year" in form.parts else f"(CASE WHEN {part}.short_year < '70' THEN '20' ELSE '19' END || {part}.short_year)" if "short_year" in form.parts else quoted(str(year))  # fmt: skip
+    if "tai" in form.parts:
+        seconds = f"try_cast('0x' || substr({part}.tai, 9, 8) AS BIGINT) - {TAI_AHEAD_S}"
+        return f"make_timestamp(({seconds}) * 1000000 + try_cast('0x' || substr({part}.tai, 17) AS BIGINT) // 1000)"
     names = quoted("".join(_MONTHS.lower().split("|")))
+    others = " ".join(f"WHEN '{name}' THEN {number}" for name, number in _OTHER_MONTHS.items())
     months = (
-        f"((strpos({names}, lower({part}.month_name)) + 2) // 3)::VARCHAR"
+        f"coalesce(nullif((strpos({names}, lower({part}.month_name)) + 2) // 3, 0), CASE lower({part}.month_name) {others} END)::VARCHAR"
         if "month_name" in form.parts
         else f"{part}.month"
     )
