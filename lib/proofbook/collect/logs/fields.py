@@ -40,11 +40,14 @@ def _step(path: str) -> str:
 
 
 def of_values(values: Mapping[str, str]) -> str:
-    """SQL: values as a list, by their names; those that are NULL or empty are left out."""
+    """SQL: values as a list, by their names; some may be NULL or empty."""
     if not values:
         return NOTHING
-    found = ", ".join(f"{{'key': {quoted(name)}, 'value': {value}}}" for name, value in values.items())
-    return f"list_filter([{found}], e -> e.value <> '')"
+    return (
+        "["
+        + ", ".join(f"{{'key': {quoted(name)}, 'value': {value}}}" for name, value in values.items())
+        + "]"
+    )
 
 
 def of_pairs(text: str) -> str:
@@ -65,9 +68,14 @@ def together(lists: Iterable[str], *, without: Iterable[str]) -> str:
     return f"list_filter({joined}, e -> e.value <> ''{kept})"
 
 
-def as_map(items: str) -> str:
-    """SQL: a list as a map of at most MOST_FIELDS names; NULL where it is empty."""
-    first = f"{items}[1:{MOST_FIELDS}]"
+def as_map(items: str, *, may_repeat: bool = True) -> str:
+    """SQL: a list as a map of at most MOST_FIELDS names; NULL where it is empty.
+
+    may_repeat: whether a name may stand in it twice; if one does all the same, the query fails.
+    """
+    first = f"CASE WHEN len({items}) > {MOST_FIELDS} THEN {items}[1:{MOST_FIELDS}] ELSE {items} END"
+    if not may_repeat:
+        return f"CASE WHEN len({items}) > 0 THEN map_from_entries({first}) END"
     keys = f"list_sort(list_distinct(list_transform({first}, e -> e.key)))"
     once = (
         f"list_transform({keys}, k -> {{'key': k, 'value': list_filter({first}, e -> e.key = k)[1].value}})"

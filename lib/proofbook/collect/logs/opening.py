@@ -136,6 +136,7 @@ class Opened:
             yield self._query(
                 typed_objects.relation(self.shape, path=str(self.path), array=self.document == "array"),
                 typed=True,
+                may_repeat=False,
             )
         path = self.path
         if self.document:
@@ -144,7 +145,7 @@ class Opened:
                 documents.write_lines(stream, self.document, to=path)
             self.shape = of_source(self._stated, _sample(_head_text(path), whole=False))
         # Few objects have a name twice, and to look for that takes a while.
-        for may_repeat in (False, True) if self.shape.has_objects and holding is None else (True,):
+        for may_repeat in (False, True) if holding is None else (True,):
             self.strays = []
             with log_files.opened(path) as stream:
                 self.engine.register(_LINES, self._lines(stream))

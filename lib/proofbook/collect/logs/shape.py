@@ -104,11 +104,6 @@ class Shape:
         return " in ".join(filter(None, [inner, self.wrapper, self.columns.kind if self.columns else ""]))
 
     @property
-    def has_objects(self) -> bool:
-        """Whether some of its entries are JSON objects."""
-        return self.of_json or bool(self.held or self.parents)
-
-    @property
     def of_json(self) -> bool:
         return isinstance(self.format, JsonFormat)
 

@@ -74,7 +74,7 @@ def entries_sql(
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
 found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}header, written, zone, yearless, {_named(_found(fields))} FROM inside),
-told AS (SELECT *, {_named(_DIRTY)} FROM found),
+told AS (SELECT *, {_named(_DIRTY | {"map0": extra.as_map("listed", may_repeat=may_repeat)})} FROM found),
 clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies) | times)} FROM told),
 worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcde")} END AS word FROM worded),
@@ -140,7 +140,6 @@ _WITH_STACK = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN 
 _DIRTY = {
     "body0": f"CASE WHEN {_WITH_STACK} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
     "url0": "coalesce(url, nullif(q.url, ''))",
-    "map0": extra.as_map("listed"),
 }
 
 
@@ -311,32 +310,28 @@ def _extra_of(fields: _Fields) -> str:
     """SQL: what an entry holds beside what has a column of its own, as a list."""
     shape, columns = fields.shape, fields.shape.columns
     told = (*formats.PAYLOAD_TEXT[:2], *formats.PAYLOAD_STACK)
-    parts = []
-    without = [*shape.held, *(f"{path}.{name}" for path in fields.places.get("payload", ()) for name in told)]
+    parts, without = [], list(shape.held)
     if fields.typed:
-        parts += typed_objects.extra(shape)
+        payload = shape.places["payload"][0]
+        parts += typed_objects.extra(shape, may_repeat=fields.may_repeat)
+        without = [path for path in without if path.startswith(typed_objects.HELD)]
+        without += [f"{payload}.{name}" for name in told]
     elif not fields.groups:
-        objects = [
-            extra.of_object("object"),
-            *(extra.of_object("object", path=path, prefix=f"{path}.") for path in shape.parents),
+        whole = extra.of_object("object", may_repeat=fields.may_repeat)
+        within = [
+            extra.of_object("object", path=path, prefix=f"{path}.", may_repeat=fields.may_repeat)
+            for path in shape.parents
         ]
+        found = f"list_concat({', '.join([whole, *within])})" if within else whole
+        pairs = extra.of_pairs("left(rest, 8000)") if shape.has_pairs else "NULL"
+        parts.append(f"CASE WHEN is_json THEN {found} ELSE {pairs} END")
         without += shape.parents
-        found = (
-            f"CASE WHEN is_json THEN list_concat({', '.join(objects)}) END"
-            if shape.has_objects
-            else extra.NOTHING
-        )
-        if shape.has_pairs:
-            pairs = extra.of_pairs("left(rest, 8000)")
-            found = f"CASE WHEN is_json THEN {found} ELSE {pairs} END" if shape.has_objects else pairs
-        parts.append(found)
+        without += [f"{path}.{name}" for path in fields.places.get("payload", ()) if path in shape.parents for name in told]  # fmt: skip
     if columns is not None:
-        taken = {name for names in columns.places.values() for name in names[:1]} | set(
-            columns.date_and_time or ()
-        )
-        parts.append(
-            extra.of_values({name: columns.cell(name) for name in columns.names if name not in taken})
-        )
+        taken = {name for names in columns.places.values() for name in names[:1]}
+        taken |= set(columns.date_and_time or ())
+        cells = {name: columns.cell(name) for name in columns.names if name not in taken}
+        parts.append(extra.of_values(cells))
     return extra.together(parts, without=dict.fromkeys(without))
 
 

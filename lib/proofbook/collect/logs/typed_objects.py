@@ -10,6 +10,8 @@ from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 
 _LABELS = "labels"
+# Paths that begin so are read as maps, and may be held in columns of their own.
+HELD = ("labels.", "resource.labels.")
 # What Cloud Logging's entries hold beside places and labels.
 _TYPED = (
     "logName", "resource.type", "httpRequest.serverIp", "httpRequest.referer", "httpRequest.cacheHit", "traceSampled",
@@ -38,15 +40,23 @@ def relation(shape: Shape, *, path: str, array: bool) -> str:
         FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
 
 
-def extra(shape: Shape) -> list[str]:
+def extra(shape: Shape, *, may_repeat: bool) -> list[str]:
     labels = [
         f"list_transform(map_entries({path}), e -> {{'key': '{path}.' || e.key, 'value': e.value}})"
         for path in ("labels", "resource.labels")
     ]
     payload = shape.places["payload"][0]
-    inner = fields.of_object("payload", prefix=f"{payload}.")
+    inner = fields.of_object("payload", prefix=f"{payload}.", may_repeat=may_repeat)
+    parents = dict.fromkeys(name.rpartition(".")[0] for name in _TYPED)
+    values = {
+        parent: fields.of_values({name: name for name in _TYPED if name.rpartition(".")[0] == parent})
+        for parent in parents
+    }
     return [
-        fields.of_values({name: name for name in _TYPED}),
+        *(
+            f"CASE WHEN {parent} IS NOT NULL THEN {found} END" if parent else found
+            for parent, found in values.items()
+        ),
         *(
             f"CASE WHEN {path} IS NOT NULL THEN {listed} END"
             for path, listed in zip(("labels", "resource.labels"), labels, strict=True)
