@@ -24,6 +24,8 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
+import log_forms
+
 from proofbook.collect.logs import recorder
 from proofbook.collect.logs.entries import connect
 
@@ -209,7 +211,7 @@ from proofbook.collect.logs import reader, recorder
 from proofbook.config.sources import LogSource
 began = time.perf_counter()
 to = Path(sys.argv[2])
-reading = reader.read_logs(LogSource(name='log', file=sys.argv[1]), base=Path('/'), to=to)
+reading = reader.read_logs(LogSource(name='log', file=sys.argv[1], utc_offset='+00:00'), base=Path('/'), to=to)
 read_s = time.perf_counter() - began
 recorder.summarise(to, sys.argv[3:])
 print(reading.read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, read_s, time.perf_counter() - began)
@@ -262,6 +264,14 @@ def peers(folder: Path) -> str:
     python = str(folder / "bin" / "python")
     subprocess.run([python, "-m", "pip", "install", "--quiet", "drain3", "orjson"], check=True)
     return python
+
+
+def _converted(path: Path, to: Path) -> tuple[int, int, float, float]:
+    """Entries read, most memory in MB, and the seconds to read and with the small tables, of a process of its own."""
+    command = [sys.executable, "-c", CONVERT, str(path), str(to), *PATTERNS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    count, memory, read_s, whole_s = done.stdout.split()
+    return int(count), int(memory), float(read_s), float(whole_s)
 
 
 def main() -> None:
@@ -339,6 +349,14 @@ def main() -> None:
         if python:
             seconds = in_python(python, DRAIN, str(messages))
             print(f"Drain3 on the same messages: {seconds:.1f} s, {seconds / mined:.0f} times as long")
+        print("\n| form | MB | entries | read to evidence | MB/s | most memory |\n|---|---|---|---|---|---|")
+        for form, written in log_forms.write(folder, megabytes=chosen.megabytes / 4, traceback=TRACEBACK):
+            count, memory, read_s, _ = _converted(written, folder / "form.parquet")
+            megabytes = written.stat().st_size / 1e6
+            print(
+                f"| {form} | {megabytes:,.0f} | {count:,} | {read_s:.1f} s | {megabytes / read_s:,.0f} | {memory:,} MB |",
+                flush=True,
+            )
         if chosen.large:
             print(
                 "\n| input | entries | read | per GB | with small tables | most memory |\n|---|---|---|---|---|---|"
@@ -347,15 +365,9 @@ def main() -> None:
             write_log(short, megabytes=100)
             for gigabytes in (0.1, 1, 10):
                 write_copies(short, path, megabytes=gigabytes * 1000)
-                done = subprocess.run(
-                    [sys.executable, "-c", CONVERT, str(path), str(to), *PATTERNS],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                count, memory, read_s, whole_s = done.stdout.split()
+                count, memory, read_s, whole_s = _converted(path, to)
                 print(
-                    f"| {gigabytes:g} GB | {int(count):,} | {float(read_s):.1f} s | {float(read_s) / gigabytes:.1f} s | {float(whole_s):.1f} s | {int(memory):,} MB |",
+                    f"| {gigabytes:g} GB | {count:,} | {read_s:.1f} s | {read_s / gigabytes:.1f} s | {whole_s:.1f} s | {memory:,} MB |",
                     flush=True,
                 )
     print(f"\nthis process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB at most")
