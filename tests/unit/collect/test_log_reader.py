@@ -614,6 +614,27 @@ def test_a_symptom_that_goes_on_in_another_form_is_never_gone(form: str, share: 
     )
 
 
+def told(first_s: int, form: str, *, error_every: int = 0) -> str:
+    """A log of which some entries say beside their message what went wrong."""
+    rows = []
+    for index in range(1000):
+        at = START + pd.Timedelta(milliseconds=1000 * first_s + 100 * index)
+        is_error = error_every and index % error_every == 0
+        wrong = "RecursionError: too deep" if is_error else ""
+        rows.append((at.isoformat(), "error" if is_error else "info", "pay", wrong))
+    if form == "columns":
+        return "time,level,message,error\n" + "".join(",".join(row) + "\n" for row in rows)
+    keys = ("time", "level", "msg", form)
+    return json_lines(*(dict(zip(keys, row if row[3] else row[:3], strict=False)) for row in rows))
+
+
+@pytest.mark.parametrize("form", ["error", "err", "exception", "error.message", "columns"])
+def test_what_an_entry_says_of_its_error_beside_its_message_is_found(form: str) -> None:
+    before = told(0, form, error_every=20)
+    assert claimed(view_of_files(before, told(200, form, error_every=100), "RecursionError")).verdict is Verdict.FAIL  # fmt: skip
+    assert claimed(view_of_files(before, told(200, form), "RecursionError")).verdict is Verdict.PASS
+
+
 def answered(first_s: int, *, error_every: int = 0) -> str:
     """What pino-http writes of ten requests a second."""
     entries = []

@@ -193,7 +193,7 @@ STRUCTURED: dict[str, tuple[str, ...]] = {
     "payload": (),
     "stack": (
         "exception", "record.exception", "exc_info", "stack_trace", "stacktrace", "stack", "err.stack", "error.stack",
-        "error.stack_trace", "@x", "errorVerbose",
+        "error.stack_trace", "@x", "errorVerbose", "error.message", "err.message", "error", "err",
     ),
     "service": ("service.name", "service_name", "service", "app", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER"),
     "version": ("service.version", "service_version", "version", "revision"),

@@ -33,7 +33,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "content", "body", "description", "log", "event", "textpayload", "nachricht",
         "meldung", "mensaje",
     ),
-    "stack": ("exception", "stacktrace", "stack", "traceback", "errorstack", "exceptionstacktrace", "backtrace"),
+    "stack": (
+        "exception", "stacktrace", "stack", "traceback", "errorstack", "exceptionstacktrace", "backtrace", "exceptionmessage", "errormessage",
+        "errordetail", "errordetails", "error", "err", "detail", "details",
+    ),
     "status": (
         "statuscode", "responsecode", "httpstatus", "httpstatuscode", "status", "responsestatus", "downstreamstatus", "edgeresponsestatus",
         "elbstatuscode", "scstatus", "code",

@@ -136,9 +136,10 @@ def _trace_of(text: str) -> str:
 
 
 _NO_LAYOUT = "NULL::VARCHAR AS header, NULL::TIMESTAMP AS written, '' AS zone, NULL::VARCHAR AS said_level, false AS yearless"
-_WITH_STACK = "stack IS NOT NULL AND NOT contains(said, stack) AND stack NOT IN ('true', 'false')"
+# A code or a flag is no text.
+_WITH_STACK = "stack IS NOT NULL AND NOT contains(coalesce(said, ''), stack) AND stack NOT IN ('true', 'false') AND regexp_matches(stack, '[A-Za-z]')"
 _DIRTY = {
-    "body0": f"CASE WHEN {_WITH_STACK} THEN said || chr(10) || stack ELSE coalesce(said, '') END",
+    "body0": f"CASE WHEN {_WITH_STACK} THEN ltrim(coalesce(said, '') || chr(10) || stack, chr(10)) ELSE coalesce(said, '') END",
     "url0": "coalesce(url, nullif(q.url, ''))",
 }
 
@@ -297,7 +298,7 @@ def _found(fields: _Fields) -> dict[str, str]:
     )  # fmt: skip
     return {
         "said": f"CASE WHEN is_json THEN {said} || {more} {cut}ELSE {grouped if 'body' in fields.groups else 'rest'} END",
-        "stack": f"CASE WHEN is_json THEN {stack} END",
+        "stack": stack if shape.columns else f"CASE WHEN is_json THEN {stack} END",
         "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
         **{name: at(name) for name in others},
