@@ -80,7 +80,7 @@ MEMORY = {
     "modules": {"memory_kinds.py": KINDS, "memory_reader.py": READER},
 }  # fmt: skip
 BREWERY = r"""
-from proofbook.config.log_formats import JsonFormat, TextFormat
+from proofbook.config.log_formats import ColumnFormat, JsonFormat, TextFormat
 
 TEXT = TextFormat(
     pattern=r"^(?P<timestamp>\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d,\d{3}) \| *(?P<severity>\S+) *\| (?P<service>[^|]+) \| (?P<body>.*)",
@@ -95,6 +95,12 @@ OBJECTS = JsonFormat(
     time_form="%d.%m.%Y %H:%M:%S %z",
 )
 BOXED = JsonFormat(all_keys=("zeile", "gelesen"), wraps=("zeile", "gelesen"))
+ROWS = ColumnFormat(
+    names=("zeit", "kessel", "satz", "stufe"),
+    delimiter=";",
+    places={"timestamp": "zeit", "body": "satz", "severity": "stufe", "instance": "kessel"},
+    severities={"sud!": "ERROR"},
+)
 """
 FORMATS_OF_IT = {
     "entries": {
@@ -103,6 +109,7 @@ FORMATS_OF_IT = {
             "brewery-yearless": "brewery:YEARLESS",
             "brewery-json": "brewery:OBJECTS",
             "brewery-boxed": "brewery:BOXED",
+            "brewery-rows": "brewery:ROWS",
         }
     },
     "modules": {"brewery.py": BREWERY},
@@ -280,6 +287,20 @@ def test_a_text_format_of_another_package_is_recognised_and_read(installed: Path
     assert entries["service_name"].tolist() == ["Kessel 4", "Kessel 1"]
     assert [str(at) for at in entries["timestamp"]] == ["2026-03-12 13:05:06.123000+00:00", "2026-03-12 13:05:07+00:00"]  # fmt: skip
     assert "set utc_offset" in read_text(tmp_path, BREWED).problem
+
+
+def test_a_format_of_columns_of_another_package_names_those_of_a_file_without_a_header(
+    installed: Path, tmp_path: Path
+) -> None:
+    install(installed, "brewery", **FORMATS_OF_IT)
+    reading = read_text(
+        tmp_path, '2026-03-12T14:05:06Z;4;"too hot;\nby 12";SUD!\n2026-03-12T14:05:07Z;1;stirring;INFO\n'
+    )
+    assert (reading.problem, reading.shape) == ("", "text in brewery-rows")
+    entries = reading.entries
+    assert entries["body"].tolist() == ["too hot;\nby 12", "stirring"]
+    assert entries["severity_text"].tolist() == ["ERROR", "INFO"]
+    assert entries["service_instance_id"].tolist() == ["4", "1"]
 
 
 def test_a_form_of_time_without_a_year_is_of_the_last_year_that_puts_it_before_now(

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from proofbook.collect.logs import keys, times
@@ -45,7 +45,7 @@ class Columns:
         quoted: whether a cell may be quoted, and hold line ends then. padded: whether several delimiters stand between cells.
         places: for each thing that an entry has the names of the columns that hold it, the best first.
         date_and_time: the columns of a time that stands in two. time: the form of its times. is_utc: whether times that name no zone are UTC.
-        numbers: what its severities mean that are numbers. zones: that its times name, an empty one where they name none.
+        numbers: what its severities mean that are numbers. zones: that its times name, an empty one where they name none. severities: its own words for them.
     """
 
     kind: str
@@ -59,6 +59,7 @@ class Columns:
     is_utc: bool = False
     numbers: Mapping[str, str] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
+    severities: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_comments(self) -> bool:
@@ -118,7 +119,10 @@ def recognise(
     if found is None:
         return None
     format = known.get(found.kind, ColumnFormat())
+    if time is None and format.time_form:
+        time = times.stated(format.time_form)
     settled = _settled(found, rest, {**format.places, **stated}, time=time)
+    settled = replace(settled, is_utc=settled.is_utc or format.utc, severities=format.severities)
     is_sure = forced or stated or found.kind not in ("csv", "tsv")
     return settled if is_sure or _is_a_log(settled) else None
 
@@ -168,7 +172,7 @@ def fields_of(named: re.Match[str]) -> tuple[str, ...]:
 
 
 def _without_header(text: str, name: str, format: ColumnFormat, *, forced: bool) -> Columns | None:
-    """The columns of a format that names none in its files: times and severities stand where they must."""
+    """The columns of a format that names none in its files: a time stands where it must, and a severity unless the format states places."""
     delimiter = format.delimiter or ","
     rows = _parsed(text, delimiter, most=20)
     width = len(rows[0]) if rows else 0
@@ -177,8 +181,14 @@ def _without_header(text: str, name: str, format: ColumnFormat, *, forced: bool)
     # Later versions of a program add columns.
     if not len(format.names) * 0.8 <= width <= len(format.names):
         return None
-    places = keys.learn([dict(zip(names, row, strict=False)) for row in rows if len(row) == width])
-    return columns if forced or {"timestamp", "severity"} <= places.keys() else None
+    entries = [dict(zip(names, row, strict=False)) for row in rows if len(row) == width]
+    stated = format.places.get("timestamp")
+    fits = (
+        {"timestamp", "severity"} <= keys.learn(entries).keys()
+        if stated is None
+        else _is_dated(entries, stated)
+    )
+    return columns if forced or fits else None
 
 
 def _are_names(cells: Sequence[str]) -> bool:

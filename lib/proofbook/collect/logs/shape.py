@@ -249,7 +249,8 @@ def of_columns(columns: Columns, text: str) -> Shape:
         # The columns date an entry, so what its message begins with need be no time.
         inner = replace(inner, layouts=inner.layouts or tuple(learn_header(messages)))
     numbers = {**inner.numbers, **columns.numbers}
-    return replace(inner, snake=True, columns=columns, numbers=numbers, zones=columns.zones)
+    format = replace(inner.format, severities={**inner.format.severities, **columns.severities})
+    return replace(inner, format=format, snake=True, columns=columns, numbers=numbers, zones=columns.zones)
 
 
 def shape_of(lines: Sequence[str], *, stated: str = AUTO, time: TimeForm | None = None) -> Shape:
