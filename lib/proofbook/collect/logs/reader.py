@@ -355,7 +355,7 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part]) -> str:
         shown = f"{', '.join(names[:MOST_KEYS])}{' …' if len(names) > MOST_KEYS else ''}"
         return f'; none of their {what} is known as a time: {shown}; say which one is, such as columns = {{ timestamp = "{names[0]}" }}, and with time_form how it is written'
     clock = "times of day, but no date and time" if times.has_clock(reading.unparsed_sample) else "no time"
-    first = reading.unparsed_sample.split(" ⏎ ")[0].splitlines()[0][:60]
+    first = reading.unparsed_sample.split(" ⏎ ")[0].partition("\n")[0][:60]
     return f"; they hold {clock} in a form that is known, such as {first!r}: state time_form, such as %d.%m.%Y %H:%M:%S, or a pattern with the group timestamp"
 
 

@@ -228,8 +228,11 @@ def _keys(view: View) -> pd.DataFrame:
     held = kinds["kind"] == "exception"
     found = {text: tracebacks.parse(text) for text in kinds.loc[held, "sample"].unique()}
     # What only looked like a traceback from afar is a message.
-    is_message = ~held | (kinds["sample"].map(found).isna() & ~kinds["sample"].map(tracebacks.is_cut))
-    kinds["kind"] = np.where(is_message, "message", "exception")
+    is_message = [
+        not looked or (found[sample] is None and not tracebacks.is_cut(sample))
+        for looked, sample in zip(held, kinds["sample"], strict=True)
+    ]
+    kinds["kind"] = ["message" if said else "exception" for said in is_message]
     shared = templates.merge(kinds.loc[is_message, "text"].unique())
 
     def key(kind: str, text: str, sample: str, severity: float) -> tuple[str, str]:
