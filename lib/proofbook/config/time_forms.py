@@ -37,8 +37,8 @@ def pattern_of(form: str) -> str:
     Raises:
         ValueError: it holds an unknown letter or one twice, or says no day.
 
-    >>> pattern_of("%d.%m.%Y")
-    '(?P<day>[ \\\\d]?\\\\d)\\\\.(?P<month>\\\\d{1,2})\\\\.(?P<year>\\\\d{4})'
+    >>> re.fullmatch(pattern_of("%d.%m.%Y %H:%M"), "01.03.2026 10:05").groupdict()
+    {'day': '01', 'month': '03', 'year': '2026', 'hour': '10', 'minute': '05'}
     """
     pieces = re.findall(r"%-?(.)|([^%])", form)
     unknown = [letter for letter, _ in pieces if letter and letter not in LETTERS]

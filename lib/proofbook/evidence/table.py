@@ -39,7 +39,8 @@ _IN_FILES = {
     "UInt64": ("uint64",),
     "float64": ("double",),
     TIME: ("timestamp[us, tz=UTC]",),
-    MAP: ("map<string, string>",),
+    # Without a value pandas writes no map.
+    MAP: ("map<string, string>", "null"),
 }
 DTYPES = tuple(_VALUES)
 # These hold a value in every row.
@@ -218,19 +219,21 @@ class Table:
                 raise SchemaError(self.name, str(name), why)
 
     def _cast(self, values: Any, column: Column) -> Any:
-        if str(values.dtype) == column.dtype:
+        # pandas has no type for maps.
+        dtype = "object" if column.dtype == MAP else column.dtype
+        if str(values.dtype) == dtype:
             return values
         absent = int(values.isna().sum())
         if absent and column.dtype in _WHOLE:
             why = f"expected {column.dtype} in every row, got none in {absent} of {len(values)}"
             raise SchemaError(self.name, column.name, why)
         if absent == len(values):
-            return pd.Series([None] * absent, index=values.index, dtype=column.dtype)
+            return pd.Series([None] * absent, index=values.index, dtype=dtype)
         got = pd.api.types.infer_dtype(values, skipna=True)
         if got not in _VALUES[column.dtype]:
             raise SchemaError(self.name, column.name, f"expected {column.dtype}, got {got}")
         try:
-            cast = values.astype(column.dtype)
+            cast = values.astype(dtype)
         except (TypeError, ValueError, OverflowError) as error:
             raise SchemaError(self.name, column.name, f"expected {column.dtype}: {error}") from None
         if column.dtype == "int64" and not (cast == values).all():

@@ -110,9 +110,9 @@ def test_a_table_is_written_in_the_order_and_with_the_types_of_its_schema(tmp_pa
 @pytest.mark.parametrize("name", schema.TABLES)
 def test_a_table_without_rows_has_its_columns_and_types(name: str) -> None:
     table = schema.TABLES[name]
-    assert {key: str(kind) for key, kind in table.frame([]).dtypes.items()} == {
-        column.name: column.dtype for column in table.columns
-    }
+    # pandas has no type for maps.
+    types = {column.name: column.dtype.replace("map", "object") for column in table.columns}
+    assert {key: str(kind) for key, kind in table.frame([]).dtypes.items()} == types
 
 
 def test_a_connection_is_the_row_that_the_schema_describes() -> None:
@@ -139,7 +139,7 @@ def test_a_table_of_another_package_is_known_once_it_is_added(tmp_path: Path) ->
         ({"merge": Merge.LOG_BUCKETS}, "table 'lights': expected merge to be one of APPEND, DISTINCT, LATEST, got LOG_BUCKETS"),
         ({"columns": LIGHTS.columns[:1] * 2}, "table 'lights', column 'name': it is named twice; give each column a name of its own"),
         ({"columns": (Column("look", "int64", "how often"),)}, "table 'lights', column 'look': it is named twice; give each column a name of its own"),
-        ({"columns": (Column("on", "complex", "whether"),)}, "table 'lights', column 'on': expected one of the types str, bool, boolean, int64, Int64, Int32, UInt64, float64, datetime64[us, UTC], got 'complex'"),
+        ({"columns": (Column("on", "complex", "whether"),)}, "table 'lights', column 'on': expected one of the types str, bool, boolean, int64, Int64, Int32, UInt64, float64, datetime64[us, UTC], map, got 'complex'"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_added_is_refused_in_one_sentence(more: dict[str, Any], sentence: str) -> None:

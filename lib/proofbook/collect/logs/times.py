@@ -108,8 +108,13 @@ class TimeForm:
 
 
 def _month_of(name: str) -> int:
+    """The number of a month by the beginning of its name.
+
+    Raises:
+        ValueError: it is none, such as one in letters that only count as the same where case does not.
+    """
     known = _MONTHS.lower().split("|")
-    return 1 + known.index(name) if name in known else _OTHER_MONTHS[name]
+    return _OTHER_MONTHS[name] if name in _OTHER_MONTHS else 1 + known.index(name)
 
 
 def _form(name: str, pattern: str) -> TimeForm:
