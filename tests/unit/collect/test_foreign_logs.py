@@ -242,6 +242,20 @@ def test_months_in_other_languages_and_labels_of_tai64n_are_times(
     assert [row[:2] for row in rows(reading)] == [(time, "ERROR")] * 6
 
 
+def test_an_object_whose_time_is_not_known_keeps_its_text_for_patterns(tmp_path: Path) -> None:
+    text = json_lines(TICK) + '{"Wann": "gestern", "Was": "RecursionError: too deep"}\n' + json_lines(TICK)
+    (tmp_path / "log").write_text(text)
+    looked = look_at_log(LogSource(name="log", file="log"), patterns=["RecursionError"], base=tmp_path)
+    (row,) = looked.signatures.to_dict("records")
+    assert row["affected after"] + row.get("lines without a time after", 0) == 1
+
+
+def test_messages_without_letters_are_messages(tmp_path: Path) -> None:
+    said = ["| |", "...", "===", "done"]
+    text = json_lines(*({"Timestamp": "2026-03-01T10:00:00Z", "Message": item} for item in said))
+    assert [body for _, _, body in rows(read(tmp_path, text))] == said
+
+
 # Years -------------------------------------------------------------------------------------------------------------------
 
 

@@ -179,6 +179,11 @@ def test_a_comment_names_the_columns_and_may_name_others_later(tmp_path: Path) -
     assert str(first["timestamp"]) == "2026-03-01 10:00:00+00:00"
 
 
+def test_a_header_that_is_cut_moves_no_cell_into_another_column(tmp_path: Path) -> None:
+    reading = read(tmp_path, "el\tpod\tmessage\n2026-03-01T10:00:01Z\twarn\tp\tx=1 broken\n")
+    assert any("broken" in body for _, _, body in rows(reading))
+
+
 def test_columns_that_are_padded_with_spaces_are_read(tmp_path: Path) -> None:
     text = '#Fields:  c-ip  date  time  cs-method  cs-uri  sc-status  cs(Cookie)\n10.0.0.9      2026-03-01     10:00:18      GET      /a    503     "x=1  y"\n'
     reading = read(tmp_path, text)

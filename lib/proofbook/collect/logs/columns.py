@@ -137,7 +137,8 @@ def _with_header(text: str, *, delimiters: str, forced: bool) -> Columns | None:
         names = [name.strip() for name in rows[0]]
         widths = [len(row) for row in rows[1:]]
         # Windows names no column for the text of an event.
-        if sum(width == len(names) + 1 for width in widths) >= MOST * len(widths):
+        is_named = any(keys.is_named("body", name) for name in names)
+        if not is_named and sum(width == len(names) + 1 for width in widths) >= MOST * len(widths):
             names.append("message")
         # A message that is not quoted may hold the delimiter.
         ends_in_message = keys.is_named("body", names[-1])

@@ -233,7 +233,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_message(value: Any) -> bool:
-    return isinstance(value, str) and re.search(r"[^\W\d_]", value) is not None
+    return isinstance(value, str) and re.fullmatch(r"[-+.,:]*\d[-+\d.,:]*", value) is None
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {

@@ -85,7 +85,7 @@ SELECT
   coalesce(by_entry, by_text) AS severity_text,
   {severities.number_of("coalesce(by_entry, by_text)")} AS severity_number,
   CASE WHEN by_entry IS NOT NULL THEN 'entry' WHEN by_text IS NOT NULL THEN 'text' END AS severity_source,
-  CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NULL THEN coalesce(header2, '') || body2 ELSE body2 END AS body,
+  CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NOT NULL THEN body2 WHEN is_json AND rest <> '' THEN {cleaned("rest", rules)} ELSE coalesce(header2, '') || body2 END AS body,
   CASE WHEN t1 IS NOT NULL THEN header2 END AS header,
   coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
   {_identity(fields)}
