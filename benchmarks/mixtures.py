@@ -188,7 +188,7 @@ def wrong(seed: int) -> str:
 
 def _marked(path: Path) -> bool:
     """Whether what patterns are looked for in, of entries and of unread lines, holds the mark."""
-    text = "coalesce(header, '') || coalesce(body, '') || coalesce(http_url, '')"
+    text = "coalesce(header, '') || coalesce(body, '')"
     with connect() as engine:
         found = engine.execute(
             f"SELECT count(*) FROM {rows_of(path)} WHERE contains({text}, '{MARK}')"

@@ -124,6 +124,20 @@ def read_log(folder: Path, text: str | bytes, *, now: dt.datetime | None = None,
     return read_logs(where, base=folder, to=folder / "read.parquet", now=now)
 
 
+def entries_of(reading: Reading) -> list[tuple[str, str | None, str]]:
+    """Day and time, severity and body of each entry of a log that could be read."""
+    assert not reading.problem, reading.problem
+    found = reading.entries
+    times = found["timestamp"].dt.strftime("%d %H:%M:%S.%f").str.rstrip("0").str.rstrip(".")
+    severities = [None if pd.isna(item) else str(item) for item in found["severity_text"]]
+    return list(zip(times, severities, found["body"], strict=True))
+
+
+def column_of(reading: Reading, name: str) -> list[Any]:
+    """A column of the entries of a log, None where a value is missing."""
+    return [item if isinstance(item, dict) or pd.notna(item) else None for item in reading.entries[name]]
+
+
 def examples(count: int) -> settings:
     """So many examples of a property, or the share of them that the profile of Hypothesis says; however long one takes."""
     return settings(max_examples=max(10, count * settings.default.max_examples // 100), deadline=None)

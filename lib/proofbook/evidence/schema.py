@@ -220,7 +220,6 @@ LOGS = Table(
         Column("http_response_bytes", "Int64", "of a request", "bytes", optional=OLDER),
         Column("http_protocol", "str", "of a request", optional=OLDER),
         Column("insert_hash", "UInt64", "digest of the id that its source gave it"),
-        Column("attributes", "str", "payload of a platform's entry, as JSON"),
         Column("fields", MAP, "what else it holds, by name; missing: nothing", optional=OLDER),
         Column("fields_cut", "Int32", "names that `fields` has no room for", "fields", optional=OLDER),
         _SOURCE,

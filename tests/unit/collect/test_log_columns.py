@@ -13,36 +13,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
 import pytest
-from builders import examples, read_log
+from builders import column_of, entries_of, examples, read_log
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proofbook.collect.logs import columns as in_columns
 from proofbook.collect.logs import rows as of_columns
 from proofbook.collect.logs.counts import per_minute
-from proofbook.collect.logs.entries import Reading
 from proofbook.collect.logs.reader import read_logs
 from proofbook.config.sources import LogSource
 
 NOW = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
 read = functools.partial(read_log, now=NOW)
-
-
-def rows(reading: Reading) -> list[tuple[str, str | None, str]]:
-    """Time, severity and body of each entry."""
-    assert not reading.problem, reading.problem
-    found = reading.entries
-    times = found["timestamp"].dt.strftime("%d %H:%M:%S.%f").str.rstrip("0").str.rstrip(".")
-    severities = [None if pd.isna(item) else str(item) for item in found["severity_text"]]
-    return list(zip(times, severities, found["body"], strict=True))
-
-
-def of(reading: Reading, column: str) -> list[object]:
-    return [
-        None if item is None or item is pd.NA or item != item else item for item in reading.entries[column]
-    ]
 
 
 def test_a_row_is_an_entry_whose_cells_may_hold_quotes_delimiters_and_line_ends(tmp_path: Path) -> None:
@@ -53,16 +36,20 @@ def test_a_row_is_an_entry_whose_cells_may_hold_quotes_delimiters_and_line_ends(
     )
     reading = read(tmp_path, text)
     assert reading.shape == "text in csv"
-    assert rows(reading) == [
+    assert entries_of(reading) == [
         ("01 10:00:00", "ERROR", 'pay failed, card "x"\nsecond line'),
         ("01 10:00:01", "INFO", "ok"),
     ]
-    assert of(reading, "line") == [2, 5] and of(reading, "lines") == [2, 1] and reading.lines == 3
-    assert of(reading, "service_name") == ["shop"] * 2 and of(reading, "service_instance_id") == [
+    assert (
+        column_of(reading, "line") == [2, 5] and column_of(reading, "lines") == [2, 1] and reading.lines == 3
+    )
+    assert column_of(reading, "service_name") == ["shop"] * 2 and column_of(
+        reading, "service_instance_id"
+    ) == [
         "p-1",
         "p-2",
     ]
-    assert of(reading, "fields") == [{"Host": "i-1"}, {"Host": "i-2"}]
+    assert column_of(reading, "fields") == [{"Host": "i-1"}, {"Host": "i-2"}]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +105,7 @@ def test_columns_are_found_by_their_names_and_by_what_stands_in_them(
     text: str, first: tuple[str, str, str], second: tuple[str, str, str], tmp_path: Path
 ) -> None:
     reading = read(tmp_path, text, utc_offset="+00:00")
-    assert rows(reading) == [first, second]
+    assert entries_of(reading) == [first, second]
     assert reading.unparsed == reading.untimed == 0
 
 
@@ -131,17 +118,17 @@ def test_what_a_cell_holds_is_read_as_a_log_of_its_own(tmp_path: Path) -> None:
     reading = read(tmp_path, text)
     assert reading.shape == "text in docker-json in csv"
     # The time of the export dates an entry, not what a program's own clock says.
-    assert rows(reading)[0] == ("01 02:00:00", "WARNING", "charged card")
-    assert of(reading, "trace_id")[0] == "2f182d58875095cc70b2a50fdda3e7cd"
-    assert of(reading, "span_id")[0] == "547f5d87b5271a25"
-    assert of(reading, "service_instance_id")[3] == "shop-3"
+    assert entries_of(reading)[0] == ("01 02:00:00", "WARNING", "charged card")
+    assert column_of(reading, "trace_id")[0] == "2f182d58875095cc70b2a50fdda3e7cd"
+    assert column_of(reading, "span_id")[0] == "547f5d87b5271a25"
+    assert column_of(reading, "service_instance_id")[3] == "shop-3"
 
 
 def test_an_object_in_a_cell_says_its_level_and_its_message(tmp_path: Path) -> None:
     text = 'ts,pod,log\n2026-03-01T10:00:00Z,a,"{""level"":""error"",""msg"":""pay"",""cart"":7}"\n2026-03-01T10:00:01Z,b,"{""level"":""info"",""msg"":""ok"",""cart"":8}"\n'
     reading = read(tmp_path, text)
-    assert rows(reading) == [("01 10:00:00", "ERROR", "pay"), ("01 10:00:01", "INFO", "ok")]
-    assert of(reading, "fields") == [{"cart": "7"}, {"cart": "8"}]
+    assert entries_of(reading) == [("01 10:00:00", "ERROR", "pay"), ("01 10:00:01", "INFO", "ok")]
+    assert column_of(reading, "fields") == [{"cart": "7"}, {"cart": "8"}]
 
 
 def test_postgres_csv_has_no_header_and_names_its_zone(tmp_path: Path) -> None:
@@ -153,7 +140,7 @@ def test_postgres_csv_has_no_header_and_names_its_zone(tmp_path: Path) -> None:
     csv.writer(out, lineterminator="\n").writerows([row, [*row[:11], "LOG", *row[12:]]])
     reading = read(tmp_path, out.getvalue())
     assert reading.shape == "text in postgres-csv"
-    assert rows(reading) == [
+    assert entries_of(reading) == [
         ("01 09:00:00.123", "CRITICAL", 'no user "bob"'),
         ("01 09:00:00.123", "INFO", 'no user "bob"'),
     ]
@@ -171,8 +158,8 @@ def test_a_comment_names_the_columns_and_may_name_others_later(tmp_path: Path) -
     reading = read(tmp_path, text)
     assert (
         reading.kept == 2
-        and of(reading, "http_status") == [503, 200]
-        and of(reading, "http_url") == ["/pay", "/a"]
+        and column_of(reading, "http_status") == [503, 200]
+        and column_of(reading, "http_url") == ["/pay", "/a"]
     )
     first = reading.entries.iloc[0]
     assert (first["http_remote_ip"], first["http_user_agent"], first["http_response_bytes"]) == ("10.0.0.2", "Mozilla/5.0+(X)", 120)  # fmt: skip
@@ -181,20 +168,23 @@ def test_a_comment_names_the_columns_and_may_name_others_later(tmp_path: Path) -
 
 def test_a_header_that_is_cut_moves_no_cell_into_another_column(tmp_path: Path) -> None:
     reading = read(tmp_path, "el\tpod\tmessage\n2026-03-01T10:00:01Z\twarn\tp\tx=1 broken\n")
-    assert any("broken" in body for _, _, body in rows(reading))
+    assert any("broken" in body for _, _, body in entries_of(reading))
 
 
 def test_columns_that_are_padded_with_spaces_are_read(tmp_path: Path) -> None:
     text = '#Fields:  c-ip  date  time  cs-method  cs-uri  sc-status  cs(Cookie)\n10.0.0.9      2026-03-01     10:00:18      GET      /a    503     "x=1  y"\n'
     reading = read(tmp_path, text)
-    assert of(reading, "http_status") == [503]
+    assert column_of(reading, "http_status") == [503]
     assert str(reading.entries["timestamp"][0]) == "2026-03-01 10:00:18+00:00"
 
 
 def test_zeek_names_its_columns_and_its_sign_for_nothing(tmp_path: Path) -> None:
     text = "#separator \\x09\n#fields\tts\tuid\tid.orig_h\tmethod\turi\tstatus_code\n#types\ttime\tstring\taddr\tstring\tstring\tcount\n1772359200.123456\tC1\t10.0.0.1\tGET\t/\t500\n1772359201.1\tC2\t10.0.0.1\tGET\t/\t-\n#close\tnow\n"
     reading = read(tmp_path, text)
-    assert of(reading, "http_status") == [500, None] and of(reading, "http_remote_ip") == ["10.0.0.1"] * 2
+    assert (
+        column_of(reading, "http_status") == [500, None]
+        and column_of(reading, "http_remote_ip") == ["10.0.0.1"] * 2
+    )
 
 
 def test_lines_that_are_no_rows_stand_alone_and_are_found(tmp_path: Path) -> None:
@@ -204,14 +194,14 @@ def test_lines_that_are_no_rows_stand_alone_and_are_found(tmp_path: Path) -> Non
     text = "time,level,message\n" + good + '2026-03-01T10:00:20Z,error,"never closed\n' + quoted + trace
     reading = read(tmp_path, text)
     assert reading.lines == 43 and reading.unparsed == 0 and reading.untimed == 3
-    assert sum("ok" in body for _, _, body in rows(reading)) == 39
+    assert sum("ok" in body for _, _, body in entries_of(reading)) == 39
     counted = per_minute(LogSource(name="log", file="log"), ["RecursionError", "never closed"], base=tmp_path)
     assert counted.drop(columns="minute").sum().tolist() == [1, 1]
 
 
 def test_a_file_that_was_put_together_has_no_entries_of_headers(tmp_path: Path) -> None:
     one = "time,level,message\n2026-03-01T10:00:00Z,error,a\n"
-    assert len(rows(read(tmp_path, one * 3))) == 3
+    assert len(entries_of(read(tmp_path, one * 3))) == 3
 
 
 @pytest.mark.parametrize(
@@ -224,7 +214,7 @@ def test_a_file_that_was_put_together_has_no_entries_of_headers(tmp_path: Path) 
 )
 def test_lines_with_a_comma_are_no_columns(text: str, tmp_path: Path) -> None:
     reading = read(tmp_path, text, utc_offset="+00:00")
-    assert "csv" not in reading.shape and [severity for _, severity, _ in rows(reading)][-2:] == [
+    assert "csv" not in reading.shape and [severity for _, severity, _ in entries_of(reading)][-2:] == [
         "INFO",
         "ERROR",
     ]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 from pathlib import Path
 
 import duckdb
 import pytest
-from builders import json_lines, read_log
-from test_log_columns import NOW, of
+from builders import column_of, json_lines, read_log
 
 from proofbook.collect.logs.fields import MOST_CHARS, MOST_FIELDS
+from proofbook.config.sources import LogSource
+from proofbook.notebook.quicklook import look_at_log
 from proofbook.runs import leak_scan
 
+NOW = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
 read = functools.partial(read_log, now=NOW)
 TICK = {"timestamp": "2026-03-01T10:00:00Z", "level": "info", "message": "tick"}
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -31,17 +34,17 @@ def test_an_object_keeps_what_has_no_column_with_dotted_names(tmp_path: Path) ->
         "none": None,
     }
     reading = read(tmp_path, json_lines(TICK | more, TICK | {"late": "x"}))
-    assert of(reading, "fields") == [
+    assert column_of(reading, "fields") == [
         {"cart": "7", "paid": "true", "kubernetes.labels.app": "shop", "tags": '["a","b"]'},
         {"late": "x"},
     ]
     # A pod is an instance.
-    assert of(reading, "service_instance_id") == ["p-1", None]
+    assert column_of(reading, "service_instance_id") == ["p-1", None]
 
 
 def test_a_name_that_an_object_has_twice_is_kept_once(tmp_path: Path) -> None:
     text = '{"timestamp":"2026-03-01T10:00:00Z","message":"tick","cart":7,"cart":8,"on":"a"}\n'
-    (fields,) = of(read(tmp_path, text), "fields")
+    (fields,) = column_of(read(tmp_path, text), "fields")
     assert fields == {"cart": "7", "on": "a"}
 
 
@@ -50,11 +53,11 @@ def test_too_many_fields_are_cut_and_counted_and_so_are_long_values(tmp_path: Pa
         tmp_path,
         json_lines(TICK | {f"k{n:02d}": "v" * 5000 for n in range(MOST_FIELDS + 6)}, TICK | {"a": "b"}),
     )
-    first, second = of(reading, "fields")
+    first, second = column_of(reading, "fields")
     assert (
         isinstance(first, dict)
         and len(first) == MOST_FIELDS
-        and {len(value) for value in first.values()} == {MOST_CHARS}
+        and {value[MOST_CHARS:] for value in first.values()} == {" [1,000 more characters]"}
     )
     assert second == {"a": "b"} and reading.fields_cut == 6
 
@@ -66,7 +69,7 @@ def test_secrets_in_fields_are_redacted_by_their_names_and_by_their_form(tmp_pat
         "key": "ghp_" + "a1" * 20,
     }
     reading = read(tmp_path, json_lines(*[TICK | secrets | {"cart": 7}] * 2))
-    written = json.dumps(of(reading, "fields"))
+    written = json.dumps(column_of(reading, "fields"))
     assert "hunter2" not in written and "abcdefghij" not in written and "a1a1a1" not in written
     assert written.count("[redacted]") == 6 and '"cart": "7"' in written
 
@@ -87,7 +90,7 @@ def test_pairs_in_a_line_are_fields(tmp_path: Path) -> None:
     reading = read(tmp_path, text)
     fields = reading.entries["fields"][3]
     assert fields["disk"] == "/dev/sd3" and fields["free"] == "1 GB"
-    assert of(reading, "trace_id") == [TRACE] * 5
+    assert column_of(reading, "trace_id") == [TRACE] * 5
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,7 @@ def test_requests_are_read_as_servers_write_them(
         "http_user_agent",
         "http_remote_ip",
     )
-    assert tuple(of(reading, name)[0] for name in names) == expected
+    assert tuple(column_of(reading, name)[0] for name in names) == expected
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_requests_are_read_as_servers_write_them(
 )
 def test_trace_and_span_are_found_wherever_they_are_written(line: str, tmp_path: Path) -> None:
     reading = read(tmp_path, line * 2, utc_offset="+00:00")
-    assert (of(reading, "trace_id")[0], of(reading, "span_id")[0]) == (TRACE, SPAN)
+    assert (column_of(reading, "trace_id")[0], column_of(reading, "span_id")[0]) == (TRACE, SPAN)
 
 
 @pytest.mark.parametrize(
@@ -169,4 +172,40 @@ def test_trace_and_span_are_found_wherever_they_are_written(line: str, tmp_path:
 )
 def test_a_word_is_no_trace(line: str, tmp_path: Path) -> None:
     reading = read(tmp_path, line * 2, utc_offset="+00:00")
-    assert of(reading, "trace_id") == of(reading, "span_id") == [None, None]
+    assert column_of(reading, "trace_id") == column_of(reading, "span_id") == [None, None]
+
+
+def test_a_secret_that_is_a_name_or_stands_in_what_a_client_says_of_itself_is_redacted(
+    tmp_path: Path,
+) -> None:
+    token = "ghp_" + "a1" * 20
+    reading = read(
+        tmp_path,
+        json_lines(*[TICK | {token: "x", token[:-1] + "b": "y", "http": {"user_agent": f"x {token}"}}] * 2),
+    )
+    assert token not in json.dumps(column_of(reading, "fields")) and "a1a1a1" not in json.dumps(
+        column_of(reading, "fields")
+    )
+    assert sorted(column_of(reading, "fields")[0].values()) == ["x", "y"]
+    assert column_of(reading, "http_user_agent") == ["x [redacted]"] * 2
+    assert "a1a1a1" not in read(tmp_path, ACCESS.replace("curl/8.1", token) * 2).entries.to_csv()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ACCESS,
+        'Mar  1 10:00:00 lb haproxy[7]: 10.0.0.9:5000 [01/Mar/2026:10:00:00.123] web app/s1 1/0/3/69/109 503 2750 - - ---- 1/1/1/1/0 0/0 "GET /a HTTP/1.1"\n',
+        "[pid: 1|app: 0|req: 1/1] 10.0.0.9 () {30 vars in 400 bytes} [Sun Mar  1 10:00:00 2026] GET /a => generated 12 bytes in 3 msecs (HTTP/1.1 503) 2 headers\n",
+        "#Fields: date time cs-method cs-uri-stem sc-status\n2026-03-01 10:00:00 GET /a 503\n",
+    ],
+    ids=["common log format", "HAProxy", "uWSGI", "IIS"],
+)  # fmt: skip
+def test_lines_of_requests_are_no_kinds_of_messages_but_errors_that_note_a_status_are(
+    line: str, tmp_path: Path
+) -> None:
+    error = json_lines(TICK | {"level": "error", "message": "GET /a failed", "status_code": 503})
+    for text, kinds in ((line * 3, []), (error * 3, ["GET <*> failed"])):
+        (tmp_path / "log").write_text(text)
+        looked = look_at_log(LogSource(name="log", file="log", utc_offset="+00:00"), base=tmp_path)
+        assert list(looked.kinds["what"]) == kinds

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import read_log
+from builders import entries_of, read_log
 from conftest import proofbook
 from pydantic import ValidationError
-from test_log_columns import NOW, rows
 
 from proofbook.config.sources import LogSource
 
+NOW = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
 ODD = "01~03~2026 10h00:00 ALARM [w1] broken\n  detail\n01~03~2026 10h00:01 OK [w1] fine\n"
 FORM = "%d~%m~%Y %Hh%M:%S"
 
@@ -25,7 +26,7 @@ def test_a_form_of_time_and_words_for_levels_can_be_stated(tmp_path: Path) -> No
     reading = read(
         tmp_path, ODD, time_form=FORM, utc_offset="+01:00", levels={"alarm": "CRITICAL", "OK": "INFO"}
     )
-    assert rows(reading) == [
+    assert entries_of(reading) == [
         ("01 09:00:00", "CRITICAL", "ALARM [w1] broken\n  detail"),
         ("01 09:00:01", "INFO", "OK [w1] fine"),
     ]
@@ -45,7 +46,7 @@ def test_forms_of_time_are_stated_as_strptime_has_them(
     written: str, form: str, time: str, tmp_path: Path
 ) -> None:
     reading = read(tmp_path, f"{written} ERROR broken\n" * 2, time_form=form, utc_offset="+00:00")
-    assert [at for at, severity, _ in rows(reading) if severity == "ERROR"] == [time] * 2
+    assert [at for at, severity, _ in entries_of(reading) if severity == "ERROR"] == [time] * 2
 
 
 @pytest.mark.parametrize("form", ["%Q", "%d.%m", "%H:%M:%S", "%Y %Y-%m-%d %H", "100%"])
@@ -56,7 +57,7 @@ def test_a_form_of_time_that_says_no_day_or_cannot_be_read_is_refused(form: str)
 
 def test_what_begins_an_entry_can_be_stated(tmp_path: Path) -> None:
     text = "#1 2026-03-01T10:00:00Z ERROR a\n2026-03-01T09:00:00Z is not when it was\n#2 2026-03-01T10:00:01Z INFO b\n"
-    assert len(rows(read(tmp_path, text, begins=r"^#\d+ "))) == 2
+    assert len(entries_of(read(tmp_path, text, begins=r"^#\d+ "))) == 2
 
 
 @pytest.mark.parametrize(
@@ -68,12 +69,12 @@ def test_what_begins_an_entry_can_be_stated(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_keys_and_columns_can_be_stated(text: str, columns: dict[str, str], tmp_path: Path) -> None:
-    assert rows(read(tmp_path, text, columns=columns)) == [("01 10:00:00", "ERROR", "broken")]
+    assert entries_of(read(tmp_path, text, columns=columns)) == [("01 10:00:00", "ERROR", "broken")]
 
 
 def test_a_stated_key_counts_more_than_a_known_one(tmp_path: Path) -> None:
     text = '{"timestamp":"2026-03-01T10:00:00Z","message":"a","created":"2026-03-01T11:00:00Z"}\n'
-    assert rows(read(tmp_path, text, columns={"timestamp": "created"})) == [("01 11:00:00", None, "a")]
+    assert entries_of(read(tmp_path, text, columns={"timestamp": "created"})) == [("01 11:00:00", None, "a")]
 
 
 def test_a_stated_key_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:

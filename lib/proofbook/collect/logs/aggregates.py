@@ -15,7 +15,8 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from proofbook.collect.logs.formats import REQUEST
+from proofbook.collect.logs import requests
+from proofbook.collect.logs.formats import SEVERITY_NUMBERS
 from proofbook.evidence import schema
 from proofbook.evidence.merge import GROUP, joined
 from proofbook.evidence.store import MASK
@@ -228,8 +229,13 @@ _A_KIND = ["kind", "text", "severity_number"]
 
 def _said(entries: Any) -> Any:
     """What says something beside which request was answered how: an error that notes the status it led to does."""
-    is_access_line = entries.http_status.notnull() & entries.body.re_search(REQUEST)
-    return entries.filter(~is_access_line & entries.body.strip().notin(EMPTY))
+    body, severity = entries.body, entries.severity_number.fill_null(0)
+    is_request = (
+        body.re_search(requests.ANSWERED)
+        | ((severity < SEVERITY_NUMBERS["WARNING"]) & body.re_search(requests.ASKED))
+        | ((severity == 0) & body.re_search(requests.NAMED))
+    )
+    return entries.filter(~(entries.http_status.notnull() & is_request) & body.strip().notin(EMPTY))
 
 
 def _exceptions(entries: Any) -> Any:

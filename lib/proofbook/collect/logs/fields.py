@@ -5,11 +5,11 @@ A list of key and value becomes a map at the end, so that pieces of different or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from proofbook.config.duckdb_text import quoted
 
-# So many names are kept of an entry, and so many characters of a value; what is cut is counted.
+# So many names are kept of an entry, the others are counted; and so many characters of a value, which then says what it lacks.
 MOST_FIELDS, MOST_CHARS = 64, 4000
 NOTHING = "[]::STRUCT(key VARCHAR, value VARCHAR)[]"
 # Pairs as logfmt writes them: name=value or name="a value".
@@ -43,11 +43,8 @@ def of_values(values: Mapping[str, str]) -> str:
     """SQL: values as a list, by their names; some may be NULL or empty."""
     if not values:
         return NOTHING
-    return (
-        "["
-        + ", ".join(f"{{'key': {quoted(name)}, 'value': {value}}}" for name, value in values.items())
-        + "]"
-    )
+    pairs = (f"{{'key': {quoted(name)}, 'value': {value}}}" for name, value in values.items())
+    return f"[{', '.join(pairs)}]"
 
 
 def of_pairs(text: str) -> str:
@@ -88,16 +85,33 @@ def cut(items: str) -> str:
     return f"greatest(len({items}) - {MOST_FIELDS}, 0)"
 
 
-def scrubbed(found: str, *, suspect: Callable[[str], str], clean: Callable[[str], str]) -> str:
-    """SQL: a map without secrets, and with its longest values cut.
+# Between texts that are cleaned as one: most rules end with the line, and no text uses that character.
+BETWEEN = "\n\ue000\n"
 
-    suspect: SQL from that of a text, whether it may hold a secret. clean: the text without it. Both see a name with its value,
-    since the name may say that it is one.
+
+def text_of(found: str) -> str:
+    """SQL: a map as one text: its names, then each with its value, since a name may say that the value is a secret."""
+    pairs = f"list_transform(map_entries({found}), e -> e.key || '=' || e.value)"
+    return f"array_to_string(list_concat(map_keys({found}), {pairs}), {quoted(BETWEEN)})"
+
+
+def cleaned(found: str, text: str) -> str:
+    """SQL: a map without secrets, and with its longest values cut; text: what `text_of` gives, without secrets.
+
+    A name that holds a secret is replaced by what is left of it and its place. Where a secret goes over the end of a value, they
+    cannot be told apart, and all is one text.
     """
-    pair = f"(e.key || '=' || left(e.value, {MOST_CHARS}))"
-    value = f"substr({clean(pair)}, length(e.key) + 2)"
-    cleaned = (
-        f"map_from_entries(list_transform(map_entries({found}), e -> {{'key': e.key, 'value': {value}}}))"
+    parts, count = f"string_split({text}, {quoted(BETWEEN)})", f"cardinality({found})"
+    key = "CASE WHEN z[1] = z[2] THEN z[1] ELSE z[2] || ' ' || i END"
+    value = " ".join(
+        f"WHEN starts_with(z[3], {name} || '=') THEN substr(z[3], length({name}) + 2)"
+        for name in ("z[1]", "z[2]")
     )
-    whole = f"({found})::VARCHAR"
-    return f"CASE WHEN strlen({whole}) > {MOST_CHARS} OR {suspect(whole)} THEN {cleaned} ELSE {found} END"
+    zipped = f"list_zip(map_keys({found}), {parts}[1:{count}], {parts}[{count} + 1:])"
+    items = f"list_transform({zipped}, (z, i) -> {{'key': {key}, 'value': CASE {value} ELSE z[3] END}})"
+    told = (
+        f"CASE WHEN len({parts}) = 2 * {count} THEN {items} ELSE [{{'key': 'redacted', 'value': {text}}}] END"
+    )
+    more = f"' [' || format('{{:,}}', length(e.value) - {MOST_CHARS}) || ' more characters]'"
+    short = f"CASE WHEN length(e.value) > {MOST_CHARS} THEN left(e.value, {MOST_CHARS}) || {more} ELSE e.value END"
+    return f"map_from_entries(list_transform({told}, e -> {{'key': e.key, 'value': {short}}}))"

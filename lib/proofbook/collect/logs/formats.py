@@ -121,7 +121,6 @@ TIME_FIRST = rf"^[\[(<\"]?({_ISO}|{_SLASHED}|{_COMMON_LOG}|(?:<\d{{1,3}}>)?{_SYS
 OBJECT_FIRST = r"^\{\""
 # What Docker Compose and others put before each line of a container.
 OBJECT_AFTER_NAME = r"^[\w.@/:-]+(?:\[\d+\])?(?: +\||:)? +\{\""
-REQUEST = r'"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT) (\S+) HTTP/[\d.]+" (\d{3})'
 CONTAINER = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) [FP] )?"
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"

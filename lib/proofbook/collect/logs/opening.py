@@ -116,22 +116,19 @@ class Opened:
                 f"expected columns in {self.shown}, as format {source.format_name} has them, but no first line names them"
             )
         names = self.shape.columns.names if self.shape.columns else self.shape.keys
+        kind = "columns" if self.shape.columns else "keys"
         for key in source.columns.values() if names else ():
             if key not in names and key.partition(".")[0] not in names:
                 raise CouldNotLook(
-                    f"expected {key} among the {self._kind_of_names} of {self.shown}, found {', '.join(names)}"
+                    f"expected {key} among the {kind} of {self.shown}, found {', '.join(names)}"
                 )
-
-    @property
-    def _kind_of_names(self) -> str:
-        return "columns" if self.shape.columns else "keys"
 
     def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
         with self.path.open("rb") as file:
             magic = file.read(1024)
         as_it_is = log_files.packing(magic[:4]) == "none" and not log_files.utf16_of(magic)
-        typed = self.shape.has_columns and self.document in ("", "array") and as_it_is
+        typed = self.shape.may_be_typed and self.document in ("", "array") and as_it_is
         if typed and holding is None:
             yield self._query(
                 typed_objects.relation(self.shape, path=str(self.path), array=self.document == "array"),

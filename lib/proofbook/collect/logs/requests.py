@@ -10,8 +10,11 @@ from proofbook.config.duckdb_text import quoted
 
 _METHOD = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT"
 _ASKED = rf'"(?P<method>{_METHOD}) (?P<url>\S+) (?P<protocol>HTTP/[\d.]+)"'
-# What a line is that says nothing but which request was answered how, where it has no severity.
-REQUEST_ALONE = rf"\b(?:{_METHOD})\b[ \t,;|\"]+\S"
+# What the message of an entry with a status holds that says nothing but which request was answered how: whatever its severity,
+# where it is no warning, and where it has none.
+ANSWERED = rf'"(?:{_METHOD}) \S+ HTTP/[\d.]+" \d{{3}}'
+ASKED = rf'"(?:{_METHOD}) \S+ HTTP/[\d.]+"'
+NAMED = rf"\b(?:{_METHOD})\b[ \t,;|\"]+\S"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

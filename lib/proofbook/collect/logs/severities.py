@@ -24,23 +24,25 @@ def named(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
 
 
 def own_word(shape: Shape) -> str:
-    """SQL: the first of a format's own words for severities in a line of text, with a comma after it; nothing where it has none."""
+    """SQL: the first of a format's own words for severities in a line of text; NULL where there is none."""
     words = [re.escape(word) for word in shape.format.severities if not word.isdigit()]
     if not words or shape.of_json:
-        return ""
+        return "NULL"
     pattern = rf"(?i)(?:^|[^\w])({'|'.join(sorted(words, key=len, reverse=True))})(?:[^\w]|$)"
     return (
-        f"CASE WHEN NOT is_json THEN nullif(regexp_extract(left(first, 200), {quoted(pattern)}, 1), '') END, "
+        f"CASE WHEN NOT is_json THEN nullif(regexp_extract(left(first, 200), {quoted(pattern)}, 1), '') END"
     )
 
 
 def words_of(body: str, shape: Shape) -> str:
+    """SQL: a struct of the words of a message that may be its severity, each empty where it is absent."""
     if _severity_in(shape) == "nowhere":
         return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR)"
     return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e'])"
 
 
 def by_text(line: str, shape: Shape) -> str:
+    """SQL: the severity by the `word` that was found in a message, or by the priority of syslog; or NULL."""
     words = named("word", shape.format.severities)
     if _severity_in(shape) != "priority":
         return words
@@ -53,4 +55,5 @@ def _severity_in(shape: Shape) -> str:
 
 
 def number_of(name: str) -> str:
+    """SQL: OpenTelemetry's number of a severity; 0 where there is none."""
     return f"CASE {name} " + " ".join(f"WHEN '{a}' THEN {b}" for a, b in formats.SEVERITY_NUMBERS.items()) + " ELSE 0 END"  # fmt: skip

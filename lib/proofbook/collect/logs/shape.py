@@ -161,7 +161,7 @@ class Shape:
         return isinstance(self.rule, Rule) or self.may_be_yearless or self.columns is not None
 
     @property
-    def has_columns(self) -> bool:
+    def may_be_typed(self) -> bool:
         """Whether DuckDB's own reader for JSON can read a file of it."""
         return (
             isinstance(self.format, JsonFormat)

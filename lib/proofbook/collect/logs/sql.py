@@ -7,6 +7,7 @@ too. DuckDB's patterns are RE2's: they cannot backtrack without end.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -62,21 +63,21 @@ def entries_sql(
 
     Args:
         zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
-        typed: the relation is that of `objects_sql`, with a column for each of the places where the shape keeps things.
+        typed: the relation is that of `typed_objects`, with a column for each of the places where the shape keeps things.
         only_bodies: nothing but times and bodies is looked for. may_repeat: whether an object may have a name twice; if not, and
             one has, the query fails.
     """
     fields = _Fields(shape, typed=typed, only_bodies=only_bodies, may_repeat=may_repeat)
     stated = {**shape.numbers, **shape.format.severities}
-    said = {"by_entry": severities.named("severity", stated)}
-    times = said | timestamps.of_entry(shape, zone=zone, year=now.year)
+    dated = timestamps.of_entry(shape, zone=zone, year=now.year)
     return f"""
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
 found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}header, written, zone, yearless, {_named(_found(fields))} FROM inside),
-told AS (SELECT *, {_named(_DIRTY | {"map0": extra.as_map("listed", may_repeat=may_repeat)})} FROM found),
-clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies) | times)} FROM told),
-worded AS (SELECT *, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
+dated AS (SELECT *, {_named(dated)} FROM found),
+told AS (SELECT *, {_named(_told(fields, rules))} FROM dated),
+clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies))}, {severities.named("severity", stated)} AS by_entry FROM told),
+worded AS (SELECT *, {"NULL::VARCHAR" if only_bodies else _part_of("beside2", 1)} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcde")} END AS word FROM worded),
 judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
@@ -85,7 +86,7 @@ SELECT
   coalesce(by_entry, by_text) AS severity_text,
   {severities.number_of("coalesce(by_entry, by_text)")} AS severity_number,
   CASE WHEN by_entry IS NOT NULL THEN 'entry' WHEN by_text IS NOT NULL THEN 'text' END AS severity_source,
-  CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NOT NULL THEN body2 WHEN is_json AND rest <> '' THEN {cleaned("rest", rules)} ELSE coalesce(header2, '') || body2 END AS body,
+  CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NULL AND NOT is_json THEN coalesce(header2, '') || body2 ELSE body2 END AS body,
   CASE WHEN t1 IS NOT NULL THEN header2 END AS header,
   coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
   {_identity(fields)}
@@ -96,12 +97,14 @@ SELECT
 FROM judged"""
 
 
+def _in_request(part: str, shape: Shape) -> str:
+    """SQL: a part of the request in a line of text; NULL where the form of its requests has none."""
+    return f"nullif(q.{part}, '')" if part in shape.request.parts else "NULL::VARCHAR"
+
+
 def _identity(fields: _Fields) -> str:
     """SQL: the columns that say whose and which request's an entry is, and what it holds beside."""
-
-    def in_request(part: str) -> str:
-        return f"nullif(q.{part}, '')" if part in fields.shape.request.parts else "NULL::VARCHAR"
-
+    in_request = functools.partial(_in_request, shape=fields.shape)
     said = "CASE WHEN is_json THEN said ELSE rest END"
     ids = {
         thing: requests.ids_in(said, thing, in_brackets=fields.shape.traced) for thing in requests.PATTERNS
@@ -116,17 +119,16 @@ def _identity(fields: _Fields) -> str:
   coalesce({_trace_of("trace")}, {ids["trace"]}) AS trace_id,
   coalesce(span, CASE WHEN starts_with(trace, '00-') THEN nullif(split_part(trace, '-', 3), '') END, {ids["span"]}) AS span_id,
   coalesce(method, {in_request("method")}) AS http_method,
-  url2 AS http_url,
+  {_part_of("beside2", 2)} AS http_url,
   try_cast(coalesce(status, {in_request("status")}) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
-  coalesce(user_agent, {in_request("user_agent")}) AS http_user_agent,
+  {_part_of("beside2", 3)} AS http_user_agent,
   coalesce(remote_ip, {address}) AS http_remote_ip,
   {whole["request_bytes"]} AS http_request_bytes,
   {whole["response_bytes"]} AS http_response_bytes,
   coalesce(protocol, {in_request("protocol")}) AS http_protocol,
   CASE WHEN id IS NOT NULL AND lines = 1 THEN hash(id) END AS insert_hash,
-  payload2 AS attributes,
-  fields2 AS fields,
+  CASE WHEN is_suspect THEN {extra.cleaned("map0", "fields2")} ELSE map0 END AS fields,
   {extra.cut("listed")}::INTEGER AS fields_cut,"""
 
 
@@ -138,10 +140,27 @@ def _trace_of(text: str) -> str:
 _NO_LAYOUT = "NULL::VARCHAR AS header, NULL::TIMESTAMP AS written, '' AS zone, NULL::VARCHAR AS said_level, false AS yearless"
 # A code or a flag is no text.
 _WITH_STACK = "stack IS NOT NULL AND NOT contains(coalesce(said, ''), stack) AND stack NOT IN ('true', 'false') AND regexp_matches(stack, '[A-Za-z]')"
-_DIRTY = {
-    "body0": f"CASE WHEN {_WITH_STACK} THEN ltrim(coalesce(said, '') || chr(10) || stack, chr(10)) ELSE coalesce(said, '') END",
-    "url0": "coalesce(url, nullif(q.url, ''))",
-}
+
+
+def _part_of(text: str, number: int) -> str:
+    """SQL: one of the texts that were cleaned as one, NULL where it is empty."""
+    return f"nullif(string_split({text}, {quoted(extra.BETWEEN)})[{number}], '')"
+
+
+def _told(fields: _Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
+    """What is written of an entry, as it stands there, and whether its fields may hold a secret or are long."""
+    agent = f"coalesce(user_agent, {_in_request('user_agent', fields.shape)})"
+    body = f"CASE WHEN {_WITH_STACK} THEN ltrim(coalesce(said, '') || chr(10) || stack, chr(10)) ELSE coalesce(said, '') END"
+    url, between = "coalesce(url, nullif(q.url, ''))", quoted(extra.BETWEEN)
+    return {
+        # Of an object whose time is not known every key may be the one that a pattern is of.
+        "body0": f"CASE WHEN t1 IS NULL AND is_json AND rest <> '' THEN rest ELSE {body} END",
+        "beside0": " || ".join(
+            ["coalesce(header, '')", between, f"coalesce({url}, '')", between, f"coalesce({agent}, '')"]
+        ),
+        "map0": extra.as_map("listed", may_repeat=fields.may_repeat),
+        "is_suspect": f"strlen(map0::VARCHAR) > {extra.MOST_CHARS} OR regexp_matches(map0::VARCHAR, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})",
+    }
 
 
 class _Fields:
@@ -302,7 +321,7 @@ def _found(fields: _Fields) -> dict[str, str]:
         "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
         **{name: at(name) for name in others},
-        "severity": f"coalesce({at('severity')}, {severities.own_word(shape)}said_level)",
+        "severity": f"coalesce({at('severity')}, {severities.own_word(shape)}, said_level)",
         "listed": extra.NOTHING if fields.only_bodies else _extra_of(fields),
     }
 
@@ -347,14 +366,8 @@ def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
     return {
         # A count shows no text, so there is nothing to hide.
         "body2": stripped("body0") if only_bodies else cleaned("body0", rules),
-        "header2": "NULL::VARCHAR" if only_bodies else cleaned("header", rules),
-        "url2": cleaned("url0", rules),
-        "payload2": cleaned("payload", rules),
-        "fields2": extra.scrubbed(
-            "map0",
-            suspect=lambda text: f"regexp_matches({text}, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})",
-            clean=lambda text: cleaned(text, rules),
-        ),
+        "beside2": cleaned("beside0", rules),
+        "fields2": f"CASE WHEN is_suspect THEN {cleaned(extra.text_of('map0'), rules)} END",
     }
 
 

@@ -20,7 +20,7 @@ _TYPED = (
 
 
 def relation(shape: Shape, *, path: str, array: bool) -> str:
-    """From a file that holds nothing but JSON objects, one a line or in an array, to the relation that `typed` means.
+    """SQL: a file that holds nothing but JSON objects, one a line or in an array, as a relation with a column for each place of the shape.
 
     The query fails at the first thing that is something else; it is the fastest way through a file in which nothing is.
     """
@@ -40,7 +40,14 @@ def relation(shape: Shape, *, path: str, array: bool) -> str:
         FROM read_json({quoted(path)}, format='{form}', columns={{{columns}}})"""
 
 
+def column_of(path: str) -> str:
+    """SQL: what stands under a path, in the relation."""
+    *parents, leaf = path.split(".")
+    return f"{'.'.join(parents)}[{quoted(leaf)}]" if parents[-1:] == [_LABELS] else path
+
+
 def extra(shape: Shape, *, may_repeat: bool) -> list[str]:
+    """SQL: what an entry holds beside what has a column of its own, as lists; may_repeat: as for `fields.of_object`."""
     labels = [
         f"list_transform(map_entries({path}), e -> {{'key': '{path}.' || e.key, 'value': e.value}})"
         for path in ("labels", "resource.labels")
@@ -76,8 +83,3 @@ def _types(tree: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: "MAP(VARCHAR, VARCHAR)" if name == _LABELS else _type_of(inner) for name, inner in tree.items()
     }
-
-
-def column_of(path: str) -> str:
-    *parents, leaf = path.split(".")
-    return f"{'.'.join(parents)}[{quoted(leaf)}]" if parents[-1:] == [_LABELS] else path

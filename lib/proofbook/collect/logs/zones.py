@@ -50,13 +50,15 @@ def zoned_sql(local: str, zone: str, *, otherwise: str | None, places: Iterable[
     them unread. places: of names such as the latter those that the text may be; others leave the time unread.
     """
     own = abbreviations(otherwise)
-    minutes = " ".join(f"WHEN '{name}' THEN {value}" for name, value in {**ZONES, **own}.items())
+    known = {**ZONES, **own}
     word = f"upper(regexp_extract({zone}, '^[A-Za-z]*'))"
     sign = f"CASE WHEN contains({zone}, '-') THEN -1 ELSE 1 END"
     digits = f"regexp_replace(regexp_extract({zone}, '[+-]([0-9:]+)', 1), ':', '')"
     given = f"""{sign} * CASE length({digits}) WHEN 0 THEN 0 WHEN 1 THEN 60 * {digits}::INTEGER WHEN 2 THEN 60 * {digits}::INTEGER
         ELSE 60 * left({digits}, -2)::INTEGER + right({digits}, 2)::INTEGER END"""
-    offset = f"(CASE {word} WHEN '' THEN 0 {minutes} END + {given})"
+    # Lists, since to plan a CASE of as many branches takes longer than most logs.
+    minutes = f"{list(known.values())}[list_position({list(known)}, {word})]"
+    offset = f"(CASE {word} WHEN '' THEN 0 ELSE {minutes} END + {given})"
     named = "".join(f"WHEN {zone} = {quoted(name)} THEN {in_zone(local, name)} " for name in places)
     return (
         f"CASE WHEN {is_unzoned(zone, otherwise=otherwise)} THEN {in_zone(local, otherwise)} WHEN {zone} IN ('Z', '+0000', '+00:00') THEN timezone('UTC', {local}) "
@@ -66,11 +68,15 @@ def zoned_sql(local: str, zone: str, *, otherwise: str | None, places: Iterable[
 
 def as_written(text: str, *, otherwise: str | None, places: Iterable[str] = ()) -> str:
     """SQL: a TIMESTAMPTZ from text that begins with year, month and day, and that names its zone at its end or none."""
-    bare, zone = _without_place(text), zone_in(text)
-    local = f"replace(replace(rtrim(left({bare}, length({bare}) - length({zone}))), ',', '.'), '/', '-')"
+    # Named once, since each is used many times.
+    parts = f"[{{'bare': {_without_place(text)}, 'zone': {zone_in(text)}}}]"
+    local = (
+        "replace(replace(rtrim(left(part.bare, length(part.bare) - length(part.zone))), ',', '.'), '/', '-')"
+    )
     # A date alone is no time, and its day no offset.
     at = f"CASE WHEN contains({local}, ':') THEN try_cast({local} AS TIMESTAMP) END"
-    return zoned_sql(at, zone, otherwise=otherwise, places=places)
+    timed = f"list_transform({parts}, part -> {{'at': {at}, 'zone': part.zone}})"
+    return f"list_transform({timed}, timed -> {zoned_sql('timed.at', 'timed.zone', otherwise=otherwise, places=places)})[1]"
 
 
 def is_bare(text: str) -> str:

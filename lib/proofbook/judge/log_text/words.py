@@ -109,7 +109,7 @@ def tells(word: str) -> bool:
 
 
 def may_be_name(word: str, *, strictly: bool = True) -> bool:
-    """Whether a word of a message could be the name of something: no state, no deed, no small word.
+    """Whether a word of a message could be the name of something: no state, no action, no small word.
 
     strictly: nor what ends as verbs and their nouns do ("revoked", "deletion"), as some names do ("Fred").
     """
