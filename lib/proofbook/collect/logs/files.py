@@ -125,10 +125,12 @@ class _Stream:
         return self._decoder.decode(found, final=self._ended).encode() if self._decoder else found
 
     def _read(self, size: int) -> bytes:
-        found = bytearray()
-        while len(found) < size and not self._ended:
+        found: list[bytes] = []
+        wanted = size
+        while wanted > 0 and not self._ended:
             try:
-                piece = self._file.read(min(size - len(found), 1 << 16))
+                # Small pieces: those before the place where a packed file is cut are kept.
+                piece = self._file.read(min(wanted, 1 << 16))
             except (OSError, EOFError):
                 piece, self._ended = b"\n(the packed file is cut or broken here)\n", True
             self._ended = self._ended or not piece
@@ -137,8 +139,9 @@ class _Stream:
                 raise CouldNotLook(
                     f"expected a packed log, got a file that unpacks to more than {self._most / 1e9:.1f} GB, which no log of its size does; unpack it yourself if it is one"
                 )
-            found += piece
-        return bytes(found)
+            found.append(piece)
+            wanted -= len(piece)
+        return b"".join(found)
 
 
 def utf16_of(head: bytes) -> str:

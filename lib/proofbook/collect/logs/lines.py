@@ -87,14 +87,24 @@ def entries(file: Bytes, *, rule: Rule | Pieces | None) -> Iterator[pa.RecordBat
 def blocks(file: Bytes) -> Iterator[tuple[bytes, bool]]:
     """Whole lines in UTF-8 that end in a newline, and whether they are the last."""
     decode = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+    whole_lines = decode.getstate()
     pending: list[bytes] = []
     size = dropped = 0
     chunk, is_first = file.read(BLOCK_BYTES), True
     while True:
         following = file.read(BLOCK_BYTES) if chunk else b""
         is_last = not following
-        text = decode.decode(chunk, final=is_last)
-        data = (text.removeprefix("\ufeff") if is_first else text).replace("\x00", "").encode()
+        if (
+            chunk.isascii()
+            and b"\r" not in chunk
+            and b"\x00" not in chunk
+            and decode.getstate() == whole_lines
+        ):
+            # Most is as it should be.
+            data = chunk
+        else:
+            text = decode.decode(chunk, final=is_last)
+            data = (text.removeprefix("\ufeff") if is_first else text).replace("\x00", "").encode()
         cut = len(data) if is_last else data.rfind(b"\n") + 1
         if cut or is_last:
             more = f" [{dropped:,} more bytes]".encode() if dropped else b""
@@ -250,10 +260,10 @@ def _shortened(data: bytes) -> bytes:
     """Lines as they are, or those of megabytes with their longest texts cut, saying by how much."""
     if len(data) <= MAX_LINE_CHARS:
         return data
-    if data.find(b"\n", 0, MAX_LINE_CHARS) >= 0:
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
-        if np.diff(ends, prepend=-1).max() <= MAX_LINE_CHARS:
-            return data
+    # No line is longer than two pieces that both hold an end of line.
+    piece = MAX_LINE_CHARS // 2
+    if all(data.find(b"\n", start, start + piece) >= 0 for start in range(0, len(data), piece)):
+        return data
     return b"".join(_short(line) + b"\n" for line in data[:-1].split(b"\n"))
 
 
