@@ -77,6 +77,11 @@ class Layout:
     lines: int
     places: tuple[str, ...] = ()
 
+    @property
+    def begins_with_time(self) -> bool:
+        """Whether nothing stands before the time."""
+        return self.begins == f"^(?:{self.time})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
@@ -286,7 +291,7 @@ def _next_item(left: Sequence[str], *, has_level: bool) -> tuple[str, str, list[
 
 def _second_time(left: Sequence[str]) -> tuple[str, str, list[int]] | None:
     """The time that a program writes after the one of its runtime."""
-    readings = [[item for item in times.first_in(text) if item.start <= 2] for text in left]
+    readings = [[item for item in times.first_in(text, most=64) if item.start <= 2] for text in left]
     form = times.most_common(readings)
     if form is None:
         return None

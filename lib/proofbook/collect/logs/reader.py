@@ -21,7 +21,7 @@ from proofbook.collect.logs import aggregates, doubled_hours, fetch, times, year
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.doubled_hours import DoubledHour
 from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
-from proofbook.collect.logs.opening import ask
+from proofbook.collect.logs.opening import Opened, ask
 from proofbook.collect.logs.shape import MOST_KEYS, Shape
 from proofbook.collect.logs.sources import LogRequest
 from proofbook.collect.logs.tidy import SUMMARY, rewrite
@@ -151,15 +151,8 @@ def _read_file(
 ) -> _Part:
     """One file as Parquet with a row per line, in order, so that a row's number is its line's."""
     out = work / "part.parquet"
-    _, opened = ask(
-        path,
-        shown,
-        question=lambda entries: f"COPY ({entries}) TO {quoted(str(out))} (FORMAT parquet)",
-        source=source,
-        engine=engine,
-        work=work,
-        now=now,
-    )
+    opened = Opened(path, shown, source=source, engine=engine, work=work, now=now)
+    ask(opened, question=lambda entries: f"COPY ({entries}) TO {quoted(str(out))} (FORMAT parquet)")
     places = _places(out, engine=engine) if opened.shape.has_places(source.zone) else ()
     part = _Part(
         path=out,

@@ -298,25 +298,26 @@ def _of(
         shape = Shape(name=name, format=format, snake=snake, layouts=layouts)
         if objects is None:
             objects = [item for item in map(_object, lines) if item is not None]
+        sample, own = keys.flat(objects), tuple(dict.fromkeys(key for item in objects for key in item))
         shape = replace(
             shape,
             long_messages=has_long_messages(lines, shape.begins),
-            learnt=keys.learn(objects),
+            learnt=keys.learn(sample),
             request=requests.form_of(text),
             has_pairs=_have_pairs(text),
             traced=requests.has_brackets(text),
             parents=keys.parents(objects),
             names=keys.names_in(objects),
-            keys=tuple(dict.fromkeys(key for item in objects for key in item))[:MOST_KEYS],
+            keys=own[:MOST_KEYS],
         )
-        severity = keys.words_first(objects, shape.places["severity"])[:1]
+        severity = keys.words_first(sample, shape.places["severity"])[:1]
         first = {"severity": severity} if severity else {}
-        named = keys.zones_of(objects, shape.places["timestamp"])
-        written = time or keys.time_form_of(objects, shape.places["timestamp"])
+        named = keys.zones_of(sample, shape.places["timestamp"])
+        written = time or keys.time_form_of(sample, shape.places["timestamp"])
         shape = replace(
-            shape, first=first, numbers=keys.scale_of(objects, severity), zones=named, time=written
+            shape, first=first, numbers=keys.scale_of(sample, severity, keys=own), zones=named, time=written
         )
-        return replace(shape, held=keys.held(objects, shape.places))
+        return replace(shape, held=keys.held(sample, shape.places, keys=own))
     inner = shape_of(within, time=time)
     if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):
         # Times before lines may be the program's own: it is text in which they stand first.

@@ -40,10 +40,11 @@ _ZONE = rf"(?: ?(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?\b(?: UTC\b)?|(?:{zones.NAMES})(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeForm:
-    """A form of time, named by an example."""
+    """A form of time, named by an example. signs: a pattern of what every such time has, which is quickly looked for."""
 
     name: str
     pattern: str
+    signs: str = ""
 
     @property
     def has_year(self) -> bool:
@@ -118,7 +119,17 @@ def _month_of(name: str) -> int:
 
 
 def _form(name: str, pattern: str) -> TimeForm:
-    return TimeForm(name=name, pattern=pattern)
+    return TimeForm(name=name, pattern=pattern, signs=_signs_of(pattern))
+
+
+def _signs_of(pattern: str) -> str:
+    parts = {"month_name": rf"(?i:{_MONTHS}|{'|'.join(_OTHER_MONTHS)})", "epoch": r"1\d{9}", "tai": "@4"}
+    for name, signs in parts.items():
+        if f"(?P<{name}>" in pattern:
+            return signs
+    # What stands between the numbers of its date.
+    between = re.search(r"\)(-|/|\\\.)\(\?P<(?:month|day|year|day_of_year|short_year)>", pattern)
+    return rf"\d{between[1]}\d" if between else ""
 
 
 _Y, _M, _D = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
@@ -198,6 +209,7 @@ def _compiled(form: TimeForm) -> re.Pattern[str]:
 
 
 _COMPILED = [(form, _compiled(form)) for form in FORMS]
+_SIGNS = {form.signs: re.compile(form.signs) for form in FORMS}
 
 
 def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> list[Found]:
@@ -206,10 +218,16 @@ def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> lis
     One that names no year is of a leap year. form: the only one to look for.
     """
     readings: list[Found] = []
-    if form is None and not _MAY_BE_ONE.search(text[:most]):
+    text = text[:most]
+    if form is not None:
+        forms = [(form, _compiled(form))]
+    elif _MAY_BE_ONE.search(text):
+        signs = {name for name, pattern in _SIGNS.items() if pattern.search(text)}
+        forms = [item for item in _COMPILED if item[0].signs in signs]
+    else:
         return readings
-    for known, pattern in _COMPILED if form is None else [(form, _compiled(form))]:
-        match = pattern.search(text[:most])
+    for known, pattern in forms:
+        match = pattern.search(text)
         if match is None:
             continue
         time = known.read(match, year=LEAP_YEAR)
