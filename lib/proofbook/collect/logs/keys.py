@@ -172,11 +172,16 @@ def _objects_in(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) 
             yield from _objects_in(value, f"{before}{key}.", depth - 1)
 
 
-def time_form_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> TimeForm | None:
-    """The form of the texts that a sample of entries has for times under these paths; None where it is a usual one, or there are none."""
+def time_form_of(
+    objects: Sequence[Mapping[str, Any]], paths: Sequence[str]
+) -> tuple[TimeForm | None, dict[str, str]]:
+    """The form of the texts that a sample of entries has for times under these paths, and what is assumed of it; None where it is a usual one, or there are none."""
     texts = [entry[path] for entry in objects[:ENOUGH] for path in paths if path in entry]
-    form = times.most_common([times.first_in(text) for text in texts if isinstance(text, str)])
-    return None if form is None or form.is_iso or "epoch" in form.parts else form
+    readings = [times.first_in(text) for text in texts if isinstance(text, str)]
+    form = times.most_common(readings)
+    if form is None or form.is_iso or "epoch" in form.parts:
+        return None, {}
+    return form, times.assumed(readings, form)
 
 
 def zones_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tuple[str, ...]:

@@ -258,6 +258,7 @@ def _together(
     # A format that says itself what its numbers mean leaves nothing to assume.
     scales = [part.shape.numbers for part in parts if not part.shape.format.severities]
     reading.assumed_levels = {word: name for scale in scales for word, name in scale.items()}
+    reading.assumed_dates = {time: day for part in parts for time, day in part.shape.assumed_dates.items()}
     reading.newest_first = bool(told["slope"] < -0.8)
     doubles = int(told["named"] - told["distinct_named"])
     is_as_written = (

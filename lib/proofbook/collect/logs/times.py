@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -187,6 +188,7 @@ class Found:
     """A time in a text: its form, and where it stands. in_halves: whether it says AM or PM."""
 
     form: TimeForm
+    text: str
     start: int
     end: int
     zone: str
@@ -236,6 +238,7 @@ def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> lis
         readings.append(
             Found(
                 form=known,
+                text=match.group(),
                 start=match.start(),
                 end=match.end(),
                 zone=(match.groupdict().get("zone") or "") if known.has_zone else "",
@@ -332,21 +335,36 @@ def _of_parts(form: TimeForm, part: str, *, year: int) -> str:
 
 def most_common(readings: Sequence[Sequence[Found]]) -> TimeForm | None:
     """The form in which most of these texts write their time; of two that fit as often, the one whose times stand in order."""
-    votes: dict[str, int] = {}
-    for found in readings:
-        for item in found:
-            votes[item.form.name] = votes.get(item.form.name, 0) + 1
-    if not votes:
+    best = _most_frequent(readings)
+    if not best:
         return None
-    most = max(votes.values())
-    known = {item.form.name: item.form for found in readings for item in found}
-    best = sorted((known[name] for name, count in votes.items() if count == most), key=_rank)
     # Where AM and PM are written the month comes first.
     halves = any(item.in_halves for found in readings for item in found)
     return min(
         best,
         key=lambda form: (_disorder(readings, form), halves and "day first" in form.name, _rank(form)),
     )
+
+
+def assumed(readings: Sequence[Sequence[Found]], form: TimeForm | None) -> dict[str, str]:
+    """A time that the sample reads as well in another form than the one that it is taken to be in, with its date in that one; empty where each shows its form."""
+    if form is None:
+        return {}
+    order = _disorder(readings, form)
+    others = [other for other in _most_frequent(readings) if _disorder(readings, other) == order]
+    for found in readings:
+        taken = next((item for item in found if item.form is form), None)
+        if taken and any(item.form in others and item.time.date() != taken.time.date() for item in found):
+            return {taken.text: f"{taken.time:%Y-%m-%d}"}
+    return {}
+
+
+def _most_frequent(readings: Sequence[Sequence[Found]]) -> list[TimeForm]:
+    """The forms that most of these texts have, by their rank."""
+    forms = {item.form.name: item.form for found in readings for item in found}
+    votes = Counter(item.form.name for found in readings for item in found)
+    most = max(votes.values(), default=0)
+    return sorted((forms[name] for name, count in votes.items() if count == most), key=_rank)
 
 
 def _rank(form: TimeForm) -> int:
