@@ -23,6 +23,8 @@ MOST = 0.9
 LONGEST_NAME, MOST_COLUMNS = 80, 400
 _MESSAGES = ("message", "msg", "body", "text")
 NAMED_FIELDS = re.compile(r"#\s*fields\s*:?[ \t]+(.+)", re.IGNORECASE)
+DATED = re.compile(r"#\s*Date:\s*(\d{4}-\d\d-\d\d)\b", re.IGNORECASE)
+_OFFSET = re.compile(r"#\s*GMT-Offset:\s*([+-]\d\d):?(\d\d)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"#separator\s+\\x([0-9a-fA-F]{2})")
 # Before a header: what PowerShell's Export-Csv and spreadsheets write.
 PREAMBLE = re.compile(r"(?:#TYPE .*|sep=.)")
@@ -45,6 +47,8 @@ class Columns:
         quoted: whether a cell may be quoted, and hold line ends then. padded: whether several delimiters stand between cells.
         places: for each thing that an entry has the names of the columns that hold it, the best first.
         date_and_time: the columns of a time that stands in two. time: the form of its times. is_utc: whether times that name no zone are UTC.
+        zone: that of all its times, which a comment states; empty where none does. dated: whether the last name is that of the date
+            which a comment states, and of no column of the file.
         numbers: what its severities mean that are numbers. zones: that its times name, an empty one where they name none. severities: its own words for them.
         assumed: a time that may be of another day, with the day that it is taken for.
     """
@@ -58,10 +62,17 @@ class Columns:
     date_and_time: tuple[str, str] | None = None
     time: TimeForm | None = None
     is_utc: bool = False
+    zone: str = ""
+    dated: bool = False
     numbers: Mapping[str, str] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
     severities: Mapping[str, str] = field(default_factory=dict)
     assumed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names_in_rows(self) -> tuple[str, ...]:
+        """The names of the columns that its rows have."""
+        return self.names[:-1] if self.dated else self.names
 
     @property
     def has_comments(self) -> bool:
@@ -161,11 +172,17 @@ def _named_in_comment(text: str) -> Columns | None:
         return None
     row = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     told = next((found for line in head if (found := _SEPARATOR.match(line))), None)
+    offset = next((found for line in head if (found := _OFFSET.match(line))), None)
     delimiter = chr(int(told[1], 16)) if told else "\t" if "\t" in row else " "
     names = fields_of(named)
+    # A time of day alone is of the day of the comment before it.
+    dated = (
+        "time" in names and not any(name.startswith("date") for name in names) and any(map(DATED.match, head))
+    )
     is_padded = delimiter == " " and "  " in row
     return Columns(
-        kind="w3c", delimiter=delimiter, names=names, quoted='"' in row and delimiter == " ", padded=is_padded, is_utc=True
+        kind="w3c", delimiter=delimiter, names=(*names, "date") if dated else names, dated=dated, quoted='"' in row and delimiter == " ", padded=is_padded, is_utc=True,
+        zone=f"{offset[1]}:{offset[2]}" if offset else "",
     )  # fmt: skip
 
 
@@ -274,7 +291,7 @@ def _settled(columns: Columns, text: str, stated: Mapping[str, str], *, time: Ti
     return Columns(
         kind=columns.kind, delimiter=columns.delimiter, names=columns.names, quoted=columns.quoted, padded=columns.padded,
         places={thing: names for thing, names in places.items() if names}, date_and_time=both, time=form,
-        is_utc=columns.is_utc or any(_ZONE_IN_NAME.search(name) for name in places.get("timestamp", ())[:1]),
+        zone=columns.zone, dated=columns.dated, is_utc=columns.is_utc or any(_ZONE_IN_NAME.search(name) for name in places.get("timestamp", ())[:1]),
         numbers=keys.scale_of(entries, severity), zones=keys.zones_of(entries, places.get("timestamp", ())[:1]),
         assumed=assumed,
     )  # fmt: skip
@@ -315,9 +332,21 @@ def sample(columns: Columns, text: str) -> list[list[str]]:
         rows = _parsed(text, columns.delimiter)
     else:
         rows = [line.split(columns.delimiter) for line in text.splitlines()[: SAMPLE_ROWS + 20]]
+    if columns.dated:
+        rows = _dated(rows)
     rows = [row for row in rows if not (columns.has_comments and row[0].startswith("#"))]
     return [
         row
         for row in rows
         if tuple(cell.strip() for cell in row) != columns.names[: len(row)] or len(row) < 2
     ]
+
+
+def _dated(rows: Sequence[list[str]]) -> list[list[str]]:
+    """The rows, each with the date of the comment before it."""
+    date, found = "", []
+    for row in rows:
+        told = DATED.match(" ".join(row))
+        date = told[1] if told else date
+        found.append(row if row[0].startswith("#") else [*row, date])
+    return found

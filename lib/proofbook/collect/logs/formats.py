@@ -102,13 +102,13 @@ SAME_SEVERITY = {
 _WORDS = "TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|ERR|CRITICAL|CRIT|FATAL|PANIC|ALERT|EMERGENCY|EMERG|SEVERE|SUCCESS"
 _START = "trace|debug|info|notice|warning|warn|error|err|critical|crit|fatal|panic|alert|emergency|emerg|severe|fail"
 # In brackets in any case, after the name of a module or not; as `level=`; as a field of its own in any case; as the first word
-# before a colon; as a word of its own in capitals; as klog's first letter.
+# before a colon; as a word of its own in capitals; as klog's first letter; as the mark behind the time of redis.
 SEVERITY_IN_TEXT = (
     rf"(?:[\[<] ?(?:[\w.-]+:)?(?i:({LEVELS})) ?[\]>]"
     rf"|\b(?:(?i:level|lvl|severity)=\"?|at=)((?i:{LEVELS}))\b"
     rf"|(?:^|[\s|\[\](:,-])({_WORDS})(?:[\s|\]):,-]|$)"
     rf"|(?:^|[\t|,]) ?((?i:{_START})) ?[\t|,:]"
-    r"|^([IWEF])\d{4} \d\d:\d\d:\d\d)"
+    r"|^([IWEF])\d{4} \d\d:\d\d:\d\d|^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ ([.*#-])(?: |$))"
 )
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
 _SLASHED = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?"
@@ -227,7 +227,8 @@ JSON = JsonFormat()
 NGINX_ACCESS = TextFormat(recognised_by=rf"^\S+ \S+ \S+ \[{_COMMON_LOG}\] \"", severity_in="nowhere")
 NGINX_ERROR = TextFormat(recognised_by=rf"^{_SLASHED} \[[a-z]+\] \d+#\d+: ")
 GUNICORN = TextFormat(recognised_by=r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\] \[[A-Z]+\] ")
-SYSLOG_5424 = TextFormat(recognised_by=r"^<\d{1,3}>\d \d{4}-\d\d-\d\dT", severity_in="priority")
+# As programs write it, as rsyslog forwards it, and behind its length, as it comes over TCP.
+SYSLOG_5424 = TextFormat(recognised_by=r"^(?:\d+ )?<\d{1,3}>(?:\d )?\d{4}-\d\d-\d\dT", severity_in="priority")
 SYSLOG_3164 = TextFormat(
     recognised_by=rf"^(?:<\d{{1,3}}>)?{_SYSLOG} \S", severity_in="priority", has_year=False
 )

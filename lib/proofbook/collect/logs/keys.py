@@ -21,9 +21,11 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "timestamp": (
         "timestamp", "time", "ts", "datetime", "eventtime", "eventtimestamp", "timecreated", "timegenerated", "starttime", "logtime",
         "calendartime", "timelocal", "timemillis", "epochsecond", "createdat", "created", "date", "isodate", "unixtime", "epoch",
-        "when", "edgestarttimestamp", "requesttime", "systemtime", "dateandtime", "datetimeutc", "timestamputc", "timeunixnano",
+        "timestampseconds", "timeseconds", "eventtimeseconds", "createdatseconds", "epochseconds", "when", "edgestarttimestamp", "requesttime", "systemtime", "dateandtime", "datetimeutc", "timestamputc", "timeunixnano",
         "starttimeunixnano", "logdate", "insertiontime", "eventreceivedtime", "zeit", "zeitpunkt", "zeitstempel", "datum", "fecha", "heure", "horodatage",
     ),
+    # Of a second, where it stands apart.
+    "fraction": ("nanoofsecond", "nanos", "timestampnanos", "nanoseconds"),
     "severity": (
         "leveltext", "leveldisplayname", "levelname", "severitytext", "severity", "level", "loglevel", "severitylevel", "lvl", "priority",
         "errorseverity", "entrytype", "s", "status",
@@ -61,7 +63,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-# What numbers mean. Tens, as pino and bunyan write them, mean the same everywhere.
+# What numbers mean. Tens alone, as pino and bunyan write them, mean the same everywhere.
+TENS = frozenset(["10", "20", "30", "40", "50", "60"])
 SYSLOG = dict(
     zip(
         "01234567",
@@ -85,14 +88,21 @@ def flat(objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def scale_of(
     objects: Sequence[Mapping[str, Any]], paths: Sequence[str], *, keys: Sequence[str] = ()
 ) -> Mapping[str, str]:
-    """What the single digits mean that a sample of entries has for severities; empty where nothing tells it.
+    """What the numbers mean that a sample of entries has for severities, an empty text where that cannot be known; empty where nothing tells it.
 
-    keys: of the entries, where they hold other objects.
+    Where the most frequent single digit would be an emergency or an alert in syslog's order, the order is the other one.
 
-    Where the most frequent one would be an emergency or an alert in syslog's order, the order is the other one.
+    Args:
+        paths: where severities are, the first that an entry has counts. keys: of the entries, where they hold other objects.
     """
-    found = [str(entry[path]) for entry in objects for path in paths if path in entry]
+    found = [
+        str(next(entry[path] for path in paths if path in entry))
+        for entry in objects
+        if not entry.keys().isdisjoint(paths)
+    ]
     digits = [value for value in found if re.fullmatch("[0-9]+", value)]
+    if set(digits) & TENS and set(digits) - TENS:
+        return dict.fromkeys(digits, "")
     if not digits or any(value not in SYSLOG for value in digits):
         return {}
     there = {key for entry in objects for key in entry}.union(keys)
@@ -126,7 +136,10 @@ def learn(objects: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
             values.setdefault(path, []).append(value)
     found = {thing: tuple(_named(values, names, _FITS[thing])) for thing, names in _NAMES.items()}
     if not found["timestamp"]:
-        found["timestamp"] = tuple(path for path, held in values.items() if _mostly(_is_time, held))[:1]
+        timed = [path for path, held in values.items() if _mostly(_is_surely_a_time, held)]
+        found["timestamp"] = tuple(timed[:1])
+    within = [path.rpartition(".")[0] for path in found["timestamp"][:1]]
+    found["fraction"] = tuple(path for path in found["fraction"] if path.rpartition(".")[0] in within)
     return {thing: paths for thing, paths in found.items() if paths}
 
 
@@ -232,6 +245,13 @@ def _is_time(value: Any) -> bool:
     return len(value) <= 64 and any(item.start <= 1 for item in times.first_in(value))
 
 
+def _is_surely_a_time(value: Any) -> bool:
+    """Whether it is one by whatever name: an id may be a number of as many digits, which would be a time of the past or the future."""
+    if isinstance(value, int | float):
+        return any(unit <= value < 2 * unit for unit in (1e9, 1e12, 1e15))
+    return _is_time(value)
+
+
 def _is_status(value: Any) -> bool:
     return bool(re.fullmatch("[1-5][0-9]{2}", str(value)))
 
@@ -244,6 +264,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_nanos(value: Any) -> bool:
+    return bool(re.fullmatch("[0-9]{1,9}", str(value)))
+
+
 def _is_size(value: Any) -> bool:
     return bool(re.fullmatch("[0-9]{1,15}", str(value)))
 
@@ -253,7 +277,7 @@ def _is_message(value: Any) -> bool:
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {
-    "timestamp": _is_time, "status": _is_status, "severity": _is_level, "body": _is_message, "stack": _is_text, "method": _is_text,
+    "timestamp": _is_time, "fraction": _is_nanos, "status": _is_status, "severity": _is_level, "body": _is_message, "stack": _is_text, "method": _is_text,
     "url": _is_text, "trace": _is_text, "span": _is_text, "service": _is_text, "instance": _is_text,
     "user_agent": _is_message, "remote_ip": _is_text, "request_bytes": _is_size, "response_bytes": _is_size, "protocol": _is_text,
 }  # fmt: skip

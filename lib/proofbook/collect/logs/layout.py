@@ -46,15 +46,34 @@ GOES_ON = (
 )
 # Where so many entries, and that share of them, have other lines as well, messages of several lines are the rule.
 OFTEN, USUAL_SHARE = 3, 0.2
+# What Docker Compose puts before each line, also before one that goes on.
+_CONTAINER = re.compile(r"[\w.-]+ +\| ")
 _W = r"""[^\s\[\](){}<>|"'=:,;#+]+"""
+# What says that the time of its line follows: its name, and the priority of syslog with what a sender puts around it.
+_TIME_FOLLOWS = re.compile(
+    r"^(?:\"?(?:ts|t|time|timestamp|datetime)\"?[=:] ?\"?|(?:\d+ )?<\d{1,3}>(?:\d )?)$", re.IGNORECASE
+)
+# Redis writes process and role before the time, and a mark for the level behind it; ESXi a short word and its number.
+_BEFORE_MARK, _MARK = re.compile(r"(?:^|[\s|])\d+:[XCSM] $"), r"[ \t][.*#-](?:[ \t]|$)"
+SHORT_WORDS = "Db|In|No|Wa|Er|Cr|Al|Em"
+MARKS = {
+    ".": "DEBUG", "-": "DEBUG", "*": "NOTICE", "#": "WARNING",
+    "Db": "DEBUG", "In": "INFO", "No": "NOTICE", "Wa": "WARNING", "Er": "ERROR", "Cr": "CRITICAL", "Al": "ALERT", "Em": "EMERGENCY",
+}  # fmt: skip
+# Lines whose time stands behind what they say: a request of Rails, and one that sets off those after it.
+_TIME_LAST = re.compile(r'Started [A-Z]+ "[^"]*" for \S+ at [^"]+$|([=*#-])\1{2,} .* \1{3,}\s*$')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """Where a header holds a level, as RE2's patterns: what stands before it, and the first of what comes then that is it."""
+    """Where a header holds a level, as RE2's patterns: what stands before it, and the first of what comes then that is it.
+
+    is_mark: whether it is one of MARKS.
+    """
 
     before: str
     word: str
+    is_mark: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +87,7 @@ class Layout:
             that every line has that begins an entry. time: of the time in the header. level: where none is learnt, None.
         lines: how many of the sample have this layout. places: names such as Europe/Berlin of zones in their times.
         assumed: a time that may be of another day, with the day that it is taken for.
+        is_message: whether what stands before the time is the message.
     """
 
     form: TimeForm | None
@@ -77,6 +97,7 @@ class Layout:
     level: Level | None = None
     lines: int
     places: tuple[str, ...] = ()
+    is_message: bool = False
     assumed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -106,6 +127,8 @@ _NO_LEVELS = "statement|detail|hint|context"
 SOURCES = "go|py|js|mjs|ts|java|kt|scala|rb|php|rs|c|cc|cpp|h|cs|ex|exs|erl|pl|swift|lua"
 # In the order in which they are tried: of what fits in one place, the more special first. Each takes one space after it along: what is indented stays so.
 _ITEMS: dict[str, _Item] = {
+    "redis": _Item(pattern=r"[ \t]*\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]{8,12} [.*#-](?:[ \t]|$)", sure=True),
+    "esxi": _Item(pattern=rf"[ \t]*(?:{SHORT_WORDS})\(\d{{1,3}}\)(?:[ \t]|$)", sure=True),
     "close": _Item(pattern=r"[\])>}|,;:]{1,2}[ \t]?", sure=True),
     "level": _Item(
         pattern=rf"[ \t]*[\[(<]? ?(?:[\w.-]+[.:])?(?i:{LEVELS}|{_NO_LEVELS})(?: ?[\])>][:|]?[ \t]?|[:|,;][ \t]?|[ \t/-]|$)", sure=True,
@@ -135,8 +158,13 @@ _ITEMS: dict[str, _Item] = {
     "dotted": _Item(pattern=r"[ \t]*[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)+(?:[#:]\d+)?[ \t]"),
 }  # fmt: skip
 _NAME = r"[ \t]*[^\s\[\]():=\"']+[ \t]"
-# What is the level in an item, and the letter that it is.
-_LEVEL_OF = {"level": rf"\b(?i:{LEVELS}|{_NO_LEVELS})\b", "letter": "[TVDINWEFCA]"}
+# What is the level in an item, the letter that it is, and the mark.
+_LEVEL_OF = {
+    "level": rf"\b(?i:{LEVELS}|{_NO_LEVELS})\b",
+    "letter": "[TVDINWEFCA]",
+    "redis": _MARK,
+    "esxi": SHORT_WORDS,
+}
 _COMPILED = {name: re.compile(item.pattern) for name, item in _ITEMS.items()}
 _COMPILED_NAME = re.compile(_NAME)
 
@@ -154,7 +182,7 @@ def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layou
     layouts: list[Layout] = []
     for shape, members in sorted(alike.items(), key=lambda item: (-len(item[1]), len(item[0]))):
         left = members
-        while left and len(layouts) < MOST_LAYOUTS and _is_header(shape, count=len(left), of=len(written)):
+        while left and len(layouts) < MOST_LAYOUTS and _is_header(shape, left, of=len(written)):
             readings = [found for _, found in left]
             form = times.most_common(readings)
             assert form is not None
@@ -185,6 +213,8 @@ def has_long_messages(lines: Sequence[str], begins: str) -> bool:
             continue
         if is_head.search(line):
             entries, open_ = entries + 1, True
+        elif _CONTAINER.match(line):
+            open_ = False
         elif open_ and line[0].strip() and (before[:1].strip() or not before) and not is_part.search(line):
             longer, open_ = longer + 1, False
         before = line
@@ -200,30 +230,42 @@ def _shape(prefix: str) -> str:
     )
 
 
-def _is_header(shape: str, *, count: int, of: int) -> bool:
-    """Whether a time after that prefix dates the line, and is not one that a message names."""
+def _is_header(shape: str, members: Sequence[tuple[str, Sequence[Found]]], *, of: int) -> bool:
+    """Whether a time after that prefix dates the lines, and is not one that a message names. of: how many lines there are."""
     words = sum(_W in chunk for chunk in shape.split(r"[ \t]+"))
     if words == 0 or shape.endswith(r"\["):
         return True
+    line, found = members[0]
+    if _TIME_FOLLOWS.search(line[: found[0].start]) or _TIME_LAST.match(line):
+        return True
     # After one word, such as a level or the name of a container, a few lines do; a sentence names a time as well.
-    return count >= 2 and count >= (0.05 if words == 1 else 0.3) * of
+    return len(members) >= 2 and len(members) >= (0.05 if words == 1 else 0.3) * of
 
 
 def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) -> Layout:
     """The layout of lines that begin alike."""
-    level = _level_before(shape, form, [line[: item.start] for line, item in members])
-    tail = _tail([line[item.end :] for line, item in members], has_level=level is not None)
+    before = [line[: item.start] for line, item in members]
+    # What was opened before the time ends behind it.
+    quote = '"' if before[0].endswith('"') else ""
     time = _ungrouped(form.pattern)
-    begins = f"^{shape}(?:{time})"
+    begins = f"^{shape}(?:{time})" + (f"{quote}?" if quote else "")
+    rests = [line[item.end :].removeprefix(quote) for line, item in members]
+    level, marked = _level_before(shape, form, before), ""
+    if _BEFORE_MARK.search(before[0]) and _is_common([bool(re.match(_MARK, text)) for text in rests]):
+        level, marked = Level(before=begins, word=_MARK, is_mark=True), _MARK
+        rests = [re.sub(f"^{_MARK}", "", text) for text in rests]
+    tail = _tail(rests, has_level=level is not None)
     after = rf"{tail.pattern}|[ \t]" if tail.pattern else r"[ \t]"
+    header = rf"{begins}(?:{marked}(?:{tail.pattern})?|{after})?" if marked else rf"{begins}(?:{after})?"
     return Layout(
         form=form,
-        header=rf"{begins}(?:{after})?",
+        header=header,
         begins=begins,
         time=time,
         level=level or tail.level_after(begins),
         lines=len(members),
         places=zones.places_in(item.zone for _, item in members),
+        is_message=bool(_TIME_LAST.match(members[0][0])),
     )
 
 
@@ -256,7 +298,8 @@ class _Tail:
         """The level, in a header that begins so."""
         if self.level_at is None:
             return None
-        return Level(before=begins + "".join(self.patterns[: self.level_at]), word=self.level)
+        before = begins + "".join(self.patterns[: self.level_at])
+        return Level(before=before, word=self.level, is_mark=self.level in (_MARK, SHORT_WORDS))
 
 
 def _tail(rests: Sequence[str], *, has_level: bool) -> _Tail:

@@ -257,7 +257,7 @@ def _together(
     reading.assumed_hours = {f"{hour.clock.local} {hour.clock.place}": hour.reading for hour in hours}
     # A format that says itself what its numbers mean leaves nothing to assume.
     scales = [part.shape.numbers for part in parts if not part.shape.format.severities]
-    reading.assumed_levels = {word: name for scale in scales for word, name in scale.items()}
+    reading.assumed_levels = {word: name for scale in scales for word, name in scale.items() if name}
     reading.assumed_dates = {time: day for part in parts for time, day in part.shape.assumed_dates.items()}
     reading.newest_first = bool(told["slope"] < -0.8)
     doubles = int(told["named"] - told["distinct_named"])
@@ -348,10 +348,17 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part]) -> str:
         what = "columns" if shape.columns else "keys"
         shown = f"{', '.join(names[:MOST_KEYS])}{' …' if len(names) > MOST_KEYS else ''}"
         return f'; none of their {what} is known as a time: {shown}; say which one is, such as columns = {{ timestamp = "{names[0]}" }}, and with time_form how it is written'
-    clock = "times of day, but no date and time" if times.has_clock(reading.unparsed_sample) else "no time"
     first = reading.unparsed_sample.split(" ⏎ ")[0].partition("\n")[0][:60]
-    return f"; they hold {clock} in a form that is known, such as {first!r}: state time_form, such as %d.%m.%Y %H:%M:%S, or a pattern with the group timestamp"
+    if times.has_clock(reading.unparsed_sample) and not times.has_date(reading.unparsed_sample):
+        return f"; they hold times of day, but no date, such as {first!r}: have the program write the date too, or {_RUNTIME_ADDS_THEM}"
+    state = "state time_form, such as %d.%m.%Y %H:%M:%S, or a pattern with the group timestamp"
+    if times.has_clock(reading.unparsed_sample):
+        return f"; they hold times of day, but no date and time in a form that is known, such as {first!r}: {state}"
+    return f"; they hold no time in a form that is known, such as {first!r}: {state}; or {_RUNTIME_ADDS_THEM}"
 
 
+_RUNTIME_ADDS_THEM = (
+    "have the container runtime add them (docker logs --timestamps, kubectl logs --timestamps)"
+)
 # A day with its year.
 _A_DAY = r"\b20\d\d-[01]\d-[0-3]\d"

@@ -12,8 +12,9 @@ _METHOD = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT"
 _ASKED = rf'"(?P<method>{_METHOD}) (?P<url>\S+) (?P<protocol>HTTP/[\d.]+)"'
 # What the message of an entry with a status holds that says nothing but which request was answered how: whatever its severity,
 # where it is no warning, and where it has none.
-ANSWERED = rf'"(?:{_METHOD}) \S+ HTTP/[\d.]+" \d{{3}}'
+ANSWERED = rf'"(?:-|(?:{_METHOD}) \S+ HTTP/[\d.]+)?" \d{{3}}'
 ASKED = rf'"(?:{_METHOD}) \S+ HTTP/[\d.]+"'
+_UNASKED = r'[+-]\d{4}\] "(?:[^"\\]|\\.)*" ([1-5]\d\d) '
 NAMED = rf"\b(?:{_METHOD})\b[ \t,;|\"]+\S"
 
 
@@ -81,6 +82,11 @@ def of_line(form: RequestForm, line: str) -> str:
     groups = ", ".join(quoted(part) for part in form.parts)
     found = f"regexp_extract({line}, {quoted(form.pattern)}, [{groups}])"
     return f"CASE WHEN contains({line}, {quoted(form.hint)}) THEN {found} END" if form.hint else found
+
+
+def status_alone(line: str) -> str:
+    """SQL: the status of what was no request, or stopped before it was one, in a line of an access log; NULL where there is none."""
+    return f"CASE WHEN contains({line}, '] \"') THEN nullif(regexp_extract({line}, {quoted(_UNASKED)}, 1), '') END"
 
 
 def nothing(form: RequestForm) -> str:

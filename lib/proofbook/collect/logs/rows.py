@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from proofbook.collect.logs import lines
-from proofbook.collect.logs.columns import NAMED_FIELDS, PREAMBLE, Columns, fields_of, name_of
+from proofbook.collect.logs.columns import DATED, NAMED_FIELDS, PREAMBLE, Columns, fields_of, name_of
 from proofbook.collect.logs.documents import Bytes
 
 # A row of more lines has a quote that nothing closes.
@@ -34,7 +34,7 @@ def rows(file: Bytes, columns: Columns) -> Iterator[pa.RecordBatch]:
 
     Memory holds a block and the longest row.
     """
-    open_, line, now = b"", 1, columns.names
+    open_, line, now = b"", 1, _Told(names=columns.names_in_rows)
     for data, is_last in lines.blocks(file):
         block = open_ + data
         starts = _starts(block, quoted=columns.quoted)
@@ -42,18 +42,30 @@ def rows(file: Bytes, columns: Columns) -> Iterator[pa.RecordBatch]:
         whole = len(block) if is_last or len(block) - starts[-1] > lines.MAX_ENTRY_BYTES else int(starts[-1])
         open_ = block[whole:]
         for part in _between_comments(block[:whole], columns, now, first_line=line):
-            now = part.names
+            now = part.told
             yield _batch(part, columns)
         line += block.count(b"\n", 0, whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the comments before rows state: the names of their columns, and their date."""
+
+    names: tuple[str, ...]
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """Whole rows under the same names of columns."""
+    """Whole rows under the same comments."""
 
     data: bytes
     first_line: int
-    names: tuple[str, ...]
+    told: _Told
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.told.names
 
 
 def _starts(data: bytes, *, quoted: bool) -> npt.NDArray[np.int64]:
@@ -67,14 +79,12 @@ def _starts(data: bytes, *, quoted: bool) -> npt.NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), ends + 1])
 
 
-def _between_comments(
-    data: bytes, columns: Columns, names: tuple[str, ...], *, first_line: int
-) -> Iterator[_Part]:
+def _between_comments(data: bytes, columns: Columns, told: _Told, *, first_line: int) -> Iterator[_Part]:
     """The rows of a block; of a file that names its columns in comments, those between the comments."""
     if columns.padded:
         data = re.sub(rb" {2,}", b" ", data)
     if not columns.has_comments or not (data.startswith(b"#") or b"\n#" in data):
-        yield _Part(data=data, first_line=first_line, names=names)
+        yield _Part(data=data, first_line=first_line, told=told)
         return
     pending: list[bytes] = []
     begun, number = first_line, first_line
@@ -84,11 +94,14 @@ def _between_comments(
             pending.append(line)
             continue
         if pending:
-            yield _Part(data=b"".join(pending), first_line=begun, names=names)
+            yield _Part(data=b"".join(pending), first_line=begun, told=told)
             pending = []
-        if named := NAMED_FIELDS.match(line.decode().rstrip()):
-            names = fields_of(named)
-    yield _Part(data=b"".join(pending), first_line=begun, names=names)
+        text = line.decode().rstrip()
+        if named := NAMED_FIELDS.match(text):
+            told = replace(told, names=fields_of(named))
+        elif dated := DATED.match(text):
+            told = replace(told, date=dated[1])
+    yield _Part(data=b"".join(pending), first_line=begun, told=told)
 
 
 def _batch(part: _Part, columns: Columns) -> pa.RecordBatch:
@@ -161,6 +174,8 @@ def _in_order(found: Sequence[pa.Array], part: _Part, columns: Columns) -> pa.St
     rows = len(found[0])
     if part.names != columns.names:
         by_name = dict(zip(part.names, found, strict=True))
+        if columns.dated:
+            by_name[columns.names[-1]] = pa.repeat(pa.scalar(part.told.date or None, pa.string()), rows)
         found = [by_name.get(name, pa.nulls(rows, pa.string())) for name in columns.names]
     return pa.StructArray.from_arrays(
         list(found), names=[name_of(place) for place in range(len(columns.names))]

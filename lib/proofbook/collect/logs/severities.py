@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofbook.collect.logs import formats, keys
+from proofbook.collect.logs.layout import MARKS
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import TextFormat
 
 
 def named(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
-    """SQL: one of the names in SEVERITY_NUMBERS, or NULL. own: a format's own words for them."""
+    """SQL: one of the names in SEVERITY_NUMBERS, or NULL. own: a format's own words for them, and for none of them."""
     if own:
-        said = " ".join(f"WHEN {quoted(a.upper())} THEN {quoted(b)}" for a, b in own.items())
+        said = " ".join(f"WHEN {quoted(a.upper())} THEN {quoted(b) if b else 'NULL'}" for a, b in own.items())
         return f"CASE upper({word}) {said} ELSE {named(word)} END"
     # Each WHEN costs a pass over the rows that are left: most end at the first two.
     cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in formats.SAME_SEVERITY.items())
@@ -37,17 +38,34 @@ def own_word(shape: Shape) -> str:
 def words_of(body: str, shape: Shape) -> str:
     """SQL: a struct of the words of a message that may be its severity, each empty where it is absent."""
     if _severity_in(shape) == "nowhere":
-        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR)"
-    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e'])"
+        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR, mark VARCHAR)"
+    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e', 'mark'])"
+
+
+def first_word() -> str:
+    """SQL: the first of those words, or what a mark stands for; NULL where there is none."""
+    words = ", ".join(f"nullif(w.{name}, '')" for name in "abcde")
+    return f"coalesce({words}, {of_mark('w.mark')})"
+
+
+def of_mark(mark: str) -> str:
+    """SQL: the severity that a mark stands for, or NULL."""
+    return f"CASE trim({mark}) {' '.join(f'WHEN {quoted(a)} THEN {quoted(b)}' for a, b in MARKS.items())} END"
 
 
 def by_text(line: str, shape: Shape) -> str:
-    """SQL: the severity by the `word` that was found in a message, or by the priority of syslog; or NULL."""
+    """SQL: the severity by the `word` that was found in a message, or by the priority of syslog; or NULL.
+
+    What a message says of its level by name is the program's own, and the priority may be that of all it writes.
+    """
     words = named("word", shape.format.severities)
     if _severity_in(shape) != "priority":
         return words
-    priority = f"try_cast(nullif(regexp_extract({line}, '^<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"
-    return f"coalesce({named(f'({priority})::VARCHAR', keys.SYSLOG)}, {words})"
+    by_name = named("nullif(w.b, '')", shape.format.severities)
+    priority = (
+        f"try_cast(nullif(regexp_extract({line}, '^(?:[0-9]+ )?<([0-9]{{1,3}})>', 1), '') AS INTEGER) % 8"
+    )
+    return f"coalesce({by_name}, {named(f'({priority})::VARCHAR', keys.SYSLOG)}, {words})"
 
 
 def _severity_in(shape: Shape) -> str:

@@ -190,7 +190,7 @@ class Shape:
         if format.alone:
             found = dict(own)
         else:
-            names = dict.fromkeys((*STRUCTURED, *DETAILS))
+            names = dict.fromkeys((*STRUCTURED, *DETAILS, *self.learnt))
             found = {
                 name: (*own.get(name, ()), *STRUCTURED.get(name, ()), *self.learnt.get(name, ()))
                 for name in names
@@ -304,11 +304,12 @@ def _of(
         within = [re.sub(format.pattern, "", line) for line in lines]
     else:
         has_pattern = isinstance(format, TextFormat) and bool(format.pattern)
-        text = [line for line in lines if not line.lstrip().startswith("{")]
+        text = [line for line in lines if not line.lstrip().startswith("{") and _named_object(line) is None]
         layouts = () if has_pattern else tuple(learn(text, stated=time))
         shape = Shape(name=name, format=format, snake=snake, layouts=layouts)
         if objects is None:
-            objects = [item for item in map(_object, lines) if item is not None]
+            found = (_object(line) or _named_object(line) for line in lines)
+            objects = [item for item in found if item is not None]
         sample, own = keys.flat(objects), tuple(dict.fromkeys(key for item in objects for key in item))
         shape = replace(
             shape,
@@ -321,8 +322,11 @@ def _of(
             names=keys.names_in(objects),
             keys=own[:MOST_KEYS],
         )
-        severity = keys.words_first(sample, shape.places["severity"])[:1]
-        first = {"severity": severity} if severity else {}
+        severity = keys.words_first(sample, shape.places["severity"])
+        first = {"severity": severity[:1]} if severity else {}
+        if shape.learnt.get("fraction"):
+            # What lies around both is no text of a time.
+            first["timestamp"] = shape.learnt["timestamp"][:1]
         named = keys.zones_of(sample, shape.places["timestamp"])
         written, assumed = (time, {}) if time else keys.time_form_of(sample, shape.places["timestamp"])
         shape = replace(
@@ -366,6 +370,11 @@ def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
             if 2 * sum(bool(found(line[:300])) for line in lines) >= len(lines):
                 return name
     return "text"
+
+
+def _named_object(line: str) -> dict[str, Any] | None:
+    """The object behind the name of a container or a program."""
+    return _object(line[line.index("{") :]) if re.match(OBJECT_AFTER_NAME, line) else None
 
 
 def _object(line: str) -> dict[str, Any] | None:

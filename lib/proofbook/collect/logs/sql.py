@@ -78,7 +78,7 @@ dated AS (SELECT *, {_named(dated)} FROM found),
 told AS (SELECT *, {_named(_told(fields, rules))} FROM dated),
 clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies))}, {severities.named("severity", stated)} AS by_entry FROM told),
 worded AS (SELECT *, {"NULL::VARCHAR" if only_bodies else _part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
-spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcde")} END AS word FROM worded),
+spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {severities.first_word()} END AS word FROM worded),
 judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
   {timestamps.in_range(timestamps.not_ahead("t1", shape, now))} AS timestamp,
@@ -110,6 +110,7 @@ def _identity(fields: _Fields) -> str:
         thing: requests.ids_in(said, thing, in_brackets=fields.shape.traced) for thing in requests.PATTERNS
     }
     address = f"CASE WHEN q.status <> '' THEN {requests.address_of('rest')} END"
+    alone = f", CASE WHEN NOT is_json THEN {requests.status_alone('rest')} END" if fields.may_request else ""
     whole = {
         name: f"try_cast(coalesce({name}, {in_request(name)}) AS BIGINT)"
         for name in ("request_bytes", "response_bytes")
@@ -120,7 +121,7 @@ def _identity(fields: _Fields) -> str:
   coalesce(span, CASE WHEN starts_with(trace, '00-') THEN nullif(split_part(trace, '-', 3), '') END, {ids["span"]}) AS span_id,
   coalesce(method, {in_request("method")}) AS http_method,
   {_part_of("url0")} AS http_url,
-  try_cast(coalesce(status, {in_request("status")}) AS INTEGER) AS http_status,
+  try_cast(coalesce(status, {in_request("status")}{alone}) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
   {_part_of("agent0")} AS http_user_agent,
   coalesce(remote_ip, {address}) AS http_remote_ip,
@@ -183,7 +184,7 @@ class _Fields:
     def __init__(self, shape: Shape, *, typed: bool, only_bodies: bool, may_repeat: bool) -> None:
         self.shape, self.typed, self.only_bodies, self.may_repeat = shape, typed, only_bodies, may_repeat
         self.groups = formats.groups_of(shape.pattern)
-        wanted = ("timestamp", "body", "payload", "stack") if only_bodies else tuple(shape.places)
+        wanted = ("timestamp", "fraction", "body", "payload", "stack") if only_bodies else tuple(shape.places)
         self.places = {name: paths for name, paths in shape.places.items() if name in wanted}
         found = (key for paths in self.places.values() for path in paths for key in _json_paths(path))
         self.keys = list(dict.fromkeys(found))
@@ -317,7 +318,8 @@ def _level_of(layout: Layout) -> str:
     if layout.begins_with_time and layout.level.before == layout.begins:
         before = "time_text"
     after = f"substr(header, length({before}) + 1)" if layout.level.before != "^" else "header"
-    return f"nullif(regexp_extract({after}, {quoted(layout.level.word)}), '')"
+    word = f"nullif(regexp_extract({after}, {quoted(layout.level.word)}), '')"
+    return severities.of_mark(word) if layout.level.is_mark else word
 
 
 def _found(fields: _Fields) -> dict[str, str]:
@@ -335,7 +337,9 @@ def _found(fields: _Fields) -> dict[str, str]:
     request, no_request = requests.of_line(shape.request, "rest"), requests.nothing(shape.request)
     grouped = "CASE WHEN g.body <> '' THEN g.body || substr(rest, length(first) + 1) ELSE rest END"
     more = "CASE WHEN lines > 1 THEN substr(rest, length(first) + 1) ELSE '' END"
-    cut = "" if fields.only_bodies else "WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
+    whole = [f"regexp_matches(first, {quoted(item.begins)})" for item in shape.layouts if item.is_message]
+    cut = f"WHEN {' OR '.join(whole)} THEN rest " if whole else ""
+    cut += "" if fields.only_bodies else "WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
     others = (
         "observed", "severity", "service", "version", "instance", "trace", "span", "method", "url", "status",
         "latency", "id", *DETAILS,
@@ -343,12 +347,20 @@ def _found(fields: _Fields) -> dict[str, str]:
     return {
         "said": f"CASE WHEN is_json THEN {said} || {more} {cut}ELSE {grouped if 'body' in fields.groups else 'rest'} END",
         "stack": stack if shape.columns else f"CASE WHEN is_json THEN {stack} END",
-        "t": f"CASE WHEN is_json THEN {at('timestamp')} {broken}ELSE nullif({written}, '') END",
+        "t": f"CASE WHEN is_json THEN {_time_in_object(fields)} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
         **{name: at(name) for name in others},
         "severity": f"coalesce({at('severity')}, {severities.own_word(shape)}, said_level)",
         "listed": extra.NOTHING if fields.only_bodies else _extra_of(fields),
     }
+
+
+def _time_in_object(fields: _Fields) -> str:
+    """SQL: the text of the time of an object, with what stands apart of its second."""
+    time = fields.at("timestamp")
+    if "fraction" not in fields.places:
+        return time
+    return f"CASE WHEN regexp_full_match({time}, '[0-9]{{9,10}}') THEN {time} || '.' || lpad(coalesce({fields.at('fraction')}, '0'), 9, '0') ELSE {time} END"
 
 
 def _extra_of(fields: _Fields) -> str:

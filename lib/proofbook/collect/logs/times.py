@@ -179,6 +179,9 @@ FORMS: tuple[TimeForm, ...] = (
 _MAY_BE_ONE = re.compile(r"\d:\d\d|\d{6}|@40000000|\d\d\.\d\d\.\d\d")
 # Levels of so many letters, as they follow times.
 _LEVELS = "TRACE|DEBUG|INFO|WARN|ERROR|FATAL|PANIC|ALERT|EMERG|CRIT|FINE|FINER|NOTE|FAIL|LOG|ERR|INF|WRN|DBG|TRC|FTL|VRB|CRT"
+_MAY_BE_A_DATE = re.compile(
+    rf"(?<![\d.:/-])\d{{1,4}}([-/.])\d{{1,2}}(?:\1\d{{2,4}})?(?![\d.:/-])|\b\d{{8}}\b|\b(?:{_MONTHS})[a-z]*\b|\b\d{{4}}-W?\d{{2,3}}\b"
+)
 # A clock without a date.
 _CLOCK_ONLY = re.compile(r"(?<!\d)\d{1,2}:\d\d:\d\d(?!\d)")
 
@@ -263,6 +266,11 @@ def word_after(text: str) -> str:
 def has_clock(text: str) -> bool:
     """Whether a text holds a time of day, with a date or without."""
     return bool(_CLOCK_ONLY.search(text))
+
+
+def has_date(text: str) -> bool:
+    """Whether a text holds what may be a date, in whatever form."""
+    return bool(_MAY_BE_A_DATE.search(text))
 
 
 def _seconds(epoch: str) -> float:

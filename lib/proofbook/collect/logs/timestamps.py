@@ -108,7 +108,7 @@ def of_entry(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
 
 def _time_of_row(columns: Columns, *, zone: str | None, year: int) -> str:
     """SQL: the time of a row of a file in columns; NULL where no column says it."""
-    zone = "Z" if columns.is_utc and zone is None else zone
+    zone = columns.zone or ("Z" if columns.is_utc and zone is None else zone)
     cells = [columns.cell(name) for name in columns.places.get("timestamp", ())]
     if columns.date_and_time:
         cells = [columns.written]
