@@ -15,7 +15,7 @@ from proofbook.collect.logs import columns as in_columns
 from proofbook.collect.logs import documents, lines, rows, times, typed_objects
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.columns import Columns
-from proofbook.collect.logs.entries import table
+from proofbook.collect.logs.entries import DISABLED, table
 from proofbook.collect.logs.formats import usable
 from proofbook.collect.logs.shape import Stated, of_columns, of_source, with_stated
 from proofbook.collect.logs.sql import entries_sql
@@ -28,6 +28,8 @@ from proofbook.redaction.scrubbing import rules, scrub
 SAMPLE_LINES = 2000
 SMALL_BYTES = 1024 * 1024
 _LINES = "lines_of_text"
+# Of DuckDB's optimizers, those that look at every expression and win time for each row.
+_FOR_LARGE = ("expression_rewriter", "common_subexpressions")
 
 
 def ask(
@@ -41,7 +43,7 @@ def ask(
         CouldNotLook: the file cannot be read.
     """
     why, engine = "", opened.engine
-    with _threads_for(opened.path, engine):
+    with _at_once(opened.path, engine):
         for entries in opened.attempts(holding=holding):
             try:
                 return table(engine, question(entries))
@@ -54,16 +56,18 @@ def ask(
 
 
 @contextlib.contextmanager
-def _threads_for(path: Path, engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """One thread for a small file: each compiles every pattern for itself, which takes longer than to read the file."""
+def _at_once(path: Path, engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """For a small file, of which it takes longer to plan the reading than to read it: one thread, since each compiles every pattern for itself, and no search for a better plan."""
     if path.stat().st_size > SMALL_BYTES:
         yield
         return
     engine.execute("SET threads = 1")
+    engine.execute(f"SET disabled_optimizers = '{','.join([*DISABLED, *_FOR_LARGE])}'")
     try:
         yield
     finally:
         engine.execute("RESET threads")
+        engine.execute(f"SET disabled_optimizers = '{','.join(DISABLED)}'")
 
 
 class Opened:
