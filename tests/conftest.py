@@ -381,6 +381,19 @@ def finished_run(workspace: Path, original_run: Path) -> Path:
     return copy
 
 
+@pytest.fixture(scope="session")
+def wheel(request: pytest.FixtureRequest) -> Path:
+    """The package as others install it, built once for all workers."""
+
+    def make(folder: Path) -> None:
+        command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel", "--no-deps", "--wheel-dir", folder, ROOT]  # fmt: skip
+        built = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert built.returncode == 0, built.stderr
+
+    (made,) = made_once(request.config, "wheel", make).glob("proofbook-*.whl")
+    return made
+
+
 @contextlib.contextmanager
 def on_a_disk(folder: Path, *, size_kb: int) -> Iterator[Path]:
     """A new folder on a file system of that size; skips where none can be mounted."""

@@ -126,7 +126,7 @@ def write_run(
     folder.mkdir(parents=True, exist_ok=True)
     run = RunRecord.from_json(run_content(folder, found, executed, text, **more))
     writer.write(folder, run=run, executed=executed, options=options or writer.Options())
-    (folder / "run.json").write_text(json.dumps(run.to_json(), indent=2), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(run.to_json()), encoding="utf-8")
     return run
 
 

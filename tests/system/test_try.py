@@ -438,19 +438,16 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
 
 @pytest.mark.long
 def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
-    start: Start, tmp_path: Path, pytestconfig: pytest.Config
+    start: Start, wheel: Path, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     made = tmp_path / "made"
+    made.mkdir()
 
     def do(*words: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV")
         environment = {key: value for key, value in os.environ.items() if key not in left_out}
         return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
-    pip = ("-m", "pip", "--quiet", "--disable-pip-version-check")
-    built = do(sys.executable, *pip, "wheel", "--no-deps", "--wheel-dir", made, ROOT)
-    assert built.returncode == 0, told(built)
-    (wheel,) = made.glob("proofbook-*.whl")
     installed = linked.environment(made / "venv", wheel, extra="rehearsal")
     program = made / "venv/bin/proofbook"
     where = do(installed, "-c", "import proofbook; print(proofbook.__file__)")

@@ -599,7 +599,7 @@ TEXT = st.sampled_from(
 )
 
 
-@examples(60)
+@examples(40)
 @given(
     parts=st.lists(st.one_of(GOOD, JUNK, TEXT), max_size=12),
     shape=st.sampled_from(["auto", "cloud-logging", "json", "text"]),

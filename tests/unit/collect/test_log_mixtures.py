@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.slow
 def test_no_line_of_a_mixture_of_forms_is_lost_and_none_crashes() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "mixtures.py"), "--count", "60", "--jobs", "1"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "mixtures.py"), "--count", "40", "--jobs", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "60 mixtures" in done.stdout
+    assert "40 mixtures" in done.stdout

@@ -169,7 +169,7 @@ def test_severity_comes_from_the_entry_else_from_the_text(
     )
 
 
-@examples(60)
+@examples(40)
 @example(data=b'[[null,null,null,null,"   \\"\\"                  \\u0008\\u0080"],{"textPayload":null}')
 @given(
     data=st.binary(max_size=300)
