@@ -41,12 +41,8 @@ HEALTH = Table(
         _OK,
         Column("body_ok", "boolean", "whether the body was the expected one; missing: none is expected"),
         Column("body", "str", "beginning of the body"),
-        Column(
-            "says",
-            "str",
-            "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing",
-            optional=OLDER,
-        ),
+        Column("says", "str", "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing", optional=OLDER),
+        Column("age_s", "float64", "age of the stored copy that a cache answered with; missing: it is none", "s", optional=OLDER),
         _ERROR,
         _REVISION,
         _TOTAL,
@@ -54,7 +50,7 @@ HEALTH = Table(
         Column("tls_s", "float64", "TLS handshake; missing: not encrypted", "s"),
         Column("first_byte_s", "float64", "from sending to the headers; missing: no answer", "s"),
     ),
-)
+)  # fmt: skip
 LATENCY = Table(
     "latency",
     row="one timed request over a kept connection",

@@ -45,6 +45,7 @@ REASONS: dict[str, Reason] = {
         "no-endpoint": ("every answer was that of an address without a WebSocket or a page, or without one for this client, and nothing proves that there ever was one", "check the path, and whether it needs a login; if it worked before the deployment, prove it: proofbook run ENV --before RUN"),
         "end-unstated": ("the server closed connections before the probe did, with 1000 or 1001, and nothing states whether that is normal", "if it is, set normal_close_codes = [1000, 1001] for the websocket in the environment; if it is not, normal_close_codes = []"),
         "half-well": ("the health page reports a state between healthy and unhealthy", "read what it names; if that state is acceptable, set health_expect for the service in the environment"),
+        "stale-copy": ("a cache answered in place of the service, with what it once said", "ask past the cache: name the service's own address as url, or let it send Cache-Control: no-store for its health page"),
         "no-control": ("nothing shows that this check could have failed", "give it fails_on, a mutant or a control"),
         "no-deployment": ("no deployment was found, so before and after cannot be told apart", "set [deployment] time or revision in the case, or name a [deployments] document"),
         "no-before-window": ("the window of before is empty or later than the deployment", "check [deployment] time in the case"),

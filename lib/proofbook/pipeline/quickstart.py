@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from proofbook import paths as workspace
 from proofbook import validation
 from proofbook.collect import discovery, planning
+from proofbook.collect.services import health_search
 from proofbook.collect.session import Session, is_loopback
 from proofbook.config import duckdb_text, log_uri
 from proofbook.config.case import Case
@@ -294,8 +295,8 @@ async def _discover(options: Options, *, base: Path, say: Say) -> Settings:
 async def _discover_health(path: str, settings: Settings, session: Session) -> str:
     """What was found of the health page, in words; the settings are completed by it."""
     (service,) = settings["service"]
-    paths = [path] if path not in ("", "/") else discovery.HEALTH_PATHS
-    health = await discovery.find_health(session.environment.services[0], paths, session=session)
+    paths = [path] if path not in ("", "/") else health_search.HEALTH_PATHS
+    health = await health_search.find_health(session.environment.services[0], paths, session=session)
     service["health"] = health.path
     service |= health.settings
     revision = health.settings.get("revision_path")

@@ -21,6 +21,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook.collect import discovery
 from proofbook.collect.services import health as service
+from proofbook.collect.services import health_search
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
@@ -243,7 +244,7 @@ def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:
 
 
 def test_a_clock_that_is_an_hour_off_is_named() -> None:
-    async def go() -> discovery.Health:
+    async def go() -> health_search.Health:
         def page(connection: ServerConnection, request: Any) -> Any:
             answer = connection.respond(http.HTTPStatus.OK, "well")
             del answer.headers["Date"]
@@ -252,7 +253,7 @@ def test_a_clock_that_is_an_hour_off_is_named() -> None:
 
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             where = environment(server.sockets[0].getsockname()[1])
-            return await discovery.find_health(
+            return await health_search.find_health(
                 where.services[0], ("/health",), session=Session(where, base=Path())
             )
 

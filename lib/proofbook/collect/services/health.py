@@ -40,7 +40,7 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), error, connect_s, tls_s, first_byte_s, total_s, revision.
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), error, connect_s, tls_s, first_byte_s, total_s, revision.
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
     """
@@ -131,7 +131,15 @@ async def _ask(
     return {**asked, **_told(answer, service, kind), "total_s": total_s, **_phases(marks, began)}
 
 
-_NO_ANSWER = {"status": pd.NA, "ok": False, "body_ok": pd.NA, "body": "", "says": "", "revision": None}
+_NO_ANSWER = {
+    "status": pd.NA,
+    "ok": False,
+    "body_ok": pd.NA,
+    "body": "",
+    "says": "",
+    "age_s": None,
+    "revision": None,
+}
 
 
 async def _answer(
@@ -175,9 +183,16 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "body_ok": pd.NA if body_ok is None else body_ok,
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
+        "age_s": age_of(answer) if kind == "health" else None,
         "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
+
+
+def age_of(answer: Answer) -> float | None:
+    """How old a stored copy is that something in between answered with, in seconds; None where the answer is none, or new."""
+    stated = answer.headers.get("age", "").strip()
+    return float(stated) if stated.isdigit() and int(stated) > 0 else None
 
 
 def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:

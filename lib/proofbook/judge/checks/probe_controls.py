@@ -156,3 +156,28 @@ def whole_word(service: str) -> MoreControls:
         ]
 
     return control
+
+
+def fresh_answers(service: str) -> MoreControls:
+    """The comparability control of health: answers are the service's own, and no copies that a cache keeps of what it once said."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked(view, service, kind="health")
+        if "age_s" not in rows:
+            # Older evidence holds none.
+            return []
+        copies = rows["age_s"].dropna()
+        oldest = f", up to {copies.max():,.0f} s old" if len(copies) else ""
+        return [
+            Control(
+                kind="comparability",
+                name="answers that a cache gave in place of the service",
+                guards=("pass",),
+                expected="none",
+                got=f"{len(copies):,} of {len(rows):,}{oldest}",
+                held=copies.empty,
+                code="" if copies.empty else "stale-copy",
+            )
+        ]
+
+    return control

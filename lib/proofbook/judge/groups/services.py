@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
 from proofbook.judge.checks import certificates, probes
 from proofbook.judge.checks.probe_controls import (
     all_of,
+    fresh_answers,
     health_path_known,
     unknown_path_control,
     whole_word,
@@ -32,9 +35,11 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
             what="were answered as healthy",
             planned=True,
             tells_endings=True,
+            adds=_any_answer_counts if item.health_expect is None else None,
             controls=all_of(
                 health_path_known(item.name),
                 unknown_path_control(item.name),
+                fresh_answers(item.name),
                 *([] if item.health_expect else [whole_word(item.name)]),
             ),
         )
@@ -63,6 +68,18 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
             recipe=probes.recorded(probe.name),
             required=True,
         )
+
+
+def _any_answer_counts(rows: pd.DataFrame) -> str:
+    """Where no page said that it is well, that nothing but its status was looked at."""
+    # Older evidence does not say what a page said.
+    says_nothing = "says" in rows and rows["says"].isin(["", "unknown"]).all()
+    statuses = sorted({str(status) for status in rows["status"]})
+    return (
+        f"any {' or '.join(statuses)} counting, since the page does not say that it is well"
+        if says_nothing
+        else ""
+    )
 
 
 def _of(column: str, name: str, *, kind: str) -> Rows:
