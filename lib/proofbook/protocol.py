@@ -16,6 +16,8 @@ class TokenKind(StrEnum):
 
     GOOD = "good"
     AS_A_USER = "good, as a user"
+    AS_A_BROWSER = "good, as a browser"
+    UNCOMPRESSED = "good, without compression"
     AT_UNKNOWN_PATH = "good, at a path that must not exist"
     MISSING = "missing"
     TAMPERED = "tampered"
@@ -24,10 +26,16 @@ class TokenKind(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        return self in (TokenKind.GOOD, TokenKind.AS_A_USER, TokenKind.AT_UNKNOWN_PATH)
+        return self in (TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH) or self.is_stranger
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether it is shown by a client that does not say that it is a probe."""
+        return self in (TokenKind.AS_A_USER, TokenKind.AS_A_BROWSER, TokenKind.UNCOMPRESSED)
 
 
 GOOD_KINDS = tuple(kind for kind in TokenKind if kind.is_good)
+STRANGERS = tuple(kind for kind in TokenKind if kind.is_stranger)
 
 
 def names_refusal(http_status: int | None, close_code: int | None) -> bool:

@@ -27,7 +27,7 @@ from proofbook.config.probes import references
 from proofbook.config.references import Reference
 from proofbook.config.services import Service, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
-from proofbook.protocol import TokenKind
+from proofbook.protocol import STRANGERS, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
@@ -174,15 +174,34 @@ class Session:
         }
 
     def socket_headers(
-        self, socket: WebSocket, *, unmarked: bool = False, as_test: bool = False
+        self, socket: WebSocket, *, kind: str = TokenKind.GOOD, as_test: bool = False
     ) -> dict[str, str]:
-        """The headers of a handshake; of an unmarked probe without anything by which a server could know it."""
+        """The headers of a handshake; of a stranger's without anything by which a server could know it.
+
+        As a user: nothing but what the environment states; else with a browser's agent, and as a browser with all that one sends.
+        """
         own = self._socket_headers[socket.name]
-        if unmarked:
+        if kind in STRANGERS:
             known = {name.lower() for name in socket.test_headers}
-            return {name: value for name, value in own.items() if name.lower() not in known}
+            own = {name: value for name, value in own.items() if name.lower() not in known}
+            return {**self._stranger_headers(socket, kind), **own}
         tests = socket.test_headers if as_test else {}
         return {"user-agent": probe_marks.USER_AGENT, **own, **tests, **self._trace_headers()}
+
+    def _stranger_headers(self, socket: WebSocket, kind: str) -> dict[str, str]:
+        """What a kind of stranger sends beside what the environment states."""
+        stated = {name.lower() for name in self._socket_headers[socket.name]}
+        sent = {
+            TokenKind.UNCOMPRESSED: {"user-agent": probe_marks.BROWSER_HEADERS["user-agent"]},
+            TokenKind.AS_A_BROWSER: {
+                **probe_marks.BROWSER_HEADERS,
+                "accept": "*/*",
+                "origin": origin_of(self.socket_urls[socket.name]),
+                # As sites that count their visitors set it.
+                "cookie": "_ga=GA1.1.1804289383.1764355200",
+            },
+        }.get(TokenKind(kind), {})
+        return {name: value for name, value in sent.items() if name not in stated}
 
     def _trace_headers(self) -> dict[str, str]:
         """A W3C trace context."""
@@ -259,6 +278,16 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def origin_of(url: str) -> str:
+    """The Origin of a page of the same host, as a browser sends it.
+
+    >>> origin_of("wss://chat.example.com/ws")
+    'https://chat.example.com'
+    """
+    parts = urlsplit(url)
+    return f"{'https' if parts.scheme in ('https', 'wss') else 'http'}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _encrypted(url: str) -> bool:

@@ -35,6 +35,7 @@ from proofbook.evidence.schema import (
     SHADOW,
     WEBSOCKET,
 )
+from proofbook.protocol import STRANGERS
 from proofbook.stats import plans as sampling
 
 CONTROL_EVERY = 4
@@ -221,12 +222,13 @@ def _journeys(
 
 
 def unmarked_steps(environment: Environment, *, count: int) -> list[Step]:
-    """Connections as an ordinary user makes them."""
+    """Connections as ordinary users make them, so many of each kind."""
+    each = count * len(STRANGERS)
     return [
         Step(
-            says=f"{socket.name}: {count} more that do not say that they are probes, and carry no header that only tests send",
-            requests=count,
-            seconds=_connecting_s(count, socket, environment),
+            says=f"{socket.name}: {each} more that do not say that they are probes, and carry no header that only tests send: {count} with none of our headers, {count} as a browser with its agent, Origin and a cookie, {count} without compression",
+            requests=each,
+            seconds=_connecting_s(each, socket, environment),
             run=functools.partial(_make_unmarked, socket, environment, count),
         )
         for socket in environment.websockets

@@ -89,13 +89,13 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
 def _handshake(
     endpoint: WebSocket, token: Secret | None, session: Session, kind: str, extra: dict[str, str]
 ) -> Handshake:
-    """The request for an upgrade. One of token_kind TokenKind.AS_A_USER does not say that it is a probe."""
+    """The request for an upgrade. That of a stranger does not say that it is a probe."""
     url = session.socket_urls[endpoint.name]
     if kind == TokenKind.AT_UNKNOWN_PATH:
         url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
     headers = session.socket_headers(
         endpoint,
-        unmarked=kind == TokenKind.AS_A_USER,
+        kind=kind,
         as_test=endpoint.sends_test_headers and kind == TokenKind.GOOD,
     )
     found = Handshake(url=url, headers={**headers, **extra}, subprotocols=list(endpoint.subprotocols))
@@ -128,6 +128,7 @@ async def _open(
         open_timeout=session.environment.pace.timeout_s,
         close_timeout=2,
         ping_interval=None,
+        compression=None if journey.token_kind == TokenKind.UNCOMPRESSED else "deflate",
         max_size=MAX_MESSAGE_BYTES,
         create_connection=_TimedConnection,
         proxy=proxy,

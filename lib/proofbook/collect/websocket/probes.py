@@ -25,12 +25,13 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import MESSAGES
-from proofbook.protocol import TokenKind, tampered_with
+from proofbook.protocol import STRANGERS, TokenKind, tampered_with
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGES = 2000
-UNMARKED_JOURNEYS = 20
+# As many as each kind of stranger makes.
+UNMARKED_JOURNEYS = 10
 # With each kind of token, and as each user id.
 TRIES = 5
 
@@ -64,14 +65,16 @@ async def make_journeys(
 async def make_unmarked_journeys(
     endpoint: WebSocket, *, user: str, session: Session, count: int = UNMARKED_JOURNEYS
 ) -> pd.DataFrame:
-    """Journeys that carry no mark of a probe and no header that only tests send: what an ordinary user meets.
+    """Journeys that carry no mark of a probe and no header that only tests send: what ordinary users meet, `count` of each kind.
 
     Returns:
-        One row per journey, columns as the fields of Journey; token_kind is TokenKind.AS_A_USER.
+        One row per journey, columns as the fields of Journey; token_kind is one of STRANGERS.
     """
     token = await session.token(user)
     journeys = [
-        Journey(endpoint=endpoint.name, user=user, token_kind=TokenKind.AS_A_USER) for _ in range(count)
+        Journey(endpoint=endpoint.name, user=user, token_kind=kind)
+        for _ in range(count)
+        for kind in STRANGERS
     ]
     await side_by_side(_run_journey(journey, endpoint, token, session, {}) for journey in journeys)
     return frame(journeys)

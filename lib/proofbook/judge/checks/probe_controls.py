@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from proofbook.evidence.schema import HEALTH, SHADOW
+from proofbook.judge import failure_summary
 from proofbook.judge.checks.success_rate import MoreControls, Rows, rule_of
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
+from proofbook.protocol import TokenKind
 from proofbook.stats import plans
 
 # How an address answers at which there is no page, or none for everybody: elsewhere, such as a login; refused; not found; not by this method.
@@ -21,34 +23,71 @@ def all_of(*controls: MoreControls) -> MoreControls:
     return lambda view: [item for each in controls for item in view.once(each)]
 
 
-def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
-    """The comparability control of what probes see: probes that do not say what they are fare no worse.
+_STRANGERS = {
+    TokenKind.AS_A_USER: "probes without a mark and without headers that only tests send",
+    TokenKind.AS_A_BROWSER: "as a browser, with its agent, its Origin and a cookie",
+    TokenKind.UNCOMPRESSED: "as a client that offers no compression",
+}
 
-    It does not hold where their failures would be seen in fewer than one of twenty services that keep the target.
+
+def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
+    """The comparability controls of what probes see: strangers, who do not say that they are probes, fare no worse, kind by kind.
+
+    One does not hold where the failures of its kind would be seen in fewer than one of twenty services that keep the target.
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = view.table(SHADOW)
-        rows = None if rows is None else rows[rows["endpoint"] == endpoint]
-        if rows is None or rows.empty:
-            # Evidence from before the fix, and older evidence, hold none.
-            return []
-        good = pd.Series(ok(rows)).fillna(False).astype(bool)
-        failures = int((~good).sum())
-        return [
-            Control(
-                kind="comparability",
-                name="probes without a mark and without headers that only tests send",
-                guards=("pass",),
-                expected="they fare no worse",
-                got=f"{len(good) - failures} of {len(good)}",
-                held=not plans.too_many(
-                    failures=failures, count=len(good), target=target, alpha_fail=1 - view.confidence
-                ),
+        rows = _strangers(view, endpoint)
+        # Evidence from before the fix, and older evidence, hold none.
+        kinds = [kind for kind in _STRANGERS if rows["token_kind"].eq(kind).any()]
+        well = {kind: _good(rows[rows["token_kind"] == kind], ok) for kind in kinds}
+        found = []
+        for kind, good in well.items():
+            failures = int((~good).sum())
+            held = not plans.too_many(
+                failures=failures, count=len(good), target=target, alpha_fail=1 - view.confidence
             )
-        ]
+            others_come_in = any(good.any() for other, good in well.items() if other is not kind)
+            agentless = kind is TokenKind.AS_A_USER and others_come_in and not held
+            # Firewalls refuse who names no agent; every browser names one.
+            by_rule = (
+                agentless and rows[rows["token_kind"] == kind]["http_status"].isin(range(400, 500)).all()
+            )
+            told = f"{len(good) - failures} of {len(good)}"
+            found.append(
+                Control(
+                    kind="comparability",
+                    name=_STRANGERS[kind],
+                    guards=("pass",),
+                    expected="they fare no worse",
+                    got=f"{told}, refused for naming no agent"
+                    if by_rule
+                    else f"{told}{_refusal(rows, kind, held)}",
+                    held=held or bool(by_rule),
+                    code="stranger-refused" if not held and kind is not TokenKind.AS_A_USER else "",
+                )
+            )
+        return found
 
     return control
+
+
+def _strangers(view: View, endpoint: str) -> pd.DataFrame:
+    rows = view.table(SHADOW)
+    if rows is None:
+        return pd.DataFrame(columns=["token_kind", "http_status"])
+    return rows[rows["endpoint"] == endpoint]
+
+
+def _good(rows: pd.DataFrame, ok: Rows) -> pd.Series:
+    return pd.Series(ok(rows)).fillna(False).astype(bool)
+
+
+def _refusal(rows: pd.DataFrame, kind: TokenKind, held: bool) -> str:
+    """How those of a kind ended, where too many failed."""
+    if held or kind is TokenKind.AS_A_USER:
+        return ""
+    return f", {failure_summary.in_words(rows[rows['token_kind'] == kind])}"
 
 
 def health_path_known(service: str) -> MoreControls:
