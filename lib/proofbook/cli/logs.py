@@ -224,7 +224,10 @@ def _print_log(looked: Any, *, with_first: bool) -> None:
     exceptions = looked.kinds["kind"] == "exception"
     errors = looked.kinds["severity"].isin(["ERROR", "CRITICAL"])
     columns = ["severity", "what", "entries", "first", "last"]
-    _print_table(out, "Exceptions and errors", looked.kinds[exceptions | errors].head(20), columns)
+    found = looked.kinds[exceptions | errors].head(20)
+    _print_table(
+        out, "Exceptions and errors" if len(found) else "No exceptions and no errors", found, columns
+    )
 
 
 def _print_first(out: Console, looked: Any) -> None:
@@ -255,7 +258,7 @@ def _print_reading(out: Console, looked: Any) -> None:
         f"entries    {reading.read:,} read, {reading.duplicates:,} duplicates, {reading.joined:,} joined to a traceback, {reading.kept:,} kept"
         + (f", {reading.untimed:,} without a time of their own" if reading.untimed else "")
         + (lost if reading.unparsed else ""),
-        *_assumed(reading),
+        *(f"assumed    {plain(item.in_words)}" for item in reading.assumed),
         f"severity   {counts}",
         f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {coverage.covered_s:,.1f} s; longest silence {coverage.longest_gap_s:,.1f} s, unusual from {coverage.allowed_gap_s:,.1f} s",
         f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'no gaps found'}",
@@ -263,21 +266,10 @@ def _print_reading(out: Console, looked: Any) -> None:
         out.print(line, soft_wrap=True)
 
 
-def _assumed(reading: Any) -> list[str]:
-    """What was guessed, a line each."""
-    years = ", ".join(map(str, reading.assumed_years))
-    levels = ", ".join(f"{word} {name}" for word, name in reading.assumed_levels.items())
-    return [
-        *([f"assumed    the year {years}, which no line names"] if years else []),
-        *(
-            f"assumed    the hour from {hour} on, which comes twice: {reading}, since no line shows the clock going back"
-            for hour, reading in reading.assumed_hours.items()
-        ),
-        *([f"assumed    severities that are numbers: {levels}"] if levels else []),
-    ]
-
-
 def _print_table(out: Console, title: str, rows: Any, columns: list[str]) -> None:
+    if rows.empty:
+        out.print(f"\n{title}")
+        return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold" if name in ("what", "pattern", "body") else "ellipsis")

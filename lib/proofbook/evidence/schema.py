@@ -246,6 +246,7 @@ LOG_SOURCES = Table(
         Column("delay_s", "float64", "from writing an entry to its arrival", "s"),
         Column("problem", "str", "why nothing was read, else empty"),
         Column("note", "str", "what went wrong while the rest was read, else empty", optional=OLDER),
+        Column("assumed", "str", "JSON list of what was assumed because no line says it, each with about, written and taken; else empty", optional=OLDER),
         Column("sampled_s", "float64", "length of slices of which only some entries were read; missing: all were", "s", optional=OLDER),
         Column("limit", "float64", "most entries that are read, as the environment states", "entries"),
         Column("covers_s", "float64", "how far back it reaches, as the environment states", "s"),

@@ -62,7 +62,8 @@ def doubt(summary: Summary) -> str:
     severities = [item.severity for item in summary.findings if item.required and item.severity is not None]
     if not severities:
         return "No severity is known."
-    return f"A remaining fault of the size that we look for would have shown in more than {int(100 * min(severities))} of 100 such runs."
+    # What was tried is all that a probability is known of.
+    return f"A remaining fault that strikes at random, as often as we look for, would have shown in more than {int(100 * min(severities))} of 100 such runs; one that needs other users, messages, load or times than those tried would not."
 
 
 def recommendations(summary: Summary) -> list[str]:

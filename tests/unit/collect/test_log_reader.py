@@ -571,6 +571,19 @@ def test_other_claims_from_a_log_weigh_its_unread_lines_too() -> None:
     assert "4 of 604 lines (0.6623%) were not read, such as 'Traceback" in coverage.statement
 
 
+def test_what_was_assumed_of_a_log_is_said_not_to_be_established(tmp_path: Path) -> None:
+    text = "".join(f"01/02/2026 12:00:{second:02} INFO app: tick\n" for second in range(60))
+    (tmp_path / "log").write_text(text)
+    tables, _ = record([LogSource(name="log", file="log", utc_offset="+00:00")], [], base=tmp_path, folder=tmp_path)  # fmt: skip
+    seen = View(
+        tables=lambda name, phase: tables.get(name) if phase == "after" else None,
+        windows=Windows(before=None, after=None),
+        live=False,
+    )
+    coverage = claimed(seen, covers("log", fixes=False), kind="guard")
+    assert any("01/02/2026 12:00:00 is 2026-02-01" in words for words in coverage.not_established)
+
+
 # How a symptom may stand in a log of text whose other lines are in one form.
 IN_ANOTHER_FORM = {
     "another date": "01.01.2026 12:04:10 FATAL RecursionError: too deep",

@@ -46,6 +46,7 @@ class Columns:
         places: for each thing that an entry has the names of the columns that hold it, the best first.
         date_and_time: the columns of a time that stands in two. time: the form of its times. is_utc: whether times that name no zone are UTC.
         numbers: what its severities mean that are numbers. zones: that its times name, an empty one where they name none. severities: its own words for them.
+        assumed: a time that may be of another day, with the day that it is taken for.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Columns:
     numbers: Mapping[str, str] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
     severities: Mapping[str, str] = field(default_factory=dict)
+    assumed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_comments(self) -> bool:
@@ -263,15 +265,18 @@ def _settled(columns: Columns, text: str, stated: Mapping[str, str], *, time: Ti
         )
         taken |= set(places[thing])
     severity = places.get("severity", ())[:1]
-    form = None
+    form, assumed = None, {}
     if place := places.get("timestamp"):
         texts = [" ".join(entry.get(name, "") for name in (both or place[:1])) for entry in entries]
-        form = time or times.most_common([times.first_in(item) for item in texts])
+        readings = [times.first_in(item) for item in texts]
+        form = time or times.most_common(readings)
+        assumed = {} if time else times.assumed(readings, form)
     return Columns(
         kind=columns.kind, delimiter=columns.delimiter, names=columns.names, quoted=columns.quoted, padded=columns.padded,
         places={thing: names for thing, names in places.items() if names}, date_and_time=both, time=form,
         is_utc=columns.is_utc or any(_ZONE_IN_NAME.search(name) for name in places.get("timestamp", ())[:1]),
         numbers=keys.scale_of(entries, severity), zones=keys.zones_of(entries, places.get("timestamp", ())[:1]),
+        assumed=assumed,
     )  # fmt: skip
 
 

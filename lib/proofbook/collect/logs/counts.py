@@ -33,9 +33,9 @@ def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.
     now = dt.datetime.now(dt.UTC)
     with tempfile.TemporaryDirectory() as name, connect() as engine:
         work = Path(name)
-        found = list(files.files_of(source, base=base, work=work, now=now))
+        found = files.files_of(source, base=base, work=work, now=now)
         opened = [
-            opening.Opened(path, shown, source=source, engine=engine, work=work / f"look-{index}", now=now)
+            opening.Opened(path, shown, source=source, engine=engine, work=work / str(index), now=now)
             for index, (path, shown) in enumerate(found)
         ]
         if any(item.shape.is_settled_whole or item.shape.has_places(source.zone) for item in opened):
@@ -43,16 +43,11 @@ def per_minute(source: LogSource, patterns: Sequence[str], *, base: Path) -> pd.
         else:
             tables = [
                 opening.ask(
-                    path,
-                    shown,
+                    file,
                     question=lambda entries: _per_minute(f"({entries})", "body", patterns),
-                    source=source,
-                    engine=engine,
-                    work=work / str(index),
-                    now=now,
                     holding=literals(patterns),
-                )[0]
-                for index, (path, shown) in enumerate(found)
+                )
+                for file in opened
             ]
     names = {f"p{number}": pattern for number, pattern in enumerate(patterns)}
     whole = pd.concat(tables, ignore_index=True).groupby("minute", as_index=False).sum()

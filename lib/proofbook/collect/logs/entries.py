@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from proofbook.collect.logs.formats import COLUMNS
 from proofbook.config.duckdb_text import quoted
+from proofbook.evidence.assumptions import Assumption
 
 MEMORY_LIMIT = "700MB"
 
@@ -30,6 +31,7 @@ class Reading:
     ahead_s: how far the last entry lies after the moment of reading; delay_s: from writing an entry to its arrival.
     assumed_years: of times of which no line names the year. assumed_hours: beginnings of hours that came twice, with the place,
     and which of the two (`first`, `second`, `both`) the entries were taken to be of, where nothing shows it. assumed_levels: what numbers were taken to mean as severities.
+    assumed_dates: times that may be of another day, since no line shows the order of day and month, with the day that was taken: one for each form.
     note: what went wrong while the rest was read. sampled_s: the length of slices of which only some entries were read.
     """
 
@@ -57,7 +59,24 @@ class Reading:
     assumed_years: tuple[int, ...] = ()
     assumed_hours: dict[str, str] = field(default_factory=dict)
     assumed_levels: dict[str, str] = field(default_factory=dict)
+    assumed_dates: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def assumed(self) -> tuple[Assumption, ...]:
+        """All that was assumed."""
+        return (
+            *(Assumption(about="year", written="", taken=str(year)) for year in self.assumed_years),
+            *(Assumption(about="date", written=time, taken=day) for time, day in self.assumed_dates.items()),
+            *(
+                Assumption(about="hour", written=hour, taken=which)
+                for hour, which in self.assumed_hours.items()
+            ),
+            *(
+                Assumption(about="level", written=word, taken=name)
+                for word, name in self.assumed_levels.items()
+            ),
+        )
 
     @property
     def entries(self) -> pd.DataFrame:

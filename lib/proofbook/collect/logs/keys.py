@@ -77,16 +77,26 @@ _WINDOWS_KEYS = frozenset(
 _GELF_KEYS = frozenset(["shortmessage", "version", "host"])
 
 
-def scale_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Mapping[str, str]:
+def flat(objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The texts and numbers of each object by their paths, no deeper than DEPTH: the samples that the functions below take."""
+    return [dict(_scalars(entry)) for entry in objects]
+
+
+def scale_of(
+    objects: Sequence[Mapping[str, Any]], paths: Sequence[str], *, keys: Sequence[str] = ()
+) -> Mapping[str, str]:
     """What the single digits mean that a sample of entries has for severities; empty where nothing tells it.
+
+    keys: of the entries, where they hold other objects.
 
     Where the most frequent one would be an emergency or an alert in syslog's order, the order is the other one.
     """
-    found = [str(value) for entry in objects for path, value in _scalars(entry) if path in paths]
+    found = [str(entry[path]) for entry in objects for path in paths if path in entry]
     digits = [value for value in found if re.fullmatch("[0-9]+", value)]
     if not digits or any(value not in SYSLOG for value in digits):
         return {}
-    names = {re.sub(r"[^a-z0-9]", "", key.lower()) for entry in objects for key in entry}
+    there = {key for entry in objects for key in entry}.union(keys)
+    names = {re.sub(r"[^a-z0-9]", "", key.lower()) for key in there}
     if names >= _GELF_KEYS or any(path.split(".")[-1] == "PRIORITY" for path in paths):
         return SYSLOG
     if names & _WINDOWS_KEYS:
@@ -101,9 +111,9 @@ def words_first(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> t
     """Those of the paths that a sample of entries has, first those under which it has words."""
     held: dict[str, bool] = {}
     for entry in objects:
-        for path, value in _scalars(entry):
-            if path in paths:
-                held[path] = held.get(path, False) or not re.fullmatch("[0-9]+", str(value))
+        for path in paths:
+            if path in entry:
+                held[path] = held.get(path, False) or not re.fullmatch("[0-9]+", str(entry[path]))
     there = [path for path in paths if path in held]
     return tuple(sorted(there, key=lambda path: not held[path]))
 
@@ -112,7 +122,7 @@ def learn(objects: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """For each thing that an entry has the paths under which a sample of entries keeps it, the best first."""
     values: dict[str, list[Any]] = {}
     for entry in objects:
-        for path, value in _scalars(entry):
+        for path, value in entry.items():
             values.setdefault(path, []).append(value)
     found = {thing: tuple(_named(values, names, _FITS[thing])) for thing, names in _NAMES.items()}
     if not found["timestamp"]:
@@ -125,10 +135,11 @@ def is_named(thing: str, name: str) -> bool:
     return re.sub(r"[^a-z0-9]", "", name.lower()) in _NAMES[thing]
 
 
-def held(objects: Sequence[Mapping[str, Any]], places: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """The paths at which a sample of entries holds what has a column of its own."""
-    there = {path for entry in objects for path, _ in _scalars(entry)}
-    there |= {key for entry in objects for key in entry}
+def held(
+    objects: Sequence[Mapping[str, Any]], places: Mapping[str, Sequence[str]], *, keys: Sequence[str]
+) -> tuple[str, ...]:
+    """The paths at which a sample of entries with these keys holds what has a column of its own."""
+    there = {path for entry in objects for path in entry}.union(keys)
     found = (next((path for path in paths if path in there), None) for paths in places.values())
     return tuple(dict.fromkeys(path for path in found if path is not None))
 
@@ -139,7 +150,7 @@ def names_in(objects: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     pending: list[Any] = list(objects)
     while pending:
         item = pending.pop()
-        if isinstance(item, Mapping):
+        if isinstance(item, dict):
             found |= item.keys()
             pending += item.values()
     return frozenset(found)
@@ -156,21 +167,26 @@ def parents(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _objects_in(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> Iterator[str]:
     for key, value in entry.items():
-        if isinstance(value, Mapping) and value and depth > 1:
+        if isinstance(value, dict) and value and depth > 1:
             yield f"{before}{key}"
             yield from _objects_in(value, f"{before}{key}.", depth - 1)
 
 
-def time_form_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> TimeForm | None:
-    """The form of the texts that a sample of entries has for times under these paths; None where it is a usual one, or there are none."""
-    texts = [value for entry in objects[:ENOUGH] for path, value in _scalars(entry) if path in paths]
-    form = times.most_common([times.first_in(text) for text in texts if isinstance(text, str)])
-    return None if form is None or form.is_iso or "epoch" in form.parts else form
+def time_form_of(
+    objects: Sequence[Mapping[str, Any]], paths: Sequence[str]
+) -> tuple[TimeForm | None, dict[str, str]]:
+    """The form of the texts that a sample of entries has for times under these paths, and what is assumed of it; None where it is a usual one, or there are none."""
+    texts = [entry[path] for entry in objects[:ENOUGH] for path in paths if path in entry]
+    readings = [times.first_in(text) for text in texts if isinstance(text, str)]
+    form = times.most_common(readings)
+    if form is None or form.is_iso or "epoch" in form.parts:
+        return None, {}
+    return form, times.assumed(readings, form)
 
 
 def zones_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tuple[str, ...]:
     """The zones of the times that a sample of entries has under these paths, an empty one where a time names none."""
-    texts = (value for entry in objects[:ENOUGH] for path, value in _scalars(entry) if path in paths)
+    texts = (entry[path] for entry in objects[:ENOUGH] for path in paths if path in entry)
     found = ((text, times.first_in(text)[:1]) for text in texts if isinstance(text, str))
     # What follows a time that names none stands for one.
     zones = {
@@ -185,7 +201,7 @@ def zones_of(objects: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tupl
 def _scalars(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
     for key, value in entry.items():
         path = f"{before}{key}"
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             if depth > 1:
                 yield from _scalars(value, f"{path}.", depth - 1)
         elif isinstance(value, str | int | float) and not isinstance(value, bool):

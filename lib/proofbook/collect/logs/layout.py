@@ -6,8 +6,8 @@ It is learnt from a sample of lines: what nearly all of them have in one place b
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from proofbook.collect.logs import times, zones
 from proofbook.collect.logs.times import Found, TimeForm
@@ -67,6 +67,7 @@ class Layout:
         form: of its time; None of lines that have none. header: of a line's beginning up to its message. begins: the part of it
             that every line has that begins an entry. time: of the time in the header. level: where none is learnt, None.
         lines: how many of the sample have this layout. places: names such as Europe/Berlin of zones in their times.
+        assumed: a time that may be of another day, with the day that it is taken for.
     """
 
     form: TimeForm | None
@@ -76,6 +77,12 @@ class Layout:
     level: Level | None = None
     lines: int
     places: tuple[str, ...] = ()
+    assumed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def begins_with_time(self) -> bool:
+        """Whether nothing stands before the time."""
+        return self.begins == f"^(?:{self.time})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +155,11 @@ def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layou
     for shape, members in sorted(alike.items(), key=lambda item: (-len(item[1]), len(item[0]))):
         left = members
         while left and len(layouts) < MOST_LAYOUTS and _is_header(shape, count=len(left), of=len(written)):
-            form = times.most_common([found for _, found in left])
+            readings = [found for _, found in left]
+            form = times.most_common(readings)
             assert form is not None
             own = [(line, item) for line, found in left for item in found if item.form is form]
-            layouts.append(_layout(shape, form, own))
+            layouts.append(replace(_layout(shape, form, own), assumed=times.assumed(readings, form)))
             left = [(line, found) for line, found in left if all(item.form is not form for item in found)]
     return sorted(layouts, key=lambda layout: -layout.lines)
 
@@ -286,7 +294,7 @@ def _next_item(left: Sequence[str], *, has_level: bool) -> tuple[str, str, list[
 
 def _second_time(left: Sequence[str]) -> tuple[str, str, list[int]] | None:
     """The time that a program writes after the one of its runtime."""
-    readings = [[item for item in times.first_in(text) if item.start <= 2] for text in left]
+    readings = [[item for item in times.first_in(text, most=64) if item.start <= 2] for text in left]
     form = times.most_common(readings)
     if form is None:
         return None

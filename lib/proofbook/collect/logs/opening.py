@@ -31,36 +31,26 @@ _LINES = "lines_of_text"
 
 
 def ask(
-    path: Path,
-    shown: str,
-    *,
-    question: Callable[[str], str],
-    source: LogSource,
-    engine: duckdb.DuckDBPyConnection,
-    work: Path,
-    now: dt.datetime,
-    holding: Sequence[str] | None = None,
-) -> tuple[pd.DataFrame, Opened]:
-    """The answer to a question about the entries of a file, and what was found out about the file.
+    opened: Opened, *, question: Callable[[str], str], holding: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The answer to a question about the entries of a file.
 
     Args:
         question: SQL from SQL for the entries. holding: only lines with one of these texts are wanted, where lines are entries.
-        work: a folder that is not there yet, for what must be written on the way.
     Raises:
-        CouldNotLook: the file is absent, empty or cannot be read.
+        CouldNotLook: the file cannot be read.
     """
-    opened = Opened(path, shown, source=source, engine=engine, work=work, now=now)
-    why = ""
-    with _threads_for(path, engine):
+    why, engine = "", opened.engine
+    with _threads_for(opened.path, engine):
         for entries in opened.attempts(holding=holding):
             try:
-                return table(engine, question(entries)), opened
+                return table(engine, question(entries))
             # DuckDB cuts its messages by bytes, and one cut within a character is no duckdb.Error.
             except (duckdb.Error, UnicodeDecodeError) as error:
                 if opened.problem is not None:
                     raise opened.problem from None
                 why = scrub(str(error).splitlines()[0])[:200]
-    raise CouldNotLook(f"file {shown} cannot be read as {opened.shape.in_words}: {why}")
+    raise CouldNotLook(f"file {opened.shown} cannot be read as {opened.shape.in_words}: {why}")
 
 
 @contextlib.contextmanager
@@ -77,7 +67,15 @@ def _threads_for(path: Path, engine: duckdb.DuckDBPyConnection) -> Iterator[None
 
 
 class Opened:
-    """A file whose shape was found, and the ways to read it, the faster one first. strays: numbers of the lines that stand alone, as they are read."""
+    """A file whose shape was found, and the ways to read it, the faster one first.
+
+    Args:
+        work: a folder that is not there yet, for what must be written on the way.
+    Attributes:
+        strays: numbers of the lines that stand alone, as they are read.
+    Raises:
+        CouldNotLook: the file is absent, empty or cannot be read.
+    """
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ from proofbook.collect.logs import aggregates, doubled_hours, fetch, times, year
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.doubled_hours import DoubledHour
 from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
-from proofbook.collect.logs.opening import ask
+from proofbook.collect.logs.opening import Opened, ask
 from proofbook.collect.logs.shape import MOST_KEYS, Shape
 from proofbook.collect.logs.sources import LogRequest
 from proofbook.collect.logs.tidy import SUMMARY, rewrite
@@ -151,15 +151,8 @@ def _read_file(
 ) -> _Part:
     """One file as Parquet with a row per line, in order, so that a row's number is its line's."""
     out = work / "part.parquet"
-    _, opened = ask(
-        path,
-        shown,
-        question=lambda entries: f"COPY ({entries}) TO {quoted(str(out))} (FORMAT parquet)",
-        source=source,
-        engine=engine,
-        work=work,
-        now=now,
-    )
+    opened = Opened(path, shown, source=source, engine=engine, work=work, now=now)
+    ask(opened, question=lambda entries: f"COPY ({entries}) TO {quoted(str(out))} (FORMAT parquet)")
     places = _places(out, engine=engine) if opened.shape.has_places(source.zone) else ()
     part = _Part(
         path=out,
@@ -265,6 +258,7 @@ def _together(
     # A format that says itself what its numbers mean leaves nothing to assume.
     scales = [part.shape.numbers for part in parts if not part.shape.format.severities]
     reading.assumed_levels = {word: name for scale in scales for word, name in scale.items()}
+    reading.assumed_dates = {time: day for part in parts for time, day in part.shape.assumed_dates.items()}
     reading.newest_first = bool(told["slope"] < -0.8)
     doubles = int(told["named"] - told["distinct_named"])
     is_as_written = (

@@ -18,6 +18,7 @@ from proofbook.config.log_uri import LOG_SOURCES
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import merge, schema
+from proofbook.evidence.assumptions import as_text
 from proofbook.evidence.schema import ANY_LINE, LOG_CANARIES, LOG_UNREAD, LOGS
 
 
@@ -182,6 +183,7 @@ def _about(reading: Reading, source: LogSource) -> dict[str, Any]:
         "untimed": reading.untimed,
         "unparsed_sample": reading.unparsed_sample,
         "fields_cut": reading.fields_cut,
+        "assumed": as_text(reading.assumed),
         "empty_bodies": reading.empty_bodies,
         "newest_first": reading.newest_first,
         "ahead_s": reading.ahead_s,

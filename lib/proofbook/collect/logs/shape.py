@@ -74,6 +74,7 @@ class Shape:
     request: how its lines of text write requests. has_pairs: whether they are pairs of names and values. traced: whether they
     name their trace in brackets. zones: what zones the times of its objects name, an empty one where they name none.
     time: the form of those times, where it is none of the usual ones of objects. names: of all keys in the sample.
+    assumed: a time of those that may be of another day, with the day that it is taken for.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Shape:
     zones: tuple[str, ...] = ()
     time: TimeForm | None = None
     names: frozenset[str] = frozenset()
+    assumed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_words(self) -> str:
@@ -154,6 +156,15 @@ class Shape:
     def has_places(self, zone: str | None) -> bool:
         """Whether times may be by the clock of a place, which can be put back; zone: of times that name none."""
         return zones.is_place(zone) or bool(self.places_in_lines or self.places_in_objects)
+
+    @property
+    def assumed_dates(self) -> dict[str, str]:
+        """Times that may be of another day, by the sample, with the days that they are taken for: one for each form of time."""
+        of_layouts = [layout.assumed for layout in self.layouts]
+        of_rows = [self.columns.assumed] if self.columns else []
+        return {
+            written: day for found in (*of_rows, self.assumed, *of_layouts) for written, day in found.items()
+        }
 
     @property
     def is_settled_whole(self) -> bool:
@@ -298,25 +309,31 @@ def _of(
         shape = Shape(name=name, format=format, snake=snake, layouts=layouts)
         if objects is None:
             objects = [item for item in map(_object, lines) if item is not None]
+        sample, own = keys.flat(objects), tuple(dict.fromkeys(key for item in objects for key in item))
         shape = replace(
             shape,
             long_messages=has_long_messages(lines, shape.begins),
-            learnt=keys.learn(objects),
+            learnt=keys.learn(sample),
             request=requests.form_of(text),
             has_pairs=_have_pairs(text),
             traced=requests.has_brackets(text),
             parents=keys.parents(objects),
             names=keys.names_in(objects),
-            keys=tuple(dict.fromkeys(key for item in objects for key in item))[:MOST_KEYS],
+            keys=own[:MOST_KEYS],
         )
-        severity = keys.words_first(objects, shape.places["severity"])[:1]
+        severity = keys.words_first(sample, shape.places["severity"])[:1]
         first = {"severity": severity} if severity else {}
-        named = keys.zones_of(objects, shape.places["timestamp"])
-        written = time or keys.time_form_of(objects, shape.places["timestamp"])
+        named = keys.zones_of(sample, shape.places["timestamp"])
+        written, assumed = (time, {}) if time else keys.time_form_of(sample, shape.places["timestamp"])
         shape = replace(
-            shape, first=first, numbers=keys.scale_of(objects, severity), zones=named, time=written
+            shape,
+            first=first,
+            numbers=keys.scale_of(sample, severity, keys=own),
+            zones=named,
+            time=written,
+            assumed=assumed,
         )
-        return replace(shape, held=keys.held(objects, shape.places))
+        return replace(shape, held=keys.held(sample, shape.places, keys=own))
     inner = shape_of(within, time=time)
     if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):
         # Times before lines may be the program's own: it is text in which they stand first.

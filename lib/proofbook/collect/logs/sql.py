@@ -77,7 +77,7 @@ found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if 
 dated AS (SELECT *, {_named(dated)} FROM found),
 told AS (SELECT *, {_named(_told(fields, rules))} FROM dated),
 clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies))}, {severities.named("severity", stated)} AS by_entry FROM told),
-worded AS (SELECT *, {"NULL::VARCHAR" if only_bodies else _part_of("beside2", 1)} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
+worded AS (SELECT *, {"NULL::VARCHAR" if only_bodies else _part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {first_of(f"w.{name}" for name in "abcde")} END AS word FROM worded),
 judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
@@ -119,10 +119,10 @@ def _identity(fields: _Fields) -> str:
   coalesce({_trace_of("trace")}, {ids["trace"]}) AS trace_id,
   coalesce(span, CASE WHEN starts_with(trace, '00-') THEN nullif(split_part(trace, '-', 3), '') END, {ids["span"]}) AS span_id,
   coalesce(method, {in_request("method")}) AS http_method,
-  {_part_of("beside2", 2)} AS http_url,
+  {_part_of("url0")} AS http_url,
   try_cast(coalesce(status, {in_request("status")}) AS INTEGER) AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
-  {_part_of("beside2", 3)} AS http_user_agent,
+  {_part_of("agent0")} AS http_user_agent,
   coalesce(remote_ip, {address}) AS http_remote_ip,
   {whole["request_bytes"]} AS http_request_bytes,
   {whole["response_bytes"]} AS http_response_bytes,
@@ -142,25 +142,39 @@ _NO_LAYOUT = "NULL::VARCHAR AS header, NULL::TIMESTAMP AS written, '' AS zone, N
 _WITH_STACK = "stack IS NOT NULL AND NOT contains(coalesce(said, ''), stack) AND stack NOT IN ('true', 'false') AND regexp_matches(stack, '[A-Za-z]')"
 
 
-def _part_of(text: str, number: int) -> str:
+# What stands beside a body, in the order in which it is cleaned as one text.
+_BESIDE = ("header", "url0", "agent0")
+
+
+def _part_of(name: str) -> str:
     """SQL: one of the texts that were cleaned as one, NULL where it is empty."""
-    return f"nullif(string_split({text}, {quoted(extra.BETWEEN)})[{number}], '')"
+    place = 1 + _BESIDE.index(name)
+    return f"CASE WHEN is_clean THEN nullif({name}, '') ELSE nullif(string_split(beside2, {quoted(extra.BETWEEN)})[{place}], '') END"
 
 
 def _told(fields: _Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
     """What is written of an entry, as it stands there, and whether its fields may hold a secret or are long."""
-    agent = f"coalesce(user_agent, {_in_request('user_agent', fields.shape)})"
     body = f"CASE WHEN {_WITH_STACK} THEN ltrim(coalesce(said, '') || chr(10) || stack, chr(10)) ELSE coalesce(said, '') END"
-    url, between = "coalesce(url, nullif(q.url, ''))", quoted(extra.BETWEEN)
+    beside = (f"coalesce({name}, '')" for name in _BESIDE)
     return {
         # Of an object whose time is not known every key may be the one that a pattern is of.
         "body0": f"CASE WHEN t1 IS NULL AND is_json AND rest <> '' THEN rest ELSE {body} END",
-        "beside0": " || ".join(
-            ["coalesce(header, '')", between, f"coalesce({url}, '')", between, f"coalesce({agent}, '')"]
-        ),
+        "url0": "coalesce(url, nullif(q.url, ''))",
+        "agent0": f"coalesce(user_agent, {_in_request('user_agent', fields.shape)})",
         "map0": extra.as_map("listed", may_repeat=fields.may_repeat),
         "is_suspect": f"strlen(map0::VARCHAR) > {extra.MOST_CHARS} OR regexp_matches(map0::VARCHAR, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})",
+        "is_clean": _is_clean(fields, rules),
+        "beside0": f"CASE WHEN NOT is_clean THEN {f' || {quoted(extra.BETWEEN)} || '.join(beside)} END",
     }
+
+
+def _is_clean(fields: _Fields, rules: tuple[Rule, ...]) -> str:
+    """SQL: whether no part of a line of text may hold what is to be cleaned, by one look at the whole."""
+    if fields.only_bodies or fields.shape.of_json or fields.shape.columns is not None:
+        return "false"
+    # A part that begins within a word may be a secret, though the whole is none.
+    is_apart = "(header IS NULL OR right(header, 1) IN (' ', '\t', ':', ']', '|', ')', '>', '}', ',', ';'))"
+    return f"NOT is_json AND {is_apart} AND NOT regexp_matches(rest, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})"
 
 
 class _Fields:
@@ -195,7 +209,9 @@ class _Fields:
         """SQL: what stands under these keys of an object, the first that is there."""
         usual = [f"r[{1 + self.usual.index(key)}]" for key in keys if key in self.usual]
         if self.usual == self.keys:
-            return usual
+            # Nothing is asked of the lines of text, which are most of them.
+            few = usual and not self.shape.of_json and self.shape.columns is None
+            return [f"CASE WHEN r IS NOT NULL THEN {first_of(usual)} END"] if few else usual
         every = first_of(f"rare[{1 + self.keys.index(key)}]" for key in keys)
         return [f"CASE WHEN rare IS NOT NULL THEN {every} ELSE {first_of(usual)} END"]
 
@@ -261,7 +277,7 @@ def _laid_out(shape: Shape) -> str:
         return f"CASE {cases} END"
 
     header = of(lambda layout: f"h{layouts.index(layout)}")
-    time = of(lambda layout: f"regexp_extract(header, {quoted(layout.time)})" if layout.form else "NULL")
+    time = of(_time_of)
     written = of(
         lambda layout: (
             times.local_sql(layout.form, "time_text", year=times.LEAP_YEAR)
@@ -275,6 +291,13 @@ headed AS (SELECT *, {header} AS header FROM {before}),
 timed AS (SELECT *, {time} AS time_text FROM headed),
 laid_out AS (SELECT *, {written} AS written, {of(_zone_of)} AS zone,
     {of(_level_of)} AS said_level, coalesce({yearless}, false) AS yearless FROM timed),"""
+
+
+def _time_of(layout: Layout) -> str:
+    """SQL: the time in `header`, or NULL."""
+    if layout.form is None:
+        return "NULL"
+    return f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
 
 
 def _zone_of(layout: Layout) -> str:
@@ -291,6 +314,8 @@ def _level_of(layout: Layout) -> str:
     if layout.level is None:
         return "NULL"
     before = f"regexp_extract(header, {quoted(layout.level.before)})"
+    if layout.begins_with_time and layout.level.before == layout.begins:
+        before = "time_text"
     after = f"substr(header, length({before}) + 1)" if layout.level.before != "^" else "header"
     return f"nullif(regexp_extract({after}, {quoted(layout.level.word)}), '')"
 
@@ -365,7 +390,9 @@ def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
     """What is written, without secrets and control characters."""
     return {
         # A count shows no text, so there is nothing to hide.
-        "body2": stripped("body0") if only_bodies else cleaned("body0", rules),
+        "body2": stripped("body0")
+        if only_bodies
+        else f"CASE WHEN is_clean THEN body0 ELSE {cleaned('body0', rules)} END",
         "beside2": cleaned("beside0", rules),
         "fields2": f"CASE WHEN is_suspect THEN {cleaned(extra.text_of('map0'), rules)} END",
     }

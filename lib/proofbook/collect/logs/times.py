@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,10 +41,11 @@ _ZONE = rf"(?: ?(?P<zone>Z\b|[+-]\d\d(?::?\d\d)?\b(?: UTC\b)?|(?:{zones.NAMES})(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeForm:
-    """A form of time, named by an example."""
+    """A form of time, named by an example. signs: a pattern of what every such time has, which is quickly looked for."""
 
     name: str
     pattern: str
+    signs: str = ""
 
     @property
     def has_year(self) -> bool:
@@ -118,7 +120,17 @@ def _month_of(name: str) -> int:
 
 
 def _form(name: str, pattern: str) -> TimeForm:
-    return TimeForm(name=name, pattern=pattern)
+    return TimeForm(name=name, pattern=pattern, signs=_signs_of(pattern))
+
+
+def _signs_of(pattern: str) -> str:
+    parts = {"month_name": rf"(?i:{_MONTHS}|{'|'.join(_OTHER_MONTHS)})", "epoch": r"1\d{9}", "tai": "@4"}
+    for name, signs in parts.items():
+        if f"(?P<{name}>" in pattern:
+            return signs
+    # What stands between the numbers of its date.
+    between = re.search(r"\)(-|/|\\\.)\(\?P<(?:month|day|year|day_of_year|short_year)>", pattern)
+    return rf"\d{between[1]}\d" if between else ""
 
 
 _Y, _M, _D = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
@@ -176,6 +188,7 @@ class Found:
     """A time in a text: its form, and where it stands. in_halves: whether it says AM or PM."""
 
     form: TimeForm
+    text: str
     start: int
     end: int
     zone: str
@@ -198,6 +211,7 @@ def _compiled(form: TimeForm) -> re.Pattern[str]:
 
 
 _COMPILED = [(form, _compiled(form)) for form in FORMS]
+_SIGNS = {form.signs: re.compile(form.signs) for form in FORMS}
 
 
 def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> list[Found]:
@@ -206,10 +220,16 @@ def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> lis
     One that names no year is of a leap year. form: the only one to look for.
     """
     readings: list[Found] = []
-    if form is None and not _MAY_BE_ONE.search(text[:most]):
+    text = text[:most]
+    if form is not None:
+        forms = [(form, _compiled(form))]
+    elif _MAY_BE_ONE.search(text):
+        signs = {name for name, pattern in _SIGNS.items() if pattern.search(text)}
+        forms = [item for item in _COMPILED if item[0].signs in signs]
+    else:
         return readings
-    for known, pattern in _COMPILED if form is None else [(form, _compiled(form))]:
-        match = pattern.search(text[:most])
+    for known, pattern in forms:
+        match = pattern.search(text)
         if match is None:
             continue
         time = known.read(match, year=LEAP_YEAR)
@@ -218,6 +238,7 @@ def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> lis
         readings.append(
             Found(
                 form=known,
+                text=match.group(),
                 start=match.start(),
                 end=match.end(),
                 zone=(match.groupdict().get("zone") or "") if known.has_zone else "",
@@ -314,21 +335,36 @@ def _of_parts(form: TimeForm, part: str, *, year: int) -> str:
 
 def most_common(readings: Sequence[Sequence[Found]]) -> TimeForm | None:
     """The form in which most of these texts write their time; of two that fit as often, the one whose times stand in order."""
-    votes: dict[str, int] = {}
-    for found in readings:
-        for item in found:
-            votes[item.form.name] = votes.get(item.form.name, 0) + 1
-    if not votes:
+    best = _most_frequent(readings)
+    if not best:
         return None
-    most = max(votes.values())
-    known = {item.form.name: item.form for found in readings for item in found}
-    best = sorted((known[name] for name, count in votes.items() if count == most), key=_rank)
     # Where AM and PM are written the month comes first.
     halves = any(item.in_halves for found in readings for item in found)
     return min(
         best,
         key=lambda form: (_disorder(readings, form), halves and "day first" in form.name, _rank(form)),
     )
+
+
+def assumed(readings: Sequence[Sequence[Found]], form: TimeForm | None) -> dict[str, str]:
+    """A time that the sample reads as well in another form than the one that it is taken to be in, with its date in that one; empty where each shows its form."""
+    if form is None:
+        return {}
+    order = _disorder(readings, form)
+    others = [other for other in _most_frequent(readings) if _disorder(readings, other) == order]
+    for found in readings:
+        taken = next((item for item in found if item.form is form), None)
+        if taken and any(item.form in others and item.time.date() != taken.time.date() for item in found):
+            return {taken.text: f"{taken.time:%Y-%m-%d}"}
+    return {}
+
+
+def _most_frequent(readings: Sequence[Sequence[Found]]) -> list[TimeForm]:
+    """The forms that most of these texts have, by their rank."""
+    forms = {item.form.name: item.form for found in readings for item in found}
+    votes = Counter(item.form.name for found in readings for item in found)
+    most = max(votes.values(), default=0)
+    return sorted((forms[name] for name, count in votes.items() if count == most), key=_rank)
 
 
 def _rank(form: TimeForm) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from proofbook.evidence.assumptions import of_text
 from proofbook.evidence.schema import LOG_CANARIES, LOG_SOURCES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import (
@@ -55,6 +56,7 @@ class _Covers:
         unread = Unread(lines=int(about["unparsed"]), entries=int(about["read"]))
         lost = f"{unread.aside}, such as {about['unparsed_sample']!r}" if unread.lines else ""
         note = str(about.get("note") or "")
+        assumed = of_text(str(about.get("assumed") or ""))
         twice = f", {int(about['duplicates']):,} of them twice" if about.get("duplicates") else ""
         whole = (
             f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {after.longest_gap_s:.1f} s{lost}"
@@ -73,9 +75,14 @@ class _Covers:
             threshold=f"no silence over {after.allowed_gap_s:.1f} s",
             exposure=Exposure(n=after.entries, unit="entries"),
             controls=self.controls(view, after),
-            not_established=()
-            if _carries(view, self.source)
-            else ("whether it is this system's log: it holds no mark of a probe",),
+            not_established=(
+                *(
+                    ()
+                    if _carries(view, self.source)
+                    else ("whether it is this system's log: it holds no mark of a probe",)
+                ),
+                *(f"whether this was assumed rightly: {item.in_words}" for item in assumed),
+            ),
             needed=Needed(
                 what="an export of the whole window: raise its limit, page through it, or narrow the window"
             )

@@ -11,8 +11,7 @@ from proofbook.judge.log_text.languages import calls_at, elixir, go, native, php
 
 # What lies beyond so many characters of a line is no part of a frame or a type.
 MAX_LINE_CHARS = 1000
-# How ends of lines and tabs are written where a line must hold a whole message.
-# A backslash and a letter may be of a name.
+# How ends of lines and tabs are written where a line must hold a whole message. A backslash and a letter may be part of a name.
 _ESCAPES = (
     (re.compile("#012"), (("#015", ""), ("#012", "\n"), ("#011", "\t"))),
     (re.compile(r"\\n(?![a-z])|[^\w\\]\\n"), (("\\r", ""), ("\\n", "\n"), ("\\t", "\t"))),
