@@ -38,7 +38,7 @@ from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
-    from proofbook.pipeline import quickstart
+    from proofbook.pipeline.try_options import Options
     from proofbook.validation import Validation
 
 
@@ -85,6 +85,11 @@ def run(
 def try_url(
     url: given.Url,
     ws: given.WebSocketPath = "",
+    dialect: given.Dialect = "",
+    header: given.Headers = None,
+    query: given.Query = None,
+    origin: given.Origin = "",
+    subprotocol: given.Subprotocols = None,
     token_env: given.TokenVariable = "",
     logs: given.Logs = "",
     gone: given.Gone = None,
@@ -100,12 +105,17 @@ def try_url(
     from proofbook.cli.times import length_s, moment
     from proofbook.config.log_uri import is_file
     from proofbook.paths import from_here
-    from proofbook.pipeline import quickstart
+    from proofbook.pipeline import try_options
 
     base, now = paths.root(), dt.datetime.now(dt.UTC)
-    wanted = quickstart.Options(
+    wanted = try_options.Options(
         url=url,
         ws=ws,
+        dialect=dialect,
+        headers=tuple(header or ()),
+        query=tuple(query or ()),
+        origin=origin,
+        subprotocols=tuple(subprotocol or ()),
         token_env=token_env,
         logs=from_here(logs, base=base) if is_file(logs) else logs,
         gone=tuple(gone or ()),
@@ -113,11 +123,11 @@ def try_url(
         since=moment("--since", since, now=now) if since else None,
         within_s=length_s("--within", within) if within else None,
     )
-    quickstart.check(wanted, token=os.environ.get(token_env, "") if token_env else "", now=now)
+    try_options.check(wanted, token=os.environ.get(token_env, "") if token_env else "", now=now)
     _end_with_quickstart(wanted, base=base, jobs=jobs, as_json=as_json)
 
 
-def _end_with_quickstart(wanted: quickstart.Options, *, base: Path, jobs: int, as_json: bool) -> None:
+def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: bool) -> None:
     """Validates by the two files that `try` writes, and ends the command with the exit code of the verdict."""
     from proofbook.evidence import store
     from proofbook.pipeline import quickstart, steps

@@ -49,6 +49,36 @@ Url = Annotated[
     ),
 ]
 WebSocketPath = Annotated[str, typer.Option("--ws", metavar="PATH", help="WebSocket path, such as /ws.")]
+Dialect = Annotated[
+    str,
+    typer.Option(
+        "--dialect", metavar="NAME", help="How the WebSocket is spoken. Default: as it shows itself."
+    ),
+]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header", metavar="NAME=VALUE", help="Header of every request; NAME=env:VARIABLE for a secret."
+    ),
+]
+Query = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--query",
+        metavar="NAME=VALUE",
+        help="Added to the WebSocket's address; NAME=env:VARIABLE for a secret.",
+    ),
+]
+Origin = Annotated[
+    str,
+    typer.Option(
+        "--origin", metavar="URL", help="Origin of the page that connects, such as https://app.example.com."
+    ),
+]
+Subprotocols = Annotated[
+    list[str] | None,
+    typer.Option("--subprotocol", metavar="NAME", help="Subprotocol that is offered to the WebSocket."),
+]
 TokenVariable = Annotated[
     str, typer.Option("--token-env", metavar="NAME", help="Environment variable with the access token.")
 ]

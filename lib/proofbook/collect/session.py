@@ -6,14 +6,15 @@ import asyncio
 import ipaddress
 import json
 import logging
+import re
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import jmespath
@@ -21,6 +22,7 @@ import jmespath
 from proofbook import paths, probe_marks
 from proofbook.collect import answers
 from proofbook.collect.rate_limit import RateLimiter
+from proofbook.config.conversation import PLACES
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
 from proofbook.config.probes import references
@@ -59,12 +61,7 @@ class Session:
             item.name: self._url(item.url, ("http", "https"), f"service {item.name!r}: url").rstrip("/")
             for item in environment.services
         }
-        self.socket_urls = {
-            item.name: self._url(item.url, ("ws", "wss"), f"websocket {item.name!r}: url")
-            if item.url is not None
-            else self._beside(item)
-            for item in environment.websockets
-        }
+        self.socket_urls = {item.name: self._socket_url(item) for item in environment.websockets}
         self._login_url = (
             self._url(login.url, ("http", "https"), "login.url").rstrip("/") + login.path
             if login and login.url
@@ -247,6 +244,16 @@ class Session:
         except ValueError as error:
             raise ConfigurationError(self._where, [(key, str(error))]) from None
 
+    def _socket_url(self, socket: WebSocket) -> str:
+        where = f"websocket {socket.name!r}"
+        url = (
+            self._beside(socket)
+            if socket.url is None
+            else self._url(socket.url, ("ws", "wss"), f"{where}: url")
+        )
+        query = urlencode(self._headers(socket.query, f"{where}: query"))
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
     def _beside(self, socket: WebSocket) -> str:
         """The address of an endpoint that lies on its service: http becomes ws, https wss."""
         return "ws" + self.service_urls[socket.service].removeprefix("http") + (socket.path or "")
@@ -334,23 +341,46 @@ def name_not_found(error: BaseException) -> bool:
     )
 
 
-def match_fields(fields: dict[str, Any], message: Any, values: dict[str, str]) -> bool:
+def match_fields(fields: dict[str, Any], message: Any, values: Mapping[str, str]) -> bool:
     """Whether every JMESPath in `fields` finds the value wanted, `{id}`-like places filled in."""
     try:
-        return all(jmespath.search(path, message) == fill(wanted, values) for path, wanted in fields.items())
+        return all(
+            jmespath.search(path, message) == wanted for path, wanted in _filled_fields(fields, values)
+        )
     except jmespath.exceptions.JMESPathError:
         # A function met a value of another type than it takes.
         return False
 
 
-def fill(template: Any, values: dict[str, str]) -> Any:
-    """`template` with `{id}`, `{text}`, `{user}` filled in, at any depth."""
+def _filled_fields(fields: dict[str, Any], values: Mapping[str, str]) -> list[tuple[str, Any]]:
+    return [(path, _filled_value(wanted, values)) for path, wanted in fields.items()]
+
+
+_PLACES = re.compile(r"\{\{(NAMES)\}\}|\{(NAMES)\}".replace("NAMES", "|".join(PLACES)))
+
+
+def fill(template: Any, values: Mapping[str, str]) -> Any:
+    """`template` with `{id}`, `{text}`, `{user}` filled in, at any depth; doubled braces around such a name are single ones.
+
+    >>> fill({"user{{id}}": 1, "said": "{id}, not {{id}}"}, {"id": "7"})
+    {'user{{id}}': 1, 'said': '7, not {id}'}
+    >>> fill(["{number}", "no {number}"], {"number": "7"})
+    [7, 'no 7']
+    """
     if isinstance(template, str):
-        for name, value in values.items():
-            template = template.replace("{" + name + "}", value)
-        return template
+        return _PLACES.sub(lambda found: _filled(found, values), template)
     if isinstance(template, dict):
-        return {key: fill(item, values) for key, item in template.items()}
+        return {key: _filled_value(item, values) for key, item in template.items()}
     if isinstance(template, list):
-        return [fill(item, values) for item in template]
+        return [_filled_value(item, values) for item in template]
     return template
+
+
+def _filled_value(item: Any, values: Mapping[str, str]) -> Any:
+    # Some protocols want a number for an id, and no text that looks like one.
+    return int(values["number"]) if item == "{number}" and "number" in values else fill(item, values)
+
+
+def _filled(found: re.Match[str], values: Mapping[str, str]) -> str:
+    escaped, name = found.groups()
+    return f"{{{escaped}}}" if escaped else values.get(name, found.group())

@@ -151,6 +151,7 @@ class Environment(Settings):
         named = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
         for headers in (item.headers for group in (self.services, self.websockets) for item in group):
             named += headers.values()
+        named += [value for item in self.websockets for value in item.query.values()]
         named += [found for item in self.probes for _, found, secret in references(item) if secret]
         return [reference for reference in named if reference is not None and reference.text is None]
 
@@ -159,8 +160,8 @@ class Environment(Settings):
         return socket.ca_file or self.service(socket.service).ca_file
 
     def delivers(self, socket: WebSocket) -> bool:
-        """Whether messages are sent to this endpoint: it must say what to expect, and the environment allow writing."""
-        return self.writes and socket.expect is not None
+        """Whether messages are sent to this endpoint: it must say what to expect, and writing be allowed, or nothing be written."""
+        return socket.expect is not None and (self.writes or socket.harmless)
 
     def can_log_in(self, user: str) -> bool:
         """Whether there is a way to get a token for that user."""

@@ -54,7 +54,7 @@ def not_measured(environment: Environment, case: Case) -> list[str]:
     for socket in environment.websockets:
         if socket.expect is None:
             found.append(f"Delivery over {socket.name} is not measured: state send and expect.")
-        elif not environment.writes:
+        elif not environment.delivers(socket):
             found.append(f"Delivery over {socket.name} is not measured: writes = true would allow it.")
     return found
 

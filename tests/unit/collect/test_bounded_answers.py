@@ -17,9 +17,9 @@ import httpx
 import pandas as pd
 import pytest
 
-from proofbook.collect import answers, rollout
+from proofbook.collect import answers, discovery, rollout
 from proofbook.collect.services import health as service
-from proofbook.collect.services import health_search, metrics, openapi
+from proofbook.collect.services import metrics, openapi
 from proofbook.collect.session import Session
 from proofbook.config.environment import Environment
 from proofbook.errors import CouldNotLook
@@ -293,10 +293,10 @@ def test_json_that_is_nested_too_deeply_is_another_answer_and_no_crash() -> None
 def test_a_first_look_names_the_page_that_cannot_be_read_and_goes_on(name: str) -> None:
     answer, error = BAD[name]
 
-    async def go(at: str) -> health_search.Health:
+    async def go(at: str) -> discovery.Health:
         async with serving(answer, at=at, timeout_s=timeout_s(name)) as session:
             (item,) = session.environment.services
-            return await health_search.find_health(item, health_search.HEALTH_PATHS, session=session)
+            return await discovery.find_health(item, discovery.HEALTH_PATHS, session=session)
 
     found = asyncio.run(asyncio.wait_for(go("/readyz"), ENDS_S))
     assert any("/readyz" in remark and error in remark for remark in found.remarks), found.remarks

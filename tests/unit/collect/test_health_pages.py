@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from proofbook.collect.services import health, health_page, health_search
+from proofbook.collect import discovery
+from proofbook.collect.services import health, health_page
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session
 from proofbook.config.case import Case
@@ -34,7 +35,7 @@ def looked_at(
     samples: int = 72,
     blocks: str = "nobody",
     **headers: str,
-) -> tuple[health_search.Health, Finding]:
+) -> tuple[discovery.Health, Finding]:
     """What a first look finds of a service with these pages, and the finding about its health; `then`: how they are after the look.
 
     blocks: what a firewall looks for in agents.
@@ -52,15 +53,13 @@ def looked_at(
             answer.headers[name] = value
         return answer
 
-    async def go() -> tuple[health_search.Health, Finding]:
+    async def go() -> tuple[discovery.Health, Finding]:
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             pace = {"per_s": 1000, "concurrency": 10, "timeout_s": 5}
             first = Environment.model_validate({"pace": pace, "service": [{"name": "a", "url": url}]})
             session = Session(first, base=Path())
-            found = await health_search.find_health(
-                first.services[0], health_search.HEALTH_PATHS, session=session
-            )
+            found = await discovery.find_health(first.services[0], discovery.HEALTH_PATHS, session=session)
             served.update(then or {})
             described = {"name": "a", "url": url, "health": found.path, **found.settings}
             where = Environment.model_validate({"pace": pace, "service": [described]})
@@ -258,7 +257,7 @@ def test_who_is_alive_and_not_ready_is_not_well(ill: Page) -> None:
 
 
 def test_a_server_that_answers_5xx_wherever_nothing_is_has_its_health_where_it_answers() -> None:
-    pages = dict.fromkeys((*health_search.HEALTH_PATHS, "/proofbook-no-such-path"), (503, "no such backend"))
+    pages = dict.fromkeys((*discovery.HEALTH_PATHS, "/proofbook-no-such-path"), (503, "no such backend"))
     found, _ = looked_at({**pages, "/api/health": (200, '{"status": "ok"}')}, samples=1)
     assert found.path == "/api/health"
 
@@ -286,7 +285,7 @@ def test_a_page_that_calls_itself_another_product_later_is_another_answer() -> N
 
 
 def test_an_application_of_one_page_is_asked_where_its_pages_are() -> None:
-    everywhere = dict.fromkeys(health_search.HEALTH_PATHS, (200, "<title>Shop</title>"))
+    everywhere = dict.fromkeys(discovery.HEALTH_PATHS, (200, "<title>Shop</title>"))
     everywhere["/proofbook-no-such-path"] = (200, "<title>Shop</title> another nonce")
     found, finding = looked_at({**everywhere, "/api/health": (200, '{"status": "ok"}')}, html=True)
     assert (found.path, found.settings["unknown_path"]) == ("/api/health", "/api/proofbook-no-such-path")

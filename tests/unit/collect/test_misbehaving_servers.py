@@ -21,9 +21,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook.collect import discovery
 from proofbook.collect.services import health as service
-from proofbook.collect.services import health_search
 from proofbook.collect.session import Session
-from proofbook.collect.websocket import probes
+from proofbook.collect.websocket import look, probes
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.evidence.schema import REFUSALS, WEBSOCKET
@@ -41,14 +40,14 @@ def environment(port: int, *, host: str = "127.0.0.1", **more: Any) -> Environme
     return builders.environment(port, host=host, ws={"path": "/ws", **more})
 
 
-def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discovery.EndpointFacts]:
+def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, look.EndpointFacts]:
     """Journeys to a server that behaves so, and how it met a first look."""
 
-    async def go() -> tuple[pd.DataFrame, discovery.EndpointFacts]:
+    async def go() -> tuple[pd.DataFrame, look.EndpointFacts]:
         async with serve(talk, "127.0.0.1", 0, max_size=None) as server:
             where = environment(server.sockets[0].getsockname()[1], **more)
             session = Session(where, base=Path())
-            first = await discovery.probe_endpoint(where.websockets[0], session=session)
+            first = await look.look(where.websockets[0], session=session)
             table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(count,), decided=lambda _: True
             )
@@ -71,10 +70,10 @@ def test_a_greeting_in_binary_is_a_greeting() -> None:
 
 def answering(
     status: http.HTTPStatus, **headers: str
-) -> tuple[pd.DataFrame, discovery.EndpointFacts, Environment]:
+) -> tuple[pd.DataFrame, look.EndpointFacts, Environment]:
     """Journeys to a path that answers every upgrade with this."""
 
-    async def go() -> tuple[pd.DataFrame, discovery.EndpointFacts, Environment]:
+    async def go() -> tuple[pd.DataFrame, look.EndpointFacts, Environment]:
         def page(connection: ServerConnection, request: Any) -> Any:
             answer = connection.respond(status, "a page")
             for name, value in headers.items():
@@ -84,7 +83,7 @@ def answering(
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             where = environment(server.sockets[0].getsockname()[1])
             session = Session(where, base=Path())
-            first = await discovery.probe_endpoint(where.websockets[0], session=session)
+            first = await look.look(where.websockets[0], session=session)
             table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(60,), decided=lambda _: True
             )
@@ -244,7 +243,7 @@ def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:
 
 
 def test_a_clock_that_is_an_hour_off_is_named() -> None:
-    async def go() -> health_search.Health:
+    async def go() -> discovery.Health:
         def page(connection: ServerConnection, request: Any) -> Any:
             answer = connection.respond(http.HTTPStatus.OK, "well")
             del answer.headers["Date"]
@@ -253,7 +252,7 @@ def test_a_clock_that_is_an_hour_off_is_named() -> None:
 
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             where = environment(server.sockets[0].getsockname()[1])
-            return await health_search.find_health(
+            return await discovery.find_health(
                 where.services[0], ("/health",), session=Session(where, base=Path())
             )
 

@@ -18,7 +18,8 @@ from proofbook.collect.answers import Answer
 from proofbook.collect.services import health_page
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
-from proofbook.config.services import Expectation, Service
+from proofbook.config.conversation import Expectation
+from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json

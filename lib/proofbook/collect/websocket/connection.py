@@ -18,7 +18,7 @@ from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from proofbook.collect.session import Session, describe, is_loopback
-from proofbook.collect.websocket.dialects import Handshake, Line, dialect_of, prepare
+from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refuses
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
 from proofbook.errors import CouldNotLook
@@ -39,12 +39,13 @@ async def connect(
     handshake = _handshake(endpoint, token, session, journey.token_kind, extra)
     try:
         connection = await _open(endpoint, session, journey, handshake)
-        return Line(connection, endpoint, token.reveal() if token is not None else None)
+        shown = token.reveal() if token is not None else None
+        return Line(connection, endpoint, shown, user=journey.user)
     except InvalidStatus as error:
         journey.http_status = error.response.status_code
         journey.http_body = scrub(bytes(error.response.body or b"").decode("utf-8", "replace")[:300])
         journey.closed_in, journey.error = "upgrade", f"HTTP {journey.http_status}"
-        journey.refused = dialect_of(endpoint).refuses(journey.http_status, None)
+        journey.refused = refuses(endpoint, journey.http_status, None)
         if journey.http_status == 429:
             await session.back_off(
                 error.response.headers.get("Retry-After"),
@@ -80,7 +81,7 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
         else "probe"
     )
     if journey.closed_by == "server":
-        journey.refused |= dialect_of(endpoint).refuses(None, journey.close_code)
+        journey.refused |= refuses(endpoint, None, journey.close_code)
     journey.clean = protocol.close_rcvd is not None and protocol.close_sent is not None
     if journey.closed_by == "probe":
         journey.closed_in = "end"
@@ -92,7 +93,9 @@ def _handshake(
     """The request for an upgrade. That of a stranger does not say that it is a probe."""
     url = session.socket_urls[endpoint.name]
     if kind == TokenKind.AT_UNKNOWN_PATH:
+        known = urlsplit(url).query
         url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
+        url = f"{url}?{known}" if known and "?" not in url else url
     headers = session.socket_headers(
         endpoint,
         kind=kind,

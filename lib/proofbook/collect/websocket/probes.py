@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,12 +12,12 @@ from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
-from proofbook.collect.websocket.dialects import Line, Refused, dialect_of
+from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import (
     correlate,
-    encode,
     recognises,
+    say,
     tells_apart,
     text_of,
     what_to_say,
@@ -83,7 +84,7 @@ async def make_unmarked_journeys(
 def token_kinds(endpoint: WebSocket, environment: Environment) -> list[str]:
     """The kinds of token that `try_tokens` tries, each as often as the others."""
     login = environment.login
-    kinds: list[str] = [TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH]
+    kinds: list[str] = [TokenKind.GOOD, *([] if endpoint.any_path else [TokenKind.AT_UNKNOWN_PATH])]
     if login is not None and login.expired is not None:
         kinds.append(TokenKind.EXPIRED)
     if login is not None and login.wrong_audience is not None:
@@ -97,9 +98,9 @@ def token_kinds(endpoint: WebSocket, environment: Environment) -> list[str]:
 
 
 def _acknowledges(endpoint: WebSocket) -> bool:
-    """Whether the dialect says who is let in; False of one that cannot be used."""
+    """Whether the server says who is let in; False where its dialect cannot be used."""
     try:
-        return dialect_of(endpoint).acknowledges
+        return lets_in_by_name(endpoint)
     except ExtensionError:
         return False
 
@@ -175,6 +176,8 @@ async def _run_journey(
                 await _exchange(journey, endpoint, said, line, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, line, messages)
+        except Refused as error:
+            _refuse(journey, error)
         except ConnectionClosed:
             pass
         except BaseException:
@@ -183,12 +186,18 @@ async def _run_journey(
         await close(journey, endpoint, line)
 
 
+def _refuse(journey: Journey, error: Refused) -> None:
+    """Notes that the server refused in a message, whenever that came."""
+    journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+
+
 async def _probe_auth(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
 ) -> None:
     """Connects and looks whether one is let in: a greeting, or half a second without being thrown out.
 
-    Where the token is the first message neither says so: then only a reply tells.
+    Where the token is the first message neither says so: then only a reply tells. A bad token is let in only if it is not
+    thrown out afterwards either: a server may look at it later.
     """
     async with session.acquire("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
@@ -199,6 +208,10 @@ async def _probe_auth(
             journey.closed_in = "greeting"
             if await _enter(journey, line, session):
                 await _look_whether_let_in(journey, endpoint, line, session)
+                if journey.greeted and not TokenKind.is_good_kind(journey.token_kind):
+                    await _wait_for_refusal(endpoint, line)
+        except Refused as error:
+            _refuse(journey, error)
         except ConnectionClosed:
             journey.greeted = False
         except BaseException:
@@ -214,12 +227,26 @@ async def _enter(journey: Journey, line: Line, session: Session) -> bool:
             if await line.enter():
                 journey.greeted = True
     except Refused as error:
-        journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+        _refuse(journey, error)
         return False
     except TimeoutError:
         journey.greeted, journey.error = False, "not let in, and not refused"
+        if line.last_heard:
+            journey.error += f"; it said {scrub(line.last_heard)[:120]!r}"
         return False
     return True
+
+
+async def _wait_for_refusal(endpoint: WebSocket, line: Line) -> None:
+    """Listens as long as a refusal may take.
+
+    Raises:
+        Refused, ConnectionClosed: it came.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(endpoint.refusal.within_s):
+            while True:
+                await line.receive()
 
 
 async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> None:
@@ -281,40 +308,53 @@ async def _exchange(
 ) -> None:
     """Sends the journey's messages and reads until each has its reply, or time is up."""
     open_replies, last_answered = list(range(len(expected))), -1
+    others: dict[int, str] = {}
     began = time.perf_counter()
     try:
         # Sending takes as long as the other side takes to read.
         async with asyncio.timeout(session.environment.pace.timeout_s):
             for values in expected:
-                await line.send(encode(endpoint, values))
+                await line.send(say(endpoint, values))
                 session.done["messages sent"] += 1
                 journey.sent += 1
             while open_replies:
                 message = await line.receive()
                 _keep(message, messages)
-                index, kind = correlate(endpoint, message, expected)
-                if index is not None and _count_reply(journey, index, kind, open_replies, last_answered):
-                    last_answered = max(last_answered, index)
+                reply = correlate(endpoint, message, expected)
+                if reply is None:
+                    continue
+                if not reply.as_expected:
+                    others.setdefault(reply.index, text_of(message))
+                elif _count_reply(journey, reply.index, open_replies, last_answered):
+                    last_answered = max(last_answered, reply.index)
                     journey.reply_s = journey.reply_s or time.perf_counter() - began
     except TimeoutError:
         journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
+        if not others and line.last_heard:
+            journey.error += f"; it said {scrub(line.last_heard)[:120]!r}"
     finally:
-        journey.reply_lost = len(expected) - journey.replied
-        journey.reply_ok = journey.reply_lost == 0 and not (
-            journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
-        )
+        _settle_replies(journey, [others[index] for index in open_replies if index in others], len(expected))
 
 
-def _count_reply(
-    journey: Journey, index: int, kind: str, open_replies: list[int], last_answered: int
-) -> bool:
+def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> None:
+    """Counts what came instead of replies that did not come as expected, and says whether all came well."""
+    journey.replied += len(altered)
+    journey.reply_altered += len(altered)
+    if altered:
+        journey.error = f"another reply than expected: {scrub(altered[0])[:120]}"
+    journey.reply_lost = expected - journey.replied
+    journey.reply_ok = journey.reply_lost == 0 and not (
+        journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
+    )
+
+
+def _count_reply(journey: Journey, index: int, open_replies: list[int], last_answered: int) -> bool:
     """Counts a reply to the message of that index; whether it is the first."""
     if index not in open_replies:
         journey.reply_duplicated += 1
         return False
     open_replies.remove(index)
     journey.replied += 1
-    journey.reply_altered += kind == "altered"
     journey.reply_reordered += index < last_answered
     return True
 
@@ -333,11 +373,8 @@ async def _dwell(
             while True:
                 message = await line.receive()
                 _keep(message, messages)
-                if (
-                    said
-                    and tells_apart(endpoint.expect)
-                    and correlate(endpoint, message, said)[0] is not None
-                ):
+                reply = correlate(endpoint, message, said) if said else None
+                if reply is not None and reply.as_expected and tells_apart(endpoint.expect):
                     journey.reply_duplicated += 1
                     journey.reply_ok = False
     except TimeoutError:
