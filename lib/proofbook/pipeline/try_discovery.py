@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from proofbook.collect import discovery
-from proofbook.collect.session import Session, is_loopback
+from proofbook.collect.session import Session, is_loopback, origin_of
 from proofbook.collect.websocket import look
 from proofbook.config import known_dialects
 from proofbook.config.environment import Environment
@@ -62,7 +62,7 @@ async def _discover_health(path: str, settings: Settings, session: Session) -> s
 def _plan_of_look(options: Options) -> str:
     if options.dialect:
         return f"up to {2 * look.TIMES} connections to {options.ws}"
-    return f"up to {look.TIMES} connections to {options.ws}, and up to {look.TIMES + 1} more to try a dialect that it shows, or another place for the token"
+    return f"up to {look.TIMES} connections to {options.ws}, and up to {look.TIMES + 2} more to try an Origin, a dialect that it shows, or another place for the token"
 
 
 async def _discover_websocket(options: Options, settings: Settings, session: Session) -> str:
@@ -75,6 +75,14 @@ async def _discover_websocket(options: Options, settings: Settings, session: Ses
         return await look.look(there.websockets[0], session=Session(there, base=session.base), times=times)
 
     met = await looked(service["ws"])
+    if not met.upgraded and not options.origin:
+        # A page of the service itself is where most connections come from.
+        origin = origin_of(session.socket_urls[session.environment.websockets[0].name])
+        from_page = {**service["ws"], "headers": {**options.sent_headers, "Origin": origin}}
+        again = await looked(from_page, times=1)
+        if again.upgraded:
+            service["ws"], met = from_page, await looked(from_page)
+            remarks.append(f"it wants the Origin {origin}")
     name = "" if options.dialect else await _dialect(met, options, session)
     if name:
         spoken = {**service["ws"], "dialect": name}

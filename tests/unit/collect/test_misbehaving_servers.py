@@ -245,7 +245,8 @@ def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:
 def test_a_clock_that_is_an_hour_off_is_named() -> None:
     async def go() -> discovery.Health:
         def page(connection: ServerConnection, request: Any) -> Any:
-            answer = connection.respond(http.HTTPStatus.OK, "well")
+            there = request.path == "/health"
+            answer = connection.respond(http.HTTPStatus.OK if there else http.HTTPStatus.NOT_FOUND, "well")
             del answer.headers["Date"]
             answer.headers["Date"] = email.utils.formatdate(time.time() + 3600, usegmt=True)
             return answer
