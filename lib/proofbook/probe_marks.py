@@ -9,6 +9,10 @@ from __future__ import annotations
 import secrets
 
 USER_AGENT = "proofbook-probe"
+# Of probes that do not say what they are: firewalls refuse who sends none, and every browser does.
+BROWSER = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+)
 # Every trace id of a probe begins with "proof" in hexadecimal, whichever session it is of.
 PROBE_TRACE = "70726f6f66"
 QUERY = "proofbook"

@@ -24,18 +24,24 @@ HEALTH_PATHS = (
     "/health", "/healthz", "/api/health", "/livez", "/readyz", "/status", "/ping", "/actuator/health", "/",
 )  # fmt: skip
 _NOWHERE = ("answers 404", "answers 410")
+# How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
+_NO_HTTP = {"answers 400", "answers 405", "answers 426", "answers 501"}
 _REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
 MAX_CLOCK_SKEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Where health is asked: path and status that answered, keys for [[service]] that follow from its body, and remarks."""
+    """Where health is asked: path and status that answered, keys for [[service]] that follow from its body, and remarks.
+
+    no_http: whether nothing is served over HTTP, or nothing but upgrades, so that there may be no health page at all.
+    """
 
     path: str
     status: int
     settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    no_http: bool = False
 
 
 async def find_health(item: Service, paths: Sequence[str], *, session: Session) -> Health:
@@ -63,6 +69,7 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                 return Health(
                     path=paths[0],
                     status=200,
+                    no_http=not tried,
                     remarks=(f"nothing answers at {client.base_url}: {describe(error)}", *_told(tried)),
                 )
             clock = _clock(answer)
@@ -74,7 +81,8 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
             if _adds_a_slash(path, answer) and f"{path}/" not in tried:
                 waiting.insert(0, f"{path}/")
     likely = next((path for path, why in tried.items() if path != "/" and why not in _NOWHERE), paths[0])
-    return Health(path=likely, status=200, remarks=(*_told(tried), *clock))
+    no_http = set(tried.values()) <= _NO_HTTP
+    return Health(path=likely, status=200, remarks=(*_told(tried), *clock), no_http=no_http)
 
 
 async def _ask(path: str, item: Service, client: httpx.AsyncClient, session: Session) -> Answer:

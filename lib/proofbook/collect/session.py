@@ -177,7 +177,9 @@ class Session:
         own = self._socket_headers[socket.name]
         if unmarked:
             known = {name.lower() for name in socket.test_headers}
-            return {name: value for name, value in own.items() if name.lower() not in known}
+            sent = {name: value for name, value in own.items() if name.lower() not in known}
+            named = any(name.lower() == "user-agent" for name in sent)
+            return sent if named else {"user-agent": probe_marks.BROWSER, **sent}
         tests = socket.test_headers if as_test else {}
         return {"user-agent": probe_marks.USER_AGENT, **own, **tests, **self._trace_headers()}
 

@@ -591,7 +591,9 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
     assert probe["user-agent"] == probe_marks.USER_AGENT and probe["x-e2e-test"] == "true"
     assert probe_marks.PROBE_TRACE in probe["traceparent"]
     assert shadow["x-tenant"] == "7"
-    assert not {"user-agent", "traceparent", "x-e2e-test"} & shadow.keys()
+    assert not {"traceparent", "x-e2e-test"} & shadow.keys()
+    # Who sends none is no user: firewalls refuse it.
+    assert shadow["user-agent"] == probe_marks.BROWSER and "proofbook" not in str(shadow)
     assert shadows["reply_ok"].all() and set(shadows["token_kind"]) == {TokenKind.AS_A_USER}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.config.services import Service
 from proofbook.judge.check import Check
 from proofbook.judge.checks import certificates, probes
 from proofbook.judge.checks.probe_controls import (
@@ -21,31 +22,8 @@ from proofbook.judge.registry import claims
 @claims("services", title="Are the services healthy?")
 def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
     for item in environment.services:
-        check_id = f"health-{item.name}"
-        recipe = success_rate(
-            "health",
-            lambda rows: rows["ok"],
-            where=_of("service", item.name, kind="health"),
-            target=case.targets.health,
-            fails_on={"ok": False},
-            unit="health requests",
-            what="were answered as healthy",
-            planned=True,
-            tells_endings=True,
-            controls=all_of(
-                health_path_known(item.name),
-                unknown_path_control(item.name),
-                *([] if item.health_expect else [whole_word(item.name)]),
-            ),
-        )
-        yield Check(
-            id=check_id,
-            kind="guard",
-            claim=f"{item.name} is healthy",
-            recipe=recipe,
-            required=item.critical,
-            critical=item.critical,
-        )
+        if item.health:
+            yield _health(item, case)
         if item.is_encrypted:
             yield Check(
                 id=f"certificate-{item.name}",
@@ -63,6 +41,34 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
             recipe=probes.recorded(probe.name),
             required=True,
         )
+
+
+def _health(item: Service, case: Case) -> Check:
+    """The health page says that the service is well."""
+    recipe = success_rate(
+        "health",
+        lambda rows: rows["ok"],
+        where=_of("service", item.name, kind="health"),
+        target=case.targets.health,
+        fails_on={"ok": False},
+        unit="health requests",
+        what="were answered as healthy",
+        planned=True,
+        tells_endings=True,
+        controls=all_of(
+            health_path_known(item.name),
+            unknown_path_control(item.name),
+            *([] if item.health_expect else [whole_word(item.name)]),
+        ),
+    )
+    return Check(
+        id=f"health-{item.name}",
+        kind="guard",
+        claim=f"{item.name} is healthy",
+        recipe=recipe,
+        required=item.critical,
+        critical=item.critical,
+    )
 
 
 def _of(column: str, name: str, *, kind: str) -> Rows:
