@@ -30,6 +30,8 @@ HEALTH_PATHS = (
 ASKED_AGAIN = 2
 MAX_CLOCK_SKEW_S = 60.0
 _NOWHERE = ("answers 404", "answers 410")
+# How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
+_NO_HTTP = {"answers 400", "answers 405", "answers 426", "answers 501"}
 _ALIKE = "answers as a path that must not exist does"
 _REFUSED = (401, 403, 406, 429)
 _REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
@@ -42,12 +44,16 @@ _WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Where health is asked: path and status that answered, keys for [[service]] that follow from it, and remarks."""
+    """Where health is asked: path and status that answered, keys for [[service]] that follow from it, and remarks.
+
+    no_http: whether nothing is served over HTTP, or nothing but upgrades, so that there may be no health page at all.
+    """
 
     path: str
     status: int
     settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    no_http: bool = False
 
 
 async def find_health(item: Service, paths: Sequence[str], *, session: Session) -> Health:
@@ -66,7 +72,12 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                     f"the host {client.base_url.host} does not resolve; check the address"
                 ) from None
             remark = f"nothing answers at {client.base_url}: {describe(error)}"
-            return Health(path=paths[0], status=200, remarks=(remark, *_told(search.tried)))
+            return Health(
+                path=paths[0],
+                status=200,
+                remarks=(remark, *_told(search.tried)),
+                no_http=not search.tried,
+            )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,7 +112,12 @@ class _Search:
             path = min(found, key=lambda path: (path == "/", _rank(found[path])))
             return await self._described(path, found[path])
         likely = next((path for path, why in self.tried.items() if path != "/" and why not in (*_NOWHERE, _ALIKE)), paths[0])  # fmt: skip
-        return Health(path=likely, status=200, remarks=(*_told(self.tried), *await self._why(), *self.clock))
+        return Health(
+            path=likely,
+            status=200,
+            remarks=(*_told(self.tried), *await self._why(), *self.clock),
+            no_http=set(self.tried.values()) <= _NO_HTTP,
+        )
 
     async def _look_at(self, path: str) -> Answer | None:
         """The answer at a path; None where it cannot be read. `tried` says why it is no health page."""

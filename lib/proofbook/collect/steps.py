@@ -68,6 +68,7 @@ def health_steps(environment: Environment, case: Case, *, count: int | None) -> 
             run=functools.partial(_ask_health, item, plan, checkpoints),
         )
         for item in environment.services
+        if item.health
     ]
 
 
@@ -306,9 +307,11 @@ def rollout_step(environment: Environment, during: Awaitable[Any] | None) -> Ste
 
 async def _watch(environment: Environment, during: Awaitable[Any] | None, session: Session) -> Recorded:
     over = asyncio.Event()
-    watched = [item for item in environment.services if item.critical]
+    watched = [item for item in environment.services if item.critical and item.health]
     if not watched:
-        raise CouldNotLook(f"{environment.name} has no critical service to watch through a deployment")
+        raise CouldNotLook(
+            f"{environment.name} has no critical service with a health page to watch through a deployment"
+        )
     count, user = environment.rollout.held_sockets, _user(environment)
     held = [
         asyncio.create_task(rollout.hold(socket, user=user, count=count, until=over, session=session))

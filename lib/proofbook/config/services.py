@@ -115,6 +115,7 @@ class Service(Settings):
     """An HTTP service.
 
     before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
+    health: empty where it serves no HTTP, only a WebSocket.
     ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
     source of its log.
     """
@@ -148,6 +149,15 @@ class Service(Settings):
         for url in (self.url, self.before_url):
             if url is not None:
                 _check_url(url, ("http", "https"))
+        if self.health and not self.health.startswith("/"):
+            raise ValueError(
+                f'expected health to be a path that starts with /, or "" where there is none, got {self.health!r}'
+            )
+        if not self.health and (self.timed or self.revision_path):
+            wants = "timed" if self.timed else "revision_path"
+            raise ValueError(
+                f"expected health beside {wants}, which it is compared with or read from, got none"
+            )
         return self
 
 

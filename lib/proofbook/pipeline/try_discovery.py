@@ -40,20 +40,29 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
     settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
     session = Session(_environment(settings), base=base)
-    say(f"found · {await _discover_health(parts.path, settings, session)}")
+    found = await _find_health(parts.path, session)
+    service |= {"health": found.path, **found.settings}
+    if not (found.no_http and options.ws):
+        say(f"found · {_health_in_words(found)}")
     if options.ws:
         say(f"plan · first look · {_plan_of_look(options)}")
-        say(f"found · {await _discover_websocket(options, settings, session)}")
+        met, told = await _discover_websocket(options, settings, session)
+        say(f"found · {told}")
+        if found.no_http and met.upgraded:
+            # It serves a WebSocket and no page: what it does not have is not held against it, and not claimed.
+            service["health"] = ""
+            say(f"found · no health page, so health is not measured: {'; '.join(found.remarks)}")
+        elif found.no_http:
+            say(f"found · {_health_in_words(found)}")
     return settings
 
 
-async def _discover_health(path: str, settings: Settings, session: Session) -> str:
-    """What was found of the health page, in words; the settings are completed by it."""
-    (service,) = settings["service"]
+async def _find_health(path: str, session: Session) -> discovery.Health:
     paths = [path] if path not in ("", "/") else discovery.HEALTH_PATHS
-    health = await discovery.find_health(session.environment.services[0], paths, session=session)
-    service["health"] = health.path
-    service |= health.settings
+    return await discovery.find_health(session.environment.services[0], paths, session=session)
+
+
+def _health_in_words(health: discovery.Health) -> str:
     revision = health.settings.get("revision_path")
     told = f"health at {health.path}" + (f", revision in {revision!r}" if revision else "")
     return "; ".join([told, *health.remarks])
@@ -65,7 +74,9 @@ def _plan_of_look(options: Options) -> str:
     return f"up to {look.TIMES} connections to {options.ws}, and up to {look.TIMES + 2} more to try an Origin, a dialect that it shows, or another place for the token"
 
 
-async def _discover_websocket(options: Options, settings: Settings, session: Session) -> str:
+async def _discover_websocket(
+    options: Options, settings: Settings, session: Session
+) -> tuple[look.EndpointFacts, str]:
     """What was found of the WebSocket, in words; the settings are completed by it."""
     (service,) = settings["service"]
     remarks: list[str] = []
@@ -102,7 +113,7 @@ async def _discover_websocket(options: Options, settings: Settings, session: Ses
         remarks.append(f"it greets with {_shown(met.greeting)}")
     if met.let_in:
         remarks.append("it says that we are let in")
-    return f"WebSocket at {options.ws}: {'; '.join([*remarks, *met.remarks])}"
+    return met, f"WebSocket at {options.ws}: {'; '.join([*remarks, *met.remarks])}"
 
 
 def _other_place(ws: Settings) -> str:

@@ -154,7 +154,7 @@ def test_a_known_path_that_answers_5xx_is_the_health_page_whatever_another_page_
 ) -> None:
     found, finding = looked_at({path: (status, UP), "/": (200, "welcome")}, samples=12)
     assert found.path == path and found.remarks == (f"it answers {status} “{UP}”",)
-    assert finding.verdict is Verdict.FAIL and f"12 ended with HTTP {status} “{UP}”" in finding.statement
+    assert finding.verdict is Verdict.FAIL and f"12 ended with HTTP {status} ({UP})" in finding.statement
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,8 @@ def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
     status: int, remark: str, verdict: Verdict, reason: str
 ) -> None:
     table, first, where = answering(http.HTTPStatus(status), Location="https://elsewhere.test/ws")
-    assert not first.upgraded and first.remarks == (remark,)
+    said = "" if status in (200, 301) else "; it says: 'a page'"
+    assert not first.upgraded and first.remarks == (f"{remark}{said}",)
     what = Case.model_validate({"title": "t", "targets": {"connection": 0.95}})
     check = catalogue.declare(where, what)["websocket-connection"]
     found = settle(check, view({("after", "websocket"): table}))
@@ -135,7 +136,9 @@ ISSUED = {"url": "http://127.0.0.1:9", "path": "/token"}
         (ISSUED, 403, 404, False, Verdict.FAIL, "below-target"),
         (ISSUED, 403, 403, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (GIVEN, 400, 400, False, Verdict.INCONCLUSIVE, "no-endpoint"),
-        (GIVEN, 400, 404, False, Verdict.FAIL, "below-target"),
+        # A status that blames the request blames it of what we did not state as well.
+        (GIVEN, 400, 404, False, Verdict.INCONCLUSIVE, "not-understood"),
+        (GIVEN, 400, 404, True, Verdict.FAIL, "below-target"),
         (GIVEN, 426, 426, False, Verdict.FAIL, "below-target"),
         # A service that breaks breaks at every address.
         (GIVEN, 503, 503, False, Verdict.FAIL, "below-target"),

@@ -39,7 +39,7 @@ def test_a_server_that_lets_in_nobody_but_probes_is_not_healthy(
         tried = attempt(url, base=tmp_path, ws="/ws")
     found = tried.findings[CONNECTION]
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "stranger-refused"), found.statement
-    assert f"{kind}" in found.seen and f"0 of 10, 10 ended with HTTP {status} “no way”" in found.seen
+    assert f"{kind}" in found.seen and f"0 of 10, 10 ended with HTTP {status} (no way)" in found.seen
 
 
 def test_a_firewall_that_wants_an_agent_refuses_no_user(tmp_path: Path) -> None:

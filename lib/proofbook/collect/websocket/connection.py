@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import websockets
+from websockets import http11
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -26,6 +27,8 @@ from proofbook.protocol import TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+# Clients take many more than the library does, such as a cookie a line of a single sign-on.
+http11.MAX_NUM_HEADERS = 1024
 
 
 async def connect(

@@ -244,7 +244,8 @@ def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
         404: "is not there (404): is the path right?",
         426: "asks for an upgrade that it did not see (426): something in between takes the Upgrade header away",
     }
-    said = f"; it says: {' '.join(journey.http_body.split())[:120]!r}" if journey.http_body.strip() else ""
+    body = " ".join(journey.http_body.split())[:120]
+    said = f"; it says: {body!r}" if body and not body.startswith("<") else ""
     if status in does:
         return f"{where} {does[status]}{'' if status == 200 else said}"
     if 300 <= status < 400:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from proofbook.config.case import Identity
 from proofbook.evidence.schema import IDENTITIES, REFUSALS
+from proofbook.judge import failure_summary
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
@@ -134,11 +135,11 @@ def _answer_to_bad(bad: pd.DataFrame) -> tuple[Verdict, str, str]:
             f"{int(entered.sum())} of {len(bad)} bad tokens were let in ({names})",
         )
     if not refused.all():
-        odd = sorted(set(bad.loc[~refused, "error"].replace("", "closed without a reason")))
+        odd = failure_summary.in_words(bad[~refused])
         return (
             Verdict.INCONCLUSIVE,
             "unnamed-refusal",
-            f"{int((~refused).sum())} of {len(bad)} bad tokens got no named refusal ({'; '.join(odd)[:120]})",
+            f"{int((~refused).sum())} of {len(bad)} bad tokens got no named refusal ({odd})",
         )
     kinds = ", ".join(sorted(set(bad["token_kind"])))
     return (
@@ -210,6 +211,7 @@ def probe_discriminates(endpoint: str) -> Callable[[View], Sequence[Control]]:
                     expected="no connection",
                     got=f"{made} of {len(unknown)} made",
                     held=made == 0,
+                    code="" if made == 0 else "any-path",
                 )
             )
         return found

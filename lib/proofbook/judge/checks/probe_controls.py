@@ -8,6 +8,7 @@ import pandas as pd
 
 from proofbook.evidence.schema import HEALTH, SHADOW
 from proofbook.judge import failure_summary
+from proofbook.judge.checks.access import refused_by_name
 from proofbook.judge.checks.success_rate import MoreControls, Rows, rule_of
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
@@ -15,6 +16,9 @@ from proofbook.protocol import TokenKind
 from proofbook.stats import plans
 
 # How an address answers at which there is no page, or none for everybody: elsewhere, such as a login; refused; not found; not by this method.
+# Try again later, RFC 6455's registry of close codes.
+TRY_LATER = 1013
+BY_CHANCE = 0.001
 NO_PAGE = (*range(300, 400), 401, 403, 404, 405, 407, 410)
 
 
@@ -88,6 +92,77 @@ def _refusal(rows: pd.DataFrame, kind: TokenKind, held: bool) -> str:
     if held or kind is TokenKind.AS_A_USER:
         return ""
     return f", {failure_summary.in_words(rows[rows['token_kind'] == kind])}"
+
+
+def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
+    """The comparability control of "it fails": what refuses the probes does not let everybody else in.
+
+    A firewall that stops whatever calls itself a probe is no fault that a user meets.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows, others = view.need("websocket"), view.table(SHADOW)
+        if others is None:
+            return []
+        rows, others = (found[found["endpoint"] == endpoint] for found in (rows, others))
+        if others.empty or rows.empty:
+            return []
+        good, well = (pd.Series(ok(found)).fillna(False).astype(bool) for found in (rows, others))
+        failed = rows[~good]
+        if failed.empty:
+            return []
+        refused = failed["http_status"].between(400, 499).fillna(False) | refused_by_name(failed)
+        # The kind of stranger of whom most come in: a server may want what only a browser sends.
+        kind, let_in = max(
+            ((kind, well[others["token_kind"] == kind]) for kind in others["token_kind"].unique()),
+            key=lambda item: (item[1].all(), len(item[1])),
+        )
+        # As many as that come in by chance once in a thousand runs where everybody fares as the probes do.
+        by_chance = good.mean() ** len(let_in) if let_in.all() else 1.0
+        held = not refused.all() or by_chance > BY_CHANCE
+        who = "as a browser, " if kind == TokenKind.AS_A_BROWSER and not well.all() else ""
+        return [
+            Control(
+                kind="comparability",
+                name="probes that do not say what they are",
+                guards=("fail",),
+                expected="they fare no better",
+                got=f"{who}{int(let_in.sum())} of {len(let_in)} let in, and {len(failed)} of {len(rows)} refused of those that do",
+                held=bool(held),
+                code="" if held else "probes-refused",
+            )
+        ]
+
+    return control
+
+
+def room_for_all(where: Rows, ok: Rows, *, at_once: int) -> MoreControls:
+    """The comparability control of "it fails": it is not that our own connections beside each other are more than it allows.
+
+    Where each that failed was told so (1013), and others came in, a user who connects once need not meet it.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need("websocket")
+        rows = rows[where(rows)]
+        good = pd.Series(ok(rows)).fillna(False).astype(bool)
+        full = rows.loc[~good, "close_code"].eq(TRY_LATER).fillna(False).astype(bool)
+        if not full.any():
+            return []
+        held = at_once == 1 or not full.all() or not good.any()
+        return [
+            Control(
+                kind="comparability",
+                name="connections that were turned away as too many (1013)",
+                guards=("fail",),
+                expected="not all that failed, or none beside another",
+                got=f"{int(full.sum())} of {len(full)} that failed, up to {at_once} at once",
+                held=bool(held),
+                code="" if held else "too-many-at-once",
+            )
+        ]
+
+    return control
 
 
 def health_path_known(service: str) -> MoreControls:

@@ -10,6 +10,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service, WebSocket
 from proofbook.judge.check import Check
 from proofbook.judge.checks import latency, memory, restarts
+from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.success_rate import Rows, success_rate
 from proofbook.judge.registry import claims
 
@@ -75,6 +76,7 @@ def _reply_time(socket: WebSocket, environment: Environment, budgets: Budgets) -
         fails_on={"reply_s": budgets.reply_s * 2},
         unit="first replies",
         what=f"came within {budgets.reply_s:g} s",
+        controls=proven_at(socket, environment),
     )
     return Check(
         id=f"websocket-reply-time{suffix}",
