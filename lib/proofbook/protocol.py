@@ -24,6 +24,9 @@ class TokenKind(StrEnum):
     TAMPERED = "tampered"
     EXPIRED = "expired"
     WRONG_AUDIENCE = "wrong-audience"
+    UNSIGNED = "unsigned"
+    OTHER_KEY = "signed with another key"
+    WITHOUT_RIGHT = "of a user without the right"
 
     @property
     def is_good(self) -> bool:

@@ -230,10 +230,14 @@ class Session:
         login = self.environment.login
         if login is None:
             return {}
-        named = {TokenKind.EXPIRED: login.expired, TokenKind.WRONG_AUDIENCE: login.wrong_audience}
+        named = {
+            TokenKind.EXPIRED: ("expired", login.expired),
+            TokenKind.WRONG_AUDIENCE: ("wrong_audience", login.wrong_audience),
+            TokenKind.WITHOUT_RIGHT: ("without_right", login.without_right),
+        }
         return {
-            kind: self._secret(reference, f"login.{kind.replace('-', '_')}")
-            for kind, reference in named.items()
+            kind: self._secret(reference, f"login.{key}")
+            for kind, (key, reference) in named.items()
             if reference is not None
         }
 

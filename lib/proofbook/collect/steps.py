@@ -243,25 +243,26 @@ async def _make_unmarked(
     return {SHADOW.name: made}
 
 
-def token_steps(environment: Environment, *, tries: int) -> Iterator[Step]:
-    """Bad tokens, each kind `tries` times beside the good one."""
+def token_steps(environment: Environment, *, bad: int) -> Iterator[Step]:
+    """Bad tokens of every kind, so many together, beside the good one."""
     if environment.login is None or not environment.login.bad_tokens:
         return
     for socket in environment.websockets:
         if socket.token.place == "none":
             continue
         kinds = probes.token_kinds(socket, environment)
+        tries = probes.tries_of(kinds, bad=bad)
         speaks = socket.token.is_message and environment.delivers(socket)
         yield Step(
-            says=f"{socket.name}: {len(kinds)} kinds of token, {tries} {'try' if tries == 1 else 'tries'} each: {', '.join(kinds)}"
+            says=f"{socket.name}: up to {sum(tries.values())} tries with {len(kinds)} kinds of token: {', '.join(f'{count} {kind}' for kind, count in tries.items())}"
             + ("; each followed by a message, since only a reply tells who is let in" if speaks else ""),
-            requests=len(kinds) * tries,
-            run=functools.partial(_try_tokens, socket, environment.login.user, tries),
+            requests=sum(tries.values()),
+            run=functools.partial(_try_tokens, socket, environment.login.user, bad),
         )
 
 
-async def _try_tokens(socket: WebSocket, user: str, tries: int, session: Session) -> Recorded:
-    return {REFUSALS.name: await probes.try_tokens(socket, user=user, session=session, tries=tries)}
+async def _try_tokens(socket: WebSocket, user: str, bad: int, session: Session) -> Recorded:
+    return {REFUSALS.name: await probes.try_tokens(socket, user=user, session=session, bad=bad)}
 
 
 def identity_steps(environment: Environment, case: Case, *, tries: int) -> Iterator[Step]:

@@ -148,7 +148,11 @@ class Environment(Settings):
     def secrets(self) -> list[Reference]:
         """Every value that is named instead of written, and so kept out of whatever is written."""
         login = self.login
-        named = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
+        named = (
+            [login.token, login.expired, login.wrong_audience, login.without_right, *login.headers.values()]
+            if login
+            else []
+        )
         for headers in (item.headers for group in (self.services, self.websockets) for item in group):
             named += headers.values()
         named += [value for item in self.websockets for value in item.query.values()]

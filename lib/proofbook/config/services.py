@@ -162,7 +162,11 @@ class Service(Settings):
 
 
 class Login(Settings):
-    """How to get tokens. A fixed token, or a request that issues one for any user id."""
+    """How to get tokens. A fixed token, or a request that issues one for any user id.
+
+    expired, wrong_audience, without_right: tokens that must be refused: one whose time is over, one for another service, and a good
+    one of a user who may not use the endpoints.
+    """
 
     token: SecretReference | None = None
     url: TextOrReference | None = None
@@ -174,6 +178,7 @@ class Login(Settings):
     user: str = "proofbook"
     expired: SecretReference | None = None
     wrong_audience: SecretReference | None = None
+    without_right: SecretReference | None = None
     bad_tokens: bool = True
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
+from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
@@ -26,15 +27,17 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import MESSAGES
-from proofbook.protocol import STRANGERS, TokenKind, tampered_with
+from proofbook.protocol import STRANGERS, TokenKind, shows_test_header, tampered_with
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGES = 2000
 # As many as each kind of stranger makes.
 UNMARKED_JOURNEYS = 10
-# With each kind of token, and as each user id.
+# With the good token, at a path that must not exist, and as each user id.
 TRIES = 5
+# With bad tokens of all kinds: one instance of twenty that lets any in is then seen in nineteen of twenty runs.
+BAD_TRIES = 60
 
 
 async def make_journeys(
@@ -89,12 +92,29 @@ def token_kinds(endpoint: WebSocket, environment: Environment) -> list[str]:
         kinds.append(TokenKind.EXPIRED)
     if login is not None and login.wrong_audience is not None:
         kinds.append(TokenKind.WRONG_AUDIENCE)
+    if login is not None and login.without_right is not None:
+        kinds.append(TokenKind.WITHOUT_RIGHT)
     if not endpoint.token.is_message or environment.delivers(endpoint) or _acknowledges(endpoint):
         # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
         kinds.append(TokenKind.MISSING)
     if login is not None:
-        kinds += [TokenKind.TAMPERED, *(tampered_with(name) for name in endpoint.test_headers)]
+        # Those that are forged are tried where the good one turns out to be one that can be.
+        kinds += [
+            TokenKind.TAMPERED,
+            TokenKind.UNSIGNED,
+            TokenKind.OTHER_KEY,
+            *(tampered_with(name) for name in endpoint.test_headers),
+        ]
     return kinds
+
+
+def tries_of(kinds: Sequence[str], *, bad: int = BAD_TRIES) -> dict[str, int]:
+    """How often each kind is tried: together so many bad ones, but none less often than a good one."""
+    wrong = [kind for kind in kinds if not TokenKind.is_good_kind(kind)]
+    # Those beside a header that only tests send are a question of their own.
+    counted = [kind for kind in wrong if not shows_test_header(kind)]
+    each = max(min(bad, TRIES), -(-bad // max(1, len(counted))))
+    return {kind: each if kind in wrong else min(bad, TRIES) for kind in kinds}
 
 
 def _acknowledges(endpoint: WebSocket) -> bool:
@@ -105,38 +125,46 @@ def _acknowledges(endpoint: WebSocket) -> bool:
         return False
 
 
-async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = TRIES) -> pd.DataFrame:
-    """Tries bad tokens, each beside the good one; every header that only tests send, with a bad token; and a path that must not exist.
+async def try_tokens(
+    endpoint: WebSocket, *, user: str, session: Session, bad: int = BAD_TRIES
+) -> pd.DataFrame:
+    """Tries so many bad tokens beside the good one; every header that only tests send, with a bad token; and a path that must not exist.
 
     Returns:
         One row per try, columns as the fields of Journey; token_kind is one of `token_kinds`.
     """
     good = await session.token(user)
     tampered = None if good is None else Secret(tamper(good.reveal()), issued=True)
-    shown: dict[str, Secret | None] = {
-        TokenKind.GOOD: good,
-        TokenKind.AT_UNKNOWN_PATH: good,
-        TokenKind.MISSING: None,
-        TokenKind.TAMPERED: tampered,
-        **session.bad_tokens,
+    shown: dict[str, list[Secret | None]] = {
+        TokenKind.GOOD: [good],
+        TokenKind.AT_UNKNOWN_PATH: [good],
+        TokenKind.MISSING: [None],
+        **{kind: [token] for kind, token in session.bad_tokens.items()},
     }
+    if good is not None:
+        forged = {
+            TokenKind.UNSIGNED: forged_tokens.unsigned,
+            TokenKind.OTHER_KEY: forged_tokens.signed_by_another,
+        }
+        shown |= {
+            kind: [Secret(one, issued=True) for one in make(good.reveal())] for kind, make in forged.items()
+        }
     extra = {tampered_with(name): {name: value} for name, value in endpoint.test_headers.items()}
+    kinds = [kind for kind in token_kinds(endpoint, session.environment) if shown.get(kind, [tampered])]
     journeys = [
-        Journey(endpoint=endpoint.name, user=user, token_kind=kind)
-        for _ in range(tries)
-        for kind in token_kinds(endpoint, session.environment)
+        (Journey(endpoint=endpoint.name, user=user, token_kind=kind), shown.get(kind, [tampered]), number)
+        for kind, tries in tries_of(kinds, bad=bad).items()
+        for number in range(tries)
     ]
+    # By turns, so that good ones are let in while bad ones are refused.
+    journeys.sort(key=lambda item: item[2])
     await side_by_side(
         _probe_auth(
-            journey,
-            endpoint,
-            shown.get(journey.token_kind, tampered),
-            session,
-            extra.get(journey.token_kind, {}),
+            journey, endpoint, tokens[number % len(tokens)], session, extra.get(journey.token_kind, {})
         )
-        for journey in journeys
+        for journey, tokens, number in journeys
     )
-    return frame(journeys)
+    return frame([journey for journey, _, _ in journeys])
 
 
 async def try_identities(

@@ -17,7 +17,10 @@ from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import GOOD_KINDS, REFUSED_CODES, REFUSED_STATUS, TokenKind, shows_test_header
 from proofbook.stats import proportions
 
-WANTED_KINDS = tuple(kind for kind in TokenKind if not kind.is_good)
+# Whether others were tried depends on the token: only of some can one be forged.
+WANTED_KINDS = (TokenKind.MISSING, TokenKind.TAMPERED, TokenKind.EXPIRED, TokenKind.WRONG_AUDIENCE)
+# What a pass would have shown: this share of tries let in, as where one instance of twenty looks at no token.
+SEEN_SHARE = 0.05
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA, "refused": True}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000, "refused": False}
 _TIMED_OUT = {
@@ -84,6 +87,10 @@ class _RefusesTokens:
             method=self.method(view),
             threshold="none let in",
             limits=True,
+            # A header opens or does not; a token may be looked at by some instances only.
+            severity=1 - (1 - SEEN_SHARE) ** len(bad)
+            if verdict is Verdict.PASS and not self.with_test_headers
+            else None,
             exposure=Exposure(n=len(bad), unit="tries"),
             controls=self.controls(bad, rows),
             not_established=tuple(
