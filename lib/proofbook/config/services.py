@@ -115,7 +115,8 @@ class Service(Settings):
     """An HTTP service.
 
     before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
-    health: empty where it serves no HTTP, only a WebSocket.
+    health: empty where it serves no HTTP, only a WebSocket. memory_series: whether each series of memory_metric (labels other
+    than pod and instance, such as the pools of a JVM) has to keep the budget, or their sum.
     ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
     source of its log.
     """
@@ -137,6 +138,7 @@ class Service(Settings):
     openapi: str | None = None
     metrics: str | None = None
     memory_metric: str = "process_resident_memory_bytes"
+    memory_series: Literal["each", "sum"] = "each"
     timed: list[str] = Field(default_factory=list)
 
     @property

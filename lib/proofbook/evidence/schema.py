@@ -110,6 +110,7 @@ METRICS = Table(
         # It begins anew with each start of the machine; over hours the wall's clock will do.
         Column("at_s", "float64", "time of a clock that never jumps", "s", optional="after a watch", in_one_round=True),
         Column("instance", "str", "pod or instance label, else the start of the process"),
+        Column("series", "str", "its other labels; empty: none", optional=OLDER),
         Column("name", "str", "name of the metric"),
         Column("value", "float64", "its value", "of the metric"),
     ),

@@ -59,6 +59,7 @@ REASONS: dict[str, Reason] = {
         "no-requests": ("the log holds no request entries", "name a log source with request entries"),
         "no-messages": ("no message of that kind was received", "check whether connections are made, and `when` in the case"),
         "no-metrics": ("the metrics page gave too few readings", "check that it answers and holds the metric"),
+        "several-series": ("the metric has several series of one instance, which the recorded evidence does not tell apart", "record again, or set memory_metric to a metric with one series"),
         "no-definition": ("there is no API definition to compare", "check `openapi` of the service in the environment"),
         "no-certificate": ("the service showed no certificate", "check that it answers, and that its url begins with https://"),
         "no-answer": ("tries got neither a greeting nor an explicit rejection", "find out why connections fail"),

@@ -48,7 +48,10 @@ def _latency_checks(item: Service, budgets: Budgets) -> Iterator[Check]:
 
 def _memory_checks(item: Service, budgets: Budgets) -> Iterator[Check]:
     recipe = memory.stable(
-        item.name, budget_mb=budgets.memory_growth_mb, horizon_min=budgets.memory_horizon_min
+        item.name,
+        budget_mb=budgets.memory_growth_mb,
+        horizon_min=budgets.memory_horizon_min,
+        summed=item.memory_series == "sum",
     )
     yield Check(
         id=f"memory-{item.name}",
