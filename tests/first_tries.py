@@ -15,7 +15,6 @@ from aiohttp import WSMsgType, web
 
 from proofbook.collect import phases
 from proofbook.concurrency import sync
-from proofbook.evidence import store
 from proofbook.judge.findings import Finding
 from proofbook.pipeline import quickstart, steps, try_discovery, try_options
 from proofbook.runs.record import Opening
@@ -129,14 +128,9 @@ def judged(asked: Validation, *, files: quickstart.Files, said: list[str]) -> Tr
             say=said.append,
         )
     )
-
-    found = asked.over(store.read(folder / "evidence")).judge_all()
-    return Tried(
-        said=said,
-        findings={item.id: item for item in found},
-        opening=steps.first_screen(folder, asked),
-        files=files,
-    )
+    found, opening = steps.first_findings(folder, asked)
+    quickstart.note_held(files, found)
+    return Tried(said=said, findings={item.id: item for item in found}, opening=opening, files=files)
 
 
 def described(environment: str, *, base: Path, case: str = 'title = "t"\n[targets]\nconnection = 0.95\nhealth = 0.95\n') -> Tried:  # fmt: skip

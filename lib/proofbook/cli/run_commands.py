@@ -139,8 +139,10 @@ def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: boo
         quickstart.propose_examples(wanted, files, store.read(folder / "evidence"))
         # With the examples that were just written into the case.
         asked = _load(str(files.environment), str(files.case), base)
+        found, opening = steps.first_findings(folder, asked)
+        quickstart.note_held(files, found)
         if not as_json:
-            print_opening(steps.first_screen(folder, asked))
+            print_opening(opening)
             say("writing the report")
         return asked
 

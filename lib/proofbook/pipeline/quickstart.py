@@ -9,6 +9,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ from proofbook.config.environment import Environment
 from proofbook.config.toml import toml_value
 from proofbook.evidence import store
 from proofbook.files import replace_text
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.pipeline import try_again
 from proofbook.pipeline.try_discovery import Say, Settings, discover
 from proofbook.pipeline.try_options import Options, command_of
 from proofbook.report.finding_html import duration
@@ -49,7 +52,14 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
         UsageError, CouldNotLook: the options cannot be used, or the host does not resolve.
     """
     name = _free_name(options.url, base=base)
+    environment, case = (workspace.kept(kind, base) / f"{name}.toml" for kind in ("environments", "cases"))
+    if name != _name_of(options.url):
+        say(
+            f"note · {_name_of(options.url)} was edited and stays as it is (proofbook run {_name_of(options.url)}); this asks anew, as {name}"
+        )
+    last = try_again.last_time(environment)
     settings = asyncio.run(discover(options, base=base, say=say))
+    held = _go_on(settings, last, options, file=environment, say=say)
     where = Environment.model_validate(settings).model_copy(update={"name": name})
     fitting = choose_target(where, within_s=options.within_s)
     for line in can_decide(where, within_s=options.within_s):
@@ -59,11 +69,37 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
             "can decide · log patterns: as far as the log covers both sides of the deployment; the result says how sure"
         )
     command = command_of(options)
-    environment, case = (workspace.kept(kind, base) / f"{name}.toml" for kind in ("environments", "cases"))
-    _save(environment, _environment_text(settings, name, command))
+    _save(environment, try_again.with_held(_environment_text(settings, name, command), held))
     _save(case, case_text(options, target=fitting, command=command))
     say(f"saved · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
     return Files(environment=environment, case=case, target=fitting)
+
+
+def _go_on(
+    settings: Settings, last: try_again.Last | None, options: Options, *, file: Path, say: Say
+) -> frozenset[str]:
+    """Begins from what the last time found, where it held; gives the checks that have passed by what is kept."""
+    if last is None:
+        return frozenset()
+    (service,) = settings["service"]
+    asks_one_page = urlsplit(options.url).path not in ("", "/")
+    differs, held = try_again.go_on(service, last, asks_one_page=asks_one_page)
+    for item in differs:
+        say(f"differs · {item.sentence}")
+    if any(item.is_kept for item in differs):
+        say(f"differs · to begin anew, delete {workspace.shown(file)}")
+    return held
+
+
+def note_held(files: Files, findings: Iterable[Finding]) -> None:
+    """Notes in the environment which checks have passed by it, so that another time begins from there."""
+    if _is_ours(files.environment):
+        text = files.environment.read_text(encoding="utf-8").rpartition(_SEAL)[0]
+        last = try_again.last_time(files.environment)
+        passed = {item.id for item in findings if item.verdict is Verdict.PASS}
+        _save(
+            files.environment, try_again.with_held(text, passed | (last.held if last is not None else set()))
+        )
 
 
 def propose_examples(options: Options, files: Files, recorded: store.Evidence) -> None:

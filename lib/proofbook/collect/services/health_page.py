@@ -115,6 +115,15 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     return None
 
 
+def is_well(value: object) -> bool:
+    """Whether a value is a word by which pages say that they are well.
+
+    >>> is_well("UP"), is_well(True), is_well("billing")
+    (True, True, False)
+    """
+    return isinstance(value, str | bool) and _meaning(value) is Word.WELL
+
+
 def _of_object(page: dict[str, object]) -> Said | None:
     own = list(_claims(page))
     worst = next((said for word in (Word.ILL, Word.HALF) for said in own if said.word is word), None)
