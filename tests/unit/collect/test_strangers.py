@@ -71,3 +71,16 @@ def test_an_origin_that_is_wanted_is_found_out_and_kept(tmp_path: Path) -> None:
     assert f"it wants the Origin {url}" in tried.shown
     assert tried.verdict == "pass", tried.shown
     assert f'Origin = "{url}"' in tried.files.environment.read_text()
+
+
+def test_a_greeting_that_names_an_instance_is_expected_of_no_other_instance(tmp_path: Path) -> None:
+    # Four instances of five are called alpha, as a first look of a few connections meets alone half of the time.
+    names = iter(["alpha"] * 8 + ["alpha", "beta", "alpha", "alpha"] * 100)
+
+    async def greets(request: web.Request) -> web.StreamResponse:
+        return await talk(request, f'{{"type": "hello", "node": "{next(names)}"}}')
+
+    with serving(with_socket(greets)) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert tried.verdict == "pass", tried.shown
+    assert 'greeting = { json = { type = "hello" } }' in tried.files.environment.read_text()

@@ -173,10 +173,15 @@ def _problem(tried: _Try, where: str, *, has_token: bool) -> str:
 def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
     """What first messages have in common, as `greeting` of [[websocket]]: fields of JSON, the text itself, or that there is one.
 
-    >>> greeting_of(['{"type": "hello", "id": "7"}', '{"type": "hello", "id": "8"}'])
+    Only what says which kind of message it is: whatever else was the same a few times, such as the name of an instance, may
+    be another the next time.
+
+    >>> greeting_of(['{"type": "hello", "node": "a"}', '{"type": "hello", "node": "a"}'])
     {'json': {'type': 'hello'}}
-    >>> greeting_of(["welcome", "welcome"])
-    {'regex': '^welcome$'}
+    >>> greeting_of(['{"node": "a"}', '{"node": "a"}'])
+    {'regex': '"node"\\\\s*:'}
+    >>> greeting_of(["welcome", "welcome"]), greeting_of(["welcome to a", "welcome to a"])
+    ({'regex': '^welcome$'}, {'regex': '^welcome\\\\b'})
     """
     texts = [
         message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
@@ -194,8 +199,16 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
         chosen = sorted(common, key=lambda path: (_rank(path), path.count("."), path))[:2]
         if chosen:
             return {"json": {path: common[path] for path in chosen}}
-    if all(isinstance(message, str) for message in messages) and len(set(texts)) == 1 and len(texts[0]) <= 80:
-        return {"regex": f"^{re.escape(texts[0])}$"}
+        key = next((key for key in parsed[0] if "." not in key and all(key in other for other in parsed)), "")
+        if key:
+            return {"regex": rf'"{key}"\s*:'}
+    words = {text.split()[0] for text in texts if text.split()}
+    if all(isinstance(message, str) for message in messages) and len(words) == 1:
+        (word,) = words
+        if set(texts) == {word} and len(word) <= 80:
+            return {"regex": f"^{re.escape(word)}$"}
+        if re.fullmatch(r"[^\W\d_]{2,40}", word):
+            return {"regex": rf"^{word}\b"}
     return {"regex": "(?s)."}
 
 
@@ -219,7 +232,9 @@ def _scalars(value: Any) -> dict[str, object]:
 
 
 def _is_telling(path: str, value: Any) -> bool:
-    """Not an id or a time, which would be another next time."""
+    """Whether it says which kind of message it is, and is no id or time, which would be another next time."""
+    if _rank(path) == len(_TELLING) and not isinstance(value, bool):
+        return False
     return not isinstance(value, str) or (len(value) <= 60 and not re.search(r"\d{4}|[0-9a-f]{8}", value))
 
 
