@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,7 @@ def attempt(url: str, *, base: Path, token: str = "", pace: dict[str, float] = P
     """A first try of a service, at a pace that a test can wait for."""
     wanted = try_options.Options(url=url, **options)
     said: list[str] = []
+    until = None if wanted.within_s is None else time.monotonic() + wanted.within_s
     usual, try_discovery.LOOPBACK_PACE = try_discovery.LOOPBACK_PACE, pace
     try:
         try_options.check(wanted, token=token, now=dt.datetime.now(dt.UTC))
@@ -110,10 +112,12 @@ def attempt(url: str, *, base: Path, token: str = "", pace: dict[str, float] = P
     finally:
         try_discovery.LOOPBACK_PACE = usual
     asked = Validation.load(str(files.environment), str(files.case), base=base)
-    return judged(asked, files=files, said=said)
+    return judged(asked, files=files, said=said, until=until)
 
 
-def judged(asked: Validation, *, files: quickstart.Files, said: list[str]) -> Tried:
+def judged(
+    asked: Validation, *, files: quickstart.Files, said: list[str], until: float | None = None
+) -> Tried:
     """What an environment and a case lead to."""
     runs = asked.base / "outputs" / asked.environment.name
     folder = runs / f"run-{len(list(runs.glob('*')))}"
@@ -126,6 +130,7 @@ def judged(asked: Validation, *, files: quickstart.Files, said: list[str]) -> Tr
             folder=folder / "evidence",
             base=asked.base,
             say=said.append,
+            until=until,
         )
     )
     found, opening = steps.first_findings(folder, asked)

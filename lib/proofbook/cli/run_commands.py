@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -133,6 +134,7 @@ def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: boo
     from proofbook.pipeline import quickstart, steps
     from proofbook.pipeline.validate import validate
 
+    until = None if wanted.within_s is None else time.monotonic() + wanted.within_s
     files = quickstart.prepare(wanted, base=base, say=say)
 
     def answer(folder: Path) -> Validation:
@@ -147,7 +149,7 @@ def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: boo
         return asked
 
     asked = _load(str(files.environment), str(files.case), base)
-    how = steps.Options(jobs=jobs, say=say)
+    how = steps.Options(jobs=jobs, until=until, say=say)
     folder, judged = validate(asked, once_recorded=answer, options=how)
     if as_json:
         print(json.dumps({"folder": str(folder), **judged.to_json()}, indent=2))

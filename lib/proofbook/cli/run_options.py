@@ -108,6 +108,8 @@ Since = Annotated[
 ]
 Within = Annotated[
     str,
-    typer.Option("--within", metavar="DURATION", help="Time limit: 2m, 10m. More time shows more."),
+    typer.Option(
+        "--within", metavar="DURATION", help="Time limit of probing: 2m, 10m. More time shows more."
+    ),
 ]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]

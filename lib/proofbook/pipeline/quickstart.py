@@ -9,6 +9,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from proofbook.config import duckdb_text
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.toml import toml_value
+from proofbook.errors import CouldNotLook
 from proofbook.evidence import store
 from proofbook.files import replace_text
 from proofbook.judge.findings import Finding, Verdict
@@ -58,11 +60,13 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
             f"note · {_name_of(options.url)} was edited and stays as it is (proofbook run {_name_of(options.url)}); this asks anew, as {name}"
         )
     last = try_again.last_time(environment)
-    settings = asyncio.run(discover(options, base=base, say=say))
+    began = time.monotonic()
+    settings = asyncio.run(_discover_in_time(options, base=base, say=say))
     held = _go_on(settings, last, options, file=environment, say=say)
     where = Environment.model_validate(settings).model_copy(update={"name": name})
-    fitting = choose_target(where, within_s=options.within_s)
-    for line in can_decide(where, within_s=options.within_s):
+    left_s = None if options.within_s is None else options.within_s - (time.monotonic() - began)
+    fitting = choose_target(where, within_s=left_s)
+    for line in can_decide(where, within_s=left_s):
         say(f"can decide · {line}")
     if options.log_patterns:
         say(
@@ -73,6 +77,23 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
     _save(case, case_text(options, target=fitting, command=command))
     say(f"saved · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
     return Files(environment=environment, case=case, target=fitting)
+
+
+async def _discover_in_time(options: Options, *, base: Path, say: Say) -> Settings:
+    """What was found out within the time that the options give.
+
+    Raises:
+        CouldNotLook: nothing was.
+    """
+    try:
+        async with asyncio.timeout(options.within_s) as limit:
+            return await discover(options, base=base, say=say)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise CouldNotLook(
+            f"{urlsplit(options.url).netloc} could not be looked at within {duration(options.within_s or 0)}; give it more time with --within"
+        ) from None
 
 
 def _go_on(

@@ -44,11 +44,13 @@ class Options:
     """How a run is judged and written.
 
     notebooks: only these; all where none is named. jobs: notebooks executed at once. timeout_s: the longest time of one.
+    until: when probing ends at the latest, by `time.monotonic`.
     """
 
     notebooks: Sequence[str] = ()
     jobs: int = 2
     timeout_s: float = 300.0
+    until: float | None = None
     files: writer.Options = writer.STANDARD
     say: Say = print
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from first_tries import WELL, attempt, page, serving, talk
+
+from proofbook.errors import CouldNotLook
 
 HELLO = '{"type": "hello"}'
 
@@ -108,3 +113,34 @@ def test_an_edited_file_is_left_alone_and_named(service: Service, tmp_path: Path
     again = attempt(service.url, base=tmp_path)
     assert f"note · {file.stem} was edited and stays as it is (proofbook run {file.stem})" in again.shown
     assert "/nowhere" in file.read_text() and again.files.environment != file
+
+
+def test_the_time_that_is_given_is_a_hard_end_and_what_was_seen_by_then_counts(tmp_path: Path) -> None:
+    number = itertools.count()
+
+    async def slows_down(request: web.Request) -> web.StreamResponse:
+        if request.path == "/ws":
+            # The first look is quick; what comes then never answers in time.
+            await asyncio.sleep(0.0 if next(number) < 3 else 30.0)
+            return await talk(request)
+        return page(WELL) if request.path == "/health" else page("not found", 404)
+
+    pace = {"per_s": 1000.0, "concurrency": 2, "timeout_s": 5.0}
+    with serving(slows_down) as url:
+        began = time.monotonic()
+        tried = attempt(url, base=tmp_path, ws="/ws", within_s=4.0, pace=pace)
+        assert time.monotonic() - began < 60
+    assert tried.verdict == "inconclusive", tried.shown
+    assert any(
+        "the time that was given is over, so this is left out: ws: up to" in line for line in tried.said
+    )
+
+
+def test_a_service_that_cannot_be_looked_at_in_the_time_that_is_given_is_one_sentence(tmp_path: Path) -> None:
+    async def silent(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return page(WELL)
+
+    with serving(silent) as url, pytest.raises(CouldNotLook) as caught:
+        attempt(url, base=tmp_path, within_s=1.0)
+    assert str(caught.value).endswith("could not be looked at within 1 s; give it more time with --within")
