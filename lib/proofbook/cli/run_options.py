@@ -112,4 +112,8 @@ Within = Annotated[
         "--within", metavar="DURATION", help="Time limit of probing: 2m, 10m. More time shows more."
     ),
 ]
+Certificate = Annotated[
+    str, typer.Option("--cert", metavar="FILE", help="Certificate of the client as a PEM file.")
+]
+Key = Annotated[str, typer.Option("--key", metavar="FILE", help="Private key of --cert as a PEM file.")]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]

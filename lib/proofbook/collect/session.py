@@ -221,10 +221,20 @@ class Session:
 
     def _context(self, ca_file: str | None) -> ssl.SSLContext:
         try:
-            return ssl.create_default_context(cafile=str(self.base / ca_file) if ca_file else None)
+            context = ssl.create_default_context(cafile=str(self.base / ca_file) if ca_file else None)
         except (OSError, ssl.SSLError) as error:
             wanted = f"expected a PEM file with certificates at {ca_file}, got: {error}"
             raise ConfigurationError(self._where, [("ca_file", wanted)]) from None
+        shown = self.environment.client_certificate
+        if shown is not None:
+            try:
+                key = str(self.base / shown.key) if shown.key else None
+                # Never asks for a passphrase, which nobody would be there to give.
+                context.load_cert_chain(str(self.base / shown.certificate), key, password="")
+            except (OSError, ssl.SSLError, ValueError) as error:
+                wanted = f"expected PEM files with a certificate and its key, without a passphrase, at {shown.certificate} and {shown.key or shown.certificate}, got: {error}"
+                raise ConfigurationError(self._where, [("client_certificate", wanted)]) from None
+        return context
 
     def _supplied_bad_tokens(self) -> dict[str, Secret]:
         login = self.environment.login

@@ -12,7 +12,7 @@ from proofbook.config import toml
 from proofbook.config.fields import MaskPattern
 from proofbook.config.probes import AnyProbe, references
 from proofbook.config.references import Reference, Settings
-from proofbook.config.services import Login, Pace, Rollout, Service, WebSocket, endpoint_of
+from proofbook.config.services import ClientCertificate, Login, Pace, Rollout, Service, WebSocket, endpoint_of
 from proofbook.config.sources import Deployments, LogSource, Pseudonyms
 from proofbook.errors import MissingSecret
 from proofbook.redaction import scrubbing
@@ -39,6 +39,7 @@ class Environment(Settings):
     stated_logs: list[LogSource] = Field(default_factory=list, alias="log")
     probes: list[AnyProbe] = Field(default_factory=list, alias="probe")
     deployments: Deployments | None = None
+    client_certificate: ClientCertificate | None = None
     rollout: Rollout = Field(default_factory=Rollout)
     pass_env: list[str] = Field(default_factory=list)
     redact: list[MaskPattern] = Field(default_factory=list)

@@ -190,6 +190,13 @@ class Login(Settings):
         return self
 
 
+class ClientCertificate(Settings):
+    """What is shown to servers that ask their clients for a certificate: PEM files; key: left out where it is in the same file."""
+
+    certificate: str
+    key: str | None = None
+
+
 class Rollout(Settings):
     """How a rolling deployment is watched."""
 

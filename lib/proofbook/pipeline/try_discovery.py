@@ -39,6 +39,9 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
         service["logs"] = options.logs
     pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
     settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
+    if options.certificate:
+        key = {"key": options.key} if options.key else {}
+        settings["client_certificate"] = {"certificate": options.certificate, **key}
     session = Session(_environment(settings), base=base)
     found = await _find_health(parts.path, session)
     service |= {"health": found.path, **found.settings}

@@ -38,6 +38,8 @@ class Options:
     since: dt.datetime | None = None
     within_s: float | None = None
     ca_file: str = ""
+    certificate: str = ""
+    key: str = ""
 
     @property
     def sent_headers(self) -> dict[str, Any]:
@@ -76,6 +78,8 @@ def check(options: Options, *, token: str = "", now: dt.datetime) -> None:
     _check_websocket(options)
     _check_sent(options)
     _check_symptoms(options)
+    if options.key and not options.certificate:
+        raise UsageError("--key is that of a client certificate; give its file with --cert")
     if options.since is not None and options.since > now:
         raise UsageError(
             f"--since must be in the past, got {options.since.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}"
@@ -206,6 +210,8 @@ def command_of(options: Options) -> str:
         ("--token-env", options.token_env),
         ("--logs", options.logs),
         ("--ca", options.ca_file),
+        ("--cert", options.certificate),
+        ("--key", options.key),
         *(("--gone", item) for item in options.gone),
         ("--since", options.since.isoformat() if options.since else ""),
         ("--within", f"{options.within_s:g}s" if options.within_s else ""),

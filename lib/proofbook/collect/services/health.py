@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ import pandas as pd
 from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health_page
+from proofbook.collect.services import health_page, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
 from proofbook.config.conversation import Expectation
@@ -41,7 +42,8 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), error, connect_s, tls_s, first_byte_s, total_s, revision.
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), error, connect_s, tls_s, first_byte_s, total_s, revision,
+        cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
     """
@@ -61,7 +63,12 @@ async def probe_health(
         rows += await side_by_side(
             _ask(service, "unknown-path", unknown, client, session) for _ in range(unknown_count)
         )
-    return HEALTH.frame(rows)
+    cause = ""
+    if all(row["status"] is pd.NA for row in rows):
+        url = session.service_urls[service.name]
+        tls = session.tls(service.ca_file, url)
+        cause = await asyncio.to_thread(transport.why_no_answer, url, tls)
+    return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
 
 
 async def time_endpoint(

@@ -9,6 +9,7 @@ import pandas as pd
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.judge.checks.access import refused_by_name
+from proofbook.judge.checks.probe_controls import all_of, transport_known
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
@@ -27,11 +28,13 @@ _RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
 def proven_at(socket: WebSocket, environment: Environment) -> MoreControls:
     """The controls of what fails at an endpoint: somebody was let in there, or the failing has another cause than our slip."""
     login = environment.login
-    return credentials_proven(
+    proven = credentials_proven(
         socket.name,
         shows_token=socket.token.place != "none",
         issues_tokens=login is not None and login.url is not None,
     )
+    # What lies elsewhere may be spoken to in another way.
+    return proven if socket.path is None else all_of(transport_known(socket.service), proven)
 
 
 def credentials_proven(

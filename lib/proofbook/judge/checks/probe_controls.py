@@ -248,6 +248,45 @@ def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> Mo
     return control
 
 
+# What explains that nothing answers, in words, and the reason that says what to do about it.
+_TRANSPORT = {
+    "untrusted": ("an authority that is not known here has signed its certificate", "no-trust"),
+    "other-name": ("its certificate is for another name", "other-name"),
+    "client-certificate": ("it asks for a certificate of the client", "client-certificate"),
+    "http/2": ("it speaks HTTP/2 only", "other-protocol"),
+    "tls": ("its port speaks TLS", "other-protocol"),
+    "no-tls": ("its port does not speak TLS", "other-protocol"),
+}
+
+
+def transport_known(service: str) -> MoreControls:
+    """The positive control of "it does not answer": it is not that we speak to it in another way than its users do.
+
+    Left out where the evidence shows none of these; and where it was well before, another way than before is a fault.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked(view, service, kind="health")
+        causes = set(rows["cause"]) & set(_TRANSPORT) if "cause" in rows else set()
+        if not causes:
+            return []
+        was_well = bool(_asked(view, service, kind="health", phase="before")["ok"].any())
+        words, code = _TRANSPORT[min(causes)]
+        return [
+            Control(
+                kind="positive",
+                name="how the service is spoken to",
+                guards=("fail",),
+                expected="as its users speak to it",
+                got=words,
+                held=was_well,
+                code="" if was_well else code,
+            )
+        ]
+
+    return control
+
+
 def whole_word(service: str) -> MoreControls:
     """The comparability control of health where no expectation is stated: the page does not call itself neither well nor ill."""
 

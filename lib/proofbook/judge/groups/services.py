@@ -15,6 +15,7 @@ from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
     health_path_known,
+    transport_known,
     unknown_path_control,
     whole_word,
 )
@@ -60,6 +61,7 @@ def _health(item: Service, case: Case) -> Check:
         tells_endings=True,
         adds=_any_answer_counts if item.health_expect is None else None,
         controls=all_of(
+            transport_known(item.name),
             health_path_known(item.name),
             unknown_path_control(item.name),
             fresh_answers(item.name),
