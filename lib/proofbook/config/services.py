@@ -83,6 +83,10 @@ class Socket(Conversation):
             raise ValueError(f"expected a path that starts with /, got {self.path!r}")
         if self.url is not None:
             _check_url(self.url, ("ws", "wss"))
+        if self.token.is_message and self.opening and not any(step.shows_token for step in self.opening):
+            raise ValueError(
+                "expected {token} in a message of opening, since the token is in the first message"
+            )
         return self
 
 
