@@ -110,4 +110,16 @@ Within = Annotated[
     str,
     typer.Option("--within", metavar="DURATION", help="Time limit: 2m, 10m. More time shows more."),
 ]
+Certificate = Annotated[
+    str, typer.Option("--cert", metavar="FILE", help="Certificate that the probes show, as a PEM file.")
+]
+Key = Annotated[str, typer.Option("--key", metavar="FILE", help="Key of --cert, if it is in another file.")]
+ServerName = Annotated[
+    str,
+    typer.Option(
+        "--server-name",
+        metavar="NAME",
+        help="Name to ask for, if the URL has another, such as an IP address.",
+    ),
+]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]

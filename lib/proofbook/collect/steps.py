@@ -249,7 +249,7 @@ def token_steps(environment: Environment, *, tries: int) -> Iterator[Step]:
         if socket.token.place == "none":
             continue
         kinds = probes.token_kinds(socket, environment)
-        speaks = socket.token.is_message and environment.delivers(socket)
+        speaks = environment.delivers(socket) and not socket.lets_in_by_name
         yield Step(
             says=f"{socket.name}: {len(kinds)} kinds of token, {tries} {'try' if tries == 1 else 'tries'} each: {', '.join(kinds)}"
             + ("; each followed by a message, since only a reply tells who is let in" if speaks else ""),

@@ -27,8 +27,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     """The settings of an environment file for this system, found with a few requests at its rate limit."""
     parts = urlsplit(options.url)
     service: Settings = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
-    if options.ca_file:
-        service["ca_file"] = options.ca_file
+    service |= options.tls
     if options.headers or options.origin:
         service["headers"] = options.sent_headers
     if options.ws:

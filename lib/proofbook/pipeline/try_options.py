@@ -38,6 +38,9 @@ class Options:
     since: dt.datetime | None = None
     within_s: float | None = None
     ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    server_name: str = ""
 
     @property
     def sent_headers(self) -> dict[str, Any]:
@@ -56,6 +59,12 @@ class Options:
             "subprotocols": list(self.subprotocols),
         }
         return {key: value for key, value in stated.items() if value}
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """How encrypted connections are made, as keys of a service."""
+        keys = ("ca_file", "cert_file", "key_file", "server_name")
+        return {key: value for key in keys if (value := getattr(self, key))}
 
     @property
     def close_codes(self) -> list[int]:
@@ -130,6 +139,8 @@ def _check_sent(options: Options) -> None:
                 raise UsageError(
                     f"{option}: {name} may be a secret, so its value is not written; export it in a variable and name that: {option} {name}=env:VARIABLE"
                 )
+    if options.key_file and not options.cert_file:
+        raise UsageError("--key is that of a certificate; name the certificate with --cert")
     if options.query and not options.ws:
         raise UsageError("--query is added to the WebSocket's address; give its path with --ws")
     if options.subprotocols and not options.ws:
@@ -206,6 +217,9 @@ def command_of(options: Options) -> str:
         ("--token-env", options.token_env),
         ("--logs", options.logs),
         ("--ca", options.ca_file),
+        ("--cert", options.cert_file),
+        ("--key", options.key_file),
+        ("--server-name", options.server_name),
         *(("--gone", item) for item in options.gone),
         ("--since", options.since.isoformat() if options.since else ""),
         ("--within", f"{options.within_s:g}s" if options.within_s else ""),

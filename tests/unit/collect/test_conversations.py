@@ -261,6 +261,27 @@ def test_a_refusal_may_come_late_and_with_a_code_that_is_stated(
     assert (access.explicitly_refused(bad) == (refused is True)).all()
 
 
+@pytest.mark.parametrize(("checks", "accepted"), [(True, False), (False, True)])
+def test_who_is_refused_at_the_first_message_was_not_let_in(
+    checks: bool, accepted: bool, tmp_path: Path
+) -> None:
+    async def greets_all(connection: ServerConnection) -> None:
+        await connection.send('{"type":"hello"}')
+        async for message in connection:
+            if checks and not is_good(connection):
+                await connection.close(1008, "token")
+            else:
+                await connection.send(json.dumps({**json.loads(message), "type": "result"}))
+
+    greeting = {"json": {"type": "hello"}}
+    rows = tries(
+        greets_all, tmp_path, token=TOKEN, greeting=greeting, any_path=True, refusal={"within_s": 0.1}, **ASK
+    )
+    good, bad = rows[rows["token_kind"] == TokenKind.GOOD], rows[rows["token_kind"] != TokenKind.GOOD]
+    assert access.accepted(good).all()
+    assert (access.accepted(bad) == accepted).all() and (access.explicitly_refused(bad) == checks).all()
+
+
 def test_a_status_that_is_stated_refuses(tmp_path: Path) -> None:
     def only_good(connection: ServerConnection, request: Request) -> Response | None:
         good = request.headers.get("Authorization") == f"Bearer {GOOD}"

@@ -102,7 +102,7 @@ async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[
 def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
     url = session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    return session.client(url, ca_file=service.ca_file, base_url=url, limits=limits)
+    return session.client(url, tls=service, base_url=url, limits=limits)
 
 
 async def _ask(

@@ -252,8 +252,14 @@ async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line
     elif not acknowledged:
         await asyncio.sleep(0.5)
         journey.greeted = line.connection.close_code is None
-    if endpoint.token.is_message and journey.greeted and not acknowledged:
+    if acknowledged or not journey.greeted:
+        return
+    if endpoint.token.is_message:
         journey.greeted = await _is_served(journey, endpoint, line, session)
+    elif session.environment.delivers(endpoint):
+        # A server may let everybody connect, and refuse at the first message.
+        served = await _is_served(journey, endpoint, line, session)
+        journey.greeted = True if served is None and TokenKind.is_good_kind(journey.token_kind) else served
 
 
 async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> bool | None:
