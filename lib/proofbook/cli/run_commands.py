@@ -99,6 +99,7 @@ def try_url(
     ca_file: given.CaFile = "",
     cert: given.Certificate = "",
     key: given.Key = "",
+    server_name: given.ServerName = "",
     jobs: Jobs = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -123,8 +124,9 @@ def try_url(
         logs=from_here(logs, base=base) if is_file(logs) else logs,
         gone=tuple(gone or ()),
         ca_file=from_here(ca_file, base=base),
-        certificate=from_here(cert, base=base),
-        key=from_here(key, base=base),
+        cert_file=from_here(cert, base=base),
+        key_file=from_here(key, base=base),
+        server_name=server_name,
         since=moment("--since", since, now=now) if since else None,
         within_s=length_s("--within", within) if within else None,
     )

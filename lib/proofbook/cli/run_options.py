@@ -113,7 +113,15 @@ Within = Annotated[
     ),
 ]
 Certificate = Annotated[
-    str, typer.Option("--cert", metavar="FILE", help="Certificate of the client as a PEM file.")
+    str, typer.Option("--cert", metavar="FILE", help="Certificate that the probes show, as a PEM file.")
 ]
-Key = Annotated[str, typer.Option("--key", metavar="FILE", help="Private key of --cert as a PEM file.")]
+Key = Annotated[str, typer.Option("--key", metavar="FILE", help="Key of --cert, if it is in another file.")]
+ServerName = Annotated[
+    str,
+    typer.Option(
+        "--server-name",
+        metavar="NAME",
+        help="Name to ask for, if the URL has another, such as an IP address.",
+    ),
+]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]

@@ -21,13 +21,14 @@ import jmespath
 
 from proofbook import paths, probe_marks
 from proofbook.collect import answers
+from proofbook.collect.answers import Answer
 from proofbook.collect.rate_limit import RateLimiter
 from proofbook.config.conversation import PLACES
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
 from proofbook.config.probes import references
 from proofbook.config.references import Reference
-from proofbook.config.services import Service, WebSocket
+from proofbook.config.services import Login, Service, Tls, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
 from proofbook.protocol import STRANGERS, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
@@ -71,6 +72,7 @@ class Session:
     def _find_headers(self) -> None:
         login = self.environment.login
         self._login_headers = self._headers(login.headers, "login.headers") if login else {}
+        self._login_form = self._headers(login.form, "login.form") if login else {}
         self._service_headers = {
             item.name: self._headers(item.headers, f"service {item.name!r}: headers")
             for item in self.environment.services
@@ -83,13 +85,12 @@ class Session:
     def _make_contexts(self) -> None:
         """TLS contexts, each made once, since each reads every certificate of the system."""
         environment = self.environment
-        used = [(item.ca_file, self.service_urls[item.name]) for item in environment.services]
-        used += [(environment.ca_file(item), self.socket_urls[item.name]) for item in environment.websockets]
+        used: list[tuple[Tls, str]] = [(item, self.service_urls[item.name]) for item in environment.services]
+        used += [(environment.tls(item), self.socket_urls[item.name]) for item in environment.websockets]
         if environment.login is not None and self._login_url:
-            used.append((environment.login.ca_file, self._login_url))
-        self._contexts = {
-            file: self._context(file) for file in {file for file, url in used if _encrypted(url)}
-        }
+            used.append((environment.login, self._login_url))
+        encrypted = {item.files: item for item, url in used if _encrypted(url)}
+        self._contexts = {files: self._context(item) for files, item in encrypted.items()}
 
     def _values_of_probes(self) -> dict[str, str | Secret]:
         """What the settings of every [[probe]] name, read before anything is sent."""
@@ -136,29 +137,31 @@ class Session:
             return self._tokens.get(user)
         if not self._login_url:
             return None
-        body = json.loads(json.dumps(login.body).replace("{user}", user))
+        body: dict[str, Any] = {"json": json.loads(json.dumps(login.body).replace("{user}", user))}
+        if login.form:
+            body = {"data": {key: fill(value, {"user": user}) for key, value in self._login_form.items()}}
         try:
             async with (
                 self.acquire("logins"),
-                self.client(self._login_url, ca_file=login.ca_file) as client,
+                self.client(self._login_url, tls=login) as client,
             ):
                 answer = await answers.ask(
                     client,
                     self._login_url,
                     method="POST",
-                    json=body,
                     headers=self._login_headers,
                     within_s=self.environment.pace.timeout_s,
+                    **body,
                 )
             logger.info("login at %s answered %d", self._login_url, answer.status_code)
-            token = jmespath.search(login.token_path, answer.json()) if answer.status_code < 400 else None
+            token = _token_in(answer, login) if answer.status_code < 400 else None
         except (httpx.HTTPError, ValueError) as error:
             raise CouldNotLook(
                 f"{self._where}: login at {self._login_url} failed: {describe(error)}"
             ) from None
         if not isinstance(token, str):
             raise CouldNotLook(
-                f"{self._where}: expected a token at {login.token_path!r} from {self._login_url}, got status {answer.status_code}; check [login]"
+                f"{self._where}: expected a token {_place_of_token(login)} from {self._login_url}, got status {answer.status_code}; check [login]"
             )
         self._tokens[user] = Secret(token, issued=True)
         return self._tokens[user]
@@ -204,10 +207,18 @@ class Session:
         """A W3C trace context."""
         return {"traceparent": f"00-{probe_marks.trace_id(self.canary)}-{secrets.token_hex(8)}-01"}
 
-    def client(self, url: str, *, ca_file: str | None, **more: Any) -> httpx.AsyncClient:
+    def client(self, url: str, *, tls: Tls, **more: Any) -> httpx.AsyncClient:
         """A client for one address: certificates checked, no redirect followed, a proxy only where one is on the way."""
-        context = self.tls(ca_file, url)
+        context = self.tls(tls, url)
+        name = tls.server_name
+
+        async def ask_by_name(request: httpx.Request) -> None:
+            if name is not None:
+                request.headers["host"] = name
+                request.extensions["sni_hostname"] = name
+
         return httpx.AsyncClient(
+            event_hooks={"request": [ask_by_name]},
             verify=context if context is not None else False,
             timeout=self.environment.pace.timeout_s,
             follow_redirects=False,
@@ -215,25 +226,27 @@ class Session:
             **more,
         )
 
-    def tls(self, ca_file: str | None, url: str) -> ssl.SSLContext | None:
-        """The context that checks certificates for an address; None without TLS."""
-        return self._contexts.get(ca_file) if _encrypted(url) else None
+    def tls(self, tls: Tls, url: str) -> ssl.SSLContext | None:
+        """The context that checks certificates for an address, and shows one; None without TLS."""
+        return self._contexts.get(tls.files) if _encrypted(url) else None
 
-    def _context(self, ca_file: str | None) -> ssl.SSLContext:
+    def _context(self, tls: Tls) -> ssl.SSLContext:
         try:
-            context = ssl.create_default_context(cafile=str(self.base / ca_file) if ca_file else None)
+            context = ssl.create_default_context(cafile=str(self.base / tls.ca_file) if tls.ca_file else None)
         except (OSError, ssl.SSLError) as error:
-            wanted = f"expected a PEM file with certificates at {ca_file}, got: {error}"
+            wanted = f"expected a PEM file with certificates at {tls.ca_file}, got: {error}"
             raise ConfigurationError(self._where, [("ca_file", wanted)]) from None
-        shown = self.environment.client_certificate
-        if shown is not None:
+        if tls.cert_file is not None:
+            key = str(self.base / tls.key_file) if tls.key_file else None
             try:
-                key = str(self.base / shown.key) if shown.key else None
-                # Never asks for a passphrase, which nobody would be there to give.
-                context.load_cert_chain(str(self.base / shown.certificate), key, password="")
-            except (OSError, ssl.SSLError, ValueError) as error:
-                wanted = f"expected PEM files with a certificate and its key, without a passphrase, at {shown.certificate} and {shown.key or shown.certificate}, got: {error}"
-                raise ConfigurationError(self._where, [("client_certificate", wanted)]) from None
+                # A key with a passphrase would be asked for at the terminal, where nobody may be.
+                context.load_cert_chain(str(self.base / tls.cert_file), key, password="")
+            except (OSError, ssl.SSLError) as error:
+                files = f"{tls.cert_file} and a key in {tls.key_file or 'it'}"
+                wanted = (
+                    f"expected a PEM file with a certificate at {files}, without a passphrase, got: {error}"
+                )
+                raise ConfigurationError(self._where, [("cert_file", wanted)]) from None
         return context
 
     def _supplied_bad_tokens(self) -> dict[str, Secret]:
@@ -286,6 +299,25 @@ class Session:
         return reference.read_secret(
             base=self.base, where=f"{self._where}: {key}", hint=self.environment.hint
         )
+
+
+def _token_in(answer: Answer, login: Login) -> object:
+    """The token that a login gave: a cookie, or a place in JSON.
+
+    Raises:
+        ValueError: it wants JSON, and the answer is none.
+    """
+    if not login.token_cookie:
+        return jmespath.search(login.token_path, answer.json())
+    for line in answer.headers.get_list("set-cookie"):
+        name, _, value = line.partition(";")[0].partition("=")
+        if name.strip() == login.token_cookie and value.strip():
+            return value.strip().strip('"')
+    return None
+
+
+def _place_of_token(login: Login) -> str:
+    return f"in the cookie {login.token_cookie!r}" if login.token_cookie else f"at {login.token_path!r}"
 
 
 def is_loopback(url: str) -> bool:

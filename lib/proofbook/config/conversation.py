@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from typing import Annotated, Any, Self
 
@@ -79,6 +80,12 @@ class Step(Said):
 
     without_token: str | None = None
     wait_for: Expectation | None = None
+
+    @property
+    def shows_token(self) -> bool:
+        """Whether the token stands in what it says."""
+        said = base64.b64decode(self.send_base64).decode("latin-1") if self.send_base64 else ""
+        return "{token}" in f"{self.send}{json.dumps(self.send_json)}{said}"
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:

@@ -12,7 +12,7 @@ from proofbook.config import toml
 from proofbook.config.fields import MaskPattern
 from proofbook.config.probes import AnyProbe, references
 from proofbook.config.references import Reference, Settings
-from proofbook.config.services import ClientCertificate, Login, Pace, Rollout, Service, WebSocket, endpoint_of
+from proofbook.config.services import Login, Pace, Rollout, Service, Tls, WebSocket, endpoint_of
 from proofbook.config.sources import Deployments, LogSource, Pseudonyms
 from proofbook.errors import MissingSecret
 from proofbook.redaction import scrubbing
@@ -39,7 +39,6 @@ class Environment(Settings):
     stated_logs: list[LogSource] = Field(default_factory=list, alias="log")
     probes: list[AnyProbe] = Field(default_factory=list, alias="probe")
     deployments: Deployments | None = None
-    client_certificate: ClientCertificate | None = None
     rollout: Rollout = Field(default_factory=Rollout)
     pass_env: list[str] = Field(default_factory=list)
     redact: list[MaskPattern] = Field(default_factory=list)
@@ -150,7 +149,14 @@ class Environment(Settings):
         """Every value that is named instead of written, and so kept out of whatever is written."""
         login = self.login
         named = (
-            [login.token, login.expired, login.wrong_audience, login.without_right, *login.headers.values()]
+            [
+                login.token,
+                login.expired,
+                login.wrong_audience,
+                login.without_right,
+                *login.headers.values(),
+                *login.form.values(),
+            ]
             if login
             else []
         )
@@ -160,9 +166,13 @@ class Environment(Settings):
         named += [found for item in self.probes for _, found, secret in references(item) if secret]
         return [reference for reference in named if reference is not None and reference.text is None]
 
-    def ca_file(self, socket: WebSocket) -> str | None:
-        """The private CA by which an endpoint's certificate is checked: its own, or its service's."""
-        return socket.ca_file or self.service(socket.service).ca_file
+    def tls(self, socket: WebSocket) -> Tls:
+        """How an endpoint's encrypted connections are made: what it states itself, else as its service's."""
+        service = self.service(socket.service)
+        stated = {name: getattr(socket, name) or getattr(service, name) for name in Tls.model_fields}
+        if socket.cert_file is not None:
+            stated["key_file"] = socket.key_file
+        return Tls(**stated)
 
     def delivers(self, socket: WebSocket) -> bool:
         """Whether messages are sent to this endpoint: it must say what to expect, and writing be allowed, or nothing be written."""

@@ -20,6 +20,30 @@ class Pace(Settings):
     timeout_s: float = Field(default=10.0, gt=0, le=120)
 
 
+class Tls(Settings):
+    """How an encrypted connection is made: files relative to the workspace, and the name by which the server is asked for.
+
+    cert_file, key_file: the certificate that a client shows, and its key where that is in another file. server_name: the name
+    that is asked for and that the certificate must bear, where the address is another, such as that of one instance.
+    """
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
+
+    @property
+    def files(self) -> tuple[str | None, str | None, str | None]:
+        """What a TLS context is made of."""
+        return self.ca_file, self.cert_file, self.key_file
+
+    @model_validator(mode="after")
+    def _key_of_a_certificate(self) -> Self:
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("expected cert_file beside key_file, got none")
+        return self
+
+
 class TokenPlace(Settings):
     """Where the token goes in a WebSocket handshake, and how it is written there."""
 
@@ -44,12 +68,12 @@ class TokenPlace(Settings):
 DialectName = Annotated[str, AfterValidator(dialects.checked_name), Field(pattern="^[a-z0-9][a-z0-9-]*$")]
 
 
-class Socket(Conversation):
+class Socket(Conversation, Tls):
     """A WebSocket endpoint and the conversation that shows it works.
 
     dialect: what is said around the application's messages, `plain` where nothing is; what it states holds unless it is stated here.
     path: where it lies on its service; url: where it lies when that is elsewhere; query: what is added to either. Certificates are
-    checked as for its service unless ca_file says otherwise. test_headers: headers that only tests send. They are tried with a bad
+    checked as for its service, and shown, unless ca_file, cert_file or server_name say otherwise. test_headers: headers that only tests send. They are tried with a bad
     token, and go with every good one where `sends_test_headers` says so; the shadow probes never send them. long_message_chars: how
     long the last message of each conversation is made, since some faults only large messages meet. normal_close_codes: with which
     the server may end a connection before the probe does; any other end is a failure, and where none are stated 1000 and 1001 are
@@ -64,7 +88,6 @@ class Socket(Conversation):
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     test_headers: dict[str, str] = Field(default_factory=dict)
     sends_test_headers: bool = False
-    ca_file: str | None = None
     messages: int = Field(default=1, ge=1, le=100)
     long_message_chars: int = Field(default=0, ge=0, le=1_000_000)
     dwell_s: float = Field(default=0.3, ge=0, le=60)
@@ -83,6 +106,10 @@ class Socket(Conversation):
             raise ValueError(f"expected a path that starts with /, got {self.path!r}")
         if self.url is not None:
             _check_url(self.url, ("ws", "wss"))
+        if self.token.is_message and self.opening and not any(step.shows_token for step in self.opening):
+            raise ValueError(
+                "expected {token} in a message of opening, since the token is in the first message"
+            )
         return self
 
 
@@ -111,7 +138,7 @@ def _as_socket(value: Any) -> Any:
 ShortSocket = Annotated[Socket, BeforeValidator(_as_socket, json_schema_input_type=str | Socket)]
 
 
-class Service(Settings):
+class Service(Tls):
     """An HTTP service.
 
     before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
@@ -131,7 +158,6 @@ class Service(Settings):
     revision_path: JmesPath | None = None
     unknown_path: str = "/proofbook-no-such-path"
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
-    ca_file: str | None = None
     ws: ShortSocket | None = None
     token: SecretReference | None = None
     logs: ShortLog | None = None
@@ -163,18 +189,19 @@ class Service(Settings):
         return self
 
 
-class Login(Settings):
+class Login(Tls):
     """How to get tokens. A fixed token, or a request that issues one for any user id.
 
     expired, wrong_audience, without_right: tokens that must be refused: one whose time is over, one for another service, and a good
-    one of a user who may not use the endpoints.
+    one of a user who may not use the endpoints. form: what is sent as a form instead of JSON. token_cookie: the cookie of the answer that is the token, where it is no JSON.
     """
 
     token: SecretReference | None = None
     url: TextOrReference | None = None
     path: str = ""
-    ca_file: str | None = None
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
+    form: dict[str, TextOrReference] = Field(default_factory=dict)
+    token_cookie: str = ""
     body: dict[str, Any] = Field(default_factory=lambda: {"user_id": "{user}"}, alias="json")
     token_path: JmesPath = "access_token"
     user: str = "proofbook"
@@ -188,13 +215,6 @@ class Login(Settings):
         if (self.token is None) == (self.url is None):
             raise ValueError("expected either token or url, got " + ("both" if self.token else "neither"))
         return self
-
-
-class ClientCertificate(Settings):
-    """What is shown to servers that ask their clients for a certificate: PEM files; key: left out where it is in the same file."""
-
-    certificate: str
-    key: str | None = None
 
 
 class Rollout(Settings):

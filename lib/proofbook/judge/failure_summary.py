@@ -13,7 +13,7 @@ MAX_LENGTH = 60
 # All that tells an ending; rows of `websocket` hold much more.
 TELLING = (
     "http_status", "status", "close_code", "closed_by", "error", "greeted", "upgraded", "close_reason", "http_body", "body",
-    "refused", "reply_duplicated", "reply_reordered",
+    "refused", "reply_duplicated", "reply_reordered", "heard",
 )  # fmt: skip
 _WRONG = (
     ("reply_duplicated", "a reply that came twice"),
@@ -62,8 +62,9 @@ def _said(row: Mapping[Hashable, Any]) -> str:
         return ""
     by_code = pd.notna(row.get("close_code")) and row.get("closed_by") == "server"
     status = row.get("status")
-    body = row.get("body") if pd.notna(status) and int(status) >= 400 else row.get("http_body")
-    text = " ".join(str((row.get("close_reason") if by_code else body) or "").split())
+    body = "body" if pd.notna(status) and int(status) >= 400 else "http_body"
+    column = "close_reason" if by_code else "heard" if row.get("heard") else body
+    text = " ".join(str(row.get(column) or "").split())
     return f" ({_short(text)})" if text and not text.startswith("<") else ""
 
 

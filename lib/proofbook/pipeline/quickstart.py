@@ -207,7 +207,6 @@ def _environment_text(settings: Settings, name: str, command: str) -> str:
         f"# Ask again: proofbook run {name}; see every default: proofbook explain {name}",
         f"title = {toml_value(settings['title'])}",
         f"case = {toml_value(name)}",
-        *(f"{key} = {toml_value(settings[key])}" for key in ("client_certificate",) if key in settings),
         "",
         "[pace]",
         *(f"{key} = {toml_value(value)}" for key, value in settings["pace"].items()),

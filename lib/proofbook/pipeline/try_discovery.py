@@ -27,8 +27,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     """The settings of an environment file for this system, found with a few requests at its rate limit."""
     parts = urlsplit(options.url)
     service: Settings = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
-    if options.ca_file:
-        service["ca_file"] = options.ca_file
+    service |= options.tls
     if options.headers or options.origin:
         service["headers"] = options.sent_headers
     if options.ws:
@@ -39,9 +38,6 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
         service["logs"] = options.logs
     pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
     settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
-    if options.certificate:
-        key = {"key": options.key} if options.key else {}
-        settings["client_certificate"] = {"certificate": options.certificate, **key}
     session = Session(_environment(settings), base=base)
     found = await _find_health(parts.path, session)
     service |= {"health": found.path, **found.settings}

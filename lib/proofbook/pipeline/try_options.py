@@ -38,8 +38,9 @@ class Options:
     since: dt.datetime | None = None
     within_s: float | None = None
     ca_file: str = ""
-    certificate: str = ""
-    key: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    server_name: str = ""
 
     @property
     def sent_headers(self) -> dict[str, Any]:
@@ -60,6 +61,12 @@ class Options:
         return {key: value for key, value in stated.items() if value}
 
     @property
+    def tls(self) -> dict[str, str]:
+        """How encrypted connections are made, as keys of a service."""
+        keys = ("ca_file", "cert_file", "key_file", "server_name")
+        return {key: value for key in keys if (value := getattr(self, key))}
+
+    @property
     def close_codes(self) -> list[int]:
         return [int(item) for item in self.gone if re.fullmatch(r"[1-4]\d{3}", item)]
 
@@ -78,8 +85,6 @@ def check(options: Options, *, token: str = "", now: dt.datetime) -> None:
     _check_websocket(options)
     _check_sent(options)
     _check_symptoms(options)
-    if options.key and not options.certificate:
-        raise UsageError("--key is that of a client certificate; give its file with --cert")
     if options.since is not None and options.since > now:
         raise UsageError(
             f"--since must be in the past, got {options.since.isoformat()}, and it is {now:%Y-%m-%dT%H:%M:%SZ}"
@@ -134,6 +139,8 @@ def _check_sent(options: Options) -> None:
                 raise UsageError(
                     f"{option}: {name} may be a secret, so its value is not written; export it in a variable and name that: {option} {name}=env:VARIABLE"
                 )
+    if options.key_file and not options.cert_file:
+        raise UsageError("--key is that of a certificate; name the certificate with --cert")
     if options.query and not options.ws:
         raise UsageError("--query is added to the WebSocket's address; give its path with --ws")
     if options.subprotocols and not options.ws:
@@ -210,8 +217,9 @@ def command_of(options: Options) -> str:
         ("--token-env", options.token_env),
         ("--logs", options.logs),
         ("--ca", options.ca_file),
-        ("--cert", options.certificate),
-        ("--key", options.key),
+        ("--cert", options.cert_file),
+        ("--key", options.key_file),
+        ("--server-name", options.server_name),
         *(("--gone", item) for item in options.gone),
         ("--since", options.since.isoformat() if options.since else ""),
         ("--within", f"{options.within_s:g}s" if options.within_s else ""),

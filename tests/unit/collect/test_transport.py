@@ -14,7 +14,6 @@ from first_tries import attempt, serving, talk, with_socket
 
 from proofbook.collect.services import transport
 from proofbook.collect.services.transport import Cause
-from proofbook.errors import ConfigurationError
 from proofbook.judge.findings import Verdict
 from proofbook.rehearsal.certificates import Authority
 
@@ -95,9 +94,9 @@ def test_a_certificate_that_the_server_asks_for_is_named_and_can_be_shown(
     certificate, key = authority.issue("client", days=90)
     with serving(GREETS, ssl_context=encrypted(authority, asks=True, version=version)) as url:
         judged(url, tmp_path / "without", "client-certificate", "it asks for a certificate of the client", **trust)  # fmt: skip
-        shown = attempt(url, base=tmp_path / "with", ws="/ws", certificate=str(certificate), key=str(key), **trust)  # fmt: skip
+        shown = attempt(url, base=tmp_path / "with", ws="/ws", cert_file=str(certificate), key_file=str(key), **trust)  # fmt: skip
     assert shown.verdict == "pass", shown.shown
-    assert "client_certificate" in shown.files.environment.read_text()
+    assert "cert_file" in shown.files.environment.read_text()
 
 
 def test_a_port_that_speaks_tls_and_one_that_does_not_are_named(authority: Authority, tmp_path: Path) -> None:
@@ -130,10 +129,3 @@ def test_what_a_port_says_first_tells_what_it_speaks(first: bytes, cause: Cause)
     with saying(first) as url:
         assert transport.why_no_answer(url, None) is cause
     assert transport.why_no_answer(url, None) is Cause.NONE
-
-
-def test_a_client_certificate_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "c.pem").write_text("no certificate")
-    with pytest.raises(ConfigurationError) as caught:
-        attempt("https://127.0.0.1:9", base=tmp_path, certificate=str(tmp_path / "c.pem"))
-    assert "client_certificate: expected PEM files with a certificate and its key" in str(caught.value)

@@ -66,8 +66,10 @@ async def probe_health(
     cause = ""
     if all(row["status"] is pd.NA for row in rows):
         url = session.service_urls[service.name]
-        tls = session.tls(service.ca_file, url)
-        cause = await asyncio.to_thread(transport.why_no_answer, url, tls)
+        context = session.tls(service, url)
+        cause = await asyncio.to_thread(
+            transport.why_no_answer, url, context, server_name=service.server_name
+        )
     return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
 
 
@@ -109,7 +111,7 @@ async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[
 def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
     url = session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    return session.client(url, ca_file=service.ca_file, base_url=url, limits=limits)
+    return session.client(url, tls=service, base_url=url, limits=limits)
 
 
 async def _ask(

@@ -32,14 +32,17 @@ class Cause(StrEnum):
     NO_TLS = "no-tls"
 
 
-def why_no_answer(url: str, context: ssl.SSLContext | None) -> Cause:
-    """What explains that nothing answers HTTP at this address. It takes a few seconds at most; call it in a thread."""
+def why_no_answer(url: str, context: ssl.SSLContext | None, *, server_name: str | None = None) -> Cause:
+    """What explains that nothing answers HTTP at this address. It takes a few seconds at most; call it in a thread.
+
+    server_name: the name to ask for, where the address has another.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
         if context is None:
             return _in_clear((host, parts.port or 80))
-        return _encrypted((host, parts.port or 443), context)
+        return _encrypted((host, parts.port or 443), context, server_name or host)
     except OSError:
         return Cause.NONE
 
@@ -57,11 +60,11 @@ def _in_clear(address: tuple[str, int]) -> Cause:
     return Cause.NONE
 
 
-def _encrypted(address: tuple[str, int], context: ssl.SSLContext) -> Cause:
+def _encrypted(address: tuple[str, int], context: ssl.SSLContext, name: str) -> Cause:
     try:
         with (
             socket.create_connection(address, timeout=TIMEOUT_S) as plain,
-            context.wrap_socket(plain, server_hostname=address[0]) as tls,
+            context.wrap_socket(plain, server_hostname=name) as tls,
         ):
             if _is_http2(_first_bytes(tls)):
                 return Cause.HTTP2
@@ -69,17 +72,17 @@ def _encrypted(address: tuple[str, int], context: ssl.SSLContext) -> Cause:
         if error.verify_code in _UNKNOWN_ISSUER:
             return Cause.UNTRUSTED
         # Whoever asks for an address or for a short name may well have taken another than the one that users take.
-        is_short = _is_address(address[0]) or "." not in address[0]
+        is_short = _is_address(name) or "." not in name
         return Cause.OTHER_NAME if error.verify_code in _OTHER_NAME and is_short else Cause.NONE
     except ssl.SSLError as error:
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
             return Cause.NO_TLS
     except OSError:
         pass
-    return Cause.CLIENT_CERTIFICATE if _asks_for_certificate(address) else Cause.NONE
+    return Cause.CLIENT_CERTIFICATE if _asks_for_certificate(address, name) else Cause.NONE
 
 
-def _asks_for_certificate(address: tuple[str, int]) -> bool:
+def _asks_for_certificate(address: tuple[str, int], name: str) -> bool:
     """Whether the server asks for a certificate of its client during the handshake."""
     asked: list[Any] = []
 
@@ -88,7 +91,7 @@ def _asks_for_certificate(address: tuple[str, int]) -> bool:
             asked.append(kind)
 
     with contextlib.suppress(OSError), socket.create_connection(address, timeout=TIMEOUT_S) as plain:
-        _trusting(address[0], plain, note).close()
+        _trusting(name, plain, note).close()
     return bool(asked)
 
 

@@ -122,12 +122,14 @@ async def _open(
     proxy = None if is_loopback(url) else get_proxy(parse_uri(url))
     plain = await _plain(endpoint, session, journey, url) if proxy is None else None
     connected = time.perf_counter()
-    tls = session.tls(session.environment.ca_file(endpoint), url)
+    stated = session.environment.tls(endpoint)
+    tls = session.tls(stated, url)
+    # What is asked for is in the address that the library sees; where it connects is settled above.
     connection = await _Upgrade(
-        url,
+        _named(url, stated.server_name) if plain is not None else url,
         sock=plain,
         ssl=tls,
-        server_hostname=urlsplit(url).hostname if tls else None,
+        server_hostname=(stated.server_name or urlsplit(url).hostname) if tls else None,
         additional_headers=handshake.headers,
         subprotocols=[websockets.Subprotocol(name) for name in handshake.subprotocols] or None,
         user_agent_header=None,
@@ -144,6 +146,15 @@ async def _open(
     journey.upgrade_s = time.perf_counter() - connection.ready_at
     journey.upgraded, journey.http_status = True, 101
     return connection
+
+
+def _named(url: str, server_name: str | None) -> str:
+    """The address with another host, which is asked for and not connected to.
+
+    >>> _named("wss://user@127.0.0.1:8443/ws?a=1", "api.example.com")
+    'wss://api.example.com/ws?a=1'
+    """
+    return urlsplit(url)._replace(netloc=server_name).geturl() if server_name else url
 
 
 async def _plain(endpoint: WebSocket, session: Session, journey: Journey, url: str) -> sockets.socket:

@@ -259,8 +259,7 @@ async def _enter(journey: Journey, line: Line, session: Session) -> bool:
         return False
     except TimeoutError:
         journey.greeted, journey.error = False, "not let in, and not refused"
-        if line.last_heard:
-            journey.error += f"; it said {scrub(line.last_heard)[:120]!r}"
+        journey.heard = _shown(line.last_heard)
         return False
     return True
 
@@ -284,8 +283,14 @@ async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line
     elif not acknowledged:
         await asyncio.sleep(0.5)
         journey.greeted = line.connection.close_code is None
-    if endpoint.token.is_message and journey.greeted and not acknowledged:
+    if acknowledged or not journey.greeted:
+        return
+    if endpoint.token.is_message:
         journey.greeted = await _is_served(journey, endpoint, line, session)
+    elif session.environment.delivers(endpoint):
+        # A server may let everybody connect, and refuse at the first message.
+        served = await _is_served(journey, endpoint, line, session)
+        journey.greeted = True if served is None and TokenKind.is_good_kind(journey.token_kind) else served
 
 
 async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> bool | None:
@@ -358,10 +363,14 @@ async def _exchange(
                     journey.reply_s = journey.reply_s or time.perf_counter() - began
     except TimeoutError:
         journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
-        if not others and line.last_heard:
-            journey.error += f"; it said {scrub(line.last_heard)[:120]!r}"
+        journey.heard = _shown(line.last_heard)
     finally:
         _settle_replies(journey, [others[index] for index in open_replies if index in others], len(expected))
+
+
+def _shown(message: str) -> str:
+    """As much of a message as a reader needs to see what it is."""
+    return scrub(message)[:200]
 
 
 def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> None:
@@ -369,7 +378,7 @@ def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> 
     journey.replied += len(altered)
     journey.reply_altered += len(altered)
     if altered:
-        journey.error = f"another reply than expected: {scrub(altered[0])[:120]}"
+        journey.error, journey.heard = "another reply than expected", _shown(altered[0])
     journey.reply_lost = expected - journey.replied
     journey.reply_ok = journey.reply_lost == 0 and not (
         journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
