@@ -174,7 +174,7 @@ def by_form(login_page: int, folder: Path, password: str) -> pd.DataFrame:
                 }
             )
             return await probes.try_tokens(
-                where.websockets[0], user="ada", session=Session(where, base=folder), tries=1
+                where.websockets[0], user="ada", session=Session(where, base=folder), bad=1
             )
 
     return asyncio.run(go())

@@ -56,7 +56,7 @@ def tries(handler: Handler, folder: Path, *, process_request: Any = None, **more
         async with serve(handler, "127.0.0.1", 0, process_request=process_request) as server:
             where = stated(server.sockets[0].getsockname()[1], login=True, **more)
             session = Session(where, base=folder)
-            return await probes.try_tokens(where.websockets[0], user="proofbook", session=session, tries=2)
+            return await probes.try_tokens(where.websockets[0], user="proofbook", session=session, bad=2)
 
     return WEBSOCKET.typed(asyncio.run(go()))
 

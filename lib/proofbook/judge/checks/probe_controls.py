@@ -248,15 +248,24 @@ def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> Mo
     return control
 
 
-# What explains that nothing answers, in words, and the reason that says what to do about it.
+# What explains that nothing answers, in words.
 _TRANSPORT = {
-    "untrusted": ("an authority that is not known here has signed its certificate", "no-trust"),
-    "other-name": ("its certificate is for another name", "other-name"),
-    "client-certificate": ("it asks for a certificate of the client", "client-certificate"),
-    "http/2": ("it speaks HTTP/2 only", "other-protocol"),
-    "tls": ("its port speaks TLS", "other-protocol"),
-    "no-tls": ("its port does not speak TLS", "other-protocol"),
+    "untrusted": "an authority that is not known here has signed its certificate",
+    "other-name": "its certificate is for another name",
+    "client-certificate": "it asks for a certificate of the client",
+    "http/2": "it speaks HTTP/2 only",
+    "tls": "its port speaks TLS",
+    "no-tls": "its port does not speak TLS",
 }
+
+
+def _about_transport(cause: str) -> str:
+    """The reason that says what to do about it."""
+    if cause == "untrusted":
+        return "no-trust"
+    if cause == "other-name":
+        return "other-name"
+    return "client-certificate" if cause == "client-certificate" else "other-protocol"
 
 
 def transport_known(service: str) -> MoreControls:
@@ -271,16 +280,16 @@ def transport_known(service: str) -> MoreControls:
         if not causes:
             return []
         was_well = bool(_asked(view, service, kind="health", phase="before")["ok"].any())
-        words, code = _TRANSPORT[min(causes)]
+        cause = min(causes)
         return [
             Control(
                 kind="positive",
                 name="how the service is spoken to",
                 guards=("fail",),
                 expected="as its users speak to it",
-                got=words,
+                got=_TRANSPORT[cause],
                 held=was_well,
-                code="" if was_well else code,
+                code="" if was_well else _about_transport(cause),
             )
         ]
 
