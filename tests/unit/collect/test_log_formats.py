@@ -560,6 +560,32 @@ def test_counts_straight_from_a_file_are_those_of_its_entries(tmp_path: Path) ->
         per_minute(LogSource(name="log", file="nowhere"), ["x"], base=tmp_path)
 
 
+OBJECTS = [f'{{"timestamp":"2026-01-01T12:00:0{n}Z","message":"RecursionError {n}"}}' for n in range(8)]
+AMONG_OBJECTS = {
+    "nothing else": "",
+    "blank lines": "\n\n",
+    "text": "Traceback (most recent call last):\nRecursionError: x",
+    "an object that is cut": OBJECTS[0][:-5],
+    "two objects in one line": OBJECTS[0] + OBJECTS[1],
+    "an object in two lines": OBJECTS[0].replace(",", ",\n"),
+    "a comma behind it": OBJECTS[0] + ",",
+    "a colour": "\x1b[31m" + OBJECTS[0],
+    "a name twice": OBJECTS[0][:-1] + ',"message":"RecursionError again"}',
+    "no number": OBJECTS[0][:-1] + ',"value":NaN}',
+    "no object": '"RecursionError"',
+    "zero bytes": OBJECTS[0].replace("Error", "\x00Error"),
+}
+
+
+@pytest.mark.parametrize("odd", AMONG_OBJECTS.values(), ids=AMONG_OBJECTS)
+def test_counts_are_those_of_the_entries_whatever_stands_among_objects(tmp_path: Path, odd: str) -> None:
+    (tmp_path / "log").write_text("\n".join([*OBJECTS, odd, OBJECTS[3]]))
+    source = LogSource(name="log", file="log")
+    counted = per_minute(source, ["RecursionError"], base=tmp_path)["RecursionError"].sum()
+    entries = read_logs(source, base=tmp_path, to=tmp_path / "read.parquet").entries
+    assert counted == entries["body"].str.contains("RecursionError").sum() >= len(OBJECTS) + 1
+
+
 JUNK = st.binary(max_size=60).map(lambda junk: b"~" + junk.replace(b"\n", b" ").replace(b"\r", b" "))
 GOOD = st.integers(0, 59).map(lambda second: json.dumps(cloud(f"well {second}", second)).encode())
 TEXT = st.sampled_from(

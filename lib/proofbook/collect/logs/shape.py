@@ -172,14 +172,14 @@ class Shape:
         return isinstance(self.rule, Rule) or self.may_be_yearless or self.columns is not None
 
     @property
+    def is_objects(self) -> bool:
+        """Whether most lines are objects, and nothing is put around them."""
+        return self.of_json and not self.wrapper and self.columns is None
+
+    @property
     def may_be_typed(self) -> bool:
         """Whether DuckDB's own reader for JSON can read a file of it."""
-        return (
-            isinstance(self.format, JsonFormat)
-            and self.format.columns
-            and not self.wrapper
-            and self.columns is None
-        )
+        return self.is_objects and isinstance(self.format, JsonFormat) and self.format.columns
 
     @property
     def places(self) -> Mapping[str, tuple[str, ...]]:
