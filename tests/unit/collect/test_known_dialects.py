@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from servers import spoken
+from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook.collect import phases
 from proofbook.collect.session import Session
@@ -147,3 +148,23 @@ def test_the_subprotocol_that_a_server_chooses_shows_its_dialect(dialect: str) -
             return await look.chosen_dialect(where.websockets[0], session=Session(where, base=Path()))
 
     assert asyncio.run(go()) == dialect
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_server_that_chooses_whatever_it_is_offered_shows_no_dialect(which: int) -> None:
+    async def wait(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async def go() -> tuple[str, int]:
+        chosen: list[str] = []
+
+        def choose(connection: ServerConnection, offered: Any) -> Any:
+            chosen.append(offered[which])
+            return offered[which]
+
+        async with serve(wait, "127.0.0.1", 0, select_subprotocol=choose) as server:
+            where = stated(server.sockets[0].getsockname()[1], "plain")
+            found = await look.chosen_dialect(where.websockets[0], session=Session(where, base=Path()))
+            return found, len(chosen)
+
+    assert asyncio.run(go()) == ("", 1)
