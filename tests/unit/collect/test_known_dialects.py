@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from proofbook.config import known_dialects
 from proofbook.config.case import Case
 from proofbook.config.dialects import DIALECTS
 from proofbook.config.environment import Environment
+from proofbook.config.toml import as_toml
 from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.validation import Assessment
@@ -168,3 +170,10 @@ def test_a_server_that_chooses_whatever_it_is_offered_shows_no_dialect(which: in
             return found, len(chosen)
 
     assert asyncio.run(go()) == ("", 1)
+
+
+@pytest.mark.parametrize("dialect", known_dialects.STATED)
+def test_what_a_dialect_states_is_explained_and_reads_the_same_again(dialect: str) -> None:
+    where = stated(1, dialect).in_full()
+    again = Environment.model_validate(tomllib.loads(as_toml(where)))
+    assert again.websockets == where.websockets and again.services[0].health == ""
