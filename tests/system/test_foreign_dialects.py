@@ -168,6 +168,34 @@ def test_an_event_of_socket_io_is_answered_between_heartbeats(
         assert command(here, "run", "chat").returncode != 0
 
 
+LOOKALIKE = """
+import asyncio, sys
+from websockets.asyncio.server import serve
+from websockets.http11 import Response
+
+async def greet(connection):
+    await connection.send('{"type":"welcome"}')
+    await connection.wait_closed()
+
+def page(connection, request):
+    return connection.respond(200, "ok") if request.path == "/health" else None if request.path == "/ws" else connection.respond(404, "")
+
+async def main():
+    async with serve(greet, "127.0.0.1", int(sys.argv[1]), process_request=page):
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_plain_server_that_greets_as_a_dialect_does_is_plain(start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    start(sys.executable, "-c", LOOKALIKE, str(port), port=port)
+    done = tried(tmp_path / "here", port, "/ws")
+    assert done.returncode == 0, told(done)
+    assert kept(tmp_path / "here")["ws"] == {"path": "/ws", "greeting": {"json": {"type": "welcome"}}}
+
+
 # Brokers ----------------------------------------------------------------------------------------------------------------
 
 # Mosquitto 2.0.11 does not start with a WebSocket alone; where it may, it becomes another user, who reads no file of ours.

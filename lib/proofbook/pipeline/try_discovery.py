@@ -80,9 +80,9 @@ async def _discover_websocket(
     (service,) = settings["service"]
     remarks: list[str] = []
 
-    async def looked(stated: Settings, *, times: int = look.TIMES) -> look.EndpointFacts:
+    async def looked(stated: Settings, **how: Any) -> look.EndpointFacts:
         there = _environment({**settings, "service": [{**service, "ws": stated}]})
-        return await look.look(there.websockets[0], session=Session(there, base=session.base), times=times)
+        return await look.look(there.websockets[0], session=Session(there, base=session.base), **how)
 
     met = await looked(service["ws"])
     if not met.upgraded and not options.origin:
@@ -97,7 +97,11 @@ async def _discover_websocket(
     if name:
         spoken = {**service["ws"], "dialect": name}
         again = await looked(spoken, times=1)
-        if again.let_in or again.refused or not met.upgraded or not met.greeting:
+        named = known_dialects.STATED[name].get("subprotocols")
+        if named and again.upgraded and again.subprotocol not in named and not again.refused:
+            # It said what such a server says, and is none: it does not choose the subprotocol.
+            met = await looked(service["ws"], knows_dialects=False)
+        else:
             service["ws"], met = spoken, again
             remarks.append(f"it speaks {name}" if again.let_in else f"it seems to speak {name}")
     if met.refused and options.token_env:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from servers import spoken
+from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook.collect import phases
 from proofbook.collect.session import Session
@@ -16,6 +18,7 @@ from proofbook.config import known_dialects
 from proofbook.config.case import Case
 from proofbook.config.dialects import DIALECTS
 from proofbook.config.environment import Environment
+from proofbook.config.toml import as_toml
 from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.validation import Assessment
@@ -147,3 +150,30 @@ def test_the_subprotocol_that_a_server_chooses_shows_its_dialect(dialect: str) -
             return await look.chosen_dialect(where.websockets[0], session=Session(where, base=Path()))
 
     assert asyncio.run(go()) == dialect
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_server_that_chooses_whatever_it_is_offered_shows_no_dialect(which: int) -> None:
+    async def wait(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async def go() -> tuple[str, int]:
+        chosen: list[str] = []
+
+        def choose(connection: ServerConnection, offered: Any) -> Any:
+            chosen.append(offered[which])
+            return offered[which]
+
+        async with serve(wait, "127.0.0.1", 0, select_subprotocol=choose) as server:
+            where = stated(server.sockets[0].getsockname()[1], "plain")
+            found = await look.chosen_dialect(where.websockets[0], session=Session(where, base=Path()))
+            return found, len(chosen)
+
+    assert asyncio.run(go()) == ("", 1)
+
+
+@pytest.mark.parametrize("dialect", known_dialects.STATED)
+def test_what_a_dialect_states_is_explained_and_reads_the_same_again(dialect: str) -> None:
+    where = stated(1, dialect).in_full()
+    again = Environment.model_validate(tomllib.loads(as_toml(where)))
+    assert again.websockets == where.websockets and again.services[0].health == ""

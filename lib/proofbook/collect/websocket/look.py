@@ -30,11 +30,13 @@ SUBPROTOCOLS = {
     "v11.stomp": "stomp",
     "mqtt": "mqtt",
 }
+# Of no protocol: a server that chooses one of these chooses the first or the last, whatever it is.
+_NOBODYS = ("none.first", "none.last")
 # Known by what it says first, by how it refuses, or by its path.
 _FIRST = (
     (r'^0\{"sid"', "socket-io"),
     (r"^INFO \{", "nats"),
-    (r'^\{"type":\s*"welcome"(,|\})', "action-cable"),
+    (r'^\{"type":"welcome"\}$', "action-cable"),
 )
 _REFUSED = ((r"Transport unknown|Unsupported protocol version", "socket-io"),)
 _PATHS = ((r"/api/kernels/[^/]+/channels$", "jupyter"),)
@@ -47,7 +49,7 @@ class EndpointFacts:
     """What is known of a WebSocket endpoint: whether the upgrade was made, what greets (as `greeting` of [[websocket]]), remarks.
 
     refused: by name, for the token. let_in: whether the server said so, where its dialect has a word for that. shows: a dialect
-    that it seems to speak. asks: whether it may speak one of those that are known by a subprotocol.
+    that it seems to speak. asks: whether it may speak one of those that are known by a subprotocol. subprotocol: what it chose.
     """
 
     upgraded: bool
@@ -57,6 +59,7 @@ class EndpointFacts:
     remarks: tuple[str, ...] = ()
     shows: str = ""
     asks: bool = False
+    subprotocol: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,25 +72,33 @@ class _Try:
     subprotocol: str = ""
 
 
-async def look(endpoint: WebSocket, *, session: Session, times: int = TIMES) -> EndpointFacts:
-    """Connects a few times and listens for a moment: what every connection is told first is the greeting."""
+async def look(
+    endpoint: WebSocket, *, session: Session, times: int = TIMES, knows_dialects: bool = True
+) -> EndpointFacts:
+    """Connects a few times and listens for a moment: what every connection is told first is the greeting.
+
+    knows_dialects: stops as soon as a dialect shows; else what is said first is a greeting, whatever it looks like.
+    """
     token = await _token(endpoint, session)
     where = endpoint.path or "the endpoint"
     by_name = lets_in_by_name(endpoint)
     heard: list[str | bytes | None] = []
     for _ in range(times):
         tried = await _connect(endpoint, token, session)
-        shows = _shown(tried, endpoint)
+        shows = _shown(tried, endpoint) if knows_dialects else ""
         if not tried.let_in and (problem := _problem(tried, where, has_token=token is not None)):
             return EndpointFacts(
                 upgraded=tried.journey.upgraded,
                 refused=tried.journey.refused,
                 remarks=(problem,),
                 shows=shows,
+                subprotocol=tried.subprotocol,
                 asks=not tried.journey.refused and tried.journey.http_status not in _NOT_BY_PROTOCOL,
             )
         if shows or by_name:
-            return EndpointFacts(upgraded=True, let_in=tried.let_in, shows=shows)
+            return EndpointFacts(
+                upgraded=True, let_in=tried.let_in, shows=shows, subprotocol=tried.subprotocol
+            )
         heard.append(tried.first)
     if any(message is None for message in heard):
         return EndpointFacts(
@@ -100,7 +111,7 @@ async def look(endpoint: WebSocket, *, session: Session, times: int = TIMES) -> 
 
 async def chosen_dialect(endpoint: WebSocket, *, session: Session) -> str:
     """The dialect of the subprotocol that the server chooses of all that are known; empty where it chooses none."""
-    offered = endpoint.model_copy(update={"subprotocols": list(SUBPROTOCOLS)})
+    offered = endpoint.model_copy(update={"subprotocols": [_NOBODYS[0], *SUBPROTOCOLS, _NOBODYS[1]]})
     tried = await _connect(offered, await _token(endpoint, session), session, wait_s=0.0)
     return SUBPROTOCOLS.get(tried.subprotocol, "")
 
