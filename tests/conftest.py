@@ -22,6 +22,7 @@ import guard
 import machine
 import pytest
 import side_by_side
+import trying
 from hypothesis import HealthCheck, settings
 
 from proofbook.config.json_schema import skip_iri_grammar
@@ -467,3 +468,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., tuple[Any, list[str]]]]:
     yield opened
     for context in contexts:
         context.close()
+
+
+# Starts programs that listen, and ends them with the test.
+start = trying.start

@@ -9,6 +9,12 @@ from __future__ import annotations
 import secrets
 
 USER_AGENT = "proofbook-probe"
+# What a browser sends with every request, and nothing that says that it is a probe.
+BROWSER_HEADERS = {
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "accept-language": "en-US,en;q=0.9",
+}
 # Every trace id of a probe begins with "proof" in hexadecimal, whichever session it is of.
 PROBE_TRACE = "70726f6f66"
 QUERY = "proofbook"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-# How a server says that it refuses a token: statuses of the upgrade, and close codes (policy violation, and what resembles 401, 403).
+# How a server says that it refuses a token: statuses of the upgrade, and close codes (policy violation, those that IANA lists for it,
+# and what resembles 401, 403).
 REFUSED_STATUS = (401, 403)
-REFUSED_CODES = (1008, 4401, 4403)
+REFUSED_CODES = (1008, 3000, 3003, 4401, 4403)
 
 _WITH_HEADER = "tampered with "
 
@@ -16,18 +17,38 @@ class TokenKind(StrEnum):
 
     GOOD = "good"
     AS_A_USER = "good, as a user"
+    AS_A_BROWSER = "good, as a browser"
+    UNCOMPRESSED = "good, without compression"
     AT_UNKNOWN_PATH = "good, at a path that must not exist"
     MISSING = "missing"
     TAMPERED = "tampered"
     EXPIRED = "expired"
     WRONG_AUDIENCE = "wrong-audience"
+    UNSIGNED = "unsigned"
+    OTHER_KEY = "signed with another key"
+    WITHOUT_RIGHT = "of a user without the right"
 
     @property
     def is_good(self) -> bool:
-        return self in (TokenKind.GOOD, TokenKind.AS_A_USER, TokenKind.AT_UNKNOWN_PATH)
+        return self in (TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH) or self.is_stranger
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether it is shown by a client that does not say that it is a probe."""
+        return self in (TokenKind.AS_A_USER, TokenKind.AS_A_BROWSER, TokenKind.UNCOMPRESSED)
+
+    @classmethod
+    def is_good_kind(cls, kind: str) -> bool:
+        """Whether a value of `token_kind` is one of a good token.
+
+        >>> TokenKind.is_good_kind("good"), TokenKind.is_good_kind("tampered with X-Test-User")
+        (True, False)
+        """
+        return kind in list(cls) and cls(kind).is_good
 
 
 GOOD_KINDS = tuple(kind for kind in TokenKind if kind.is_good)
+STRANGERS = tuple(kind for kind in TokenKind if kind.is_stranger)
 
 
 def names_refusal(http_status: int | None, close_code: int | None) -> bool:

@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,7 @@ from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
-    from proofbook.pipeline import quickstart
+    from proofbook.pipeline.try_options import Options
     from proofbook.validation import Validation
 
 
@@ -85,12 +86,20 @@ def run(
 def try_url(
     url: given.Url,
     ws: given.WebSocketPath = "",
+    dialect: given.Dialect = "",
+    header: given.Headers = None,
+    query: given.Query = None,
+    origin: given.Origin = "",
+    subprotocol: given.Subprotocols = None,
     token_env: given.TokenVariable = "",
     logs: given.Logs = "",
     gone: given.Gone = None,
     since: given.Since = "",
     within: given.Within = "",
     ca_file: given.CaFile = "",
+    cert: given.Certificate = "",
+    key: given.Key = "",
+    server_name: given.ServerName = "",
     jobs: Jobs = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -100,42 +109,53 @@ def try_url(
     from proofbook.cli.times import length_s, moment
     from proofbook.config.log_uri import is_file
     from proofbook.paths import from_here
-    from proofbook.pipeline import quickstart
+    from proofbook.pipeline import try_options
 
     base, now = paths.root(), dt.datetime.now(dt.UTC)
-    wanted = quickstart.Options(
+    wanted = try_options.Options(
         url=url,
         ws=ws,
+        dialect=dialect,
+        headers=tuple(header or ()),
+        query=tuple(query or ()),
+        origin=origin,
+        subprotocols=tuple(subprotocol or ()),
         token_env=token_env,
         logs=from_here(logs, base=base) if is_file(logs) else logs,
         gone=tuple(gone or ()),
         ca_file=from_here(ca_file, base=base),
+        cert_file=from_here(cert, base=base),
+        key_file=from_here(key, base=base),
+        server_name=server_name,
         since=moment("--since", since, now=now) if since else None,
         within_s=length_s("--within", within) if within else None,
     )
-    quickstart.check(wanted, token=os.environ.get(token_env, "") if token_env else "", now=now)
+    try_options.check(wanted, token=os.environ.get(token_env, "") if token_env else "", now=now)
     _end_with_quickstart(wanted, base=base, jobs=jobs, as_json=as_json)
 
 
-def _end_with_quickstart(wanted: quickstart.Options, *, base: Path, jobs: int, as_json: bool) -> None:
+def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: bool) -> None:
     """Validates by the two files that `try` writes, and ends the command with the exit code of the verdict."""
     from proofbook.evidence import store
     from proofbook.pipeline import quickstart, steps
     from proofbook.pipeline.validate import validate
 
+    until = None if wanted.within_s is None else time.monotonic() + wanted.within_s
     files = quickstart.prepare(wanted, base=base, say=say)
 
     def answer(folder: Path) -> Validation:
         quickstart.propose_examples(wanted, files, store.read(folder / "evidence"))
         # With the examples that were just written into the case.
         asked = _load(str(files.environment), str(files.case), base)
+        found, opening = steps.first_findings(folder, asked)
+        quickstart.note_held(files, found)
         if not as_json:
-            print_opening(steps.first_screen(folder, asked))
+            print_opening(opening)
             say("writing the report")
         return asked
 
     asked = _load(str(files.environment), str(files.case), base)
-    how = steps.Options(jobs=jobs, say=say)
+    how = steps.Options(jobs=jobs, until=until, say=say)
     folder, judged = validate(asked, once_recorded=answer, options=how)
     if as_json:
         print(json.dumps({"folder": str(folder), **judged.to_json()}, indent=2))

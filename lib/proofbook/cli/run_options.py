@@ -49,6 +49,36 @@ Url = Annotated[
     ),
 ]
 WebSocketPath = Annotated[str, typer.Option("--ws", metavar="PATH", help="WebSocket path, such as /ws.")]
+Dialect = Annotated[
+    str,
+    typer.Option(
+        "--dialect", metavar="NAME", help="How the WebSocket is spoken. Default: as it shows itself."
+    ),
+]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header", metavar="NAME=VALUE", help="Header of every request; NAME=env:VARIABLE for a secret."
+    ),
+]
+Query = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--query",
+        metavar="NAME=VALUE",
+        help="Added to the WebSocket's address; NAME=env:VARIABLE for a secret.",
+    ),
+]
+Origin = Annotated[
+    str,
+    typer.Option(
+        "--origin", metavar="URL", help="Origin of the page that connects, such as https://app.example.com."
+    ),
+]
+Subprotocols = Annotated[
+    list[str] | None,
+    typer.Option("--subprotocol", metavar="NAME", help="Subprotocol that is offered to the WebSocket."),
+]
 TokenVariable = Annotated[
     str, typer.Option("--token-env", metavar="NAME", help="Environment variable with the access token.")
 ]
@@ -78,6 +108,20 @@ Since = Annotated[
 ]
 Within = Annotated[
     str,
-    typer.Option("--within", metavar="DURATION", help="Time limit: 2m, 10m. More time shows more."),
+    typer.Option(
+        "--within", metavar="DURATION", help="Time limit of probing: 2m, 10m. More time shows more."
+    ),
+]
+Certificate = Annotated[
+    str, typer.Option("--cert", metavar="FILE", help="Certificate that the probes show, as a PEM file.")
+]
+Key = Annotated[str, typer.Option("--key", metavar="FILE", help="Key of --cert, if it is in another file.")]
+ServerName = Annotated[
+    str,
+    typer.Option(
+        "--server-name",
+        metavar="NAME",
+        help="Name to ask for, if the URL has another, such as an IP address.",
+    ),
 ]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]

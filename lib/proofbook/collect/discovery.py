@@ -1,134 +1,219 @@
-"""A first look at a system that nobody described: where its health is, how its WebSocket greets. It judges nothing."""
+"""Looks for the health page of a service that nobody described, and says what an environment can state of it. It judges nothing."""
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import email.utils
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from websockets.exceptions import ConnectionClosed
 
+from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.services import health, health_page
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
-from proofbook.collect.websocket.connection import close, connect
-from proofbook.collect.websocket.journey import Journey
-from proofbook.config.services import Service, WebSocket
+from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
-from proofbook.files import parse_json
+from proofbook.redaction.scrubbing import scrub
 
 # Where frameworks and platforms put it; the last is any page at all.
 HEALTH_PATHS = (
-    "/health", "/healthz", "/api/health", "/livez", "/readyz", "/status", "/ping", "/actuator/health", "/",
+    "/health", "/healthz", "/api/health", "/livez", "/readyz", "/health/ready", "/status", "/ping", "/actuator/health", "/q/health",
+    "/-/healthy", "/api", "/",
 )  # fmt: skip
-_NOWHERE = ("answers 404", "answers 410")
-_REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
-_TELLING = ("type", "event", "kind", "op", "action", "status")
-GREETING_WAIT_S = 1.0
+# Two of which are enough to see that what a page says is not the same each time.
+ASKED_AGAIN = 2
 MAX_CLOCK_SKEW_S = 60.0
+_NOWHERE = ("answers 404", "answers 410")
+# How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
+_NO_HTTP = {"answers 400", "answers 405", "answers 426", "answers 501"}
+_ALIKE = "answers as a path that must not exist does"
+_REFUSED = (401, 403, 406, 429)
+_REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
+# Under which a page says which product it is of; a name may be that of an instance.
+_PRODUCT_KEYS = ("service", "application", "app", "product")
+_TITLE = re.compile(r"<title[^>]*>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
+# The worst word counts: who is alive may not be ready.
+_WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Where health is asked: path and status that answered, keys for [[service]] that follow from its body, and remarks."""
+    """Where health is asked: path and status that answered, keys for [[service]] that follow from it, and remarks.
+
+    no_http: whether nothing is served over HTTP, or nothing but upgrades, so that there may be no health page at all.
+    """
 
     path: str
     status: int
     settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointFacts:
-    """What is known of a WebSocket endpoint: whether the upgrade was made, what greets (as `greeting` of [[websocket]]), remarks.
-
-    refused: by name, for the token.
-    """
-
-    upgraded: bool
-    refused: bool = False
-    greeting: dict[str, object] | None = None
-    remarks: tuple[str, ...] = ()
+    no_http: bool = False
 
 
 async def find_health(item: Service, paths: Sequence[str], *, session: Session) -> Health:
-    """The first of the paths that answers as a health page does; where none does, the first, as it is.
+    """The one of the paths that answers as a health page does, the worst where there are several; where none does, the likeliest.
 
     Raises:
         CouldNotLook: the host name does not resolve.
     """
-    tried: dict[str, str] = {}
-    clock: tuple[str, ...] = ()
     async with health.client_for(item, session, keep_alive=True) as client:
+        search = _Search(item=item, client=client, session=session)
+        try:
+            return await search.find(paths)
+        except httpx.HTTPError as error:
+            if name_not_found(error):
+                raise CouldNotLook(
+                    f"the host {client.base_url.host} does not resolve; check the address"
+                ) from None
+            remark = f"nothing answers at {client.base_url}: {describe(error)}"
+            return Health(
+                path=paths[0],
+                status=200,
+                remarks=(remark, *_told(search.tried)),
+                no_http=not search.tried,
+            )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Search:
+    """What was asked so far, and why which path is no health page."""
+
+    item: Service
+    client: httpx.AsyncClient
+    session: Session
+    tried: dict[str, str] = field(default_factory=dict)
+    unknown: Answer | None = None
+    refused: tuple[str, Answer] | None = None
+    clock: tuple[str, ...] = ()
+
+    async def find(self, paths: Sequence[str]) -> Health:
+        """The health page among these paths."""
+        found: dict[str, Answer] = {}
         waiting = list(paths)
         while waiting:
             path = waiting.pop(0)
-            try:
-                answer = await _ask(path, item, client, session)
-            except (answers.TooMuch, answers.Unending, answers.Unreadable) as error:
-                tried[path] = f"gives {error}"
+            answer = await self._look_at(path)
+            if answer is None:
                 continue
-            except httpx.HTTPError as error:
-                if name_not_found(error):
-                    raise CouldNotLook(
-                        f"the host {client.base_url.host} does not resolve; check the address"
-                    ) from None
-                return Health(
-                    path=paths[0],
-                    status=200,
-                    remarks=(f"nothing answers at {client.base_url}: {describe(error)}", *_told(tried)),
-                )
-            clock = _clock(answer)
-            why_not = _no_health(answer)
-            if not why_not or (path != "/" and answer.status_code >= 500):
-                # A known path that answers 5xx is the health page: whatever another path says, it says that it is not well.
-                return _found(path, answer)
-            tried[path] = why_not
-            if _adds_a_slash(path, answer) and f"{path}/" not in tried:
+            if path != "/" and answer.status_code >= 500 and self.tried.get(path) != _ALIKE:
+                # Whatever another path says, this one says that it is not well.
+                return await self._described(path, answer)
+            if path not in self.tried:
+                found[path] = answer
+            elif _adds_a_slash(path, answer) and f"{path}/" not in self.tried:
                 waiting.insert(0, f"{path}/")
-    likely = next((path for path, why in tried.items() if path != "/" and why not in _NOWHERE), paths[0])
-    return Health(path=likely, status=200, remarks=(*_told(tried), *clock))
-
-
-async def _ask(path: str, item: Service, client: httpx.AsyncClient, session: Session) -> Answer:
-    async with session.acquire("http requests"):
-        answer = await answers.ask(
-            client,
-            path,
-            headers=session.service_headers(item),
-            within_s=session.environment.pace.timeout_s,
-        )
-    if answer.status_code == 429:
-        await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
-    return answer
-
-
-def _found(path: str, answer: Answer) -> Health:
-    """A health page, with what an environment says of it and what a reader should know of it."""
-    status = answer.status_code
-    if status != 200:
-        settings: dict[str, object] = {"health_status": [status]} if status < 300 else {}
+        if found:
+            path = min(found, key=lambda path: (path == "/", _rank(found[path])))
+            return await self._described(path, found[path])
+        likely = next((path for path, why in self.tried.items() if path != "/" and why not in (*_NOWHERE, _ALIKE)), paths[0])  # fmt: skip
         return Health(
-            path=path, status=status, settings=settings, remarks=(f"it answers {status}", *_clock(answer))
+            path=likely,
+            status=200,
+            remarks=(*_told(self.tried), *await self._why(), *self.clock),
+            no_http=set(self.tried.values()) <= _NO_HTTP,
         )
+
+    async def _look_at(self, path: str) -> Answer | None:
+        """The answer at a path; None where it cannot be read. `tried` says why it is no health page."""
+        try:
+            answer = await self._ask(path)
+            if self.unknown is None:
+                self.unknown = await self._ask(self.item.unknown_path)
+        except (answers.TooMuch, answers.Unending, answers.Unreadable) as error:
+            self.tried[path] = f"gives {error}"
+            return None
+        self.clock = _clock(answer)
+        if why_not := _ALIKE if _are_alike(answer, self.unknown) else _no_health(answer):
+            self.tried[path] = why_not
+        if answer.status_code in _REFUSED and self.refused is None:
+            self.refused = path, answer
+        return answer
+
+    async def _ask(self, path: str, *, as_browser: bool = False) -> Answer:
+        headers = self.session.service_headers(self.item)
+        if as_browser:
+            headers = probe_marks.BROWSER_HEADERS
+        async with self.session.acquire("http requests"):
+            answer = await answers.ask(
+                self.client,
+                path,
+                headers=headers,
+                within_s=self.session.environment.pace.timeout_s,
+            )
+        if answer.status_code == 429:
+            await self.session.back_off(
+                answer.headers.get("retry-after"), host=self.client.base_url.host or ""
+            )
+        return answer
+
+    async def _described(self, path: str, answer: Answer) -> Health:
+        """A health page, with what an environment says of it and what a reader should know of it."""
+        status = answer.status_code
+        if status != 200:
+            settings: dict[str, object] = {"health_status": [status]} if status < 300 else {}
+            remark = f"it answers {status}{_quoted(answer) if status >= 400 else ''}"
+            return Health(path=path, status=status, settings=settings, remarks=(remark, *_clock(answer)))
+        seen = [answer, *[await self._ask(path) for _ in range(ASKED_AGAIN)]]
+        said = health_page.read(answer.text, is_html=answer.is_html)
+        other, where_not = await self._other_unknown(path)
+        return Health(
+            path=path,
+            status=status,
+            settings={**_from_bodies(seen, said), **other},
+            remarks=(*_remarks(answer, said), *where_not, *_clock(answer)),
+        )
+
+    async def _other_unknown(self, path: str) -> tuple[dict[str, object], tuple[str, ...]]:
+        """A path beside this one that is not there, where the usual one answers all the same, as in applications of one page."""
+        parent = path.rstrip("/").rpartition("/")[0]
+        if self.unknown is None or self.unknown.status_code >= 400:
+            return {}, ()
+        beside = f"{parent}{self.item.unknown_path}"
+        if parent and (await self._ask(beside)).status_code >= 400:
+            remark = f"{self.item.unknown_path} answers {self.unknown.status_code} as if it were there, {beside} does not"
+            return {"unknown_path": beside}, (remark,)
+        return {}, (f"a path that must not exist answers {self.unknown.status_code} too: set unknown_path of the service to one that answers 404",)  # fmt: skip
+
+    async def _why(self) -> tuple[str, ...]:
+        """What would help where no page was found."""
+        if self.refused is not None:
+            path, answer = self.refused
+            again = await self._ask(path, as_browser=True)
+            said = _quoted(answer)
+            if again.status_code < 400:
+                return (
+                    f"{path} answers {again.status_code} to a browser, and {answer.status_code}{said} to a client that says that it is a probe: let the agent {probe_marks.USER_AGENT} through the firewall",
+                )
+            return (f"{path} says{said}: name what it wants in headers of the service",) if said else ()
+        if _ALIKE in self.tried.values():
+            return ("give the address of the health page: proofbook try URL/path",)
+        return ()
+
+
+def _rank(answer: Answer) -> int:
+    """How well a page suits: those that say something of themselves first, the worst of them before."""
     said = health_page.read(answer.text, is_html=answer.is_html)
+    return len(_WORST_FIRST) if said is None else _WORST_FIRST.index(said.word)
+
+
+def _remarks(answer: Answer, said: Said | None) -> tuple[str, ...]:
     if said is None:
-        remark: tuple[str, ...] = ("nothing in it says that it is well, so any 200 will count",)
+        told = ["nothing in it says that it is well, so any 200 will count"]
     elif said.word is Word.UNKNOWN:
-        remark = (f"it says {said.shown()!r}, of which nothing is known, so any 200 will count",)
+        told = [f"it says {said.shown()!r}, of which nothing is known, so any 200 will count"]
     else:
-        remark = () if said.word is Word.WELL else (f"it says {said.shown()!r}",)
-    return Health(
-        path=path, status=status, settings=_from_body(answer, said), remarks=(*remark, *_clock(answer))
-    )
+        told = [] if said.word is Word.WELL else [f"it says {said.shown()!r}"]
+    product = _product_of([answer])
+    told += [f"it calls itself {', '.join(f'{key} = {value}' for key, value in product.items())}"] if product else []  # fmt: skip
+    age_s = health.age_of(answer)
+    told += [f"it is a copy of {age_s:,.0f} s ago, which says nothing of now"] if age_s else []
+    return tuple(told)
 
 
 def _told(tried: dict[str, str]) -> tuple[str, ...]:
@@ -139,105 +224,25 @@ def _told(tried: dict[str, str]) -> tuple[str, ...]:
     return tuple(f"{', '.join(paths)} {why}" for why, paths in alike.items())
 
 
+def _quoted(answer: Answer) -> str:
+    """The beginning of a body in quotes; empty of a page for people, or of none."""
+    said = "" if answer.is_html else " ".join(scrub(answer.text[:300]).split())[:80]
+    return f" “{said}”" if said else ""
+
+
 def _adds_a_slash(path: str, answer: Answer) -> bool:
     """Whether the answer sends to the same path with a slash at its end, as several frameworks do."""
     return answer.is_redirect and urlsplit(answer.headers["location"]).path == f"{path}/"
 
 
-async def probe_endpoint(endpoint: WebSocket, *, session: Session, times: int = 3) -> EndpointFacts:
-    """Connects a few times and listens for a moment: what every connection is told first is the greeting."""
-    user = session.environment.login.user if session.environment.login else ""
-    token = await session.token(user) if endpoint.token.place != "none" else None
-    heard: list[str | bytes | None] = []
-    where = endpoint.path or "the endpoint"
-    for _ in range(times):
-        journey = Journey(endpoint=endpoint.name, user=user)
-        async with session.acquire("websocket connections"):
-            line = await connect(journey, endpoint, token, session, {})
-            if line is None:
-                return EndpointFacts(
-                    upgraded=False,
-                    refused=journey.refused,
-                    remarks=(_no_upgrade(journey, where, has_token=token is not None),),
-                )
-            message = None
-            try:
-                async with asyncio.timeout(GREETING_WAIT_S):
-                    message = await line.receive()
-            except (TimeoutError, ConnectionClosed):
-                pass
-            await close(journey, endpoint, line)
-        if journey.refused:
-            words = f"{where} closes with {journey.close_code} {journey.close_reason}".strip()
-            return EndpointFacts(upgraded=True, refused=True, remarks=(f"{words}: it wants another token",))
-        if journey.closed_by == "server" and journey.close_code not in (1000, 1001):
-            return EndpointFacts(
-                upgraded=True, remarks=(f"{where} closes with {journey.close_code} at once",)
-            )
-        heard.append(message)
-    if any(message is None for message in heard):
-        return EndpointFacts(upgraded=True, remarks=("it does not greet",))
-    return EndpointFacts(
-        upgraded=True, greeting=greeting_of([message for message in heard if message is not None])
-    )
-
-
-def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
-    """What first messages have in common, as `greeting` of [[websocket]]: fields of JSON, the text itself, or that there is one.
-
-    >>> greeting_of(['{"type": "hello", "id": "7"}', '{"type": "hello", "id": "8"}'])
-    {'json': {'type': 'hello'}}
-    >>> greeting_of(["welcome", "welcome"])
-    {'regex': '^welcome$'}
-    """
-    texts = [
-        message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
-    ]
-    try:
-        parsed = [_scalars(parse_json(text)) for text in texts]
-    except ValueError:
-        parsed = []
-    if parsed and all(parsed):
-        common = {
-            path: value
-            for path, value in parsed[0].items()
-            if all(other.get(path) == value for other in parsed) and _is_telling(path, value)
-        }
-        chosen = sorted(common, key=lambda path: (_rank(path), path.count("."), path))[:2]
-        if chosen:
-            return {"json": {path: common[path] for path in chosen}}
-    if all(isinstance(message, str) for message in messages) and len(set(texts)) == 1 and len(texts[0]) <= 80:
-        return {"regex": f"^{re.escape(texts[0])}$"}
-    return {"regex": "(?s)."}
-
-
-def _scalars(value: Any) -> dict[str, object]:
-    """Texts and truth values of a JSON object and of the objects in it, by JMESPath."""
-    if not isinstance(value, dict):
-        return {}
-    found: dict[str, object] = {}
-    for key, item in value.items():
-        if not re.fullmatch(r"[A-Za-z_]\w*", key):
-            continue
-        if isinstance(item, str | bool):
-            found[key] = item
-        elif isinstance(item, dict):
-            found |= {
-                f"{key}.{inner}": more
-                for inner, more in item.items()
-                if isinstance(more, str | bool) and re.fullmatch(r"[A-Za-z_]\w*", inner)
-            }
-    return found
-
-
-def _is_telling(path: str, value: Any) -> bool:
-    """Not an id or a time, which would be another next time."""
-    return not isinstance(value, str) or (len(value) <= 60 and not re.search(r"\d{4}|[0-9a-f]{8}", value))
-
-
-def _rank(path: str) -> int:
-    last = path.rpartition(".")[2]
-    return _TELLING.index(last) if last in _TELLING else len(_TELLING)
+def _are_alike(answer: Answer, unknown: Answer) -> bool:
+    """Whether a path answers as one that must not exist does, and is there no more than that; of 404 there is another word."""
+    if answer.status_code != unknown.status_code or not (answer.status_code < 300 or answer.status_code >= 500):  # fmt: skip
+        return False
+    if answer.status_code >= 500 or answer.body == unknown.body:
+        return True
+    titles = [_TITLE.search(page.text[:50_000]) for page in (answer, unknown)]
+    return answer.is_html and unknown.is_html and all(titles) and titles[0][1] == titles[1][1]  # type: ignore[index]
 
 
 def _no_health(answer: Answer) -> str:
@@ -253,20 +258,37 @@ def _no_health(answer: Answer) -> str:
     return ""
 
 
-def _from_body(answer: Answer, said: Said | None) -> dict[str, object]:
-    """Keys of [[service]] that follow from the page: what it said of itself, where it said that it is well, and its revision."""
+def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:
+    """Keys of [[service]] that follow from a page that was asked several times: what it said each time, where it said that it is well."""
+    body = _object_of(seen[0])
+    expected: dict[str, object] = dict(_product_of(seen))
+    if said is not None and said.word is Word.WELL and said.path:
+        again = [health_page.read(answer.text, is_html=answer.is_html) for answer in seen]
+        # Only what was seen each time: a guess that was never fulfilled would fail a service for being described wrongly.
+        if all(other == said for other in again):
+            expected = {said.path: said.value, **expected}
+    found: dict[str, object] = {"health_expect": {"json": expected}} if expected else {}
+    revision = next((key for key in _REVISION_KEYS if isinstance(body.get(key), str)), None)
+    return {**found, "revision_path": revision} if revision else found
+
+
+def _product_of(seen: Sequence[Answer]) -> dict[str, str]:
+    """Which product a page says that it is of, by key; only what it says each time."""
+    first, *others = [_object_of(answer) for answer in seen]
+    return {
+        key: value
+        for key in _PRODUCT_KEYS
+        if isinstance(value := first.get(key), str) and re.fullmatch(r"[A-Za-z][\w .-]{1,40}", value)
+        if not re.search(r"\d{3}|[0-9a-f]{8}", value) and all(other.get(key) == value for other in others)
+    }
+
+
+def _object_of(answer: Answer) -> dict[str, object]:
     try:
         body = answer.json()
     except ValueError:
         return {}
-    if not isinstance(body, dict):
-        return {}
-    found: dict[str, object] = {}
-    if said is not None and said.word is Word.WELL and said.path:
-        # Only what was seen: a guess that was never fulfilled would fail a service for being described wrongly.
-        found["health_expect"] = {"json": {said.path: said.value}}
-    revision = next((key for key in _REVISION_KEYS if isinstance(body.get(key), str)), None)
-    return {**found, "revision_path": revision} if revision else found
+    return body if isinstance(body, dict) else {}
 
 
 def _clock(answer: Answer) -> tuple[str, ...]:
@@ -275,31 +297,8 @@ def _clock(answer: Answer) -> tuple[str, ...]:
     except (KeyError, ValueError):
         return ()
     ahead = (theirs.astimezone(dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds()
-    if abs(ahead) <= MAX_CLOCK_SKEW_S:
+    if abs(ahead) <= MAX_CLOCK_SKEW_S or health.age_of(answer):
         return ()
     return (
         f"its clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's, so times in its log may mislead",
     )
-
-
-def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
-    """An upgrade that was not made, in a sentence that says what to do."""
-    status = journey.http_status
-    if status is None:
-        return f"{where} cannot be connected to: {journey.error}"
-    does = {
-        200: "answers as a page (200), not as a WebSocket: is the path right?",
-        401: "refuses the token (401): is it a good one?"
-        if has_token
-        else "wants a token (401): name one with --token-env",
-        403: "refuses (403): is the token a good one, and the path right?"
-        if has_token
-        else "refuses (403): name a token with --token-env",
-        404: "is not there (404): is the path right?",
-        426: "asks for an upgrade that it did not see (426): something in between takes the Upgrade header away",
-    }
-    if status in does:
-        return f"{where} {does[status]}"
-    if 300 <= status < 400:
-        return f"{where} sends elsewhere ({status}): name the address that it sends to"
-    return f"{where} refuses the upgrade ({status})"

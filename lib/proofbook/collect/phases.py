@@ -41,10 +41,12 @@ async def record(
     during: Awaitable[Any] | None = None,
     say: Say = print,
     alongside: bool = False,
+    until: float | None = None,
 ) -> None:
     """Records a phase into `folder`. LOOK is a small phase `after`, one of many while watching.
 
-    alongside: before is recorded only now, where the old revision still answers.
+    alongside: before is recorded only now, where the old revision still answers. until: when probing ends at the latest, by
+    `time.monotonic`; what is not over then is left out, and a problem.
 
     Raises:
         MissingValue, ConfigurationError: known before anything is sent or written.
@@ -56,7 +58,7 @@ async def record(
     for line in planned:
         say(f"plan · {phase} · {line}")
     started = dt.datetime.now(dt.UTC)
-    recorded, problems = await _run(plan, session)
+    recorded, problems = await _run(plan, session, until)
     tables: Tables = dict(recorded)
     # Before the logs are read: reading takes time, in which nothing more can be in what was read.
     ended = dt.datetime.now(dt.UTC)
@@ -85,16 +87,16 @@ def _say_outcome(phase: str, written: store.Phase, say: Say) -> None:
     say(f"done · {phase} · {done} in {(written.ended - written.started).total_seconds():.0f} s")
 
 
-async def _run(plan: Plan, session: Session) -> tuple[Recorded, list[str]]:
+async def _run(plan: Plan, session: Session, until: float | None) -> tuple[Recorded, list[str]]:
     """The tables of all steps, and what went wrong with those of other packages."""
     began, problems = time.monotonic(), list[str]()
-    parts = [await _run_stage(stage, session, problems) for stage in plan.first]
+    parts = [await _run_stage(stage, session, problems, until) for stage in plan.first]
     probed, broken = await registry.run(plan.probes, session)
     await _wait(began, plan.warm_up_s)
     began = time.monotonic()
-    sampled = asyncio.ensure_future(_run_stage(plan.meanwhile, session, problems))
+    sampled = asyncio.ensure_future(_run_stage(plan.meanwhile, session, problems, None))
     try:
-        parts += [await _run_stage(stage, session, problems) for stage in plan.steady]
+        parts += [await _run_stage(stage, session, problems, until) for stage in plan.steady]
         await _wait(began, plan.observe_s)
     finally:
         plan.over.set()
@@ -107,14 +109,22 @@ def _names_taken() -> list[str]:
     return [str(error) for registered in (COLLECTORS, DIALECTS) for error in registered.doubles()]
 
 
-async def _run_stage(stage: Stage, session: Session, problems: list[str]) -> Recorded:
-    return _joined(await side_by_side(_run_step(step, session, problems) for step in stage))
+async def _run_stage(stage: Stage, session: Session, problems: list[str], until: float | None) -> Recorded:
+    return _joined(await side_by_side(_run_step(step, session, problems, until) for step in stage))
 
 
-async def _run_step(step: registry.Step, session: Session, problems: list[str]) -> Mapping[str, pd.DataFrame]:
-    """The tables of a step; none where something of another package broke in it, which is then a problem."""
+async def _run_step(
+    step: registry.Step, session: Session, problems: list[str], until: float | None
+) -> Mapping[str, pd.DataFrame]:
+    """The tables of a step; none where the time was over, or something of another package broke in it, which is then a problem."""
     try:
-        return await step.run(session)
+        async with asyncio.timeout(None if until is None else until - time.monotonic()) as limit:
+            return await step.run(session)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        problems.append(f"the time that was given is over, so this is left out: {step.says}")
+        return {}
     except ExtensionError as error:
         problems.append(str(error))
         return {}

@@ -113,7 +113,7 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
         first=[
             *_alone(steps.decided_journey_steps(environment, case)),
             *_settled(environment, case),
-            *_alone(steps.token_steps(environment, tries=probes.TRIES)),
+            *_alone(steps.token_steps(environment, bad=probes.BAD_TRIES)),
             *_alone(steps.unmarked_steps(environment, count=probes.UNMARKED_JOURNEYS)),
         ],
         warm_up_s=environment.warm_up_s,
@@ -133,7 +133,7 @@ def _look(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
     return Plan(
         first=[
             *_settled(environment, case, count=LOOK_COUNT, tries=LOOK_TRIES),
-            *_alone(steps.token_steps(environment, tries=LOOK_TRIES)),
+            *_alone(steps.token_steps(environment, bad=LOOK_TRIES)),
             *_alone(steps.unmarked_steps(environment, count=LOOK_TRIES)),
         ],
         steady=[

@@ -44,7 +44,7 @@ class RateLimiter:
                     await asyncio.sleep(wait)
                 if self._refused >= MAX_429:
                     raise CouldNotLook(
-                        f"{self._refused_by} answered 429 (too many requests) {self._refused} times at {self._pace.per_s:g} requests/s; lower [pace] per_s"
+                        f"{self._refused_by} answered 429 (too many requests) {self._refused} times at {self._pace.per_s:g} requests/s; lower [pace] per_s, or concurrency where it counts connections"
                     )
                 # From now and not from when its turn was due, so that no two are closer than the pace allows.
                 self._next_at = time.monotonic() + 1 / self._pace.per_s

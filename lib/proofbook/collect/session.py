@@ -6,28 +6,31 @@ import asyncio
 import ipaddress
 import json
 import logging
+import re
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import jmespath
 
 from proofbook import paths, probe_marks
 from proofbook.collect import answers
+from proofbook.collect.answers import Answer
 from proofbook.collect.rate_limit import RateLimiter
+from proofbook.config.conversation import PLACES
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
 from proofbook.config.probes import references
 from proofbook.config.references import Reference
-from proofbook.config.services import Service, WebSocket
+from proofbook.config.services import Login, Service, Tls, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
-from proofbook.protocol import TokenKind
+from proofbook.protocol import STRANGERS, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
@@ -59,12 +62,7 @@ class Session:
             item.name: self._url(item.url, ("http", "https"), f"service {item.name!r}: url").rstrip("/")
             for item in environment.services
         }
-        self.socket_urls = {
-            item.name: self._url(item.url, ("ws", "wss"), f"websocket {item.name!r}: url")
-            if item.url is not None
-            else self._beside(item)
-            for item in environment.websockets
-        }
+        self.socket_urls = {item.name: self._socket_url(item) for item in environment.websockets}
         self._login_url = (
             self._url(login.url, ("http", "https"), "login.url").rstrip("/") + login.path
             if login and login.url
@@ -74,6 +72,7 @@ class Session:
     def _find_headers(self) -> None:
         login = self.environment.login
         self._login_headers = self._headers(login.headers, "login.headers") if login else {}
+        self._login_form = self._headers(login.form, "login.form") if login else {}
         self._service_headers = {
             item.name: self._headers(item.headers, f"service {item.name!r}: headers")
             for item in self.environment.services
@@ -86,13 +85,12 @@ class Session:
     def _make_contexts(self) -> None:
         """TLS contexts, each made once, since each reads every certificate of the system."""
         environment = self.environment
-        used = [(item.ca_file, self.service_urls[item.name]) for item in environment.services]
-        used += [(environment.ca_file(item), self.socket_urls[item.name]) for item in environment.websockets]
+        used: list[tuple[Tls, str]] = [(item, self.service_urls[item.name]) for item in environment.services]
+        used += [(environment.tls(item), self.socket_urls[item.name]) for item in environment.websockets]
         if environment.login is not None and self._login_url:
-            used.append((environment.login.ca_file, self._login_url))
-        self._contexts = {
-            file: self._context(file) for file in {file for file, url in used if _encrypted(url)}
-        }
+            used.append((environment.login, self._login_url))
+        encrypted = {item.files: item for item, url in used if _encrypted(url)}
+        self._contexts = {files: self._context(item) for files, item in encrypted.items()}
 
     def _values_of_probes(self) -> dict[str, str | Secret]:
         """What the settings of every [[probe]] name, read before anything is sent."""
@@ -139,29 +137,31 @@ class Session:
             return self._tokens.get(user)
         if not self._login_url:
             return None
-        body = json.loads(json.dumps(login.body).replace("{user}", user))
+        body: dict[str, Any] = {"json": json.loads(json.dumps(login.body).replace("{user}", user))}
+        if login.form:
+            body = {"data": {key: fill(value, {"user": user}) for key, value in self._login_form.items()}}
         try:
             async with (
                 self.acquire("logins"),
-                self.client(self._login_url, ca_file=login.ca_file) as client,
+                self.client(self._login_url, tls=login) as client,
             ):
                 answer = await answers.ask(
                     client,
                     self._login_url,
                     method="POST",
-                    json=body,
                     headers=self._login_headers,
                     within_s=self.environment.pace.timeout_s,
+                    **body,
                 )
             logger.info("login at %s answered %d", self._login_url, answer.status_code)
-            token = jmespath.search(login.token_path, answer.json()) if answer.status_code < 400 else None
+            token = _token_in(answer, login) if answer.status_code < 400 else None
         except (httpx.HTTPError, ValueError) as error:
             raise CouldNotLook(
                 f"{self._where}: login at {self._login_url} failed: {describe(error)}"
             ) from None
         if not isinstance(token, str):
             raise CouldNotLook(
-                f"{self._where}: expected a token at {login.token_path!r} from {self._login_url}, got status {answer.status_code}; check [login]"
+                f"{self._where}: expected a token {_place_of_token(login)} from {self._login_url}, got status {answer.status_code}; check [login]"
             )
         self._tokens[user] = Secret(token, issued=True)
         return self._tokens[user]
@@ -174,24 +174,51 @@ class Session:
         }
 
     def socket_headers(
-        self, socket: WebSocket, *, unmarked: bool = False, as_test: bool = False
+        self, socket: WebSocket, *, kind: str = TokenKind.GOOD, as_test: bool = False
     ) -> dict[str, str]:
-        """The headers of a handshake; of an unmarked probe without anything by which a server could know it."""
+        """The headers of a handshake; of a stranger's without anything by which a server could know it.
+
+        As a user: nothing but what the environment states; else with a browser's agent, and as a browser with all that one sends.
+        """
         own = self._socket_headers[socket.name]
-        if unmarked:
+        if kind in STRANGERS:
             known = {name.lower() for name in socket.test_headers}
-            return {name: value for name, value in own.items() if name.lower() not in known}
+            own = {name: value for name, value in own.items() if name.lower() not in known}
+            return {**self._stranger_headers(socket, kind), **own}
         tests = socket.test_headers if as_test else {}
         return {"user-agent": probe_marks.USER_AGENT, **own, **tests, **self._trace_headers()}
+
+    def _stranger_headers(self, socket: WebSocket, kind: str) -> dict[str, str]:
+        """What a kind of stranger sends beside what the environment states."""
+        stated = {name.lower() for name in self._socket_headers[socket.name]}
+        sent = {
+            TokenKind.UNCOMPRESSED: {"user-agent": probe_marks.BROWSER_HEADERS["user-agent"]},
+            TokenKind.AS_A_BROWSER: {
+                **probe_marks.BROWSER_HEADERS,
+                "accept": "*/*",
+                "origin": origin_of(self.socket_urls[socket.name]),
+                # As sites that count their visitors set it.
+                "cookie": "_ga=GA1.1.1804289383.1764355200",
+            },
+        }.get(TokenKind(kind), {})
+        return {name: value for name, value in sent.items() if name not in stated}
 
     def _trace_headers(self) -> dict[str, str]:
         """A W3C trace context."""
         return {"traceparent": f"00-{probe_marks.trace_id(self.canary)}-{secrets.token_hex(8)}-01"}
 
-    def client(self, url: str, *, ca_file: str | None, **more: Any) -> httpx.AsyncClient:
+    def client(self, url: str, *, tls: Tls, **more: Any) -> httpx.AsyncClient:
         """A client for one address: certificates checked, no redirect followed, a proxy only where one is on the way."""
-        context = self.tls(ca_file, url)
+        context = self.tls(tls, url)
+        name = tls.server_name
+
+        async def ask_by_name(request: httpx.Request) -> None:
+            if name is not None:
+                request.headers["host"] = name
+                request.extensions["sni_hostname"] = name
+
         return httpx.AsyncClient(
+            event_hooks={"request": [ask_by_name]},
             verify=context if context is not None else False,
             timeout=self.environment.pace.timeout_s,
             follow_redirects=False,
@@ -199,25 +226,41 @@ class Session:
             **more,
         )
 
-    def tls(self, ca_file: str | None, url: str) -> ssl.SSLContext | None:
-        """The context that checks certificates for an address; None without TLS."""
-        return self._contexts.get(ca_file) if _encrypted(url) else None
+    def tls(self, tls: Tls, url: str) -> ssl.SSLContext | None:
+        """The context that checks certificates for an address, and shows one; None without TLS."""
+        return self._contexts.get(tls.files) if _encrypted(url) else None
 
-    def _context(self, ca_file: str | None) -> ssl.SSLContext:
+    def _context(self, tls: Tls) -> ssl.SSLContext:
         try:
-            return ssl.create_default_context(cafile=str(self.base / ca_file) if ca_file else None)
+            context = ssl.create_default_context(cafile=str(self.base / tls.ca_file) if tls.ca_file else None)
         except (OSError, ssl.SSLError) as error:
-            wanted = f"expected a PEM file with certificates at {ca_file}, got: {error}"
+            wanted = f"expected a PEM file with certificates at {tls.ca_file}, got: {error}"
             raise ConfigurationError(self._where, [("ca_file", wanted)]) from None
+        if tls.cert_file is not None:
+            key = str(self.base / tls.key_file) if tls.key_file else None
+            try:
+                # A key with a passphrase would be asked for at the terminal, where nobody may be.
+                context.load_cert_chain(str(self.base / tls.cert_file), key, password="")
+            except (OSError, ssl.SSLError) as error:
+                files = f"{tls.cert_file} and a key in {tls.key_file or 'it'}"
+                wanted = (
+                    f"expected a PEM file with a certificate at {files}, without a passphrase, got: {error}"
+                )
+                raise ConfigurationError(self._where, [("cert_file", wanted)]) from None
+        return context
 
     def _supplied_bad_tokens(self) -> dict[str, Secret]:
         login = self.environment.login
         if login is None:
             return {}
-        named = {TokenKind.EXPIRED: login.expired, TokenKind.WRONG_AUDIENCE: login.wrong_audience}
+        named = {
+            TokenKind.EXPIRED: ("expired", login.expired),
+            TokenKind.WRONG_AUDIENCE: ("wrong_audience", login.wrong_audience),
+            TokenKind.WITHOUT_RIGHT: ("without_right", login.without_right),
+        }
         return {
-            kind: self._secret(reference, f"login.{kind.replace('-', '_')}")
-            for kind, reference in named.items()
+            kind: self._secret(reference, f"login.{key}")
+            for kind, (key, reference) in named.items()
             if reference is not None
         }
 
@@ -227,6 +270,16 @@ class Session:
             return check_url(value, schemes)
         except ValueError as error:
             raise ConfigurationError(self._where, [(key, str(error))]) from None
+
+    def _socket_url(self, socket: WebSocket) -> str:
+        where = f"websocket {socket.name!r}"
+        url = (
+            self._beside(socket)
+            if socket.url is None
+            else self._url(socket.url, ("ws", "wss"), f"{where}: url")
+        )
+        query = urlencode(self._headers(socket.query, f"{where}: query"))
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
     def _beside(self, socket: WebSocket) -> str:
         """The address of an endpoint that lies on its service: http becomes ws, https wss."""
@@ -248,6 +301,25 @@ class Session:
         )
 
 
+def _token_in(answer: Answer, login: Login) -> object:
+    """The token that a login gave: a cookie, or a place in JSON.
+
+    Raises:
+        ValueError: it wants JSON, and the answer is none.
+    """
+    if not login.token_cookie:
+        return jmespath.search(login.token_path, answer.json())
+    for line in answer.headers.get_list("set-cookie"):
+        name, _, value = line.partition(";")[0].partition("=")
+        if name.strip() == login.token_cookie and value.strip():
+            return value.strip().strip('"')
+    return None
+
+
+def _place_of_token(login: Login) -> str:
+    return f"in the cookie {login.token_cookie!r}" if login.token_cookie else f"at {login.token_path!r}"
+
+
 def is_loopback(url: str) -> bool:
     """Whether an address is this machine, to which no proxy leads.
 
@@ -259,6 +331,16 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def origin_of(url: str) -> str:
+    """The Origin of a page of the same host, as a browser sends it.
+
+    >>> origin_of("wss://chat.example.com/ws")
+    'https://chat.example.com'
+    """
+    parts = urlsplit(url)
+    return f"{'https' if parts.scheme in ('https', 'wss') else 'http'}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _encrypted(url: str) -> bool:
@@ -305,23 +387,46 @@ def name_not_found(error: BaseException) -> bool:
     )
 
 
-def match_fields(fields: dict[str, Any], message: Any, values: dict[str, str]) -> bool:
+def match_fields(fields: dict[str, Any], message: Any, values: Mapping[str, str]) -> bool:
     """Whether every JMESPath in `fields` finds the value wanted, `{id}`-like places filled in."""
     try:
-        return all(jmespath.search(path, message) == fill(wanted, values) for path, wanted in fields.items())
+        return all(
+            jmespath.search(path, message) == wanted for path, wanted in _filled_fields(fields, values)
+        )
     except jmespath.exceptions.JMESPathError:
         # A function met a value of another type than it takes.
         return False
 
 
-def fill(template: Any, values: dict[str, str]) -> Any:
-    """`template` with `{id}`, `{text}`, `{user}` filled in, at any depth."""
+def _filled_fields(fields: dict[str, Any], values: Mapping[str, str]) -> list[tuple[str, Any]]:
+    return [(path, _filled_value(wanted, values)) for path, wanted in fields.items()]
+
+
+_PLACES = re.compile(r"\{\{(NAMES)\}\}|\{(NAMES)\}".replace("NAMES", "|".join(PLACES)))
+
+
+def fill(template: Any, values: Mapping[str, str]) -> Any:
+    """`template` with `{id}`, `{text}`, `{user}` filled in, at any depth; doubled braces around such a name are single ones.
+
+    >>> fill({"user{{id}}": 1, "said": "{id}, not {{id}}"}, {"id": "7"})
+    {'user{{id}}': 1, 'said': '7, not {id}'}
+    >>> fill(["{number}", "no {number}"], {"number": "7"})
+    [7, 'no 7']
+    """
     if isinstance(template, str):
-        for name, value in values.items():
-            template = template.replace("{" + name + "}", value)
-        return template
+        return _PLACES.sub(lambda found: _filled(found, values), template)
     if isinstance(template, dict):
-        return {key: fill(item, values) for key, item in template.items()}
+        return {key: _filled_value(item, values) for key, item in template.items()}
     if isinstance(template, list):
-        return [fill(item, values) for item in template]
+        return [_filled_value(item, values) for item in template]
     return template
+
+
+def _filled_value(item: Any, values: Mapping[str, str]) -> Any:
+    # Some protocols want a number for an id, and no text that looks like one.
+    return int(values["number"]) if item == "{number}" and "number" in values else fill(item, values)
+
+
+def _filled(found: re.Match[str], values: Mapping[str, str]) -> str:
+    escaped, name = found.groups()
+    return f"{{{escaped}}}" if escaped else values.get(name, found.group())

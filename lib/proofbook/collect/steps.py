@@ -35,6 +35,7 @@ from proofbook.evidence.schema import (
     SHADOW,
     WEBSOCKET,
 )
+from proofbook.protocol import STRANGERS
 from proofbook.stats import plans as sampling
 
 CONTROL_EVERY = 4
@@ -67,6 +68,7 @@ def health_steps(environment: Environment, case: Case, *, count: int | None) -> 
             run=functools.partial(_ask_health, item, plan, checkpoints),
         )
         for item in environment.services
+        if item.health
     ]
 
 
@@ -221,12 +223,13 @@ def _journeys(
 
 
 def unmarked_steps(environment: Environment, *, count: int) -> list[Step]:
-    """Connections as an ordinary user makes them."""
+    """Connections as ordinary users make them, so many of each kind."""
+    each = count * len(STRANGERS)
     return [
         Step(
-            says=f"{socket.name}: {count} more that do not say that they are probes, and carry no header that only tests send",
-            requests=count,
-            seconds=_connecting_s(count, socket, environment),
+            says=f"{socket.name}: {each} more that do not say that they are probes, and carry no header that only tests send: {count} with none of our headers, {count} as a browser with its agent, Origin and a cookie, {count} without compression",
+            requests=each,
+            seconds=_connecting_s(each, socket, environment),
             run=functools.partial(_make_unmarked, socket, environment, count),
         )
         for socket in environment.websockets
@@ -240,25 +243,26 @@ async def _make_unmarked(
     return {SHADOW.name: made}
 
 
-def token_steps(environment: Environment, *, tries: int) -> Iterator[Step]:
-    """Bad tokens, each kind `tries` times beside the good one."""
+def token_steps(environment: Environment, *, bad: int) -> Iterator[Step]:
+    """Bad tokens of every kind, so many together, beside the good one."""
     if environment.login is None or not environment.login.bad_tokens:
         return
     for socket in environment.websockets:
         if socket.token.place == "none":
             continue
         kinds = probes.token_kinds(socket, environment)
-        speaks = socket.token.is_message and environment.delivers(socket)
+        tries = probes.tries_of(kinds, bad=bad)
+        speaks = environment.delivers(socket) and not socket.lets_in_by_name
         yield Step(
-            says=f"{socket.name}: {len(kinds)} kinds of token, {tries} {'try' if tries == 1 else 'tries'} each: {', '.join(kinds)}"
+            says=f"{socket.name}: up to {sum(tries.values())} tries with {len(kinds)} kinds of token: {', '.join(f'{count} {kind}' for kind, count in tries.items())}"
             + ("; each followed by a message, since only a reply tells who is let in" if speaks else ""),
-            requests=len(kinds) * tries,
-            run=functools.partial(_try_tokens, socket, environment.login.user, tries),
+            requests=sum(tries.values()),
+            run=functools.partial(_try_tokens, socket, environment.login.user, bad),
         )
 
 
-async def _try_tokens(socket: WebSocket, user: str, tries: int, session: Session) -> Recorded:
-    return {REFUSALS.name: await probes.try_tokens(socket, user=user, session=session, tries=tries)}
+async def _try_tokens(socket: WebSocket, user: str, bad: int, session: Session) -> Recorded:
+    return {REFUSALS.name: await probes.try_tokens(socket, user=user, session=session, bad=bad)}
 
 
 def identity_steps(environment: Environment, case: Case, *, tries: int) -> Iterator[Step]:
@@ -304,9 +308,11 @@ def rollout_step(environment: Environment, during: Awaitable[Any] | None) -> Ste
 
 async def _watch(environment: Environment, during: Awaitable[Any] | None, session: Session) -> Recorded:
     over = asyncio.Event()
-    watched = [item for item in environment.services if item.critical]
+    watched = [item for item in environment.services if item.critical and item.health]
     if not watched:
-        raise CouldNotLook(f"{environment.name} has no critical service to watch through a deployment")
+        raise CouldNotLook(
+            f"{environment.name} has no critical service with a health page to watch through a deployment"
+        )
     count, user = environment.rollout.held_sockets, _user(environment)
     held = [
         asyncio.create_task(rollout.hold(socket, user=user, count=count, until=over, session=session))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from proofbook.config import known_dialects
 from proofbook.registry import Registry
 
 PLAIN = "plain"
@@ -16,7 +17,11 @@ class Dialect:
 DIALECTS = Registry(
     "WebSocket dialect",
     group="proofbook.websocket_dialects",
-    own={PLAIN: "proofbook.collect.websocket.dialects:PLAIN"},
+    own={
+        **dict.fromkeys((PLAIN, *known_dialects.STATED), "proofbook.collect.websocket.dialects:PLAIN"),
+        # Its messages are no text, and their length stands before them: what no key can say.
+        "mqtt": "proofbook.collect.websocket.mqtt:MQTT",
+    },
     wanted=Dialect,
 )
 

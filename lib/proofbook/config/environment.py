@@ -12,7 +12,7 @@ from proofbook.config import toml
 from proofbook.config.fields import MaskPattern
 from proofbook.config.probes import AnyProbe, references
 from proofbook.config.references import Reference, Settings
-from proofbook.config.services import Login, Pace, Rollout, Service, WebSocket, endpoint_of
+from proofbook.config.services import Login, Pace, Rollout, Service, Tls, WebSocket, endpoint_of
 from proofbook.config.sources import Deployments, LogSource, Pseudonyms
 from proofbook.errors import MissingSecret
 from proofbook.redaction import scrubbing
@@ -148,19 +148,35 @@ class Environment(Settings):
     def secrets(self) -> list[Reference]:
         """Every value that is named instead of written, and so kept out of whatever is written."""
         login = self.login
-        named = [login.token, login.expired, login.wrong_audience, *login.headers.values()] if login else []
+        named = (
+            [
+                login.token,
+                login.expired,
+                login.wrong_audience,
+                login.without_right,
+                *login.headers.values(),
+                *login.form.values(),
+            ]
+            if login
+            else []
+        )
         for headers in (item.headers for group in (self.services, self.websockets) for item in group):
             named += headers.values()
+        named += [value for item in self.websockets for value in item.query.values()]
         named += [found for item in self.probes for _, found, secret in references(item) if secret]
         return [reference for reference in named if reference is not None and reference.text is None]
 
-    def ca_file(self, socket: WebSocket) -> str | None:
-        """The private CA by which an endpoint's certificate is checked: its own, or its service's."""
-        return socket.ca_file or self.service(socket.service).ca_file
+    def tls(self, socket: WebSocket) -> Tls:
+        """How an endpoint's encrypted connections are made: what it states itself, else as its service's."""
+        service = self.service(socket.service)
+        stated = {name: getattr(socket, name) or getattr(service, name) for name in Tls.model_fields}
+        if socket.cert_file is not None:
+            stated["key_file"] = socket.key_file
+        return Tls(**stated)
 
     def delivers(self, socket: WebSocket) -> bool:
-        """Whether messages are sent to this endpoint: it must say what to expect, and the environment allow writing."""
-        return self.writes and socket.expect is not None
+        """Whether messages are sent to this endpoint: it must say what to expect, and writing be allowed, or nothing be written."""
+        return socket.expect is not None and (self.writes or socket.harmless)
 
     def can_log_in(self, user: str) -> bool:
         """Whether there is a way to get a token for that user."""

@@ -21,7 +21,7 @@ from proofbook.files import read_text
 
 
 def as_toml(model: BaseModel, *, prefix: str = "") -> str:
-    """Everything that a model holds, as TOML; a comment marks what is a default. What is empty is left out."""
+    """Everything that a model holds, as TOML; a comment marks what is a default. What is empty is left out, unless that says something."""
     lines, tables = [], []
     for name, field in type(model).model_fields.items():
         if field.exclude:
@@ -42,7 +42,7 @@ def as_toml(model: BaseModel, *, prefix: str = "") -> str:
                 for inner, item in value.items()
                 if isinstance(item, Reference)
             ]
-        elif value is not None and value not in ("", [], {}):
+        elif value is not None and (value not in ("", [], {}) or value == "" != field.default):
             stated = name in model.model_fields_set
             lines.append(f"{key} = {toml_value(value)}{'' if stated else '    # default'}")
     return "\n".join([*lines, *tables]) + ("\n" if lines and not tables else "")

@@ -41,12 +41,9 @@ HEALTH = Table(
         _OK,
         Column("body_ok", "boolean", "whether the body was the expected one; missing: none is expected"),
         Column("body", "str", "beginning of the body"),
-        Column(
-            "says",
-            "str",
-            "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing",
-            optional=OLDER,
-        ),
+        Column("says", "str", "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing", optional=OLDER),
+        Column("age_s", "float64", "age of the stored copy that a cache answered with; missing: it is none", "s", optional=OLDER),
+        Column("cause", "str", "what explains that no request was answered, as `tls`; empty: nothing that may be ours", optional=OLDER),
         _ERROR,
         _REVISION,
         _TOTAL,
@@ -54,7 +51,7 @@ HEALTH = Table(
         Column("tls_s", "float64", "TLS handshake; missing: not encrypted", "s"),
         Column("first_byte_s", "float64", "from sending to the headers; missing: no answer", "s"),
     ),
-)
+)  # fmt: skip
 LATENCY = Table(
     "latency",
     row="one timed request over a kept connection",
@@ -114,6 +111,7 @@ METRICS = Table(
         # It begins anew with each start of the machine; over hours the wall's clock will do.
         Column("at_s", "float64", "time of a clock that never jumps", "s", optional="after a watch", in_one_round=True),
         Column("instance", "str", "pod or instance label, else the start of the process"),
+        Column("series", "str", "its other labels; empty: none", optional=OLDER),
         Column("name", "str", "name of the metric"),
         Column("value", "float64", "its value", "of the metric"),
     ),
@@ -162,6 +160,7 @@ CONNECTION = (
     Column("greeting_s", "float64", "waited for the greeting; missing: none came", "s"),
     Column("reply_s", "float64", "waited for the first reply; missing: none came", "s"),
     Column("error", "str", "what went wrong, else empty"),
+    Column("heard", "str", "what the server said instead of what was waited for, else empty", optional=OLDER),
 )  # fmt: skip
 WEBSOCKET = Table("websocket", row="one connection of a probe", columns=CONNECTION)
 SHADOW = Table("shadow", row="one connection that carries no mark of a probe", columns=CONNECTION)

@@ -51,10 +51,13 @@ def declare(environment: Environment, case: Case) -> dict[str, Check]:
 def not_measured(environment: Environment, case: Case) -> list[str]:
     """What nobody should take for checked: what the case says, and what the environment leaves out, in sentences."""
     found = list(case.not_checked)
+    for item in environment.services:
+        if not item.health:
+            found.append(f"Health of {item.name} is not measured: it has no health page.")
     for socket in environment.websockets:
         if socket.expect is None:
             found.append(f"Delivery over {socket.name} is not measured: state send and expect.")
-        elif not environment.writes:
+        elif not environment.delivers(socket):
             found.append(f"Delivery over {socket.name} is not measured: writes = true would allow it.")
     return found
 

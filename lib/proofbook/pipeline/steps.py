@@ -24,6 +24,7 @@ from proofbook.evidence import baseline, store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Executor
 from proofbook.files import digest, replace_text
+from proofbook.judge.findings import Finding
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
@@ -43,11 +44,13 @@ class Options:
     """How a run is judged and written.
 
     notebooks: only these; all where none is named. jobs: notebooks executed at once. timeout_s: the longest time of one.
+    until: when probing ends at the latest, by `time.monotonic`.
     """
 
     notebooks: Sequence[str] = ()
     jobs: int = 2
     timeout_s: float = 300.0
+    until: float | None = None
     files: writer.Options = writer.STANDARD
     say: Say = print
 
@@ -229,10 +232,11 @@ def earlier_run(named: str, asked: Validation) -> Path | None:
         ) from None
 
 
-def first_screen(folder: Path, asked: Validation) -> Opening:
-    """The first screen of a run with evidence, judged in this process; the notebooks will give the same."""
+def first_findings(folder: Path, asked: Validation) -> tuple[Sequence[Finding], Opening]:
+    """The findings of a run with evidence, judged in this process, and its first screen; the notebooks will give the same."""
     assessment = asked.over(store.read(folder / "evidence"))
-    return opening.of(summary.summarise(assessment, assessment.judge_all(), folder=folder))
+    found = assessment.judge_all()
+    return found, opening.of(summary.summarise(assessment, found, folder=folder))
 
 
 def keep_inputs(asked: Validation, *, folder: Path) -> None:

@@ -18,7 +18,6 @@ from proofbook.execution.executor import Executor
 from proofbook.pipeline.steps import (
     STANDARD,
     Options,
-    Say,
     earlier_run,
     evidence_of,
     judge,
@@ -66,7 +65,7 @@ def validate(
             store.copy(source, folder / "evidence")
         if earlier is not None and earlier != folder and not has_phase(folder, "before"):
             options.say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
-        _collect_missing(asked, folder, say=options.say)
+        _collect_missing(asked, folder, options=options)
         with Executor(compares=bool(asked.case.fixes) or has_phase(folder, "before")) as executor:
             asked = once_recorded(folder) or asked
             keep_inputs(asked, folder=folder)
@@ -74,12 +73,13 @@ def validate(
     return folder, found
 
 
-def _collect_missing(asked: Validation, folder: Path, *, say: Say) -> None:
+def _collect_missing(asked: Validation, folder: Path, *, options: Options) -> None:
     """Records the phase `after` if it is missing, and `before` if an old revision still answers beside the new one."""
     environment, case, base, to = asked.environment, asked.case, asked.base, folder / "evidence"
+    say, until = options.say, options.until
     old = environment.of_before()
     if has_phase(folder, "after"):
         return
     if old is not None and not has_phase(folder, "before"):
         sync.run(phases.record(old, case, "before", folder=to, base=base, say=say, alongside=True))
-    sync.run(phases.record(environment, case, "after", folder=to, base=base, say=say))
+    sync.run(phases.record(environment, case, "after", folder=to, base=base, say=say, until=until))

@@ -23,12 +23,12 @@ class Authority:
         )
         (folder / "ca.pem").write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str, *, days: float) -> tuple[Path, Path]:
+    def issue(self, name: str, *, days: float, host: str = "127.0.0.1") -> tuple[Path, Path]:
         """(certificate, key) in files of that name, valid for `days` from now; a negative number makes one that has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
         made = _builder(subject, self._name, key, days=days, already_days=365).add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName([_general_name(host)]), critical=False
         )
         certificate, private = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         certificate.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
@@ -39,6 +39,13 @@ class Authority:
             )
         )
         return certificate, private
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _builder(

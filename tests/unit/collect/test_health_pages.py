@@ -23,6 +23,7 @@ from proofbook.judge.view import View
 from proofbook.judge.window import Windows
 
 Page = tuple[int, str]
+UP = '{"status": "UP"}'
 DOWN = '{"status": "DOWN", "components": {"db": {"status": "DOWN"}, "diskSpace": {"status": "UP"}}}'
 
 
@@ -32,13 +33,19 @@ def looked_at(
     then: dict[str, Page] | None = None,
     html: bool = False,
     samples: int = 72,
+    blocks: str = "nobody",
     **headers: str,
 ) -> tuple[discovery.Health, Finding]:
-    """What a first look finds of a service with these pages, and the finding about its health; `then`: how they are after the look."""
+    """What a first look finds of a service with these pages, and the finding about its health; `then`: how they are after the look.
+
+    blocks: what a firewall looks for in agents.
+    """
     served = dict(pages)
 
     def page(connection: ServerConnection, request: Any) -> Any:
-        status, text = served.get(request.path, (404, "not found"))
+        status, text = served.get(request.path.partition("?")[0], (404, "not found"))
+        if blocks in request.headers.get("User-Agent", ""):
+            status, text = 403, "blocked by rule 7"
         answer = connection.respond(http.HTTPStatus(status), text)
         del answer.headers["Content-Type"]
         answer.headers["Content-Type"] = "text/html" if html else "text/plain"
@@ -145,9 +152,9 @@ def test_a_page_between_well_and_ill_is_neither_a_pass_nor_a_failure(body: str) 
 def test_a_known_path_that_answers_5xx_is_the_health_page_whatever_another_page_says(
     path: str, status: int
 ) -> None:
-    found, finding = looked_at({path: (status, '{"status": "UP"}'), "/": (200, "welcome")}, samples=12)
-    assert found.path == path and found.remarks == (f"it answers {status}",)
-    assert finding.verdict is Verdict.FAIL and f"12 ended with HTTP {status}" in finding.statement
+    found, finding = looked_at({path: (status, UP), "/": (200, "welcome")}, samples=12)
+    assert found.path == path and found.remarks == (f"it answers {status} “{UP}”",)
+    assert finding.verdict is Verdict.FAIL and f"12 ended with HTTP {status} ({UP})" in finding.statement
 
 
 @pytest.mark.parametrize(
@@ -179,3 +186,121 @@ def test_a_path_that_wants_a_slash_at_its_end_is_asked_there() -> None:
 def test_what_says_nothing_of_itself_says_nothing(text: str) -> None:
     said = health_page.read(text)
     assert said is None or said.word is Word.UNKNOWN
+
+
+# Words and shapes of frameworks --------------------------------------------------------------------------------------
+
+CHECKS = "[+]ping ok\n[{}]etcd {}\nreadyz check {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "shown"),
+    [
+        (CHECKS.format("-", "failed: reason withheld", "failed"), Word.ILL, "[-]etcd failed: reason withheld"),
+        (CHECKS.format("+", "ok", "passed"), Word.WELL, "readyz check passed"),
+        ('{"isHealthy": false}', Word.ILL, "isHealthy = false"),
+        ('{"overall_status": "Unhealthy"}', Word.ILL, "overall_status = Unhealthy"),
+        ('{"servingStatus": "NOT_SERVING"}', Word.ILL, "servingStatus = NOT_SERVING"),
+        ('{"status": "SERVICE_UNKNOWN"}', Word.HALF, "status = SERVICE_UNKNOWN"),
+        ('{"DatabaseBackend": "unavailable: no connection"}', Word.ILL, "DatabaseBackend = unavailable: no connection"),
+        ("<health><status>DOWN</status></health>", Word.ILL, "status = DOWN"),
+        # Without a word of its own at the top a part that is ill makes nothing certain.
+        ('{"components": {"db": {"status": "DOWN"}, "disk": {"status": "UP"}}}', Word.HALF, "components.db.status = DOWN"),
+        ('{"checks": [{"name": "db", "status": "critical"}]}', Word.HALF, "checks[0].status = critical"),
+        ('[{"Node": "a", "Status": "passing"}, {"Node": "b", "Status": "critical"}]', Word.HALF, "[1].Status = critical"),
+        ('{"status": "ok?", "parts": {"db": "down"}}', Word.HALF, "parts.db = down"),
+        ('{"errors": ["no database"]}', Word.HALF, "errors = ['no database']"),
+        ('{"status": "UP", "components": {"db": {"status": "DOWN"}}, "errors": []}', Word.WELL, "status = UP"),
+    ],
+)  # fmt: skip
+def test_words_and_shapes_of_frameworks_are_known(text: str, word: Word, shown: str) -> None:
+    said = health_page.read(text)
+    assert said is not None and (said.word, said.shown()) == (word, shown)
+
+
+@pytest.mark.parametrize(
+    ("heading", "stands_in"),
+    [
+        ("<title>Maintenance</title>", True),
+        ("<h1>We'll be right back</h1>", True),
+        ("<h1>Down for <b>scheduled</b> maintenance</h1>", True),
+        ("<title>503 Service Temporarily Unavailable</title>", True),
+        ("<title>502 Bad Gateway</title>", True),
+        ("<title>Car maintenance in Leeds</title>", False),
+        ("<title>Welcome</title>", False),
+    ],
+)
+def test_a_page_that_stands_in_for_a_service_is_not_its_health(heading: str, stands_in: bool) -> None:
+    said = health_page.read(f"<html>{heading}<p>…</p></html>", is_html=True)
+    assert (said is not None and said.word is Word.HALF) is stands_in
+
+
+def test_a_maintenance_page_at_a_known_path_is_not_healthy() -> None:
+    found, finding = looked_at({"/health": (200, "<html><title>Maintenance</title></html>")}, html=True)
+    assert found.remarks == ("it says 'Maintenance'",)
+    assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "half-well"), finding.statement
+
+
+@pytest.mark.parametrize(
+    "body", ['{"version": "1.2"}', "<h1>Welcome to nginx!</h1>", '{"status": "splendid"}']
+)
+def test_where_any_200_counts_the_first_screen_says_so(body: str) -> None:
+    _, finding = looked_at({"/health": (200, body)}, html=body.startswith("<"))
+    assert finding.verdict is Verdict.PASS
+    assert finding.seen.endswith("any 200 counting, since the page does not say that it is well")
+
+
+@pytest.mark.parametrize("ill", [(503, "no database"), (200, CHECKS.format("-", "failed", "failed"))])
+def test_who_is_alive_and_not_ready_is_not_well(ill: Page) -> None:
+    found, finding = looked_at({"/livez": (200, "ok"), "/readyz": ill}, samples=12)
+    assert found.path == "/readyz" and finding.verdict is Verdict.FAIL, finding.statement
+
+
+def test_a_server_that_answers_5xx_wherever_nothing_is_has_its_health_where_it_answers() -> None:
+    pages = dict.fromkeys((*discovery.HEALTH_PATHS, "/proofbook-no-such-path"), (503, "no such backend"))
+    found, _ = looked_at({**pages, "/api/health": (200, '{"status": "ok"}')}, samples=1)
+    assert found.path == "/api/health"
+
+
+# What is not this service's own answer -------------------------------------------------------------------------------
+
+
+def test_a_stored_copy_says_nothing_of_now() -> None:
+    found, finding = looked_at({"/health": (200, '{"status": "ok"}')}, Age="86400")
+    assert found.remarks == ("it is a copy of 86,400 s ago, which says nothing of now",)
+    assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "stale-copy"), finding.statement
+    assert "72 of 72, up to 86,400 s old" in finding.statement
+    _, fresh = looked_at({"/health": (200, '{"status": "ok"}')}, Age="0")
+    assert fresh.verdict is Verdict.PASS
+
+
+def test_a_page_that_calls_itself_another_product_later_is_another_answer() -> None:
+    chat, billing = '{"service": "chat", "status": "ok"}', '{"service": "billing", "status": "ok"}'
+    found, finding = looked_at({"/health": (200, chat)}, then={"/health": (200, billing)}, samples=12)
+    assert found.remarks == ("it calls itself service = chat",)
+    assert finding.verdict is Verdict.FAIL, finding.statement
+    # What is another for each instance is none.
+    found, _ = looked_at({"/health": (200, '{"service": "chat-7f9c4d2e", "status": "ok"}')}, samples=1)
+    assert found.settings == {"health_expect": {"json": {"status": "ok"}}}
+
+
+def test_an_application_of_one_page_is_asked_where_its_pages_are() -> None:
+    everywhere = dict.fromkeys(discovery.HEALTH_PATHS, (200, "<title>Shop</title>"))
+    everywhere["/proofbook-no-such-path"] = (200, "<title>Shop</title> another nonce")
+    found, finding = looked_at({**everywhere, "/api/health": (200, '{"status": "ok"}')}, html=True)
+    assert (found.path, found.settings["unknown_path"]) == ("/api/health", "/api/proofbook-no-such-path")
+    assert finding.verdict is Verdict.PASS, finding.statement
+    found, finding = looked_at(everywhere, html=True)
+    assert found.remarks[-1] == "give the address of the health page: proofbook try URL/path"
+    assert finding.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_firewall_against_probes_is_told_from_a_login() -> None:
+    found, _ = looked_at({"/health": (403, "blocked by rule 7")}, samples=1)
+    assert (
+        found.remarks[-1] == "/health says “blocked by rule 7”: name what it wants in headers of the service"
+    )
+    found, _ = looked_at({"/health": (200, "ok")}, samples=1, blocks="proofbook-probe")
+    assert found.remarks[-1].startswith(
+        "/health answers 200 to a browser, and 403 “blocked by rule 7” to a client"
+    )

@@ -22,7 +22,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from proofbook.collect import discovery
 from proofbook.collect.services import health as service
 from proofbook.collect.session import Session
-from proofbook.collect.websocket import probes
+from proofbook.collect.websocket import look, probes
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.evidence.schema import REFUSALS, WEBSOCKET
@@ -40,14 +40,14 @@ def environment(port: int, *, host: str = "127.0.0.1", **more: Any) -> Environme
     return builders.environment(port, host=host, ws={"path": "/ws", **more})
 
 
-def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, discovery.EndpointFacts]:
+def met(talk: Talk, *, count: int = 20, **more: Any) -> tuple[pd.DataFrame, look.EndpointFacts]:
     """Journeys to a server that behaves so, and how it met a first look."""
 
-    async def go() -> tuple[pd.DataFrame, discovery.EndpointFacts]:
+    async def go() -> tuple[pd.DataFrame, look.EndpointFacts]:
         async with serve(talk, "127.0.0.1", 0, max_size=None) as server:
             where = environment(server.sockets[0].getsockname()[1], **more)
             session = Session(where, base=Path())
-            first = await discovery.probe_endpoint(where.websockets[0], session=session)
+            first = await look.look(where.websockets[0], session=session)
             table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(count,), decided=lambda _: True
             )
@@ -70,10 +70,10 @@ def test_a_greeting_in_binary_is_a_greeting() -> None:
 
 def answering(
     status: http.HTTPStatus, **headers: str
-) -> tuple[pd.DataFrame, discovery.EndpointFacts, Environment]:
+) -> tuple[pd.DataFrame, look.EndpointFacts, Environment]:
     """Journeys to a path that answers every upgrade with this."""
 
-    async def go() -> tuple[pd.DataFrame, discovery.EndpointFacts, Environment]:
+    async def go() -> tuple[pd.DataFrame, look.EndpointFacts, Environment]:
         def page(connection: ServerConnection, request: Any) -> Any:
             answer = connection.respond(status, "a page")
             for name, value in headers.items():
@@ -83,7 +83,7 @@ def answering(
         async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=page) as server:
             where = environment(server.sockets[0].getsockname()[1])
             session = Session(where, base=Path())
-            first = await discovery.probe_endpoint(where.websockets[0], session=session)
+            first = await look.look(where.websockets[0], session=session)
             table, _ = await probes.make_journeys(
                 where.websockets[0], user="", session=session, checkpoints=(60,), decided=lambda _: True
             )
@@ -107,7 +107,8 @@ def test_a_path_that_upgrades_nobody_is_one_sentence_and_a_right_verdict(
     status: int, remark: str, verdict: Verdict, reason: str
 ) -> None:
     table, first, where = answering(http.HTTPStatus(status), Location="https://elsewhere.test/ws")
-    assert not first.upgraded and first.remarks == (remark,)
+    said = "" if status in (200, 301) else "; it says: 'a page'"
+    assert not first.upgraded and first.remarks == (f"{remark}{said}",)
     what = Case.model_validate({"title": "t", "targets": {"connection": 0.95}})
     check = catalogue.declare(where, what)["websocket-connection"]
     found = settle(check, view({("after", "websocket"): table}))
@@ -135,7 +136,9 @@ ISSUED = {"url": "http://127.0.0.1:9", "path": "/token"}
         (ISSUED, 403, 404, False, Verdict.FAIL, "below-target"),
         (ISSUED, 403, 403, False, Verdict.INCONCLUSIVE, "no-endpoint"),
         (GIVEN, 400, 400, False, Verdict.INCONCLUSIVE, "no-endpoint"),
-        (GIVEN, 400, 404, False, Verdict.FAIL, "below-target"),
+        # A status that blames the request blames it of what we did not state as well.
+        (GIVEN, 400, 404, False, Verdict.INCONCLUSIVE, "not-understood"),
+        (GIVEN, 400, 404, True, Verdict.FAIL, "below-target"),
         (GIVEN, 426, 426, False, Verdict.FAIL, "below-target"),
         # A service that breaks breaks at every address.
         (GIVEN, 503, 503, False, Verdict.FAIL, "below-target"),
@@ -245,7 +248,8 @@ def test_an_upgrade_that_sends_elsewhere_is_not_followed() -> None:
 def test_a_clock_that_is_an_hour_off_is_named() -> None:
     async def go() -> discovery.Health:
         def page(connection: ServerConnection, request: Any) -> Any:
-            answer = connection.respond(http.HTTPStatus.OK, "well")
+            there = request.path == "/health"
+            answer = connection.respond(http.HTTPStatus.OK if there else http.HTTPStatus.NOT_FOUND, "well")
             del answer.headers["Date"]
             answer.headers["Date"] = email.utils.formatdate(time.time() + 3600, usegmt=True)
             return answer

@@ -35,7 +35,7 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
-from proofbook.protocol import TokenKind
+from proofbook.protocol import STRANGERS, TokenKind
 from proofbook.rehearsal.certificates import Authority
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -587,12 +587,17 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
             return await probes.make_unmarked_journeys(socket, user="u", session=session, count=1)
 
     shadows = asyncio.run(go())
-    probe, shadow = seen
+    probe, shadow, browser, uncompressed = seen
     assert probe["user-agent"] == probe_marks.USER_AGENT and probe["x-e2e-test"] == "true"
     assert probe_marks.PROBE_TRACE in probe["traceparent"]
     assert shadow["x-tenant"] == "7"
     assert not {"user-agent", "traceparent", "x-e2e-test"} & shadow.keys()
-    assert shadows["reply_ok"].all() and set(shadows["token_kind"]) == {TokenKind.AS_A_USER}
+    for stranger in (browser, uncompressed):
+        assert stranger["x-tenant"] == "7" and not {"traceparent", "x-e2e-test"} & stranger.keys()
+        assert stranger["user-agent"].startswith("Mozilla/5.0")
+    assert browser["origin"] == f"http://{browser['host']}" and "cookie" in browser
+    assert "sec-websocket-extensions" in browser and "sec-websocket-extensions" not in uncompressed
+    assert shadows["reply_ok"].all() and list(shadows["token_kind"]) == list(STRANGERS)
 
 
 def test_the_last_message_is_as_long_as_the_environment_wants_it() -> None:

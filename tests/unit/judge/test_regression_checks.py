@@ -195,6 +195,8 @@ def test_a_kind_of_token_is_good_or_shows_a_test_header_or_neither(header: str) 
     assert {item.value for item in GOOD_KINDS} == {
         "good",
         "good, as a user",
+        "good, as a browser",
+        "good, without compression",
         "good, at a path that must not exist",
     }
     assert not any(shows_test_header(item) for item in TokenKind)

@@ -23,22 +23,27 @@ async def look(environment: Environment, *, session: Session) -> pd.DataFrame | 
     verified), problem, distrusted (whether a client that trusts nobody refuses it, as it must). None where nothing is encrypted.
     """
     asked = [
-        (item.name, session.service_urls[item.name], item.ca_file)
+        (item.name, session.service_urls[item.name], item)
         for item in environment.services
         if session.service_urls[item.name].startswith("https:")
     ]
-    rows = [await asyncio.to_thread(_ask, name, url, session.tls(ca, url)) for name, url, ca in asked]
+    rows = [
+        await asyncio.to_thread(_ask, name, url, session.tls(tls, url), tls.server_name)
+        for name, url, tls in asked
+    ]
     return CERTIFICATES.frame(rows) if rows else None
 
 
-def _ask(name: str, url: str, context: ssl.SSLContext | None) -> Mapping[str, object]:
+def _ask(
+    name: str, url: str, context: ssl.SSLContext | None, server_name: str | None
+) -> Mapping[str, object]:
     assert context is not None
     parts = urlsplit(url)
     row = {"service": name, "timestamp": pd.Timestamp.now("UTC"), "reached": False, "verified": False, "days": float("nan"), "problem": "", "distrusted": _is_distrusted(parts.hostname, parts.port or 443)}  # fmt: skip
     try:
         with socket.create_connection((parts.hostname, parts.port or 443), timeout=TIMEOUT_S) as plain:
             row["reached"] = True
-            with context.wrap_socket(plain, server_hostname=parts.hostname) as tls:
+            with context.wrap_socket(plain, server_hostname=server_name or parts.hostname) as tls:
                 ends = (tls.getpeercert() or {}).get("notAfter")
     except ssl.SSLCertVerificationError as error:
         return {**row, "problem": error.verify_message}

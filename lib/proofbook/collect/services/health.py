@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +16,11 @@ import pandas as pd
 from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health_page
+from proofbook.collect.services import health_page, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
-from proofbook.config.services import Expectation, Service
+from proofbook.config.conversation import Expectation
+from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json
@@ -40,7 +42,8 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), error, connect_s, tls_s, first_byte_s, total_s, revision.
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), error, connect_s, tls_s, first_byte_s, total_s, revision,
+        cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
     """
@@ -60,7 +63,14 @@ async def probe_health(
         rows += await side_by_side(
             _ask(service, "unknown-path", unknown, client, session) for _ in range(unknown_count)
         )
-    return HEALTH.frame(rows)
+    cause = ""
+    if all(row["status"] is pd.NA for row in rows):
+        url = session.service_urls[service.name]
+        context = session.tls(service, url)
+        cause = await asyncio.to_thread(
+            transport.why_no_answer, url, context, server_name=service.server_name
+        )
+    return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
 
 
 async def time_endpoint(
@@ -101,7 +111,7 @@ async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[
 def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
     url = session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    return session.client(url, ca_file=service.ca_file, base_url=url, limits=limits)
+    return session.client(url, tls=service, base_url=url, limits=limits)
 
 
 async def _ask(
@@ -131,7 +141,15 @@ async def _ask(
     return {**asked, **_told(answer, service, kind), "total_s": total_s, **_phases(marks, began)}
 
 
-_NO_ANSWER = {"status": pd.NA, "ok": False, "body_ok": pd.NA, "body": "", "says": "", "revision": None}
+_NO_ANSWER = {
+    "status": pd.NA,
+    "ok": False,
+    "body_ok": pd.NA,
+    "body": "",
+    "says": "",
+    "age_s": None,
+    "revision": None,
+}
 
 
 async def _answer(
@@ -175,9 +193,16 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "body_ok": pd.NA if body_ok is None else body_ok,
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
+        "age_s": age_of(answer) if kind == "health" else None,
         "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
+
+
+def age_of(answer: Answer) -> float | None:
+    """How old a stored copy is that something in between answered with, in seconds; None where the answer is none, or new."""
+    stated = answer.headers.get("age", "").strip()
+    return float(stated) if stated.isdigit() and int(stated) > 0 else None
 
 
 def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:

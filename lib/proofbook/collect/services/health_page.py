@@ -34,103 +34,64 @@ class Said:
         return f"{self.path} = {value}" if self.path else value
 
 
-_GOOD = frozenset(
-    [
-        "ok",
-        "okay",
-        "healthy",
-        "up",
-        "pass",
-        "passed",
-        "passing",
-        "alive",
-        "live",
-        "ready",
-        "running",
-        "available",
-        "green",
-        "success",
-        "successful",
-        "serving",
-        "online",
-        "operational",
-        "active",
-        "started",
-        "good",
-        "well",
-        "fine",
-        "normal",
-        "pong",
-        "true",
-        "yes",
-        "200",
-    ]
-)
-_BAD = frozenset(
-    [
-        "down",
-        "unhealthy",
-        "fail",
-        "fails",
-        "failed",
-        "failing",
-        "failure",
-        "error",
-        "errors",
-        "errored",
-        "critical",
-        "unavailable",
-        "out_of_service",
-        "service_unavailable",
-        "dead",
-        "stopped",
-        "stopping",
-        "ko",
-        "nok",
-        "bad",
-        "broken",
-        "offline",
-        "outage",
-        "crashed",
-        "red",
-        "false",
-        "no",
-        "500",
-        "502",
-        "503",
-        "504",
-    ]
-)
-_HALF = frozenset(
-    [
-        "degraded",
-        "warn",
-        "warning",
-        "partial",
-        "partially",
-        "yellow",
-        "starting",
-        "initializing",
-        "draining",
-        "maintenance",
-        "pending",
-        "unknown",
-        "unstable",
-    ]
-)
+_GOOD = frozenset([
+    "ok", "okay", "healthy", "up", "pass", "passed", "passing", "alive", "live", "ready", "running", "available", "green", "success",
+    "successful", "serving", "online", "operational", "active", "started", "good", "well", "fine", "normal", "pong", "true", "yes",
+    "working", "200",
+])  # fmt: skip
+_BAD = frozenset([
+    "down", "unhealthy", "fail", "fails", "failed", "failing", "failure", "error", "errors", "errored", "critical", "unavailable",
+    "out_of_service", "service_unavailable", "dead", "stopped", "stopping", "ko", "nok", "bad", "broken", "offline", "outage", "crashed",
+    "red", "false", "no", "500", "502", "503", "504",
+])  # fmt: skip
+_HALF = frozenset([
+    "degraded", "warn", "warning", "partial", "partially", "partially_available", "yellow", "starting", "initializing", "draining",
+    "maintenance", "pending", "unknown", "unstable", "service_unknown",
+])  # fmt: skip
 # Of a part of the system, where the page has no word of its own: what can hardly mean anything else.
-_BAD_OF_A_PART = frozenset(
-    ["down", "unhealthy", "failed", "failing", "unavailable", "out_of_service", "dead", "critical"]
-)
+_BAD_OF_A_PART = frozenset([
+    "down", "unhealthy", "failed", "failing", "unavailable", "out_of_service", "dead", "critical",
+])  # fmt: skip
 _NEGATED = re.compile(
     r"(?:not|un|non|in)[\s_-]*(?:" + "|".join(sorted(_GOOD, key=len, reverse=True)) + r")\b"
 )
-_KEYS = ("status", "healthy", "health", "ok", "state", "alive", "ready", "up", "success", "available", "live")
+_KEYS = (
+    "status",
+    "healthy",
+    "health",
+    "ok",
+    "state",
+    "alive",
+    "ready",
+    "up",
+    "success",
+    "available",
+    "live",
+    "serving",
+)
 # Keys of which 0 and 1 mean no and yes; of a status 0 may mean that there was no error.
 _YES_OR_NO = frozenset(_KEYS) - {"status", "health", "state"}
+# What stands before such a key in its name: `isHealthy`, `overall_status`.
+_BEFORE_KEYS = re.compile(r"(?:is|overall|system|service|serving|health|app|application|cluster)(?=[a-z])")
 _WRAPPERS = ("status", "health", "state", "data", "result")
+# What is wrong, listed; empty where nothing is.
+_TROUBLES = ("error", "errors", "failure", "failures", "problems")
 _LINE = re.compile(rf"^\W*({'|'.join(_KEYS)})\W*[:=]\s*[\"']?([\w -]+)", re.IGNORECASE)
+_ELEMENT = re.compile(r"<(status|state|health|healthy)\b[^>]*>\s*([^<>]{1,40}?)\s*</", re.IGNORECASE)
 _LONGEST_LINE = 200
+# Each check of a Kubernetes component with its outcome, and what the last line of such a page says.
+_CHECK = re.compile(r"^\[([+-])\]\S.*$", re.MULTILINE)
+_CHECKED = re.compile(r"^\S+ check (passed|failed)$", re.MULTILINE)
+# How a page for people calls itself that stands in for a service.
+_HEADING = re.compile(r"<(title|h1)\b[^>]*>(.{0,200}?)</\1", re.IGNORECASE | re.DOTALL)
+_STANDS_IN = re.compile(
+    r"^\W*(?:(?:site |service |system |website )?(?:is |down |currently )*(?:under|in|for|undergoing)? ?(?:scheduled |planned )?maintenance"
+    r"(?: mode| page| in progress)?\W*$|we(?:'|’|&#39;|&rsquo;| wi)?ll be (?:right )?back|(?:\d{3} )?(?:service|temporarily) "
+    r"(?:temporarily )?(?:unavailable|offline|down)|(?:\d{3} )?(?:bad gateway|gateway time-?out|internal server error))",
+    re.IGNORECASE,
+)
+# So deep are parts of a system looked for, and so many of their values.
+_DEEPEST, _MOST_PARTS = 4, 2000
 
 
 def read(text: str, *, is_html: bool = False) -> Said | None:
@@ -144,12 +105,23 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     try:
         page = parse_json(text)
     except ValueError:
-        return None if is_html else _of_text(text)
+        return _of_html(text) if is_html else _of_text(text)
     if isinstance(page, dict):
         return _of_object(page)
+    if isinstance(page, list):
+        return _of_parts(page)
     if isinstance(page, str | bool):
         return Said(word=_meaning(page), path="", value=page)
     return None
+
+
+def is_well(value: object) -> bool:
+    """Whether a value is a word by which pages say that they are well.
+
+    >>> is_well("UP"), is_well(True), is_well("billing")
+    (True, True, False)
+    """
+    return isinstance(value, str | bool) and _meaning(value) is Word.WELL
 
 
 def _of_object(page: dict[str, object]) -> Said | None:
@@ -161,18 +133,52 @@ def _of_object(page: dict[str, object]) -> Said | None:
         (
             Said(word=Word.HALF if own else Word.ILL, path=_quoted(key), value=value)
             for key, value in page.items()
-            if isinstance(value, str) and _norm(value) in _BAD_OF_A_PART
+            if isinstance(value, str) and _is_bad_of_a_part(value)
         ),
         None,
     )
     if part is not None:
         return part
-    return min(own, key=lambda said: said.word is not Word.WELL, default=None)
+    if any(said.word is Word.WELL for said in own):
+        # What stands further down is its own affair: it may be optional.
+        return next(said for said in own if said.word is Word.WELL)
+    trouble = next((key for key, value in page.items() if key.lower() in _TROUBLES and value), None)
+    if trouble is not None:
+        return Said(word=Word.HALF, path=_quoted(trouble), value=page[trouble])
+    return _of_parts(page) or next(iter(own), None)
+
+
+def _of_parts(page: object) -> Said | None:
+    """Of a page that has no word of its own: a part that is ill. Nobody knows whether the whole needs it."""
+    waiting: list[tuple[str, object, int]] = [("", page, 0)]
+    for _ in range(_MOST_PARTS):
+        if not waiting:
+            break
+        path, value, depth = waiting.pop(0)
+        if isinstance(value, dict):
+            ill = next((said for said in _claims(value, path) if said.word is Word.ILL), None)
+            if ill is not None and depth:
+                return Said(word=Word.HALF, path=ill.path, value=ill.value)
+            inner = [(f"{path}{_quoted(str(key))}.", item) for key, item in value.items()]
+        elif isinstance(value, list):
+            inner = [(f"{path.removesuffix('.')}[{number}].", item) for number, item in enumerate(value)]
+        elif depth > 1 and isinstance(value, str) and _is_bad_of_a_part(value):
+            return Said(word=Word.HALF, path=path.removesuffix("."), value=value)
+        else:
+            continue
+        if depth < _DEEPEST:
+            waiting += [(where, item, depth + 1) for where, item in inner]
+    return None
+
+
+def _is_bad_of_a_part(value: str) -> bool:
+    """Whether a value says that a part is ill, perhaps with what is wrong behind it: `unavailable: no connection`."""
+    return _norm(re.split(r"[:,;(]", value, maxsplit=1)[0]) in _BAD_OF_A_PART
 
 
 def _claims(page: dict[str, object], prefix: str = "") -> Iterator[Said]:
     """The values at the page's own top that speak of it as a whole; one level down only where the top is no more than a wrapper."""
-    by_name = {key.lower(): key for key in reversed(page)}
+    by_name = {_plain(key): key for key in reversed(page)} | {key.lower(): key for key in reversed(page)}
     found = False
     for name in _KEYS:
         value = page.get(by_name.get(name, ""))
@@ -186,6 +192,17 @@ def _claims(page: dict[str, object], prefix: str = "") -> Iterator[Said]:
         inner = page.get(by_name.get(name, ""))
         if isinstance(inner, dict):
             yield from _claims(inner, f"{_quoted(by_name[name])}.")
+
+
+def _plain(key: str) -> str:
+    """The name of a key without its case and what stands before it.
+
+    >>> _plain("isHealthy"), _plain("overall_status"), _plain("healthy")
+    ('healthy', 'status', 'healthy')
+    """
+    name = re.sub(r"[^a-z]", "", key.lower())
+    short = _BEFORE_KEYS.sub("", name, count=1) if _BEFORE_KEYS.match(name) else name
+    return short if short in _KEYS else name
 
 
 def _counts(name: str, value: int) -> bool:
@@ -205,6 +222,14 @@ def _meaning(value: str | bool | int) -> Word:
 
 def _of_text(text: str) -> Said | None:
     """Of plain text the first line speaks, by its first words; of a longer one nothing is known."""
+    checked = _CHECKED.search(text)
+    if checked is not None:
+        failed = next((line[0] for line in _CHECK.finditer(text) if line[1] == "-"), "")
+        is_well = checked[1] == "passed" and not failed
+        return Said(word=Word.WELL if is_well else Word.ILL, path="", value=failed or checked[0])
+    element = _ELEMENT.search(text) if text.lstrip().startswith("<") else None
+    if element is not None:
+        return Said(word=_meaning(element[2]), path="", value=f"{element[1]} = {element[2]}")
     line = text.strip().split("\n", 1)[0].strip()
     if not line or len(line) > _LONGEST_LINE or line.startswith("<"):
         return None
@@ -216,6 +241,15 @@ def _of_text(text: str) -> Said | None:
         # "Unhealthy: no database", "DOWN (db)".
         whole = _meaning(re.split(r"[^\w' -]| - |\s(?!ok|ready|healthy|serving)", line, maxsplit=1)[0])
     return None if whole is Word.UNKNOWN else Said(word=whole, path="", value=line)
+
+
+def _of_html(text: str) -> Said | None:
+    """Of a page for people only this: that it stands in for what is not there."""
+    for heading in _HEADING.finditer(text[:50_000]):
+        words = " ".join(re.sub(r"<[^>]*>", " ", heading[2]).split())
+        if _STANDS_IN.match(words):
+            return Said(word=Word.HALF, path="", value=words)
+    return None
 
 
 def _norm(value: str) -> str:

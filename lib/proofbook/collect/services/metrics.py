@@ -15,8 +15,11 @@ from proofbook.collect.session import Session
 from proofbook.config.services import Service
 from proofbook.evidence.schema import METRICS
 from proofbook.evidence.store import STARTED
+from proofbook.redaction.scrubbing import scrub
 
-Reading = tuple[str, pd.Timestamp, float, str, str, float]
+Reading = tuple[str, pd.Timestamp, float, str, str, str, float]
+# Labels by which an instance is known; what others tell apart are series of their own.
+_OF_INSTANCE = ("pod", "instance")
 
 
 async def sample(service: Service, *, every_s: float, until: asyncio.Event, session: Session) -> pd.DataFrame:
@@ -24,7 +27,7 @@ async def sample(service: Service, *, every_s: float, until: asyncio.Event, sess
 
     Returns:
         One row per metric and reading: service, timestamp (UTC), at_s (of a clock that never jumps), instance (start time of the process, or the pod
-        label where there is one), name, value. A reading that failed gives no row.
+        label where there is one), series (other labels), name, value. A reading that failed gives no row.
     """
     assert service.metrics is not None
     rows: list[Reading] = []
@@ -62,6 +65,13 @@ def read(text: str, *, service: Service, at: pd.Timestamp) -> list[Reading]:
     now, rows = time.perf_counter(), []
     for item in found:
         if item.name in (service.memory_metric, STARTED):
-            instance = item.labels.get("pod") or item.labels.get("instance") or f"started {start:.2f}"
-            rows.append((service.name, at, now, instance, item.name, float(item.value)))
+            stated = (item.labels.get(name) for name in _OF_INSTANCE)
+            instance = next((value for value in stated if value), f"started {start:.2f}")
+            rows.append((service.name, at, now, instance, _series(item.labels), item.name, float(item.value)))
     return rows
+
+
+def _series(labels: dict[str, str]) -> str:
+    """The labels that tell series of one instance apart, as the page writes them."""
+    own = sorted((name, value) for name, value in labels.items() if name not in _OF_INSTANCE)
+    return scrub(",".join(f'{name}="{value}"' for name, value in own))

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import websockets
+from websockets import http11
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -18,7 +19,7 @@ from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from proofbook.collect.session import Session, describe, is_loopback
-from proofbook.collect.websocket.dialects import Handshake, Line, dialect_of, prepare
+from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refuses
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
 from proofbook.errors import CouldNotLook
@@ -26,6 +27,8 @@ from proofbook.protocol import TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+# Clients take many more than the library does, such as a cookie a line of a single sign-on.
+http11.MAX_NUM_HEADERS = 1024
 
 
 async def connect(
@@ -39,12 +42,13 @@ async def connect(
     handshake = _handshake(endpoint, token, session, journey.token_kind, extra)
     try:
         connection = await _open(endpoint, session, journey, handshake)
-        return Line(connection, endpoint, token.reveal() if token is not None else None)
+        shown = token.reveal() if token is not None else None
+        return Line(connection, endpoint, shown, user=journey.user)
     except InvalidStatus as error:
         journey.http_status = error.response.status_code
         journey.http_body = scrub(bytes(error.response.body or b"").decode("utf-8", "replace")[:300])
         journey.closed_in, journey.error = "upgrade", f"HTTP {journey.http_status}"
-        journey.refused = dialect_of(endpoint).refuses(journey.http_status, None)
+        journey.refused = refuses(endpoint, journey.http_status, None)
         if journey.http_status == 429:
             await session.back_off(
                 error.response.headers.get("Retry-After"),
@@ -80,7 +84,7 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
         else "probe"
     )
     if journey.closed_by == "server":
-        journey.refused |= dialect_of(endpoint).refuses(None, journey.close_code)
+        journey.refused |= refuses(endpoint, None, journey.close_code)
     journey.clean = protocol.close_rcvd is not None and protocol.close_sent is not None
     if journey.closed_by == "probe":
         journey.closed_in = "end"
@@ -89,13 +93,15 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
 def _handshake(
     endpoint: WebSocket, token: Secret | None, session: Session, kind: str, extra: dict[str, str]
 ) -> Handshake:
-    """The request for an upgrade. One of token_kind TokenKind.AS_A_USER does not say that it is a probe."""
+    """The request for an upgrade. That of a stranger does not say that it is a probe."""
     url = session.socket_urls[endpoint.name]
     if kind == TokenKind.AT_UNKNOWN_PATH:
+        known = urlsplit(url).query
         url = urljoin(url, session.environment.service(endpoint.service).unknown_path)
+        url = f"{url}?{known}" if known and "?" not in url else url
     headers = session.socket_headers(
         endpoint,
-        unmarked=kind == TokenKind.AS_A_USER,
+        kind=kind,
         as_test=endpoint.sends_test_headers and kind == TokenKind.GOOD,
     )
     found = Handshake(url=url, headers={**headers, **extra}, subprotocols=list(endpoint.subprotocols))
@@ -116,18 +122,21 @@ async def _open(
     proxy = None if is_loopback(url) else get_proxy(parse_uri(url))
     plain = await _plain(endpoint, session, journey, url) if proxy is None else None
     connected = time.perf_counter()
-    tls = session.tls(session.environment.ca_file(endpoint), url)
+    stated = session.environment.tls(endpoint)
+    tls = session.tls(stated, url)
+    # What is asked for is in the address that the library sees; where it connects is settled above.
     connection = await _Upgrade(
-        url,
+        _named(url, stated.server_name) if plain is not None else url,
         sock=plain,
         ssl=tls,
-        server_hostname=urlsplit(url).hostname if tls else None,
+        server_hostname=(stated.server_name or urlsplit(url).hostname) if tls else None,
         additional_headers=handshake.headers,
         subprotocols=[websockets.Subprotocol(name) for name in handshake.subprotocols] or None,
         user_agent_header=None,
         open_timeout=session.environment.pace.timeout_s,
         close_timeout=2,
         ping_interval=None,
+        compression=None if journey.token_kind == TokenKind.UNCOMPRESSED else "deflate",
         max_size=MAX_MESSAGE_BYTES,
         create_connection=_TimedConnection,
         proxy=proxy,
@@ -137,6 +146,15 @@ async def _open(
     journey.upgrade_s = time.perf_counter() - connection.ready_at
     journey.upgraded, journey.http_status = True, 101
     return connection
+
+
+def _named(url: str, server_name: str | None) -> str:
+    """The address with another host, which is asked for and not connected to.
+
+    >>> _named("wss://user@127.0.0.1:8443/ws?a=1", "api.example.com")
+    'wss://api.example.com/ws?a=1'
+    """
+    return urlsplit(url)._replace(netloc=server_name).geturl() if server_name else url
 
 
 async def _plain(endpoint: WebSocket, session: Session, journey: Journey, url: str) -> sockets.socket:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from proofbook.collect.session import fill
+from proofbook.collect.websocket.messages import recognises, say
+from proofbook.collect.websocket.stream import Refused, Stream
 from proofbook.config import dialects
+from proofbook.config.conversation import Step
 from proofbook.config.dialects import DIALECTS
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
 from proofbook.protocol import names_refusal
 
 Result = TypeVar("Result")
+__all__ = ["Dialect", "Handshake", "Line", "Refused", "dialect_of", "lets_in_by_name", "prepare", "refuses"]
 
 
-class Refused(Exception):
-    """The server refused by name, in a message; its text is the reason."""
+class Connection(Protocol):
+    """What a dialect speaks on: messages in both directions."""
+
+    async def send(self, message: str | bytes) -> None: ...
+
+    async def recv(self) -> str | bytes: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,16 +68,16 @@ class Dialect(dialects.Dialect):
             query = urlencode({place.name or "token": token})
             handshake.url = f"{handshake.url}{'&' if '?' in handshake.url else '?'}{query}"
 
-    async def enter(self, connection: ClientConnection, endpoint: WebSocket, token: str | None) -> None:
+    async def enter(self, connection: Connection, endpoint: WebSocket, token: str | None) -> None:
         """Says what comes before the first message once the connection is open: the token, where it is a message."""
         if endpoint.token.is_message and token is not None:
             await connection.send((endpoint.token.format or '{"token": "{token}"}').replace("{token}", token))
 
-    async def send(self, connection: ClientConnection, message: str | bytes) -> None:
+    async def send(self, connection: Connection, message: str | bytes) -> None:
         """Sends a message of the application."""
         await connection.send(message)
 
-    async def receive(self, connection: ClientConnection) -> str | bytes:
+    async def receive(self, connection: Connection) -> str | bytes:
         """The next message of the application; what the dialect says between two is answered, and not given."""
         return await connection.recv()
 
@@ -80,12 +90,21 @@ PLAIN = Dialect()
 
 
 class Line:
-    """An open connection, spoken on in the dialect of its endpoint."""
+    """An open connection, spoken on as its endpoint states and in its dialect.
 
-    def __init__(self, connection: ClientConnection, endpoint: WebSocket, token: str | None) -> None:
+    user: whom the token is for. own_id: an id of this connection, by which `{id}` is filled in before the first message.
+    """
+
+    def __init__(
+        self, connection: ClientConnection, endpoint: WebSocket, token: str | None, *, user: str = ""
+    ) -> None:
         self.connection = connection
         self._endpoint, self._token = endpoint, token
         self._dialect = dialect_of(endpoint)
+        # Where the token goes into the request for an upgrade, it is shown nowhere else.
+        self._shown = token if endpoint.token.is_message else None
+        self._values = {"id": secrets.token_hex(8), "user": user, "token": self._shown or ""}
+        self._stream = Stream(connection, endpoint, self._values)
 
     async def enter(self) -> bool:
         """Says what comes first; whether the server has said that it lets in.
@@ -93,16 +112,44 @@ class Line:
         Raises:
             Refused: it said that it does not. ConnectionClosed: it closed. ExtensionError: the dialect broke.
         """
-        await self._named(self._dialect.enter(self.connection, self._endpoint, self._token))
-        return self._dialect.acknowledges
+        if self._endpoint.opening:
+            for step in self._endpoint.opening:
+                await self._take(step)
+        else:
+            await self._named(self._dialect.enter(self._stream, self._endpoint, self._token))
+        return lets_in_by_name(self._endpoint)
+
+    async def _take(self, step: Step) -> None:
+        if step.says:
+            bare = step.without_token if self._shown is None else None
+            await self._stream.send(
+                say(step, self._values) if bare is None else str(fill(bare, self._values))
+            )
+        if step.wait_for is not None:
+            while not recognises(step.wait_for, await self._stream.recv(), self._values):
+                # What else a server says before it lets in, such as who is there, is not for us to judge.
+                continue
+
+    @property
+    def last_heard(self) -> str:
+        """The last message, whatever it was; empty where none came."""
+        return self._stream.last
 
     async def send(self, message: str | bytes) -> None:
         """Sends a message of the application."""
-        await self._named(self._dialect.send(self.connection, message))
+        if isinstance(message, str):
+            message = self._endpoint.prefix + message
+        await self._named(self._dialect.send(self._stream, message))
 
     async def receive(self) -> str | bytes:
         """The next message of the application."""
-        return await self._named(self._dialect.receive(self.connection))
+        prefix = self._endpoint.prefix
+        while True:
+            message = await self._named(self._dialect.receive(self._stream))
+            if not prefix:
+                return message
+            if isinstance(message, str) and message.startswith(prefix):
+                return message.removeprefix(prefix)
 
     def abort(self) -> None:
         """Gives the connection up without a word: what was said on it broke, or was stopped."""
@@ -119,6 +166,21 @@ class Line:
             if DIALECTS.is_ours(name):
                 raise
             raise _broken(self._endpoint, error) from error
+
+
+def lets_in_by_name(endpoint: WebSocket) -> bool:
+    """Whether the server says who is let in, so that nobody is by his silence.
+
+    Raises:
+        ExtensionError: the dialect cannot be used.
+    """
+    return endpoint.lets_in_by_name or dialect_of(endpoint).acknowledges
+
+
+def refuses(endpoint: WebSocket, http_status: int | None, close_code: int | None) -> bool:
+    """Whether a status of the upgrade or a close code says that it was for the token: as the endpoint states, or its dialect."""
+    named = endpoint.refusal.is_named(http_status, close_code)
+    return named or dialect_of(endpoint).refuses(http_status, close_code)
 
 
 def dialect_of(endpoint: WebSocket) -> Dialect:

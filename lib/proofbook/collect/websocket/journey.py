@@ -44,6 +44,7 @@ class Journey:
     greeting_s: float | None = None
     reply_s: float | None = None
     error: str = ""
+    heard: str = ""
 
 
 def frame(journeys: Sequence[Journey]) -> pd.DataFrame:

@@ -6,34 +6,45 @@ import base64
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from proofbook.collect.session import fill, match_fields
-from proofbook.config.services import Expectation, WebSocket
+from proofbook.config.conversation import Expectation, Said
+from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
 
 
 def what_to_say(endpoint: WebSocket, user: str) -> list[dict[str, str]]:
     """The values of each message of a conversation; the last is as long as the environment wants it."""
     said = [
-        {"id": secrets.token_hex(8), "text": f"hello {secrets.token_hex(4)}", "user": user}
+        {
+            "id": secrets.token_hex(8),
+            # As large as every language's usual integer takes.
+            "number": str(secrets.randbelow(2**31)),
+            "text": f"hello {secrets.token_hex(4)}",
+            "user": user,
+        }
         for _ in range(endpoint.messages)
     ]
     said[-1]["text"] = said[-1]["text"].ljust(endpoint.long_message_chars, ".")
     return said
 
 
-def encode(endpoint: WebSocket, values: dict[str, str]) -> str | bytes:
+def say(said: Said, values: Mapping[str, str]) -> str | bytes:
     """A message as the environment wants it sent, with these values in it."""
-    if endpoint.send_base64 is not None:
-        return base64.b64decode(endpoint.send_base64)
-    if endpoint.send is not None:
-        return str(fill(endpoint.send, values))
-    return json.dumps(fill(endpoint.send_json, values))
+    if said.send_base64 is not None:
+        # Latin 1 is every byte as one character, so that places are found among bytes as in text.
+        raw = base64.b64decode(said.send_base64).decode("latin-1")
+        encoded = {name: value.encode().decode("latin-1") for name, value in values.items()}
+        return str(fill(raw, encoded)).encode("latin-1")
+    if said.send is not None:
+        return str(fill(said.send, values))
+    return json.dumps(fill(said.send_json, values))
 
 
-def recognises(expected: Expectation, message: str | bytes, values: dict[str, str]) -> bool:
+def recognises(expected: Expectation, message: str | bytes, values: Mapping[str, str]) -> bool:
     """Whether a message is what was expected."""
     text = text_of(message)
     if expected.regex is not None and not re.search(
@@ -43,30 +54,45 @@ def recognises(expected: Expectation, message: str | bytes, values: dict[str, st
     return not expected.fields or match_fields(expected.fields, _json(text), values)
 
 
-def correlate(
-    endpoint: WebSocket, message: str | bytes, expected: Sequence[dict[str, str]]
-) -> tuple[int | None, str]:
-    """Which sent message a received one answers, and whether as expected or altered."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a message is to the messages that were sent: the index of that which it answers, and whether as expected.
+
+    A message that bears an id and is not as expected may be another one about the same request, such as a state or an
+    acknowledgement; it is an altered reply only where no better one comes.
+    """
+
+    index: int
+    as_expected: bool
+
+
+def correlate(endpoint: WebSocket, message: str | bytes, expected: Sequence[dict[str, str]]) -> Reply | None:
+    """What a message that was received answers; None where it answers none of what was sent."""
     assert endpoint.expect is not None
     for index, values in enumerate(expected):
+        if any(recognises(other, message, values) for other in endpoint.ignores):
+            return None
         if recognises(endpoint.expect, message, values):
-            return index, "ok"
-    by_id = {
-        path: wanted
-        for path, wanted in endpoint.expect.fields.items()
-        if isinstance(wanted, str) and "{id}" in wanted
-    }
-    parsed = _json(text_of(message))
-    for index, values in enumerate(expected):
-        if by_id and match_fields(by_id, parsed, values):
-            return index, "altered"
-    return None, ""
+            return Reply(index=index, as_expected=True)
+    by_id = dict(_by_id(endpoint.expect))
+    if by_id:
+        parsed = _json(text_of(message))
+        for index, values in enumerate(expected):
+            if match_fields(by_id, parsed, values):
+                return Reply(index=index, as_expected=False)
+    return None
+
+
+def _by_id(expected: Expectation) -> Iterator[tuple[str, str]]:
+    for path, wanted in expected.fields.items():
+        if isinstance(wanted, str) and ("{id}" in wanted or "{number}" in wanted):
+            yield path, wanted
 
 
 def tells_apart(expected: Expectation | None) -> bool:
     """Whether replies can be told apart: without `{id}` every message of that kind looks like a reply."""
-    return expected is not None and (
-        "{id}" in (expected.regex or "") or "{id}" in json.dumps(expected.fields)
+    return expected is not None and any(
+        place in (expected.regex or "") + json.dumps(expected.fields) for place in ("{id}", "{number}")
     )
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
 import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
+from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
-from proofbook.collect.websocket.dialects import Line, Refused, dialect_of
+from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import (
     correlate,
-    encode,
     recognises,
+    say,
     tells_apart,
     text_of,
     what_to_say,
@@ -25,14 +27,17 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import MESSAGES
-from proofbook.protocol import TokenKind, tampered_with
+from proofbook.protocol import STRANGERS, TokenKind, shows_test_header, tampered_with
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGES = 2000
-UNMARKED_JOURNEYS = 20
-# With each kind of token, and as each user id.
+# As many as each kind of stranger makes.
+UNMARKED_JOURNEYS = 10
+# With the good token, at a path that must not exist, and as each user id.
 TRIES = 5
+# With bad tokens of all kinds: one instance of twenty that lets any in is then seen in nineteen of twenty runs.
+BAD_TRIES = 60
 
 
 async def make_journeys(
@@ -64,14 +69,16 @@ async def make_journeys(
 async def make_unmarked_journeys(
     endpoint: WebSocket, *, user: str, session: Session, count: int = UNMARKED_JOURNEYS
 ) -> pd.DataFrame:
-    """Journeys that carry no mark of a probe and no header that only tests send: what an ordinary user meets.
+    """Journeys that carry no mark of a probe and no header that only tests send: what ordinary users meet, `count` of each kind.
 
     Returns:
-        One row per journey, columns as the fields of Journey; token_kind is TokenKind.AS_A_USER.
+        One row per journey, columns as the fields of Journey; token_kind is one of STRANGERS.
     """
     token = await session.token(user)
     journeys = [
-        Journey(endpoint=endpoint.name, user=user, token_kind=TokenKind.AS_A_USER) for _ in range(count)
+        Journey(endpoint=endpoint.name, user=user, token_kind=kind)
+        for _ in range(count)
+        for kind in STRANGERS
     ]
     await side_by_side(_run_journey(journey, endpoint, token, session, {}) for journey in journeys)
     return frame(journeys)
@@ -80,59 +87,84 @@ async def make_unmarked_journeys(
 def token_kinds(endpoint: WebSocket, environment: Environment) -> list[str]:
     """The kinds of token that `try_tokens` tries, each as often as the others."""
     login = environment.login
-    kinds: list[str] = [TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH]
+    kinds: list[str] = [TokenKind.GOOD, *([] if endpoint.any_path else [TokenKind.AT_UNKNOWN_PATH])]
     if login is not None and login.expired is not None:
         kinds.append(TokenKind.EXPIRED)
     if login is not None and login.wrong_audience is not None:
         kinds.append(TokenKind.WRONG_AUDIENCE)
+    if login is not None and login.without_right is not None:
+        kinds.append(TokenKind.WITHOUT_RIGHT)
     if not endpoint.token.is_message or environment.delivers(endpoint) or _acknowledges(endpoint):
         # Who waits for a first message waits also where none is shown, which tells nothing unless one may speak.
         kinds.append(TokenKind.MISSING)
     if login is not None:
-        kinds += [TokenKind.TAMPERED, *(tampered_with(name) for name in endpoint.test_headers)]
+        # Those that are forged are tried where the good one turns out to be one that can be.
+        kinds += [
+            TokenKind.TAMPERED,
+            TokenKind.UNSIGNED,
+            TokenKind.OTHER_KEY,
+            *(tampered_with(name) for name in endpoint.test_headers),
+        ]
     return kinds
 
 
+def tries_of(kinds: Sequence[str], *, bad: int = BAD_TRIES) -> dict[str, int]:
+    """How often each kind is tried: together so many bad ones, but none less often than a good one."""
+    wrong = [kind for kind in kinds if not TokenKind.is_good_kind(kind)]
+    # Those beside a header that only tests send are a question of their own.
+    counted = [kind for kind in wrong if not shows_test_header(kind)]
+    each = max(min(bad, TRIES), -(-bad // max(1, len(counted))))
+    return {kind: each if kind in wrong else min(bad, TRIES) for kind in kinds}
+
+
 def _acknowledges(endpoint: WebSocket) -> bool:
-    """Whether the dialect says who is let in; False of one that cannot be used."""
+    """Whether the server says who is let in; False where its dialect cannot be used."""
     try:
-        return dialect_of(endpoint).acknowledges
+        return lets_in_by_name(endpoint)
     except ExtensionError:
         return False
 
 
-async def try_tokens(endpoint: WebSocket, *, user: str, session: Session, tries: int = TRIES) -> pd.DataFrame:
-    """Tries bad tokens, each beside the good one; every header that only tests send, with a bad token; and a path that must not exist.
+async def try_tokens(
+    endpoint: WebSocket, *, user: str, session: Session, bad: int = BAD_TRIES
+) -> pd.DataFrame:
+    """Tries so many bad tokens beside the good one; every header that only tests send, with a bad token; and a path that must not exist.
 
     Returns:
         One row per try, columns as the fields of Journey; token_kind is one of `token_kinds`.
     """
     good = await session.token(user)
     tampered = None if good is None else Secret(tamper(good.reveal()), issued=True)
-    shown: dict[str, Secret | None] = {
-        TokenKind.GOOD: good,
-        TokenKind.AT_UNKNOWN_PATH: good,
-        TokenKind.MISSING: None,
-        TokenKind.TAMPERED: tampered,
-        **session.bad_tokens,
+    shown: dict[str, list[Secret | None]] = {
+        TokenKind.GOOD: [good],
+        TokenKind.AT_UNKNOWN_PATH: [good],
+        TokenKind.MISSING: [None],
+        **{kind: [token] for kind, token in session.bad_tokens.items()},
     }
+    if good is not None:
+        forged = {
+            TokenKind.UNSIGNED: forged_tokens.unsigned,
+            TokenKind.OTHER_KEY: forged_tokens.signed_by_another,
+        }
+        shown |= {
+            kind: [Secret(one, issued=True) for one in make(good.reveal())] for kind, make in forged.items()
+        }
     extra = {tampered_with(name): {name: value} for name, value in endpoint.test_headers.items()}
+    kinds = [kind for kind in token_kinds(endpoint, session.environment) if shown.get(kind, [tampered])]
     journeys = [
-        Journey(endpoint=endpoint.name, user=user, token_kind=kind)
-        for _ in range(tries)
-        for kind in token_kinds(endpoint, session.environment)
+        (Journey(endpoint=endpoint.name, user=user, token_kind=kind), shown.get(kind, [tampered]), number)
+        for kind, tries in tries_of(kinds, bad=bad).items()
+        for number in range(tries)
     ]
+    # By turns, so that good ones are let in while bad ones are refused.
+    journeys.sort(key=lambda item: item[2])
     await side_by_side(
         _probe_auth(
-            journey,
-            endpoint,
-            shown.get(journey.token_kind, tampered),
-            session,
-            extra.get(journey.token_kind, {}),
+            journey, endpoint, tokens[number % len(tokens)], session, extra.get(journey.token_kind, {})
         )
-        for journey in journeys
+        for journey, tokens, number in journeys
     )
-    return frame(journeys)
+    return frame([journey for journey, _, _ in journeys])
 
 
 async def try_identities(
@@ -172,6 +204,8 @@ async def _run_journey(
                 await _exchange(journey, endpoint, said, line, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, line, messages)
+        except Refused as error:
+            _refuse(journey, error)
         except ConnectionClosed:
             pass
         except BaseException:
@@ -180,12 +214,18 @@ async def _run_journey(
         await close(journey, endpoint, line)
 
 
+def _refuse(journey: Journey, error: Refused) -> None:
+    """Notes that the server refused in a message, whenever that came."""
+    journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+
+
 async def _probe_auth(
     journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
 ) -> None:
     """Connects and looks whether one is let in: a greeting, or half a second without being thrown out.
 
-    Where the token is the first message neither says so: then only a reply tells.
+    Where the token is the first message neither says so: then only a reply tells. A bad token is let in only if it is not
+    thrown out afterwards either: a server may look at it later.
     """
     async with session.acquire("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
@@ -196,6 +236,10 @@ async def _probe_auth(
             journey.closed_in = "greeting"
             if await _enter(journey, line, session):
                 await _look_whether_let_in(journey, endpoint, line, session)
+                if journey.greeted and not TokenKind.is_good_kind(journey.token_kind):
+                    await _wait_for_refusal(endpoint, line)
+        except Refused as error:
+            _refuse(journey, error)
         except ConnectionClosed:
             journey.greeted = False
         except BaseException:
@@ -211,12 +255,25 @@ async def _enter(journey: Journey, line: Line, session: Session) -> bool:
             if await line.enter():
                 journey.greeted = True
     except Refused as error:
-        journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+        _refuse(journey, error)
         return False
     except TimeoutError:
         journey.greeted, journey.error = False, "not let in, and not refused"
+        journey.heard = _shown(line.last_heard)
         return False
     return True
+
+
+async def _wait_for_refusal(endpoint: WebSocket, line: Line) -> None:
+    """Listens as long as a refusal may take.
+
+    Raises:
+        Refused, ConnectionClosed: it came.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(endpoint.refusal.within_s):
+            while True:
+                await line.receive()
 
 
 async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> None:
@@ -226,8 +283,14 @@ async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line
     elif not acknowledged:
         await asyncio.sleep(0.5)
         journey.greeted = line.connection.close_code is None
-    if endpoint.token.is_message and journey.greeted and not acknowledged:
+    if acknowledged or not journey.greeted:
+        return
+    if endpoint.token.is_message:
         journey.greeted = await _is_served(journey, endpoint, line, session)
+    elif session.environment.delivers(endpoint):
+        # A server may let everybody connect, and refuse at the first message.
+        served = await _is_served(journey, endpoint, line, session)
+        journey.greeted = True if served is None and TokenKind.is_good_kind(journey.token_kind) else served
 
 
 async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> bool | None:
@@ -278,40 +341,57 @@ async def _exchange(
 ) -> None:
     """Sends the journey's messages and reads until each has its reply, or time is up."""
     open_replies, last_answered = list(range(len(expected))), -1
+    others: dict[int, str] = {}
     began = time.perf_counter()
     try:
         # Sending takes as long as the other side takes to read.
         async with asyncio.timeout(session.environment.pace.timeout_s):
             for values in expected:
-                await line.send(encode(endpoint, values))
+                await line.send(say(endpoint, values))
                 session.done["messages sent"] += 1
                 journey.sent += 1
             while open_replies:
                 message = await line.receive()
                 _keep(message, messages)
-                index, kind = correlate(endpoint, message, expected)
-                if index is not None and _count_reply(journey, index, kind, open_replies, last_answered):
-                    last_answered = max(last_answered, index)
+                reply = correlate(endpoint, message, expected)
+                if reply is None:
+                    continue
+                if not reply.as_expected:
+                    others.setdefault(reply.index, text_of(message))
+                elif _count_reply(journey, reply.index, open_replies, last_answered):
+                    last_answered = max(last_answered, reply.index)
                     journey.reply_s = journey.reply_s or time.perf_counter() - began
     except TimeoutError:
         journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
+        journey.heard = _shown(line.last_heard)
     finally:
-        journey.reply_lost = len(expected) - journey.replied
-        journey.reply_ok = journey.reply_lost == 0 and not (
-            journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
-        )
+        _settle_replies(journey, [others[index] for index in open_replies if index in others], len(expected))
 
 
-def _count_reply(
-    journey: Journey, index: int, kind: str, open_replies: list[int], last_answered: int
-) -> bool:
+def _shown(message: str) -> str:
+    """As much of a message as a reader needs to see what it is."""
+    return scrub(message)[:200]
+
+
+def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> None:
+    """Counts what came instead of replies that did not come as expected, and says whether all came well."""
+    journey.replied += len(altered)
+    journey.reply_altered += len(altered)
+    if altered:
+        journey.error, journey.heard = "another reply than expected", _shown(altered[0])
+    journey.reply_lost = expected - journey.replied
+    journey.reply_ok = journey.reply_lost == 0 and not (
+        journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
+    )
+
+
+def _count_reply(journey: Journey, index: int, open_replies: list[int], last_answered: int) -> bool:
     """Counts a reply to the message of that index; whether it is the first."""
     if index not in open_replies:
         journey.reply_duplicated += 1
         return False
     open_replies.remove(index)
     journey.replied += 1
-    journey.reply_altered += kind == "altered"
     journey.reply_reordered += index < last_answered
     return True
 
@@ -330,11 +410,8 @@ async def _dwell(
             while True:
                 message = await line.receive()
                 _keep(message, messages)
-                if (
-                    said
-                    and tells_apart(endpoint.expect)
-                    and correlate(endpoint, message, said)[0] is not None
-                ):
+                reply = correlate(endpoint, message, said) if said else None
+                if reply is not None and reply.as_expected and tells_apart(endpoint.expect):
                     journey.reply_duplicated += 1
                     journey.reply_ok = False
     except TimeoutError:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from proofbook.evidence.schema import CERTIFICATES
 from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks.probe_controls import transport_known
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 
@@ -58,6 +59,7 @@ class _Valid:
             threshold=f"at least {self.least_days:g} days",
             exposure=Exposure(n=1, unit="certificate"),
             controls=(
+                *transport_known(self.service)(view),
                 Control(
                     kind="liveness",
                     name="a certificate was shown",

@@ -6,7 +6,11 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from proofbook.config.environment import Environment
+from proofbook.config.services import WebSocket
 from proofbook.judge.checks.access import refused_by_name
+from proofbook.judge.checks.probe_controls import all_of, transport_known
+from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
 from proofbook.protocol import TokenKind
@@ -15,6 +19,22 @@ from proofbook.protocol import TokenKind
 NOT_THERE = (*range(200, 400), 404, 410)
 # There is one, and it did not see that an upgrade was asked for.
 UPGRADE_LOST = 426
+# Of requests that are at fault by HTTP's own words, those that say nothing of it: too slow, an upgrade that was lost, too many.
+_ANOTHER_CAUSE = (408, UPGRADE_LOST, 429, 499)
+# A close that says that the protocol, or a rule of the application, was not kept.
+_RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
+
+
+def proven_at(socket: WebSocket, environment: Environment) -> MoreControls:
+    """The controls of what fails at an endpoint: somebody was let in there, or the failing has another cause than our slip."""
+    login = environment.login
+    proven = credentials_proven(
+        socket.name,
+        shows_token=socket.token.place != "none",
+        issues_tokens=login is not None and login.url is not None,
+    )
+    # What lies elsewhere may be spoken to in another way.
+    return proven if socket.path is None else all_of(transport_known(socket.service), proven)
 
 
 def credentials_proven(
@@ -46,6 +66,7 @@ def credentials_proven(
         alike = len(answers) == 1 and answers == set(unknown.dropna()) and answers != {UPGRADE_LOST}
         too = ", and a path that must not exist is answered alike" if alike else ""
         refused, code = bool(refused_by_name(rows).all()), ""
+        by_rule = bool((against_a_rule(rows) | refused_by_name(rows)).all())
         nowhere = rows["http_status"].isin(NOT_THERE) | (alike & (rows["http_status"] < 500))
         wrong_address = alike if refused else bool(nowhere.fillna(False).all())
         if came_in:
@@ -56,6 +77,8 @@ def credentials_proven(
             got, code = f"nobody{too}", "token-unproven"
         elif wrong_address:
             got, code = f"nobody{too or ', as where no WebSocket is'}", "no-endpoint"
+        elif by_rule and not refused:
+            got, code = "nobody, and each was turned away as one who asks wrongly is", "not-understood"
         else:
             got = "nobody, which neither a wrong token nor a wrong address explains"
         return [
@@ -92,4 +115,22 @@ def _number_in(view: View, endpoint: str, name: str, phase: str) -> int:
 
 
 def _came_in(rows: pd.DataFrame) -> pd.Series:
-    return rows["upgraded"].astype(bool) & ~refused_by_name(rows)
+    return rows["upgraded"].astype(bool) & ~refused_by_name(rows) & ~against_a_rule(rows)
+
+
+def against_a_rule(rows: pd.DataFrame) -> pd.Series:
+    """Whether each try was turned away for how it was made: by a status that blames the request, or a close before anything was said.
+
+    Such an answer to everybody is as likely our slip (a subprotocol, a query or a header that is not stated) as the server's.
+    """
+    status = rows["http_status"]
+    blamed = status.between(400, 499).fillna(False) & ~status.isin(_ANOTHER_CAUSE)
+    if "closed_in" not in rows or "closed_by" not in rows:
+        return blamed.astype(bool)
+    early = (
+        rows["closed_in"].isin(("greeting", "dwell")) & rows["closed_by"].eq("server") & (rows["sent"] == 0)
+    )
+    ruled = (
+        rows["close_code"].isin(_RULES).fillna(False) & early & ~rows["greeted"].fillna(False).astype(bool)
+    )
+    return (blamed | ruled).astype(bool)

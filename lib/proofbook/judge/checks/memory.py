@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,20 @@ from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Met
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import proportions, trends
 
+# A trend at both confidences, and how it was found.
+_Trend: TypeAlias = tuple[trends.Slope, trends.Slope, str]
 MIN_READINGS = 30
 MIN_REQUESTS = 20
 # Resident memory is counted in pages.
 PAGE_MB = 4096 / 1e6
 
 
-def stable(service: str, *, budget_mb: float, horizon_min: float) -> Recipe:
-    """A recipe for "memory grows by at most `budget_mb` in `horizon_min` minutes". The worst instance counts."""
-    it = _Stable(service=service, budget_mb=budget_mb, horizon_min=horizon_min)
+def stable(service: str, *, budget_mb: float, horizon_min: float, summed: bool = False) -> Recipe:
+    """A recipe for "memory grows by at most `budget_mb` in `horizon_min` minutes". The worst instance counts.
+
+    summed: the series of one instance at one reading are added; else each is judged by itself, and the worst counts.
+    """
+    it = _Stable(service=service, budget_mb=budget_mb, horizon_min=horizon_min, summed=summed)
     return Recipe(
         judge=it.judge,
         mutants=(Mutant(name="a slope of twice the budget added", change=it.leaking),),
@@ -37,6 +42,7 @@ class _Stable:
     service: str
     budget_mb: float
     horizon_min: float
+    summed: bool
 
     @property
     def horizon_s(self) -> float:
@@ -53,16 +59,56 @@ class _Stable:
             )
         return rows
 
+    def apart(self, rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        """The readings of each series, or of their sum, by its labels.
+
+        Raises:
+            InsufficientEvidence: an instance has several readings of one time, and nothing tells them apart.
+        """
+        if "series" not in rows:
+            # Older evidence does not tell them apart.
+            parts = {"": rows}
+        elif self.summed:
+            keys = [name for name in rows.columns if name not in ("series", "value")]
+            parts = {"": pd.DataFrame(rows.groupby(keys, as_index=False, sort=False)["value"].sum())}
+        else:
+            parts = {str(name): part for name, part in rows.groupby("series")}
+        if any(part.duplicated(["instance", "timestamp"]).any() for part in parts.values()):
+            raise InsufficientEvidence(
+                "several-series",
+                f"{self.service} gave several readings of one instance at one time, which nothing tells apart",
+                repair="record again, or name a metric with one series in memory_metric",
+            )
+        return parts
+
     def judge(self, view: View) -> Judgement:
-        rows = self.readings(view)
-        series = {str(name): _series(part) for name, part in rows.groupby("instance")}
-        found = _trend(series, confidence=view.confidence, strict=1 - view.alpha_fail)
-        if found is None:
+        parts = self.apart(self.readings(view))
+        # So that the more series there are, no more of them are wrongly called a leak.
+        strict = 1 - view.alpha_fail / len(parts)
+        trends_of = {
+            name: _trend(
+                {str(instance): _series(one) for instance, one in part.groupby("instance")},
+                confidence=view.confidence,
+                strict=strict,
+            )
+            for name, part in parts.items()
+        }
+        known = {name: found for name, found in trends_of.items() if found is not None}
+        if len(known) < len(parts):
+            short = min(len(parts[name]) for name in parts if name not in known)
             raise InsufficientEvidence(
                 "too-early",
-                f"{len(rows)} readings are too few for a trend",
+                f"{short} readings are too few for a trend",
                 repair=f"observe longer: at least {MIN_READINGS} readings of one instance",
             )
+        worst = max(
+            known,
+            key=lambda name: (known[name][1].low * self.horizon_s > self.budget_mb, known[name][0].high),
+        )
+        return self.judged(view, parts[worst], known[worst], series=worst, among=len(parts))
+
+    def judged(self, view: View, rows: pd.DataFrame, found: _Trend, *, series: str, among: int) -> Judgement:
+        """The judgement by the readings of one series, the worst among several."""
         slope, strict, method = found
         growth = slope.high * self.horizon_s
         verdict = (
@@ -73,7 +119,8 @@ class _Stable:
             else Verdict.INCONCLUSIVE
         )
         seconds = (rows["timestamp"].max() - rows["timestamp"].min()).total_seconds()
-        seen = f"{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {self.horizon_min:g} min {slope.per_s * self.horizon_s:+.0f} MB"
+        of_series = f"{series or 'one without labels'}, the worst of {among} series: " if among > 1 else ""
+        seen = f"{of_series}{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {self.horizon_min:g} min {slope.per_s * self.horizon_s:+.0f} MB"
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "leak", Verdict.INCONCLUSIVE: "too-early"}[verdict],
@@ -89,7 +136,7 @@ class _Stable:
             threshold=f"at most {self.budget_mb:g} MB in {self.horizon_min:g} min",
             limits=True,
             exposure=Exposure(n=len(rows), unit="readings"),
-            controls=self.controls(view, rows, series),
+            controls=self.controls(view, rows, instances=rows["instance"].nunique()),
             needed=Needed(what="a longer observation: the interval holds the budget")
             if verdict is Verdict.INCONCLUSIVE
             else None,
@@ -115,7 +162,7 @@ class _Stable:
             source="Conway 1963; Theil 1950, Sen 1968",
         )
 
-    def controls(self, view: View, rows: pd.DataFrame, series: Sized) -> tuple[Control, ...]:
+    def controls(self, view: View, rows: pd.DataFrame, *, instances: int) -> tuple[Control, ...]:
         """Enough readings, under the load that there was."""
         return (
             Control(
@@ -123,7 +170,7 @@ class _Stable:
                 name="readings were taken",
                 guards=("pass", "fail"),
                 expected=f"at least {MIN_READINGS}",
-                got=f"{len(rows)} of {len(series)} instance{'s' if len(series) > 1 else ''}",
+                got=f"{len(rows)} of {instances} instance{'s' if instances > 1 else ''}",
                 held=len(rows) >= MIN_READINGS,
             ),
             *_load(view, rows),
@@ -132,7 +179,8 @@ class _Stable:
     def leaking(self, view: View) -> View:
         """A leak on top of what does not shrink: freed memory is given back for a while, a leak goes on."""
         rows = view.need(METRICS).copy()
-        for _, part in self.readings(view).groupby("instance"):
+        keys = ["instance", *(["series"] if "series" in rows else [])]
+        for _, part in self.readings(view).groupby(keys):
             seconds = (part["timestamp"] - part["timestamp"].min()).dt.total_seconds().to_numpy()
             shrinking = min(0.0, float(np.polyfit(seconds, part["value"], 1)[0])) if len(part) > 1 else 0.0
             added = seconds * (2 * self.budget_mb * 1e6 / self.horizon_s - shrinking)

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 import pandas as pd
 
 from proofbook.evidence.schema import HEALTH, SHADOW
+from proofbook.judge import failure_summary
+from proofbook.judge.checks.access import refused_by_name
 from proofbook.judge.checks.success_rate import MoreControls, Rows, rule_of
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
+from proofbook.protocol import TokenKind
 from proofbook.stats import plans
 
 # How an address answers at which there is no page, or none for everybody: elsewhere, such as a login; refused; not found; not by this method.
+# Try again later, RFC 6455's registry of close codes.
+TRY_LATER = 1013
+BY_CHANCE = 0.001
 NO_PAGE = (*range(300, 400), 401, 403, 404, 405, 407, 410)
 
 
@@ -21,30 +27,138 @@ def all_of(*controls: MoreControls) -> MoreControls:
     return lambda view: [item for each in controls for item in view.once(each)]
 
 
-def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
-    """The comparability control of what probes see: probes that do not say what they are fare no worse.
+_STRANGERS = {
+    TokenKind.AS_A_USER: "probes without a mark and without headers that only tests send",
+    TokenKind.AS_A_BROWSER: "as a browser, with its agent, its Origin and a cookie",
+    TokenKind.UNCOMPRESSED: "as a client that offers no compression",
+}
 
-    It does not hold where their failures would be seen in fewer than one of twenty services that keep the target.
+
+def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
+    """The comparability controls of what probes see: strangers, who do not say that they are probes, fare no worse, kind by kind.
+
+    One does not hold where the failures of its kind would be seen in fewer than one of twenty services that keep the target.
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = view.table(SHADOW)
-        rows = None if rows is None else rows[rows["endpoint"] == endpoint]
-        if rows is None or rows.empty:
-            # Evidence from before the fix, and older evidence, hold none.
+        rows = _strangers(view, endpoint)
+        # Evidence from before the fix, and older evidence, hold none.
+        kinds = [kind for kind in _STRANGERS if rows["token_kind"].eq(kind).any()]
+        well = {kind: _good(rows[rows["token_kind"] == kind], ok) for kind in kinds}
+        found = []
+        for kind, good in well.items():
+            failures = int((~good).sum())
+            held = not plans.too_many(
+                failures=failures, count=len(good), target=target, alpha_fail=1 - view.confidence
+            )
+            others_come_in = any(good.any() for other, good in well.items() if other is not kind)
+            agentless = kind is TokenKind.AS_A_USER and others_come_in and not held
+            # Firewalls refuse who names no agent; every browser names one.
+            by_rule = (
+                agentless and rows[rows["token_kind"] == kind]["http_status"].isin(range(400, 500)).all()
+            )
+            told = f"{len(good) - failures} of {len(good)}"
+            found.append(
+                Control(
+                    kind="comparability",
+                    name=_STRANGERS[kind],
+                    guards=("pass",),
+                    expected="they fare no worse",
+                    got=f"{told}, refused for naming no agent"
+                    if by_rule
+                    else f"{told}{_refusal(rows, kind, held)}",
+                    held=held or bool(by_rule),
+                    code="stranger-refused" if not held and kind is not TokenKind.AS_A_USER else "",
+                )
+            )
+        return found
+
+    return control
+
+
+def _strangers(view: View, endpoint: str) -> pd.DataFrame:
+    rows = view.table(SHADOW)
+    if rows is None:
+        return pd.DataFrame(columns=["token_kind", "http_status"])
+    return rows[rows["endpoint"] == endpoint]
+
+
+def _good(rows: pd.DataFrame, ok: Rows) -> pd.Series:
+    return pd.Series(ok(rows)).fillna(False).astype(bool)
+
+
+def _refusal(rows: pd.DataFrame, kind: TokenKind, held: bool) -> str:
+    """How those of a kind ended, where too many failed."""
+    if held or kind is TokenKind.AS_A_USER:
+        return ""
+    return f", {failure_summary.in_words(rows[rows['token_kind'] == kind])}"
+
+
+def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
+    """The comparability control of "it fails": what refuses the probes does not let everybody else in.
+
+    A firewall that stops whatever calls itself a probe is no fault that a user meets.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows, others = view.need("websocket"), view.table(SHADOW)
+        if others is None:
             return []
-        good = pd.Series(ok(rows)).fillna(False).astype(bool)
-        failures = int((~good).sum())
+        rows, others = (found[found["endpoint"] == endpoint] for found in (rows, others))
+        if others.empty or rows.empty:
+            return []
+        good, well = (pd.Series(ok(found)).fillna(False).astype(bool) for found in (rows, others))
+        failed = rows[~good]
+        if failed.empty:
+            return []
+        refused = failed["http_status"].between(400, 499).fillna(False) | refused_by_name(failed)
+        # The kind of stranger of whom most come in: a server may want what only a browser sends.
+        kind, let_in = max(
+            ((kind, well[others["token_kind"] == kind]) for kind in others["token_kind"].unique()),
+            key=lambda item: (item[1].all(), len(item[1])),
+        )
+        # As many as that come in by chance once in a thousand runs where everybody fares as the probes do.
+        by_chance = good.mean() ** len(let_in) if let_in.all() else 1.0
+        held = not refused.all() or by_chance > BY_CHANCE
+        who = "as a browser, " if kind == TokenKind.AS_A_BROWSER and not well.all() else ""
         return [
             Control(
                 kind="comparability",
-                name="probes without a mark and without headers that only tests send",
-                guards=("pass",),
-                expected="they fare no worse",
-                got=f"{len(good) - failures} of {len(good)}",
-                held=not plans.too_many(
-                    failures=failures, count=len(good), target=target, alpha_fail=1 - view.confidence
-                ),
+                name="probes that do not say what they are",
+                guards=("fail",),
+                expected="they fare no better",
+                got=f"{who}{int(let_in.sum())} of {len(let_in)} let in, and {len(failed)} of {len(rows)} refused of those that do",
+                held=bool(held),
+                code="" if held else "probes-refused",
+            )
+        ]
+
+    return control
+
+
+def room_for_all(where: Rows, ok: Rows, *, at_once: int) -> MoreControls:
+    """The comparability control of "it fails": it is not that our own connections beside each other are more than it allows.
+
+    Where each that failed was told so (1013), and others came in, a user who connects once need not meet it.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need("websocket")
+        rows = rows[where(rows)]
+        good = pd.Series(ok(rows)).fillna(False).astype(bool)
+        full = rows.loc[~good, "close_code"].eq(TRY_LATER).fillna(False).astype(bool)
+        if not full.any():
+            return []
+        held = at_once == 1 or not full.all() or not good.any()
+        return [
+            Control(
+                kind="comparability",
+                name="connections that were turned away as too many (1013)",
+                guards=("fail",),
+                expected="not all that failed, or none beside another",
+                got=f"{int(full.sum())} of {len(full)} that failed, up to {at_once} at once",
+                held=bool(held),
+                code="" if held else "too-many-at-once",
             )
         ]
 
@@ -134,6 +248,54 @@ def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> Mo
     return control
 
 
+# What explains that nothing answers, in words.
+_TRANSPORT = {
+    "untrusted": "an authority that is not known here has signed its certificate",
+    "other-name": "its certificate is for another name",
+    "client-certificate": "it asks for a certificate of the client",
+    "http/2": "it speaks HTTP/2 only",
+    "tls": "its port speaks TLS",
+    "no-tls": "its port does not speak TLS",
+}
+
+
+def _about_transport(cause: str) -> str:
+    """The reason that says what to do about it."""
+    if cause == "untrusted":
+        return "no-trust"
+    if cause == "other-name":
+        return "other-name"
+    return "client-certificate" if cause == "client-certificate" else "other-protocol"
+
+
+def transport_known(service: str) -> MoreControls:
+    """The positive control of "it does not answer": it is not that we speak to it in another way than its users do.
+
+    Left out where the evidence shows none of these; and where it was well before, another way than before is a fault.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked(view, service, kind="health")
+        causes = set(rows["cause"]) & set(_TRANSPORT) if "cause" in rows else set()
+        if not causes:
+            return []
+        was_well = bool(_asked(view, service, kind="health", phase="before")["ok"].any())
+        cause = min(causes)
+        return [
+            Control(
+                kind="positive",
+                name="how the service is spoken to",
+                guards=("fail",),
+                expected="as its users speak to it",
+                got=_TRANSPORT[cause],
+                held=was_well,
+                code="" if was_well else _about_transport(cause),
+            )
+        ]
+
+    return control
+
+
 def whole_word(service: str) -> MoreControls:
     """The comparability control of health where no expectation is stated: the page does not call itself neither well nor ill."""
 
@@ -152,6 +314,31 @@ def whole_word(service: str) -> MoreControls:
                 got=f"{half:,} of {len(rows):,}",
                 held=half == 0,
                 code="" if half == 0 else "half-well",
+            )
+        ]
+
+    return control
+
+
+def fresh_answers(service: str) -> MoreControls:
+    """The comparability control of health: answers are the service's own, and no copies that a cache keeps of what it once said."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked(view, service, kind="health")
+        if "age_s" not in rows:
+            # Older evidence holds none.
+            return []
+        copies = rows["age_s"].dropna()
+        oldest = f", up to {copies.max():,.0f} s old" if len(copies) else ""
+        return [
+            Control(
+                kind="comparability",
+                name="answers that a cache gave in place of the service",
+                guards=("pass",),
+                expected="none",
+                got=f"{len(copies):,} of {len(rows):,}{oldest}",
+                held=copies.empty,
+                code="" if copies.empty else "stale-copy",
             )
         ]
 

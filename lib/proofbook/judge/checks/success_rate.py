@@ -31,6 +31,7 @@ def success_rate(
     what: str = "succeeded",
     planned: bool = False,
     tells_endings: bool = False,
+    adds: Callable[[pd.DataFrame], str] | None = None,
     controls: MoreControls | None = None,
     not_established: tuple[str, ...] = (),
 ) -> Recipe:
@@ -45,6 +46,7 @@ def success_rate(
         where: from the table to the rows that count.
         planned: the rows were collected by `plan_for(target)`; otherwise their number was fixed beforehand.
         tells_endings: the statement says how the failed rows ended; for rows of `websocket` and `health`.
+        adds: from the rows that are ok to what the statement says of them beside their number, where most are.
     Raises:
         ValueError: no `fails_on`, or a target outside 0 to 1, before any data arrives.
     """
@@ -65,6 +67,7 @@ def success_rate(
         what=what,
         planned=planned,
         tells_endings=tells_endings,
+        adds=adds,
         controls=controls,
         not_established=not_established,
     )
@@ -85,6 +88,7 @@ class _Rate:
     what: str
     planned: bool
     tells_endings: bool
+    adds: Callable[[pd.DataFrame], str] | None
     controls: MoreControls | None
     not_established: tuple[str, ...]
 
@@ -115,12 +119,16 @@ class _Rate:
             view=view,
             unit=self.unit,
             what=self.what,
-            instead=failure_summary.in_words(rows[~good])
-            if in_full and self.tells_endings and failures
-            else "",
+            instead=self.more(rows, good) if in_full else "",
             controls=tuple(self.controls(view)) if in_full and self.controls else (),
             not_established=self.not_established,
         )
+
+    def more(self, rows: pd.DataFrame, good: pd.Series) -> str:
+        """How the failed rows ended, or what is to be said of the others."""
+        if not good.all():
+            return failure_summary.in_words(rows[~good]) if self.tells_endings else ""
+        return self.adds(rows) if self.adds is not None else ""
 
     def mutants(self) -> tuple[Mutant, ...]:
         """Some rows broken, all broken, and all ended in each further way."""

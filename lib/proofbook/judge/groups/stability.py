@@ -10,6 +10,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service, WebSocket
 from proofbook.judge.check import Check
 from proofbook.judge.checks import latency, memory, restarts
+from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.success_rate import Rows, success_rate
 from proofbook.judge.registry import claims
 
@@ -47,7 +48,10 @@ def _latency_checks(item: Service, budgets: Budgets) -> Iterator[Check]:
 
 def _memory_checks(item: Service, budgets: Budgets) -> Iterator[Check]:
     recipe = memory.stable(
-        item.name, budget_mb=budgets.memory_growth_mb, horizon_min=budgets.memory_horizon_min
+        item.name,
+        budget_mb=budgets.memory_growth_mb,
+        horizon_min=budgets.memory_horizon_min,
+        summed=item.memory_series == "sum",
     )
     yield Check(
         id=f"memory-{item.name}",
@@ -75,6 +79,7 @@ def _reply_time(socket: WebSocket, environment: Environment, budgets: Budgets) -
         fails_on={"reply_s": budgets.reply_s * 2},
         unit="first replies",
         what=f"came within {budgets.reply_s:g} s",
+        controls=proven_at(socket, environment),
     )
     return Check(
         id=f"websocket-reply-time{suffix}",

@@ -12,8 +12,14 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks import access
-from proofbook.judge.checks.credentials import credentials_proven
-from proofbook.judge.checks.probe_controls import all_of, normal_end_known, shadow_control
+from proofbook.judge.checks.credentials import proven_at
+from proofbook.judge.checks.probe_controls import (
+    all_of,
+    normal_end_known,
+    probes_let_in,
+    room_for_all,
+    shadow_control,
+)
 from proofbook.judge.checks.success_rate import MoreControls, success_rate
 from proofbook.judge.registry import claims
 
@@ -60,12 +66,7 @@ class _Endpoint:
 
     @property
     def proven(self) -> MoreControls:
-        login = self.environment.login
-        return credentials_proven(
-            self.socket.name,
-            shows_token=self.shows_token,
-            issues_tokens=login is not None and login.url is not None,
-        )
+        return proven_at(self.socket, self.environment)
 
     def here(self, rows: Any) -> Any:
         """Which rows are of this endpoint."""
@@ -97,6 +98,8 @@ class _Endpoint:
             tells_endings=True,
             controls=all_of(
                 self.proven,
+                room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
+                probes_let_in(name, self.connected),
                 normal_end_known(self.here, self.connected, self.ended_unasked, target=target),
                 *([access.probe_discriminates(name)] if self.shows_token else []),
                 shadow_control(name, self.connected, target=target),
@@ -121,7 +124,12 @@ class _Endpoint:
             what="with a good token were let in",
             planned=True,
             tells_endings=True,
-            controls=all_of(self.proven, access.bad_tokens_refused(name)),
+            controls=all_of(
+                self.proven,
+                room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
+                probes_let_in(name, self.connected),
+                access.bad_tokens_refused(name),
+            ),
         )
         claim = f"{name} lets good tokens in, and only those"
         return self._guard("websocket-authentication", claim, recipe, required=False)
@@ -153,7 +161,12 @@ class _Endpoint:
             unit="conversations",
             what="were answered in full, in order and unaltered",
             planned=True,
-            controls=all_of(self.proven, shadow_control(name, _replied, target=target)),
+            tells_endings=True,
+            controls=all_of(
+                self.proven,
+                probes_let_in(name, _replied),
+                shadow_control(name, _replied, target=target),
+            ),
         )
         return self._guard(
             "websocket-delivery", f"{name} answers every message rightly", recipe, required=True

@@ -1,0 +1,74 @@
+"""Tokens that nobody issued, made of a good one: unsigned, and signed with a key that is not the server's."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+
+from proofbook.files import parse_json
+
+_HASHES: dict[str, Callable[[], hashlib._Hash]] = {
+    "HS256": hashlib.sha256,
+    "HS384": hashlib.sha384,
+    "HS512": hashlib.sha512,
+}
+# An empty one is what a server has whose variable is not set; the others stand in examples.
+_KNOWN_KEYS = (b"", b"secret", b"your-256-bit-secret", b"changeme")
+
+
+def unsigned(token: str) -> list[str]:
+    """The same claims in tokens that say that they are not signed, in the ways that careless servers believe; empty of no JWT.
+
+    >>> [base64.urlsafe_b64decode(one.split(".")[0] + "==") for one in unsigned("eyJhbGciOiJIUzI1NiJ9.e30.c2ln")][:1]
+    [b'{"alg":"none"}']
+    """
+    header = _header_of(token)
+    if header is None:
+        return []
+    claims = token.split(".")[1]
+    return [
+        f"{_part({**header, 'alg': name})}.{claims}.{signature}"
+        for name, signature in (("none", ""), ("None", ""), ("NONE", ""), ("none", token.split(".")[2]))
+    ]
+
+
+def signed_by_another(token: str) -> list[str]:
+    """The same claims signed with other keys: one that nobody knows, and those that servers have that were never given one; empty of no JWT."""
+    header = _header_of(token)
+    if header is None:
+        return []
+    name = str(header.get("alg"))
+    # One that is signed with a pair of keys: a careless server believes what the token says of its algorithm.
+    algorithm = name if name in _HASHES else "HS256"
+    signed = f"{_part({**header, 'alg': algorithm})}.{token.split('.')[1]}"
+    return [
+        f"{signed}.{_encoded(hmac.new(key, signed.encode(), _HASHES[algorithm]).digest())}"
+        for key in (secrets.token_bytes(32), *_KNOWN_KEYS)
+    ]
+
+
+def _header_of(token: str) -> dict[str, object] | None:
+    """The header of a JWT; None of anything else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        header, claims = (
+            parse_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2]
+        )
+    except (ValueError, binascii.Error):
+        return None
+    return header if isinstance(header, dict) and "alg" in header and isinstance(claims, dict) else None
+
+
+def _part(value: dict[str, object]) -> str:
+    return _encoded(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

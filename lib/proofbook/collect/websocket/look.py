@@ -1,0 +1,279 @@
+"""A first look at a WebSocket that nobody described: whether it upgrades, lets in and greets, and which dialect it shows. It judges nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+
+from proofbook.collect.session import Session
+from proofbook.collect.websocket.connection import close, connect
+from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
+from proofbook.collect.websocket.journey import Journey
+from proofbook.collect.websocket.messages import text_of
+from proofbook.config.services import WebSocket
+from proofbook.files import parse_json
+from proofbook.redaction.scrubbing import Secret, scrub
+
+_TELLING = ("type", "event", "kind", "op", "action", "status")
+GREETING_WAIT_S = 1.0
+TIMES = 3
+# Those whose name says how they are spoken; a server chooses among what is offered.
+SUBPROTOCOLS = {
+    "graphql-transport-ws": "graphql-transport-ws",
+    "actioncable-v1-json": "action-cable",
+    "v12.stomp": "stomp",
+    "v11.stomp": "stomp",
+    "mqtt": "mqtt",
+}
+# Of no protocol: a server that chooses one of these chooses the first or the last, whatever it is.
+_NOBODYS = ("none.first", "none.last")
+# Known by what it says first, by how it refuses, or by its path.
+_FIRST = (
+    (r'^0\{"sid"', "socket-io"),
+    (r"^INFO \{", "nats"),
+    (r'^\{"type":"welcome"\}$', "action-cable"),
+)
+_REFUSED = ((r"Transport unknown|Unsupported protocol version", "socket-io"),)
+_PATHS = ((r"/api/kernels/[^/]+/channels$", "jupyter"),)
+# With these an upgrade is refused for the token, or the address is not that of a WebSocket.
+_NOT_BY_PROTOCOL = (200, 401, 403, 404, 410)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFacts:
+    """What is known of a WebSocket endpoint: whether the upgrade was made, what greets (as `greeting` of [[websocket]]), remarks.
+
+    refused: by name, for the token. let_in: whether the server said so, where its dialect has a word for that. shows: a dialect
+    that it seems to speak. asks: whether it may speak one of those that are known by a subprotocol. subprotocol: what it chose.
+    """
+
+    upgraded: bool
+    refused: bool = False
+    let_in: bool = False
+    greeting: dict[str, object] | None = None
+    remarks: tuple[str, ...] = ()
+    shows: str = ""
+    asks: bool = False
+    subprotocol: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Try:
+    """One connection: its row, and the first message, if one came."""
+
+    journey: Journey
+    first: str | bytes | None = None
+    let_in: bool = False
+    subprotocol: str = ""
+
+
+async def look(
+    endpoint: WebSocket, *, session: Session, times: int = TIMES, knows_dialects: bool = True
+) -> EndpointFacts:
+    """Connects a few times and listens for a moment: what every connection is told first is the greeting.
+
+    knows_dialects: stops as soon as a dialect shows; else what is said first is a greeting, whatever it looks like.
+    """
+    token = await _token(endpoint, session)
+    where = endpoint.path or "the endpoint"
+    by_name = lets_in_by_name(endpoint)
+    heard: list[str | bytes | None] = []
+    for _ in range(times):
+        tried = await _connect(endpoint, token, session)
+        shows = _shown(tried, endpoint) if knows_dialects else ""
+        if not tried.let_in and (problem := _problem(tried, where, has_token=token is not None)):
+            return EndpointFacts(
+                upgraded=tried.journey.upgraded,
+                refused=tried.journey.refused,
+                remarks=(problem,),
+                shows=shows,
+                subprotocol=tried.subprotocol,
+                asks=not tried.journey.refused and tried.journey.http_status not in _NOT_BY_PROTOCOL,
+            )
+        if shows or by_name:
+            return EndpointFacts(
+                upgraded=True, let_in=tried.let_in, shows=shows, subprotocol=tried.subprotocol
+            )
+        heard.append(tried.first)
+    if any(message is None for message in heard):
+        return EndpointFacts(
+            upgraded=True, remarks=("it does not greet",), asks=all(item is None for item in heard)
+        )
+    return EndpointFacts(
+        upgraded=True, greeting=greeting_of([message for message in heard if message is not None])
+    )
+
+
+async def chosen_dialect(endpoint: WebSocket, *, session: Session) -> str:
+    """The dialect of the subprotocol that the server chooses of all that are known; empty where it chooses none."""
+    offered = endpoint.model_copy(update={"subprotocols": [_NOBODYS[0], *SUBPROTOCOLS, _NOBODYS[1]]})
+    tried = await _connect(offered, await _token(endpoint, session), session, wait_s=0.0)
+    return SUBPROTOCOLS.get(tried.subprotocol, "")
+
+
+async def _token(endpoint: WebSocket, session: Session) -> Secret | None:
+    user = session.environment.login.user if session.environment.login else ""
+    return await session.token(user) if endpoint.token.place != "none" else None
+
+
+async def _connect(
+    endpoint: WebSocket, token: Secret | None, session: Session, *, wait_s: float = GREETING_WAIT_S
+) -> _Try:
+    user = session.environment.login.user if session.environment.login else ""
+    tried = _Try(journey=Journey(endpoint=endpoint.name, user=user))
+    async with session.acquire("websocket connections"):
+        line = await connect(tried.journey, endpoint, token, session, {})
+        if line is None:
+            return tried
+        tried.subprotocol = line.connection.subprotocol or ""
+        try:
+            await _listen(tried, line, within_s=session.environment.pace.timeout_s, wait_s=wait_s)
+        except Refused as error:
+            tried.journey.refused = True
+            tried.journey.error = scrub(f"refused: {error}")[:300]
+        except (OSError, ConnectionClosed) as error:  # a TimeoutError is one
+            heard = f"; it said {scrub(line.last_heard)[:120]!r}" if line.last_heard else ""
+            tried.journey.error = (
+                "" if isinstance(error, ConnectionClosed) else f"{error or 'it does not let in'}{heard}"
+            )
+        await close(tried.journey, endpoint, line)
+    return tried
+
+
+async def _listen(tried: _Try, line: Line, *, within_s: float, wait_s: float) -> None:
+    async with asyncio.timeout(within_s):
+        tried.let_in = await line.enter()
+    if tried.let_in or not wait_s:
+        return
+    try:
+        async with asyncio.timeout(wait_s):
+            tried.first = await line.receive()
+    except TimeoutError:
+        return
+
+
+def _shown(tried: _Try, endpoint: WebSocket) -> str:
+    """The dialect that a connection shows: by what was said first, how it was refused, or the path."""
+    said = text_of(tried.first) if tried.first is not None else ""
+    looked_at = ((said, _FIRST), (tried.journey.http_body, _REFUSED), (endpoint.path or "", _PATHS))
+    return next(
+        (name for text, known in looked_at for pattern, name in known if re.search(pattern, text)), ""
+    )
+
+
+def _problem(tried: _Try, where: str, *, has_token: bool) -> str:
+    """Why a connection did not come about or did not last, in words; nothing where it did."""
+    journey = tried.journey
+    if not journey.upgraded:
+        return _no_upgrade(journey, where, has_token=has_token)
+    code = journey.close_code if journey.closed_by == "server" else None
+    closes = f"{where} closes with {code} {journey.close_reason}".strip()
+    if journey.refused:
+        says = f"{where} says: {journey.error}" if journey.error else closes
+        return f"{says}: " + ("it wants another token" if has_token else "name a token with --token-env")
+    if code is not None and code not in (1000, 1001):
+        return f"{closes} at once"
+    return f"{where}: {journey.error}" if journey.error else ""
+
+
+def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
+    """What first messages have in common, as `greeting` of [[websocket]]: fields of JSON, the text itself, or that there is one.
+
+    Only what says which kind of message it is: whatever else was the same a few times, such as the name of an instance, may
+    be another the next time.
+
+    >>> greeting_of(['{"type": "hello", "node": "a"}', '{"type": "hello", "node": "a"}'])
+    {'json': {'type': 'hello'}}
+    >>> greeting_of(['{"node": "a"}', '{"node": "a"}'])
+    {'regex': '"node"\\\\s*:'}
+    >>> greeting_of(["welcome", "welcome"]), greeting_of(["welcome to a", "welcome to a"])
+    ({'regex': '^welcome$'}, {'regex': '^welcome\\\\b'})
+    """
+    texts = [
+        message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
+    ]
+    try:
+        parsed = [_scalars(parse_json(text)) for text in texts]
+    except ValueError:
+        parsed = []
+    if parsed and all(parsed):
+        common = {
+            path: value
+            for path, value in parsed[0].items()
+            if all(other.get(path) == value for other in parsed) and _is_telling(path, value)
+        }
+        chosen = sorted(common, key=lambda path: (_rank(path), path.count("."), path))[:2]
+        if chosen:
+            return {"json": {path: common[path] for path in chosen}}
+        key = next((key for key in parsed[0] if "." not in key and all(key in other for other in parsed)), "")
+        if key:
+            return {"regex": rf'"{key}"\s*:'}
+    words = {text.split()[0] for text in texts if text.split()}
+    if all(isinstance(message, str) for message in messages) and len(words) == 1:
+        (word,) = words
+        if set(texts) == {word} and len(word) <= 80:
+            return {"regex": f"^{re.escape(word)}$"}
+        if re.fullmatch(r"[^\W\d_]{2,40}", word):
+            return {"regex": rf"^{word}\b"}
+    return {"regex": "(?s)."}
+
+
+def _scalars(value: Any) -> dict[str, object]:
+    """Texts and truth values of a JSON object and of the objects in it, by JMESPath."""
+    if not isinstance(value, dict):
+        return {}
+    found: dict[str, object] = {}
+    for key, item in value.items():
+        if not re.fullmatch(r"[A-Za-z_]\w*", key):
+            continue
+        if isinstance(item, str | bool):
+            found[key] = item
+        elif isinstance(item, dict):
+            found |= {
+                f"{key}.{inner}": more
+                for inner, more in item.items()
+                if isinstance(more, str | bool) and re.fullmatch(r"[A-Za-z_]\w*", inner)
+            }
+    return found
+
+
+def _is_telling(path: str, value: Any) -> bool:
+    """Whether it says which kind of message it is, and is no id or time, which would be another next time."""
+    if _rank(path) == len(_TELLING) and not isinstance(value, bool):
+        return False
+    return not isinstance(value, str) or (len(value) <= 60 and not re.search(r"\d{4}|[0-9a-f]{8}", value))
+
+
+def _rank(path: str) -> int:
+    last = path.rpartition(".")[2]
+    return _TELLING.index(last) if last in _TELLING else len(_TELLING)
+
+
+def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
+    """An upgrade that was not made, in a sentence that says what to do."""
+    status = journey.http_status
+    if status is None:
+        return f"{where} cannot be connected to: {journey.error}"
+    does = {
+        200: "answers as a page (200), not as a WebSocket: is the path right?",
+        401: "refuses the token (401): is it a good one?"
+        if has_token
+        else "wants a token (401): name one with --token-env",
+        403: "refuses (403): is the token a good one, and the path right?"
+        if has_token
+        else "refuses (403): name the token with --token-env, or the origin with --origin",
+        404: "is not there (404): is the path right?",
+        426: "asks for an upgrade that it did not see (426): something in between takes the Upgrade header away",
+    }
+    body = " ".join(journey.http_body.split())[:120]
+    said = f"; it says: {body!r}" if body and not body.startswith("<") else ""
+    if status in does:
+        return f"{where} {does[status]}{'' if status == 200 else said}"
+    if 300 <= status < 400:
+        return f"{where} sends elsewhere ({status}): name the address that it sends to"
+    return f"{where} refuses the upgrade ({status}){said}"

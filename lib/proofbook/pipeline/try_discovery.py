@@ -1,0 +1,141 @@
+"""What `proofbook try` finds out about a system with a few requests, as the settings of an environment file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from proofbook.collect import discovery
+from proofbook.collect.session import Session, is_loopback, origin_of
+from proofbook.collect.websocket import look
+from proofbook.config import known_dialects
+from proofbook.config.environment import Environment
+from proofbook.pipeline.try_options import Options
+
+Say = Callable[[str], None]
+# A table of a TOML file.
+Settings: TypeAlias = dict[str, Any]
+# A stranger's service is asked no faster than a person would; this machine's own may be.
+PACE = {"per_s": 5.0, "concurrency": 5, "timeout_s": 5.0}
+LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}
+
+
+async def discover(options: Options, *, base: Path, say: Say) -> Settings:
+    """The settings of an environment file for this system, found with a few requests at its rate limit."""
+    parts = urlsplit(options.url)
+    service: Settings = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
+    service |= options.tls
+    if options.headers or options.origin:
+        service["headers"] = options.sent_headers
+    if options.ws:
+        service["ws"] = options.socket
+    if options.token_env:
+        service["token"] = {"env": options.token_env}
+    if options.logs:
+        service["logs"] = options.logs
+    pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
+    settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
+    session = Session(_environment(settings), base=base)
+    found = await _find_health(parts.path, session)
+    service |= {"health": found.path, **found.settings}
+    if not (found.no_http and options.ws):
+        say(f"found · {_health_in_words(found)}")
+    if options.ws:
+        say(f"plan · first look · {_plan_of_look(options)}")
+        met, told = await _discover_websocket(options, settings, session)
+        say(f"found · {told}")
+        if found.no_http and met.upgraded:
+            # It serves a WebSocket and no page: what it does not have is not held against it, and not claimed.
+            service["health"] = ""
+            say(f"found · no health page, so health is not measured: {'; '.join(found.remarks)}")
+        elif found.no_http:
+            say(f"found · {_health_in_words(found)}")
+    return settings
+
+
+async def _find_health(path: str, session: Session) -> discovery.Health:
+    paths = [path] if path not in ("", "/") else discovery.HEALTH_PATHS
+    return await discovery.find_health(session.environment.services[0], paths, session=session)
+
+
+def _health_in_words(health: discovery.Health) -> str:
+    revision = health.settings.get("revision_path")
+    told = f"health at {health.path}" + (f", revision in {revision!r}" if revision else "")
+    return "; ".join([told, *health.remarks])
+
+
+def _plan_of_look(options: Options) -> str:
+    if options.dialect:
+        return f"up to {2 * look.TIMES} connections to {options.ws}"
+    return f"up to {look.TIMES} connections to {options.ws}, and up to {look.TIMES + 2} more to try an Origin, a dialect that it shows, or another place for the token"
+
+
+async def _discover_websocket(
+    options: Options, settings: Settings, session: Session
+) -> tuple[look.EndpointFacts, str]:
+    """What was found of the WebSocket, in words; the settings are completed by it."""
+    (service,) = settings["service"]
+    remarks: list[str] = []
+
+    async def looked(stated: Settings, **how: Any) -> look.EndpointFacts:
+        there = _environment({**settings, "service": [{**service, "ws": stated}]})
+        return await look.look(there.websockets[0], session=Session(there, base=session.base), **how)
+
+    met = await looked(service["ws"])
+    if not met.upgraded and not options.origin:
+        # A page of the service itself is where most connections come from.
+        origin = origin_of(session.socket_urls[session.environment.websockets[0].name])
+        from_page = {**service["ws"], "headers": {**options.sent_headers, "Origin": origin}}
+        again = await looked(from_page, times=1)
+        if again.upgraded:
+            service["ws"], met = from_page, await looked(from_page)
+            remarks.append(f"it wants the Origin {origin}")
+    name = "" if options.dialect else await _dialect(met, options, session)
+    if name:
+        spoken = {**service["ws"], "dialect": name}
+        again = await looked(spoken, times=1)
+        named = known_dialects.STATED[name].get("subprotocols")
+        if named and again.upgraded and again.subprotocol not in named and not again.refused:
+            # It said what such a server says, and is none: it does not choose the subprotocol.
+            met = await looked(service["ws"], knows_dialects=False)
+        else:
+            service["ws"], met = spoken, again
+            remarks.append(f"it speaks {name}" if again.let_in else f"it seems to speak {name}")
+    if met.refused and options.token_env:
+        # The other usual place. Never the address: servers write addresses into their logs.
+        other = {**service["ws"], "token": {"in": _other_place(service["ws"])}}
+        again = await looked(other)
+        if again.upgraded and not again.refused:
+            service["ws"], met = other, again
+            remarks.append(f"the token goes as a {other['token']['in']}")
+    if met.greeting is not None:
+        service["ws"]["greeting"] = met.greeting
+        remarks.append(f"it greets with {_shown(met.greeting)}")
+    if met.let_in:
+        remarks.append("it says that we are let in")
+    return met, f"WebSocket at {options.ws}: {'; '.join([*remarks, *met.remarks])}"
+
+
+def _other_place(ws: Settings) -> str:
+    """Where else than its dialect says an endpoint may want the token."""
+    return "header" if known_dialects.token_place(ws.get("dialect")) else "subprotocol"
+
+
+async def _dialect(met: look.EndpointFacts, options: Options, session: Session) -> str:
+    """The dialect that an endpoint shows by itself, or by the subprotocol that it chooses; empty where it shows none."""
+    if met.shows or not met.asks or options.subprotocols:
+        return met.shows
+    return await look.chosen_dialect(session.environment.websockets[0], session=session)
+
+
+def _environment(settings: Settings) -> Environment:
+    return Environment.model_validate(settings).model_copy(update={"name": "try"})
+
+
+def _shown(greeting: Settings) -> str:
+    if "json" in greeting:
+        return ", ".join(f"{path} = {json.dumps(value)}" for path, value in greeting["json"].items())
+    return "some message" if greeting["regex"] == "(?s)." else "always the same text"

@@ -1,0 +1,301 @@
+"""`proofbook try` and servers of others that speak more than plain messages: found, well where they are, broken where they are not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trying import SERVERS, Start, attempt, command, first_line, free_port, told
+
+TOKEN = "good-token-of-a-user"
+Up = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("Node.js and npm are not installed and could not be: sudo apt-get install nodejs npm")
+    folder = tmp_path_factory.mktemp("node-dialects")
+    packages = ("ws@8", "socket.io@4", "graphql@16", "graphql-ws@6")
+    done = subprocess.run(
+        ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), *packages],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "node_modules"
+
+
+@pytest.fixture
+def node(start: Start, modules: Path) -> Up:
+    """Starts a Node server by its name; gives its port."""
+
+    def up(name: str, **variables: str) -> int:
+        port = free_port()
+        return start(
+            "node",
+            str(SERVERS / f"node_{name}.js"),
+            str(port),
+            port=port,
+            NODE_PATH=str(modules),
+            **variables,
+        )
+
+    return up
+
+
+@pytest.fixture
+def broker(start: Start, tmp_path: Path) -> Up:
+    """Starts Mosquitto or NATS with a configuration in which PORT is its port; gives that."""
+
+    def up(name: str, settings: str, **files: str) -> int:
+        program = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+        if program is None:
+            pytest.skip(f"{name} is not installed and could not be: sudo apt-get install {name}")
+        port, file = free_port(), tmp_path / f"{name}.conf"
+        file.write_text(
+            settings.replace("PORT", str(port))
+            .replace("OTHER", str(free_port()))
+            .replace("HERE", str(tmp_path))
+        )
+        return start(program, "-c", str(file), port=port)
+
+    return up
+
+
+def tried(
+    folder: Path, port: int, path: str, *options: str, token: str = ""
+) -> subprocess.CompletedProcess[str]:
+    shows = ("--token-env", "A_TOKEN") if token else ()
+    return attempt(folder, f"http://127.0.0.1:{port}", "--ws", path, *shows, *options, A_TOKEN=token)
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    (file,) = (folder / "environments").iterdir()
+    service: dict[str, Any] = tomllib.loads(file.read_text())["service"][0]
+    return service
+
+
+# Socket.IO and GraphQL ------------------------------------------------------------------------------------------------
+
+NODE = [("socketio", "/socket.io/", "socket-io"), ("graphql", "/graphql", "graphql-transport-ws")]
+
+
+@pytest.mark.parametrize(("server", "path", "dialect"), NODE)
+def test_a_healthy_server_is_healthy_and_its_dialect_is_found(
+    server: str, path: str, dialect: str, node: Up, tmp_path: Path
+) -> None:
+    done = tried(tmp_path / "here", node(server, TOKEN=TOKEN), path, token=TOKEN)
+    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
+    assert kept(tmp_path / "here")["ws"] == {"path": path, "dialect": dialect}
+    assert f"it speaks {dialect}; it says that we are let in" in done.stderr
+    assert "refused by name (missing, tampered)" in done.stdout
+    assert done.stderr.index("plan · first look · up to 3 connections") < done.stderr.index("it speaks")
+
+
+@pytest.mark.parametrize(("server", "path", "dialect"), NODE)
+def test_a_server_that_lets_any_token_in_is_broken(
+    server: str, path: str, dialect: str, node: Up, tmp_path: Path
+) -> None:
+    done = tried(tmp_path / "here", node(server), path, token=TOKEN)
+    assert done.returncode == 1, told(done)
+    assert "10 of 10 bad tokens were let in (missing, tampered)" in done.stdout
+
+
+@pytest.mark.parametrize(("server", "path", "dialect"), NODE)
+def test_a_token_of_ours_that_is_wrong_is_not_its_fault(
+    server: str, path: str, dialect: str, node: Up, tmp_path: Path
+) -> None:
+    done = tried(tmp_path / "here", node(server, TOKEN=TOKEN), path, token="another-token")
+    assert done.returncode == 3 and first_line(done).startswith("? NOT KNOWN"), told(done)
+    assert ("invalid token" if server == "socketio" else "4403 (Forbidden)") in done.stdout
+    assert "who was let in, now or before: nobody" in done.stdout and "check token and path" in done.stdout
+
+
+def test_a_graphql_server_that_executes_nothing_is_broken(node: Up, tmp_path: Path) -> None:
+    done = tried(tmp_path / "here", node("graphql", SILENT="1"), "/graphql")
+    assert done.returncode == 1, told(done)
+    assert (
+        "0 of 60 conversations were answered in full" in done.stdout and "no reply within 5 s" in done.stdout
+    )
+
+
+EVENT = """
+writes = true
+[pace]
+per_s = 100
+concurrency = 10
+timeout_s = 2
+[[service]]
+name = "chat"
+url = "http://127.0.0.1:PORT"
+[service.ws]
+path = "/socket.io/"
+dialect = "socket-io"
+send_json = ["say", { id = "{id}", text = "{text}" }]
+expect = { json = { "[0]" = "said", "[1].id" = "{id}", "[1].text" = "{text}" } }
+dwell_s = 1.2
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "verdict"), [({"PING_MS": "300"}, 0), ({"PING_MS": "300", "SILENT": "1"}, 1)]
+)
+def test_an_event_of_socket_io_is_answered_between_heartbeats(
+    variables: dict[str, str], verdict: int, node: Up, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    (here / "environments").mkdir(parents=True)
+    text = EVENT.replace("PORT", str(node("socketio", **variables)))
+    (here / "environments" / "chat.toml").write_text(text)
+    done = command(here, "run", "chat")
+    assert done.returncode == verdict, told(done)
+    found = json.loads(next((here / "outputs").glob("*/*/run.json")).read_text())["findings"]
+    verdicts = {item["id"]: (item["verdict"], item["statement"]) for item in found}
+    # Where nothing is answered, no more are made than that takes.
+    assert verdicts["websocket-connection"][0] == ("inconclusive" if verdict else "pass"), verdicts
+    assert verdicts["websocket-delivery"][0] == ("fail" if verdict else "pass"), verdicts
+    # Who does not say that he is there is thrown out after 0.6 s.
+    (here / "environments" / "chat.toml").write_text(text.replace("dwell_s", "answers = []\ndwell_s"))
+    if not verdict:
+        assert command(here, "run", "chat").returncode != 0
+
+
+LOOKALIKE = """
+import asyncio, sys
+from websockets.asyncio.server import serve
+from websockets.http11 import Response
+
+async def greet(connection):
+    await connection.send('{"type":"welcome"}')
+    await connection.wait_closed()
+
+def page(connection, request):
+    return connection.respond(200, "ok") if request.path == "/health" else None if request.path == "/ws" else connection.respond(404, "")
+
+async def main():
+    async with serve(greet, "127.0.0.1", int(sys.argv[1]), process_request=page):
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_plain_server_that_greets_as_a_dialect_does_is_plain(start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    start(sys.executable, "-c", LOOKALIKE, str(port), port=port)
+    done = tried(tmp_path / "here", port, "/ws")
+    assert done.returncode == 0, told(done)
+    assert kept(tmp_path / "here")["ws"] == {"path": "/ws", "greeting": {"json": {"type": "welcome"}}}
+
+
+# Brokers ----------------------------------------------------------------------------------------------------------------
+
+# Mosquitto 2.0.11 does not start with a WebSocket alone; where it may, it becomes another user, who reads no file of ours.
+MOSQUITTO = "user root\nlistener OTHER 127.0.0.1\nlistener PORT 127.0.0.1\nprotocol websockets\n"
+NATS = 'port: -1\nwebsocket { port: PORT, host: "127.0.0.1", no_tls: true }\n'
+ONLY_GOOD = {
+    "mosquitto": f"{MOSQUITTO}allow_anonymous false\npassword_file HERE/passwords\n",
+    "nats-server": f'{NATS}authorization {{ token: "{TOKEN}" }}\n',
+}
+ANYBODY = {"mosquitto": f"{MOSQUITTO}allow_anonymous true\n", "nats-server": NATS}
+BROKERS = [("mosquitto", "/mqtt", "mqtt"), ("nats-server", "/", "nats")]
+
+
+@pytest.fixture
+def passwords(tmp_path: Path) -> None:
+    if shutil.which("mosquitto_passwd"):
+        file = tmp_path / "passwords"
+        subprocess.run(
+            ["mosquitto_passwd", "-b", "-c", str(file), "proofbook", TOKEN], check=True, capture_output=True
+        )
+
+
+@pytest.mark.parametrize(("name", "path", "dialect"), BROKERS)
+def test_a_healthy_broker_is_healthy_without_a_page_for_health(
+    name: str, path: str, dialect: str, broker: Up, passwords: None, tmp_path: Path
+) -> None:
+    done = tried(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token=TOKEN)
+    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
+    service = kept(tmp_path / "here")
+    assert (service["health"], service["ws"]) == ("", {"path": path, "dialect": dialect})
+    assert "all 60 tries with bad tokens were refused by name" in done.stdout
+    assert "72 of 72 conversations were answered in full" in done.stdout
+    assert "Health of service is not measured" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "path", "dialect"), BROKERS)
+def test_a_broker_that_lets_anybody_in_is_broken(
+    name: str, path: str, dialect: str, broker: Up, tmp_path: Path
+) -> None:
+    done = tried(tmp_path / "here", broker(name, ANYBODY[name]), path, token=TOKEN)
+    assert done.returncode == 1 and "10 of 10 bad tokens were let in" in done.stdout, told(done)
+
+
+@pytest.mark.parametrize(("name", "path", "dialect"), BROKERS)
+def test_a_wrong_password_for_a_broker_is_not_its_fault(
+    name: str, path: str, dialect: str, broker: Up, passwords: None, tmp_path: Path
+) -> None:
+    done = tried(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token="another-token")
+    assert done.returncode == 3 and first_line(done).startswith("? NOT KNOWN"), told(done)
+    assert ("CONNACK" if name == "mosquitto" else "Authorization Violation") in done.stdout
+
+
+# Jupyter ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kernel(start: Start, tmp_path: Path) -> tuple[int, str]:
+    """Port of a Jupyter server, and the path of a kernel's channels."""
+    port, home = free_port(), tmp_path / "home"
+    home.mkdir()
+    words = ("-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root", f"--ServerApp.root_dir={home}")  # fmt: skip
+    start(sys.executable, *words, port=port, JUPYTER_TOKEN=TOKEN, HOME=str(home))
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/kernels", method="POST", headers={"Authorization": f"token {TOKEN}"}
+    )
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        return port, f"/api/kernels/{json.load(answer)['id']}/channels"
+
+
+def test_a_kernel_of_jupyter_answers_and_its_states_are_no_replies(
+    kernel: tuple[int, str], tmp_path: Path
+) -> None:
+    port, path = kernel
+    done = attempt(
+        tmp_path / "here",
+        f"http://127.0.0.1:{port}/api",
+        "--ws",
+        path,
+        "--token-env",
+        "A_TOKEN",
+        A_TOKEN=TOKEN,
+    )
+    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
+    assert kept(tmp_path / "here")["ws"] == {"path": path, "dialect": "jupyter"}
+    assert "Nothing broke in 6 checks" in done.stdout
+
+
+def test_a_kernel_of_jupyter_that_is_gone_is_not_well(kernel: tuple[int, str], tmp_path: Path) -> None:
+    port, path = kernel
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path.removesuffix('/channels')}", method="DELETE", headers={"Authorization": f"token {TOKEN}"}
+    )  # fmt: skip
+    urllib.request.urlopen(asked, timeout=60).close()
+    done = attempt(
+        tmp_path / "here",
+        f"http://127.0.0.1:{port}/api",
+        "--ws",
+        path,
+        "--token-env",
+        "A_TOKEN",
+        A_TOKEN=TOKEN,
+    )
+    assert done.returncode in (1, 3) and "HTTP 404" in done.stdout, told(done)

@@ -1,0 +1,121 @@
+"""Several series of one metric are several: read from a real page, and judged one by one or as their sum."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from aiohttp import web
+from first_tries import serving
+
+from proofbook.collect.services import metrics
+from proofbook.collect.session import Session
+from proofbook.config.environment import Environment
+from proofbook.evidence.schema import METRICS
+from proofbook.judge.checks import memory
+from proofbook.judge.findings import Judgement, Verdict
+from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.judge.window import Windows
+
+MB = 1_000_000
+READINGS = 48
+
+
+def pools(reading: int, *, leak_mb: float, moves_mb: float = 0.0, hosts: tuple[str, ...] = ("",)) -> str:
+    """A page of Micrometer's: eight pools for each process, of which one leaks, and two that give to each other."""
+    lines = ["# TYPE jvm_memory_used_bytes gauge", "process_start_time_seconds 1764355200.0"]
+    for host, number in itertools.product(hosts, range(8)):
+        grown = {0: leak_mb * reading, 1: moves_mb * reading, 2: -moves_mb * reading}.get(number, 0.0)
+        # Readings that never move by a page are none.
+        used = (300 + 40 * number + grown + 0.02 * ((reading * 7 + number) % 5)) * MB
+        label = f'instance="{host}",' if host else ""
+        lines.append(
+            f'jvm_memory_used_bytes{{{label}area="{"heap" if number < 3 else "nonheap"}",id="pool {number}"}} {used:.0f}'
+        )
+    return "\n".join(lines) + "\n"
+
+
+def read(*, memory_series: str = "each", **page: float | tuple[str, ...]) -> tuple[pd.DataFrame, Judgement]:
+    """What is read of such pages, and how it is judged: at most 200 MB in 10 min."""
+    number = itertools.count()
+    over = asyncio.Event()
+
+    async def answer(_: web.Request) -> web.Response:
+        reading = next(number)
+        if reading == READINGS - 1:
+            loop.call_soon_threadsafe(over.set)
+        return web.Response(text=pools(reading, **page))  # type: ignore[arg-type]
+
+    async def go(url: str) -> pd.DataFrame:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        service = {"name": "a", "url": url, "metrics": "/metrics", "memory_metric": "jvm_memory_used_bytes", "memory_series": memory_series}  # fmt: skip
+        where = Environment.model_validate({"service": [service]})
+        return await metrics.sample(
+            where.services[0], every_s=0.02, until=over, session=Session(where, base=Path())
+        )
+
+    loop = asyncio.new_event_loop()
+    loop.close()
+    with serving(answer) as url:
+        table = asyncio.run(go(url))
+    return table, judged(table, summed=memory_series == "sum")
+
+
+def judged(table: pd.DataFrame, *, summed: bool = False) -> Judgement:
+    view = View(
+        tables=lambda name, phase: {(METRICS.name, "after"): table}.get((name, phase)),
+        windows=Windows(before=None, after=None),
+    )
+    return memory.stable("a", budget_mb=200, horizon_min=10, summed=summed).judge(view)
+
+
+def test_one_pool_of_eight_that_leaks_is_a_leak_and_is_named() -> None:
+    table, found = read(leak_mb=4.0)
+    assert table["series"].nunique() == 9  # eight pools, and the start of the process
+    assert (found.verdict, found.reason) == (Verdict.FAIL, "leak"), found.statement
+    assert found.statement.startswith('area="heap",id="pool 0", the worst of 8 series: 300 →')
+    assert found.exposure.n == READINGS
+
+
+def test_pools_that_all_stay_as_they_are_pass() -> None:
+    _, found = read(leak_mb=0.0)
+    assert found.verdict is not Verdict.FAIL, found.statement
+
+
+def test_pools_that_give_to_each_other_leak_where_each_counts_and_not_where_their_sum_does() -> None:
+    _, each = read(leak_mb=0.0, moves_mb=4.0)
+    assert each.verdict is Verdict.FAIL, each.statement
+    _, together = read(leak_mb=0.0, moves_mb=4.0, memory_series="sum")
+    assert together.verdict is not Verdict.FAIL, together.statement
+    assert "series" not in together.statement
+    _, leaking = read(leak_mb=4.0, memory_series="sum")
+    assert leaking.verdict is Verdict.FAIL, leaking.statement
+
+
+def test_a_pool_that_leaks_in_each_of_several_processes_is_compared_with_itself_alone() -> None:
+    _, found = read(leak_mb=4.0, hosts=("a:1", "b:1", "c:1", "d:1"))
+    assert found.verdict is Verdict.FAIL and "4 instances" in found.method.name, found.statement
+    assert found.statement.startswith('area="heap",id="pool 0"')
+
+
+def test_readings_of_one_time_that_nothing_tells_apart_are_no_trend() -> None:
+    table, _ = read(leak_mb=4.0)
+    with pytest.raises(InsufficientEvidence) as caught:
+        judged(table.drop(columns="series"))
+    assert caught.value.reason == "several-series"
+
+
+def test_what_leaks_in_every_pool_is_caught_by_the_mutant() -> None:
+    table, _ = read(leak_mb=0.0)
+    recipe = memory.stable("a", budget_mb=200, horizon_min=10)
+    view = View(
+        tables=lambda name, phase: {(METRICS.name, "after"): table}.get((name, phase)),
+        windows=Windows(before=None, after=None),
+    )
+    (mutant,) = recipe.mutants
+    broken = mutant.change(view)
+    assert broken is not None and recipe.judge(broken).verdict is not Verdict.PASS
