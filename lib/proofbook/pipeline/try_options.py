@@ -119,7 +119,7 @@ def _check_websocket(options: Options) -> None:
     where, _, query = options.ws.partition("?")
     if "@" in where:
         raise UsageError("--ws: expected a path without a password; name a token with --token-env")
-    secret = next((name for name, _ in parse_qsl(query) if _is_telling(name)), "")
+    secret = next((name for name, value in parse_qsl(query) if _may_be_secret(name, value)), "")
     if secret:
         raise UsageError(
             f"--ws: its query holds {secret}, which may be a secret; export it in a variable and name that: --query {secret}=env:VARIABLE"
@@ -135,7 +135,7 @@ def _check_sent(options: Options) -> None:
             name, sign, value = item.partition("=")
             if not sign or not re.fullmatch(r"[!-~]+", name):
                 raise UsageError(f"{option}: expected NAME=VALUE, got {name[:40]!r}")
-            if _is_telling(name) and not value.startswith(_NAMED):
+            if not value.startswith(_NAMED) and _may_be_secret(name, value):
                 raise UsageError(
                     f"{option}: {name} may be a secret, so its value is not written; export it in a variable and name that: {option} {name}=env:VARIABLE"
                 )
@@ -160,9 +160,14 @@ def _check_sent(options: Options) -> None:
 _NAMED = "env:"
 
 
-def _is_telling(name: str) -> bool:
-    """Whether what bears such a name may be a secret."""
-    return bool(re.search(r"(?i)auth|cookie|token|secret|passw|key|session|signature|^sig$|jwt", name))
+def _may_be_secret(name: str, value: str) -> bool:
+    """Whether a value may be a secret: by its name, or because it is long and no words.
+
+    >>> _may_be_secret("EIO", "4"), _may_be_secret("access_token", "x"), _may_be_secret("k", "9f86d081884c7d659a2feaa0c55ad015")
+    (False, True, True)
+    """
+    telling = re.search(r"(?i)auth|cookie|token|secret|passw|key|session|signature|^sig$|jwt", name)
+    return bool(telling or re.fullmatch(r"(?=.*\d)[\w+/=.-]{20,}", value))
 
 
 def _table(written: Sequence[str]) -> dict[str, Any]:
