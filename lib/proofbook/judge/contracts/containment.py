@@ -1,0 +1,442 @@
+"""Whether every value that fits one schema fits another: contained, not contained, or unclear, with what differs and where."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from proofbook.judge.contracts import membership
+from proofbook.judge.contracts.document import Sameness, Unread
+from proofbook.judge.contracts.schemas import shapes_of
+from proofbook.judge.contracts.shapes import (
+    ARRAY,
+    BOOLEAN,
+    NULL,
+    NUMBER,
+    OBJECT,
+    STRING,
+    Bound,
+    Part,
+    Shape,
+    Side,
+)
+
+MOST_COMPARISONS = 200_000
+# No more of one place are told.
+MOST_DIFFERENCES = 50
+_FITS, _UNSURE, _SURE = range(3)
+# What fits the first of each pair fits the second.
+_NARROWER = {("int32", "int64"), ("float", "double"), ("int32", "double"), ("email", "idn-email"), ("hostname", "idn-hostname"),
+    ("uri", "uri-reference"), ("uri", "iri"), ("uri", "iri-reference"), ("uri-reference", "iri-reference"), ("iri", "iri-reference")}  # fmt: skip
+_KNOWN_FORMATS = frozenset(
+    ["int32", "int64", "float", "double", "date", "date-time", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri", "iri-reference", "uri-template", "uuid", "json-pointer", "relative-json-pointer", "regex", "byte", "binary"]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What one of two schemas allows and the other does not.
+
+    what: a word for its kind, see `words`. place: where inside, such as `.items[].name`. sub, sup: what the schema says
+    that had to be contained, and what the other one says; None where it says nothing. sure: whether it is one for certain.
+    """
+
+    what: str
+    place: str = ""
+    sub: Any = None
+    sup: Any = None
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inner:
+    """That a pair of parts further in must fit too. sure: whether it counts as certain if it does not."""
+
+    place: str
+    key: Any
+    sure: bool = True
+
+
+_Item = Difference | _Inner
+
+
+class Containment:
+    """Compares parts of two documents, each pair once.
+
+    Pairs are taken to fit until something in them differs; whatever rests on one of which that turns out is looked at
+    again. So schemas that refer to themselves come to an end, and how deep a document is costs no stack.
+    """
+
+    def __init__(self, *, most: int = MOST_COMPARISONS) -> None:
+        self.same = Sameness()
+        self.known: dict[Any, tuple[Shape, ...]] = {}
+        self._pairs: dict[Any, tuple[Part, Part, bool]] = {}
+        self._items: dict[Any, tuple[_Item, ...]] = {}
+        self._status: dict[Any, int] = {}
+        self._resting: dict[Any, set[Any]] = {}
+        self._waiting: list[Any] = []
+        self._current: Any = None
+        self._left = most
+
+    def differences(self, sub: Part, sup: Part, *, as_text: bool = False) -> tuple[Difference, ...]:
+        """What keeps `sub` from being contained in `sup`; empty where it is.
+
+        as_text: values are written without quotation marks, as in a path or a query, where 5 is a text too.
+        """
+        self._current = None
+        key = self._want(sub, sup, as_text=as_text)
+        while self._waiting:
+            self._look(self._waiting.pop())
+        return tuple(itertools.islice(self._told(key), MOST_DIFFERENCES)) if self._status[key] else ()
+
+    def _want(self, sub: Part, sup: Part, *, as_text: bool = False) -> Any:
+        """The key of a pair, which is looked at sooner or later, and whatever rests on it again if it does not fit."""
+        key = (sub.key, sup.key, as_text)
+        if key not in self._pairs:
+            self._pairs[key] = (sub, sup, as_text)
+            self._status[key] = _FITS
+            self._resting[key] = set()
+            self._waiting.append(key)
+        if self._current is not None:
+            self._resting[key].add(self._current)
+        return key
+
+    def _look(self, key: Any) -> None:
+        sub, sup, as_text = self._pairs[key]
+        self._left -= 1
+        self._current = key
+        try:
+            if self._left < 0:
+                raise Unread("more than can be compared")
+            found: tuple[_Item, ...] = tuple(self._compared(sub, sup, as_text=as_text))
+        except Unread as error:
+            found = (Difference(what="unread", sup=error.why, sure=False),)
+        self._current = None
+        self._items[key] = found
+        status = max(map(self._weight, found), default=_FITS)
+        if status > self._status[key]:
+            self._status[key] = status
+            self._waiting += [item for item in self._resting[key] if item != key]
+
+    def _weight(self, item: _Item) -> int:
+        weight = _SURE if isinstance(item, Difference) else self._status[item.key]
+        return weight if item.sure else min(weight, _UNSURE)
+
+    def _told(self, key: Any) -> Iterator[Difference]:
+        """The differences of a pair and of those in it, each pair once."""
+        seen, left = {key}, [("", True, key)]
+        while left:
+            place, sure, key = left.pop(0)
+            for item in self._items[key]:
+                if isinstance(item, Difference):
+                    yield replace(item, place=place + item.place, sure=item.sure and sure)
+                elif self._status[item.key] and item.key not in seen:
+                    seen.add(item.key)
+                    left.append((place + item.place, sure and item.sure, item.key))
+
+    def shapes(self, part: Part) -> tuple[Shape, ...]:
+        return shapes_of(part, self.known)
+
+    def _compared(self, sub: Part, sup: Part, *, as_text: bool) -> Iterator[_Item]:
+        alike = sub.document.version is sup.document.version and len(sub.raws) == len(sup.raws)
+        if alike and all(
+            self.same(one, sub.document, other, sup.document)
+            for one, other in zip(sub.raws, sup.raws, strict=True)
+        ):
+            return
+        narrow, wide = self.shapes(sub), self.shapes(sup)
+        if _is_anything(narrow) and not _is_anything(wide):
+            yield Difference(what="unstated", sup=_types(wide), sure=False)
+            return
+        missing = _missing(narrow, wide, as_text=as_text)
+        if missing:
+            yield Difference(
+                what="type", sub=_types(narrow), sup=_types(wide) or ("nothing",), sure=bool(missing)
+            )
+        for shape in narrow:
+            if shape.kind not in missing:
+                yield from self._alternatives(shape, wide, sub, sup, as_text=as_text)
+
+    def _alternatives(
+        self, shape: Shape, wide: tuple[Shape, ...], sub: Part, sup: Part, *, as_text: bool
+    ) -> Iterator[_Item]:
+        """What keeps one shape from fitting any of those of its type; of the nearest where there are several."""
+        if (
+            as_text
+            and shape.kind in (NUMBER, BOOLEAN, STRING)
+            and not any(s.kind == shape.kind for s in wide)
+        ):
+            yield from self._as_text(shape, wide, sub, sup)
+            return
+        values = shape.values if shape.kind not in (NULL, BOOLEAN) else shape.values or _ALL[shape.kind]
+        if values is not None:
+            yield from self._values(values, sup)
+            return
+        found = []
+        for other in wide:
+            if other.kind == shape.kind:
+                these = [item for item in self._shape(shape, other, sub, sup) if self._weight(item)]
+                if not these:
+                    return
+                found.append((len(these), -len(shape.fields.keys() & other.fields.keys()), these))
+        nearest = min(found, key=lambda item: item[:2])[-1]
+        if len(found) == 1:
+            yield from nearest
+            return
+        # None alone holds all of it; several together might. A value that fits none of them says that they do not.
+        refuted = self._refuted(shape, sub, sup)
+        told = [replace(item, sure=refuted) for item in nearest]
+        yield from told
+        if refuted and not any(self._weight(item) == _SURE for item in told):
+            yield Difference(what="alternative")
+
+    def _refuted(self, shape: Shape, sub: Part, sup: Part) -> bool:
+        member = membership.Membership(self.known)
+        return any(
+            member.fits(value, sub) is True and member.fits(value, sup) is False
+            for value in member.examples(shape, sub)
+        )
+
+    def _values(self, values: tuple[Any, ...], sup: Part) -> Iterator[_Item]:
+        member = membership.Membership(self.known)
+        fits = [(value, member.fits(value, sup)) for value in values]
+        lost = tuple(value for value, found in fits if found is False)
+        unknown = tuple(value for value, found in fits if found is None)
+        if lost:
+            yield Difference(what="values", sub=lost)
+        elif unknown:
+            yield Difference(what="values", sub=unknown, sure=False)
+
+    def _as_text(self, shape: Shape, wide: tuple[Shape, ...], sub: Part, sup: Part) -> Iterator[_Item]:
+        """A value in a path or a query: a number is a text there, and one value is a list of one."""
+        texts = [item for item in wide if item.kind == STRING]
+        lists = [item for item in wide if item.kind == ARRAY]
+        if lists and not texts:
+            if lists[0].least > 1:
+                yield Difference(what="least", sub=1, sup=lists[0].least)
+            elif lists[0].items:
+                yield _Inner(place="", key=self._want(sub, sup.of(lists[0].items), as_text=True))
+            return
+        values = shape.values if shape.kind != BOOLEAN else shape.values or (False, True)
+        for text in texts:
+            if text.is_free:
+                return
+            if values is not None and text.values is not None:
+                lost = tuple(v for v in values if not any(_text(v) == t for t in text.values))
+                if lost:
+                    yield Difference(what="values", sub=lost)
+                return
+        yield Difference(what="type", sub=(_name(shape),), sup=_types(wide), sure=False)
+
+    def _shape(self, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
+        """What keeps a shape without stated values from fitting another one of its type."""
+        if other.values is not None:
+            yield Difference(what="only", sup=other.values)
+            return
+        own: list[_Item] = [*_sizes(one, other), *_numbers(one, other), *_texts(one, other)]
+        if one.kind == ARRAY:
+            own += self._arrays(one, other, sub, sup)
+        if one.kind == OBJECT:
+            own += self._objects(one, other, sub, sup)
+        unlike = list(self._others(one, other, sub, sup))
+        # A limit of the narrower one that nobody here reads may be what keeps the rest out.
+        unread = any(name not in other.others for name in one.others if name != "discriminator")
+        yield from (replace(item, sure=item.sure and not unread) for item in own)
+        yield from unlike
+
+    def _others(self, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
+        """Keywords that are only compared as they are: one more of the wider schema may refuse something."""
+        for name, wanted in other.others.items():
+            had = one.others.get(name, ())
+            for raw in wanted:
+                if any(self.same(raw, sup.document, there, sub.document) for there in had):
+                    continue
+                if name == "not" and not any(item.kind == one.kind for item in self.shapes(sup.of((raw,)))):
+                    continue
+                if name == "dependentRequired" and isinstance(raw, dict):
+                    yield from _dependent(raw, one)
+                    continue
+                yield Difference(what="keyword", sub=bool(had), sup=name, sure=False)
+
+    def _arrays(self, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
+        if other.unique and not one.unique and not (one.most is not None and one.most < 2):
+            yield Difference(what="unique")
+        for place in range(max(len(one.prefix), len(other.prefix))):
+            if one.most is not None and place >= one.most:
+                break
+            first = one.prefix[place] if place < len(one.prefix) else one.items
+            second = other.prefix[place] if place < len(other.prefix) else other.items
+            yield from self._inner(sub.of(first), sup.of(second), f"[{place}]")
+        if one.most is None or one.most > len(one.prefix):
+            yield from self._inner(sub.of(one.items), sup.of(other.items), "[]")
+
+    def _inner(self, sub: Part, sup: Part, place: str) -> Iterator[_Item]:
+        if not any(raw is False for raw in sub.raws) and sup.raws:
+            yield _Inner(place=place, key=self._want(sub, sup))
+
+    def _objects(self, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
+        for name in sorted(other.required - one.required):
+            # Of a field that answers no longer show, nobody says whether they hold it all the same.
+            hidden = name in one.hidden and sub.side is Side.READ
+            yield Difference(what="required", place=f".{name}", sub=name in one.fields, sure=not hidden)
+        for name in sorted(other.fields):
+            yield from self._wanted(name, one, other, sub, sup)
+        for name in sorted(one.fields.keys() - other.fields.keys() - other.hidden):
+            yield from self._surplus(name, one, other, sub, sup)
+        yield from self._rest(one, other, sub, sup)
+        for pattern, raws in sorted(other.by_pattern.items()):
+            if pattern in one.by_pattern:
+                yield from self._inner(sub.of(one.by_pattern[pattern]), sup.of(raws), f".<{pattern}>")
+            elif not one.is_closed:
+                yield Difference(what="keyword", sub=False, sup="patternProperties", sure=False)
+
+    def _wanted(self, name: str, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
+        """A field that the wider schema names."""
+        place, raws = f".{name}", other.fields[name]
+        if name in one.fields:
+            yield from self._inner(sub.of(one.fields[name]), sup.of(raws), place)
+        elif one.maps:
+            yield from self._inner(sub.of(one.rest), sup.of(raws), place)
+            if sub.side is Side.READ and name not in other.required:
+                yield Difference(what="gone", place=place, sure=False)
+        elif sub.side is Side.READ and name not in other.required - one.required:
+            # Whoever reads the old answer looks for it, required or not.
+            yield Difference(what="gone", place=place, sure=name not in one.hidden)
+
+    def _surplus(self, name: str, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
+        """A field that only the narrower schema names."""
+        place, raws = f".{name}", one.fields[name]
+        matching = [raw for pattern, raw in other.by_pattern.items() if _matches(pattern, name) is not False]
+        if any(raw is False for raw in raws):
+            return
+        for wanted in matching:
+            yield from self._inner(sub.of(raws), sup.of(wanted), place)
+        if matching:
+            return
+        if other.maps:
+            yield from self._inner(sub.of(raws), sup.of(other.rest), place)
+        elif sub.side is Side.SENT and other.is_closed:
+            yield Difference(what="refused", place=place)
+        elif sub.side is Side.SENT and not self._is_deprecated(raws, sub):
+            yield Difference(what="ignored", place=place, sure=False)
+
+    def _is_deprecated(self, raws: Iterable[Any], part: Part) -> bool:
+        found = (part.document.resolve(raw) for raw in raws)
+        return any(isinstance(raw, dict) and raw.get("deprecated") is True for raw in found)
+
+    def _rest(self, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
+        """Fields without a name."""
+        if one.is_closed or not other.rest:
+            return
+        if other.is_closed:
+            yield Difference(what="closed" if sub.side is Side.SENT else "opened", sure=sub.side is Side.SENT)
+        elif one.rest or other.maps:
+            if not one.rest:
+                yield Difference(what="unstated", place=".*", sub=None, sup=None, sure=False)
+            else:
+                yield from self._inner(sub.of(one.rest), sup.of(other.rest), ".*")
+
+
+_ALL: dict[str, tuple[Any, ...]] = {NULL: (None,), BOOLEAN: (False, True)}
+
+
+def _is_anything(found: tuple[Shape, ...]) -> bool:
+    return len({item.kind for item in found if item.is_free}) == 6
+
+
+def _name(shape: Shape) -> str:
+    return "integer" if shape.kind == NUMBER and shape.integer else shape.kind
+
+
+def _types(found: Iterable[Shape]) -> tuple[str, ...]:
+    """The types in the words of a schema: one that takes any number need not say that it takes whole ones."""
+    names = {_name(shape) for shape in found}
+    return tuple(sorted(names - {"integer"} if "number" in names else names))
+
+
+def _missing(narrow: tuple[Shape, ...], wide: tuple[Shape, ...], *, as_text: bool) -> set[str]:
+    """Types that the narrower one has and the wider one has not."""
+    had = {shape.kind for shape in wide}
+    lost = {shape.kind for shape in narrow} - had
+    if as_text and (STRING in had or ARRAY in had):
+        lost -= {NUMBER, BOOLEAN, STRING}
+    whole = any(s.kind == NUMBER and not s.integer and s.values is None for s in narrow) and all(
+        s.integer for s in wide if s.kind == NUMBER
+    )
+    return lost | ({NUMBER} if whole and NUMBER in had else set())
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sizes(one: Shape, other: Shape) -> Iterator[Difference]:
+    if other.least > one.least:
+        yield Difference(what="least", sub=one.least or None, sup=other.least)
+    if other.most is not None and (one.most is None or one.most > other.most):
+        yield Difference(what="most", sub=one.most, sup=other.most)
+
+
+def _numbers(one: Shape, other: Shape) -> Iterator[Difference]:
+    if one.kind != NUMBER:
+        return
+    for what, mine, theirs, sign in (("low", one.low, other.low, 1), ("high", one.high, other.high, -1)):
+        if theirs is None:
+            continue
+        had, wanted = (_reached(item, one, sign) for item in (mine, theirs))
+        assert wanted is not None
+        if (
+            had is None
+            or sign * had.value < sign * wanted.value
+            or (had.value == wanted.value and wanted.open > had.open)
+        ):
+            yield Difference(what=what, sub=mine, sup=theirs)
+    for multiple in other.multiples:
+        own = (*one.multiples, *((1,) if one.integer else ()))
+        if not any(_divides(multiple, there) for there in own):
+            yield Difference(what="multiple", sub=one.multiples or None, sup=multiple)
+    yield from _formatted(one, other)
+
+
+def _reached(bound: Bound | None, shape: Shape, sign: int) -> Bound | None:
+    """A bound as whole numbers have it, where only they are meant."""
+    if bound is None or not shape.integer:
+        return bound
+    edge = math.ceil(sign * bound.value)
+    return Bound(value=sign * (edge + (bound.open and edge == sign * bound.value)))
+
+
+def _divides(one: float, other: float) -> bool:
+    ratio = other / one
+    return math.isfinite(ratio) and abs(ratio - round(ratio)) < 1e-9
+
+
+def _texts(one: Shape, other: Shape) -> Iterator[Difference]:
+    if one.kind != STRING:
+        return
+    for pattern in sorted(other.patterns - one.patterns):
+        yield Difference(what="pattern", sub=sorted(one.patterns) or None, sup=pattern, sure=not one.patterns)
+    yield from _formatted(one, other)
+
+
+def _formatted(one: Shape, other: Shape) -> Iterator[Difference]:
+    for wanted in sorted(other.formats):
+        if any(have == wanted or (have, wanted) in _NARROWER for have in one.formats):
+            continue
+        known = {wanted, *one.formats} <= _KNOWN_FORMATS
+        yield Difference(what="format", sub=sorted(one.formats) or None, sup=wanted, sure=known)
+
+
+def _dependent(raw: dict[str, Any], one: Shape) -> Iterator[Difference]:
+    """Fields that another field asks for."""
+    for name, wanted in raw.items():
+        missing = sorted(set(map(str, wanted)) - one.required) if isinstance(wanted, list) else [""]
+        if missing and (name in one.fields or one.maps):
+            yield Difference(what="required", place=f".{missing[0]}", sub=True, sure=name in one.fields)
+
+
+def _matches(pattern: str, name: str) -> bool | None:
+    return membership.matches(pattern, name)
