@@ -56,7 +56,7 @@ class _Inner:
     """That a pair of parts further in must fit too. sure: whether it counts as certain if it does not."""
 
     place: str
-    key: Any
+    key: int
     sure: bool = True
 
 
@@ -73,12 +73,13 @@ class Containment:
     def __init__(self, *, most: int = MOST_COMPARISONS) -> None:
         self.same = Sameness()
         self.known: dict[Any, tuple[Shape, ...]] = {}
-        self._pairs: dict[Any, tuple[Part, Part, bool]] = {}
-        self._items: dict[Any, tuple[_Item, ...]] = {}
-        self._status: dict[Any, int] = {}
-        self._resting: dict[Any, set[Any]] = {}
-        self._waiting: list[Any] = []
-        self._current: Any = None
+        self._numbers: dict[Any, int] = {}
+        self._pairs: list[tuple[Part, Part, bool]] = []
+        self._items: list[tuple[_Item, ...]] = []
+        self._status: list[int] = []
+        self._resting: list[set[int]] = []
+        self._waiting: list[int] = []
+        self._current: int | None = None
         self._left = most
 
     def differences(self, sub: Part, sup: Part, *, as_text: bool = False) -> tuple[Difference, ...]:
@@ -92,19 +93,21 @@ class Containment:
             self._look(self._waiting.pop())
         return tuple(itertools.islice(self._told(key), MOST_DIFFERENCES)) if self._status[key] else ()
 
-    def _want(self, sub: Part, sup: Part, *, as_text: bool = False) -> Any:
-        """The key of a pair, which is looked at sooner or later, and whatever rests on it again if it does not fit."""
+    def _want(self, sub: Part, sup: Part, *, as_text: bool = False) -> int:
+        """The number of a pair, which is looked at sooner or later, and whatever rests on it again if it does not fit."""
         key = (sub.key, sup.key, as_text)
-        if key not in self._pairs:
-            self._pairs[key] = (sub, sup, as_text)
-            self._status[key] = _FITS
-            self._resting[key] = set()
-            self._waiting.append(key)
+        number = self._numbers.setdefault(key, len(self._pairs))
+        if number == len(self._pairs):
+            self._pairs.append((sub, sup, as_text))
+            self._items.append(())
+            self._status.append(_FITS)
+            self._resting.append(set())
+            self._waiting.append(number)
         if self._current is not None:
-            self._resting[key].add(self._current)
-        return key
+            self._resting[number].add(self._current)
+        return number
 
-    def _look(self, key: Any) -> None:
+    def _look(self, key: int) -> None:
         sub, sup, as_text = self._pairs[key]
         self._left -= 1
         self._current = key
@@ -119,13 +122,13 @@ class Containment:
         status = max(map(self._weight, found), default=_FITS)
         if status > self._status[key]:
             self._status[key] = status
-            self._waiting += [item for item in self._resting[key] if item != key]
+            self._waiting += sorted(self._resting[key] - {key})
 
     def _weight(self, item: _Item) -> int:
         weight = _SURE if isinstance(item, Difference) else self._status[item.key]
         return weight if item.sure else min(weight, _UNSURE)
 
-    def _told(self, key: Any) -> Iterator[Difference]:
+    def _told(self, key: int) -> Iterator[Difference]:
         """The differences of a pair and of those in it, each pair once."""
         seen, left = {key}, [("", True, key)]
         while left:
