@@ -101,7 +101,22 @@ OPENAPI = Table(
         _SERVICE,
         _TIMESTAMP,
         _STATUS,
-        Column("document", "str", "the definition as JSON; empty: there is none"),
+        Column("document", "str", "the definition as JSON; empty: there is none", is_json=True),
+        _ERROR,
+    ),
+)
+ANSWERS = Table(
+    "answers",
+    row="one answer to a GET of a service that has an API definition, to be held against it",
+    merge=Merge.LATEST,
+    columns=(
+        _SERVICE,
+        _PATH,
+        _TIMESTAMP,
+        _STATUS,
+        Column("content_type", "str", "its media type; empty: it names none"),
+        Column("body", "str", "the body, if it is JSON and not large; empty: it was not kept", is_json=True),
+        Column("note", "str", "why the body was not kept, else empty"),
         _ERROR,
     ),
 )
@@ -377,7 +392,7 @@ LOOKS = Table(
 TABLES: Mapping[str, Table] = MappingProxyType({
     table.name: table
     for table in (
-        HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, CERTIFICATES,
+        HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
         REVISIONS, ROLLOUT, HELD, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
         LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS,
     )

@@ -7,32 +7,32 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from proofbook.judge.contracts.api import METHODS
-from proofbook.judge.contracts.document import Document, Unread, Version, read
+from proofbook.judge.contracts.document import Document, Unread, Version, equal, read
 
 # Changes one operation in place and says whether it could: its document, its path item, its method.
 Break = Callable[[Document, dict[str, Any], str], bool]
 MOST_TRIED = 100
 
 
-def applied(change: Break, before: Any, after: Any) -> tuple[Any, Any] | None:
-    """Both definitions with one operation alone, broken in the second; None where nothing can be broken so."""
+def applied(change: Break, before: Any) -> tuple[Any, Any] | None:
+    """A definition with one operation alone, as it is and broken; None where nothing can be broken so."""
     try:
-        paths, there = (_paths(item) for item in (before, after))
+        paths = _mapping(read(before).root.get("paths"))
     except Unread:
         return None
-    both = [
+    operations = [
         (path, method)
         for path, item in sorted(paths.items())
         for method in METHODS
-        if isinstance(item, dict) and method in item and method in _mapping(there.get(path))
+        if isinstance(item, dict) and method in item
     ]
-    for path, method in both[:MOST_TRIED]:
+    for path, method in operations[:MOST_TRIED]:
+        alone = _alone(before, path, method)
         # What is common to all, such as schemas, may be changed too: so each try has a copy of its own.
-        alone = [_alone(item, path, method) for item in (before, after)]
-        broken = copy.deepcopy(alone[1])
+        broken = copy.deepcopy(alone)
         try:
             if change(read(broken), broken["paths"][path], method):
-                return alone[0], broken
+                return alone, broken
         except Unread:
             continue
     return None
@@ -42,10 +42,6 @@ def _alone(definition: dict[str, Any], path: str, method: str) -> dict[str, Any]
     others = {name for name in METHODS if name != method}
     item = {key: value for key, value in definition["paths"][path].items() if key not in others}
     return {**definition, "paths": {path: item}, "webhooks": {}}
-
-
-def _paths(definition: Any) -> dict[str, Any]:
-    return _mapping(read(definition).root.get("paths"))
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -97,9 +93,7 @@ def _remove_operation(document: Document, item: dict[str, Any], method: str) -> 
 
 
 def _remove_field(document: Document, item: dict[str, Any], method: str) -> bool:
-    schema = _object_in_answer(document, item, method)
-    if schema is None:
-        return False
+    schema = _object_in_answer(document, item, method) or {"properties": {}}
     name = next((name for name, field in schema["properties"].items() if not _is_hidden(field)), None)
     if name is None:
         return False
@@ -118,7 +112,8 @@ def _change_type(document: Document, item: dict[str, Any], method: str) -> bool:
         f for f in fields if isinstance(f, dict) and isinstance(f.get("type"), str) and not _is_hidden(f)
     ]
     for field in typed[:1]:
-        field.pop("enum", None)
+        for stated in ("enum", "const"):
+            field.pop(stated, None)
         field["type"] = "integer" if field["type"] not in ("integer", "number") else "string"
     return bool(typed)
 
@@ -135,8 +130,10 @@ def _tighten(document: Document, item: dict[str, Any], method: str) -> bool:
         found = _mapping(document.resolve(parameter))
         schema = _mapping(document.resolve(found.get("schema", found)))
         if isinstance(schema.get("enum"), list) and len(schema["enum"]) > 1:
-            schema["enum"] = schema["enum"][1:]
-            return True
+            left = [value for value in schema["enum"] if not equal(value, schema["enum"][0])]
+            if left:
+                schema["enum"] = left
+                return True
     return False
 
 
@@ -162,17 +159,28 @@ def _shorten(document: Document, item: dict[str, Any], method: str) -> bool:
     for body in _bodies(document, item, method):
         for schema in _schemas(document, body):
             for field in _mapping(schema.get("properties")).values():
-                if isinstance(field, dict) and field.get("type") == "string" and field.get("readOnly") is not True:  # fmt: skip
-                    field["maxLength"] = max(0, int(field.get("maxLength", 2)) - 1)
+                if _is_free_text(field):
+                    field["maxLength"] = field.get("maxLength", 2) - 1
                     return True
     return False
+
+
+def _is_free_text(field: Any) -> bool:
+    """Whether a shortest limit could keep something out that it takes now."""
+    return (
+        isinstance(field, dict)
+        and field.get("type") == "string"
+        and not field.keys() & {"enum", "const", "readOnly", "$ref"}
+        and isinstance(field.get("maxLength", 2), int)
+        and field.get("maxLength", 2) > 0
+    )
 
 
 def _change_media_type(document: Document, item: dict[str, Any], method: str) -> bool:
     for answer in _answers(document, item, method):
         content = _mapping(answer.get("content"))
-        if content:
-            first = next(iter(content))
+        first = next(iter(content), "*")
+        if "*" not in first:
             content["application/x-proofbook-mutant"] = content.pop(first)
             return True
     return False

@@ -365,7 +365,7 @@ def _answer_for(status: str, answers: Mapping[str, Answer]) -> tuple[Answer | No
     return answers.get("default"), False
 
 
-def _is_within(kind: str, wider: str) -> bool:
+def within(kind: str, wider: str) -> bool:
     """Whether a media type is another one, or a kind of it."""
     if kind == wider or wider in ("*/*", "*"):
         return True
@@ -374,8 +374,8 @@ def _is_within(kind: str, wider: str) -> bool:
 
 
 def _wider(kind: str, among: Mapping[str, Any]) -> str | None:
-    return kind if kind in among else next((item for item in among if _is_within(kind, item)), None)
+    return kind if kind in among else next((item for item in among if within(kind, item)), None)
 
 
 def _narrower(kind: str, among: Mapping[str, Any]) -> str | None:
-    return kind if kind in among else next((item for item in among if _is_within(item, kind)), None)
+    return kind if kind in among else next((item for item in among if within(item, kind)), None)

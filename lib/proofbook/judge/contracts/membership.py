@@ -31,10 +31,13 @@ _WHOLE = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
 
 class Membership:
-    """Answers for the parts of a document, with the shapes that are known already."""
+    """Answers for the parts of a document, with the shapes that are known already.
 
-    def __init__(self, known: dict[Any, tuple[Shape, ...]]) -> None:
-        self._known = known
+    any_format: a format that nobody here can check is taken to be had.
+    """
+
+    def __init__(self, known: dict[Any, tuple[Shape, ...]], *, any_format: bool = False) -> None:
+        self._known, self._any_format = known, any_format
         self.where = ""
 
     def fits(self, value: Any, part: Part, *, depth: int = 0, place: str = "") -> bool | None:
@@ -63,7 +66,7 @@ class Membership:
             return None if _is_masked(value) else False
         checks: dict[str, Callable[[], Iterable[bool | None]]] = {
             NUMBER: lambda: _number(value, shape),
-            STRING: lambda: _string(value, shape),
+            STRING: lambda: _string(value, shape, self._any_format),
             ARRAY: lambda: self._array(value, shape, part, depth, place),
             OBJECT: lambda: self._object(value, shape, part, depth, place),
         }
@@ -197,7 +200,7 @@ def _beyond(by: float, bound: Bound) -> bool:
     return by > 0 or (by == 0 and not bound.open)
 
 
-def _string(value: str, shape: Shape) -> Iterator[bool | None]:
+def _string(value: str, shape: Shape, any_format: bool) -> Iterator[bool | None]:
     if _is_masked(value):
         yield None
         return
@@ -205,7 +208,8 @@ def _string(value: str, shape: Shape) -> Iterator[bool | None]:
     for pattern in shape.patterns:
         yield matches(pattern, value)
     for name in shape.formats:
-        yield _has_format(name, value)
+        has = _has_format(name, value)
+        yield True if has is None and any_format else has
 
 
 def _has_format(name: str, value: str) -> bool | None:
