@@ -268,9 +268,7 @@ def test_definitions_with_many_operations_that_share_schemas_are_compared_in_sec
     assert time.process_time() - began < 20
 
 
-# What was passed or lost before ----------------------------------------------------------------------------------------
-
-REPORTED: list[tuple[str, Any, Any, str]] = []
+# Words ------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_summary_says_for_whom_what_broke_and_counts_the_rest() -> None:

@@ -6,25 +6,26 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from proofbook.judge.contracts.api import METHODS
+from proofbook.judge.contracts.api import METHODS, read_api
 from proofbook.judge.contracts.document import Document, Unread, Version, equal, read
 
 # Changes one operation in place and says whether it could: its document, its path item, its method.
 Break = Callable[[Document, dict[str, Any], str], bool]
 MOST_TRIED = 100
+# Lists may hold lists of their own kind, without end.
+MOST_LISTS = 5
 
 
 def applied(change: Break, before: Any) -> tuple[Any, Any] | None:
     """A definition with one operation alone, as it is and broken; None where nothing can be broken so."""
     try:
-        paths = _mapping(read(before).root.get("paths"))
-    except Unread:
+        api = read_api(read(before))
+    except (Unread, RecursionError):
         return None
     operations = [
-        (path, method)
-        for path, item in sorted(paths.items())
-        for method in METHODS
-        if isinstance(item, dict) and method in item
+        (item.path, item.method)
+        for item in api.operations.values()
+        if not item.problem and item.method in _mapping(before["paths"].get(item.path))
     ]
     for path, method in operations[:MOST_TRIED]:
         alone = _alone(before, path, method)
@@ -64,8 +65,9 @@ def _schemas(document: Document, holder: dict[str, Any]) -> Iterator[dict[str, A
     holders = [holder, *map(_mapping, _mapping(holder.get("content")).values())]
     for found in holders:
         schema = document.resolve(found.get("schema"))
-        while isinstance(schema, dict) and isinstance(schema.get("items"), dict):
-            schema = document.resolve(schema["items"])
+        for _ in range(MOST_LISTS):
+            if isinstance(schema, dict) and isinstance(schema.get("items"), dict):
+                schema = document.resolve(schema["items"])
         if isinstance(schema, dict):
             yield schema
 
@@ -120,13 +122,15 @@ def _change_type(document: Document, item: dict[str, Any], method: str) -> bool:
 
 def _add_parameter(document: Document, item: dict[str, Any], method: str) -> bool:
     typed = {"type": "string"} if document.version is Version.SWAGGER_2 else {"schema": {"type": "string"}}
-    parameters = _operation(item, method).setdefault("parameters", [])
-    parameters.append({"in": "query", "name": "proofbook_mutant", "required": True, **typed})
+    operation = _operation(item, method)
+    added = {"in": "query", "name": "proofbook_mutant", "required": True, **typed}
+    operation["parameters"] = [*(operation.get("parameters") or ()), added]
     return True
 
 
 def _tighten(document: Document, item: dict[str, Any], method: str) -> bool:
-    for parameter in _operation(item, method).get("parameters") or ():
+    own, shared = (holder.get("parameters") or [] for holder in (_operation(item, method), item))
+    for parameter in (*own, *shared):
         found = _mapping(document.resolve(parameter))
         schema = _mapping(document.resolve(found.get("schema", found)))
         if isinstance(schema.get("enum"), list) and len(schema["enum"]) > 1:
@@ -150,7 +154,8 @@ def _require_field(document: Document, item: dict[str, Any], method: str) -> boo
         for schema in _schemas(document, body):
             if _mapping(schema.get("properties")):
                 schema["properties"]["proofbook_mutant"] = {"type": "string"}
-                schema["required"] = [*schema.get("required", []), "proofbook_mutant"]
+                had = schema.get("required")
+                schema["required"] = [*(had if isinstance(had, list) else ()), "proofbook_mutant"]
                 return True
     return False
 
@@ -170,7 +175,7 @@ def _is_free_text(field: Any) -> bool:
     return (
         isinstance(field, dict)
         and field.get("type") == "string"
-        and not field.keys() & {"enum", "const", "readOnly", "$ref"}
+        and not field.keys() & {"enum", "const", "readOnly", "$ref", "x-extensible-enum"}
         and isinstance(field.get("maxLength", 2), int)
         and field.get("maxLength", 2) > 0
     )

@@ -175,7 +175,7 @@ class _Reader:
     def _read(self, plain: Operation, raw: dict[str, Any]) -> Operation:
         stated = {}
         for place in (plain.shared, raw):
-            for item in _list((place or {}).get("parameters", []), "parameters"):
+            for item in _list((place or {}).get("parameters") or [], "parameters"):
                 found = _dict(self.document.resolve(item), "a parameter")
                 where, name = str(found.get("in", "")), str(found.get("name", ""))
                 stated[(where, name.lower() if where == "header" else name)] = found

@@ -138,11 +138,11 @@ class _Comparison:
 
         if not called:
             yield from of_this(self._security(was, now))
-        if self._is_same(was, now):
-            return
         problem = was.problem or now.problem
         if problem:
             yield Change(operation=was.name, side=asked, what="unread", now=problem, sure=False)
+            return
+        if self._is_same(was, now):
             return
         yield from of_this(self._retirement(was, now))
         yield from of_this(self._parameters(was, now, asked))
