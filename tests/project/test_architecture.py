@@ -46,7 +46,10 @@ JSON_DOCUMENTS = (
     "config/json_schema.py",
     "judge/checks/messages.py",
     "judge/checks/openapi_mutants.py",
-    *(f"judge/contracts/{name}.py" for name in ("api", "compare", "containment", "document", "membership", "schemas")),
+    *(
+        f"judge/contracts/{name}.py"
+        for name in ("api", "compare", "containment", "document", "membership", "schemas")
+    ),
 )
 
 MODULES = {path.relative_to(LIB).as_posix(): path.read_text(encoding="utf-8") for path in LIB.rglob("*.py")}

@@ -95,7 +95,12 @@ def _document(text: str) -> tuple[str, str]:
             found = yaml_document.parse(text)
         except ValueError as error:
             return "", str(error)
+        # Any text with a colon in it is a mapping in YAML.
+        found = found if isinstance(found, dict) and found.keys() & {"openapi", "swagger", "paths"} else None
     if not isinstance(found, dict):
-        return "", "the answer is no definition: it is neither a JSON nor a YAML mapping"
+        return (
+            "",
+            "the answer is no definition: it is no mapping in JSON or YAML that names its version or paths",
+        )
     # In the order of names, so that two of them can be compared by eye.
     return json.dumps(found, sort_keys=True), ""

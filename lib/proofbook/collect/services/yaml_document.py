@@ -27,7 +27,7 @@ def parse(text: str) -> Any:
         line = f"line {where.line + 1}" if where is not None else "its beginning"
         raise ValueError(f"the answer is neither JSON nor YAML: see {line}") from None
     except (ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"the answer is YAML that is not read: {error}"[:200]) from None
+        raise ValueError(f"the answer is not read: {error}"[:200]) from None
     return _Plain().value(found, 0)
 
 
@@ -79,7 +79,7 @@ class _Plain:
         """
         self._left -= 1
         if self._left < 0 or level > MOST_LEVELS:
-            raise ValueError("the answer is YAML that is not read: it is larger than it looks")
+            raise ValueError("the answer is not read: it is larger than it looks")
         if isinstance(found, dict):
             return _merged({_name(name): self.value(item, level + 1) for name, item in found.items()})
         if isinstance(found, list):
@@ -98,7 +98,7 @@ def _merged(found: dict[str, Any]) -> dict[str, Any]:
     taken = found.pop("<<")
     others = taken if isinstance(taken, list) else [taken]
     if not all(isinstance(item, dict) for item in others):
-        raise ValueError("the answer is YAML that is not read: << stands before what is no mapping")
+        raise ValueError("the answer is not read: << stands before what is no mapping")
     whole: dict[str, Any] = {}
     for item in reversed(others):
         whole |= item
