@@ -7,8 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proofbook.judge.contracts.api import Answer, Api, Body, Operation, Parameter, Retirement, read_api
-from proofbook.judge.contracts.containment import Containment, Difference
+from proofbook.judge.contracts.api import (
+    Answer,
+    Api,
+    Body,
+    Operation,
+    Parameter,
+    Retirement,
+    Scheme,
+    read_api,
+)
+from proofbook.judge.contracts.containment import Containment
+from proofbook.judge.contracts.differences import Difference
 from proofbook.judge.contracts.document import Unread, Version, equal, read
 from proofbook.judge.contracts.shapes import Part, Side
 
@@ -171,33 +181,13 @@ class _Comparison:
     def _security(self, was: Operation, now: Operation) -> Iterator[Change]:
         if not now.security:
             return
-
-        def is_enough(has: Mapping[Any, frozenset[str]]) -> bool:
-            return any(
-                all(scheme in has and scopes <= has[scheme] for scheme, scopes in wanted.items())
-                for wanted in now.security
-            )
-
-        lost = [has for has in was.security if not is_enough(has)]
-        if not was.security or lost:
+        # Whoever was let in must still be, whichever of the alternatives they used.
+        worst = min((max(_let_in(has, wanted) for wanted in now.security) for has in was.security), default=0)
+        if worst < 2:
             names = {scheme.name or scheme.kind for wanted in now.security for scheme in wanted}
-            had = {scheme.name or scheme.kind for has in lost for scheme in has}
-            # The same flow at another address may be the same to who logs in.
-            kinds = [
-                {(s.kind, s.where) for s in alternative} for alternative in (*now.security, *was.security)
-            ]
-            moved = (
-                bool(was.security)
-                and any(s.flows for has in lost for s in has)
-                and all(k == kinds[0] for k in kinds)
-            )
-            moved = moved and not any(
-                scopes - frozenset().union(*(has.get(s, frozenset()) for has in was.security for s in has))
-                for wanted in now.security
-                for scopes in wanted.values()
-            )
-            scopes = sorted({scope for wanted in now.security for item in wanted.values() for scope in item})
-            yield Change(operation="", side=Side.SENT, what="security", was=sorted(had), now=sorted(names) + scopes, sure=not moved)  # fmt: skip
+            scopes = {scope for wanted in now.security for item in wanted.values() for scope in item}
+            had = {scheme.name or scheme.kind for has in was.security for scheme in has}
+            yield Change(operation="", side=Side.SENT, what="security", was=sorted(had), now=sorted(names) + sorted(scopes), sure=worst == 0)  # fmt: skip
 
     def _parameters(self, was: Operation, now: Operation, side: Side) -> Iterator[Change]:
         for key, item in now.parameters.items():
@@ -317,11 +307,28 @@ class _Comparison:
     ) -> Iterator[Change]:
         if was is None or now is None:
             return
-        old = Part(document=self.old.document, raws=(was,), side=side)
-        new = Part(document=self.new.document, raws=(now,), side=side)
+        old = Part(document=self.old.document, raws=(was,), side=side, as_text=as_text)
+        new = Part(document=self.new.document, raws=(now,), side=side, as_text=as_text)
         sub, sup = (old, new) if side is Side.SENT else (new, old)
-        for item in self.containment.differences(sub, sup, as_text=as_text):
+        for item in self.containment.differences(sub, sup):
             yield _change(item, side, where)
+
+
+def _let_in(has: Mapping[Scheme, frozenset[str]], wanted: Mapping[Scheme, frozenset[str]]) -> int:
+    """Whether those who show one are let in by the other: 2: yes, 1: perhaps, 0: no."""
+    return min(
+        max((_same_scheme(one, scheme) if scopes <= own else 0 for one, own in has.items()), default=0)
+        for scheme, scopes in wanted.items()
+    )
+
+
+def _same_scheme(one: Scheme, other: Scheme) -> int:
+    if replace(one, flows=()) != replace(other, flows=()):
+        return 0
+    if not {name for name, _ in one.flows} <= {name for name, _ in other.flows}:
+        return 0
+    # The same flow at another address may be the same to who logs in.
+    return 2 if set(one.flows) <= set(other.flows) else 1
 
 
 def _change(item: Difference, side: Side, where: str) -> Change:

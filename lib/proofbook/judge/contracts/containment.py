@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proofbook.judge.contracts import membership
+from proofbook.judge.contracts import differences, membership
+from proofbook.judge.contracts.differences import Difference
 from proofbook.judge.contracts.document import Sameness, Unread
 from proofbook.judge.contracts.schemas import shapes_of
 from proofbook.judge.contracts.shapes import (
@@ -18,7 +19,6 @@ from proofbook.judge.contracts.shapes import (
     NUMBER,
     OBJECT,
     STRING,
-    Bound,
     Part,
     Shape,
     Side,
@@ -27,28 +27,9 @@ from proofbook.judge.contracts.shapes import (
 MOST_COMPARISONS = 200_000
 # No more of one place are told.
 MOST_DIFFERENCES = 50
+# So many values of a field may tell objects apart.
+MOST_VALUES = 30
 _FITS, _UNSURE, _SURE = range(3)
-# What fits the first of each pair fits the second.
-_NARROWER = {("int32", "int64"), ("float", "double"), ("int32", "double"), ("email", "idn-email"), ("hostname", "idn-hostname"),
-    ("uri", "uri-reference"), ("uri", "iri"), ("uri", "iri-reference"), ("uri-reference", "iri-reference"), ("iri", "iri-reference")}  # fmt: skip
-_KNOWN_FORMATS = frozenset(
-    ["int32", "int64", "float", "double", "date", "date-time", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri", "iri-reference", "uri-template", "uuid", "json-pointer", "relative-json-pointer", "regex", "byte", "binary"]
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What one of two schemas allows and the other does not.
-
-    what: a word for its kind, see `words`. place: where inside, such as `.items[].name`. sub, sup: what the schema says
-    that had to be contained, and what the other one says; None where it says nothing. sure: whether it is one for certain.
-    """
-
-    what: str
-    place: str = ""
-    sub: Any = None
-    sup: Any = None
-    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,31 +55,29 @@ class Containment:
         self.same = Sameness()
         self.known: dict[Any, tuple[Shape, ...]] = {}
         self._numbers: dict[Any, int] = {}
-        self._pairs: list[tuple[Part, Part, bool]] = []
+        self._pairs: list[tuple[Part, Part]] = []
         self._items: list[tuple[_Item, ...]] = []
         self._status: list[int] = []
         self._resting: list[set[int]] = []
         self._waiting: list[int] = []
         self._current: int | None = None
+        self._alone: dict[str, Any] = {}
         self._left = most
 
-    def differences(self, sub: Part, sup: Part, *, as_text: bool = False) -> tuple[Difference, ...]:
-        """What keeps `sub` from being contained in `sup`; empty where it is.
-
-        as_text: values are written without quotation marks, as in a path or a query, where 5 is a text too.
-        """
+    def differences(self, sub: Part, sup: Part) -> tuple[Difference, ...]:
+        """What keeps `sub` from being contained in `sup`; empty where it is."""
         self._current = None
-        key = self._want(sub, sup, as_text=as_text)
+        key = self._want(sub, sup)
         while self._waiting:
             self._look(self._waiting.pop())
         return tuple(itertools.islice(self._told(key), MOST_DIFFERENCES)) if self._status[key] else ()
 
-    def _want(self, sub: Part, sup: Part, *, as_text: bool = False) -> int:
+    def _want(self, sub: Part, sup: Part) -> int:
         """The number of a pair, which is looked at sooner or later, and whatever rests on it again if it does not fit."""
-        key = (sub.key, sup.key, as_text)
+        key = (sub.key, sup.key)
         number = self._numbers.setdefault(key, len(self._pairs))
         if number == len(self._pairs):
-            self._pairs.append((sub, sup, as_text))
+            self._pairs.append((sub, sup))
             self._items.append(())
             self._status.append(_FITS)
             self._resting.append(set())
@@ -108,13 +87,13 @@ class Containment:
         return number
 
     def _look(self, key: int) -> None:
-        sub, sup, as_text = self._pairs[key]
+        sub, sup = self._pairs[key]
         self._left -= 1
         self._current = key
         try:
             if self._left < 0:
                 raise Unread("more than can be compared")
-            found: tuple[_Item, ...] = tuple(self._compared(sub, sup, as_text=as_text))
+            found: tuple[_Item, ...] = tuple(self._compared(sub, sup))
         except Unread as error:
             found = (Difference(what="unread", sup=error.why, sure=False),)
         self._current = None
@@ -143,7 +122,7 @@ class Containment:
     def shapes(self, part: Part) -> tuple[Shape, ...]:
         return shapes_of(part, self.known)
 
-    def _compared(self, sub: Part, sup: Part, *, as_text: bool) -> Iterator[_Item]:
+    def _compared(self, sub: Part, sup: Part) -> Iterator[_Item]:
         alike = sub.document.version is sup.document.version and len(sub.raws) == len(sup.raws)
         if alike and all(
             self.same(one, sub.document, other, sup.document)
@@ -154,21 +133,19 @@ class Containment:
         if _is_anything(narrow) and not _is_anything(wide):
             yield Difference(what="unstated", sup=_types(wide), sure=False)
             return
-        missing = _missing(narrow, wide, as_text=as_text)
+        missing = _missing(narrow, wide, sub.as_text)
         if missing:
             yield Difference(
                 what="type", sub=_types(narrow), sup=_types(wide) or ("nothing",), sure=bool(missing)
             )
         for shape in narrow:
             if shape.kind not in missing:
-                yield from self._alternatives(shape, wide, sub, sup, as_text=as_text)
+                yield from self._alternatives(shape, wide, sub, sup)
 
-    def _alternatives(
-        self, shape: Shape, wide: tuple[Shape, ...], sub: Part, sup: Part, *, as_text: bool
-    ) -> Iterator[_Item]:
+    def _alternatives(self, shape: Shape, wide: tuple[Shape, ...], sub: Part, sup: Part) -> Iterator[_Item]:
         """What keeps one shape from fitting any of those of its type; of the nearest where there are several."""
         if (
-            as_text
+            sub.as_text
             and shape.kind in (NUMBER, BOOLEAN, STRING)
             and not any(s.kind == shape.kind for s in wide)
         ):
@@ -189,12 +166,34 @@ class Containment:
         if len(found) == 1:
             yield from nearest
             return
+        if any(self._fits_apart(name, shape, wide, sub, sup) for name in sorted(shape.required)):
+            return
         # None alone holds all of it; several together might. A value that fits none of them says that they do not.
         refuted = self._refuted(shape, sub, sup)
         told = [replace(item, sure=refuted) for item in nearest]
         yield from told
         if refuted and not any(self._weight(item) == _SURE for item in told):
             yield Difference(what="alternative")
+
+    def _fits_apart(self, name: str, shape: Shape, wide: tuple[Shape, ...], sub: Part, sup: Part) -> bool:
+        """Whether each value of one field makes an object that fits one of the shapes, as where a field says which it is."""
+        stated = self.shapes(sub.of(shape.fields.get(name, (True,))))
+        values = [value for item in stated for value in item.values or ()]
+        if not 1 < len(values) <= MOST_VALUES or not all(item.values for item in stated):
+            return False
+        apart = []
+        for value in values:
+            # One of each: what a pair is told by is where its schemas stand.
+            alone = self._alone.setdefault(json.dumps(value), {"enum": [value]})
+            apart.append(replace(shape, fields={**shape.fields, name: (*shape.fields[name], alone)}))
+        return all(
+            any(
+                not any(self._weight(item) for item in self._shape(one, other, sub, sup))
+                for other in wide
+                if other.kind == OBJECT
+            )
+            for one in apart
+        )
 
     def _refuted(self, shape: Shape, sub: Part, sup: Part) -> bool:
         member = membership.Membership(self.known)
@@ -221,7 +220,7 @@ class Containment:
             if lists[0].least > 1:
                 yield Difference(what="least", sub=1, sup=lists[0].least)
             elif lists[0].items:
-                yield _Inner(place="", key=self._want(sub, sup.of(lists[0].items), as_text=True))
+                yield _Inner(place="", key=self._want(sub, sup.of(lists[0].items)))
             return
         values = shape.values if shape.kind != BOOLEAN else shape.values or (False, True)
         for text in texts:
@@ -239,7 +238,7 @@ class Containment:
         if other.values is not None:
             yield Difference(what="only", sup=other.values)
             return
-        own: list[_Item] = [*_sizes(one, other), *_numbers(one, other), *_texts(one, other)]
+        own: list[_Item] = list(differences.of_limits(one, other))
         if one.kind == ARRAY:
             own += self._arrays(one, other, sub, sup)
         if one.kind == OBJECT:
@@ -260,7 +259,7 @@ class Containment:
                 if name == "not" and not any(item.kind == one.kind for item in self.shapes(sup.of((raw,)))):
                     continue
                 if name == "dependentRequired" and isinstance(raw, dict):
-                    yield from _dependent(raw, one)
+                    yield from differences.of_dependent(raw, one)
                     continue
                 yield Difference(what="keyword", sub=bool(had), sup=name, sure=False)
 
@@ -312,7 +311,9 @@ class Containment:
     def _surplus(self, name: str, one: Shape, other: Shape, sub: Part, sup: Part) -> Iterator[_Item]:
         """A field that only the narrower schema names."""
         place, raws = f".{name}", one.fields[name]
-        matching = [raw for pattern, raw in other.by_pattern.items() if _matches(pattern, name) is not False]
+        matching = [
+            raw for pattern, raw in other.by_pattern.items() if membership.matches(pattern, name) is not False
+        ]
         if any(raw is False for raw in raws):
             return
         for wanted in matching:
@@ -360,7 +361,7 @@ def _types(found: Iterable[Shape]) -> tuple[str, ...]:
     return tuple(sorted(names - {"integer"} if "number" in names else names))
 
 
-def _missing(narrow: tuple[Shape, ...], wide: tuple[Shape, ...], *, as_text: bool) -> set[str]:
+def _missing(narrow: tuple[Shape, ...], wide: tuple[Shape, ...], as_text: bool) -> set[str]:
     """Types that the narrower one has and the wider one has not."""
     had = {shape.kind for shape in wide}
     lost = {shape.kind for shape in narrow} - had
@@ -374,72 +375,3 @@ def _missing(narrow: tuple[Shape, ...], wide: tuple[Shape, ...], *, as_text: boo
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _sizes(one: Shape, other: Shape) -> Iterator[Difference]:
-    if other.least > one.least:
-        yield Difference(what="least", sub=one.least or None, sup=other.least)
-    if other.most is not None and (one.most is None or one.most > other.most):
-        yield Difference(what="most", sub=one.most, sup=other.most)
-
-
-def _numbers(one: Shape, other: Shape) -> Iterator[Difference]:
-    if one.kind != NUMBER:
-        return
-    for what, mine, theirs, sign in (("low", one.low, other.low, 1), ("high", one.high, other.high, -1)):
-        if theirs is None:
-            continue
-        had, wanted = (_reached(item, one, sign) for item in (mine, theirs))
-        assert wanted is not None
-        if (
-            had is None
-            or sign * had.value < sign * wanted.value
-            or (had.value == wanted.value and wanted.open > had.open)
-        ):
-            yield Difference(what=what, sub=mine, sup=theirs)
-    for multiple in other.multiples:
-        own = (*one.multiples, *((1,) if one.integer else ()))
-        if not any(_divides(multiple, there) for there in own):
-            yield Difference(what="multiple", sub=one.multiples or None, sup=multiple)
-    yield from _formatted(one, other)
-
-
-def _reached(bound: Bound | None, shape: Shape, sign: int) -> Bound | None:
-    """A bound as whole numbers have it, where only they are meant."""
-    if bound is None or not shape.integer:
-        return bound
-    edge = math.ceil(sign * bound.value)
-    return Bound(value=sign * (edge + (bound.open and edge == sign * bound.value)))
-
-
-def _divides(one: float, other: float) -> bool:
-    ratio = other / one
-    return math.isfinite(ratio) and abs(ratio - round(ratio)) < 1e-9
-
-
-def _texts(one: Shape, other: Shape) -> Iterator[Difference]:
-    if one.kind != STRING:
-        return
-    for pattern in sorted(other.patterns - one.patterns):
-        yield Difference(what="pattern", sub=sorted(one.patterns) or None, sup=pattern, sure=not one.patterns)
-    yield from _formatted(one, other)
-
-
-def _formatted(one: Shape, other: Shape) -> Iterator[Difference]:
-    for wanted in sorted(other.formats):
-        if any(have == wanted or (have, wanted) in _NARROWER for have in one.formats):
-            continue
-        known = {wanted, *one.formats} <= _KNOWN_FORMATS
-        yield Difference(what="format", sub=sorted(one.formats) or None, sup=wanted, sure=known)
-
-
-def _dependent(raw: dict[str, Any], one: Shape) -> Iterator[Difference]:
-    """Fields that another field asks for."""
-    for name, wanted in raw.items():
-        missing = sorted(set(map(str, wanted)) - one.required) if isinstance(wanted, list) else [""]
-        if missing and (name in one.fields or one.maps):
-            yield Difference(what="required", place=f".{missing[0]}", sub=True, sure=name in one.fields)
-
-
-def _matches(pattern: str, name: str) -> bool | None:
-    return membership.matches(pattern, name)

@@ -22,16 +22,20 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What a value must fit: all of these schemas of one document, as those who send or read it see them."""
+    """What a value must fit: all of these schemas of one document, as those who send or read it see them.
+
+    as_text: values are written without quotation marks, as in a path or a query, where 5 is a text too.
+    """
 
     document: Document
     raws: tuple[Any, ...]
     side: Side
+    as_text: bool = False
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells it from others as long as its document is there."""
-        return (id(self.document), self.side, *(id(raw) for raw in self.raws))
+        return (id(self.document), self.side, self.as_text, *(id(raw) for raw in self.raws))
 
     def of(self, raws: tuple[Any, ...]) -> Part:
         """Another part of the same document."""
