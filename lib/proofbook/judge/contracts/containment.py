@@ -24,7 +24,7 @@ from proofbook.judge.contracts.shapes import (
     Side,
 )
 
-MOST_COMPARISONS = 200_000
+MOST_COMPARISONS = 100_000
 # No more of one place are told.
 MOST_DIFFERENCES = 50
 # So many values of a field may tell objects apart.

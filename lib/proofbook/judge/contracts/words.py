@@ -88,8 +88,9 @@ def _limit(change: Change) -> str:
 def _required(change: Change) -> str:
     name = change.place[1:] if change.place.startswith(".") else change.place
     if change.side is Side.SENT:
-        what = "the request field" if change.where == "the request body" else f"in {change.where}"
-        return f"now requires {what} {name}"
+        if change.where == "the request body":
+            return f"now requires the request field {name}"
+        return f"now requires {name} in {change.where}"
     return f"{change.where}: the field {name} is no longer always there"
 
 
@@ -97,7 +98,7 @@ def _type(change: Change) -> str:
     was, now = tuple(change.was or ()), tuple(change.now or ())
     if change.side is Side.SENT:
         return f"no longer takes {', '.join(item for item in was if item not in now) or ', '.join(was)}"
-    return f"type {' or '.join(was)} became {' or '.join(now)}"
+    return f"may be {' or '.join(now)}, was {' or '.join(was)}"
 
 
 def _values(change: Change) -> str:
@@ -139,7 +140,7 @@ _WORDS: dict[str, Callable[[Change], str]] = {
     "type": _type,
     "values": _values,
     "only": lambda c: f"takes only {_list(c.now)}" if c.side is Side.SENT else f"may have other values than {_list(c.was)}",
-    "gone": lambda c: "is gone: the field is no longer named",
+    "gone": lambda c: "is gone",
     "refused": lambda c: "is no longer taken",
     "ignored": lambda c: "is no longer named, and may be ignored",
     "closed": lambda c: "no longer takes fields that it does not name",
