@@ -163,7 +163,7 @@ def test_a_pass_names_what_is_new_and_the_kinds_of_breaks_that_were_noticed() ->
     assert caught.held and caught.caught == caught.tried == 8, caught.got
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.sampled_from(PAIRS), st.data())
 def test_no_definition_is_too_odd_to_be_broken_on_purpose(pair: Pair, data: st.DataObject) -> None:
     odd = copy.deepcopy(pair.before)
@@ -178,9 +178,14 @@ def test_no_definition_is_too_odd_to_be_broken_on_purpose(pair: Pair, data: st.D
         openapi_mutants.applied(change, odd)
 
 
+@pytest.mark.slow
 def test_every_kind_of_break_is_noticed_in_every_definition_that_it_can_be_made_in() -> None:
     made: Counter[str] = Counter()
-    for pair in PAIRS:
+    # Of those that differ in one schema alone some are enough.
+    for pair in [
+        *PAIRS[::9],
+        *(pair for pair in PAIRS if " sent" not in pair.name and " read" not in pair.name),
+    ]:
         if any(item.what == "unread" for item in changes(pair.before, copy.deepcopy(pair.before))):
             continue
         for name, change in openapi_mutants.CHANGES.items():
