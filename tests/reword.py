@@ -29,7 +29,7 @@ def main() -> None:
                 f"{name}: more than sentences differs in {', '.join(sorted(wrong))}; nothing was written for it"
             )
         evidence = {item["id"]: item["evidence"] for item in recorded(name)}
-        again = [{**item, "evidence": evidence[item["id"]]} for item in again]
+        again = [{**item, "evidence": evidence.get(item["id"], item["evidence"])} for item in again]
         text = json.dumps(again, indent=1, ensure_ascii=False) + "\n"
         (GOLDEN / name / "findings.json").write_text(text, encoding="utf-8")
 

@@ -42,7 +42,15 @@ MOST_LINES_OF_A_FUNCTION = 80
 LONG, MOST_LONG = 40, 40
 MOST_UNTYPED = 40
 # JSON Schema and OpenAPI documents are dictionaries: that is what they are about.
-JSON_DOCUMENTS = ("config/json_schema.py", "judge/checks/openapi.py", "judge/checks/messages.py")
+JSON_DOCUMENTS = (
+    "config/json_schema.py",
+    "judge/checks/messages.py",
+    "judge/checks/openapi_mutants.py",
+    *(
+        f"judge/contracts/{name}.py"
+        for name in ("api", "compare", "containment", "document", "membership", "schemas")
+    ),
+)
 
 MODULES = {path.relative_to(LIB).as_posix(): path.read_text(encoding="utf-8") for path in LIB.rglob("*.py")}
 

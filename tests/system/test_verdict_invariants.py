@@ -28,7 +28,7 @@ from proofbook.validation import Validation
 
 LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "log_unread", "logs")  # fmt: skip
 MISSING = {
-    "samples": ("websocket", "health", "refusals", "identities", "latency", "messages", "rollout", "held", "openapi", "certificates", "shadow"),
+    "samples": ("websocket", "health", "refusals", "identities", "latency", "messages", "rollout", "held", "openapi", "answers", "certificates", "shadow"),
     "logs": LOGS,
     "metrics": ("metrics",),
     "deployment": ("revisions",),
@@ -290,7 +290,7 @@ def test_a_single_sample_decides_nothing(book: Book, tables_of: dict[str, set[st
 
     for check in book.declared.values():
         if tables_of[check.id] & {"websocket", "health", "latency"} and not check.id.startswith(
-            ("deployment", "memory")
+            ("deployment", "memory", "contract")
         ):
             item = settle(check, replace(book.view, tables=one))
             assert item.verdict is Verdict.INCONCLUSIVE, f"{check.id}: {item.verdict} {item.statement}"

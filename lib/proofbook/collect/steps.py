@@ -21,6 +21,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service, WebSocket
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import (
+    ANSWERS,
     CERTIFICATES,
     HEALTH,
     HELD,
@@ -94,15 +95,17 @@ def document_steps(environment: Environment) -> Iterator[Step]:
         yield Step(says=f"certificates of {', '.join(encrypted)}, where encrypted", run=look)
     for item in environment.services:
         if item.openapi:
+            asked = len(openapi.answered_paths(item))
             yield Step(
-                says=f"{item.name}: its API definition once",
-                requests=1,
+                says=f"{item.name}: its API definition once, and {asked} {'answer' if asked == 1 else 'answers'} to hold against it",
+                requests=1 + asked,
                 run=functools.partial(_fetch_openapi, item),
             )
 
 
 async def _fetch_openapi(item: Service, session: Session) -> Recorded:
-    return {OPENAPI.name: await openapi.fetch_openapi(item, session=session)}
+    document = await openapi.fetch_openapi(item, session=session)
+    return {OPENAPI.name: document, ANSWERS.name: await openapi.fetch_answers(item, session=session)}
 
 
 def latency_steps(environment: Environment, *, count: int) -> Iterator[Step]:

@@ -91,17 +91,21 @@ CERTIFICATES = Table(
     ),
 )
 OPENAPI = Table(
-    "openapi",
-    row="one API definition",
-    merge=Merge.LATEST,
+    "openapi", row="one API definition", merge=Merge.LATEST,
     columns=(
-        _SERVICE,
-        _TIMESTAMP,
-        _STATUS,
-        Column("document", "str", "the definition as JSON; empty: there is none"),
+        _SERVICE, _TIMESTAMP, _STATUS, Column("document", "str", "the definition as JSON; empty: there is none", is_json=True), _ERROR,
+    ),
+)  # fmt: skip
+ANSWERS = Table(
+    "answers", row="one answer to a GET of a service that has an API definition, to be held against it", merge=Merge.LATEST,
+    columns=(
+        _SERVICE, _PATH, _TIMESTAMP, _STATUS,
+        Column("content_type", "str", "its media type; empty: it names none"),
+        Column("body", "str", "the body, if it is JSON and not large; empty: it was not kept", is_json=True),
+        Column("note", "str", "why the body was not kept, else empty"),
         _ERROR,
     ),
-)
+)  # fmt: skip
 METRICS = Table(
     "metrics",
     row="one value on a service's page of metrics, at one reading",
@@ -311,18 +315,14 @@ LOG_KIND_TIMES = Table(
     columns=(Column("kind_id", "int64", "number in `log_kinds`"), *GROUPED, _ENTRIES, _FIRST, _LAST),
 )
 LOG_CANARIES = Table(
-    "log_canaries",
-    row="one canary and one log source",
-    merge=Merge.LOG_TOTALS,
+    "log_canaries", row="one canary and one log source", merge=Merge.LOG_TOTALS,
     columns=(
         Column("canary", "str", "trace id that probes sent, or one that nobody sent"),
         _SOURCE,
         Column("sent", "bool", "whether it was sent"),
-        _ENTRIES,
-        _FIRST,
-        _LAST,
+        _ENTRIES, _FIRST, _LAST,
     ),
-)
+)  # fmt: skip
 # Of `log_unread.pattern`; no pattern of a case: an empty one is refused there, and RE2 knows no lookahead.
 ANY_LINE = ""
 ERROR_LINE = "(?!error)"
@@ -376,7 +376,7 @@ LOOKS = Table(
 TABLES: Mapping[str, Table] = MappingProxyType({
     table.name: table
     for table in (
-        HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, CERTIFICATES,
+        HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
         REVISIONS, ROLLOUT, HELD, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
         LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS,
     )

@@ -18,7 +18,7 @@ from proofbook import paths
 from proofbook.errors import EvidenceError
 from proofbook.evidence import schema
 from proofbook.files import digest, read_text, replace_text
-from proofbook.redaction.scrubbing import scrub
+from proofbook.redaction.scrubbing import scrub, scrub_json
 
 SCHEMA_VERSION = 3
 PHASES = ("before", "rollout", "after")
@@ -173,7 +173,7 @@ def write_phase(
             columns = {field.name: str(field.type) for field in parquet.read_schema(path)}
             rows = int(kept.num_rows)
         else:
-            _scrubbed(table).to_parquet(path, index=False)
+            _scrubbed(table, name).to_parquet(path, index=False)
             columns = {str(column): str(kind) for column, kind in table.dtypes.items()}
             rows = len(table)
         recorded.tables[name] = Table(columns=columns, rows=rows, sha256=digest(path))
@@ -235,14 +235,20 @@ def _difference(path: Path, recorded: Table) -> str:
     )
 
 
-def _scrubbed(table: pd.DataFrame) -> pd.DataFrame:
+def _scrubbed(table: pd.DataFrame, own: str) -> pd.DataFrame:
     """The last gate before disk: no text column keeps a secret."""
     texts = [
         name
         for name in table.columns
         if pd.api.types.is_string_dtype(table[name].dtype) or table[name].dtype == object
     ]
-    return table.assign(**{name: table[name].map(_scrub_cell) for name in texts}) if texts else table
+    as_json = {column.name for column in schema.known(own).columns if column.is_json}
+    found = {name: table[name].map(_scrub_json_cell if name in as_json else _scrub_cell) for name in texts}
+    return table.assign(**found) if texts else table
+
+
+def _scrub_json_cell(value: Any) -> Any:
+    return scrub_json(value) if isinstance(value, str) else value
 
 
 def _scrub_cell(value: Any) -> Any:

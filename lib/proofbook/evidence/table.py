@@ -93,6 +93,7 @@ class Column:
         dtype: one of DTYPES. meaning: what a value is, and what a missing one means. unit: of a number.
         optional: in which tables the column may be absent, in words; empty: in none.
         in_one_round: its values mean nothing beside those of another round, so a merged table goes without it.
+        is_json: it holds JSON, and is redacted value by value: a secret's name in it, and what stands beside it, are none.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Column:
     unit: str = ""
     optional: str = ""
     in_one_round: bool = False
+    is_json: bool = False
 
 
 LOOK = Column("look", "int64", "number of the round", optional="outside a watch")

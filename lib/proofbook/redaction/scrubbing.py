@@ -322,6 +322,39 @@ def in_value(value: Any, change: Callable[[str], str] = for_others) -> Any:
     return value
 
 
+def scrub_json(text: str) -> str:
+    """JSON without secrets, with the same structure: as `scrub` for each value, and for each name together with its own value.
+
+    As a text alone, `["password", "user"]` looks like a password and `"name": "api_key", "in": "query"` like a key.
+
+    >>> scrub_json('{"password": "hunter2-hunter2", "required": ["password", "username"]}')
+    '{"password": "[redacted]", "required": ["password", "username"]}'
+    """
+    try:
+        found = json.loads(text)
+        return json.dumps(_scrubbed_value(found))
+    except (ValueError, RecursionError):
+        return scrub(text)
+
+
+def _scrubbed_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, list):
+        return [_scrubbed_value(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {scrub(name): _scrubbed_pair(name, item) for name, item in value.items()}
+
+
+def _scrubbed_pair(name: str, value: Any) -> Any:
+    if isinstance(value, dict | list | bool) or value is None:
+        return _scrubbed_value(value)
+    alone = _scrubbed_value(value)
+    pair = json.dumps({name: alone})
+    return alone if scrub(pair) == pair or scrub(name) != name else MASK
+
+
 class _ScrubbingStream:
     """Wraps a text stream so that a printed secret is masked before it leaves the kernel."""
 

@@ -286,7 +286,7 @@ def test_json_that_is_nested_too_deeply_is_another_answer_and_no_crash() -> None
     table, document = asyncio.run(go())
     health = table[table["kind"] == "health"]
     assert not health["ok"].any() and not health["body_ok"].any()
-    assert document["error"].tolist() == ["the answer is not JSON"]
+    assert document["error"].tolist() == ["the answer is not read: it is nested too deeply"]
 
 
 @pytest.mark.parametrize("name", ["drips", "floods for ever", "is a gzip bomb"])

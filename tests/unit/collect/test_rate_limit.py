@@ -137,7 +137,11 @@ def test_a_definition_that_is_not_there_is_kept_as_such() -> None:
         async with server:
             where = environment(server.sockets[0].getsockname()[1], openapi="/openapi.json")
             table = await openapi.fetch_openapi(where.services[0], session=Session(where, base=Path()))
-        assert table.iloc[0]["document"] == "" and table.iloc[0]["error"] == "the answer is not JSON"
+        assert table.iloc[0]["document"] == ""
+        assert (
+            table.iloc[0]["error"]
+            == "the answer is no definition: it is no mapping in JSON or YAML that names its version or paths"
+        )
 
     asyncio.run(go())
 

@@ -1,16 +1,23 @@
-"""Fetches the OpenAPI documents that services publish."""
+"""Fetches the OpenAPI documents that services publish, and answers to hold against them."""
 
 from __future__ import annotations
 
 import json
 
+import httpx
 import pandas as pd
 
-from proofbook.collect.services.health import fetch_json
-from proofbook.collect.session import Session
+from proofbook.collect import answers
+from proofbook.collect.answers import KIB, Answer
+from proofbook.collect.services import yaml_document
+from proofbook.collect.services.health import client_for, fetch_json
+from proofbook.collect.session import Session, describe
 from proofbook.config.services import Service
-from proofbook.evidence.schema import OPENAPI
+from proofbook.evidence.schema import ANSWERS, OPENAPI
 from proofbook.files import parse_json
+
+# Of an answer no more is kept: a page of a listing shows as much of its schema as all of it.
+MOST_KEPT = 64 * KIB
 
 
 async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
@@ -18,10 +25,7 @@ async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
     assert service.openapi is not None
     status, text, error = await fetch_json(service, service.openapi, session=session)
     if status == 200:
-        try:
-            text = json.dumps(parse_json(text), sort_keys=True)
-        except ValueError:
-            text, error = "", "the answer is not JSON"
+        text, error = _document(text)
     else:
         text = ""
     row = {
@@ -32,3 +36,71 @@ async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
         "error": error,
     }
     return OPENAPI.frame([row])
+
+
+def answered_paths(service: Service) -> tuple[str, ...]:
+    """What is asked once, so that its answer can be held against the definition."""
+    return tuple(dict.fromkeys((service.health, *service.timed)))
+
+
+async def fetch_answers(service: Service, *, session: Session) -> pd.DataFrame:
+    """One row for each of `answered_paths`: service, path, timestamp (UTC), status (nullable int), content_type, body (JSON text,
+    empty when it was not kept), note (why not), error."""
+    rows = []
+    async with client_for(service, session, keep_alive=True) as client:
+        for path in answered_paths(service):
+            row = {"service": service.name, "path": path, "timestamp": pd.Timestamp.now("UTC")}
+            async with session.acquire("http requests"):
+                try:
+                    answer = await answers.ask(
+                        client,
+                        path,
+                        headers=session.service_headers(service),
+                        within_s=session.environment.pace.timeout_s,
+                        most_bytes=answers.DOCUMENT_BYTES,
+                        keep_bytes=MOST_KEPT + 1,
+                    )
+                except httpx.HTTPError as error:
+                    empty = {"status": pd.NA, "content_type": "", "body": "", "note": ""}
+                    rows.append({**row, **empty, "error": describe(error)})
+                    continue
+            rows.append({**row, **_kept(answer), "error": ""})
+    return ANSWERS.frame(rows)
+
+
+def _kept(answer: Answer) -> dict[str, object]:
+    """What an answer holds, as columns."""
+    body, note = "", ""
+    if len(answer.body) > MOST_KEPT:
+        note = f"more than {MOST_KEPT // KIB} KiB"
+    else:
+        try:
+            body = json.dumps(answer.json())
+        except ValueError:
+            note = "not JSON"
+    return {
+        "status": answer.status_code,
+        "content_type": answer.headers.get("content-type", "")[:200],
+        "body": body,
+        "note": note,
+    }
+
+
+def _document(text: str) -> tuple[str, str]:
+    """A definition as JSON, and why there is none."""
+    try:
+        found = parse_json(text)
+    except ValueError:
+        try:
+            found = yaml_document.parse(text)
+        except ValueError as error:
+            return "", str(error)
+        # Any text with a colon in it is a mapping in YAML.
+        found = found if isinstance(found, dict) and found.keys() & {"openapi", "swagger", "paths"} else None
+    if not isinstance(found, dict):
+        return (
+            "",
+            "the answer is no definition: it is no mapping in JSON or YAML that names its version or paths",
+        )
+    # In the order of names, so that two of them can be compared by eye.
+    return json.dumps(found, sort_keys=True), ""

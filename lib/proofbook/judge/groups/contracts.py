@@ -1,4 +1,4 @@
-"""Checks of contracts: OpenAPI documents and message schemas."""
+"""Checks of contracts: OpenAPI documents, the answers held against them, and message schemas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.judge.check import Check
-from proofbook.judge.checks import messages, openapi
+from proofbook.judge.checks import answers, messages, openapi
 from proofbook.judge.registry import claims
 
 
@@ -21,6 +21,15 @@ def contract_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 claim=f"clients of {item.name}'s old API still work",
                 recipe=openapi.openapi_kept(item.name),
                 critical=item.critical,
+            )
+        if item.openapi:
+            yield Check(
+                id=f"contract-{item.name}-answers",
+                kind="guard",
+                claim=f"{item.name} answers as its API definition says",
+                recipe=answers.as_defined(item.name),
+                # A definition that was never exact is no reason to hold a release.
+                critical=False,
             )
     for message in case.messages:
         recipe = messages.messages_valid(
