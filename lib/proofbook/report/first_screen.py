@@ -98,9 +98,12 @@ def _what_decides(summary: Summary) -> list[str]:
     if overall.verdict is Verdict.PASS:
         return []
     if overall.verdict is Verdict.FAIL:
-        new = summary.view.windows.new_revision
-        makes = [f"Make this hold: {item.claim}. {_capital(seen(item))}." for item in blocking]
-        return [f"hold the release{f' of {new}' if new else ''}.", *makes]
+        windows = summary.view.windows
+        new = windows.new_revision
+        makes = [f"make this hold: {item.claim}. {_capital(seen(item))}." for item in blocking]
+        # Of a system that was looked at for its own sake nothing was released.
+        is_release = windows.before is not None or windows.deployed_at is not None or windows.alongside
+        return [f"hold the release{f' of {new}' if new else ''}.", *makes] if is_release else makes
     needs = [f"{finding_html.in_words(item.needed)} ({item.id})." for item in blocking if item.needed]
     return needs or [f"{_small(overall.detail)}."]
 
