@@ -412,7 +412,7 @@ def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connect
                 socket, user=user, session=session, checkpoints=(2,), decided=lambda _: True
             )
             shadows = await probes.make_unmarked_journeys(socket, user=user, session=session, count=2)
-            tried = await probes.try_tokens(socket, user=user, session=session, tries=2)
+            tried = await probes.try_tokens(socket, user=user, session=session, bad=4)
             over = asyncio.Event()
             asyncio.get_running_loop().call_later(0.4, over.set)
             held = await rollout.hold(socket, user=user, count=2, until=over, session=session)
@@ -473,7 +473,7 @@ def test_who_may_log_in_by_a_first_message_is_let_in_once_he_is_served(
             )
             assert where.login is not None
             rows = await probes.try_tokens(
-                where.websockets[0], user=where.login.user, session=Session(where, base=Path()), tries=2
+                where.websockets[0], user=where.login.user, session=Session(where, base=Path()), bad=4
             )
         assert ("missing" in set(rows["token_kind"])) == speaks
         recipe = access.refuses_tokens("ws", with_test_headers=False)
