@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_a_server_that_lets_any_token_in_is_broken(
 ) -> None:
     done = tried(tmp_path / "here", node(server), path, token=TOKEN)
     assert done.returncode == 1, told(done)
-    assert "10 of 10 bad tokens were let in (missing, tampered)" in done.stdout
+    assert re.search(r"(\d+) of \1 bad tokens were let in \(missing, tampered\)", done.stdout)
 
 
 @pytest.mark.parametrize(("server", "path", "dialect"), NODE)
@@ -236,7 +237,7 @@ def test_a_broker_that_lets_anybody_in_is_broken(
     name: str, path: str, dialect: str, broker: Up, tmp_path: Path
 ) -> None:
     done = tried(tmp_path / "here", broker(name, ANYBODY[name]), path, token=TOKEN)
-    assert done.returncode == 1 and "10 of 10 bad tokens were let in" in done.stdout, told(done)
+    assert done.returncode == 1 and re.search(r"(\d+) of \1 bad tokens were let in", done.stdout), told(done)
 
 
 @pytest.mark.parametrize(("name", "path", "dialect"), BROKERS)
