@@ -338,7 +338,8 @@ def test_a_certificate_that_nobody_vouches_for_is_one_sentence(
 ) -> None:
     port, _ = behind_nginx("")
     done = attempt(tmp_path / "here", f"https://127.0.0.1:{port}")
-    assert done.returncode == 1, told(done)
+    # It may be that this machine knows fewer authorities than the clients do.
+    assert done.returncode == 3 and "an authority that is not known here" in done.stdout, told(done)
     assert "certificate" in done.stderr.splitlines()[1] and "Traceback" not in told(done)
 
 

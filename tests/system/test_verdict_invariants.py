@@ -290,7 +290,7 @@ def test_a_single_sample_decides_nothing(book: Book, tables_of: dict[str, set[st
 
     for check in book.declared.values():
         if tables_of[check.id] & {"websocket", "health", "latency"} and not check.id.startswith(
-            ("deployment", "memory", "contract")
+            ("deployment", "memory", "contract", "certificate")
         ):
             item = settle(check, replace(book.view, tables=one))
             assert item.verdict is Verdict.INCONCLUSIVE, f"{check.id}: {item.verdict} {item.statement}"

@@ -129,7 +129,9 @@ class _Search:
             self.tried[path] = f"gives {error}"
             return None
         self.clock = _clock(answer)
-        if why_not := _ALIKE if _are_alike(answer, self.unknown) else _no_health(answer):
+        # That every path answers alike says less than what it is that answers.
+        is_alike = not _is_login_page(answer) and _are_alike(answer, self.unknown)
+        if why_not := _ALIKE if is_alike else _no_health(answer):
             self.tried[path] = why_not
         if answer.status_code in _REFUSED and self.refused is None:
             self.refused = path, answer
@@ -253,9 +255,11 @@ def _no_health(answer: Answer) -> str:
         return f"answers {answer.status_code}: it wants a login"
     if not 200 <= answer.status_code < 300:
         return f"answers {answer.status_code}"
-    if answer.is_html and re.search(r'type=["\']?password', answer.text[:50_000], re.IGNORECASE):
-        return "is a login page"
-    return ""
+    return "is a login page" if _is_login_page(answer) else ""
+
+
+def _is_login_page(answer: Answer) -> bool:
+    return answer.is_html and bool(re.search(r'type=["\']?password', answer.text[:50_000], re.IGNORECASE))
 
 
 def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:

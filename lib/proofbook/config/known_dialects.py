@@ -110,7 +110,7 @@ TOKEN_PLACES = MappingProxyType(
 )
 
 
-def completed(stated: Mapping[str, Any]) -> dict[str, Any]:
+def completed(stated: Mapping[str, Any]) -> Mapping[str, Any]:
     """An endpoint as it is stated, with what its dialect states beside it.
 
     >>> completed({"dialect": "nats", "any_path": False})["any_path"]

@@ -50,7 +50,7 @@ def judged(
                 "health": "",
                 "ws": {"path": "/ws", "dwell_s": 0.05, "token": place, **ws},
             }
-            pace = {"per_s": 1000, "concurrency": concurrency, "timeout_s": 1}
+            pace = {"per_s": 1000, "concurrency": concurrency, "timeout_s": 10}
             where = Environment.model_validate(
                 {
                     "writes": True,
