@@ -37,7 +37,7 @@ def serving(answer: Answers, **site: Any) -> Iterator[str]:
         return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=60)
 
     async def begin() -> web.ServerRunner:
-        runner = web.ServerRunner(web.Server(answer), access_log=None, shutdown_timeout=0.1)  # type: ignore[arg-type]
+        runner = web.ServerRunner(web.Server(answer), access_log=None, shutdown_timeout=0.1)  # type: ignore[arg-type]  # aiohttp states BaseRequest, and gives a Request
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0, **site).start()
         return runner

@@ -266,19 +266,18 @@ def kernel(start: Start, tmp_path: Path) -> tuple[int, str]:
         return port, f"/api/kernels/{json.load(answer)['id']}/channels"
 
 
+def with_kernel(kernel: tuple[int, str], here: Path) -> subprocess.CompletedProcess[str]:
+    port, path = kernel
+    return attempt(
+        here, f"http://127.0.0.1:{port}/api", "--ws", path, "--token-env", "A_TOKEN", A_TOKEN=TOKEN
+    )
+
+
 def test_a_kernel_of_jupyter_answers_and_its_states_are_no_replies(
     kernel: tuple[int, str], tmp_path: Path
 ) -> None:
-    port, path = kernel
-    done = attempt(
-        tmp_path / "here",
-        f"http://127.0.0.1:{port}/api",
-        "--ws",
-        path,
-        "--token-env",
-        "A_TOKEN",
-        A_TOKEN=TOKEN,
-    )
+    _, path = kernel
+    done = with_kernel(kernel, tmp_path / "here")
     assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
     assert kept(tmp_path / "here")["ws"] == {"path": path, "dialect": "jupyter"}
     assert "Nothing broke in 6 checks" in done.stdout
@@ -290,13 +289,5 @@ def test_a_kernel_of_jupyter_that_is_gone_is_not_well(kernel: tuple[int, str], t
         f"http://127.0.0.1:{port}{path.removesuffix('/channels')}", method="DELETE", headers={"Authorization": f"token {TOKEN}"}
     )  # fmt: skip
     urllib.request.urlopen(asked, timeout=60).close()
-    done = attempt(
-        tmp_path / "here",
-        f"http://127.0.0.1:{port}/api",
-        "--ws",
-        path,
-        "--token-env",
-        "A_TOKEN",
-        A_TOKEN=TOKEN,
-    )
+    done = with_kernel(kernel, tmp_path / "here")
     assert done.returncode in (1, 3) and "HTTP 404" in done.stdout, told(done)

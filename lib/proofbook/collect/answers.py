@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import sys
 import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +102,10 @@ async def ask(
     try:
         async with (
             asyncio.timeout(within_s),
-            client.stream(method, path, headers={**asked_for, **headers}, **more) as response,
+            _closing_what_is_not_encrypted() as note,
+            client.stream(
+                method, path, headers={**asked_for, **headers}, extensions={"trace": note}, **more
+            ) as response,
         ):
             came.append(response.status_code)
             body = await _read(response, most_bytes=most_bytes, keep_bytes=keep_bytes)
@@ -116,6 +121,27 @@ async def ask(
         body=body,
         encoding=response.charset_encoding or "utf-8",
     )
+
+
+@contextlib.asynccontextmanager
+async def _closing_what_is_not_encrypted() -> AsyncIterator[
+    Callable[[str, Mapping[str, Any]], Awaitable[None]]
+]:
+    """A trace of httpcore's by which a connection is closed that is left while its TLS handshake lasts: httpcore closes it only where the handshake fails."""
+    open_: list[Any] = []
+
+    async def note(event: str, told: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            open_.append(told["return_value"])
+        elif event == "connection.start_tls.complete":
+            open_.clear()
+
+    try:
+        yield note
+    except asyncio.CancelledError:
+        for stream in open_:
+            await stream.aclose()
+        raise
 
 
 async def _read(response: httpx.Response, *, most_bytes: int, keep_bytes: int | None) -> bytes:

@@ -243,8 +243,8 @@ def _are_alike(answer: Answer, unknown: Answer) -> bool:
         return False
     if answer.status_code >= 500 or answer.body == unknown.body:
         return True
-    titles = [_TITLE.search(page.text[:50_000]) for page in (answer, unknown)]
-    return answer.is_html and unknown.is_html and all(titles) and titles[0][1] == titles[1][1]  # type: ignore[index]
+    titles = [found[1] for page in (answer, unknown) if (found := _TITLE.search(page.text[:50_000]))]
+    return answer.is_html and unknown.is_html and len(titles) == 2 and titles[0] == titles[1]
 
 
 def _no_health(answer: Answer) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
 import json
 import re
@@ -12,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from proofbook.collect import jwt
 from proofbook.config import dialects, duckdb_text, log_uri
 from proofbook.errors import UsageError
-from proofbook.files import parse_json
 from proofbook.report.finding_html import duration
 
 
@@ -235,11 +233,8 @@ def command_of(options: Options) -> str:
 
 def _expired_at(token: str) -> dt.datetime | None:
     """When a JWT expires; None of anything else."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
+    found = jwt.read(token)
     try:
-        claims = parse_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return dt.datetime.fromtimestamp(float(claims["exp"]), dt.UTC)
-    except (ValueError, KeyError, TypeError, binascii.Error, OverflowError):
+        return None if found is None else dt.datetime.fromtimestamp(float(str(found[1]["exp"])), dt.UTC)
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None

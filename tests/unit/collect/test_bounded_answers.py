@@ -33,6 +33,28 @@ TIMEOUT_S, LONG_TIMEOUT_S = 2.0, 60.0
 ENDS_S = 120.0
 
 
+def test_a_connection_that_never_becomes_encrypted_is_left_and_closed() -> None:
+    async def go() -> str:
+        closed = asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):
+                while await reader.read(1000):
+                    pass
+            closed.set()
+            writer.close()
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with httpx.AsyncClient(base_url=f"https://127.0.0.1:{port}") as client:
+                with pytest.raises(httpx.ReadTimeout, match=r"no answer within 0\.2 s"):
+                    await answers.ask(client, "/", headers={}, within_s=0.2)
+                await asyncio.wait_for(closed.wait(), ENDS_S)
+        return "closed"
+
+    assert asyncio.run(go()) == "closed"
+
+
 async def drips() -> Pieces:
     yield HEAD + b"Content-Length: 1000000\r\n\r\n"
     while True:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -44,7 +45,7 @@ def pools(
     return "\n".join(lines) + "\n"
 
 
-def read(*, memory_series: str = "each", **page: float | tuple[str, ...]) -> tuple[pd.DataFrame, Judgement]:
+def read(*, memory_series: str = "each", **page: Any) -> tuple[pd.DataFrame, Judgement]:
     """What is read of such pages, and how it is judged: at most 200 MB in 10 min."""
     number, began = itertools.count(), time.monotonic()
     over = asyncio.Event()
@@ -53,7 +54,7 @@ def read(*, memory_series: str = "each", **page: float | tuple[str, ...]) -> tup
         reading = next(number)
         if reading == READINGS - 1:
             loop.call_soon_threadsafe(over.set)
-        return web.Response(text=pools(reading, at=(time.monotonic() - began) / EVERY_S, **page))  # type: ignore[arg-type]
+        return web.Response(text=pools(reading, at=(time.monotonic() - began) / EVERY_S, **page))
 
     async def go(url: str) -> pd.DataFrame:
         nonlocal loop

@@ -100,9 +100,9 @@ def _trusting(host: str, plain: socket.socket, note: Any = None) -> ssl.SSLSocke
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if note is not None:
-        # Python has no public name for it; without it the question is left open.
+        # Without it the question is left open.
         with contextlib.suppress(AttributeError):
-            context._msg_callback = note  # type: ignore[attr-defined]
+            context._msg_callback = note  # type: ignore[attr-defined]  # Python has no public name for it
     return context.wrap_socket(plain, server_hostname=host)
 
 

@@ -45,9 +45,10 @@ def _share(changes: Iterable[Change], operations: int) -> str:
 
 def _some(changes: Sequence[Change]) -> str:
     # One of each operation first, so that the few that are shown tell of many.
-    seen: set[str] = set()
-    first = [item for item in changes if not (item.operation in seen or seen.add(item.operation))]  # type: ignore[func-returns-value]
-    chosen = [*first, *(item for item in changes if item not in first)][:MOST_SHOWN]
+    first: dict[str, Change] = {}
+    for item in changes:
+        first.setdefault(item.operation, item)
+    chosen = [*first.values(), *(item for item in changes if item not in first.values())][:MOST_SHOWN]
     more = len(changes) - len(chosen)
     return "; ".join(map(sentence, chosen)) + (f"; and {more} more" if more else "")
 
