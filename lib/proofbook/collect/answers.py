@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -86,6 +87,7 @@ async def ask(
     keep_bytes: int | None = None,
     method: str = "GET",
     headers: dict[str, str],
+    extensions: Mapping[str, Any] = MappingProxyType({}),
     **more: Any,
 ) -> Answer:
     """The answer to one request, whole: it has `within_s` from the first byte sent to the last one received.
@@ -104,7 +106,11 @@ async def ask(
             asyncio.timeout(within_s),
             _closing_what_is_not_encrypted() as note,
             client.stream(
-                method, path, headers={**asked_for, **headers}, extensions={"trace": note}, **more
+                method,
+                path,
+                headers={**asked_for, **headers},
+                extensions={**extensions, "trace": note},
+                **more,
             ) as response,
         ):
             came.append(response.status_code)
