@@ -9,8 +9,7 @@ import sys
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -31,6 +30,10 @@ _PIECE_BYTES = 64 * KIB
 # What is asked for is what can be unpacked piece by piece, so that little cannot become much unseen.
 _ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _ACCEPTED = "gzip, deflate"
+
+
+# Of httpcore: the name of an event, and what is known of it.
+Trace: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 
 class TooMuch(httpx.HTTPError):
@@ -87,12 +90,12 @@ async def ask(
     keep_bytes: int | None = None,
     method: str = "GET",
     headers: dict[str, str],
-    extensions: Mapping[str, Any] = MappingProxyType({}),
+    trace: Trace | None = None,
     **more: Any,
 ) -> Answer:
     """The answer to one request, whole: it has `within_s` from the first byte sent to the last one received.
 
-    keep_bytes: how much of the body to keep where the rest is only to be received; all of it unless stated.
+    trace: told of each phase of the connection, as httpcore names it, and of its facts. keep_bytes: how much of the body to keep where the rest is only to be received; all of it unless stated.
 
     Raises:
         httpx.HTTPError: nothing answers, or with too much, or without end; in words that say which.
@@ -104,12 +107,12 @@ async def ask(
     try:
         async with (
             asyncio.timeout(within_s),
-            _closing_what_is_not_encrypted() as note,
+            _closing_what_is_not_encrypted(trace) as note,
             client.stream(
                 method,
                 path,
                 headers={**asked_for, **headers},
-                extensions={**extensions, "trace": note},
+                extensions={"trace": note},
                 **more,
             ) as response,
         ):
@@ -130,10 +133,11 @@ async def ask(
 
 
 @contextlib.asynccontextmanager
-async def _closing_what_is_not_encrypted() -> AsyncIterator[
-    Callable[[str, Mapping[str, Any]], Awaitable[None]]
-]:
-    """A trace of httpcore's by which a connection is closed that is left while its TLS handshake lasts: httpcore closes it only where the handshake fails."""
+async def _closing_what_is_not_encrypted(trace: Trace | None) -> AsyncIterator[Trace]:
+    """A trace by which a connection is closed that is left while its TLS handshake lasts: httpcore closes it only where the handshake fails.
+
+    trace: another one, that is told the same.
+    """
     open_: list[Any] = []
 
     async def note(event: str, told: Mapping[str, Any]) -> None:
@@ -141,6 +145,8 @@ async def _closing_what_is_not_encrypted() -> AsyncIterator[
             open_.append(told["return_value"])
         elif event == "connection.start_tls.complete":
             open_.clear()
+        if trace is not None:
+            await trace(event, told)
 
     try:
         yield note

@@ -169,7 +169,7 @@ async def _answer(
         client,
         path,
         headers=session.service_headers(service),
-        extensions={"trace": mark},
+        trace=mark,
         within_s=session.environment.pace.timeout_s,
         most_bytes=answers.DOCUMENT_BYTES if kind == "timed" else answers.PAGE_BYTES,
         # Of what is only timed the body is received, as its users do, and not kept.
