@@ -238,11 +238,17 @@ class Rehearsal:
         self.wait(self.trial.record(phase, folder, observe_s=observe_s))
 
     def evidence_with(
-        self, *faults: str, to: Path, observe_s: float | None = None, patience: float = 1.0
+        self,
+        *faults: str,
+        to: Path,
+        observe_s: float | None = None,
+        patience: float = 1.0,
+        small: bool = False,
     ) -> Path:
-        """Evidence of a deployment with all of these faults."""
+        """Evidence of a deployment with all of these faults; small: of one of them, asked as few times as a verdict needs."""
         if len(faults) == 1:
-            self.wait(self.trial.collect((FAULTS | HEALTHY)[faults[0]], to=to, patience=patience))
+            seed = (FAULTS | HEALTHY)[faults[0]]
+            self.wait(self.trial.collect(seed, to=to, patience=patience, small=small))
         else:
             shutil.copytree(self.trial.shared, to)
             self.deploy(*faults)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from proofbook.collect import registry
-from proofbook.collect.planning import LOOK, Plan, Stage, plan_of
+from proofbook.collect.planning import LOOK, Plan, Sizes, Stage, plan_of
 from proofbook.collect.registry import Recorded
 from proofbook.collect.services import deployments
 from proofbook.collect.session import Session, side_by_side
@@ -42,18 +42,19 @@ async def record(
     say: Say = print,
     alongside: bool = False,
     until: float | None = None,
+    sizes: Sizes | None = None,
 ) -> None:
     """Records a phase into `folder`. LOOK is a small phase `after`, one of many while watching.
 
     alongside: before is recorded only now, where the old revision still answers. until: when probing ends at the latest, by
-    `time.monotonic`; what is not over then is left out, and a problem.
+    `time.monotonic`; what is not over then is left out, and a problem. sizes: how often to ask, else as that phase wants.
 
     Raises:
         MissingValue, ConfigurationError: known before anything is sent or written.
         CouldNotLook: a host name does not resolve, the login gives no token, or the service said 429 too often.
     """
     session = Session(environment, base=base)
-    plan = plan_of(environment, case, phase, during=during)
+    plan = plan_of(environment, case, phase, during=during, sizes=sizes)
     planned = plan.lines(environment, reads=phase != "rollout")
     for line in planned:
         say(f"plan · {phase} · {line}")

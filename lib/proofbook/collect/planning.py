@@ -13,15 +13,33 @@ from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 
-LATENCY_COUNT = 600
 LOOK = "look"
-LOOK_COUNT = 20
-LOOK_TRIES = 1
-LOOK_LATENCY_COUNT = 40
 BEFORE_JOURNEYS = 60
 
 # Steps that are done side by side.
 Stage = Sequence[Step]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How often a phase asks.
+
+    Args:
+        latency: requests to each timed endpoint. identities: tries with each user id. bad_tokens: tries with tokens that must
+            be refused, over all their kinds. unmarked: connections of each kind of stranger.
+    """
+
+    latency: int = 600
+    identities: int = probes.TRIES
+    bad_tokens: int = probes.BAD_TRIES
+    unmarked: int = probes.UNMARKED_JOURNEYS
+
+
+FULL = Sizes()
+# Of a watch, which has many rounds and decides by them all.
+ROUND = Sizes(latency=40, identities=1, bad_tokens=1, unmarked=1)
+# Its health requests and connections, which in `after` are as many as the plans of their targets want.
+ROUND_COUNT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +94,17 @@ def _shortest_s(stages: Iterable[Stage], per_s: float) -> float:
 
 
 def plan_of(
-    environment: Environment, case: Case, phase: str, *, during: Awaitable[Any] | None = None
+    environment: Environment,
+    case: Case,
+    phase: str,
+    *,
+    during: Awaitable[Any] | None = None,
+    sizes: Sizes | None = None,
 ) -> Plan:
-    """The plan of a phase: `before`, `rollout`, `after`, or LOOK, a round of a watch."""
+    """The plan of a phase: `before`, `rollout`, `after`, or LOOK, a round of a watch.
+
+    sizes: how often to ask; None for FULL, and for ROUND in a round of a watch.
+    """
     if phase == "rollout":
         return Plan(first=[[steps.rollout_step(environment, during)]])
     tasks = [
@@ -91,14 +117,17 @@ def plan_of(
         )
         for probe in environment.probes
     ]
-    return {"before": _before, "after": _after, LOOK: _look}[phase](environment, case, tasks)
+    if phase == LOOK:
+        return _look(environment, case, tasks, sizes or ROUND)
+    make = {"before": _before, "after": _after}[phase]
+    return make(environment, case, tasks, sizes or FULL)
 
 
-def _before(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
+def _before(environment: Environment, case: Case, tasks: Sequence[Task], sizes: Sizes) -> Plan:
     return Plan(
         first=[
-            *_settled(environment, case),
-            *_alone(steps.latency_steps(environment, count=LATENCY_COUNT)),
+            *_settled(environment, case, sizes),
+            *_alone(steps.latency_steps(environment, count=sizes.latency)),
             *_alone(steps.journey_steps(environment, count=BEFORE_JOURNEYS)),
         ],
         warm_up_s=environment.observe_s,
@@ -106,19 +135,18 @@ def _before(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan
     )
 
 
-def _after(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
+def _after(environment: Environment, case: Case, tasks: Sequence[Task], sizes: Sizes) -> Plan:
     over = asyncio.Event()
     return Plan(
         # First what loads the service most: what it takes for that, it gives back while the rest is asked.
         first=[
             *_alone(steps.decided_journey_steps(environment, case)),
-            *_settled(environment, case),
-            *_alone(steps.token_steps(environment, bad=probes.BAD_TRIES)),
-            *_alone(steps.unmarked_steps(environment, count=probes.UNMARKED_JOURNEYS)),
+            *_settled(environment, case, sizes),
+            *_let_in(environment, sizes),
         ],
         warm_up_s=environment.warm_up_s,
         # Memory is watched under steady load only: many connections at once make a step that looks like growth.
-        steady=_alone(steps.latency_steps(environment, count=LATENCY_COUNT)),
+        steady=_alone(steps.latency_steps(environment, count=sizes.latency)),
         meanwhile=list(steps.metrics_steps(environment, over)),
         over=over,
         observe_s=environment.observe_s,
@@ -127,18 +155,14 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
     )
 
 
-def _look(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
-    """A little of everything that `_after` does: how often is decided by the watch."""
+def _look(environment: Environment, case: Case, tasks: Sequence[Task], sizes: Sizes) -> Plan:
+    """A little of everything that `_after` does."""
     over = asyncio.Event()
     return Plan(
-        first=[
-            *_settled(environment, case, count=LOOK_COUNT, tries=LOOK_TRIES),
-            *_alone(steps.token_steps(environment, bad=LOOK_TRIES)),
-            *_alone(steps.unmarked_steps(environment, count=LOOK_TRIES)),
-        ],
+        first=[*_settled(environment, case, sizes, count=ROUND_COUNT), *_let_in(environment, sizes)],
         steady=[
-            *_alone(steps.journey_steps(environment, count=LOOK_COUNT)),
-            *_alone(steps.latency_steps(environment, count=LOOK_LATENCY_COUNT)),
+            *_alone(steps.journey_steps(environment, count=ROUND_COUNT)),
+            *_alone(steps.latency_steps(environment, count=sizes.latency)),
         ],
         meanwhile=list(steps.metrics_steps(environment, over)),
         over=over,
@@ -146,14 +170,20 @@ def _look(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
     )
 
 
-def _settled(
-    environment: Environment, case: Case, *, count: int | None = None, tries: int = probes.TRIES
-) -> list[Stage]:
+def _let_in(environment: Environment, sizes: Sizes) -> list[Stage]:
+    """Who is let in that should not be, and who is not that should be."""
+    return [
+        *_alone(steps.token_steps(environment, bad=sizes.bad_tokens)),
+        *_alone(steps.unmarked_steps(environment, count=sizes.unmarked)),
+    ]
+
+
+def _settled(environment: Environment, case: Case, sizes: Sizes, *, count: int | None = None) -> list[Stage]:
     """What a cold start does not distort: health, certificates, API definitions, and user ids."""
     return [
         steps.health_steps(environment, case, count=count),
         *_alone(steps.document_steps(environment)),
-        *_alone(steps.identity_steps(environment, case, tries=tries)),
+        *_alone(steps.identity_steps(environment, case, tries=sizes.identities)),
     ]
 
 
