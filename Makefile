@@ -15,13 +15,13 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/mypy --strict lib
 	$(BIN)/python -m pytest -n 4
 
-# What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time, with fewer examples of a property: under a minute on two cores.
+# What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time; of a property and of a table of cases only some.
 test-fast: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast
+	$(BIN)/python -m pytest -n 2 --fast
 
 # Apart from `make test`, since counting makes tests take a third longer.
 coverage: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not slow" --hypothesis-profile=fast --cov=proofbook --cov-report=
+	$(BIN)/python -m pytest -n 2 --fast --cov=proofbook --cov-report=
 	@echo "The tests of make test-fast reach $$($(BIN)/coverage report --format=total) % of the lines of the library, the others more of them."
 
 check: $(READY)

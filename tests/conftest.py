@@ -60,11 +60,22 @@ skip_iri_grammar()
 # How long examples take says how busy the machine is, and nothing about the code.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
-# Of `make test-fast`: a tenth of the examples that a property has in `make test`.
+# Of `--fast`: a tenth of the examples that a property has in `make test`, and so many cases of a table.
 settings.register_profile("fast", settings.default, max_examples=settings.default.max_examples // 10)
+FAST_CASES = 3
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast",
+        action="store_true",
+        help=f"no test that is slow, a tenth of the examples of a property, and {FAST_CASES} cases of a test that has more",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fast"):
+        settings.load_profile("fast")
     if WORKER:
         # Workers ignore Ctrl-C, and so would every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -105,7 +116,7 @@ def needs(item: pytest.Item, fixture: str) -> bool:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests with a rehearsal come first; of the others what takes long, then what needs the evidence that a rehearsal records, and last what is fast."""
     for item in items:
         if needs(item, "rehearsal") or needs(item, "healthy_evidence"):
@@ -126,6 +137,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             needs(item, "healthy_evidence"),
         )
     )
+    if config.getoption("--fast"):
+        kept = sampled([item for item in items if item.get_closest_marker("slow") is None])
+        chosen = {id(item) for item in kept}
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
+        items[:] = kept
+
+
+def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of the cases of each test the first, the last and what lies evenly between, in the order of the items."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    chosen = {
+        id(some[round(number * (len(some) - 1) / (FAST_CASES - 1))])
+        for some in cases.values()
+        for number in range(FAST_CASES)
+    }
+    return [item for item in items if id(item) in chosen]
 
 
 # Before pytest-xdist's own, which tells the process that shares out that it may begin.

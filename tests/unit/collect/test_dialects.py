@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from builders import FEW
 from foreign import install, packages
 from servers import socketio_like
 
@@ -118,7 +119,7 @@ def recorded(state: Any, folder: Path, **more: Any) -> tuple[Environment, store.
         async with socketio_like.serving(state) as port:
             where = stated(port, folder, **more)
             await phases.record(
-                where, CASE, "after", folder=folder / "evidence", base=folder, say=lambda _: None
+                where, CASE, "after", folder=folder / "evidence", base=folder, say=lambda _: None, sizes=FEW
             )
             return where
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import FEW
 from servers import spoken
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -63,7 +64,7 @@ def judged(dialect: str, how: str, folder: Path, **more: Any) -> dict[str, Findi
         async with spoken.speaking(dialect, how) as port:
             where = stated(port, dialect, **more)
             await phases.record(
-                where, CASE, "after", folder=folder / "evidence", base=folder, say=lambda _: None
+                where, CASE, "after", folder=folder / "evidence", base=folder, say=lambda _: None, sizes=FEW
             )
             return where
 

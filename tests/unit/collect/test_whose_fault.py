@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import FEW
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -59,7 +60,7 @@ def judged(
                 }
             )
             await phases.record(
-                where, CASE, "after", folder=folder / "evidence", base=folder, say=lambda _: None
+                where, CASE, "after", folder=folder / "evidence", base=folder, say=lambda _: None, sizes=FEW
             )
             return where
 
