@@ -8,6 +8,8 @@ from enum import StrEnum
 # and what resembles 401, 403).
 REFUSED_STATUS = (401, 403)
 REFUSED_CODES = (1008, 3000, 3003, 4401, 4403)
+# Codes by which it says that it will not have a message: too big, against its policy, and those of applications.
+TURNED_DOWN_CODES = (1008, 1009, *range(3000, 5000))
 
 _WITH_HEADER = "tampered with "
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proofbook.collect import registry, steps
+from proofbook.collect.asked_steps import asked_steps
 from proofbook.collect.registry import Step, Task
 from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
@@ -115,6 +116,8 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
             *_settled(environment, case),
             *_alone(steps.token_steps(environment, bad=probes.BAD_TRIES)),
             *_alone(steps.unmarked_steps(environment, count=probes.UNMARKED_JOURNEYS)),
+            # Last of what connects: whoever breaks by this was seen well before.
+            *_alone(asked_steps(environment, case)),
         ],
         warm_up_s=environment.warm_up_s,
         # Memory is watched under steady load only: many connections at once make a step that looks like growth.

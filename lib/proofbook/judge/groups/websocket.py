@@ -10,8 +10,9 @@ from proofbook import connections
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
+from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access
+from proofbook.judge.checks import access, unusual_messages
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -39,6 +40,7 @@ def websocket_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 yield endpoint.refuses_test_headers()
         if environment.delivers(socket):
             yield endpoint.delivery()
+            yield from endpoint.unusual_messages()
         if case.identities and socket is environment.websockets[0]:
             yield endpoint.identities()
 
@@ -171,6 +173,21 @@ class _Endpoint:
         return self._guard(
             "websocket-delivery", f"{name} answers every message rightly", recipe, required=True
         )
+
+    def unusual_messages(self) -> Iterator[Check]:
+        """Messages of other lengths and characters are answered too, where the message can hold such."""
+        name, asks = self.socket.name, self.case.asks
+        if not self.socket.carries_text:
+            return
+        if asks.message_bytes:
+            recipe = unusual_messages.answered(name, Asks.SIZE)
+            claim = f"{name} answers messages of up to {asks.message_bytes:,} bytes, or refuses them by name"
+            yield self._guard("websocket-sizes", claim, recipe, required=False)
+        if asks.characters:
+            recipe = unusual_messages.answered(name, Asks.CHARACTERS)
+            yield self._guard(
+                "websocket-characters", f"{name} keeps characters of every kind", recipe, required=False
+            )
 
     def identities(self) -> Check:
         """User ids are let in and refused as the table of the case says."""

@@ -1,0 +1,46 @@
+"""Steps that ask WebSocket endpoints for more than ordinary messages, as far as the case wants it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+
+from proofbook.collect.registry import Recorded, Step
+from proofbook.collect.session import Session
+from proofbook.collect.websocket import unusual_messages
+from proofbook.collect.websocket.unusual_messages import Question
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.config.services import WebSocket
+from proofbook.evidence.asked import ASKED
+
+
+def asked_steps(environment: Environment, case: Case) -> Iterator[Step]:
+    """What each endpoint is asked."""
+    for socket in environment.websockets:
+        yield from _message_steps(socket, environment, case)
+
+
+def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Step]:
+    """Messages of other lengths and characters, where messages may be sent."""
+    if not environment.delivers(socket):
+        return
+    asks = case.asks
+    questions = unusual_messages.questions_of(
+        socket, most_bytes=asks.message_bytes, characters=asks.characters
+    )
+    if not questions:
+        return
+    least, most = len(unusual_messages.WAYS), unusual_messages.most_connections(questions)
+    yield Step(
+        says=f"{socket.name}: {least} connections, with and without compression, for {' and '.join(unusual_messages.in_words(questions))}; up to {most} where some are not answered",
+        requests=least,
+        run=functools.partial(_ask, socket, environment, questions),
+    )
+
+
+async def _ask(
+    socket: WebSocket, environment: Environment, questions: Sequence[Question], session: Session
+) -> Recorded:
+    user = environment.login.user if environment.login else ""
+    return {ASKED.name: await unusual_messages.ask(socket, questions, user=user, session=session)}
