@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from proofbook.collect.registry import Recorded, Step
 from proofbook.collect.session import Session
-from proofbook.collect.websocket import unusual_messages
+from proofbook.collect.websocket import at_once, unusual_messages
 from proofbook.collect.websocket.unusual_messages import Question
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
@@ -19,6 +19,8 @@ def asked_steps(environment: Environment, case: Case) -> Iterator[Step]:
     """What each endpoint is asked."""
     for socket in environment.websockets:
         yield from _message_steps(socket, environment, case)
+        if case.asks.at_once and environment.pace.concurrency > 1:
+            yield _at_once_step(socket, environment)
 
 
 def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Step]:
@@ -39,8 +41,28 @@ def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> I
     )
 
 
+def _at_once_step(socket: WebSocket, environment: Environment) -> Step:
+    """As many connections as the pace allows, open and asked at the same time."""
+    count = environment.pace.concurrency
+    speaks = ", each with a message" if environment.delivers(socket) else ""
+
+    async def run(session: Session) -> Recorded:
+        user = _user(environment)
+        return {ASKED.name: await at_once.ask(socket, user=user, session=session, at_once=count)}
+
+    return Step(
+        says=f"{socket.name}: {at_once.ALONE} connections one after the other, then {count} open at once{speaks}; up to {at_once.most_connections(count)} where some are not answered",
+        requests=at_once.ALONE + count,
+        run=run,
+    )
+
+
+def _user(environment: Environment) -> str:
+    return environment.login.user if environment.login else ""
+
+
 async def _ask(
     socket: WebSocket, environment: Environment, questions: Sequence[Question], session: Session
 ) -> Recorded:
-    user = environment.login.user if environment.login else ""
+    user = _user(environment)
     return {ASKED.name: await unusual_messages.ask(socket, questions, user=user, session=session)}

@@ -26,6 +26,8 @@ class Reply(StrEnum):
     ALTERED = "altered"
     # Something else was said, which carries nothing of ours, such as that the message is too long.
     OTHER = "other"
+    # The reply to another connection's message came, and our own did not.
+    ANOTHERS = "anothers"
     NONE = "none"
     NOT_ASKED = ""
 
@@ -47,7 +49,7 @@ ASKED = Table(
         Column("upgraded", "bool", "whether the upgrade was made"),
         Column("http_status", "Int64", "status of the upgrade, 101 if it was made; missing: no answer"),
         Column("let_in", "boolean", "whether it was let in, and greeted where a greeting is expected; missing: it was not upgraded"),
-        Column("reply", "str", "`as-expected`, `altered`, `other`, `none`; empty: nothing was said"),
+        Column("reply", "str", "`as-expected`, `altered`, `anothers`, `other`, `none`; empty: nothing was said"),
         Column("echoed", "boolean", "whether the reply held the text that was sent; missing: there was none"),
         Column("close_code", "Int64", "code with which the server closed; missing: it did not"),
         Column("open_s", "float64", "how long it was open when the server closed it, or when it was over", "s"),

@@ -40,6 +40,10 @@ class Heard:
     echoed: bool | None = None
     heard: str = ""
 
+    @property
+    def is_well(self) -> bool:
+        return self.reply is Reply.AS_EXPECTED
+
 
 @dataclass(slots=True, kw_only=True)
 class Opened:
@@ -58,6 +62,7 @@ class Asker:
     """Who asks: what all connections of one endpoint have in common, and the rows so far.
 
     chatter: kinds of messages that come without being asked for, or beside every reply, so that they are no answer.
+    said: the values of what other connections say meanwhile.
     """
 
     endpoint: WebSocket
@@ -66,6 +71,7 @@ class Asker:
     session: Session
     rows: list[dict[str, object]] = field(default_factory=list)
     chatter: set[str] = field(default_factory=set)
+    said: list[dict[str, str]] = field(default_factory=list)
 
     @asynccontextmanager
     async def opened(self, way: Way = USUAL) -> AsyncIterator[Opened]:
@@ -103,7 +109,7 @@ class Asker:
 
     async def ask(self, line: Line, values: dict[str, str], *, is_ordinary: bool = False) -> Heard:
         """What comes back on a message with these values; a connection that ends is silence."""
-        altered = other = ""
+        altered = other = anothers = ""
         try:
             async with asyncio.timeout(self.session.environment.pace.timeout_s) as limit:
                 await line.send(say(self.endpoint, values))
@@ -117,6 +123,8 @@ class Asker:
                         self.chatter.add(_kind_of(text))
                     elif reply is not None or values["text"][:MARK_CHARS] in text:
                         altered = text
+                    elif self.said and correlate(self.endpoint, message, self.said) is not None:
+                        anothers = text
                     elif _kind_of(text) not in self.chatter:
                         other = other or text
                         _shorten(limit)
@@ -126,6 +134,8 @@ class Asker:
             other = str(error)
         if altered:
             return Heard(reply=Reply.ALTERED, echoed=False, heard=shown(altered))
+        if anothers:
+            return Heard(reply=Reply.ANOTHERS, echoed=False, heard=shown(anothers))
         return Heard(reply=Reply.OTHER, heard=shown(other)) if other else Heard(reply=Reply.NONE)
 
     def note(self, asks: Asks, opened: Opened, **more: Any) -> dict[str, object]:

@@ -75,7 +75,7 @@ async def connect(
         if journey.http_status == 429 and way.backs_off:
             await session.back_off(
                 error.response.headers.get("Retry-After"),
-                host=urlsplit(session.socket_urls[endpoint.name]).hostname or "",
+                host=session.host_of(endpoint),
             )
     except (InvalidHandshake, ConnectionClosed, EOFError) as error:
         journey.closed_in, journey.error = "upgrade", describe(error)

@@ -13,7 +13,7 @@ from proofbook.collect.websocket.asking import Asker, Opened, length_of, longer,
 from proofbook.collect.websocket.connection import Way
 from proofbook.collect.websocket.messages import what_to_say
 from proofbook.config.services import WebSocket
-from proofbook.evidence.asked import Asks, Reply
+from proofbook.evidence.asked import Asks
 from proofbook.protocol import TURNED_DOWN_CODES
 
 # Somewhat beyond 4 KiB, 16 KiB and 64 KiB, where buffers end and lengths are written otherwise, and so on.
@@ -166,7 +166,7 @@ class _Asking:
         is_ordinary = row["asks"] == Asks.ORDINARY
         heard = await self.asker.ask(opened.line, said, is_ordinary=is_ordinary)
         row |= {"reply": heard.reply.value, "echoed": heard.echoed, "heard": heard.heard}
-        return heard.reply is Reply.AS_EXPECTED
+        return heard.is_well
 
     def _said(self, question: Question) -> dict[str, str]:
         """The values of a message."""

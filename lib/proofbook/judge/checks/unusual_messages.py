@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 
 from proofbook.evidence.asked import ASKED, Asks, Reply
 from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks import asked_words
 from proofbook.judge.findings import Control, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import TURNED_DOWN_CODES
@@ -18,7 +18,6 @@ from proofbook.stats import proportions
 
 # By these it ends a connection without saying that anything went wrong.
 _POLITE = (1000, 1001, 1003)
-_SHORT = 60
 
 
 def answered(endpoint: str, asks: Asks) -> Recipe:
@@ -192,7 +191,7 @@ class _Answered:
             )
             well, count = cell.well
             told.append(
-                f"{int(cell.good.sum())} of {len(cell.rows)} {what} were answered{_way(cell, cells)}, {_endings(cell)}, and {well} of {count} ordinary ones"
+                f"{int(cell.good.sum())} of {len(cell.rows)} {what} were answered{_way(cell, cells)}, {asked_words.endings(cell.rows[~cell.good])}, and {well} of {count} ordinary ones"
             )
         return "; ".join(told)
 
@@ -241,22 +240,3 @@ def _way(cell: _Cell, cells: Sequence[_Cell]) -> str:
     if not cell.rows["deflate"].fillna(False).any() and len(_one_of_each_way(cells)) == 1:
         return ""
     return f" {'with' if cell.offered else 'without'} permessage-deflate"
-
-
-def _endings(cell: _Cell) -> str:
-    """How those ended that were not answered, the commonest first, with what was said to one of them."""
-    failed = [row for _, row in cell.rows[~cell.good].iterrows()]
-    said = {_ending(row): _quoted(row) for row in reversed(failed)}
-    counted = Counter(_ending(row) for row in failed)
-    return ", ".join(f"{count} {word}{said[word]}" for word, count in counted.most_common(2))
-
-
-def _ending(row: pd.Series) -> str:
-    if row["reply"] in (Reply.ALTERED, Reply.OTHER):
-        return "by another message"
-    return "by silence" if pd.isna(row["close_code"]) else f"by close {int(row['close_code'])}"
-
-
-def _quoted(row: pd.Series) -> str:
-    said = " ".join(str(row["heard"]).split())
-    return f" (“{said if len(said) <= _SHORT else f'{said[: _SHORT - 1]}…'}”)" if said else ""

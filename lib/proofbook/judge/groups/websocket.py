@@ -12,7 +12,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access, unusual_messages
+from proofbook.judge.checks import access, at_once, unusual_messages
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -41,6 +41,8 @@ def websocket_checks(environment: Environment, case: Case) -> Iterator[Check]:
         if environment.delivers(socket):
             yield endpoint.delivery()
             yield from endpoint.unusual_messages()
+        if case.asks.at_once and environment.pace.concurrency > 1:
+            yield endpoint.at_once()
         if case.identities and socket is environment.websockets[0]:
             yield endpoint.identities()
 
@@ -188,6 +190,14 @@ class _Endpoint:
             yield self._guard(
                 "websocket-characters", f"{name} keeps characters of every kind", recipe, required=False
             )
+
+    def at_once(self) -> Check:
+        """Connections that are open at once are each answered."""
+        name, count = self.socket.name, self.environment.pace.concurrency
+        ok = _replied if self.environment.delivers(self.socket) else self.connected
+        recipe = at_once.served_at_once(name, ok)
+        claim = f"{name} answers {count:,} connections that are open at once"
+        return self._guard("websocket-at-once", claim, recipe, required=False)
 
     def identities(self) -> Check:
         """User ids are let in and refused as the table of the case says."""
