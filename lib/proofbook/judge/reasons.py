@@ -106,6 +106,7 @@ REASONS: dict[str, Reason] = {
         "wrong-answer": ("a user id was accepted or rejected contrary to the table of the case", "check the service that decides on user ids"),
         "unusual-message": ("messages of some length, or with some characters, are not answered, and ordinary ones are", "read the example in the finding"),
         "at-once": ("connections that are open beside others are not answered, and those that are open alone are", "read how they ended; see whether connections wait for each other, or share what is said on them"),
+        "compression": ("connections with permessage-deflate, or those without, fail more often than the others", "read how they ended; see what compresses or expands messages, such as a proxy"),
         "indicator-absent": ("a line that a healthy system writes is missing", "read the log"),
         "new-error": ("a kind of error is new since the deployment", "read the sample"),
         "slower": ("the median latency grew beyond the margin", "see the latency chart"),

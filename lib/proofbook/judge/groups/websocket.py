@@ -12,7 +12,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access, at_once, unusual_messages
+from proofbook.judge.checks import access, at_once, compression, unusual_messages
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -43,6 +43,8 @@ def websocket_checks(environment: Environment, case: Case) -> Iterator[Check]:
             yield from endpoint.unusual_messages()
         if case.asks.at_once and environment.pace.concurrency > 1:
             yield endpoint.at_once()
+        if case.asks.compression:
+            yield endpoint.compression()
         if case.identities and socket is environment.websockets[0]:
             yield endpoint.identities()
 
@@ -191,11 +193,21 @@ class _Endpoint:
                 "websocket-characters", f"{name} keeps characters of every kind", recipe, required=False
             )
 
+    def went_well(self, rows: Any) -> Any:
+        """Which rows are of connections that held, and were answered where they spoke."""
+        return _replied(rows) if self.environment.delivers(self.socket) else self.connected(rows)
+
+    def compression(self) -> Check:
+        """Connections with compression and without fare alike."""
+        name = self.socket.name
+        recipe = compression.works_both_ways(name, self.went_well)
+        claim = f"{name} works with and without permessage-deflate"
+        return self._guard("websocket-compression", claim, recipe, required=False)
+
     def at_once(self) -> Check:
         """Connections that are open at once are each answered."""
         name, count = self.socket.name, self.environment.pace.concurrency
-        ok = _replied if self.environment.delivers(self.socket) else self.connected
-        recipe = at_once.served_at_once(name, ok)
+        recipe = at_once.served_at_once(name, self.went_well)
         claim = f"{name} answers {count:,} connections that are open at once"
         return self._guard("websocket-at-once", claim, recipe, required=False)
 
