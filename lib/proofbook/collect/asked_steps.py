@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from proofbook.collect.registry import Recorded, Step
 from proofbook.collect.session import Session
-from proofbook.collect.websocket import at_once, unusual_messages
+from proofbook.collect.websocket import addresses, at_once, unusual_messages
 from proofbook.collect.websocket.unusual_messages import Question
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
@@ -21,6 +21,8 @@ def asked_steps(environment: Environment, case: Case) -> Iterator[Step]:
         yield from _message_steps(socket, environment, case)
         if case.asks.at_once and environment.pace.concurrency > 1:
             yield _at_once_step(socket, environment)
+        if case.asks.addresses and environment.has_host_name(socket):
+            yield _address_step(socket, environment)
 
 
 def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Step]:
@@ -53,6 +55,21 @@ def _at_once_step(socket: WebSocket, environment: Environment) -> Step:
     return Step(
         says=f"{socket.name}: {at_once.ALONE} connections one after the other, then {count} open at once{speaks}; up to {at_once.most_connections(count)} where some are not answered",
         requests=at_once.ALONE + count,
+        run=run,
+    )
+
+
+def _address_step(socket: WebSocket, environment: Environment) -> Step:
+    """Every address of the endpoint's name, and not the first alone."""
+
+    async def run(session: Session) -> Recorded:
+        return {ASKED.name: await addresses.ask(socket, user=_user(environment), session=session)}
+
+    each = addresses.TRIES
+    most = (each + addresses.MORE_TRIES) * addresses.MOST_ADDRESSES
+    return Step(
+        says=f"{socket.name}: {each} connections to each address of its host name, of which up to {addresses.MOST_ADDRESSES} are asked; up to {most} in all where some are not answered",
+        requests=each,
         run=run,
     )
 

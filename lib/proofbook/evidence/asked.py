@@ -32,13 +32,22 @@ class Reply(StrEnum):
     NOT_ASKED = ""
 
 
+class Reach(StrEnum):
+    """How far one came to an address that gave no answer: values of `detail` of `address`."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    SILENT = "silent"
+    NO_WAY = "no-way"
+
+
 ASKED = Table(
     "asked",
     row="one message, or one connection, that asks for more than the ordinary ones",
     columns=(
         Column("endpoint", "str", "name of the WebSocket endpoint in the environment"),
         Column("asks", "str", "`ordinary` (to compare with), `size`, `characters`, `at-once`, `address` or `held`"),
-        Column("detail", "str", "the length that was wanted, which characters, or `idle` and `busy` of held ones; else empty"),
+        Column("detail", "str", "the length that was wanted, which characters, `idle` or `busy` of held ones, how far one came to an address (`open`, `closed`, `silent`, `no-way`); else empty"),
         Column("connection", "int64", "number of the connection among those of this endpoint and question"),
         Column("timestamp", TIME, "when it was asked"),
         Column("address", "str", "address that was connected to; empty: it was not chosen here"),

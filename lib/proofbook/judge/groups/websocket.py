@@ -12,7 +12,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access, at_once, compression, unusual_messages
+from proofbook.judge.checks import access, addresses, at_once, compression, unusual_messages
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -45,6 +45,8 @@ def websocket_checks(environment: Environment, case: Case) -> Iterator[Check]:
             yield endpoint.at_once()
         if case.asks.compression:
             yield endpoint.compression()
+        if case.asks.addresses and environment.has_host_name(socket):
+            yield endpoint.addresses()
         if case.identities and socket is environment.websockets[0]:
             yield endpoint.identities()
 
@@ -203,6 +205,13 @@ class _Endpoint:
         recipe = compression.works_both_ways(name, self.went_well)
         claim = f"{name} works with and without permessage-deflate"
         return self._guard("websocket-compression", claim, recipe, required=False)
+
+    def addresses(self) -> Check:
+        """Every address of its name leads to the endpoint."""
+        name, host = self.socket.name, self.environment.host_of(self.socket) or ""
+        recipe = addresses.each_leads_there(name, host=host)
+        claim = f"every address of the name{f' {host}' if host else ''} leads to {name}"
+        return self._guard("websocket-addresses", claim, recipe, required=False)
 
     def at_once(self) -> Check:
         """Connections that are open at once are each answered."""
