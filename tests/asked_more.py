@@ -55,28 +55,36 @@ def environment(url: str, *, timeout_s: float = 3.0, concurrency: int = 20, **so
     )
 
 
-def ask(handler: Handler, *, asks: dict[str, Any] | None = None, server: dict[str, Any] | None = None, host: str = "127.0.0.1", **stated: Any) -> Asked:  # fmt: skip
+def ask(handler: Handler, *, asks: dict[str, Any] | None = None, server: dict[str, Any] | None = None, host: str = "127.0.0.1", held_s: float = 0.0, **stated: Any) -> Asked:  # fmt: skip
     """What is found of a server whose connections are handled so."""
 
     async def go() -> Asked:
         async with serve(handler, "127.0.0.1", 0, **(server or {})) as serving:
             port = serving.sockets[0].getsockname()[1]
-            return await ask_at(environment(f"ws://{host}:{port}/ws", **{**ECHO, **stated}), asks)
+            where = environment(f"ws://{host}:{port}/ws", **{**ECHO, **stated})
+            return await ask_at(where, asks, held_s=held_s)
 
     return asyncio.run(go())
 
 
-async def ask_at(where: Environment, asks: dict[str, Any] | None = None) -> Asked:
-    """What is found of a server that is there already."""
-    case = Case.model_validate({"title": "t", "asks": asks or {}})
-    session = Session(where, base=Path())
+async def ask_at(where: Environment, asks: dict[str, Any] | None = None, *, held_s: float = 0.0) -> Asked:
+    """What is found of a server that is there already; held_s: how long the rest takes, where connections are held beside it."""
+    # What is held is held beside the rest, and asked for where a test is about it.
+    case = Case.model_validate({"title": "t", "asks": {"held": False, **(asks or {})}})
+    session, over = Session(where, base=Path()), asyncio.Event()
+    beside = list(asked_steps.held_steps(where, case, over))
     steps = list(asked_steps.asked_steps(where, case))
-    tables = _joined([await step.run(session) for step in steps])
+    held = asyncio.gather(*(step.run(session) for step in beside))
+    parts = [await step.run(session) for step in steps]
+    if beside:
+        await asyncio.sleep(held_s)
+    over.set()
+    tables = _joined([*parts, *await held])
     return Asked(
         findings=judge(where, case, tables),
         tables=tables,
         connections=session.done["websocket connections"],
-        plan=[step.says for step in steps],
+        plan=[step.says for step in (*beside, *steps)],
     )
 
 

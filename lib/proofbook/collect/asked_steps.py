@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Iterator, Sequence
 
+from proofbook import connections
 from proofbook.collect.registry import Recorded, Step
 from proofbook.collect.session import Session
-from proofbook.collect.websocket import addresses, at_once, unusual_messages
+from proofbook.collect.websocket import addresses, at_once, held, unusual_messages
 from proofbook.collect.websocket.unusual_messages import Question
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
@@ -19,8 +21,8 @@ def asked_steps(environment: Environment, case: Case) -> Iterator[Step]:
     """What each endpoint is asked."""
     for socket in environment.websockets:
         yield from _message_steps(socket, environment, case)
-        if case.asks.at_once and environment.pace.concurrency > 1:
-            yield _at_once_step(socket, environment)
+        if count := connections.most_at_once(environment, case):
+            yield _at_once_step(socket, environment, count)
         if case.asks.addresses and environment.has_host_name(socket):
             yield _address_step(socket, environment)
 
@@ -43,9 +45,8 @@ def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> I
     )
 
 
-def _at_once_step(socket: WebSocket, environment: Environment) -> Step:
+def _at_once_step(socket: WebSocket, environment: Environment, count: int) -> Step:
     """As many connections as the pace allows, open and asked at the same time."""
-    count = environment.pace.concurrency
     speaks = ", each with a message" if environment.delivers(socket) else ""
 
     async def run(session: Session) -> Recorded:
@@ -72,6 +73,35 @@ def _address_step(socket: WebSocket, environment: Environment) -> Step:
         requests=each,
         run=run,
     )
+
+
+def held_steps(environment: Environment, case: Case, over: asyncio.Event) -> Iterator[Step]:
+    """Connections that are held until the rest is over, and at least as long as the case wants."""
+    count = connections.held_of_each(environment, case)
+    for socket in environment.websockets if count else ():
+        held_s = case.asks.held_s
+        least = f", at least {held_s:g} s" if held_s else ""
+        asks = "; then a message on each" if environment.delivers(socket) else ""
+        yield Step(
+            says=f"{socket.name}: {count} connections held without a word as long as the rest takes{least}{asks}",
+            requests=count,
+            seconds=held_s,
+            run=functools.partial(_hold, socket, environment, count, over, held_s),
+        )
+
+
+async def _hold(
+    socket: WebSocket,
+    environment: Environment,
+    count: int,
+    over: asyncio.Event,
+    held_s: float,
+    session: Session,
+) -> Recorded:
+    table = await held.ask(
+        socket, user=_user(environment), session=session, count=count, until=over, least_s=held_s
+    )
+    return {ASKED.name: table}
 
 
 def _user(environment: Environment) -> str:

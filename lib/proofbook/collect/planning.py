@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proofbook.collect import registry, steps
-from proofbook.collect.asked_steps import asked_steps
+from proofbook.collect.asked_steps import asked_steps, held_steps
 from proofbook.collect.registry import Step, Task
 from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
@@ -32,6 +32,7 @@ class Plan:
     Args:
         first: stages in their order, then a wait until `warm_up_s` is over. steady: stages after that, while `meanwhile`
             goes on, which ends with `over`; then a wait until `observe_s` is over.
+        beside: what goes on from the beginning until `over`.
         probes: what collectors of other packages do, after `first`.
         timed: whether the plan says how long it takes.
     """
@@ -40,6 +41,7 @@ class Plan:
     warm_up_s: float = 0.0
     steady: Sequence[Stage] = ()
     meanwhile: Stage = ()
+    beside: Stage = ()
     over: asyncio.Event = field(default_factory=asyncio.Event)
     observe_s: float = 0.0
     probes: Sequence[Task] = ()
@@ -47,7 +49,7 @@ class Plan:
 
     def lines(self, environment: Environment, *, reads: bool = True) -> list[str]:
         """The plan in words, a line for each step."""
-        lines = [step.says for stage in self.first for step in stage]
+        lines = [step.says for stage in (self.beside, *self.first) for step in stage]
         lines += [line for task in self.probes for line in registry.lines_of(task)]
         lines += [step.says for stage in (*self.steady, self.meanwhile) for step in stage]
         if reads:
@@ -64,7 +66,8 @@ class Plan:
     def shortest_s(self, per_s: float) -> float:
         """How long it takes where nothing fails and answers come quickly."""
         first = _shortest_s(self.first, per_s) + registry.shortest_s(self.probes)
-        return max(first, self.warm_up_s) + max(_shortest_s(self.steady, per_s), self.observe_s)
+        asked = max(first, self.warm_up_s) + max(_shortest_s(self.steady, per_s), self.observe_s)
+        return max(asked, *(step.seconds for step in self.beside), 0.0)
 
 
 def _shortest_s(stages: Iterable[Stage], per_s: float) -> float:
@@ -123,6 +126,7 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
         # Memory is watched under steady load only: many connections at once make a step that looks like growth.
         steady=_alone(steps.latency_steps(environment, count=LATENCY_COUNT)),
         meanwhile=list(steps.metrics_steps(environment, over)),
+        beside=list(held_steps(environment, case, over)),
         over=over,
         observe_s=environment.observe_s,
         probes=tasks,

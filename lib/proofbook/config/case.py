@@ -172,7 +172,8 @@ class Asks(Settings):
     """What WebSocket endpoints are asked beyond ordinary messages; each may be turned off.
 
     message_bytes: how long messages must at least be answered, or refused by name; beyond 64 KiB a frame states its length
-    otherwise. 0: long ones are not asked.
+    otherwise. 0: long ones are not asked. held_s: how long a connection on which nothing is said must stay open; 0: nothing is
+    required, and they are held as long as the rest takes.
     """
 
     message_bytes: int = Field(default=70_000, ge=0, le=1_000_000)
@@ -181,6 +182,7 @@ class Asks(Settings):
     compression: bool = True
     addresses: bool = True
     held: bool = True
+    held_s: float = Field(default=0.0, ge=0, le=3600)
 
 
 class Deployment(Settings):

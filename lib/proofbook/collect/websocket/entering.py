@@ -75,3 +75,24 @@ def keep(message: str | bytes, messages: dict[str, None]) -> None:
     """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
     if len(message) <= MESSAGE_SAMPLE and len(messages) < MAX_MESSAGES:
         messages[text_of(message)] = None
+
+
+async def listen(line: Line, until: asyncio.Event) -> None:
+    """Receives until the event is set.
+
+    Raises:
+        ConnectionClosed: the server ended the connection before that.
+    """
+    ended = asyncio.create_task(until.wait())
+    try:
+        while not until.is_set():
+            receive = asyncio.create_task(line.receive())
+            done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if receive in done:
+                receive.result()
+            else:
+                receive.cancel()
+                # Whoever receives next must be the only one.
+                await asyncio.wait({receive})
+    finally:
+        ended.cancel()

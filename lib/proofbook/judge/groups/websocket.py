@@ -12,7 +12,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access, addresses, at_once, compression, unusual_messages
+from proofbook.judge.checks import access, addresses, at_once, compression, held, unusual_messages
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -41,8 +41,10 @@ def websocket_checks(environment: Environment, case: Case) -> Iterator[Check]:
         if environment.delivers(socket):
             yield endpoint.delivery()
             yield from endpoint.unusual_messages()
-        if case.asks.at_once and environment.pace.concurrency > 1:
-            yield endpoint.at_once()
+        if count := connections.most_at_once(environment, case):
+            yield endpoint.at_once(count)
+        if connections.held_of_each(environment, case):
+            yield endpoint.held()
         if case.asks.compression:
             yield endpoint.compression()
         if case.asks.addresses and environment.has_host_name(socket):
@@ -213,9 +215,22 @@ class _Endpoint:
         claim = f"every address of the name{f' {host}' if host else ''} leads to {name}"
         return self._guard("websocket-addresses", claim, recipe, required=False)
 
-    def at_once(self) -> Check:
+    def held(self) -> Check:
+        """Connections on which nothing is said stay open."""
+        name, held_s = self.socket.name, self.case.asks.held_s
+        recipe = held.stays_open(
+            self.socket,
+            self.went_well,
+            held_s=held_s,
+            max_connection_s=self.environment.rollout.max_connection_s,
+        )
+        long = f" for {held_s:g} s" if held_s else ""
+        claim = f"connections to {name} on which nothing is said stay open{long}"
+        return self._guard("websocket-held", claim, recipe, required=False)
+
+    def at_once(self, count: int) -> Check:
         """Connections that are open at once are each answered."""
-        name, count = self.socket.name, self.environment.pace.concurrency
+        name = self.socket.name
         recipe = at_once.served_at_once(name, self.went_well)
         claim = f"{name} answers {count:,} connections that are open at once"
         return self._guard("websocket-at-once", claim, recipe, required=False)
