@@ -88,14 +88,17 @@ async def ask_at(where: Environment, asks: dict[str, Any] | None = None, *, held
     )
 
 
-def judge(where: Environment, case: Case, tables: dict[str, pd.DataFrame]) -> dict[str, Finding]:
-    """Every finding over these tables of after."""
+def judge(
+    where: Environment, case: Case, tables: dict[str, pd.DataFrame], *, only: str = ""
+) -> dict[str, Finding]:
+    """Every finding over these tables of after, or one alone."""
     view = View(
         tables=lambda name, phase: tables.get(name) if phase == "after" else None,
         windows=Windows(before=None, after=None),
         alpha_fail_once=0.05 / CHECKS,
     )
-    return {name: settle(check, view) for name, check in catalogue.declare(where, case).items()}
+    declared = catalogue.declare(where, case)
+    return {name: settle(check, view) for name, check in declared.items() if only in ("", name)}
 
 
 async def echo(connection: ServerConnection) -> None:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
-from asked_more import ECHO, Handler, ask, echo, read
+from asked_more import ECHO, Asked, Handler, echo, read
+from asked_more import ask as ask_all
 from websockets.asyncio.server import ServerConnection
 
 SIZES, CHARACTERS = "websocket-sizes", "websocket-characters"
 # Where silence is waited for.
 SHORT_S = 1.0
+
+
+def ask(handler: Handler, *, asks: dict[str, Any] | None = None, **stated: Any) -> Asked:
+    """What is found of a server that is asked for messages alone."""
+    return ask_all(handler, asks={"at_once": False, **(asks or {})}, **stated)
 
 
 def test_a_server_that_answers_all_passes_on_two_connections() -> None:
@@ -166,13 +173,13 @@ def test_where_no_ordinary_message_is_answered_nothing_is_said_of_others() -> No
 
 
 def test_what_the_case_turns_off_is_neither_asked_nor_claimed() -> None:
-    found = ask(echo, asks={"message_bytes": 0, "characters": False, "at_once": False, "compression": False})
+    found = ask(echo, asks={"message_bytes": 0, "characters": False})
     assert not {SIZES, CHARACTERS} & found.findings.keys()
     assert found.connections == 0
 
 
 def test_a_message_without_a_text_of_ours_is_not_made_longer() -> None:
-    found = ask(echo, send_json={"id": "{id}"}, expect={"json": {"id": "{id}"}}, asks={"at_once": False})
+    found = ask(echo, send_json={"id": "{id}"}, expect={"json": {"id": "{id}"}})
     assert not {SIZES, CHARACTERS} & found.findings.keys()
 
 

@@ -33,7 +33,7 @@ def recorded(handler: Handler, **server: Any) -> tuple[dict[str, pd.DataFrame], 
             )
             shadow = await probes.make_unmarked_journeys(socket, user="", session=session)
         tables = {"websocket": made, "shadow": shadow}
-        return tables, judge(where, CASE, tables)[COMPRESSION]
+        return tables, judge(where, CASE, tables, only=COMPRESSION)[COMPRESSION]
 
     return asyncio.run(go())
 
@@ -87,5 +87,5 @@ def test_a_server_that_answers_browsers_alone_is_not_called_broken_by_compressio
 def test_evidence_from_before_compression_was_noted_says_nothing_of_it() -> None:
     tables, _ = recorded(echo)
     older = {name: table.drop(columns=["deflate"]) for name, table in tables.items()}
-    finding = judge(environment("ws://127.0.0.1:1/ws", **ECHO), CASE, older)[COMPRESSION]
+    finding = judge(environment("ws://127.0.0.1:1/ws", **ECHO), CASE, older, only=COMPRESSION)[COMPRESSION]
     assert (finding.verdict.value, finding.reason) == ("inconclusive", "no-evidence")
