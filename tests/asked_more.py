@@ -72,7 +72,7 @@ async def ask_at(where: Environment, asks: dict[str, Any] | None = None, *, held
     # What is held is held beside the rest, and asked for where a test is about it.
     case = Case.model_validate({"title": "t", "asks": {"held": False, **(asks or {})}})
     session, over = Session(where, base=Path()), asyncio.Event()
-    beside = list(asked_steps.held_steps(where, case, over))
+    beside = list(asked_steps.held_steps(where, case, over, held_s=case.asks.held_s))
     steps = list(asked_steps.asked_steps(where, case))
     held = asyncio.gather(*(step.run(session) for step in beside))
     parts = [await step.run(session) for step in steps]

@@ -75,11 +75,10 @@ def _address_step(socket: WebSocket, environment: Environment) -> Step:
     )
 
 
-def held_steps(environment: Environment, case: Case, over: asyncio.Event) -> Iterator[Step]:
-    """Connections that are held until the rest is over, and at least as long as the case wants."""
+def held_steps(environment: Environment, case: Case, over: asyncio.Event, *, held_s: float) -> Iterator[Step]:
+    """Connections that are held until the rest is over, and at least so long."""
     count = connections.held_of_each(environment, case)
     for socket in environment.websockets if count else ():
-        held_s = case.asks.held_s
         least = f", at least {held_s:g} s" if held_s else ""
         asks = "; then a message on each" if environment.delivers(socket) else ""
         yield Step(

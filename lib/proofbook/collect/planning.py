@@ -126,7 +126,7 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
         # Memory is watched under steady load only: many connections at once make a step that looks like growth.
         steady=_alone(steps.latency_steps(environment, count=LATENCY_COUNT)),
         meanwhile=list(steps.metrics_steps(environment, over)),
-        beside=list(held_steps(environment, case, over)),
+        beside=list(held_steps(environment, case, over, held_s=case.asks.held_s)),
         over=over,
         observe_s=environment.observe_s,
         probes=tasks,
@@ -142,12 +142,15 @@ def _look(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
             *_settled(environment, case, count=LOOK_COUNT, tries=LOOK_TRIES),
             *_alone(steps.token_steps(environment, bad=LOOK_TRIES)),
             *_alone(steps.unmarked_steps(environment, count=LOOK_TRIES)),
+            *_alone(asked_steps(environment, case)),
         ],
         steady=[
             *_alone(steps.journey_steps(environment, count=LOOK_COUNT)),
             *_alone(steps.latency_steps(environment, count=LOOK_LATENCY_COUNT)),
         ],
         meanwhile=list(steps.metrics_steps(environment, over)),
+        # As long as a round takes: the next is not to wait.
+        beside=list(held_steps(environment, case, over, held_s=0.0)),
         over=over,
         probes=tasks,
     )

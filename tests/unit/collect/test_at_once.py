@@ -134,6 +134,22 @@ def test_a_server_that_says_that_it_is_full_is_not_broken(says: str) -> None:
     assert "6 of " in found.findings[AT_ONCE].statement and says in found.findings[AT_ONCE].statement
 
 
+def test_a_server_that_ends_an_older_connection_of_the_same_user_by_name_is_not_broken() -> None:
+    here: list[ServerConnection] = []
+
+    async def one_each(connection: ServerConnection) -> None:
+        here.append(connection)
+        if len(here) > 1:
+            await here.pop(0).close(4001, "logged in elsewhere")
+        await echo(connection)
+        if connection in here:
+            here.remove(connection)
+
+    found = ask(one_each, asks=ONLY, concurrency=10)
+    assert found.told(AT_ONCE) == ("inconclusive", "too-many-at-once"), found.findings[AT_ONCE].statement
+    assert "4001 (“logged in elsewhere”)" in found.findings[AT_ONCE].statement
+
+
 def test_a_server_that_tells_everybody_what_anybody_says_is_well() -> None:
     here: set[ServerConnection] = set()
 

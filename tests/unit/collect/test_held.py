@@ -81,6 +81,14 @@ def test_they_are_held_as_long_as_is_stated_even_where_the_rest_is_over() -> Non
     assert (found.tables["asked"]["open_s"] >= 1.0).all()
 
 
+def test_connections_that_were_held_for_less_than_is_stated_show_nothing_yet() -> None:
+    found = held(echo)
+    case = Case.model_validate({"title": "t", "asks": {**ONLY, "held_s": 60}})
+    where = environment("ws://127.0.0.1:1/ws", **ECHO)
+    finding = judge(where, case, {"asked": found.tables["asked"]}, only=HELD)[HELD]
+    assert (finding.verdict.value, finding.reason) == ("inconclusive", "too-early"), finding.statement
+
+
 def test_connections_that_are_open_and_dead_fail_where_ordinary_ones_are_answered() -> None:
     async def falls_asleep(connection: ServerConnection) -> None:
         await asyncio.sleep(0.3)

@@ -14,8 +14,11 @@ from proofbook.judge.checks import asked_words
 from proofbook.judge.checks.success_rate import Rows
 from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.protocol import FULL_CODES, FULL_STATUS
+from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 from proofbook.stats import proportions
+
+# An application may allow so many of a user, and say so by a code of its own.
+_TURNED_AWAY = (*FULL_CODES, *TURNED_DOWN_CODES)
 
 
 def served_at_once(endpoint: str, ok: Rows) -> Recipe:
@@ -52,7 +55,7 @@ class _AtOnce:
                 "no-samples", "no connections were opened at once", repair="record the phase again"
             )
         good = _well(together)
-        full = together["http_status"].isin(FULL_STATUS) | together["close_code"].isin(FULL_CODES)
+        full = together["http_status"].isin(FULL_STATUS) | together["close_code"].isin(_TURNED_AWAY)
         full = full.fillna(False).astype(bool) & ~good
         failed = together[~good & ~full]
         well, count = self.ordinary(view, alone)

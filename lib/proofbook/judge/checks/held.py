@@ -63,6 +63,8 @@ class _Held:
         stayed = open_[open_["close_code"].isna()]
         silent = stayed[~stayed["reply"].isin((Reply.AS_EXPECTED, Reply.NOT_ASKED))]
         verdict, reason = self.answer(view, count=len(open_), early=early, silent=silent)
+        if verdict is Verdict.PASS and (stayed["open_s"] < self.held_s).any():
+            verdict, reason = Verdict.INCONCLUSIVE, "too-early"
         return Judgement(
             verdict=verdict,
             reason=reason,
