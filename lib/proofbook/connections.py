@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import pandas as pd
 
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 
 # Normal closure, and going away: what a server may mean well. Whether it does, only the environment can say.
 CLEAN_CODES = (1000, 1001)
 # An intermediary that cuts by age is not exact to the millisecond.
 _NEARLY = 0.95
+
+
+# Of each endpoint, where the pace has room for them beside the rest.
+HELD = 2
+
+
+def held_of_each(environment: Environment, case: Case) -> int:
+    """How many connections of each endpoint are held beside the rest: none where they would take more than half of the pace."""
+    wanted = HELD * len(environment.websockets)
+    return HELD if case.asks.held and 0 < 2 * wanted <= environment.pace.concurrency else 0
+
+
+def most_at_once(environment: Environment, case: Case) -> int:
+    """How many connections are open at once beside those that are held; 0 where that is not asked."""
+    room = environment.pace.concurrency - len(environment.websockets) * held_of_each(environment, case)
+    return room if case.asks.at_once and room > 1 else 0
 
 
 def connected(rows: pd.DataFrame, socket: WebSocket, *, max_connection_s: float | None = None) -> pd.Series:

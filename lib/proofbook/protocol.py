@@ -8,6 +8,11 @@ from enum import StrEnum
 # and what resembles 401, 403).
 REFUSED_STATUS = (401, 403)
 REFUSED_CODES = (1008, 3000, 3003, 4401, 4403)
+# How it says that there are too many at once: too many requests, unavailable, and “try again later”.
+FULL_STATUS = (429, 503)
+FULL_CODES = (1013,)
+# Codes by which it says that it will not have a message: too big, against its policy, and those of applications.
+TURNED_DOWN_CODES = (1008, 1009, *range(3000, 5000))
 
 _WITH_HEADER = "tampered with "
 

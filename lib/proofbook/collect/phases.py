@@ -90,8 +90,26 @@ def _say_outcome(phase: str, written: store.Phase, say: Say) -> None:
 
 async def _run(plan: Plan, session: Session, until: float | None) -> tuple[Recorded, list[str]]:
     """The tables of all steps, and what went wrong with those of other packages."""
-    began, problems = time.monotonic(), list[str]()
-    parts = [await _run_stage(stage, session, problems, until) for stage in plan.first]
+    problems = list[str]()
+    beside = asyncio.ensure_future(_run_stage(plan.beside, session, problems, None))
+    try:
+        parts, broken = await _run_stages(plan, session, problems, until)
+    except BaseException:
+        beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)
+        raise
+    parts.append(await beside)
+    return _joined(parts), [*dict.fromkeys(problems), *broken, *_names_taken()]
+
+
+async def _run_stages(
+    plan: Plan, session: Session, problems: list[str], until: float | None
+) -> tuple[list[Mapping[str, pd.DataFrame]], list[str]]:
+    """The tables of each stage, and which probes broke; the plan is over then."""
+    began = time.monotonic()
+    parts: list[Mapping[str, pd.DataFrame]] = [
+        await _run_stage(stage, session, problems, until) for stage in plan.first
+    ]
     probed, broken = await registry.run(plan.probes, session)
     await _wait(began, plan.warm_up_s)
     began = time.monotonic()
@@ -102,7 +120,7 @@ async def _run(plan: Plan, session: Session, until: float | None) -> tuple[Recor
     finally:
         plan.over.set()
         parts.append(await sampled)
-    return _joined([*parts, probed]), [*dict.fromkeys(problems), *broken, *_names_taken()]
+    return [*parts, probed], broken
 
 
 def _names_taken() -> list[str]:

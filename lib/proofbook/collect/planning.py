@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proofbook.collect import registry, steps
+from proofbook.collect.asked_steps import asked_steps, held_steps
 from proofbook.collect.registry import Step, Task
 from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
@@ -49,6 +50,7 @@ class Plan:
     Args:
         first: stages in their order, then a wait until `warm_up_s` is over. steady: stages after that, while `meanwhile`
             goes on, which ends with `over`; then a wait until `observe_s` is over.
+        beside: what goes on from the beginning until `over`.
         probes: what collectors of other packages do, after `first`.
         timed: whether the plan says how long it takes.
     """
@@ -57,6 +59,7 @@ class Plan:
     warm_up_s: float = 0.0
     steady: Sequence[Stage] = ()
     meanwhile: Stage = ()
+    beside: Stage = ()
     over: asyncio.Event = field(default_factory=asyncio.Event)
     observe_s: float = 0.0
     probes: Sequence[Task] = ()
@@ -64,7 +67,7 @@ class Plan:
 
     def lines(self, environment: Environment, *, reads: bool = True) -> list[str]:
         """The plan in words, a line for each step."""
-        lines = [step.says for stage in self.first for step in stage]
+        lines = [step.says for stage in (self.beside, *self.first) for step in stage]
         lines += [line for task in self.probes for line in registry.lines_of(task)]
         lines += [step.says for stage in (*self.steady, self.meanwhile) for step in stage]
         if reads:
@@ -81,7 +84,8 @@ class Plan:
     def shortest_s(self, per_s: float) -> float:
         """How long it takes where nothing fails and answers come quickly."""
         first = _shortest_s(self.first, per_s) + registry.shortest_s(self.probes)
-        return max(first, self.warm_up_s) + max(_shortest_s(self.steady, per_s), self.observe_s)
+        asked = max(first, self.warm_up_s) + max(_shortest_s(self.steady, per_s), self.observe_s)
+        return max(asked, *(step.seconds for step in self.beside), 0.0)
 
 
 def _shortest_s(stages: Iterable[Stage], per_s: float) -> float:
@@ -143,11 +147,14 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task], sizes: S
             *_alone(steps.decided_journey_steps(environment, case)),
             *_settled(environment, case, sizes),
             *_let_in(environment, sizes),
+            # Last of what connects: whoever breaks by this was seen well before.
+            *_alone(asked_steps(environment, case)),
         ],
         warm_up_s=environment.warm_up_s,
         # Memory is watched under steady load only: many connections at once make a step that looks like growth.
         steady=_alone(steps.latency_steps(environment, count=sizes.latency)),
         meanwhile=list(steps.metrics_steps(environment, over)),
+        beside=list(held_steps(environment, case, over, held_s=case.asks.held_s)),
         over=over,
         observe_s=environment.observe_s,
         probes=tasks,
@@ -159,12 +166,18 @@ def _look(environment: Environment, case: Case, tasks: Sequence[Task], sizes: Si
     """A little of everything that `_after` does."""
     over = asyncio.Event()
     return Plan(
-        first=[*_settled(environment, case, sizes, count=ROUND_COUNT), *_let_in(environment, sizes)],
+        first=[
+            *_settled(environment, case, sizes, count=ROUND_COUNT),
+            *_let_in(environment, sizes),
+            *_alone(asked_steps(environment, case)),
+        ],
         steady=[
             *_alone(steps.journey_steps(environment, count=ROUND_COUNT)),
             *_alone(steps.latency_steps(environment, count=sizes.latency)),
         ],
         meanwhile=list(steps.metrics_steps(environment, over)),
+        # As long as a round takes: the next is not to wait.
+        beside=list(held_steps(environment, case, over, held_s=0.0)),
         over=over,
         probes=tasks,
     )

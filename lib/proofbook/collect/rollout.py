@@ -16,7 +16,8 @@ from proofbook.collect import answers
 from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
 from proofbook.collect.websocket.connection import close, connect
-from proofbook.collect.websocket.dialects import Line, Refused
+from proofbook.collect.websocket.dialects import Refused
+from proofbook.collect.websocket.entering import listen
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.config.services import Service, WebSocket
 from proofbook.evidence.schema import ROLLOUT
@@ -74,7 +75,7 @@ async def _hold_one(
     try:
         async with asyncio.timeout(session.environment.pace.timeout_s):
             await line.enter()
-        await _listen(line, until)
+        await listen(line, until)
     except Refused as error:
         journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
     except TimeoutError:
@@ -83,25 +84,6 @@ async def _hold_one(
         pass
     journey.dwell_s = time.perf_counter() - began
     await close(journey, endpoint, line)
-
-
-async def _listen(line: Line, until: asyncio.Event) -> None:
-    """Receives until the event is set.
-
-    Raises:
-        ConnectionClosed: the server ended the connection before that.
-    """
-    ended = asyncio.create_task(until.wait())
-    try:
-        while not until.is_set():
-            receive = asyncio.create_task(line.receive())
-            done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if receive in done:
-                receive.result()
-            else:
-                receive.cancel()
-    finally:
-        ended.cancel()
 
 
 async def _ask(

@@ -126,6 +126,10 @@ class Session:
         """
         self._limiter.back_off(retry_after, host=host)
 
+    def host_of(self, socket: WebSocket) -> str:
+        """The host of an endpoint."""
+        return urlsplit(self.socket_urls[socket.name]).hostname or ""
+
     async def token(self, user: str) -> Secret | None:
         """A good token for `user`; None when the environment has no way to get one for that user.
 

@@ -168,6 +168,23 @@ class Budgets(Settings):
     start_up_s: float | None = Field(default=None, gt=0)
 
 
+class Asks(Settings):
+    """What WebSocket endpoints are asked beyond ordinary messages; each may be turned off.
+
+    message_bytes: how long messages must at least be answered, or refused by name; beyond 64 KiB a frame states its length
+    otherwise. 0: long ones are not asked. held_s: how long a connection on which nothing is said must stay open; 0: nothing is
+    required, and they are held as long as the rest takes.
+    """
+
+    message_bytes: int = Field(default=70_000, ge=0, le=1_000_000)
+    characters: bool = True
+    at_once: bool = True
+    compression: bool = True
+    addresses: bool = True
+    held: bool = True
+    held_s: float = Field(default=0.0, ge=0, le=3600)
+
+
 class Deployment(Settings):
     """The deployment that carried the fix. Empty: found in the data."""
 
@@ -244,6 +261,7 @@ class Case(Settings):
     indicators: list[Indicator] = Field(default_factory=list, alias="indicator")
     targets: Targets = Field(default_factory=Targets)
     budgets: Budgets = Field(default_factory=Budgets)
+    asks: Asks = Field(default_factory=Asks)
     messages: list[MessageContract] = Field(default_factory=list, alias="message")
     impacts: list[Impact] = Field(default_factory=list, alias="impact")
     risks: list[Risk] = Field(default_factory=list, alias="risk")

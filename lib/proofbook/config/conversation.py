@@ -67,6 +67,11 @@ class Said(Settings):
         """Which of the keys that state a message are stated."""
         return [key for key in ("send", "send_json", "send_base64") if getattr(self, key) is not None]
 
+    @property
+    def carries_text(self) -> bool:
+        """Whether what is said holds `{text}`, so that it can be made longer; bytes may hold its length too, so those are not."""
+        return re.search(r"(?<!\{)\{text\}(?!\})", f"{self.send}{json.dumps(self.send_json)}") is not None
+
     def _says_one_thing(self) -> None:
         if len(self.says) > 1:
             raise ValueError(f"expected one of send, send_json, send_base64, got {' and '.join(self.says)}")

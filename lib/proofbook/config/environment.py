@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -173,6 +175,22 @@ class Environment(Settings):
         if socket.cert_file is not None:
             stated["key_file"] = socket.key_file
         return Tls(**stated)
+
+    def host_of(self, socket: WebSocket) -> str | None:
+        """The host of an endpoint; None where its address is not written here."""
+        url = socket.url if socket.url is not None else self.service(socket.service).url
+        return None if url.text is None else urlsplit(url.text).hostname or ""
+
+    def has_host_name(self, socket: WebSocket) -> bool:
+        """Whether an endpoint's host may be a name, which stands for addresses, and is not one."""
+        host = self.host_of(socket)
+        if host is None:
+            return True
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return True
+        return False
 
     def delivers(self, socket: WebSocket) -> bool:
         """Whether messages are sent to this endpoint: it must say what to expect, and writing be allowed, or nothing be written."""

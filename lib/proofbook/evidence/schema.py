@@ -14,6 +14,7 @@ import pandas as pd
 from pyarrow import parquet
 
 from proofbook.errors import SchemaError
+from proofbook.evidence.asked import ASKED
 from proofbook.evidence.table import MAP, TIME, Column, Merge, Table, rows_of
 
 OLDER = "in older evidence"
@@ -66,16 +67,9 @@ ROLLOUT = Table(
     "rollout",
     row="one request for health on a new connection, during a deployment",
     columns=(
-        _TIMESTAMP,
-        Column("at_s", "float64", "since watching began", "s"),
-        _STATUS,
-        _OK,
-        _ERROR,
-        _REVISION,
-        _TOTAL,
-        _SERVICE,
+        _TIMESTAMP, Column("at_s", "float64", "since watching began", "s"), _STATUS, _OK, _ERROR, _REVISION, _TOTAL, _SERVICE,
     ),
-)
+)  # fmt: skip
 CERTIFICATES = Table(
     "certificates",
     row="one encrypted service",
@@ -165,6 +159,7 @@ CONNECTION = (
     Column("reply_s", "float64", "waited for the first reply; missing: none came", "s"),
     Column("error", "str", "what went wrong, else empty"),
     Column("heard", "str", "what the server said instead of what was waited for, else empty", optional=OLDER),
+    Column("deflate", "boolean", "whether permessage-deflate was agreed on; missing: it was not upgraded", optional=OLDER),
 )  # fmt: skip
 WEBSOCKET = Table("websocket", row="one connection of a probe", columns=CONNECTION)
 SHADOW = Table("shadow", row="one connection that carries no mark of a probe", columns=CONNECTION)
@@ -377,7 +372,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     table.name: table
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
-        REVISIONS, ROLLOUT, HELD, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
+        REVISIONS, ROLLOUT, HELD, ASKED, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
         LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS,
     )
 })  # fmt: skip

@@ -6,6 +6,7 @@ import asyncio
 import socket as sockets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -31,8 +32,30 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 http11.MAX_NUM_HEADERS = 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a connection is made, where not as usual.
+
+    compressed: whether permessage-deflate is offered. address: as `getaddrinfo` gives it; None: the first that takes a connection.
+    backs_off: whether a 429 delays everything that is sent after it; else that is for the caller.
+    """
+
+    compressed: bool = True
+    address: tuple[Any, ...] | None = None
+    backs_off: bool = True
+
+
+USUAL = Way()
+
+
 async def connect(
-    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, extra: dict[str, str]
+    journey: Journey,
+    endpoint: WebSocket,
+    token: Secret | None,
+    session: Session,
+    extra: dict[str, str],
+    *,
+    way: Way = USUAL,
 ) -> Line | None:
     """A connection, or None with what came instead in `journey`.
 
@@ -41,7 +64,7 @@ async def connect(
     """
     handshake = _handshake(endpoint, token, session, journey.token_kind, extra)
     try:
-        connection = await _open(endpoint, session, journey, handshake)
+        connection = await _open(endpoint, session, journey, handshake, way)
         shown = token.reveal() if token is not None else None
         return Line(connection, endpoint, shown, user=journey.user)
     except InvalidStatus as error:
@@ -49,10 +72,10 @@ async def connect(
         journey.http_body = scrub(bytes(error.response.body or b"").decode("utf-8", "replace")[:300])
         journey.closed_in, journey.error = "upgrade", f"HTTP {journey.http_status}"
         journey.refused = refuses(endpoint, journey.http_status, None)
-        if journey.http_status == 429:
+        if journey.http_status == 429 and way.backs_off:
             await session.back_off(
                 error.response.headers.get("Retry-After"),
-                host=urlsplit(session.socket_urls[endpoint.name]).hostname or "",
+                host=session.host_of(endpoint),
             )
     except (InvalidHandshake, ConnectionClosed, EOFError) as error:
         journey.closed_in, journey.error = "upgrade", describe(error)
@@ -70,7 +93,12 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
     """Closes if still open, and writes the ledger: code, reason, who closed first, clean or not."""
     connection = line.connection
     protocol = connection.protocol
-    too_long = protocol.close_sent is not None and protocol.close_sent.code == CloseCode.MESSAGE_TOO_BIG
+    # Who hears it from the server answers with the same code.
+    too_long = (
+        protocol.close_sent is not None
+        and protocol.close_sent.code == CloseCode.MESSAGE_TOO_BIG
+        and not protocol.close_rcvd_then_sent
+    )
     by_peer = connection.close_code is not None and not too_long
     if too_long:
         journey.error = f"a message of more than {MAX_MESSAGE_BYTES:,} bytes, which was not read"
@@ -110,7 +138,7 @@ def _handshake(
 
 
 async def _open(
-    endpoint: WebSocket, session: Session, journey: Journey, handshake: Handshake
+    endpoint: WebSocket, session: Session, journey: Journey, handshake: Handshake, way: Way
 ) -> _TimedConnection:
     """A connection with its phases timed into `journey`.
 
@@ -120,7 +148,7 @@ async def _open(
     """
     url = handshake.url
     proxy = None if is_loopback(url) else get_proxy(parse_uri(url))
-    plain = await _plain(endpoint, session, journey, url) if proxy is None else None
+    plain = await _plain(endpoint, session, journey, url, way) if proxy is None else None
     connected = time.perf_counter()
     stated = session.environment.tls(endpoint)
     tls = session.tls(stated, url)
@@ -136,7 +164,7 @@ async def _open(
         open_timeout=session.environment.pace.timeout_s,
         close_timeout=2,
         ping_interval=None,
-        compression=None if journey.token_kind == TokenKind.UNCOMPRESSED else "deflate",
+        compression="deflate" if way.compressed and journey.token_kind != TokenKind.UNCOMPRESSED else None,
         max_size=MAX_MESSAGE_BYTES,
         create_connection=_TimedConnection,
         proxy=proxy,
@@ -145,6 +173,7 @@ async def _open(
     journey.tls_s = connection.ready_at - connected if tls and proxy is None else None
     journey.upgrade_s = time.perf_counter() - connection.ready_at
     journey.upgraded, journey.http_status = True, 101
+    journey.deflate = any(item.name == "permessage-deflate" for item in connection.protocol.extensions)
     return connection
 
 
@@ -157,12 +186,12 @@ def _named(url: str, server_name: str | None) -> str:
     return urlsplit(url)._replace(netloc=server_name).geturl() if server_name else url
 
 
-async def _plain(endpoint: WebSocket, session: Session, journey: Journey, url: str) -> sockets.socket:
+async def _plain(
+    endpoint: WebSocket, session: Session, journey: Journey, url: str, way: Way
+) -> sockets.socket:
     """A connection that is made here and not by the library, so that resolving and connecting can be told apart."""
-    parts = urlsplit(url)
     began = time.perf_counter()
-    port = parts.port or (443 if parts.scheme == "wss" else 80)
-    addresses = await _resolve(parts.hostname, port, endpoint)
+    addresses = await addresses_of(endpoint, url) if way.address is None else [way.address]
     journey.resolve_s = time.perf_counter() - began
     plain = await _connect(addresses, timeout_s=session.environment.pace.timeout_s)
     journey.tcp_s = time.perf_counter() - began - journey.resolve_s
@@ -186,12 +215,21 @@ class _TimedConnection(ClientConnection):
         super().connection_made(transport)
 
 
-async def _resolve(host: str | None, port: int, endpoint: WebSocket) -> list[Any]:
+async def addresses_of(endpoint: WebSocket, url: str) -> list[Any]:
+    """The addresses of the host of a URL, as `getaddrinfo` gives them.
+
+    Raises:
+        CouldNotLook: it does not resolve.
+    """
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
     try:
-        found: list[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=sockets.SOCK_STREAM)
+        found: list[Any] = await asyncio.get_running_loop().getaddrinfo(
+            parts.hostname, port, type=sockets.SOCK_STREAM
+        )
     except sockets.gaierror:
         raise CouldNotLook(
-            f"the host of websocket {endpoint.name!r} ({host}) does not resolve; check its url"
+            f"the host of websocket {endpoint.name!r} ({parts.hostname}) does not resolve; check its url"
         ) from None
     return found
 

@@ -41,7 +41,8 @@ def say(said: Said, values: Mapping[str, str]) -> str | bytes:
         return str(fill(raw, encoded)).encode("latin-1")
     if said.send is not None:
         return str(fill(said.send, values))
-    return json.dumps(fill(said.send_json, values))
+    # As browsers write JSON: what is no ASCII stays as it is.
+    return json.dumps(fill(said.send_json, values), ensure_ascii=False)
 
 
 def recognises(expected: Expectation, message: str | bytes, values: Mapping[str, str]) -> bool:

@@ -14,10 +14,10 @@ from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
+from proofbook.collect.websocket.entering import enter, greet, keep, refuse, shown
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import (
     correlate,
-    recognises,
     say,
     tells_apart,
     text_of,
@@ -28,10 +28,8 @@ from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import MESSAGES
 from proofbook.protocol import STRANGERS, TokenKind, shows_test_header, tampered_with
-from proofbook.redaction.scrubbing import Secret, scrub
+from proofbook.redaction.scrubbing import Secret
 
-MESSAGE_SAMPLE = 4096
-MAX_MESSAGES = 2000
 # As many as each kind of stranger makes.
 UNMARKED_JOURNEYS = 10
 # With the good token, at a path that must not exist, and as each user id.
@@ -193,10 +191,10 @@ async def _run_journey(
             return
         try:
             journey.closed_in = "greeting"
-            if not await _enter(journey, line, session):
+            if not await enter(journey, line, session):
                 await close(journey, endpoint, line)
                 return
-            await _greet(journey, endpoint, line, session, messages)
+            await greet(journey, endpoint, line, session, messages)
             said: list[dict[str, str]] = []
             if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
@@ -205,18 +203,13 @@ async def _run_journey(
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, line, messages)
         except Refused as error:
-            _refuse(journey, error)
+            refuse(journey, error)
         except ConnectionClosed:
             pass
         except BaseException:
             line.abort()
             raise
         await close(journey, endpoint, line)
-
-
-def _refuse(journey: Journey, error: Refused) -> None:
-    """Notes that the server refused in a message, whenever that came."""
-    journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
 
 
 async def _probe_auth(
@@ -234,34 +227,18 @@ async def _probe_auth(
             return
         try:
             journey.closed_in = "greeting"
-            if await _enter(journey, line, session):
+            if await enter(journey, line, session):
                 await _look_whether_let_in(journey, endpoint, line, session)
                 if journey.greeted and not TokenKind.is_good_kind(journey.token_kind):
                     await _wait_for_refusal(endpoint, line)
         except Refused as error:
-            _refuse(journey, error)
+            refuse(journey, error)
         except ConnectionClosed:
             journey.greeted = False
         except BaseException:
             line.abort()
             raise
         await close(journey, endpoint, line)
-
-
-async def _enter(journey: Journey, line: Line, session: Session) -> bool:
-    """Says what comes first in the dialect; whether that did not fail. Whether one is let in is then known where it says so."""
-    try:
-        async with asyncio.timeout(session.environment.pace.timeout_s):
-            if await line.enter():
-                journey.greeted = True
-    except Refused as error:
-        _refuse(journey, error)
-        return False
-    except TimeoutError:
-        journey.greeted, journey.error = False, "not let in, and not refused"
-        journey.heard = _shown(line.last_heard)
-        return False
-    return True
 
 
 async def _wait_for_refusal(endpoint: WebSocket, line: Line) -> None:
@@ -279,7 +256,7 @@ async def _wait_for_refusal(endpoint: WebSocket, line: Line) -> None:
 async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> None:
     acknowledged = journey.greeted is True
     if endpoint.greeting is not None:
-        await _greet(journey, endpoint, line, session, {})
+        await greet(journey, endpoint, line, session, {})
     elif not acknowledged:
         await asyncio.sleep(0.5)
         journey.greeted = line.connection.close_code is None
@@ -305,32 +282,6 @@ async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session:
     return True if journey.token_kind == TokenKind.GOOD else None
 
 
-async def _greet(
-    journey: Journey,
-    endpoint: WebSocket,
-    line: Line,
-    session: Session,
-    messages: dict[str, None],
-) -> None:
-    if endpoint.greeting is None:
-        return
-    began = time.perf_counter()
-    try:
-        async with asyncio.timeout(session.environment.pace.timeout_s):
-            message = await line.receive()
-    except TimeoutError:
-        journey.greeted, journey.error = False, "no greeting"
-        return
-    except ConnectionClosed:
-        journey.greeted = False
-        raise
-    journey.greeting_s = time.perf_counter() - began
-    _keep(message, messages)
-    journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
-    if not journey.greeted:
-        journey.error = f"another greeting: {text_of(message)[:120]}"
-
-
 async def _exchange(
     journey: Journey,
     endpoint: WebSocket,
@@ -352,7 +303,7 @@ async def _exchange(
                 journey.sent += 1
             while open_replies:
                 message = await line.receive()
-                _keep(message, messages)
+                keep(message, messages)
                 reply = correlate(endpoint, message, expected)
                 if reply is None:
                     continue
@@ -363,14 +314,9 @@ async def _exchange(
                     journey.reply_s = journey.reply_s or time.perf_counter() - began
     except TimeoutError:
         journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
-        journey.heard = _shown(line.last_heard)
+        journey.heard = shown(line.last_heard)
     finally:
         _settle_replies(journey, [others[index] for index in open_replies if index in others], len(expected))
-
-
-def _shown(message: str) -> str:
-    """As much of a message as a reader needs to see what it is."""
-    return scrub(message)[:200]
 
 
 def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> None:
@@ -378,7 +324,7 @@ def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> 
     journey.replied += len(altered)
     journey.reply_altered += len(altered)
     if altered:
-        journey.error, journey.heard = "another reply than expected", _shown(altered[0])
+        journey.error, journey.heard = "another reply than expected", shown(altered[0])
     journey.reply_lost = expected - journey.replied
     journey.reply_ok = journey.reply_lost == 0 and not (
         journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
@@ -409,7 +355,7 @@ async def _dwell(
         async with asyncio.timeout(endpoint.dwell_s):
             while True:
                 message = await line.receive()
-                _keep(message, messages)
+                keep(message, messages)
                 reply = correlate(endpoint, message, said) if said else None
                 if reply is not None and reply.as_expected and tells_apart(endpoint.expect):
                     journey.reply_duplicated += 1
@@ -418,12 +364,6 @@ async def _dwell(
         pass
     finally:
         journey.dwell_s = time.perf_counter() - began
-
-
-def _keep(message: str | bytes, messages: dict[str, None]) -> None:
-    """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
-    if len(message) <= MESSAGE_SAMPLE and len(messages) < MAX_MESSAGES:
-        messages[text_of(message)] = None
 
 
 def tamper(token: str) -> str:

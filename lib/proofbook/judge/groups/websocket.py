@@ -10,8 +10,9 @@ from proofbook import connections
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
+from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access
+from proofbook.judge.checks import access, addresses, at_once, compression, held, unusual_messages
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -39,6 +40,15 @@ def websocket_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 yield endpoint.refuses_test_headers()
         if environment.delivers(socket):
             yield endpoint.delivery()
+            yield from endpoint.unusual_messages()
+        if count := connections.most_at_once(environment, case):
+            yield endpoint.at_once(count)
+        if connections.held_of_each(environment, case):
+            yield endpoint.held()
+        if case.asks.compression:
+            yield endpoint.compression()
+        if case.asks.addresses and environment.has_host_name(socket):
+            yield endpoint.addresses()
         if case.identities and socket is environment.websockets[0]:
             yield endpoint.identities()
 
@@ -171,6 +181,59 @@ class _Endpoint:
         return self._guard(
             "websocket-delivery", f"{name} answers every message rightly", recipe, required=True
         )
+
+    def unusual_messages(self) -> Iterator[Check]:
+        """Messages of other lengths and characters are answered too, where the message can hold such."""
+        name, asks = self.socket.name, self.case.asks
+        if not self.socket.carries_text:
+            return
+        if asks.message_bytes:
+            recipe = unusual_messages.answered(name, Asks.SIZE)
+            claim = f"{name} answers messages of up to {asks.message_bytes:,} bytes, or refuses them by name"
+            yield self._guard("websocket-sizes", claim, recipe, required=False)
+        if asks.characters:
+            recipe = unusual_messages.answered(name, Asks.CHARACTERS)
+            yield self._guard(
+                "websocket-characters", f"{name} keeps characters of every kind", recipe, required=False
+            )
+
+    def went_well(self, rows: Any) -> Any:
+        """Which rows are of connections that held, and were answered where they spoke."""
+        return _replied(rows) if self.environment.delivers(self.socket) else self.connected(rows)
+
+    def compression(self) -> Check:
+        """Connections with compression and without fare alike."""
+        name = self.socket.name
+        recipe = compression.works_both_ways(name, self.went_well)
+        claim = f"{name} works with and without permessage-deflate"
+        return self._guard("websocket-compression", claim, recipe, required=False)
+
+    def addresses(self) -> Check:
+        """Every address of its name leads to the endpoint."""
+        name, host = self.socket.name, self.environment.host_of(self.socket) or ""
+        recipe = addresses.each_leads_there(name, host=host)
+        claim = f"every address of the name{f' {host}' if host else ''} leads to {name}"
+        return self._guard("websocket-addresses", claim, recipe, required=False)
+
+    def held(self) -> Check:
+        """Connections on which nothing is said stay open."""
+        name, held_s = self.socket.name, self.case.asks.held_s
+        recipe = held.stays_open(
+            self.socket,
+            self.went_well,
+            held_s=held_s,
+            max_connection_s=self.environment.rollout.max_connection_s,
+        )
+        long = f" for {held_s:g} s" if held_s else ""
+        claim = f"connections to {name} on which nothing is said stay open{long}"
+        return self._guard("websocket-held", claim, recipe, required=False)
+
+    def at_once(self, count: int) -> Check:
+        """Connections that are open at once are each answered."""
+        name = self.socket.name
+        recipe = at_once.served_at_once(name, self.went_well)
+        claim = f"{name} answers {count:,} connections that are open at once"
+        return self._guard("websocket-at-once", claim, recipe, required=False)
 
     def identities(self) -> Check:
         """User ids are let in and refused as the table of the case says."""

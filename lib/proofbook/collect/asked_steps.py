@@ -1,0 +1,114 @@
+"""Steps that ask WebSocket endpoints for more than ordinary messages, as far as the case wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Iterator, Sequence
+
+from proofbook import connections
+from proofbook.collect.registry import Recorded, Step
+from proofbook.collect.session import Session
+from proofbook.collect.websocket import addresses, at_once, held, unusual_messages
+from proofbook.collect.websocket.unusual_messages import Question
+from proofbook.config.case import Case
+from proofbook.config.environment import Environment
+from proofbook.config.services import WebSocket
+from proofbook.evidence.asked import ASKED
+
+
+def asked_steps(environment: Environment, case: Case) -> Iterator[Step]:
+    """What each endpoint is asked."""
+    for socket in environment.websockets:
+        yield from _message_steps(socket, environment, case)
+        if count := connections.most_at_once(environment, case):
+            yield _at_once_step(socket, environment, count)
+        if case.asks.addresses and environment.has_host_name(socket):
+            yield _address_step(socket, environment)
+
+
+def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Step]:
+    """Messages of other lengths and characters, where messages may be sent."""
+    if not environment.delivers(socket):
+        return
+    asks = case.asks
+    questions = unusual_messages.questions_of(
+        socket, most_bytes=asks.message_bytes, characters=asks.characters
+    )
+    if not questions:
+        return
+    least, most = len(unusual_messages.WAYS), unusual_messages.most_connections(questions)
+    yield Step(
+        says=f"{socket.name}: {least} connections, with and without compression, for {' and '.join(unusual_messages.in_words(questions))}; up to {most} where some are not answered",
+        requests=least,
+        run=functools.partial(_ask, socket, environment, questions),
+    )
+
+
+def _at_once_step(socket: WebSocket, environment: Environment, count: int) -> Step:
+    """As many connections as the pace allows, open and asked at the same time."""
+    speaks = ", each with a message" if environment.delivers(socket) else ""
+
+    async def run(session: Session) -> Recorded:
+        user = _user(environment)
+        return {ASKED.name: await at_once.ask(socket, user=user, session=session, at_once=count)}
+
+    return Step(
+        says=f"{socket.name}: {at_once.ALONE} connections one after the other, then {count} open at once{speaks}; up to {at_once.most_connections(count)} where some are not answered",
+        requests=at_once.ALONE + count,
+        run=run,
+    )
+
+
+def _address_step(socket: WebSocket, environment: Environment) -> Step:
+    """Every address of the endpoint's name, and not the first alone."""
+
+    async def run(session: Session) -> Recorded:
+        return {ASKED.name: await addresses.ask(socket, user=_user(environment), session=session)}
+
+    each = addresses.TRIES
+    most = (each + addresses.MORE_TRIES) * addresses.MOST_ADDRESSES
+    return Step(
+        says=f"{socket.name}: {each} connections to each address of its host name, of which up to {addresses.MOST_ADDRESSES} are asked; up to {most} in all where some are not answered",
+        requests=each,
+        run=run,
+    )
+
+
+def held_steps(environment: Environment, case: Case, over: asyncio.Event, *, held_s: float) -> Iterator[Step]:
+    """Connections that are held until the rest is over, and at least so long."""
+    count = connections.held_of_each(environment, case)
+    for socket in environment.websockets if count else ():
+        least = f", at least {held_s:g} s" if held_s else ""
+        asks = "; then a message on each" if environment.delivers(socket) else ""
+        yield Step(
+            says=f"{socket.name}: {count} connections held without a word as long as the rest takes{least}{asks}",
+            requests=count,
+            seconds=held_s,
+            run=functools.partial(_hold, socket, environment, count, over, held_s),
+        )
+
+
+async def _hold(
+    socket: WebSocket,
+    environment: Environment,
+    count: int,
+    over: asyncio.Event,
+    held_s: float,
+    session: Session,
+) -> Recorded:
+    table = await held.ask(
+        socket, user=_user(environment), session=session, count=count, until=over, least_s=held_s
+    )
+    return {ASKED.name: table}
+
+
+def _user(environment: Environment) -> str:
+    return environment.login.user if environment.login else ""
+
+
+async def _ask(
+    socket: WebSocket, environment: Environment, questions: Sequence[Question], session: Session
+) -> Recorded:
+    user = _user(environment)
+    return {ASKED.name: await unusual_messages.ask(socket, questions, user=user, session=session)}

@@ -1,0 +1,98 @@
+"""How one comes in on a connection: what the dialect wants first, and the greeting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from websockets.exceptions import ConnectionClosed
+
+from proofbook.collect.session import Session
+from proofbook.collect.websocket.dialects import Line, Refused
+from proofbook.collect.websocket.journey import Journey
+from proofbook.collect.websocket.messages import recognises, text_of
+from proofbook.config.services import WebSocket
+from proofbook.redaction.scrubbing import scrub
+
+MESSAGE_SAMPLE = 4096
+MAX_MESSAGES = 2000
+
+
+async def enter(journey: Journey, line: Line, session: Session) -> bool:
+    """Says what comes first in the dialect; whether that did not fail. Whether one is let in is then known where it says so."""
+    try:
+        async with asyncio.timeout(session.environment.pace.timeout_s):
+            if await line.enter():
+                journey.greeted = True
+    except Refused as error:
+        refuse(journey, error)
+        return False
+    except TimeoutError:
+        journey.greeted, journey.error = False, "not let in, and not refused"
+        journey.heard = shown(line.last_heard)
+        return False
+    return True
+
+
+async def greet(
+    journey: Journey,
+    endpoint: WebSocket,
+    line: Line,
+    session: Session,
+    messages: dict[str, None],
+) -> None:
+    """Waits for the greeting, where one is expected, and notes in the journey whether it is that."""
+    if endpoint.greeting is None:
+        return
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(session.environment.pace.timeout_s):
+            message = await line.receive()
+    except TimeoutError:
+        journey.greeted, journey.error = False, "no greeting"
+        return
+    except ConnectionClosed:
+        journey.greeted = False
+        raise
+    journey.greeting_s = time.perf_counter() - began
+    keep(message, messages)
+    journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
+    if not journey.greeted:
+        journey.error = f"another greeting: {text_of(message)[:120]}"
+
+
+def refuse(journey: Journey, error: Refused) -> None:
+    """Notes that the server refused in a message, whenever that came."""
+    journey.greeted, journey.refused, journey.error = False, True, scrub(f"refused: {error}")[:300]
+
+
+def shown(message: str) -> str:
+    """As much of a message as a reader needs to see what it is."""
+    return scrub(message)[:200]
+
+
+def keep(message: str | bytes, messages: dict[str, None]) -> None:
+    """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
+    if len(message) <= MESSAGE_SAMPLE and len(messages) < MAX_MESSAGES:
+        messages[text_of(message)] = None
+
+
+async def listen(line: Line, until: asyncio.Event) -> None:
+    """Receives until the event is set.
+
+    Raises:
+        ConnectionClosed: the server ended the connection before that.
+    """
+    ended = asyncio.create_task(until.wait())
+    try:
+        while not until.is_set():
+            receive = asyncio.create_task(line.receive())
+            done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if receive in done:
+                receive.result()
+            else:
+                receive.cancel()
+                # Whoever receives next must be the only one.
+                await asyncio.wait({receive})
+    finally:
+        ended.cancel()

@@ -1,0 +1,157 @@
+"""Every address of an endpoint's name leads to it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from proofbook.evidence.asked import ASKED, Asks, Reach, Reply
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks import asked_words
+from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
+from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.stats import proportions
+
+
+def each_leads_there(endpoint: str, *, host: str) -> Recipe:
+    """A recipe for "every address of the name leads to the endpoint". host: the name; empty where it is not written."""
+    it = _Addresses(endpoint=endpoint, host=host)
+    return Recipe(
+        judge=it.judge, mutants=(Mutant(name="another server at the last address", change=it.other),)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Addresses:
+    """The connections to each address of one endpoint's name."""
+
+    endpoint: str
+    host: str
+
+    def mine(self, rows: pd.DataFrame) -> pd.Series:
+        return (rows["endpoint"] == self.endpoint) & (rows["asks"] == Asks.ADDRESS)
+
+    def judge(self, view: View) -> Judgement:
+        rows = view.need(ASKED)
+        rows = rows[self.mine(rows)]
+        if rows.empty:
+            raise InsufficientEvidence(
+                "no-samples",
+                "no address was chosen here: a proxy chooses it",
+                repair="ask from where no proxy is needed",
+            )
+        parts = {str(address): part for address, part in rows.groupby("address", sort=False)}
+        good = {address: part for address, part in parts.items() if _well(part).all()}
+        bad = {address: part for address, part in parts.items() if address not in good}
+        if not good:
+            raise InsufficientEvidence(
+                "no-samples",
+                f"none of {len(parts)} addresses gave what was expected each time: {_told(bad)}",
+                repair="see websocket-connection",
+            )
+        well = sum(len(part) for part in good.values())
+        kinds = {address: self.kind_of(address, part, good) for address, part in bad.items()}
+        proven = {
+            address: part
+            for address, part in bad.items()
+            if kinds[address] == "fault"
+            and proportions.two_samples(before=(int((~_well(part)).sum()), len(part)), after=(0, well))
+            <= view.alpha_fail
+        }
+        told = f"{len(good)} of {len(parts)} {'address' if len(parts) == 1 else 'addresses'} of its name: {', '.join(good)}"
+        told += f"; {_told(bad)}" if bad else ""
+        verdict, reason = (
+            (Verdict.FAIL, "address")
+            if proven
+            else (Verdict.INCONCLUSIVE, "too-early")
+            if "fault" in kinds.values()
+            else (Verdict.INCONCLUSIVE, "no-way")
+            if "ours" in kinds.values()
+            else (Verdict.PASS, "")
+        )
+        return Judgement(
+            verdict=verdict,
+            reason=reason,
+            statement=told,
+            method=Method(
+                name="connections to each address beside those to the others, Boschloo's exact test",
+                confidence=1 - view.alpha_fail,
+                side="one-sided",
+                null_hypothesis="connections to it fare no worse",
+                source="Boschloo 1970",
+            ),
+            threshold="each leads to the endpoint",
+            exposure=Exposure(n=len(parts), unit="addresses"),
+            controls=(
+                Control(
+                    kind="positive",
+                    name="connections to the other addresses",
+                    guards=("pass", "fail"),
+                    expected="at least 1 well",
+                    got=f"{well:,} well",
+                    held=well > 0,
+                ),
+            ),
+        )
+
+    def kind_of(self, address: str, rows: pd.DataFrame, good: dict[str, pd.DataFrame]) -> str:
+        """What an address that is not well shows: a `fault`; `ours`, where the way from here may be shut; or `nothing` that a user meets."""
+        reached = set(rows.loc[~_well(rows), "detail"])
+        if reached == {Reach.CLOSED.value} and _is_own(self.host, address):
+            # The hosts file of this machine says where its own name leads, and clients go on to the next.
+            return "nothing"
+        known = {ipaddress.ip_address(other.partition("%")[0]).version for other in good}
+        version = ipaddress.ip_address(address.partition("%")[0]).version
+        if reached <= {Reach.NO_WAY.value} or (
+            reached <= {Reach.NO_WAY.value, Reach.SILENT.value} and version not in known
+        ):
+            return "ours"
+        return "fault"
+
+    @property
+    def other(self) -> Callable[[View], View | None]:
+        def changed(view: View) -> View | None:
+            rows = view.need(ASKED).copy()
+            last = rows.index[self.mine(rows)][-1:]
+            if not len(last):
+                return None
+            rows.loc[last, "upgraded"] = False
+            rows.loc[last, "http_status"] = 404
+            rows.loc[last, "let_in"] = pd.NA
+            return view.exchange(ASKED, rows)
+
+        return changed
+
+
+def _is_own(host: str, address: str) -> bool:
+    """Whether a name is that of this machine itself, which nobody publishes."""
+    name = host.rstrip(".").lower()
+    own = name == "localhost" or name.endswith(".localhost")
+    return own and ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def _well(rows: pd.DataFrame) -> pd.Series:
+    """Whether each connection was let in, and answered where it spoke."""
+    let_in = rows["let_in"].fillna(False).astype(bool)
+    return let_in & rows["reply"].isin((Reply.AS_EXPECTED, Reply.NOT_ASKED))
+
+
+_REACHED = {
+    Reach.CLOSED.value: "nothing listens there",
+    Reach.NO_WAY.value: "no way leads there from here",
+    Reach.SILENT.value: "nothing answers there",
+}
+
+
+def _told(bad: dict[str, pd.DataFrame]) -> str:
+    told = []
+    for address, rows in bad.items():
+        failed = rows[~_well(rows)]
+        reached = set(failed["detail"])
+        how = _REACHED.get(next(iter(reached)), "") if len(reached) == 1 else ""
+        ended = f"{len(failed)} of {len(rows)} failed, {asked_words.endings(failed)}"
+        told.append(f"{address}: {how or ended}")
+    return "; ".join(told)

@@ -1,0 +1,149 @@
+"""Connections on which nothing is said stay open as long as they must, and still answer then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from proofbook.config.services import WebSocket
+from proofbook.evidence.asked import ASKED, Asks, Reply
+from proofbook.evidence.schema import WEBSOCKET
+from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks import asked_words
+from proofbook.judge.checks.success_rate import Rows
+from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
+from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.stats import proportions
+
+# An intermediary that cuts by age is not exact to the millisecond.
+_NEARLY = 0.95
+
+
+def stays_open(socket: WebSocket, ok: Rows, *, held_s: float, max_connection_s: float | None) -> Recipe:
+    """A recipe for "connections stay open".
+
+    Args:
+        ok: which rows of `websocket` went well. held_s: how long they must stay open; 0: nobody has said. max_connection_s: the
+            age at which the platform ends every connection.
+    """
+    it = _Held(socket=socket, ok=ok, held_s=held_s, max_connection_s=max_connection_s)
+    return Recipe(
+        judge=it.judge,
+        mutants=(
+            Mutant(name="all ended at once", change=it.mutant({"close_code": 1006, "open_s": 0.01})),
+            Mutant(name="all silent at the end", change=it.mutant({"reply": Reply.NONE.value})),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """The connections to one endpoint that were held."""
+
+    socket: WebSocket
+    ok: Rows
+    held_s: float
+    max_connection_s: float | None
+
+    def mine(self, rows: pd.DataFrame) -> pd.Series:
+        return (rows["endpoint"] == self.socket.name) & (rows["asks"] == Asks.HELD)
+
+    def judge(self, view: View) -> Judgement:
+        rows = view.need(ASKED)
+        rows = rows[self.mine(rows)]
+        open_ = rows[rows["let_in"].fillna(False).astype(bool)]
+        if open_.empty:
+            raise InsufficientEvidence(
+                "no-samples", "no connection that was to be held was made", repair="see websocket-connection"
+            )
+        ended = open_[open_["close_code"].notna()]
+        early = ended[~self.is_normal(ended)]
+        stayed = open_[open_["close_code"].isna()]
+        silent = stayed[~stayed["reply"].isin((Reply.AS_EXPECTED, Reply.NOT_ASKED))]
+        verdict, reason = self.answer(view, count=len(open_), early=early, silent=silent)
+        if verdict is Verdict.PASS and (stayed["open_s"] < self.held_s).any():
+            verdict, reason = Verdict.INCONCLUSIVE, "too-early"
+        return Judgement(
+            verdict=verdict,
+            reason=reason,
+            statement=_told(open_, stayed, ended, silent),
+            method=Method(name="each stays open as long as it must, and answers then"),
+            threshold=f"open for {self.held_s:g} s" if self.held_s else "open as long as it was held",
+            exposure=Exposure(n=len(open_), unit="connections"),
+            controls=(
+                Control(
+                    kind="liveness",
+                    name="connections were held",
+                    guards=("pass", "fail"),
+                    expected="at least 1",
+                    got=f"{len(open_)} for up to {open_['open_s'].max():.1f} s",
+                    held=True,
+                ),
+            ),
+            not_established=(f"whether they stay open for longer than {open_['open_s'].max():.0f} s",),
+        )
+
+    def is_normal(self, ended: pd.DataFrame) -> pd.Series:
+        """Which ends the environment or the case allows."""
+        normal = ended["close_code"].isin(self.socket.normal_close_codes or ())
+        if self.held_s:
+            normal |= ended["open_s"] >= self.held_s
+        if self.max_connection_s is not None:
+            normal |= ended["open_s"] >= _NEARLY * self.max_connection_s
+        return normal.fillna(False).astype(bool)
+
+    def answer(
+        self, view: View, *, count: int, early: pd.DataFrame, silent: pd.DataFrame
+    ) -> tuple[Verdict, str]:
+        if not early.empty and not self.held_s:
+            # How long a connection may be idle is for the server to choose, unless somebody says otherwise.
+            return Verdict.INCONCLUSIVE, "idle-end"
+        if not early.empty:
+            return (Verdict.FAIL, "held") if len(early) == count else (Verdict.INCONCLUSIVE, "too-early")
+        if silent.empty:
+            return Verdict.PASS, ""
+        well, others = self.ordinary(view)
+        p = proportions.two_samples(before=(len(silent), count), after=(others - well, others))
+        return (
+            (Verdict.FAIL, "held") if well and p <= view.alpha_fail else (Verdict.INCONCLUSIVE, "too-early")
+        )
+
+    def ordinary(self, view: View) -> tuple[int, int]:
+        """How many ordinary connections went well, of how many."""
+        rows = view.table(WEBSOCKET)
+        if rows is None:
+            return 0, 0
+        good = pd.Series(self.ok(rows[rows["endpoint"] == self.socket.name])).fillna(False)
+        return int(good.sum()), len(good)
+
+    def mutant(self, change: dict[str, object]) -> Callable[[View], View | None]:
+        def changed(view: View) -> View | None:
+            rows = view.need(ASKED)
+            mine = self.mine(rows)
+            if not mine.any() or ("reply" in change and (rows.loc[mine, "reply"] == Reply.NOT_ASKED).all()):
+                return None
+            new = {column: rows[column].mask(mine, value) for column, value in change.items()}
+            return view.exchange(ASKED, rows.assign(**new))
+
+        return changed
+
+
+def _told(rows: pd.DataFrame, stayed: pd.DataFrame, ended: pd.DataFrame, silent: pd.DataFrame) -> str:
+    told = []
+    if not stayed.empty:
+        spoke = (stayed["reply"] != Reply.NOT_ASKED).any()
+        answers = f", and {len(stayed) - len(silent)} of them answered then" if spoke else ""
+        told.append(
+            f"{len(stayed)} of {len(rows)} connections on which nothing was said were open after {stayed['open_s'].min():.1f} s{answers}"
+        )
+    if not ended.empty:
+        ages = sorted(ended["open_s"])
+        span = (
+            f"{ages[0]:.1f}" if f"{ages[0]:.1f}" == f"{ages[-1]:.1f}" else f"{ages[0]:.1f} to {ages[-1]:.1f}"
+        )
+        told.append(
+            f"{len(ended)} of {len(rows)} connections on which nothing was said were ended after {span} s, {asked_words.endings(ended)}"
+        )
+    return "; ".join(told)
