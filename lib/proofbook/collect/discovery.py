@@ -14,11 +14,12 @@ import httpx
 from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health, health_page
+from proofbook.collect.services import health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence.page_times import means_now
 from proofbook.redaction.scrubbing import scrub
 
 # Where frameworks and platforms put it; the last is any page at all.
@@ -168,7 +169,7 @@ class _Search:
             path=path,
             status=status,
             settings={**_from_bodies(seen, said), **other},
-            remarks=(*_remarks(answer, said), *where_not, *_clock(answer)),
+            remarks=(*_remarks(answer, said), *_dated(seen, self.item), *where_not, *_clock(answer)),
         )
 
     async def _other_unknown(self, path: str) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -216,6 +217,17 @@ def _remarks(answer: Answer, said: Said | None) -> tuple[str, ...]:
     age_s = health.age_of(answer)
     told += [f"it is a copy of {age_s:,.0f} s ago, which says nothing of now"] if age_s else []
     return tuple(told)
+
+
+def _dated(seen: Sequence[Answer], item: Service) -> tuple[str, ...]:
+    """That the time that a page names as its own is long over and stands still."""
+    times = [page_time.of(answer, now=dt.datetime.now(dt.UTC)) for answer in seen]
+    first = times[0]
+    if first is None or not means_now(first.path) or first.age_s <= item.health_max_age_s:
+        return ()
+    stands_still = all(other is not None and other.moment == first.moment for other in times)
+    says = f"its {first.path} is of {first.age_s:,.0f} s ago and stands still, so it says nothing of now"
+    return (says,) if stands_still else ()
 
 
 def _told(tried: dict[str, str]) -> tuple[str, ...]:

@@ -142,7 +142,8 @@ class Service(Tls):
     """An HTTP service.
 
     before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
-    health: empty where it serves no HTTP, only a WebSocket. memory_series: whether each series of memory_metric (labels other
+    health: empty where it serves no HTTP, only a WebSocket. health_max_age_s: how old may be what the page says by a time of its
+    own that stands still. memory_series: whether each series of memory_metric (labels other
     than pod and instance, such as the pools of a JVM) has to keep the budget, or their sum.
     ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
     source of its log.
@@ -155,6 +156,7 @@ class Service(Tls):
     health: str = "/health"
     health_status: list[int] = Field(default_factory=lambda: [200])
     health_expect: Expectation | None = None
+    health_max_age_s: float = Field(default=120.0, gt=0)
     revision_path: JmesPath | None = None
     unknown_path: str = "/proofbook-no-such-path"
     headers: dict[str, TextOrReference] = Field(default_factory=dict)

@@ -55,6 +55,7 @@ REASONS: dict[str, Reason] = {
         "client-certificate": ("the server asks its clients for a certificate, and nothing answers without", "name one: --cert FILE --key FILE, or cert_file and key_file of the service"),
         "other-protocol": ("the port speaks another protocol than the one that was asked for", "read which; set http:// or https:// in url of the service, or name a port that speaks HTTP/1.1"),
         "stale-copy": ("a cache answered in place of the service, with what it once said", "ask past the cache: name the service's own address as url, or let it send Cache-Control: no-store for its health page"),
+        "stale-page": ("a time that the health page names as its own lies in the past and did not go on, so the page was written earlier", "find out what writes the page, or which cache keeps it; if its checks run that seldom, or the time is of something else, set health_max_age_s of the service"),
         "no-control": ("nothing shows that this check could have failed", "give it fails_on, a mutant or a control"),
         "no-deployment": ("no deployment was found, so before and after cannot be told apart", "set [deployment] time or revision in the case, or name a [deployments] document"),
         "no-before-window": ("the window of before is empty or later than the deployment", "check [deployment] time in the case"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ import pandas as pd
 from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health_page, transport
+from proofbook.collect.services import health_page, page_time, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
 from proofbook.config.conversation import Expectation
@@ -42,7 +43,8 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), error, connect_s, tls_s, first_byte_s, total_s, revision,
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none),
+        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, connect_s, tls_s, first_byte_s, total_s, revision,
         cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
@@ -148,6 +150,9 @@ _NO_ANSWER = {
     "body": "",
     "says": "",
     "age_s": None,
+    "dated_in": "",
+    "dated": pd.NaT,
+    "dated_age_s": None,
     "revision": None,
 }
 
@@ -186,6 +191,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         body_ok = _body_ok(service.health_expect, answer.text)
     elif said is not None and said.word in (Word.WELL, Word.ILL):
         body_ok = said.word is Word.WELL
+    dated = page_time.of(answer, now=dt.datetime.now(dt.UTC)) if kind == "health" else None
     is_ill = said is not None and said.word is not Word.WELL and body_ok is False
     return {
         "status": answer.status_code,
@@ -194,6 +200,9 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
         "age_s": age_of(answer) if kind == "health" else None,
+        "dated_in": scrub(dated.path) if dated is not None else "",
+        "dated": pd.Timestamp(dated.moment) if dated is not None else pd.NaT,
+        "dated_age_s": dated.age_s if dated is not None else None,
         "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }

@@ -11,6 +11,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service
 from proofbook.judge.check import Check
 from proofbook.judge.checks import certificates, probes
+from proofbook.judge.checks.health_controls import written_now
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
@@ -65,6 +66,7 @@ def _health(item: Service, case: Case) -> Check:
             health_path_known(item.name),
             unknown_path_control(item.name),
             fresh_answers(item.name),
+            written_now(item.name, most_s=item.health_max_age_s),
             *([] if item.health_expect else [whole_word(item.name)]),
         ),
     )
