@@ -6,7 +6,7 @@ import datetime as dt
 import email.utils
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import httpx
@@ -27,8 +27,12 @@ HEALTH_PATHS = (
     "/health", "/healthz", "/api/health", "/livez", "/readyz", "/health/ready", "/status", "/ping", "/actuator/health", "/q/health",
     "/-/healthy", "/api", "/",
 )  # fmt: skip
+# Where gRPC over JSON (its gateways, Connect) has it; asked for where no page is found.
+POSTED = "/grpc.health.v1.Health/Check"
 # Two of which are enough to see that what a page says is not the same each time.
 ASKED_AGAIN = 2
+# Beside each path, and once more with a slash: two that must not exist, the page again, and as a browser.
+_BESIDE = ASKED_AGAIN + 3
 MAX_CLOCK_SKEW_S = 60.0
 _NOWHERE = ("answers 404", "answers 410")
 # How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
@@ -55,6 +59,20 @@ class Health:
     settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     no_http: bool = False
+
+
+def plan(paths: Sequence[str]) -> str:
+    """What `find_health` sends at most, in words."""
+    most, where = (
+        2 * len(paths) + _BESIDE,
+        f"{len(paths)} usual paths" if paths == HEALTH_PATHS else ", ".join(paths),
+    )
+    posts = (
+        f"; where none of them has it, up to {2 + _BESIDE} by POST at {POSTED}"
+        if paths == HEALTH_PATHS
+        else ""
+    )
+    return f"up to {most} requests for health, at {where}{posts}"
 
 
 async def find_health(item: Service, paths: Sequence[str], *, session: Session) -> Health:
@@ -89,6 +107,7 @@ class _Search:
     client: httpx.AsyncClient
     session: Session
     tried: dict[str, str] = field(default_factory=dict)
+    posts: bool = False
     unknown: Answer | None = None
     refused: tuple[str, Answer] | None = None
     clock: tuple[str, ...] = ()
@@ -112,6 +131,8 @@ class _Search:
         if found:
             path = min(found, key=lambda path: (path == "/", _rank(found[path])))
             return await self._described(path, found[path])
+        if paths == HEALTH_PATHS and (posted := await self._posted()) is not None:
+            return posted
         likely = next((path for path, why in self.tried.items() if path != "/" and why not in (*_NOWHERE, _ALIKE)), paths[0])  # fmt: skip
         return Health(
             path=likely,
@@ -119,6 +140,24 @@ class _Search:
             remarks=(*_told(self.tried), *await self._why(), *self.clock),
             no_http=set(self.tried.values()) <= _NO_HTTP,
         )
+
+    async def _posted(self) -> Health | None:
+        """Health as gRPC over JSON tells it; None where it is not there, or answers as any other path does."""
+        self.posts = True
+        try:
+            answer, unknown = await self._ask(POSTED), await self._ask(self.item.unknown_path)
+            if health_page.read(answer.text) is None or (unknown.status_code, unknown.body) == (answer.status_code, answer.body):  # fmt: skip
+                return None
+            if answer.status_code == 200 or answer.status_code >= 500:
+                self.unknown = unknown
+                found = await self._described(POSTED, answer)
+                return replace(found, settings={"health_method": "POST", **found.settings})
+        except httpx.HTTPError:
+            # What answered a moment ago does not know this; that it is not there is what is said.
+            return None
+        finally:
+            self.posts = False
+        return None
 
     async def _look_at(self, path: str) -> Answer | None:
         """The answer at a path; None where it cannot be read. `tried` says why it is no health page."""
@@ -148,6 +187,7 @@ class _Search:
                 path,
                 headers=headers,
                 within_s=self.session.environment.pace.timeout_s,
+                **({"method": "POST", "json": {}} if self.posts else {}),
             )
         if answer.status_code == 429:
             await self.session.back_off(

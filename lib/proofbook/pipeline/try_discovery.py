@@ -39,7 +39,9 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
     settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
     session = Session(_environment(settings), base=base)
-    found = await _find_health(parts.path, session)
+    paths = [parts.path] if parts.path not in ("", "/") else discovery.HEALTH_PATHS
+    say(f"plan · first look · {discovery.plan(paths)}")
+    found = await discovery.find_health(session.environment.services[0], paths, session=session)
     service |= {"health": found.path, **found.settings}
     if not (found.no_http and options.ws):
         say(f"found · {_health_in_words(found)}")
@@ -54,11 +56,6 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
         elif found.no_http:
             say(f"found · {_health_in_words(found)}")
     return settings
-
-
-async def _find_health(path: str, session: Session) -> discovery.Health:
-    paths = [path] if path not in ("", "/") else discovery.HEALTH_PATHS
-    return await discovery.find_health(session.environment.services[0], paths, session=session)
 
 
 def _health_in_words(health: discovery.Health) -> str:

@@ -110,6 +110,11 @@ async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[
             return None, "", describe(error)
 
 
+def asking(service: Service) -> dict[str, Any]:
+    """How the health of a service is asked for, as arguments of `answers.ask`."""
+    return {} if service.health_method == "GET" else {"method": "POST", "json": service.health_body}
+
+
 def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
     url = session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
@@ -175,6 +180,7 @@ async def _answer(
         path,
         headers=session.service_headers(service),
         trace=mark,
+        **(asking(service) if kind == "unknown-path" or path == service.health else {}),
         within_s=session.environment.pace.timeout_s,
         most_bytes=answers.DOCUMENT_BYTES if kind == "timed" else answers.PAGE_BYTES,
         # Of what is only timed the body is received, as its users do, and not kept.

@@ -40,7 +40,8 @@ async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
 
 def answered_paths(service: Service) -> tuple[str, ...]:
     """What is asked once, so that its answer can be held against the definition."""
-    return tuple(dict.fromkeys((service.health, *service.timed)))
+    own = (service.health,) if service.health_method == "GET" else ()
+    return tuple(dict.fromkeys((*own, *service.timed)))
 
 
 async def fetch_answers(service: Service, *, session: Session) -> pd.DataFrame:
