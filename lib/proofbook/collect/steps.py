@@ -255,7 +255,9 @@ def token_steps(environment: Environment, *, bad: int) -> Iterator[Step]:
             continue
         kinds = probes.token_kinds(socket, environment)
         tries = probes.tries_of(kinds, bad=bad)
-        speaks = environment.delivers(socket) and not socket.lets_in_by_name
+        speaks = not socket.lets_in_by_name and (
+            environment.delivers(socket) or socket.refusal.send is not None
+        )
         yield Step(
             says=f"{socket.name}: up to {sum(tries.values())} tries with {len(kinds)} kinds of token: {', '.join(f'{count} {kind}' for kind, count in tries.items())}"
             + ("; each followed by a message, since only a reply tells who is let in" if speaks else ""),

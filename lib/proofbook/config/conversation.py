@@ -113,12 +113,14 @@ class Answer(Said):
 class Refusal(Settings):
     """How the server says that it refuses: in which statuses and close codes beside the usual ones, or in which message.
 
-    within_s: how long it may take to refuse somebody whom it has already connected, or even greeted.
+    within_s: how long it may take to refuse somebody whom it has already connected, or even greeted. send: what is said with each
+    token that is tried, where a server connects everybody and refuses at the first message; sent as it is written.
     """
 
     http_status: list[HttpStatus] = Field(default_factory=list)
     close_codes: list[CloseCode] = Field(default_factory=list)
     message: Expectation | None = None
+    send: str | None = None
     within_s: float = Field(default=REFUSED_WITHIN_S, ge=0, le=60)
 
     def is_named(self, http_status: int | None, close_code: int | None) -> bool:

@@ -291,6 +291,12 @@ async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line
         # A server may let everybody connect, and refuse at the first message.
         served = await _is_served(journey, endpoint, line, session)
         journey.greeted = True if served is None and TokenKind.is_good_kind(journey.token_kind) else served
+    elif endpoint.refusal.send is not None:
+        await line.send(endpoint.refusal.send)
+        session.done["messages sent"] += 1
+        if TokenKind.is_good_kind(journey.token_kind):
+            # A bad one is waited for in any case.
+            await _wait_for_refusal(endpoint, line)
 
 
 async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> bool | None:
