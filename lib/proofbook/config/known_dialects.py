@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 # Of a message and what answers it: who states one of these means another conversation.
-_CONVERSED = ("send", "send_json", "send_base64", "expect", "harmless")
+_CONVERSED = ("send", "send_json", "send_base64", "expect", "ends", "harmless")
 
 STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     # Engine.IO 4 says 0 (open), 1 (close), 2 (ping), 3 (pong), 4 (message); Socket.IO 5 in a message 0 (connect), 1 (disconnect),

@@ -152,6 +152,7 @@ CONNECTION = (
     Column("reply_ok", "boolean", "whether each reply came once, in order and whole; missing: nothing was sent"),
     Column("reply_lost", "int64", "messages without a reply", "messages"),
     Column("reply_altered", "int64", "replies with another content", "messages"),
+    Column("reply_cut", "int64", "replies of several messages that began and did not end, also counted as lost", "messages", optional=OLDER),
     Column("reply_duplicated", "int64", "replies that came again", "messages"),
     Column("reply_reordered", "int64", "replies that came before an earlier one", "messages"),
     Column("close_code", "Int64", "close code; missing: it was never open"),

@@ -16,6 +16,7 @@ from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import (
+    Reply,
     correlate,
     recognises,
     say,
@@ -348,6 +349,7 @@ async def _exchange(
     """Sends the journey's messages and reads until each has its reply, or time is up."""
     open_replies, last_answered = list(range(len(expected))), -1
     others: dict[int, str] = {}
+    begun: set[int] = set()
     began = time.perf_counter()
     try:
         # Sending takes as long as the other side takes to read.
@@ -362,16 +364,31 @@ async def _exchange(
                 reply = correlate(endpoint, message, expected)
                 if reply is None:
                     continue
-                if not reply.as_expected:
-                    others.setdefault(reply.index, text_of(message))
-                elif _count_reply(journey, reply.index, open_replies, last_answered):
-                    last_answered = max(last_answered, reply.index)
-                    journey.reply_s = journey.reply_s or time.perf_counter() - began
+                index = _answered(endpoint, reply, open_replies)
+                if not reply.as_expected or not (reply.is_part or index in begun):
+                    others.setdefault(index, text_of(message))
+                    continue
+                journey.reply_s = journey.reply_s or time.perf_counter() - began
+                begun.add(index)
+                if (reply.ends or index not in open_replies) and _count_reply(
+                    journey, index, open_replies, last_answered
+                ):
+                    last_answered = max(last_answered, index)
     except TimeoutError:
-        journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
+        missing = "a reply that began and did not end" if begun else "no reply"
+        journey.error = f"{missing} within {session.environment.pace.timeout_s:g} s"
         journey.heard = _shown(line.last_heard)
     finally:
-        _settle_replies(journey, [others[index] for index in open_replies if index in others], len(expected))
+        journey.reply_cut = len(begun.intersection(open_replies))
+        altered = [others[index] for index in open_replies if index in others and index not in begun]
+        _settle_replies(journey, altered, len(expected))
+
+
+def _answered(endpoint: WebSocket, reply: Reply, open_replies: Sequence[int]) -> int:
+    """The index of the message that a reply answers; an end that bears no id is of the first that is open."""
+    if reply.ends and endpoint.ends is not None and not tells_apart(endpoint.ends):
+        return open_replies[0]
+    return reply.index
 
 
 def _shown(message: str) -> str:
@@ -385,6 +402,8 @@ def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> 
     journey.reply_altered += len(altered)
     if altered:
         journey.error, journey.heard = "another reply than expected", _shown(altered[0])
+    if journey.reply_cut:
+        journey.error = journey.error or "a reply that began and did not end"
     journey.reply_lost = expected - journey.replied
     journey.reply_ok = journey.reply_lost == 0 and not (
         journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
