@@ -115,6 +115,7 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
             *_settled(environment, case),
             *_alone(steps.token_steps(environment, bad=probes.BAD_TRIES)),
             *_alone(steps.unmarked_steps(environment, count=probes.UNMARKED_JOURNEYS)),
+            *_alone(steps.page_stranger_steps(environment, count=probes.TRIES)),
         ],
         warm_up_s=environment.warm_up_s,
         # Memory is watched under steady load only: many connections at once make a step that looks like growth.
@@ -135,6 +136,7 @@ def _look(environment: Environment, case: Case, tasks: Sequence[Task]) -> Plan:
             *_settled(environment, case, count=LOOK_COUNT, tries=LOOK_TRIES),
             *_alone(steps.token_steps(environment, bad=LOOK_TRIES)),
             *_alone(steps.unmarked_steps(environment, count=LOOK_TRIES)),
+            *_alone(steps.page_stranger_steps(environment, count=LOOK_TRIES)),
         ],
         steady=[
             *_alone(steps.journey_steps(environment, count=LOOK_COUNT)),

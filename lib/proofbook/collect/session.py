@@ -30,10 +30,12 @@ from proofbook.config.probes import references
 from proofbook.config.references import Reference
 from proofbook.config.services import Login, Service, Tls, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
-from proofbook.protocol import STRANGERS, TokenKind
+from proofbook.protocol import PAGE_STRANGERS, STRANGERS, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
+# As sites that count their visitors set it.
+_VISITED = "_ga=GA1.1.1804289383.1764355200"
 logger = logging.getLogger("proofbook.collect")
 
 
@@ -173,6 +175,15 @@ class Session:
             **self._trace_headers(),
         }
 
+    def stranger_headers(self, service: Service, kind: str) -> dict[str, str]:
+        """The headers of a request that does not say that it is a probe: what the environment states, and what a browser sends."""
+        own = self._service_headers[service.name]
+        stated = {name.lower() for name in own}
+        # As sites that count their visitors set it; of what a page of the service fetches, which names no Origin.
+        browser = {**probe_marks.BROWSER_HEADERS, "accept": "*/*", "cookie": _VISITED}
+        sent = browser if kind == PAGE_STRANGERS[1] else {}
+        return {**{name: value for name, value in sent.items() if name not in stated}, **own}
+
     def socket_headers(
         self, socket: WebSocket, *, kind: str = TokenKind.GOOD, as_test: bool = False
     ) -> dict[str, str]:
@@ -197,8 +208,7 @@ class Session:
                 **probe_marks.BROWSER_HEADERS,
                 "accept": "*/*",
                 "origin": origin_of(self.socket_urls[socket.name]),
-                # As sites that count their visitors set it.
-                "cookie": "_ga=GA1.1.1804289383.1764355200",
+                "cookie": _VISITED,
             },
         }.get(TokenKind(kind), {})
         return {name: value for name, value in sent.items() if name not in stated}

@@ -36,7 +36,7 @@ from proofbook.evidence.schema import (
     SHADOW,
     WEBSOCKET,
 )
-from proofbook.protocol import STRANGERS
+from proofbook.protocol import PAGE_STRANGERS, STRANGERS
 from proofbook.stats import plans as sampling
 
 CONTROL_EVERY = 4
@@ -81,6 +81,24 @@ async def _ask_health(
 
     table = await health.probe_health(item, session=session, checkpoints=checkpoints, decided=decided)
     return {HEALTH.name: table}
+
+
+def page_stranger_steps(environment: Environment, *, count: int) -> list[Step]:
+    """The pages of every service as strangers ask for them, so many times as each kind."""
+    return [
+        Step(
+            says=f"{item.name}: {each} requests that do not say that they are probes, to {', '.join((item.health, *item.timed))}: {each // 2} with no header of ours, {each // 2} as a browser",
+            requests=each,
+            run=functools.partial(_ask_as_strangers, item, count),
+        )
+        for item in environment.services
+        if item.health
+        for each in [count * len(PAGE_STRANGERS) * (1 + len(item.timed))]
+    ]
+
+
+async def _ask_as_strangers(item: Service, count: int, session: Session) -> Recorded:
+    return {HEALTH.name: await health.ask_as_strangers(item, count=count, session=session)}
 
 
 def document_steps(environment: Environment) -> Iterator[Step]:

@@ -31,10 +31,10 @@ _TOTAL = Column("total_s", "float64", "from sending to the whole answer", "s")
 
 HEALTH = Table(
     "health",
-    row="one request for a service's health, or for a path that must not exist",
+    row="one request for a service's health or for a path that must not exist, or one of a stranger for what is asked of it",
     columns=(
         _SERVICE,
-        Column("kind", "str", "`health` or `unknown-path`"),
+        Column("kind", "str", "`health`, `unknown-path`, or who it did not say that it was a probe as: `as a user`, `as a browser`"),
         _PATH,
         _TIMESTAMP,
         _STATUS,
@@ -69,16 +69,9 @@ ROLLOUT = Table(
     "rollout",
     row="one request for health on a new connection, during a deployment",
     columns=(
-        _TIMESTAMP,
-        Column("at_s", "float64", "since watching began", "s"),
-        _STATUS,
-        _OK,
-        _ERROR,
-        _REVISION,
-        _TOTAL,
-        _SERVICE,
+        _TIMESTAMP, Column("at_s", "float64", "since watching began", "s"), _STATUS, _OK, _ERROR, _REVISION, _TOTAL, _SERVICE,
     ),
-)
+)  # fmt: skip
 CERTIFICATES = Table(
     "certificates",
     row="one encrypted service",

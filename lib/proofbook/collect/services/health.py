@@ -25,6 +25,7 @@ from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json
+from proofbook.protocol import PAGE_STRANGERS
 from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
@@ -73,6 +74,25 @@ async def probe_health(
             transport.why_no_answer, url, context, server_name=service.server_name
         )
     return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
+
+
+async def ask_as_strangers(service: Service, *, count: int, session: Session) -> pd.DataFrame:
+    """Asks for the health page and every timed path without a sign of a probe, `count` times as each kind of PAGE_STRANGERS.
+
+    Returns:
+        Rows as those of `probe_health`, with one of PAGE_STRANGERS as kind.
+    """
+    rows: list[Mapping[str, object]] = []
+    for kind in PAGE_STRANGERS:
+        async with client_for(service, session, keep_alive=False) as client:
+            # What the library sends by itself is a sign too.
+            client.headers.clear()
+            rows += await side_by_side(
+                _ask(service, kind, path, client, session)
+                for path in (service.health, *service.timed)
+                for _ in range(count)
+            )
+    return HEALTH.frame([{**row, "cause": ""} for row in rows])
 
 
 async def time_endpoint(
@@ -145,7 +165,8 @@ async def _ask(
         total_s = time.perf_counter() - began
     if answer.status_code == 429:
         await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
-    return {**asked, **_told(answer, service, kind), "total_s": total_s, **_phases(marks, began)}
+    as_health = "health" if kind in PAGE_STRANGERS and path == service.health else kind
+    return {**asked, **_told(answer, service, as_health), "total_s": total_s, **_phases(marks, began)}
 
 
 _NO_ANSWER = {
@@ -175,16 +196,19 @@ async def _answer(
     async def mark(event: str, _: Any) -> None:
         marks[event] = time.perf_counter()
 
+    is_page = kind != "timed" and path not in service.timed
     return await answers.ask(
         client,
         path,
-        headers=session.service_headers(service),
+        headers=session.stranger_headers(service, kind)
+        if kind in PAGE_STRANGERS
+        else session.service_headers(service),
         trace=mark,
         **(asking(service) if kind == "unknown-path" or path == service.health else {}),
         within_s=session.environment.pace.timeout_s,
-        most_bytes=answers.DOCUMENT_BYTES if kind == "timed" else answers.PAGE_BYTES,
+        most_bytes=answers.PAGE_BYTES if is_page else answers.DOCUMENT_BYTES,
         # Of what is only timed the body is received, as its users do, and not kept.
-        keep_bytes=BODY_SAMPLE if kind == "timed" else None,
+        keep_bytes=None if is_page else BODY_SAMPLE,
     )
 
 

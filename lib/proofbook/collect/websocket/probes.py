@@ -14,16 +14,9 @@ from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
+from proofbook.collect.websocket.exchange import exchange, keep, shown
 from proofbook.collect.websocket.journey import Journey, frame
-from proofbook.collect.websocket.messages import (
-    Reply,
-    correlate,
-    recognises,
-    say,
-    tells_apart,
-    text_of,
-    what_to_say,
-)
+from proofbook.collect.websocket.messages import correlate, recognises, tells_apart, text_of, what_to_say
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
@@ -31,8 +24,6 @@ from proofbook.evidence.schema import MESSAGES
 from proofbook.protocol import STRANGERS, TokenKind, shows_test_header, tampered_with
 from proofbook.redaction.scrubbing import Secret, scrub
 
-MESSAGE_SAMPLE = 4096
-MAX_MESSAGES = 2000
 # As many as each kind of stranger makes.
 UNMARKED_JOURNEYS = 10
 # With the good token, at a path that must not exist, and as each user id.
@@ -202,7 +193,7 @@ async def _run_journey(
             if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
                 said = what_to_say(endpoint, journey.user)
-                await _exchange(journey, endpoint, said, line, session, messages)
+                await exchange(journey, endpoint, said, line, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, line, messages)
         except Refused as error:
@@ -260,7 +251,7 @@ async def _enter(journey: Journey, line: Line, session: Session) -> bool:
         return False
     except TimeoutError:
         journey.greeted, journey.error = False, "not let in, and not refused"
-        journey.heard = _shown(line.last_heard)
+        journey.heard = shown(line.last_heard)
         return False
     return True
 
@@ -304,7 +295,7 @@ async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session:
     """Whether somebody who was not thrown out is let in; None where that cannot be told."""
     if session.environment.delivers(endpoint):
         said = what_to_say(endpoint, journey.user)[:1]
-        await _exchange(journey, endpoint, said, line, session, {})
+        await exchange(journey, endpoint, said, line, session, {})
         return True if journey.replied else None
     await asyncio.sleep(0.5)
     if line.connection.close_code is not None:
@@ -332,93 +323,10 @@ async def _greet(
         journey.greeted = False
         raise
     journey.greeting_s = time.perf_counter() - began
-    _keep(message, messages)
+    keep(message, messages)
     journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
     if not journey.greeted:
         journey.error = f"another greeting: {text_of(message)[:120]}"
-
-
-async def _exchange(
-    journey: Journey,
-    endpoint: WebSocket,
-    expected: Sequence[dict[str, str]],
-    line: Line,
-    session: Session,
-    messages: dict[str, None],
-) -> None:
-    """Sends the journey's messages and reads until each has its reply, or time is up."""
-    open_replies, last_answered = list(range(len(expected))), -1
-    others: dict[int, str] = {}
-    begun: set[int] = set()
-    began = time.perf_counter()
-    try:
-        # Sending takes as long as the other side takes to read.
-        async with asyncio.timeout(session.environment.pace.timeout_s):
-            for values in expected:
-                await line.send(say(endpoint, values))
-                session.done["messages sent"] += 1
-                journey.sent += 1
-            while open_replies:
-                message = await line.receive()
-                _keep(message, messages)
-                reply = correlate(endpoint, message, expected)
-                if reply is None:
-                    continue
-                index = _answered(endpoint, reply, open_replies)
-                if not reply.as_expected or not (reply.is_part or index in begun):
-                    others.setdefault(index, text_of(message))
-                    continue
-                journey.reply_s = journey.reply_s or time.perf_counter() - began
-                begun.add(index)
-                if (reply.ends or index not in open_replies) and _count_reply(
-                    journey, index, open_replies, last_answered
-                ):
-                    last_answered = max(last_answered, index)
-    except TimeoutError:
-        missing = "a reply that began and did not end" if begun else "no reply"
-        journey.error = f"{missing} within {session.environment.pace.timeout_s:g} s"
-        journey.heard = _shown(line.last_heard)
-    finally:
-        journey.reply_cut = len(begun.intersection(open_replies))
-        altered = [others[index] for index in open_replies if index in others and index not in begun]
-        _settle_replies(journey, altered, len(expected))
-
-
-def _answered(endpoint: WebSocket, reply: Reply, open_replies: Sequence[int]) -> int:
-    """The index of the message that a reply answers; an end that bears no id is of the first that is open."""
-    if reply.ends and endpoint.ends is not None and not tells_apart(endpoint.ends):
-        return open_replies[0]
-    return reply.index
-
-
-def _shown(message: str) -> str:
-    """As much of a message as a reader needs to see what it is."""
-    return scrub(message)[:200]
-
-
-def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> None:
-    """Counts what came instead of replies that did not come as expected, and says whether all came well."""
-    journey.replied += len(altered)
-    journey.reply_altered += len(altered)
-    if altered:
-        journey.error, journey.heard = "another reply than expected", _shown(altered[0])
-    if journey.reply_cut:
-        journey.error = journey.error or "a reply that began and did not end"
-    journey.reply_lost = expected - journey.replied
-    journey.reply_ok = journey.reply_lost == 0 and not (
-        journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
-    )
-
-
-def _count_reply(journey: Journey, index: int, open_replies: list[int], last_answered: int) -> bool:
-    """Counts a reply to the message of that index; whether it is the first."""
-    if index not in open_replies:
-        journey.reply_duplicated += 1
-        return False
-    open_replies.remove(index)
-    journey.replied += 1
-    journey.reply_reordered += index < last_answered
-    return True
 
 
 async def _dwell(
@@ -434,7 +342,7 @@ async def _dwell(
         async with asyncio.timeout(endpoint.dwell_s):
             while True:
                 message = await line.receive()
-                _keep(message, messages)
+                keep(message, messages)
                 reply = correlate(endpoint, message, said) if said else None
                 if reply is not None and reply.as_expected and tells_apart(endpoint.expect):
                     journey.reply_duplicated += 1
@@ -443,12 +351,6 @@ async def _dwell(
         pass
     finally:
         journey.dwell_s = time.perf_counter() - began
-
-
-def _keep(message: str | bytes, messages: dict[str, None]) -> None:
-    """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
-    if len(message) <= MESSAGE_SAMPLE and len(messages) < MAX_MESSAGES:
-        messages[text_of(message)] = None
 
 
 def tamper(token: str) -> str:
