@@ -31,8 +31,8 @@ HEALTH_PATHS = (
 POSTED = "/grpc.health.v1.Health/Check"
 # Two of which are enough to see that what a page says is not the same each time.
 ASKED_AGAIN = 2
-# Beside each path, and once more with a slash: two that must not exist, the page again, and as a browser.
-_BESIDE = ASKED_AGAIN + 3
+# Beside each path, and once more with a slash: two that must not exist, the page again, as a browser, and two with the token.
+_BESIDE = ASKED_AGAIN + 5
 MAX_CLOCK_SKEW_S = 60.0
 _NOWHERE = ("answers 404", "answers 410")
 # How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
@@ -61,18 +61,19 @@ class Health:
     no_http: bool = False
 
 
-def plan(paths: Sequence[str]) -> str:
+def plan(paths: Sequence[str], *, has_token: bool) -> str:
     """What `find_health` sends at most, in words."""
     most, where = (
         2 * len(paths) + _BESIDE,
         f"{len(paths)} usual paths" if paths == HEALTH_PATHS else ", ".join(paths),
     )
     posts = (
-        f"; where none of them has it, up to {2 + _BESIDE} by POST at {POSTED}"
+        f"; where none of them has it, up to {3 + ASKED_AGAIN} by POST at {POSTED}"
         if paths == HEALTH_PATHS
         else ""
     )
-    return f"up to {most} requests for health, at {where}{posts}"
+    token = ", with the token where it is refused without" if has_token else ""
+    return f"up to {most} requests for health, at {where}{token}{posts}"
 
 
 async def find_health(item: Service, paths: Sequence[str], *, session: Session) -> Health:
@@ -110,6 +111,7 @@ class _Search:
     posts: bool = False
     unknown: Answer | None = None
     refused: tuple[str, Answer] | None = None
+    token_refused: bool = False
     clock: tuple[str, ...] = ()
 
     async def find(self, paths: Sequence[str]) -> Health:
@@ -128,6 +130,10 @@ class _Search:
                 found[path] = answer
             elif _adds_a_slash(path, answer) and f"{path}/" not in self.tried:
                 waiting.insert(0, f"{path}/")
+        if not any(_says_something(answer) for path, answer in found.items() if path != "/") and (
+            told := await self._with_token()
+        ):
+            return told
         if found:
             path = min(found, key=lambda path: (path == "/", _rank(found[path])))
             return await self._described(path, found[path])
@@ -139,6 +145,25 @@ class _Search:
             status=200,
             remarks=(*_told(self.tried), *await self._why(), *self.clock),
             no_http=set(self.tried.values()) <= _NO_HTTP,
+        )
+
+    async def _with_token(self) -> Health | None:
+        """The page that refused us, asked with the token of the login; None where none did, there is no token, or it does not help."""
+        login = self.session.environment.login
+        if self.refused is None or self.refused[1].status_code not in (401, 403) or login is None:
+            return None
+        plain, (path, _) = self.item, self.refused
+        await self.session.token(login.user)
+        self.item = plain.model_copy(update={"sends_token": True})
+        answer, unknown = await self._ask(path), await self._ask(plain.unknown_path)
+        if _no_health(answer) or _are_alike(answer, unknown):
+            self.item, self.token_refused = plain, True
+            return None
+        self.unknown = unknown
+        found = await self._described(path, answer)
+        told = f"it wants the token, and answers {self.refused[1].status_code} without"
+        return replace(
+            found, settings={"sends_token": True, **found.settings}, remarks=(told, *found.remarks)
         )
 
     async def _posted(self) -> Health | None:
@@ -233,10 +258,19 @@ class _Search:
                 return (
                     f"{path} answers {again.status_code} to a browser, and {answer.status_code}{said} to a client that says that it is a probe: let the agent {probe_marks.USER_AGENT} through the firewall",
                 )
-            return (f"{path} says{said}: name what it wants in headers of the service",) if said else ()
+            says = f"says{said}" if said else f"answers {answer.status_code}"
+            if answer.status_code not in (401, 403):
+                return (f"{path} {says}: name what it wants in headers of the service",) if said else ()
+            also = " also to the token as Authorization: Bearer" if self.token_refused else ""
+            other = "" if self.session.environment.login is not None else "a token with --token-env NAME, or "
+            return (f"{path} {says}{also}: name {other}what it wants with --header NAME=env:VARIABLE",)
         if _ALIKE in self.tried.values():
             return ("give the address of the health page: proofbook try URL/path",)
         return ()
+
+
+def _says_something(answer: Answer) -> bool:
+    return health_page.read(answer.text, is_html=answer.is_html) is not None
 
 
 def _rank(answer: Answer) -> int:

@@ -171,6 +171,7 @@ class Session:
     def service_headers(self, service: Service) -> dict[str, str]:
         return {
             "user-agent": probe_marks.USER_AGENT,
+            **self._bearer(service),
             **self._service_headers[service.name],
             **self._trace_headers(),
         }
@@ -182,7 +183,14 @@ class Session:
         # As sites that count their visitors set it; of what a page of the service fetches, which names no Origin.
         browser = {**probe_marks.BROWSER_HEADERS, "accept": "*/*", "cookie": _VISITED}
         sent = browser if kind == PAGE_STRANGERS[1] else {}
-        return {**{name: value for name, value in sent.items() if name not in stated}, **own}
+        sent = {name: value for name, value in sent.items() if name not in stated}
+        return {**sent, **self._bearer(service), **own}
+
+    def _bearer(self, service: Service) -> dict[str, str]:
+        """The token of the login, where the service wants it and there is one by now."""
+        login = self.environment.login
+        token = self._tokens.get(login.user) if login is not None and service.sends_token else None
+        return {} if token is None else {"authorization": f"Bearer {token.reveal()}"}
 
     def socket_headers(
         self, socket: WebSocket, *, kind: str = TokenKind.GOOD, as_test: bool = False

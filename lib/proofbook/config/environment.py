@@ -87,6 +87,12 @@ class Environment(Settings):
                 f"expected one way to log in, got {'[login] and a token of a service' if self.stated_login else ' and '.join(sorted(tokens))}"
             )
 
+        sends = next((item.name for item in self.services if item.sends_token), None)
+        if sends is not None and self.login is None:
+            raise ValueError(
+                f"expected [login] or a token because service {sends!r} sends one; add it, or leave sends_token out"
+            )
+
     def _check_distinct(self) -> None:
         for kind, names in (
             ("service", [item.name for item in self.services]),

@@ -146,7 +146,7 @@ class Service(Tls):
     over JSON wants it. health_max_age_s: how old may be what the page says by a time of its
     own that stands still. memory_series: whether each series of memory_metric (labels other
     than pod and instance, such as the pools of a JVM) has to keep the budget, or their sum.
-    ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
+    sends_token: whether its requests carry `Authorization: Bearer` with the token of the login. ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
     source of its log.
     """
 
@@ -165,6 +165,7 @@ class Service(Tls):
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     ws: ShortSocket | None = None
     token: SecretReference | None = None
+    sends_token: bool = False
     logs: ShortLog | None = None
     openapi: str | None = None
     metrics: str | None = None

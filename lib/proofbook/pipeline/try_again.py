@@ -15,7 +15,15 @@ from proofbook.collect.services.health_page import is_well
 Settings: TypeAlias = dict[str, Any]
 HEALTH, SOCKET = "health-service", "websocket-connection"
 # The keys of a service that say where its health is asked and what is expected there.
-_OF_HEALTH = ("health", "health_method", "health_status", "health_expect", "unknown_path", "revision_path")
+_OF_HEALTH = (
+    "health",
+    "health_method",
+    "health_status",
+    "health_expect",
+    "sends_token",
+    "unknown_path",
+    "revision_path",
+)
 _HELD = "# Held so far: "
 
 

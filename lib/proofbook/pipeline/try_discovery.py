@@ -43,7 +43,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
     session = Session(_environment(settings), base=base)
     paths = [parts.path] if parts.path not in ("", "/") else discovery.HEALTH_PATHS
-    say(f"plan · first look · {discovery.plan(paths)}")
+    say(f"plan · first look · {discovery.plan(paths, has_token=bool(options.token_env))}")
     found = await discovery.find_health(session.environment.services[0], paths, session=session)
     service |= {"health": found.path, **found.settings}
     if not (found.no_http and options.ws):

@@ -1,4 +1,4 @@
-"""How health is asked for: by POST where gRPC speaks JSON."""
+"""How health is asked for: by POST where gRPC speaks JSON, and with the token where it wants one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aiohttp import web
 from first_tries import WELL, Answers, attempt, described, page, serving
 
 from proofbook.collect import discovery
+from proofbook.errors import ConfigurationError
 from proofbook.judge.findings import Verdict
 
 HEALTH = "health-service"
@@ -73,3 +74,67 @@ def test_the_body_that_is_posted_can_be_stated(tmp_path: Path) -> None:
         stated = f'[[service]]\nname = "service"\nurl = "{url}"\nhealth = "/check"\nhealth_method = "POST"\n'
         tried = described(stated + 'health_body = { service = "chat" }\n', base=tmp_path)
     assert tried.findings[HEALTH].verdict is Verdict.PASS, tried.shown
+
+
+# A page that wants the token -------------------------------------------------------------------------------------------
+
+TOKEN = "good-token-of-a-user"
+
+
+def wanting(scheme: str, *, status: int = 401, everywhere: bool = False) -> Answers:
+    """Healthy for who shows the token so; everything else is not there, or refused as well."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        is_known = request.headers.get("Authorization") == f"{scheme} {TOKEN}"
+        if not is_known and (everywhere or request.path == "/health"):
+            return page("", status)
+        return page(WELL) if request.path == "/health" else page("not found", 404)
+
+    return answer
+
+
+@pytest.mark.parametrize(("status", "everywhere"), [(401, False), (403, False), (401, True)])
+def test_a_health_page_that_wants_the_token_is_asked_with_it(
+    status: int, everywhere: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+    with serving(wanting("Bearer", status=status, everywhere=everywhere)) as url:
+        tried = attempt(url, base=tmp_path, token=TOKEN, token_env="A_TOKEN")
+    assert tried.verdict == "pass", tried.shown
+    assert f"it wants the token, and answers {status} without" in tried.shown
+    assert "with the token where it is refused without" in tried.said[0]
+    text = tried.files.environment.read_text()
+    assert "sends_token = true" in text and TOKEN not in text + tried.shown
+
+
+def test_where_a_token_is_of_no_use_the_option_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+    with serving(wanting("Basic")) as url:
+        with_token = attempt(url, base=tmp_path, token=TOKEN, token_env="A_TOKEN")
+        without = attempt(url, base=tmp_path / "2")
+    option = "name what it wants with --header NAME=env:VARIABLE"
+    assert f"/health answers 401 also to the token as Authorization: Bearer: {option}" in with_token.shown
+    assert "/health answers 401: name a token with --token-env NAME, or what it wants with --header" in without.shown  # fmt: skip
+    assert with_token.verdict == without.verdict == "inconclusive"
+    assert "sends_token" not in with_token.files.environment.read_text()
+
+
+def test_a_token_that_is_not_wanted_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+    sent: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        sent.extend(request.headers.getall("Authorization", []))
+        return page(WELL) if request.path == "/health" else page("not found", 404)
+
+    with serving(answer) as url:
+        assert attempt(url, base=tmp_path, token=TOKEN, token_env="A_TOKEN").verdict == "pass"
+    assert not sent
+
+
+def test_who_sends_a_token_has_one(tmp_path: Path) -> None:
+    stated = '[[service]]\nname = "service"\nurl = "http://127.0.0.1:9"\nsends_token = true\n'
+    with pytest.raises(ConfigurationError, match=r"expected .login. or a token because service 'service'"):
+        described(stated, base=tmp_path)

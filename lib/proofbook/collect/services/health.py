@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -135,10 +136,22 @@ def asking(service: Service) -> dict[str, Any]:
     return {} if service.health_method == "GET" else {"method": "POST", "json": service.health_body}
 
 
-def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
+@contextlib.asynccontextmanager
+async def client_for(
+    service: Service, session: Session, *, keep_alive: bool
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for a service; where that wants the token of the login, there is one by then.
+
+    Raises:
+        CouldNotLook: the login did not give one.
+    """
+    login = session.environment.login
+    if service.sends_token and login is not None:
+        await session.token(login.user)
     url = session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    return session.client(url, tls=service, base_url=url, limits=limits)
+    async with session.client(url, tls=service, base_url=url, limits=limits) as client:
+        yield client
 
 
 async def _ask(
