@@ -22,11 +22,13 @@ class Environment(Settings):
     """One environment file.
 
     redact: regular expressions for what must not be written anywhere, beside the secrets that it names and known shapes.
+    held: ids of checks that have passed by what the file says; another `proofbook try` expects the same again.
     pass_env: environment variables that notebooks get beside those of Python and the system, such as `AWS_*`.
     """
 
     title: str = ""
     case: str = ""
+    held: list[str] = Field(default_factory=list)
     hint: str = ""
     protected: bool = False
     writes: bool = False
