@@ -12,7 +12,7 @@ import pandas as pd
 from proofbook import connections
 from proofbook.collect import rollout
 from proofbook.collect.registry import Recorded, Step
-from proofbook.collect.services import certificates, health, metrics, openapi
+from proofbook.collect.services import certificates, health, metrics, openapi, openapi_files
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
 from proofbook.collect.websocket.journey import Journey, frame
@@ -115,7 +115,7 @@ def document_steps(environment: Environment) -> Iterator[Step]:
         if item.openapi:
             asked = len(openapi.answered_paths(item))
             yield Step(
-                says=f"{item.name}: its API definition once, and {asked} {'answer' if asked == 1 else 'answers'} to hold against it",
+                says=f"{item.name}: its API definition once with up to {openapi_files.MOST_FILES} files that it refers to, and {asked} {'answer' if asked == 1 else 'answers'} to hold against it",
                 requests=1 + asked,
                 run=functools.partial(_fetch_openapi, item),
             )
