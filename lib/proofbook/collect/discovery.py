@@ -108,7 +108,6 @@ class _Search:
     client: httpx.AsyncClient
     session: Session
     tried: dict[str, str] = field(default_factory=dict)
-    posts: bool = False
     unknown: Answer | None = None
     refused: tuple[str, Answer] | None = None
     token_refused: bool = False
@@ -168,7 +167,8 @@ class _Search:
 
     async def _posted(self) -> Health | None:
         """Health as gRPC over JSON tells it; None where it is not there, or answers as any other path does."""
-        self.posts = True
+        plain = self.item
+        self.item = plain.model_copy(update={"health_method": "POST"})
         try:
             answer, unknown = await self._ask(POSTED), await self._ask(self.item.unknown_path)
             if health_page.read(answer.text) is None or (unknown.status_code, unknown.body) == (answer.status_code, answer.body):  # fmt: skip
@@ -181,7 +181,7 @@ class _Search:
             # What answered a moment ago does not know this; that it is not there is what is said.
             return None
         finally:
-            self.posts = False
+            self.item = plain
         return None
 
     async def _look_at(self, path: str) -> Answer | None:
@@ -212,7 +212,7 @@ class _Search:
                 path,
                 headers=headers,
                 within_s=self.session.environment.pace.timeout_s,
-                **({"method": "POST", "json": {}} if self.posts else {}),
+                **health.asking(self.item),
             )
         if answer.status_code == 429:
             await self.session.back_off(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from proofbook.config import dialects, known_dialects
 from proofbook.config.conversation import CloseCode, Conversation, Expectation
@@ -157,7 +157,7 @@ class Service(Tls):
     health: str = "/health"
     health_status: list[int] = Field(default_factory=lambda: [200])
     health_method: Literal["GET", "POST"] = "GET"
-    health_body: dict[str, Any] = Field(default_factory=dict)
+    health_body: dict[str, JsonValue] = Field(default_factory=dict)
     health_expect: Expectation | None = None
     health_max_age_s: float = Field(default=120.0, gt=0)
     revision_path: JmesPath | None = None

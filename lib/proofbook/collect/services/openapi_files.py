@@ -134,7 +134,9 @@ def _path(url: str) -> str:
 def _put_paths_in_place(document: dict[str, Any]) -> None:
     """Where a whole path stands in another file, it stands in its place: it is what operations are counted by."""
     paths = document.get("paths")
-    for name, item in paths.items() if isinstance(paths, dict) else ():
+    if not isinstance(paths, dict):
+        return
+    for name, item in paths.items():
         reference = item.get("$ref") if isinstance(item, dict) else None
         found = _at(document, reference) if isinstance(reference, str) and reference.startswith(f"#/{KEY}/") else None  # fmt: skip
         if isinstance(found, dict):
