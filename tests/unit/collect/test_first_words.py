@@ -12,6 +12,7 @@ import pytest
 from aiohttp import WSMsgType, web
 from first_tries import Answers, Tried, attempt, serving, with_socket
 
+from proofbook.collect.websocket import first_words
 from proofbook.judge.findings import Verdict
 
 TOKEN = "good-token-of-a-user"
@@ -70,7 +71,11 @@ async def nothing(_: web.WebSocketResponse, __: str) -> None:
 
 
 @pytest.mark.parametrize(("talk", "dialect"), [(json_rpc, "json-rpc"), (signalr, "signalr")])
-def test_a_silent_server_is_asked_and_its_dialect_found(talk: Talk, dialect: str, tmp_path: Path) -> None:
+def test_a_silent_server_is_asked_and_its_dialect_found(
+    talk: Talk, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both answer, or close, at once, if the machine is not busy.
+    monkeypatch.setattr(first_words, "ANSWER_WAIT_S", 60.0)
     with serving(talks(talk)) as url:
         tried = attempt(url, base=tmp_path, ws="/ws")
     assert kept(tried) == {"path": "/ws", "dialect": dialect} and f"it speaks {dialect}" in tried.shown

@@ -39,7 +39,9 @@ def streaming(types: Sequence[str], *, code: int = 0) -> Callable[[ServerConnect
     return answer
 
 
-def journeys(handler: Callable[[ServerConnection], Awaitable[None]], **said: Any) -> pd.DataFrame:
+def journeys(
+    handler: Callable[[ServerConnection], Awaitable[None]], *, timeout_s: float = 10.0, **said: Any
+) -> pd.DataFrame:
     async def go() -> pd.DataFrame:
         async with serve(handler, "127.0.0.1", 0) as server:
             ws = {"path": "/ws", "dwell_s": 0.05, "token": {"in": "none"}, **said}
@@ -48,7 +50,7 @@ def journeys(handler: Callable[[ServerConnection], Awaitable[None]], **said: Any
                 "url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
                 "ws": ws,
             }
-            pace = {"per_s": 1000, "concurrency": 20, "timeout_s": 0.5}
+            pace = {"per_s": 1000, "concurrency": 20, "timeout_s": timeout_s}
             where = Environment.model_validate({"writes": True, "pace": pace, "service": [service]})
             found, _ = await probes.make_journeys(
                 where.websockets[0], user="ada", session=Session(where, base=Path()), checkpoints=(2,), decided=lambda _: True
@@ -77,9 +79,9 @@ def test_the_message_that_ends_it_may_be_all_of_it() -> None:
 @pytest.mark.parametrize(
     ("types", "code", "cut", "words"),
     [
-        ([T, T], 0, 1, "a reply that began and did not end within 0.5 s"),
+        ([T, T], 0, 1, "a reply that began and did not end within 1.5 s"),
         ([T, T], 1011, 1, "close 1011"),
-        ([], 0, 0, "no reply within 0.5 s"),
+        ([], 0, 0, "no reply within 1.5 s"),
         # An end of nothing is no reply.
         ([D], 0, 0, "another reply than expected"),
         ([T, D, T, D], 0, 0, "a reply that came twice"),
@@ -88,7 +90,7 @@ def test_the_message_that_ends_it_may_be_all_of_it() -> None:
 def test_a_reply_that_is_cut_lost_empty_or_said_twice_is_not_well(
     types: list[str], code: int, cut: int, words: str
 ) -> None:
-    rows = journeys(streaming(types, code=code), **STREAM)
+    rows = journeys(streaming(types, code=code), timeout_s=1.5, **STREAM)
     assert not rows["reply_ok"].any() and (rows["reply_cut"] == cut).all()
     assert words in in_words(rows)
 
