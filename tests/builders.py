@@ -25,7 +25,7 @@ from proofbook.judge.window import Windows
 START = pd.Timestamp("2026-01-01T00:00:00Z")
 NOWHEN = Windows(before=None, after=None)
 # For a phase of a server that answers all alike.
-FEW = Sizes(latency=20, identities=1, bad_tokens=10, unmarked=2)
+FEW = Sizes(latency=20, tries=1, bad_tokens=10, unmarked=2)
 # By dtype: a value that says nothing. What may be missing is missing.
 _NEUTRAL: dict[str, Any] = {
     "str": "", "bool": False, "boolean": pd.NA, "int64": 0, "Int64": pd.NA, "Int32": pd.NA, "UInt64": pd.NA, "float64": None, TIME: START,

@@ -52,6 +52,8 @@ class TokenKind(StrEnum):
         return kind in list(cls) and cls(kind).is_good
 
 
+# Kinds of request for a page that do not say that they are probes: with no header of ours, and as a browser.
+PAGE_STRANGERS = ("as a user", "as a browser")
 GOOD_KINDS = tuple(kind for kind in TokenKind if kind.is_good)
 STRANGERS = tuple(kind for kind in TokenKind if kind.is_stranger)
 

@@ -43,6 +43,8 @@ LONG, MOST_LONG = 40, 40
 MOST_UNTYPED = 40
 # JSON Schema and OpenAPI documents are dictionaries: that is what they are about.
 JSON_DOCUMENTS = (
+    "collect/services/openapi.py",
+    "collect/services/openapi_files.py",
     "collect/services/yaml_document.py",
     "config/json_schema.py",
     "judge/checks/messages.py",

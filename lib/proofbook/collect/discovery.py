@@ -6,7 +6,7 @@ import datetime as dt
 import email.utils
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,11 +14,12 @@ import httpx
 from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health, health_page
+from proofbook.collect.services import health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence.page_times import means_now
 from proofbook.redaction.scrubbing import scrub
 
 # Where frameworks and platforms put it; the last is any page at all.
@@ -26,8 +27,12 @@ HEALTH_PATHS = (
     "/health", "/healthz", "/api/health", "/livez", "/readyz", "/health/ready", "/status", "/ping", "/actuator/health", "/q/health",
     "/-/healthy", "/api", "/",
 )  # fmt: skip
+# Where gRPC over JSON (its gateways, Connect) has it; asked for where no page is found.
+POSTED = "/grpc.health.v1.Health/Check"
 # Two of which are enough to see that what a page says is not the same each time.
 ASKED_AGAIN = 2
+# Beside each path, and once more with a slash: two that must not exist, the page again, as a browser, and two with the token.
+_BESIDE = ASKED_AGAIN + 5
 MAX_CLOCK_SKEW_S = 60.0
 _NOWHERE = ("answers 404", "answers 410")
 # How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
@@ -54,6 +59,21 @@ class Health:
     settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     no_http: bool = False
+
+
+def plan(paths: Sequence[str], *, has_token: bool) -> str:
+    """What `find_health` sends at most, in words."""
+    most, where = (
+        2 * len(paths) + _BESIDE,
+        f"{len(paths)} usual paths" if paths == HEALTH_PATHS else ", ".join(paths),
+    )
+    posts = (
+        f"; where none of them has it, up to {3 + ASKED_AGAIN} by POST at {POSTED}"
+        if paths == HEALTH_PATHS
+        else ""
+    )
+    token = ", with the token where it is refused without" if has_token else ""
+    return f"up to {most} requests for health, at {where}{token}{posts}"
 
 
 async def find_health(item: Service, paths: Sequence[str], *, session: Session) -> Health:
@@ -90,6 +110,7 @@ class _Search:
     tried: dict[str, str] = field(default_factory=dict)
     unknown: Answer | None = None
     refused: tuple[str, Answer] | None = None
+    token_refused: bool = False
     clock: tuple[str, ...] = ()
 
     async def find(self, paths: Sequence[str]) -> Health:
@@ -108,9 +129,15 @@ class _Search:
                 found[path] = answer
             elif _adds_a_slash(path, answer) and f"{path}/" not in self.tried:
                 waiting.insert(0, f"{path}/")
+        if not any(_says_something(answer) for path, answer in found.items() if path != "/") and (
+            told := await self._with_token()
+        ):
+            return told
         if found:
             path = min(found, key=lambda path: (path == "/", _rank(found[path])))
             return await self._described(path, found[path])
+        if paths == HEALTH_PATHS and (posted := await self._posted()) is not None:
+            return posted
         likely = next((path for path, why in self.tried.items() if path != "/" and why not in (*_NOWHERE, _ALIKE)), paths[0])  # fmt: skip
         return Health(
             path=likely,
@@ -118,6 +145,44 @@ class _Search:
             remarks=(*_told(self.tried), *await self._why(), *self.clock),
             no_http=set(self.tried.values()) <= _NO_HTTP,
         )
+
+    async def _with_token(self) -> Health | None:
+        """The page that refused us, asked with the token of the login; None where none did, there is no token, or it does not help."""
+        login = self.session.environment.login
+        if self.refused is None or self.refused[1].status_code not in (401, 403) or login is None:
+            return None
+        plain, (path, _) = self.item, self.refused
+        await self.session.token(login.user)
+        self.item = plain.model_copy(update={"sends_token": True})
+        answer, unknown = await self._ask(path), await self._ask(plain.unknown_path)
+        if _no_health(answer) or _are_alike(answer, unknown):
+            self.item, self.token_refused = plain, True
+            return None
+        self.unknown = unknown
+        found = await self._described(path, answer)
+        told = f"it wants the token, and answers {self.refused[1].status_code} without"
+        return replace(
+            found, settings={"sends_token": True, **found.settings}, remarks=(told, *found.remarks)
+        )
+
+    async def _posted(self) -> Health | None:
+        """Health as gRPC over JSON tells it; None where it is not there, or answers as any other path does."""
+        plain = self.item
+        self.item = plain.model_copy(update={"health_method": "POST"})
+        try:
+            answer, unknown = await self._ask(POSTED), await self._ask(self.item.unknown_path)
+            if health_page.read(answer.text) is None or (unknown.status_code, unknown.body) == (answer.status_code, answer.body):  # fmt: skip
+                return None
+            if answer.status_code == 200 or answer.status_code >= 500:
+                self.unknown = unknown
+                found = await self._described(POSTED, answer)
+                return replace(found, settings={"health_method": "POST", **found.settings})
+        except httpx.HTTPError:
+            # What answered a moment ago does not know this; that it is not there is what is said.
+            return None
+        finally:
+            self.item = plain
+        return None
 
     async def _look_at(self, path: str) -> Answer | None:
         """The answer at a path; None where it cannot be read. `tried` says why it is no health page."""
@@ -147,6 +212,7 @@ class _Search:
                 path,
                 headers=headers,
                 within_s=self.session.environment.pace.timeout_s,
+                **health.asking(self.item),
             )
         if answer.status_code == 429:
             await self.session.back_off(
@@ -168,7 +234,7 @@ class _Search:
             path=path,
             status=status,
             settings={**_from_bodies(seen, said), **other},
-            remarks=(*_remarks(answer, said), *where_not, *_clock(answer)),
+            remarks=(*_remarks(answer, said), *_dated(seen, self.item), *where_not, *_clock(answer)),
         )
 
     async def _other_unknown(self, path: str) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -192,10 +258,19 @@ class _Search:
                 return (
                     f"{path} answers {again.status_code} to a browser, and {answer.status_code}{said} to a client that says that it is a probe: let the agent {probe_marks.USER_AGENT} through the firewall",
                 )
-            return (f"{path} says{said}: name what it wants in headers of the service",) if said else ()
+            says = f"says{said}" if said else f"answers {answer.status_code}"
+            if answer.status_code not in (401, 403):
+                return (f"{path} {says}: name what it wants in headers of the service",) if said else ()
+            also = " also to the token as Authorization: Bearer" if self.token_refused else ""
+            other = "" if self.session.environment.login is not None else "a token with --token-env NAME, or "
+            return (f"{path} {says}{also}: name {other}what it wants with --header NAME=env:VARIABLE",)
         if _ALIKE in self.tried.values():
             return ("give the address of the health page: proofbook try URL/path",)
         return ()
+
+
+def _says_something(answer: Answer) -> bool:
+    return health_page.read(answer.text, is_html=answer.is_html) is not None
 
 
 def _rank(answer: Answer) -> int:
@@ -216,6 +291,17 @@ def _remarks(answer: Answer, said: Said | None) -> tuple[str, ...]:
     age_s = health.age_of(answer)
     told += [f"it is a copy of {age_s:,.0f} s ago, which says nothing of now"] if age_s else []
     return tuple(told)
+
+
+def _dated(seen: Sequence[Answer], item: Service) -> tuple[str, ...]:
+    """That the time that a page names as its own is long over and stands still."""
+    times = [page_time.of(answer, now=dt.datetime.now(dt.UTC)) for answer in seen]
+    first = times[0]
+    if first is None or not means_now(first.path) or first.age_s <= item.health_max_age_s:
+        return ()
+    stands_still = all(other is not None and other.moment == first.moment for other in times)
+    says = f"its {first.path} is of {first.age_s:,.0f} s ago and stands still, so it says nothing of now"
+    return (says,) if stands_still else ()
 
 
 def _told(tried: dict[str, str]) -> tuple[str, ...]:

@@ -26,19 +26,19 @@ class Sizes:
     """How often a phase asks.
 
     Args:
-        latency: requests to each timed endpoint. identities: tries with each user id. bad_tokens: tries with tokens that must
+        latency: requests to each timed endpoint. tries: with each user id, and for each page as each kind of stranger. bad_tokens: tries with tokens that must
             be refused, over all their kinds. unmarked: connections of each kind of stranger.
     """
 
     latency: int = 600
-    identities: int = probes.TRIES
+    tries: int = probes.TRIES
     bad_tokens: int = probes.BAD_TRIES
     unmarked: int = probes.UNMARKED_JOURNEYS
 
 
 FULL = Sizes()
 # Of a watch, which has many rounds and decides by them all.
-ROUND = Sizes(latency=40, identities=1, bad_tokens=1, unmarked=1)
+ROUND = Sizes(latency=40, tries=1, bad_tokens=1, unmarked=1)
 # Its health requests and connections, which in `after` are as many as the plans of their targets want.
 ROUND_COUNT = 20
 
@@ -188,6 +188,7 @@ def _let_in(environment: Environment, sizes: Sizes) -> list[Stage]:
     return [
         *_alone(steps.token_steps(environment, bad=sizes.bad_tokens)),
         *_alone(steps.unmarked_steps(environment, count=sizes.unmarked)),
+        *_alone(steps.page_stranger_steps(environment, count=sizes.tries)),
     ]
 
 
@@ -196,7 +197,7 @@ def _settled(environment: Environment, case: Case, sizes: Sizes, *, count: int |
     return [
         steps.health_steps(environment, case, count=count),
         *_alone(steps.document_steps(environment)),
-        *_alone(steps.identity_steps(environment, case, tries=sizes.identities)),
+        *_alone(steps.identity_steps(environment, case, tries=sizes.tries)),
     ]
 
 

@@ -108,6 +108,7 @@ async def _ask(
             headers=session.service_headers(service),
             within_s=MAX_ANSWER_S,
             timeout=MAX_ANSWER_S,
+            **services.asking(service),
         )
     except httpx.HTTPError as error:
         return {**row, "error": describe(error), "total_s": time.perf_counter() - sent}

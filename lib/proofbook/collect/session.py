@@ -30,10 +30,12 @@ from proofbook.config.probes import references
 from proofbook.config.references import Reference
 from proofbook.config.services import Login, Service, Tls, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
-from proofbook.protocol import STRANGERS, TokenKind
+from proofbook.protocol import PAGE_STRANGERS, STRANGERS, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
+# As sites that count their visitors set it.
+_VISITED = "_ga=GA1.1.1804289383.1764355200"
 logger = logging.getLogger("proofbook.collect")
 
 
@@ -173,9 +175,26 @@ class Session:
     def service_headers(self, service: Service) -> dict[str, str]:
         return {
             "user-agent": probe_marks.USER_AGENT,
+            **self._bearer(service),
             **self._service_headers[service.name],
             **self._trace_headers(),
         }
+
+    def stranger_headers(self, service: Service, kind: str) -> dict[str, str]:
+        """The headers of a request that does not say that it is a probe: what the environment states, and what a browser sends."""
+        own = self._service_headers[service.name]
+        stated = {name.lower() for name in own}
+        # As sites that count their visitors set it; of what a page of the service fetches, which names no Origin.
+        browser = {**probe_marks.BROWSER_HEADERS, "accept": "*/*", "cookie": _VISITED}
+        sent = browser if kind == PAGE_STRANGERS[1] else {}
+        sent = {name: value for name, value in sent.items() if name not in stated}
+        return {**sent, **self._bearer(service), **own}
+
+    def _bearer(self, service: Service) -> dict[str, str]:
+        """The token of the login, where the service wants it and there is one by now."""
+        login = self.environment.login
+        token = self._tokens.get(login.user) if login is not None and service.sends_token else None
+        return {} if token is None else {"authorization": f"Bearer {token.reveal()}"}
 
     def socket_headers(
         self, socket: WebSocket, *, kind: str = TokenKind.GOOD, as_test: bool = False
@@ -201,8 +220,7 @@ class Session:
                 **probe_marks.BROWSER_HEADERS,
                 "accept": "*/*",
                 "origin": origin_of(self.socket_urls[socket.name]),
-                # As sites that count their visitors set it.
-                "cookie": "_ga=GA1.1.1804289383.1764355200",
+                "cookie": _VISITED,
             },
         }.get(TokenKind(kind), {})
         return {name: value for name, value in sent.items() if name not in stated}

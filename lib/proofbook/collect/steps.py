@@ -12,7 +12,7 @@ import pandas as pd
 from proofbook import connections
 from proofbook.collect import rollout
 from proofbook.collect.registry import Recorded, Step
-from proofbook.collect.services import certificates, health, metrics, openapi
+from proofbook.collect.services import certificates, health, metrics, openapi, openapi_files
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
 from proofbook.collect.websocket.journey import Journey, frame
@@ -36,7 +36,7 @@ from proofbook.evidence.schema import (
     SHADOW,
     WEBSOCKET,
 )
-from proofbook.protocol import STRANGERS
+from proofbook.protocol import PAGE_STRANGERS, STRANGERS
 from proofbook.stats import plans as sampling
 
 CONTROL_EVERY = 4
@@ -83,6 +83,24 @@ async def _ask_health(
     return {HEALTH.name: table}
 
 
+def page_stranger_steps(environment: Environment, *, count: int) -> list[Step]:
+    """The pages of every service as strangers ask for them, so many times as each kind."""
+    return [
+        Step(
+            says=f"{item.name}: {each} requests that do not say that they are probes, to {', '.join((item.health, *item.timed))}: {each // 2} with no header of ours, {each // 2} as a browser",
+            requests=each,
+            run=functools.partial(_ask_as_strangers, item, count),
+        )
+        for item in environment.services
+        if item.health
+        for each in [count * len(PAGE_STRANGERS) * (1 + len(item.timed))]
+    ]
+
+
+async def _ask_as_strangers(item: Service, count: int, session: Session) -> Recorded:
+    return {HEALTH.name: await health.ask_as_strangers(item, count=count, session=session)}
+
+
 def document_steps(environment: Environment) -> Iterator[Step]:
     """Certificates of encrypted services, and API definitions."""
 
@@ -97,7 +115,7 @@ def document_steps(environment: Environment) -> Iterator[Step]:
         if item.openapi:
             asked = len(openapi.answered_paths(item))
             yield Step(
-                says=f"{item.name}: its API definition once, and {asked} {'answer' if asked == 1 else 'answers'} to hold against it",
+                says=f"{item.name}: its API definition once with up to {openapi_files.MOST_FILES} files that it refers to, and {asked} {'answer' if asked == 1 else 'answers'} to hold against it",
                 requests=1 + asked,
                 run=functools.partial(_fetch_openapi, item),
             )
@@ -255,7 +273,9 @@ def token_steps(environment: Environment, *, bad: int) -> Iterator[Step]:
             continue
         kinds = probes.token_kinds(socket, environment)
         tries = probes.tries_of(kinds, bad=bad)
-        speaks = environment.delivers(socket) and not socket.lets_in_by_name
+        speaks = not socket.lets_in_by_name and (
+            environment.delivers(socket) or socket.refusal.send is not None
+        )
         yield Step(
             says=f"{socket.name}: up to {sum(tries.values())} tries with {len(kinds)} kinds of token: {', '.join(f'{count} {kind}' for kind, count in tries.items())}"
             + ("; each followed by a message, since only a reply tells who is let in" if speaks else ""),

@@ -118,12 +118,14 @@ class Answer(Said):
 class Refusal(Settings):
     """How the server says that it refuses: in which statuses and close codes beside the usual ones, or in which message.
 
-    within_s: how long it may take to refuse somebody whom it has already connected, or even greeted.
+    within_s: how long it may take to refuse somebody whom it has already connected, or even greeted. send: what is said with each
+    token that is tried, where a server connects everybody and refuses at the first message; sent as it is written.
     """
 
     http_status: list[HttpStatus] = Field(default_factory=list)
     close_codes: list[CloseCode] = Field(default_factory=list)
     message: Expectation | None = None
+    send: str | None = None
     within_s: float = Field(default=REFUSED_WITHIN_S, ge=0, le=60)
 
     def is_named(self, http_status: int | None, close_code: int | None) -> bool:
@@ -145,7 +147,8 @@ class Conversation(Said):
 
     opening: steps before the first message; where the last one waits for something, who receives that is let in.
     answers: what is answered whenever it comes. prefix: what stands before each message of the application; what comes without it
-    is of the protocol. separator: what ends a message, where a frame may hold several or a part of one. ignores: messages that are
+    is of the protocol. separator: what ends a message, where a frame may hold several or a part of one. ends: the message that ends
+    a reply of several; each of these is what `expect` says, and the last may be one of them. ignores: messages that are
     no reply although they bear its id, such as acknowledgements. harmless: the message changes nothing, so that it is sent also
     where `writes` is not allowed. any_path: the server does not look at the path, so that none must be refused.
     """
@@ -157,6 +160,7 @@ class Conversation(Said):
     separator: str = ""
     greeting: Expectation | None = None
     expect: Expectation | None = None
+    ends: Expectation | None = None
     ignores: list[Expectation] = Field(default_factory=list)
     harmless: bool = False
     refusal: Refusal = Field(default_factory=Refusal)
@@ -172,4 +176,8 @@ class Conversation(Said):
         self._says_one_thing()
         if bool(self.says) != (self.expect is not None):
             raise ValueError("expected send and expect together; without both, delivery is not measured")
+        if self.ends is not None and self.expect is None:
+            raise ValueError(
+                "expected expect beside ends, the messages of which a reply consists, got ends alone"
+            )
         return self

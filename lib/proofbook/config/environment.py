@@ -24,11 +24,13 @@ class Environment(Settings):
     """One environment file.
 
     redact: regular expressions for what must not be written anywhere, beside the secrets that it names and known shapes.
+    held: ids of checks that have passed by what the file says; another `proofbook try` expects the same again.
     pass_env: environment variables that notebooks get beside those of Python and the system, such as `AWS_*`.
     """
 
     title: str = ""
     case: str = ""
+    held: list[str] = Field(default_factory=list)
     hint: str = ""
     protected: bool = False
     writes: bool = False
@@ -87,6 +89,12 @@ class Environment(Settings):
         if len(tokens) > 1 or (tokens and self.stated_login is not None):
             raise ValueError(
                 f"expected one way to log in, got {'[login] and a token of a service' if self.stated_login else ' and '.join(sorted(tokens))}"
+            )
+
+        sends = next((item.name for item in self.services if item.sends_token), None)
+        if sends is not None and self.login is None:
+            raise ValueError(
+                f"expected [login] or a token because service {sends!r} sends one; add it, or leave sends_token out"
             )
 
     def _check_distinct(self) -> None:

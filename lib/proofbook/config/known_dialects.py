@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 # Of a message and what answers it: who states one of these means another conversation.
-_CONVERSED = ("send", "send_json", "send_base64", "expect", "harmless")
+_CONVERSED = ("send", "send_json", "send_base64", "expect", "ends", "harmless")
 
 STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     # Engine.IO 4 says 0 (open), 1 (close), 2 (ping), 3 (pong), 4 (message); Socket.IO 5 in a message 0 (connect), 1 (disconnect),
@@ -38,7 +38,8 @@ STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     # A server must answer a request whose method it does not know, with an error that bears the id.
     "json-rpc": {
         "send": '{"jsonrpc":"2.0","id":"{id}","method":"rpc.discover"}',
-        "expect": {"json": {"jsonrpc": "2.0", "id": "{id}", "error.code == `-32603`": False}},
+        # What has a method is a request, such as ours sent back.
+        "expect": {"json": {"jsonrpc": "2.0", "id": "{id}", "error.code == `-32603`": False, "method == `null`": True}},
         "harmless": True,
     },
     # The hub protocol: records end with 0x1e; 3 is a completion, 6 a ping, 7 a close. A hub must complete an unknown method with an error.

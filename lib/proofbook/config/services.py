@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from proofbook.config import dialects, known_dialects
 from proofbook.config.conversation import CloseCode, Conversation, Expectation
@@ -142,9 +142,11 @@ class Service(Tls):
     """An HTTP service.
 
     before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
-    health: empty where it serves no HTTP, only a WebSocket. memory_series: whether each series of memory_metric (labels other
+    health: empty where it serves no HTTP, only a WebSocket. health_body: the JSON that is sent where health_method is POST, as gRPC
+    over JSON wants it. health_max_age_s: how old may be what the page says by a time of its
+    own that stands still. memory_series: whether each series of memory_metric (labels other
     than pod and instance, such as the pools of a JVM) has to keep the budget, or their sum.
-    ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
+    sends_token: whether its requests carry `Authorization: Bearer` with the token of the login. ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
     source of its log.
     """
 
@@ -154,12 +156,16 @@ class Service(Tls):
     critical: bool = True
     health: str = "/health"
     health_status: list[int] = Field(default_factory=lambda: [200])
+    health_method: Literal["GET", "POST"] = "GET"
+    health_body: dict[str, JsonValue] = Field(default_factory=dict)
     health_expect: Expectation | None = None
+    health_max_age_s: float = Field(default=120.0, gt=0)
     revision_path: JmesPath | None = None
     unknown_path: str = "/proofbook-no-such-path"
     headers: dict[str, TextOrReference] = Field(default_factory=dict)
     ws: ShortSocket | None = None
     token: SecretReference | None = None
+    sends_token: bool = False
     logs: ShortLog | None = None
     openapi: str | None = None
     metrics: str | None = None
@@ -181,6 +187,8 @@ class Service(Tls):
             raise ValueError(
                 f'expected health to be a path that starts with /, or "" where there is none, got {self.health!r}'
             )
+        if self.health_body and self.health_method == "GET":
+            raise ValueError('expected health_method = "POST" beside health_body, got GET')
         if not self.health and (self.timed or self.revision_path):
             wants = "timed" if self.timed else "revision_path"
             raise ValueError(

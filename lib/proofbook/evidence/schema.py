@@ -32,10 +32,10 @@ _TOTAL = Column("total_s", "float64", "from sending to the whole answer", "s")
 
 HEALTH = Table(
     "health",
-    row="one request for a service's health, or for a path that must not exist",
+    row="one request for a service's health or for a path that must not exist, or one of a stranger for what is asked of it",
     columns=(
         _SERVICE,
-        Column("kind", "str", "`health` or `unknown-path`"),
+        Column("kind", "str", "`health`, `unknown-path`, or who it did not say that it was a probe as: `as a user`, `as a browser`"),
         _PATH,
         _TIMESTAMP,
         _STATUS,
@@ -44,6 +44,9 @@ HEALTH = Table(
         Column("body", "str", "beginning of the body"),
         Column("says", "str", "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing", optional=OLDER),
         Column("age_s", "float64", "age of the stored copy that a cache answered with; missing: it is none", "s", optional=OLDER),
+        Column("dated_in", "str", "where the page names a time as its own; empty: nowhere", optional=OLDER),
+        Column("dated", TIME, "that time; missing: none", optional=OLDER),
+        Column("dated_age_s", "float64", "how far it lies behind the answer; missing: none", "s", optional=OLDER),
         Column("cause", "str", "what explains that no request was answered, as `tls`; empty: nothing that may be ours", optional=OLDER),
         _ERROR,
         _REVISION,
@@ -143,6 +146,7 @@ CONNECTION = (
     Column("reply_ok", "boolean", "whether each reply came once, in order and whole; missing: nothing was sent"),
     Column("reply_lost", "int64", "messages without a reply", "messages"),
     Column("reply_altered", "int64", "replies with another content", "messages"),
+    Column("reply_cut", "int64", "replies of several messages that began and did not end, also counted as lost", "messages", optional=OLDER),
     Column("reply_duplicated", "int64", "replies that came again", "messages"),
     Column("reply_reordered", "int64", "replies that came before an earlier one", "messages"),
     Column("close_code", "Int64", "close code; missing: it was never open"),

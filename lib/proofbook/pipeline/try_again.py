@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,22 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from proofbook.collect.services.health_page import is_well
+from proofbook.config.toml import toml_value
 
 Settings: TypeAlias = dict[str, Any]
 HEALTH, SOCKET = "health-service", "websocket-connection"
 # The keys of a service that say where its health is asked and what is expected there.
-_OF_HEALTH = ("health", "health_status", "health_expect", "unknown_path", "revision_path")
-_HELD = "# Held so far: "
+_OF_HEALTH = (
+    "health",
+    "health_method",
+    "health_status",
+    "health_expect",
+    "sends_token",
+    "unknown_path",
+    "revision_path",
+)
+# A key of the file's own top, so it stands before the first table.
+_HELD = "held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,25 +40,20 @@ def last_time(file: Path) -> Last | None:
     """What the file of the last time says; None where there is none, or none that can be read."""
     try:
         text = file.read_text(encoding="utf-8")
-        (service,) = tomllib.loads(text)["service"]
+        stated = tomllib.loads(text)
+        (service,) = stated["service"]
+        return Last(service=service, held=frozenset(stated.get(_HELD, [])))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    line = next((line for line in text.splitlines() if line.startswith(_HELD)), "")
-    return Last(service=service, held=frozenset(re.findall(r"[\w-]+", line.removeprefix(_HELD))))
-
-
-def line_of(held: Iterable[str]) -> str:
-    """The line of a file that says which checks have passed by it; empty where none has."""
-    names = sorted(set(held) & {HEALTH, SOCKET})
-    return f"{_HELD}{', '.join(names)}" if names else ""
 
 
 def with_held(text: str, held: Iterable[str]) -> str:
-    """The text of a file, with its line of the checks that have passed by it."""
-    lines = [line for line in text.splitlines() if not line.startswith(_HELD)]
-    line = line_of(held)
-    # Below who wrote it.
-    return "\n".join([lines[0], *([line] if line else []), *lines[1:]]) + "\n"
+    """The text of a file as `try` writes it, with the checks that have passed by it."""
+    names = sorted(set(held) & {HEALTH, SOCKET})
+    lines = [line for line in text.splitlines() if not line.startswith(f"{_HELD} = ")]
+    first_key = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    stated = [f"{_HELD} = {toml_value(names)}"] if names else []
+    return "\n".join([*lines[:first_key], *stated, *lines[first_key:]]) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,17 @@ from urllib.parse import urlsplit
 
 from proofbook.collect import discovery
 from proofbook.collect.session import Session, is_loopback, origin_of
-from proofbook.collect.websocket import look
+from proofbook.collect.websocket import first_words, look
 from proofbook.config import known_dialects
 from proofbook.config.environment import Environment
+from proofbook.config.services import WebSocket
 from proofbook.pipeline.try_options import Options
 
 Say = Callable[[str], None]
 # A table of a TOML file.
 Settings: TypeAlias = dict[str, Any]
+# An endpoint as it is stated, and a session for it.
+At = Callable[[Settings], tuple[WebSocket, Session]]
 # A stranger's service is asked no faster than a person would; this machine's own may be.
 PACE = {"per_s": 5.0, "concurrency": 5, "timeout_s": 5.0}
 LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}
@@ -39,7 +42,9 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
     settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
     session = Session(_environment(settings), base=base)
-    found = await _find_health(parts.path, session)
+    paths = [parts.path] if parts.path not in ("", "/") else discovery.HEALTH_PATHS
+    say(f"plan · first look · {discovery.plan(paths, has_token=bool(options.token_env))}")
+    found = await discovery.find_health(session.environment.services[0], paths, session=session)
     service |= {"health": found.path, **found.settings}
     if not (found.no_http and options.ws):
         say(f"found · {_health_in_words(found)}")
@@ -56,11 +61,6 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     return settings
 
 
-async def _find_health(path: str, session: Session) -> discovery.Health:
-    paths = [path] if path not in ("", "/") else discovery.HEALTH_PATHS
-    return await discovery.find_health(session.environment.services[0], paths, session=session)
-
-
 def _health_in_words(health: discovery.Health) -> str:
     revision = health.settings.get("revision_path")
     told = f"health at {health.path}" + (f", revision in {revision!r}" if revision else "")
@@ -70,7 +70,12 @@ def _health_in_words(health: discovery.Health) -> str:
 def _plan_of_look(options: Options) -> str:
     if options.dialect:
         return f"up to {2 * look.TIMES} connections to {options.ws}"
-    return f"up to {look.TIMES} connections to {options.ws}, and up to {look.TIMES + 2} more to try an Origin, a dialect that it shows, or another place for the token"
+    more = f"up to {look.TIMES} connections to {options.ws}, and up to {2 * look.TIMES + 2} more to try an Origin, a dialect that it shows, or another place for the token"
+    asks = f"; where it says nothing by itself, {len(first_words.ASKED)} more that each ask a question of a dialect ({', '.join(first_words.ASKED)})"
+    knocks = (
+        f"; where it lets a wrong token in, 2 more that say {first_words.WORD}" if options.token_env else ""
+    )
+    return more + asks + knocks
 
 
 async def _discover_websocket(
@@ -80,9 +85,13 @@ async def _discover_websocket(
     (service,) = settings["service"]
     remarks: list[str] = []
 
-    async def looked(stated: Settings, **how: Any) -> look.EndpointFacts:
+    def at(stated: Settings) -> tuple[WebSocket, Session]:
         there = _environment({**settings, "service": [{**service, "ws": stated}]})
-        return await look.look(there.websockets[0], session=Session(there, base=session.base), **how)
+        return there.websockets[0], Session(there, base=session.base)
+
+    async def looked(stated: Settings, **how: Any) -> look.EndpointFacts:
+        endpoint, there = at(stated)
+        return await look.look(endpoint, session=there, **how)
 
     met = await looked(service["ws"])
     if not met.upgraded and not options.origin:
@@ -93,7 +102,7 @@ async def _discover_websocket(
         if again.upgraded:
             service["ws"], met = from_page, await looked(from_page)
             remarks.append(f"it wants the Origin {origin}")
-    name = "" if options.dialect else await _dialect(met, options, session)
+    name = "" if options.dialect else await _dialect(met, options, service["ws"], at)
     if name:
         spoken = {**service["ws"], "dialect": name}
         again = await looked(spoken, times=1)
@@ -103,7 +112,11 @@ async def _discover_websocket(
             met = await looked(service["ws"], knows_dialects=False)
         else:
             service["ws"], met = spoken, again
-            remarks.append(f"it speaks {name}" if again.let_in else f"it seems to speak {name}")
+            remarks.append(
+                f"it speaks {name}"
+                if again.let_in or name in first_words.ASKED
+                else f"it seems to speak {name}"
+            )
     if met.refused and options.token_env:
         # The other usual place. Never the address: servers write addresses into their logs.
         other = {**service["ws"], "token": {"in": _other_place(service["ws"])}}
@@ -116,6 +129,9 @@ async def _discover_websocket(
         remarks.append(f"it greets with {_shown(met.greeting)}")
     if met.let_in:
         remarks.append("it says that we are let in")
+    elif met.upgraded and not met.refused and (learnt := await _refusal(options, *at(service["ws"]))):
+        service["ws"]["refusal"] = learnt
+        remarks.append("it connects a wrong token, and refuses it at its first message")
     return met, f"WebSocket at {options.ws}: {'; '.join([*remarks, *met.remarks])}"
 
 
@@ -124,11 +140,26 @@ def _other_place(ws: Settings) -> str:
     return "header" if known_dialects.token_place(ws.get("dialect")) else "subprotocol"
 
 
-async def _dialect(met: look.EndpointFacts, options: Options, session: Session) -> str:
-    """The dialect that an endpoint shows by itself, or by the subprotocol that it chooses; empty where it shows none."""
+async def _refusal(options: Options, endpoint: WebSocket, session: Session) -> Settings | None:
+    """How an endpoint refuses a wrong token at its first message; None where it does not, or a message goes with each token anyway."""
+    if not options.token_env or options.dialect or session.environment.delivers(endpoint):
+        return None
+    return await first_words.learn_refusal(endpoint, session=session)
+
+
+async def _dialect(met: look.EndpointFacts, options: Options, stated: Settings, at: At) -> str:
+    """The dialect that an endpoint shows by itself, by the subprotocol that it chooses, or by how it answers; empty where it shows none."""
     if met.shows or not met.asks or options.subprotocols:
         return met.shows
-    return await look.chosen_dialect(session.environment.websockets[0], session=session)
+    endpoint, session = at(stated)
+    if chosen := await look.chosen_dialect(endpoint, session=session):
+        return chosen
+    if met.upgraded:
+        for name in first_words.ASKED:
+            endpoint, session = at({**stated, "dialect": name})
+            if await first_words.answers_as(endpoint, session=session):
+                return name
+    return ""
 
 
 def _environment(settings: Settings) -> Environment:

@@ -22,7 +22,7 @@ from proofbook.validation import Assessment
 ENVIRONMENT, CASE = "rehearsal", "ssot-fixes"
 PLAIN = HEALTHY["healthy"]
 # For what shows in every request: as few as a verdict needs, against targets that so few can show.
-SMALL = Sizes(latency=60, identities=2, bad_tokens=20, unmarked=2)
+SMALL = Sizes(latency=60, tries=2, bad_tokens=20, unmarked=2)
 SMALL_TARGETS = Targets(health=0.9, connection=0.9, delivery=0.9, authentication=0.9)
 
 

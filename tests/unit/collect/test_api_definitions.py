@@ -140,7 +140,10 @@ def test_answers_are_kept_as_json_and_bounded() -> None:
         ) as session:
             service = session.environment.services[0]
             plan = "\n".join(describe_plan(session.environment, Case(title="t"), "after"))
-            assert "a: its API definition once, and 5 answers to hold against it" in plan
+            assert (
+                "a: its API definition once with up to 50 files that it refers to, and 5 answers to hold against it"
+                in plan
+            )
             return await openapi.fetch_answers(service, session=session)
 
     table = asyncio.run(go())

@@ -297,8 +297,8 @@ def test_an_application_of_one_page_is_asked_where_its_pages_are() -> None:
 
 def test_a_firewall_against_probes_is_told_from_a_login() -> None:
     found, _ = looked_at({"/health": (403, "blocked by rule 7")}, samples=1)
-    assert (
-        found.remarks[-1] == "/health says “blocked by rule 7”: name what it wants in headers of the service"
+    assert found.remarks[-1] == (
+        "/health says “blocked by rule 7”: name a token with --token-env NAME, or what it wants with --header NAME=env:VARIABLE"
     )
     found, _ = looked_at({"/health": (200, "ok")}, samples=1, blocks="proofbook-probe")
     assert found.remarks[-1].startswith(

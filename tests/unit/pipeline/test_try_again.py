@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from aiohttp import web
 from first_tries import WELL, attempt, page, serving, talk
 
 from proofbook.errors import CouldNotLook
+from proofbook.pipeline import try_again
 
 HELLO = '{"type": "hello"}'
 
@@ -62,6 +64,23 @@ def test_a_server_that_greeted_and_says_nothing_now_is_broken_also_the_third_tim
         )
     assert 'greeting = { json = { type = "hello" } }' in again.files.environment.read_text()
     assert f"to begin anew, delete {again.files.environment}" in again.shown
+
+
+def test_what_held_is_a_key_of_the_file_that_a_comment_does_not_change(
+    service: Service, tmp_path: Path
+) -> None:
+    first = attempt(service.url, base=tmp_path, ws="/ws")
+    text = first.files.environment.read_text()
+    assert tomllib.loads(text)["held"] == ["health-service", "websocket-connection"]
+    assert not any("health-service" in line for line in text.splitlines() if line.startswith("#"))
+    # Words of a comment say nothing to the code.
+    commented = text.replace("held = ", "# Held so far: ")
+    (tmp_path / "other.toml").write_text(commented)
+    last = try_again.last_time(tmp_path / "other.toml")
+    assert last is not None and not last.held
+    again = attempt(service.url, base=tmp_path, ws="/ws")
+    assert again.verdict == "pass" and again.files.environment == first.files.environment
+    assert again.files.environment.read_text() == text
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime as dt
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,7 @@ import pandas as pd
 from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health_page, transport
+from proofbook.collect.services import health_page, page_time, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
 from proofbook.config.conversation import Expectation
@@ -24,6 +26,7 @@ from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json
+from proofbook.protocol import PAGE_STRANGERS
 from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
@@ -42,7 +45,8 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), error, connect_s, tls_s, first_byte_s, total_s, revision,
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none),
+        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, connect_s, tls_s, first_byte_s, total_s, revision,
         cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
@@ -71,6 +75,25 @@ async def probe_health(
             transport.why_no_answer, url, context, server_name=service.server_name
         )
     return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
+
+
+async def ask_as_strangers(service: Service, *, count: int, session: Session) -> pd.DataFrame:
+    """Asks for the health page and every timed path without a sign of a probe, `count` times as each kind of PAGE_STRANGERS.
+
+    Returns:
+        Rows as those of `probe_health`, with one of PAGE_STRANGERS as kind.
+    """
+    rows: list[Mapping[str, object]] = []
+    for kind in PAGE_STRANGERS:
+        async with client_for(service, session, keep_alive=False) as client:
+            # What the library sends by itself is a sign too.
+            client.headers.clear()
+            rows += await side_by_side(
+                _ask(service, kind, path, client, session)
+                for path in (service.health, *service.timed)
+                for _ in range(count)
+            )
+    return HEALTH.frame([{**row, "cause": ""} for row in rows])
 
 
 async def time_endpoint(
@@ -108,10 +131,27 @@ async def fetch_json(service: Service, path: str, *, session: Session) -> tuple[
             return None, "", describe(error)
 
 
-def client_for(service: Service, session: Session, *, keep_alive: bool) -> httpx.AsyncClient:
+def asking(service: Service) -> dict[str, Any]:
+    """How the health of a service is asked for, as arguments of `answers.ask`."""
+    return {} if service.health_method == "GET" else {"method": "POST", "json": service.health_body}
+
+
+@contextlib.asynccontextmanager
+async def client_for(
+    service: Service, session: Session, *, keep_alive: bool
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for a service; where that wants the token of the login, there is one by then.
+
+    Raises:
+        CouldNotLook: the login did not give one.
+    """
+    login = session.environment.login
+    if service.sends_token and login is not None:
+        await session.token(login.user)
     url = session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    return session.client(url, tls=service, base_url=url, limits=limits)
+    async with session.client(url, tls=service, base_url=url, limits=limits) as client:
+        yield client
 
 
 async def _ask(
@@ -138,7 +178,8 @@ async def _ask(
         total_s = time.perf_counter() - began
     if answer.status_code == 429:
         await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
-    return {**asked, **_told(answer, service, kind), "total_s": total_s, **_phases(marks, began)}
+    as_health = "health" if kind in PAGE_STRANGERS and path == service.health else kind
+    return {**asked, **_told(answer, service, as_health), "total_s": total_s, **_phases(marks, began)}
 
 
 _NO_ANSWER = {
@@ -148,6 +189,9 @@ _NO_ANSWER = {
     "body": "",
     "says": "",
     "age_s": None,
+    "dated_in": "",
+    "dated": pd.NaT,
+    "dated_age_s": None,
     "revision": None,
 }
 
@@ -165,15 +209,19 @@ async def _answer(
     async def mark(event: str, _: Any) -> None:
         marks[event] = time.perf_counter()
 
+    is_page = kind != "timed" and path not in service.timed
     return await answers.ask(
         client,
         path,
-        headers=session.service_headers(service),
+        headers=session.stranger_headers(service, kind)
+        if kind in PAGE_STRANGERS
+        else session.service_headers(service),
         trace=mark,
+        **(asking(service) if kind == "unknown-path" or path == service.health else {}),
         within_s=session.environment.pace.timeout_s,
-        most_bytes=answers.DOCUMENT_BYTES if kind == "timed" else answers.PAGE_BYTES,
+        most_bytes=answers.PAGE_BYTES if is_page else answers.DOCUMENT_BYTES,
         # Of what is only timed the body is received, as its users do, and not kept.
-        keep_bytes=BODY_SAMPLE if kind == "timed" else None,
+        keep_bytes=None if is_page else BODY_SAMPLE,
     )
 
 
@@ -186,6 +234,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         body_ok = _body_ok(service.health_expect, answer.text)
     elif said is not None and said.word in (Word.WELL, Word.ILL):
         body_ok = said.word is Word.WELL
+    dated = page_time.of(answer, now=dt.datetime.now(dt.UTC)) if kind == "health" else None
     is_ill = said is not None and said.word is not Word.WELL and body_ok is False
     return {
         "status": answer.status_code,
@@ -194,6 +243,9 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
         "age_s": age_of(answer) if kind == "health" else None,
+        "dated_in": scrub(dated.path) if dated is not None else "",
+        "dated": pd.Timestamp(dated.moment) if dated is not None else pd.NaT,
+        "dated_age_s": dated.age_s if dated is not None else None,
         "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from typing import Any
 
 import httpx
 import pandas as pd
 
 from proofbook.collect import answers
 from proofbook.collect.answers import KIB, Answer
-from proofbook.collect.services import yaml_document
+from proofbook.collect.services import openapi_files, yaml_document
 from proofbook.collect.services.health import client_for, fetch_json
 from proofbook.collect.session import Session, describe
 from proofbook.config.services import Service
@@ -21,11 +23,23 @@ MOST_KEPT = 64 * KIB
 
 
 async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
-    """One row: service, timestamp (UTC), status (nullable int), document (JSON text, empty when it was not had), error."""
+    """One row: service, timestamp (UTC), status (nullable int), document (JSON text, empty when it was not had), error.
+
+    What it refers to in other files of its origin is in it; the error says which of them are not, and why.
+    """
     assert service.openapi is not None
     status, text, error = await fetch_json(service, service.openapi, session=session)
     if status == 200:
-        text, error = _document(text)
+        found, error = _document(text)
+        if found is not None:
+            whole = await openapi_files.join(
+                found,
+                url=f"{session.service_urls[service.name]}{service.openapi}",
+                fetch=functools.partial(_part, service, session),
+            )
+            found, error = whole.document, "; ".join(whole.problems)
+        # In the order of names, so that two of them can be compared by eye.
+        text = "" if found is None else json.dumps(found, sort_keys=True)
     else:
         text = ""
     row = {
@@ -40,7 +54,8 @@ async def fetch_openapi(service: Service, *, session: Session) -> pd.DataFrame:
 
 def answered_paths(service: Service) -> tuple[str, ...]:
     """What is asked once, so that its answer can be held against the definition."""
-    return tuple(dict.fromkeys((service.health, *service.timed)))
+    own = (service.health,) if service.health_method == "GET" else ()
+    return tuple(dict.fromkeys((*own, *service.timed)))
 
 
 async def fetch_answers(service: Service, *, session: Session) -> pd.DataFrame:
@@ -86,21 +101,37 @@ def _kept(answer: Answer) -> dict[str, object]:
     }
 
 
-def _document(text: str) -> tuple[str, str]:
-    """A definition as JSON, and why there is none."""
-    try:
-        found = parse_json(text)
-    except ValueError:
-        try:
-            found = yaml_document.parse(text)
-        except ValueError as error:
-            return "", str(error)
-        # Any text with a colon in it is a mapping in YAML.
-        found = found if isinstance(found, dict) and found.keys() & {"openapi", "swagger", "paths"} else None
-    if not isinstance(found, dict):
+async def _part(service: Service, session: Session, url: str) -> tuple[Any, int, str]:
+    """Another file of a definition, the length of its text, and why there is none."""
+    status, text, error = await fetch_json(service, url, session=session)
+    if status != 200:
+        return None, 0, error or f"HTTP {status}"
+    found, error, _ = _read(text)
+    if not isinstance(found, dict | list):
+        return None, len(text), error or "it is no mapping in JSON or YAML"
+    return found, len(text), ""
+
+
+def _document(text: str) -> tuple[dict[str, Any] | None, str]:
+    """A definition, and why there is none."""
+    found, error, is_yaml = _read(text)
+    if error:
+        return None, error
+    # Any text with a colon in it is a mapping in YAML.
+    if not isinstance(found, dict) or (is_yaml and not found.keys() & {"openapi", "swagger", "paths"}):
         return (
-            "",
+            None,
             "the answer is no definition: it is no mapping in JSON or YAML that names its version or paths",
         )
-    # In the order of names, so that two of them can be compared by eye.
-    return json.dumps(found, sort_keys=True), ""
+    return found, ""
+
+
+def _read(text: str) -> tuple[Any, str, bool]:
+    """The value of a text in JSON or YAML, why there is none, and whether it was YAML."""
+    try:
+        return parse_json(text), "", False
+    except ValueError:
+        try:
+            return yaml_document.parse(text), "", True
+        except ValueError as error:
+            return None, str(error), True

@@ -29,6 +29,7 @@ class Journey:
     reply_ok: bool | None = None
     reply_lost: int = 0
     reply_altered: int = 0
+    reply_cut: int = 0
     reply_duplicated: int = 0
     reply_reordered: int = 0
     close_code: int | None = None

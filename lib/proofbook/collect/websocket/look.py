@@ -37,6 +37,7 @@ _FIRST = (
     (r'^0\{"sid"', "socket-io"),
     (r"^INFO \{", "nats"),
     (r'^\{"type":"welcome"\}$', "action-cable"),
+    (r'^\{[^{}\[\]]*"jsonrpc"\s*:\s*"2\.0"', "json-rpc"),
 )
 _REFUSED = ((r"Transport unknown|Unsupported protocol version", "socket-io"),)
 _PATHS = ((r"/api/kernels/[^/]+/channels$", "jupyter"),)

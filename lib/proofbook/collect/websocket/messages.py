@@ -60,11 +60,14 @@ class Reply:
     """What a message is to the messages that were sent: the index of that which it answers, and whether as expected.
 
     A message that bears an id and is not as expected may be another one about the same request, such as a state or an
-    acknowledgement; it is an altered reply only where no better one comes.
+    acknowledgement; it is an altered reply only where no better one comes. is_part: of a reply of several messages, one that
+    belongs to it; ends: whether the reply is over with it.
     """
 
     index: int
     as_expected: bool
+    is_part: bool = True
+    ends: bool = True
 
 
 def correlate(endpoint: WebSocket, message: str | bytes, expected: Sequence[dict[str, str]]) -> Reply | None:
@@ -73,8 +76,12 @@ def correlate(endpoint: WebSocket, message: str | bytes, expected: Sequence[dict
     for index, values in enumerate(expected):
         if any(recognises(other, message, values) for other in endpoint.ignores):
             return None
-        if recognises(endpoint.expect, message, values):
-            return Reply(index=index, as_expected=True)
+        is_part = recognises(endpoint.expect, message, values)
+        if endpoint.ends is None:
+            if is_part:
+                return Reply(index=index, as_expected=True)
+        elif (ends := recognises(endpoint.ends, message, values)) or is_part:
+            return Reply(index=index, as_expected=True, is_part=is_part, ends=ends)
     by_id = dict(_by_id(endpoint.expect))
     if by_id:
         parsed = _json(text_of(message))

@@ -14,15 +14,10 @@ from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
-from proofbook.collect.websocket.entering import enter, greet, keep, refuse, shown
+from proofbook.collect.websocket.entering import enter, greet, keep, refuse
+from proofbook.collect.websocket.exchange import exchange
 from proofbook.collect.websocket.journey import Journey, frame
-from proofbook.collect.websocket.messages import (
-    correlate,
-    say,
-    tells_apart,
-    text_of,
-    what_to_say,
-)
+from proofbook.collect.websocket.messages import correlate, tells_apart, what_to_say
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
@@ -199,7 +194,7 @@ async def _run_journey(
             if session.environment.delivers(endpoint) and journey.greeted is not False:
                 journey.closed_in = "reply"
                 said = what_to_say(endpoint, journey.user)
-                await _exchange(journey, endpoint, said, line, session, messages)
+                await exchange(journey, endpoint, said, line, session, messages)
             journey.closed_in = "dwell"
             await _dwell(journey, endpoint, said, line, messages)
         except Refused as error:
@@ -268,78 +263,24 @@ async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line
         # A server may let everybody connect, and refuse at the first message.
         served = await _is_served(journey, endpoint, line, session)
         journey.greeted = True if served is None and TokenKind.is_good_kind(journey.token_kind) else served
+    elif endpoint.refusal.send is not None:
+        await line.send(endpoint.refusal.send)
+        session.done["messages sent"] += 1
+        if TokenKind.is_good_kind(journey.token_kind):
+            # A bad one is waited for in any case.
+            await _wait_for_refusal(endpoint, line)
 
 
 async def _is_served(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> bool | None:
     """Whether somebody who was not thrown out is let in; None where that cannot be told."""
     if session.environment.delivers(endpoint):
         said = what_to_say(endpoint, journey.user)[:1]
-        await _exchange(journey, endpoint, said, line, session, {})
+        await exchange(journey, endpoint, said, line, session, {})
         return True if journey.replied else None
     await asyncio.sleep(0.5)
     if line.connection.close_code is not None:
         return False
     return True if journey.token_kind == TokenKind.GOOD else None
-
-
-async def _exchange(
-    journey: Journey,
-    endpoint: WebSocket,
-    expected: Sequence[dict[str, str]],
-    line: Line,
-    session: Session,
-    messages: dict[str, None],
-) -> None:
-    """Sends the journey's messages and reads until each has its reply, or time is up."""
-    open_replies, last_answered = list(range(len(expected))), -1
-    others: dict[int, str] = {}
-    began = time.perf_counter()
-    try:
-        # Sending takes as long as the other side takes to read.
-        async with asyncio.timeout(session.environment.pace.timeout_s):
-            for values in expected:
-                await line.send(say(endpoint, values))
-                session.done["messages sent"] += 1
-                journey.sent += 1
-            while open_replies:
-                message = await line.receive()
-                keep(message, messages)
-                reply = correlate(endpoint, message, expected)
-                if reply is None:
-                    continue
-                if not reply.as_expected:
-                    others.setdefault(reply.index, text_of(message))
-                elif _count_reply(journey, reply.index, open_replies, last_answered):
-                    last_answered = max(last_answered, reply.index)
-                    journey.reply_s = journey.reply_s or time.perf_counter() - began
-    except TimeoutError:
-        journey.error = f"no reply within {session.environment.pace.timeout_s:g} s"
-        journey.heard = shown(line.last_heard)
-    finally:
-        _settle_replies(journey, [others[index] for index in open_replies if index in others], len(expected))
-
-
-def _settle_replies(journey: Journey, altered: Sequence[str], expected: int) -> None:
-    """Counts what came instead of replies that did not come as expected, and says whether all came well."""
-    journey.replied += len(altered)
-    journey.reply_altered += len(altered)
-    if altered:
-        journey.error, journey.heard = "another reply than expected", shown(altered[0])
-    journey.reply_lost = expected - journey.replied
-    journey.reply_ok = journey.reply_lost == 0 and not (
-        journey.reply_altered or journey.reply_duplicated or journey.reply_reordered
-    )
-
-
-def _count_reply(journey: Journey, index: int, open_replies: list[int], last_answered: int) -> bool:
-    """Counts a reply to the message of that index; whether it is the first."""
-    if index not in open_replies:
-        journey.reply_duplicated += 1
-        return False
-    open_replies.remove(index)
-    journey.replied += 1
-    journey.reply_reordered += index < last_answered
-    return True
 
 
 async def _dwell(

@@ -11,6 +11,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service
 from proofbook.judge.check import Check
 from proofbook.judge.checks import certificates, probes
+from proofbook.judge.checks.health_controls import probes_answered, strangers_answered, written_now
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
@@ -62,9 +63,12 @@ def _health(item: Service, case: Case) -> Check:
         adds=_any_answer_counts if item.health_expect is None else None,
         controls=all_of(
             transport_known(item.name),
+            probes_answered(item),
             health_path_known(item.name),
             unknown_path_control(item.name),
             fresh_answers(item.name),
+            written_now(item.name, most_s=item.health_max_age_s),
+            strangers_answered(item, target=case.targets.health),
             *([] if item.health_expect else [whole_word(item.name)]),
         ),
     )

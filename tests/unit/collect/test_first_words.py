@@ -1,0 +1,210 @@
+"""What a server that nobody described answers to a first word: JSON-RPC and SignalR, and a refusal of a wrong token."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import WSMsgType, web
+from first_tries import Answers, Tried, attempt, serving, with_socket
+
+from proofbook.collect.websocket import first_words
+from proofbook.judge.findings import Verdict
+
+TOKEN = "good-token-of-a-user"
+BAD_TOKENS, DELIVERY = "websocket-refuses-bad-tokens", "websocket-delivery"
+PACE = {"per_s": 1000.0, "concurrency": 70, "timeout_s": 5.0}
+Talk = Callable[[web.WebSocketResponse, str], Awaitable[None]]
+
+
+def talks(talk: Talk, *, first: str = "") -> Answers:
+    """A WebSocket that says something first, if anything, and then answers every message so."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if first:
+            await socket.send_str(first)
+        async for message in socket:
+            if message.type == WSMsgType.TEXT:
+                await talk(socket, message.data)
+        return socket
+
+    return with_socket(answer)
+
+
+def kept(tried: Tried) -> dict[str, Any]:
+    service: dict[str, Any] = tomllib.loads(tried.files.environment.read_text())["service"][0]
+    return dict(service["ws"])
+
+
+async def json_rpc(socket: web.WebSocketResponse, text: str) -> None:
+    try:
+        asked = json.loads(text)
+        error, number = {"code": -32601, "message": "Method not found"}, asked["id"]
+    except (ValueError, KeyError, TypeError):
+        error, number = {"code": -32700, "message": "Parse error"}, None
+    await socket.send_str(json.dumps({"jsonrpc": "2.0", "id": number, "error": error}))
+
+
+async def signalr(socket: web.WebSocketResponse, text: str) -> None:
+    for record in text.split("\x1e"):
+        said = json.loads(record) if record else {}
+        if "protocol" in said:
+            await socket.send_str("{}\x1e")
+        elif said.get("type") == 1:
+            await socket.send_str(json.dumps({"type": 3, "invocationId": said["invocationId"], "error": "no"}) + "\x1e")  # fmt: skip
+        elif "jsonrpc" in said:
+            await socket.close(code=1000)
+
+
+async def same(socket: web.WebSocketResponse, text: str) -> None:
+    await socket.send_str(text)
+
+
+async def nothing(_: web.WebSocketResponse, __: str) -> None:
+    return
+
+
+@pytest.mark.parametrize(("talk", "dialect"), [(json_rpc, "json-rpc"), (signalr, "signalr")])
+def test_a_silent_server_is_asked_and_its_dialect_found(
+    talk: Talk, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both answer, or close, at once, if the machine is not busy.
+    monkeypatch.setattr(first_words, "ANSWER_WAIT_S", 60.0)
+    with serving(talks(talk)) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert kept(tried) == {"path": "/ws", "dialect": dialect} and f"it speaks {dialect}" in tried.shown
+    assert tried.findings[DELIVERY].verdict is Verdict.PASS, tried.shown
+    plan = next(line for line in tried.said if "connections to /ws" in line)
+    assert "2 more that each ask a question of a dialect (json-rpc, signalr)" in plan
+
+
+@pytest.mark.parametrize("talk", [same, nothing])
+def test_who_sends_back_what_was_sent_or_nothing_speaks_no_dialect(talk: Talk, tmp_path: Path) -> None:
+    with serving(talks(talk)) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert kept(tried) == {"path": "/ws"} and DELIVERY not in tried.findings
+    assert tried.verdict == "pass", tried.shown
+
+
+def test_a_server_whose_first_word_is_one_of_json_rpc_speaks_it(tmp_path: Path) -> None:
+    first = '{"jsonrpc": "2.0", "method": "server.ready", "params": {}}'
+    with serving(talks(json_rpc, first=first)) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert kept(tried) == {"path": "/ws", "dialect": "json-rpc"}
+    assert tried.findings[DELIVERY].verdict is Verdict.PASS, tried.shown
+
+
+def test_a_server_that_greets_is_asked_nothing(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    async def note(_: web.WebSocketResponse, text: str) -> None:
+        heard.append(text)
+
+    with serving(talks(note, first='{"type": "hello"}')) as url:
+        assert attempt(url, base=tmp_path, ws="/ws").verdict == "pass"
+    assert not heard
+
+
+# A wrong token --------------------------------------------------------------------------------------------------------
+
+
+def knocked(refuse: Talk, *, good: Talk = nothing) -> Answers:
+    """Greets everybody, and at the first message does that with who has not the good token."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str('{"type": "hello"}')
+        is_good = request.headers.get("Authorization") == f"Bearer {TOKEN}"
+        async for message in socket:
+            if message.type == WSMsgType.TEXT:
+                await (good if is_good else refuse)(socket, message.data)
+        return socket
+
+    return with_socket(answer)
+
+
+def closing(code: int) -> Talk:
+    async def close(socket: web.WebSocketResponse, _: str) -> None:
+        await socket.close(code=code, message=b"who are you")
+
+    return close
+
+
+def saying(text: str) -> Talk:
+    async def say(socket: web.WebSocketResponse, _: str) -> None:
+        await socket.send_str(text)
+
+    return say
+
+
+def with_token(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+    return attempt(url, base=folder, ws="/ws", token=TOKEN, token_env="A_TOKEN", pace=PACE)
+
+
+PING = '{"type":"ping"}'
+
+
+@pytest.mark.parametrize(
+    ("refuse", "good", "refusal"),
+    [
+        (closing(1008), nothing, {"send": PING}),
+        (closing(4003), saying('{"type":"pong"}'), {"send": PING, "close_codes": [4003]}),
+        (saying('{"type":"error","code":"UNAUTHORIZED"}'), saying('{"type":"pong"}'), {"send": PING, "message": {"regex": "UNAUTHORIZED"}}),
+        (saying("Invalid token."), saying("unknown command"), {"send": PING, "message": {"regex": "Invalid token"}}),
+    ],
+)  # fmt: skip
+def test_a_server_that_refuses_at_the_first_message_refuses(
+    refuse: Talk, good: Talk, refusal: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(knocked(refuse, good=good)) as url:
+        tried = with_token(url, tmp_path, monkeypatch)
+    found = tried.findings[BAD_TOKENS]
+    assert kept(tried)["refusal"] == refusal
+    assert found.verdict is Verdict.PASS, found.statement
+    assert tried.verdict == "pass" and "refuses it at its first message" in tried.shown
+    assert any("each followed by a message" in line for line in tried.said)
+    assert TOKEN not in tried.files.environment.read_text()
+
+
+@pytest.mark.parametrize("code", [1011])
+def test_who_ends_the_connection_of_a_wrong_token_without_a_word_does_not_let_it_in(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(knocked(closing(code))) as url:
+        found = with_token(url, tmp_path, monkeypatch).findings[BAD_TOKENS]
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "unnamed-refusal"), found.statement
+    assert f"close {code} (who are you)" in found.statement
+
+
+@pytest.mark.parametrize("serve", [same, saying('{"error":"unauthorized"}')])
+def test_who_treats_a_wrong_token_as_the_good_one_lets_it_in(
+    serve: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(knocked(serve, good=serve)) as url:
+        tried = with_token(url, tmp_path, monkeypatch)
+    assert "refusal" not in kept(tried)
+    assert tried.findings[BAD_TOKENS].verdict is Verdict.FAIL, tried.shown
+
+
+def test_one_bad_token_of_many_that_is_served_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = 0
+
+    async def refuse_most(socket: web.WebSocketResponse, _: str) -> None:
+        nonlocal refused
+        refused += 1
+        if refused % 10:
+            await socket.close(code=1008)
+
+    with serving(knocked(refuse_most)) as url:
+        found = with_token(url, tmp_path, monkeypatch).findings[BAD_TOKENS]
+    assert (found.verdict, found.reason) == (Verdict.FAIL, "bad-token-accepted"), found.statement
