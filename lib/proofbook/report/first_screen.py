@@ -233,7 +233,9 @@ def _beside(summary: Summary) -> str:
     fell = sum(item.verdict is Verdict.FAIL for item in guards)
     has_fixes = bool(summary.case.fixes)
     if guards and good == len(guards):
-        words = [f"Nothing {'else ' if has_fixes else ''}broke in {len(guards)} checks."]
+        words = [
+            f"Nothing {'else ' if has_fixes else ''}broke in {len(guards)} {'check' if len(guards) == 1 else 'checks'}."
+        ]
     elif guards:
         open_ones = len(guards) - good - fell
         told = f"{good} pass, {fell} fail" + (f", {open_ones} not known" if open_ones else "")
