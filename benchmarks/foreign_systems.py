@@ -5,6 +5,7 @@ Nothing is installed into the system or this environment: each finds its place i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,23 +18,28 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import venv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SERVERS = Path(__file__).parent.parent / "tests" / "servers"
 TOKEN = "good-token-of-a-user"
-STARTS_WITHIN_S = 180.0
+STARTS_WITHIN_S = 300.0
+NOT_AWAITED = -1
 
 
 @dataclass(slots=True, kw_only=True)
 class Place:
-    """Where one system runs once: its ports, its files, and its processes, which end with it."""
+    """Where one system runs once: its ports, its files, and its processes, which end with it.
+
+    others: numbers of processes that its own started, in sessions of their own.
+    """
 
     installed: Path
     folder: Path
     port: int
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
 
     def start(self, *words: str | Path, port: int = 0, **variables: str) -> subprocess.Popen[bytes]:
         """Starts a program and waits until it listens; its own port where none is named."""
@@ -43,7 +49,8 @@ class Place:
                 env={**os.environ, "HOME": str(self.folder), "PYTHONPATH": "", **variables},
             )  # fmt: skip
         self.processes.append(process)
-        await_port(port or self.port, process)
+        if port != NOT_AWAITED:
+            await_port(port or self.port, process)
         return process
 
     def write(self, name: str, text: str) -> Path:
@@ -61,6 +68,9 @@ class Place:
                 except ProcessLookupError:
                     break
             process.wait()
+        for number in self.others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
 
 
 # What is filled into options and files beside the port, such as the id of a kernel.
@@ -206,18 +216,26 @@ def _node(name: str) -> Callable[[Place, str], Found]:
 
 
 def _jupyter(place: Place, word: str) -> Found:
-    words = ("lab", "--no-browser", "--ip=127.0.0.1", f"--port={place.port}", "--allow-root", f"--ServerApp.root_dir={place.folder}")  # fmt: skip
-    place.start(place.installed / "bin" / "jupyter", *words, JUPYTER_TOKEN=_token(word), PATH=f"{place.installed}/bin:{os.environ['PATH']}")  # fmt: skip
+    words = ["lab", "--no-browser", "--ip=127.0.0.1", f"--port={place.port}", "--allow-root", f"--ServerApp.root_dir={place.folder}"]  # fmt: skip
+    # Without a token it wants a cookie of its pages instead, to start a kernel.
+    words += ["--ServerApp.disable_check_xsrf=True"] if word == "anybody" else []
+    programs = place.installed / "bin"
+    place.start(programs / "jupyter", *words, JUPYTER_TOKEN=_token(word), PATH=f"{programs}:{os.environ['PATH']}")  # fmt: skip
     where = f"http://127.0.0.1:{place.port}/api/kernels"
     asked = urllib.request.Request(where, method="POST", headers={"Authorization": f"token {TOKEN}"})
     with urllib.request.urlopen(asked, timeout=120) as answer:
         kernel = json.load(answer)["id"]
-    if word == "kernel":
-        # Found among the children of the server: the program that was given the connection file of this kernel.
-        for status in Path("/proc").glob("[0-9]*/cmdline"):
-            if f"kernel-{kernel}.json".encode() in status.read_bytes():
-                os.kill(int(status.parent.name), signal.SIGSTOP)
+    # The program that was given the connection file of this kernel; it is in a session of its own.
+    place.others += [number for number, words in _running() if f"kernel-{kernel}.json" in words]
+    for number in place.others if word == "kernel" else []:
+        os.kill(number, signal.SIGSTOP)
     return {"KERNEL": kernel}
+
+
+def _running() -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            yield int(folder.name), (folder / "cmdline").read_text(errors="replace")
 
 
 NATS = 'port: -1\nwebsocket { port: PORT, host: "127.0.0.1", no_tls: true }\n'
@@ -275,13 +293,13 @@ def _node_red(place: Place, word: str) -> Found:
     done = subprocess.run(words, cwd=program, capture_output=True, text=True, check=True)
     user = f'{{ username: "admin", password: "{done.stdout.strip()}", permissions: "*" }}'
     admin = f'adminAuth: {{ type: "credentials", users: [{user}] }},'
-    place.write("settings.js", NODE_RED.replace("ADMIN", "" if word == "anybody" else admin))
+    place.write("settings.js", NODE_RED.replace("ADMIN", admin))
     place.write("flows.json", json.dumps(ENDLESS if word == "endless" else []))
-    place.start("node", program / "red.js", "-s", place.folder / "settings.js", place.folder / "flows.json")
+    process = place.start(
+        "node", program / "red.js", "-s", place.folder / "settings.js", place.folder / "flows.json"
+    )
     here = f"http://127.0.0.1:{place.port}"
-    await_page(f"{here}/settings", 200 if word == "anybody" else 401)
-    if word == "anybody":
-        return {}
+    await_page(f"{here}/settings", 401)
     # How its manual says that one gets a token.
     asked = {"client_id": "node-red-admin", "grant_type": "password", "scope": "*", "username": "admin", "password": TOKEN}  # fmt: skip
     with urllib.request.urlopen(
@@ -290,7 +308,9 @@ def _node_red(place: Place, word: str) -> Found:
         token = json.load(answer)["access_token"]
     if word == "endless":
         await_silence(f"{here}/settings")
-    return {"TOKEN": token}
+    if word == "ended":
+        process.kill()
+    return {"SECRET": token}
 
 
 def _prometheus(place: Place, word: str) -> Found:
@@ -305,20 +325,86 @@ def _prometheus(place: Place, word: str) -> Found:
 
 
 def _etcd(place: Place, word: str) -> Found:
-    peer, others = free_port(), [free_port(), free_port()]
-    here = f"http://127.0.0.1:{place.port}"
-    members = [f"a=http://127.0.0.1:{peer}"]
-    if word == "quorum":
-        members += [f"{name}=http://127.0.0.1:{port}" for name, port in zip("bc", others, strict=True)]
-    stated = {
-        "name": "a", "data-dir": "data", "listen-client-urls": here, "advertise-client-urls": here,
-        "listen-peer-urls": f"http://127.0.0.1:{peer}", "initial-advertise-peer-urls": f"http://127.0.0.1:{peer}",
-        "initial-cluster": ",".join(members),
-    }  # fmt: skip
+    names = "abc" if word == "quorum" else "a"
+    clients = [place.port, *(free_port() for _ in names[1:])]
+    peers = [f"http://127.0.0.1:{free_port()}" for _ in names]
+    members = ",".join(f"{name}={peer}" for name, peer in zip(names, peers, strict=True))
     program = place.installed / "usr" / "bin" / "etcd"
-    process = place.start(program, *(f"--{key}={value}" for key, value in stated.items()))
-    await_page(f"{here}/health", 503 if word == "quorum" else 200)
+    processes = []
+    for name, client, peer in zip(names, clients, peers, strict=True):
+        here = f"http://127.0.0.1:{client}"
+        stated = {
+            "name": name,
+            "data-dir": name,
+            "listen-client-urls": here,
+            "advertise-client-urls": here,
+            "listen-peer-urls": peer,
+            "initial-advertise-peer-urls": peer,
+            "initial-cluster": members,
+        }
+        # Clients are served as soon as there is a leader, so only the last one is waited for.
+        words = [str(program), *(f"--{key}={value}" for key, value in stated.items())]
+        processes.append(place.start(*words, port=client if name == names[-1] else NOT_AWAITED))
+    await_page(f"http://127.0.0.1:{place.port}/health")
+    for other in processes[1:]:
+        other.kill()
+    if word == "quorum":
+        await_page(f"http://127.0.0.1:{place.port}/health", 503)
+    _stops(processes[0], word)
+    return {}
+
+
+HOME_ASSISTANT = """
+homeassistant:
+http:
+  server_host: 127.0.0.1
+  server_port: PORT
+api:
+"""
+PASSWORD = "a-password-of-the-house"
+
+
+def _home_assistant(place: Place, word: str) -> Found:
+    place.write("configuration.yaml", HOME_ASSISTANT)
+    python, here = place.installed / "bin" / "python", f"http://127.0.0.1:{place.port}"
+    hass, config = [str(python), "-m", "homeassistant"], ["-c", str(place.folder)]
+    adds = [*hass, "--script", "auth", *config, "add", "admin", PASSWORD]
+    subprocess.run(adds, check=True, stdout=subprocess.DEVNULL)
+    process = place.start(*hass, *config)
+    await_page(f"{here}/api/", 401)
+    flow = _posted(f"{here}/auth/login_flow", {"client_id": f"{here}/", "handler": ["homeassistant", None], "redirect_uri": f"{here}/"})  # fmt: skip
+    login = _posted(f"{here}/auth/login_flow/{flow['flow_id']}", {"client_id": f"{here}/", "username": "admin", "password": PASSWORD})  # fmt: skip
+    asked = {"client_id": f"{here}/", "grant_type": "authorization_code", "code": login["result"]}
+    token = _posted(f"{here}/auth/token", urllib.parse.urlencode(asked).encode())["access_token"]
     _stops(process, word)
+    if word == "ended":
+        process.kill()
+    return {"SECRET": token}
+
+
+def _posted(url: str, body: object) -> dict[str, str]:
+    """What a server answers to JSON, or to a form in bytes."""
+    is_form = isinstance(body, bytes)
+    kind = "application/x-www-form-urlencoded" if is_form else "application/json"
+    said = body if isinstance(body, bytes) else json.dumps(body).encode()
+    asked = urllib.request.Request(url, said, headers={"Content-Type": kind})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        told: dict[str, str] = json.load(answer)
+        return told
+
+
+def _synapse(place: Place, word: str) -> Found:
+    python = place.installed / "bin" / "python"
+    words = [str(python), "-m", "synapse.app.homeserver", "--config-path", "homeserver.yaml"]
+    made = ["--generate-config", "--server-name", "localhost", "--report-stats=no"]
+    subprocess.run([*words, *made], cwd=place.folder, check=True, capture_output=True)
+    file = place.folder / "homeserver.yaml"
+    file.write_text(file.read_text().replace("port: 8008", f"port: {place.port}"))
+    process = place.start(*words)
+    await_page(f"http://127.0.0.1:{place.port}/health")
+    _stops(process, word)
+    if word == "ended":
+        process.kill()
     return {}
 
 
@@ -335,6 +421,7 @@ expect = { json = { id = "{id}", text = "{text}" } }
 harmless = true
 """
 ANYBODY = "any token is let in"
+ENDED = "the process ended"
 HALTED = "the process is stopped (SIGSTOP)"
 PYTHON = pip("litestar", "uvicorn[standard]", "channels", "daphne", "websockify", "jupyterlab")
 NODE = npm("ws@8", "socket.io@4", "graphql@16", "graphql-ws@6")
@@ -398,23 +485,44 @@ expect = { json = { "[0]" = "said", "[1].id" = "{id}", "[1].text" = "{text}" } }
     System(
         name="Node-RED 4", source="node-red", get=npm("node-red@4"), start=_node_red,
         options=("--ws", "/comms", *WITH_TOKEN),
-        broken={"anybody": ANYBODY, "endless": "a function of a flow never ends"},
-        environment=PACE + SERVICE + 'health = "/settings"\nheaders = { Authorization = { env = "A_TOKEN", format = "Bearer {}" } }\n' + A_TOKEN + """[service.ws]
-path = "/comms"
-token = { in = "first_message" }
-opening = [{ send_json = { auth = "{token}" }, wait_for = { json = { auth = "ok" } } }]
-refusal = { message = { json = { auth = "fail" } } }
-""",
+        broken={"ended": ENDED, "endless": "a function of a flow never ends"},
+        environment=PACE
+        + SERVICE
+        + 'health = "/settings"\nheaders = { Authorization = { env = "BEARER" } }\n'
+        + A_TOKEN
+        + 'ws = { path = "/comms", dialect = "node-red" }\n',
+    ),
+    System(
+        name="Home Assistant 2024.3",
+        source="ha",
+        # Newer ones of josepy lack what its certificate client asks of it.
+        get=pip("homeassistant", "josepy<2"),
+        start=_home_assistant,
+        options=("--ws", "/api/websocket", *WITH_TOKEN),
+        broken={"halted": HALTED, "ended": ENDED},
+        environment=PACE
+        + SERVICE
+        + 'health = "/api/"\nheaders = { Authorization = { env = "BEARER" } }\n'
+        + A_TOKEN
+        + 'ws = { path = "/api/websocket", dialect = "home-assistant" }\n',
     ),
     System(
         name="Prometheus 2.42", source="prometheus", get=debian("prometheus"), start=_prometheus,
-        broken={"halted": HALTED, "ended": "the process ended"},
+        broken={"halted": HALTED, "ended": ENDED},
         environment=PACE + SERVICE + 'health = "/-/healthy"\nmetrics = "/metrics"\n',
     ),
     System(
         name="etcd 3.4", source="etcd", get=debian("etcd-server"), start=_etcd,
         broken={"quorum": "two of its three members are gone", "halted": HALTED},
         environment=PACE + SERVICE + 'health_expect = { json = { health = "true" } }\n',
+    ),
+    System(
+        name="Matrix Synapse",
+        source="synapse",
+        get=pip("matrix-synapse"),
+        start=_synapse,
+        broken={"halted": HALTED, "ended": ENDED},
+        environment=PACE + SERVICE + 'timed = ["/_matrix/client/versions"]\n',
     ),
 )  # fmt: skip
 
@@ -427,9 +535,9 @@ def installed(system: System, folder: Path) -> Path:
     """
     home = folder / system.source
     if not home.exists():
-        part = folder / f"{system.source}.part"
-        if not isinstance(part, Path) or part.exists():
-            shutil.rmtree(part)
-        # An environment of Python knows its own place, so it is not moved.
-        system.get(home)
+        try:
+            system.get(home)
+        except BaseException:
+            shutil.rmtree(home, ignore_errors=True)
+            raise
     return home

@@ -54,7 +54,7 @@ def ask(folder: Path, *arguments: str, token: str, screens: Path) -> Seen:
     began = time.monotonic()
     with screens.with_suffix(".err").open("w") as told, subprocess.Popen(
         [sys.executable, "-m", "proofbook.cli", *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=told, text=True, env={**variables, "A_TOKEN": token},
+        cwd=folder, stdout=subprocess.PIPE, stderr=told, text=True, env={**variables, "A_TOKEN": token, "BEARER": f"Bearer {token}"},
     ) as process:  # fmt: skip
         assert process.stdout is not None
         lines: list[str] = []
@@ -85,7 +85,7 @@ def tried(system: System, place: Place, found: Found, *, screens: Path) -> Seen:
             "try",
             f"http://127.0.0.1:{place.port}",
             *options,
-            token=found.get("TOKEN", TOKEN),
+            token=found.get("SECRET", TOKEN),
             screens=screens,
         )
 
@@ -97,7 +97,7 @@ def by_files(system: System, place: Place, found: Found, *, screens: Path) -> Se
             (Path(folder) / kind).mkdir()
             (Path(folder) / kind / "it.toml").write_text(filled(text, place, found))
         return ask(
-            Path(folder), "run", "it", "--case", "it", token=found.get("TOKEN", TOKEN), screens=screens
+            Path(folder), "run", "it", "--case", "it", token=found.get("SECRET", TOKEN), screens=screens
         )
 
 
@@ -120,11 +120,19 @@ def row(system: System, folder: Path, *, skipped: str) -> Mapping[str, Seen]:
             try:
                 found = system.start(place, word)
                 seen[word] = tried(system, place, found, screens=screens)
-                if not word and skipped != "files":
-                    seen["files"] = by_files(system, place, found, screens=screens.with_name(f"{screens.name}-files"))  # fmt: skip
+                # What a first look cannot know, such as that there should be a greeting, somebody who states it is told.
+                if skipped != "files" and (not word or seen[word].mark == "✔"):
+                    seen[f"{word} by files".strip()] = by_files(system, place, found, screens=screens.with_name(f"{screens.name}-files"))  # fmt: skip
             finally:
                 place.end()
     return seen
+
+
+def in_words(broken: str, first: Seen, by_files: Seen | None) -> str:
+    """What became of a breakage: the verdict of the first try, and of the two files where that saw nothing."""
+    if by_files is None:
+        return f"{first.mark} {broken}: {first.reason}"
+    return f"{first.mark}, and {by_files.mark} by the two files, {broken}: {by_files.reason}"
 
 
 def main() -> None:
@@ -148,11 +156,11 @@ def main() -> None:
             print(f"| {system.name} | not started: {error} | | | | | |", flush=True)
             continue
         broken = "<br>".join(
-            f"{seen[word].mark} {words}: {seen[word].reason}"
+            in_words(words, seen[word], seen.get(f"{word} by files"))
             for word, words in system.broken.items()
             if word in seen
         )
-        files = seen["files"].mark if "files" in seen else ""
+        files = seen["by files"].mark if "by files" in seen else ""
         print(f"| {system.name} | {seen[''].mark} | {seen[''].seconds:.0f} | {seen[''].reason} | {broken} | {files} | {lines_of(system)} |", flush=True)  # fmt: skip
 
 
