@@ -502,7 +502,7 @@ expect = { json = { "[0]" = "said", "[1].id" = "{id}", "[1].text" = "{text}" } }
         broken={"halted": HALTED, "ended": ENDED},
         environment=PACE
         + SERVICE
-        + 'health = "/api/"\nheaders = { Authorization = { env = "BEARER" } }\n'
+        + 'health = "/api/"\nhealth_expect = { json = { message = "API running." } }\nheaders = { Authorization = { env = "BEARER" } }\n'
         + A_TOKEN
         + 'ws = { path = "/api/websocket", dialect = "home-assistant" }\n',
     ),

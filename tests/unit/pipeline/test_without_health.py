@@ -55,4 +55,6 @@ def test_where_there_may_be_a_page_health_stays_unknown(
     with serving(at_root(root, socket=socket)) as url:  # type: ignore[arg-type]  # a handler
         tried = attempt(url + path, base=tmp_path, ws="/ws")
     assert tried.verdict == "inconclusive", tried.shown
-    assert tried.findings["health-service"].verdict.value == "inconclusive"
+    health = tried.findings["health-service"]
+    assert health.verdict.value == "inconclusive"
+    assert "but something at this address: not seen, now or before" in health.seen
