@@ -210,7 +210,9 @@ def _carrying(summary: Summary) -> list[Fact]:
         for item in required
     ]
     more = len(facts) - MOST_FACTS
-    return facts[:MOST_FACTS] + ([Fact(verdict="pass", text=f"and {more} more, in the report")] if more > 0 else [])
+    return facts[:MOST_FACTS] + (
+        [Fact(verdict="pass", text=f"and {more} more, in the report")] if more > 0 else []
+    )
 
 
 def _distinct(items: Sequence[Finding]) -> list[Finding]:
