@@ -1,4 +1,4 @@
-"""Twelve systems of others: how each is installed and started, what its manual tells, two ways to break it, and the two short files.
+"""Thirteen systems of others: how each is installed and started, what its manual tells, two ways to break it, and the two short files.
 
 Nothing is installed into the system or this environment: each finds its place in a folder of its own, from PyPI, npm or Debian.
 """

@@ -1,4 +1,4 @@
-"""Twelve systems that nobody here wrote, as a new user meets them: the first `proofbook try`, two ways to break each, two short files.
+"""Thirteen systems that nobody here wrote, as a new user meets them: the first `proofbook try`, two ways to break each, two short files.
 
     python benchmarks/systems.py [FOLDER] [--only NAME] [--skip files|broken]
 
@@ -52,7 +52,7 @@ def ask(folder: Path, *arguments: str, token: str, screens: Path) -> Seen:
     """What a command says first, in a folder that may hold files; it is ended then, since its report is not looked at."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PROOFBOOK_")}
     began = time.monotonic()
-    with screens.with_suffix(".err").open("w") as told, subprocess.Popen(
+    with screens.with_name(f"{screens.name}.err").open("w") as told, subprocess.Popen(
         [sys.executable, "-m", "proofbook.cli", *arguments],
         cwd=folder, stdout=subprocess.PIPE, stderr=told, text=True, env={**variables, "A_TOKEN": token, "BEARER": f"Bearer {token}"},
     ) as process:  # fmt: skip
