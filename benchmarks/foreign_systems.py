@@ -218,7 +218,7 @@ def _node(name: str) -> Callable[[Place, str], Found]:
 def _jupyter(place: Place, word: str) -> Found:
     words = ["lab", "--no-browser", "--ip=127.0.0.1", f"--port={place.port}", "--allow-root", f"--ServerApp.root_dir={place.folder}"]  # fmt: skip
     # Without a token it wants a cookie of its pages instead, to start a kernel.
-    words += ["--ServerApp.disable_check_xsrf=True"] if word == "anybody" else []
+    words += ["--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"] if word == "anybody" else []  # fmt: skip
     programs = place.installed / "bin"
     place.start(programs / "jupyter", *words, JUPYTER_TOKEN=_token(word), PATH=f"{programs}:{os.environ['PATH']}")  # fmt: skip
     where = f"http://127.0.0.1:{place.port}/api/kernels"
