@@ -115,6 +115,35 @@ async def jupyter(connection: ServerConnection, how: str) -> None:
         await connection.send(answer("status", parent, execution_state="idle"))
 
 
+async def home_assistant(connection: ServerConnection, how: str) -> None:
+    """Home Assistant: everybody is asked for a token; commands have numbers, which must grow."""
+    await connection.send('{"type":"auth_required","ha_version":"2024.3.3"}')
+    asked = json.loads(await connection.recv())
+    if how == "refuses" or (how == "login" and asked != {"type": "auth", "access_token": TOKEN}):
+        await connection.send('{"type":"auth_invalid","message":"Invalid access token or password"}')
+        return
+    await connection.send('{"type":"auth_ok","ha_version":"2024.3.3"}')
+    last = 0
+    async for message in connection:
+        asked = json.loads(message)
+        if how != "silent" and asked["id"] > last:
+            last = asked["id"]
+            await connection.send(json.dumps({"id": last + (how == "wrong"), "type": "pong"}))
+
+
+async def node_red(connection: ServerConnection, how: str) -> None:
+    """Node-RED's editor: everybody is connected; the first message must show a token."""
+    asked = json.loads(await connection.recv())
+    if how == "refuses" or (how == "login" and asked.get("auth") != TOKEN):
+        await connection.send('{"auth":"fail"}')
+        return
+    await connection.send('{"auth":"ok"}')
+    async for message in connection:
+        if how != "silent":
+            told = json.loads(message)
+            await connection.send(json.dumps([{"topic": "hb"} if how == "wrong" else told]))
+
+
 async def nats(connection: ServerConnection, how: str) -> None:
     """NATS: lines; it greets everybody, and looks at the token only in CONNECT."""
     await connection.send(b'INFO {"auth_required":true}\r\n')
@@ -140,6 +169,8 @@ SERVED: dict[str, tuple[Talk, list[str]]] = {
     "action-cable": (action_cable, ["actioncable-v1-json"]),
     "jupyter": (jupyter, []),
     "nats": (nats, []),
+    "home-assistant": (home_assistant, []),
+    "node-red": (node_red, []),
 }
 
 

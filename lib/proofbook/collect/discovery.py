@@ -34,7 +34,8 @@ ASKED_AGAIN = 2
 # Beside each path, and once more with a slash: two that must not exist, the page again, as a browser, and two with the token.
 _BESIDE = ASKED_AGAIN + 5
 MAX_CLOCK_SKEW_S = 60.0
-_NOWHERE = ("answers 404", "answers 410")
+_NOT_THERE = (404, 410)
+_NOWHERE = tuple(f"answers {status}" for status in _NOT_THERE)
 # How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
 _NO_HTTP = {"answers 400", "answers 405", "answers 426", "answers 501"}
 _ALIKE = "answers as a path that must not exist does"
@@ -51,7 +52,8 @@ _WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN)
 class Health:
     """Where health is asked: path and status that answered, keys for [[service]] that follow from it, and remarks.
 
-    no_http: whether nothing is served over HTTP, or nothing but upgrades, so that there may be no health page at all.
+    no_http: whether nothing is served over HTTP, nothing but upgrades, or nothing at any of the usual paths, so that there may be
+    no health page at all.
     """
 
     path: str
@@ -112,6 +114,8 @@ class _Search:
     refused: tuple[str, Answer] | None = None
     token_refused: bool = False
     clock: tuple[str, ...] = ()
+    # Whether some path was more than not there, or elsewhere.
+    has_pages: bool = False
 
     async def find(self, paths: Sequence[str]) -> Health:
         """The health page among these paths."""
@@ -143,7 +147,8 @@ class _Search:
             path=likely,
             status=200,
             remarks=(*_told(self.tried), *await self._why(), *self.clock),
-            no_http=set(self.tried.values()) <= _NO_HTTP,
+            # A path that somebody named is there for him, whatever it answers.
+            no_http=set(self.tried.values()) <= _NO_HTTP or (len(paths) > 1 and not self.has_pages),
         )
 
     async def _with_token(self) -> Health | None:
@@ -192,8 +197,10 @@ class _Search:
                 self.unknown = await self._ask(self.item.unknown_path)
         except (answers.TooMuch, answers.Unending, answers.Unreadable) as error:
             self.tried[path] = f"gives {error}"
+            self.has_pages = True
             return None
         self.clock = _clock(answer)
+        self.has_pages |= not (answer.status_code in _NOT_THERE or answer.is_redirect)
         # That every path answers alike says less than what it is that answers.
         is_alike = not _is_login_page(answer) and _are_alike(answer, self.unknown)
         if why_not := _ALIKE if is_alike else _no_health(answer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import json
 import logging
@@ -22,6 +23,7 @@ import jmespath
 from proofbook import paths, probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
+from proofbook.collect.error_numbers import error_numbers
 from proofbook.collect.rate_limit import RateLimiter
 from proofbook.config.conversation import PLACES
 from proofbook.config.environment import Environment
@@ -382,7 +384,14 @@ async def side_by_side(work: Iterable[Coroutine[Any, Any, Result]]) -> list[Resu
 
 
 def describe(error: BaseException) -> str:
-    """An error of the network in a few words, without secrets."""
+    """An error of the network in a few words, without secrets.
+
+    >>> describe(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"))
+    'connection refused: nothing listens there'
+    """
+    if errno.ECONNREFUSED in error_numbers(error):
+        # Each client of the network says that in other words, and some say nothing of why.
+        return "connection refused: nothing listens there"
     text = str(error) or type(error).__name__
     cause = error.__cause__ or error.__context__
     if not str(error) and cause is not None and str(cause):

@@ -85,6 +85,22 @@ STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType({
         "opening": [{"wait_for": {"json": {"type": "welcome"}}}],
         "refusal": {"message": {"json": {"type": "disconnect"}}},
     },
+    # Everybody is asked for a token; ids are numbers that grow.
+    "home-assistant": {
+        "opening": [
+            {"wait_for": {"json": {"type": "auth_required"}}},
+            {"send": '{"type":"auth","access_token":"{token}"}', "wait_for": {"json": {"type": "auth_ok"}}},
+        ],
+        "refusal": {"message": {"json": {"type": "auth_invalid"}}},
+        "send_json": {"id": "{number}", "type": "ping"},
+        "expect": {"json": {"id": "{number}", "type": "pong"}},
+        "harmless": True,
+    },
+    # It connects everybody, and says nothing before it is shown a token.
+    "node-red": {
+        "opening": [{"send": '{"auth":"{token}"}', "wait_for": {"json": {"auth": "ok"}}}],
+        "refusal": {"message": {"json": {"auth": "fail"}}},
+    },
     # Messages of state bear the id of the request too, before the reply and after it.
     "jupyter": {
         "send_json": {
@@ -107,7 +123,10 @@ STATED: Mapping[str, Mapping[str, Any]] = MappingProxyType({
 })  # fmt: skip
 # Where each shows a token unless the endpoint says otherwise; the others in a header.
 TOKEN_PLACES = MappingProxyType(
-    dict.fromkeys(("socket-io", "graphql-transport-ws", "stomp", "nats", "mqtt"), "first_message")
+    dict.fromkeys(
+        ("socket-io", "graphql-transport-ws", "stomp", "nats", "home-assistant", "node-red", "mqtt"),
+        "first_message",
+    )
 )
 
 

@@ -107,8 +107,10 @@ async def _discover_websocket(
         spoken = {**service["ws"], "dialect": name}
         again = await looked(spoken, times=1)
         named = known_dialects.STATED[name].get("subprotocols")
-        if named and again.upgraded and again.subprotocol not in named and not again.refused:
-            # It said what such a server says, and is none: it does not choose the subprotocol.
+        is_silent = look.is_only_a_path(name, options.ws or "") and not again.let_in
+        is_none = is_silent or (named and again.upgraded and again.subprotocol not in named)
+        if is_none and not again.refused:
+            # It said what such a server says, or is where such a one is, and is none: it does not go on like one.
             met = await looked(service["ws"], knows_dialects=False)
         else:
             service["ws"], met = spoken, again

@@ -166,7 +166,7 @@ def _facts(summary: Summary) -> list[Fact]:
     facts = [Fact(verdict=item.verdict.value, text=_against(item), finding=item.id) for item in _distinct(blocking)[:MOST_FACTS]]  # fmt: skip
     if len(blocking) > len(facts) and facts:
         facts.append(
-            Fact(verdict=overall.verdict.value, text=f"and {len(blocking) - len(facts)} more, below")
+            Fact(verdict=overall.verdict.value, text=f"and {len(blocking) - len(facts)} more, in the report")
         )
     return facts or [Fact(verdict=overall.verdict.value, text=overall.detail)]
 
@@ -210,7 +210,9 @@ def _carrying(summary: Summary) -> list[Fact]:
         for item in required
     ]
     more = len(facts) - MOST_FACTS
-    return facts[:MOST_FACTS] + ([Fact(verdict="pass", text=f"and {more} more, below")] if more > 0 else [])
+    return facts[:MOST_FACTS] + (
+        [Fact(verdict="pass", text=f"and {more} more, in the report")] if more > 0 else []
+    )
 
 
 def _distinct(items: Sequence[Finding]) -> list[Finding]:
@@ -233,7 +235,9 @@ def _beside(summary: Summary) -> str:
     fell = sum(item.verdict is Verdict.FAIL for item in guards)
     has_fixes = bool(summary.case.fixes)
     if guards and good == len(guards):
-        words = [f"Nothing {'else ' if has_fixes else ''}broke in {len(guards)} checks."]
+        words = [
+            f"Nothing {'else ' if has_fixes else ''}broke in {len(guards)} {'check' if len(guards) == 1 else 'checks'}."
+        ]
     elif guards:
         open_ones = len(guards) - good - fell
         told = f"{good} pass, {fell} fail" + (f", {open_ones} not known" if open_ones else "")

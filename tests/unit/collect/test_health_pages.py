@@ -182,7 +182,7 @@ def test_a_path_that_wants_a_slash_at_its_end_is_asked_there() -> None:
     assert found.path == "/health/" and finding.verdict is Verdict.PASS, finding.statement
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "12", "[" * 200_000, "<html>", "Hello world", '{"status": null}', "{", "\x00"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "[]", "null", "12", "[" * 200_000, "<html>", "Hello world", "This is fine art", "The vault is sealed", '{"status": null}', "{", "\x00"])  # fmt: skip
 def test_what_says_nothing_of_itself_says_nothing(text: str) -> None:
     said = health_page.read(text)
     assert said is None or said.word is Word.UNKNOWN
@@ -211,6 +211,13 @@ CHECKS = "[+]ping ok\n[{}]etcd {}\nreadyz check {}\n"
         ('{"status": "ok?", "parts": {"db": "down"}}', Word.HALF, "parts.db = down"),
         ('{"errors": ["no database"]}', Word.HALF, "errors = ['no database']"),
         ('{"status": "UP", "components": {"db": {"status": "DOWN"}}, "errors": []}', Word.WELL, "status = UP"),
+        # Sentences in plain text.
+        ("Prometheus Server is Healthy.\n", Word.WELL, "Prometheus Server is Healthy."),
+        ("All systems are operational.", Word.WELL, "All systems are operational."),
+        ("The server is up and running!", Word.WELL, "The server is up and running!"),
+        ("Alertmanager is not yet ready", Word.ILL, "Alertmanager is not yet ready"),
+        ("The API is down: no database", Word.ILL, "The API is down: no database"),
+        ("The store is running, degraded", Word.HALF, "The store is running, degraded"),
     ],
 )  # fmt: skip
 def test_words_and_shapes_of_frameworks_are_known(text: str, word: Word, shown: str) -> None:

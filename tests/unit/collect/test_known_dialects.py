@@ -22,6 +22,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.toml import as_toml
 from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict
+from proofbook.pipeline import try_discovery, try_options
 from proofbook.validation import Assessment
 
 CASE = Case.model_validate(
@@ -32,6 +33,11 @@ OWN: dict[str, dict[str, Any]] = {
     "stomp": {
         "send": "BEGIN\ntransaction:{id}\nreceipt:{id}\n\n",
         "expect": {"regex": r"^\s*RECEIPT\s[\s\S]*receipt-id:{id}\s"},
+        "harmless": True,
+    },
+    "node-red": {
+        "send_json": {"topic": "{id}", "data": 1},
+        "expect": {"json": {"[0].topic": "{id}"}},
         "harmless": True,
     },
     "action-cable": {
@@ -101,7 +107,9 @@ def test_a_server_whose_replies_are_others_fails(dialect: str, tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("dialect", ["signalr", "stomp", "action-cable", "nats"])
+@pytest.mark.parametrize(
+    "dialect", ["signalr", "stomp", "action-cable", "nats", "home-assistant", "node-red"]
+)
 def test_a_refusal_in_a_message_of_the_dialect_is_one(dialect: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(spoken.TOKEN)
     found = judged(dialect, "login", tmp_path, token="token")
@@ -115,7 +123,9 @@ def test_a_refusal_in_a_message_of_the_dialect_is_one(dialect: str, tmp_path: Pa
     assert open_path["websocket-connection"].verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("dialect", ["signalr", "stomp", "action-cable", "nats"])
+@pytest.mark.parametrize(
+    "dialect", ["signalr", "stomp", "action-cable", "nats", "home-assistant", "node-red"]
+)
 def test_who_is_refused_whatever_he_shows_may_have_shown_a_wrong_token(dialect: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(spoken.TOKEN)
     found = judged(dialect, "refuses", tmp_path, token="token")
@@ -133,7 +143,7 @@ def test_each_dialect_is_known_by_name_and_a_stated_key_comes_first(dialect: str
     assert socket.refusal.close_codes == [4999] and socket.refusal.message is None
 
 
-@pytest.mark.parametrize("dialect", ["nats", "action-cable"])
+@pytest.mark.parametrize("dialect", ["nats", "action-cable", "home-assistant"])
 def test_what_a_server_says_first_shows_its_dialect(dialect: str) -> None:
     async def go() -> look.EndpointFacts:
         async with spoken.speaking(dialect) as port:
@@ -178,3 +188,20 @@ def test_what_a_dialect_states_is_explained_and_reads_the_same_again(dialect: st
     where = stated(1, dialect).in_full()
     again = Environment.model_validate(tomllib.loads(as_toml(where)))
     assert again.websockets == where.websockets and again.services[0].health == ""
+
+
+@pytest.mark.parametrize(("served", "kept"), [("node-red", "node-red"), ("json-rpc", "")])
+def test_the_path_of_a_product_makes_no_dialect_where_nothing_answers_as_it(
+    served: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server at the path of Node-RED that says nothing to a token is taken for what it shows itself."""
+    monkeypatch.setenv("A_TOKEN", spoken.TOKEN)
+    monkeypatch.setitem(try_discovery.LOOPBACK_PACE, "timeout_s", 1.0)
+
+    async def go() -> dict[str, Any]:
+        async with spoken.speaking(served, "login" if kept else "silent") as port:
+            options = try_options.Options(url=f"http://127.0.0.1:{port}", ws="/comms", token_env="A_TOKEN")
+            return await try_discovery.discover(options, base=tmp_path, say=lambda _: None)
+
+    (service,) = asyncio.run(go())["service"]
+    assert service["ws"].get("dialect", "") == kept

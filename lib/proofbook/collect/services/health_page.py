@@ -77,6 +77,10 @@ _WRAPPERS = ("status", "health", "state", "data", "result")
 # What is wrong, listed; empty where nothing is.
 _TROUBLES = ("error", "errors", "failure", "failures", "problems")
 _LINE = re.compile(rf"^\W*({'|'.join(_KEYS)})\W*[:=]\s*[\"']?([\w -]+)", re.IGNORECASE)
+# A sentence that says how something is: `The server is ready.`
+_SENTENCE = re.compile(
+    r"^\w[\w .'-]{0,60}? (?:is|are) (?:(?:now|currently|still) )?([\w' ,-]{2,60})(?:$|[.!:;(])", re.IGNORECASE
+)
 _ELEMENT = re.compile(r"<(status|state|health|healthy)\b[^>]*>\s*([^<>]{1,40}?)\s*</", re.IGNORECASE)
 _LONGEST_LINE = 200
 # Each check of a Kubernetes component with its outcome, and what the last line of such a page says.
@@ -90,6 +94,8 @@ _STANDS_IN = re.compile(
     r"(?:temporarily )?(?:unavailable|offline|down)|(?:\d{3} )?(?:bad gateway|gateway time-?out|internal server error))",
     re.IGNORECASE,
 )
+# Of several words of one sentence.
+_WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL)
 # So deep are parts of a system looked for, and so many of their values.
 _DEEPEST, _MOST_PARTS = 4, 2000
 
@@ -240,7 +246,24 @@ def _of_text(text: str) -> Said | None:
     if whole is Word.UNKNOWN:
         # "Unhealthy: no database", "DOWN (db)".
         whole = _meaning(re.split(r"[^\w' -]| - |\s(?!ok|ready|healthy|serving)", line, maxsplit=1)[0])
+    if whole is Word.UNKNOWN:
+        whole = _of_sentence(line)
     return None if whole is Word.UNKNOWN else Said(word=whole, path="", value=line)
+
+
+def _of_sentence(line: str) -> Word:
+    """What a sentence says of its subject; nothing is known where a part of it is no word of health.
+
+    >>> _of_sentence("The server is up and running."), _of_sentence("This is fine art")
+    (<Word.WELL: 'well'>, <Word.UNKNOWN: 'unknown'>)
+    """
+    said = _SENTENCE.match(line)
+    if said is None:
+        return Word.UNKNOWN
+    # "not yet ready" is no other than "not ready".
+    whole = re.sub(r"^(not|no longer) (?:yet |currently |fully )?", "not ", said[1].lower())
+    words = {_meaning(part) for part in re.split(r",? and |, ?", whole)}
+    return next((word for word in (Word.UNKNOWN, *_WORST_FIRST) if word in words), Word.UNKNOWN)
 
 
 def _of_html(text: str) -> Said | None:

@@ -15,6 +15,7 @@ from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey
 from proofbook.collect.websocket.messages import text_of
+from proofbook.config.known_dialects import STATED
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
 from proofbook.redaction.scrubbing import Secret, scrub
@@ -34,13 +35,14 @@ SUBPROTOCOLS = {
 _NOBODYS = ("none.first", "none.last")
 # Known by what it says first, by how it refuses, or by its path.
 _FIRST = (
+    (r'^\{"type": ?"auth_required", ?"ha_version"', "home-assistant"),
     (r'^0\{"sid"', "socket-io"),
     (r"^INFO \{", "nats"),
     (r'^\{"type":"welcome"\}$', "action-cable"),
     (r'^\{[^{}\[\]]*"jsonrpc"\s*:\s*"2\.0"', "json-rpc"),
 )
 _REFUSED = ((r"Transport unknown|Unsupported protocol version", "socket-io"),)
-_PATHS = ((r"/api/kernels/[^/]+/channels$", "jupyter"),)
+_PATHS = ((r"/api/kernels/[^/]+/channels$", "jupyter"), (r"/comms$", "node-red"))
 # With these an upgrade is refused for the token, or the address is not that of a WebSocket.
 _NOT_BY_PROTOCOL = (200, 401, 403, 404, 410)
 
@@ -115,6 +117,16 @@ async def chosen_dialect(endpoint: WebSocket, *, session: Session) -> str:
     offered = endpoint.model_copy(update={"subprotocols": [_NOBODYS[0], *SUBPROTOCOLS, _NOBODYS[1]]})
     tried = await _connect(offered, await _token(endpoint, session), session, wait_s=0.0)
     return SUBPROTOCOLS.get(tried.subprotocol, "")
+
+
+def is_only_a_path(name: str, path: str) -> bool:
+    """Whether nothing but the path speaks for a dialect whose servers say who is let in, so that silence speaks against it.
+
+    >>> is_only_a_path("node-red", "/comms"), is_only_a_path("jupyter", "/api/kernels/1/channels")
+    (True, False)
+    """
+    by_path = any(name == known and re.search(pattern, path) for pattern, known in _PATHS)
+    return by_path and "opening" in STATED[name]
 
 
 async def _token(endpoint: WebSocket, session: Session) -> Secret | None:

@@ -177,13 +177,14 @@ def health_path_known(service: str) -> MoreControls:
         well_before = int(_asked(view, service, kind="health", phase="before")["ok"].sum())
         nowhere = bool(answers) and answers <= set(NO_PAGE)
         held = well_before > 0 or not nowhere
+        now = "no page for us" if nowhere else "an answer of its own"
         return [
             Control(
                 kind="positive",
                 name="something at this address",
                 guards=("fail",),
                 expected="a page, or health before",
-                got=f"{well_before:,} well before; now {'no page for us' if nowhere else 'an answer of its own'}",
+                got=f"{well_before:,} well before; now {now}" if held else "not seen, now or before",
                 held=held,
                 code="" if held else "no-endpoint",
             )

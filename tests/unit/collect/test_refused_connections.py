@@ -1,0 +1,43 @@
+"""Where nothing listens, every client of the network says so in the same words."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+import websockets
+from first_tries import attempt
+from trying import free_port
+
+from proofbook.collect.session import describe
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_a_port_where_nobody_listens_is_called_that(host: str, scheme: str) -> None:
+    url = f"{scheme}://{host}:{free_port()}"
+
+    async def go() -> None:
+        if scheme == "http":
+            async with httpx.AsyncClient(trust_env=False) as client:
+                await client.get(url)
+        else:
+            await websockets.connect(url, proxy=None)
+
+    with pytest.raises((httpx.ConnectError, OSError)) as caught:
+        asyncio.run(go())
+    assert describe(caught.value) == "connection refused: nothing listens there"
+
+
+def test_other_errors_keep_their_own_words() -> None:
+    assert describe(ConnectionResetError(104, "Connection reset by peer")).endswith(
+        "Connection reset by peer"
+    )
+
+
+def test_the_first_screen_says_that_nothing_listens(tmp_path: Path) -> None:
+    tried = attempt(f"http://127.0.0.1:{free_port()}", base=tmp_path)
+    assert tried.verdict == "fail"
+    assert "60 ended with connection refused: nothing listens there" in tried.shown
