@@ -48,7 +48,9 @@ def _(dice: Dice) -> Scene:
 
 @kind("maintenance-by-the-proxy", "the proxy answers every path with one page and 200", BROKEN, OPEN, FAIL)
 def _(dice: Dice) -> Scene:
-    front = "location / { default_type text/html; return 200 '<title>Maintenance</title>We will be right back'; }"
+    front = (
+        "location / { default_type text/html; return 200 '<title>Maintenance</title>We will be right back'; }"
+    )
     return behind(node(dice), front)
 
 
@@ -94,7 +96,7 @@ def _(dice: Dice) -> Scene:
 def _(dice: Dice) -> Scene:
     scene = node(dice)
     (path,) = scene.server.words["pages"]
-    own = f"location = {path} {{ default_type application/json; return 200 '{{\"status\":\"up\"}}'; }}"
+    own = f'location = {path} {{ default_type application/json; return 200 \'{{"status":"up"}}\'; }}'
     page = "location = / { default_type text/html; return 200 '<title>home</title>'; }"
     return behind(scene, f"{own} {page} {THROUGH}")
 
@@ -119,9 +121,13 @@ def _(dice: Dice) -> Scene:
     return behind(node(dice), f"deny all; {THROUGH}")
 
 
-@kind("rate-limited", "the proxy takes a few requests a second of one address, and says 429", UNASKED, OPEN, "error")
+@kind(
+    "rate-limited",
+    "the proxy takes a few requests a second of one address, and says 429",
+    UNASKED,
+    OPEN,
+    "error",
+)
 def _(dice: Dice) -> Scene:
     limits = f"limit_req_zone $binary_remote_addr zone=slow:1m rate={dice.ms(3, 6)}r/s; limit_req_status 429;"
     return behind(node(dice), f"limit_req zone=slow; {THROUGH}", limits=limits)
-
-

@@ -110,7 +110,9 @@ class Dice:
         return str(self.of("db", "database", "redis", "queue", "diskSpace", "mongo", "kafka", "storage"))
 
     def ws_path(self) -> str:
-        return str(self.of("/ws", "/socket", "/live", "/api/stream", "/v1/events", "/chat/connect", "/cable2"))
+        return str(
+            self.of("/ws", "/socket", "/live", "/api/stream", "/v1/events", "/chat/connect", "/cable2")
+        )
 
     def health_path(self) -> str:
         return str(self.of("/health", "/healthz", "/api/health", "/status", "/actuator/health", "/q/health"))

@@ -98,18 +98,24 @@ def _(dice: Dice) -> Scene:
 
 @kind("stale-time-in-body", "the page says when it was made: months ago", BROKEN, OPEN, FAIL)
 def _(dice: Dice) -> Scene:
-    key = dice.of("timestamp", "time", "checkedAt", "generated_at", "lastUpdated")
+    key = dice.of("timestamp", "time", "checkedAt", "generated_at", "lastChecked")
     return says(dice, page(f'{{"status":"ok","{key}":"2026-0{dice.ms(1, 9)}-03T10:00:0{dice.ms(0, 9)}Z"}}'))
 
 
-@kind("part-unavailable-in-words", "200, the value of a part tells that it is not available", BROKEN, FAIL, OPEN)
+@kind(
+    "part-unavailable-in-words", "200, the value of a part tells that it is not available", BROKEN, FAIL, OPEN
+)
 def _(dice: Dice) -> Scene:
-    return says(dice, page(f'{{"Cache backend":"working","{dice.part()}":"unavailable: connection refused"}}'))
+    return says(
+        dice, page(f'{{"Cache backend":"working","{dice.part()}":"unavailable: connection refused"}}')
+    )
 
 
 @kind("errors-listed", "200, and errors are listed", BROKEN, OPEN, FAIL)
 def _(dice: Dice) -> Scene:
-    return says(dice, page(f'{{"{dice.of("errors", "failures", "problems")}":["{dice.part()} unreachable"]}}'))
+    return says(
+        dice, page(f'{{"{dice.of("errors", "failures", "problems")}":["{dice.part()} unreachable"]}}')
+    )
 
 
 @kind("fails-at-times", "a third of the answers is 503", BROKEN)
@@ -354,5 +360,3 @@ def _(dice: Dice) -> Scene:
 @kind("stream-at-root", "/ is a stream that never ends, there is nothing else", UNASKED)
 def _(dice: Dice) -> Scene:
     return says(dice, page("", type="text/event-stream", how="stream"), at="/", make=dice.make("bare", "aiohttp"))  # fmt: skip
-
-

@@ -166,7 +166,8 @@ function faye(request, socket, head, { protocol, headers, deflate }, then) {
   const extensions = deflate ? [require("permessage-deflate")] : [];
   const named = Object.fromEntries(headers.map((line) => line.split(": ")));
   const peer = new Faye(request, socket, head, protocol ? [protocol] : null, { headers: named, extensions });
-  const connection = { send: (data) => peer.send(data), close: (code, reason) => peer.close(code, reason), onmessage: () => {} };
+  // Its own close() knows only the codes that a page may use.
+  const connection = { send: (data) => peer.send(data), close: (code, reason) => peer._driver.close(reason, code), onmessage: () => {} };
   peer.on("message", (event) => connection.onmessage(typeof event.data === "string" ? event.data : Buffer.from(event.data)));
   peer.on("open", () => then(connection));
 }

@@ -167,8 +167,7 @@ class Served:
         return re.sub(r"\$(HEX|NOW|UPTIME|N)\b", lambda found: told[found[0]], text)
 
 
-async def main() -> None:
-    spec = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+async def main(spec: Words) -> None:
     served = Served(spec)
 
     app = web.Application()
@@ -181,4 +180,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))

@@ -19,7 +19,14 @@ from proofbook.rehearsal.certificates import Authority
 
 HERE = Path(__file__).parent
 OTHERS = HERE.parent.parent / "tests" / "servers"
-PACKAGES = ("ws@8", "faye-websocket@0.11", "permessage-deflate@0.1", "socket.io@4", "graphql@16", "graphql-ws@6")
+PACKAGES = (
+    "ws@8",
+    "faye-websocket@0.11",
+    "permessage-deflate@0.1",
+    "socket.io@4",
+    "graphql@16",
+    "graphql-ws@6",
+)
 PROGRAMS = {"nginx": "nginx-light", "mosquitto": "mosquitto", "nats-server": "nats-server", "node": "nodejs", "npm": "npm"}  # fmt: skip
 # A first process may wait for minutes on a busy machine.
 STARTS_WITHIN_S = 120
@@ -200,4 +207,6 @@ def _returned(page: Words) -> str:
     text = page["body"].replace("$NOW", "$time_iso8601").replace("$HEX", "$request_id").replace("$UPTIME", "$msec").replace("$N", "$connection")  # fmt: skip
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     status = page.get("status", 200)
-    return f"default_type '{page['type']}'; {added} return {status}" + (f" '{quoted}';" if status != 204 else ";")
+    return f"default_type '{page['type']}'; {added} return {status}" + (
+        f" '{quoted}';" if status != 204 else ";"
+    )

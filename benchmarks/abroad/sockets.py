@@ -106,7 +106,9 @@ def _(dice: Dice) -> Scene:
     return Scene(server=first.server, asked=first.asked, later=Server(make=first.server.make, words=spec))
 
 
-@kind("greets-with-an-error", "every connection is told that there was an error, and stays", BROKEN, FAIL, OPEN)
+@kind(
+    "greets-with-an-error", "every connection is told that there was an error, and stays", BROKEN, FAIL, OPEN
+)
 def _(dice: Dice) -> Scene:
     return socket(dice, greets=False, greeting=[{"text": dice.of('{"type":"error","message":"internal error"}', '{"error":"database unavailable"}')}])  # fmt: skip
 
@@ -256,6 +258,11 @@ def _(dice: Dice) -> Scene:
     return socket(dice, make=dice.make(*NODE), speaks="small")
 
 
-@kind("sends-nothing-on", "what clients send is swallowed", BEYOND, why="a try does not know what a reply would be")
+@kind(
+    "sends-nothing-on",
+    "what clients send is swallowed",
+    BEYOND,
+    why="a try does not know what a reply would be",
+)
 def _(dice: Dice) -> Scene:
     return socket(dice, make=dice.make(*NODE), speaks="nothing")

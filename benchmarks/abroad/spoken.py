@@ -145,7 +145,9 @@ def _(dice: Dice) -> Scene:
     return speaks(dice, "stomp", passcode=dice.secret())
 
 
-@kind("language-not-named", "JSON-RPC or SignalR, which it does not show, and nobody named", UNASKED, OPEN, PASS)
+@kind(
+    "language-not-named", "JSON-RPC or SignalR, which it does not show, and nobody named", UNASKED, OPEN, PASS
+)
 def _(dice: Dice) -> Scene:
     return speaks(dice, dice.of("jsonrpc", "signalr"), stated=False)
 

@@ -63,7 +63,11 @@ def watched(dice: Dice, *grow_mb_s: int) -> Scene:
 # Broken -----------------------------------------------------------------------------------------------------------------------
 
 
-@kind("reply-lost-altered-twice", "some replies are lost, altered, sent twice, or the connection ends instead", BROKEN)
+@kind(
+    "reply-lost-altered-twice",
+    "some replies are lost, altered, sent twice, or the connection ends instead",
+    BROKEN,
+)
 def _(dice: Dice) -> Scene:
     return answers(dice, how=dice.of("lost", "altered", "twice", "breaks"), share=dice.of(0.2, 0.4, 1))
 

@@ -101,7 +101,12 @@ def _told(scene: Scene, folder: Path, modules: Path) -> dict[str, Any]:
         said = {"verdict": f"{type(error).__name__}", "said_by": [], "reasons": [], "shown": [str(error)]}
         return said | ({"verdict": OPEN} if type(error).__name__ == "CouldNotLook" else {})
     except Exception as error:
-        return {"verdict": "error", "said_by": [], "reasons": [type(error).__name__], "shown": [str(error)[:600]]}
+        return {
+            "verdict": "error",
+            "said_by": [],
+            "reasons": [type(error).__name__],
+            "shown": [str(error)[:600]],
+        }
 
 
 def _asked(asked: Asked, stage: Stage, base: Path, address: str) -> dict[str, Any]:
@@ -132,7 +137,10 @@ def _asked(asked: Asked, stage: Stage, base: Path, address: str) -> dict[str, An
         "verdict": opening.verdict,
         "said_by": [item.id for item in telling],
         "reasons": [str(item.reason) for item in telling],
-        "shown": [*(line for line in said if line.startswith(("found", "differs", "note"))), *_screen(opening)],
+        "shown": [
+            *(line for line in said if line.startswith(("found", "differs", "note"))),
+            *_screen(opening),
+        ],
     }
 
 

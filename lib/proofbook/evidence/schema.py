@@ -42,7 +42,7 @@ HEALTH = Table(
         Column("body_ok", "boolean", "whether the body was the expected one; missing: none is expected"),
         Column("body", "str", "beginning of the body"),
         Column("says", "str", "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing", optional=OLDER),
-        Column("age_s", "float64", "age of the stored copy that a cache answered with; missing: it is none", "s", optional=OLDER),
+        Column("age_s", "float64", "how long ago what answered was made, where it is the stored copy of a cache or a page that dates itself; missing: it is of now", "s", optional=OLDER),
         Column("cause", "str", "what explains that no request was answered, as `tls`; empty: nothing that may be ours", optional=OLDER),
         _ERROR,
         _REVISION,

@@ -70,7 +70,7 @@ def _health_in_words(health: discovery.Health) -> str:
 def _plan_of_look(options: Options) -> str:
     if options.dialect:
         return f"up to {2 * look.TIMES} connections to {options.ws}"
-    return f"up to {look.TIMES} connections to {options.ws}, and up to {look.TIMES + 2} more to try an Origin, a dialect that it shows, or another place for the token"
+    return f"up to {look.TIMES} connections to {options.ws}, and up to {look.MOST_TIMES} more to try an Origin, a dialect that it shows, or another place for the token, or where only some are greeted"
 
 
 async def _discover_websocket(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import email.utils
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +30,8 @@ from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
 UNKNOWN_TRIES = 5
+# Some pages are made every few minutes by something that checks.
+OLDEST_PAGE_S = 3600.0
 
 
 async def probe_health(
@@ -42,7 +46,7 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), error, connect_s, tls_s, first_byte_s, total_s, revision,
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy, or a page that dates itself; NaN where it is of now), error, connect_s, tls_s, first_byte_s, total_s, revision,
         cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
@@ -63,14 +67,21 @@ async def probe_health(
         rows += await side_by_side(
             _ask(service, "unknown-path", unknown, client, session) for _ in range(unknown_count)
         )
-    cause = ""
-    if all(row["status"] is pd.NA for row in rows):
-        url = session.service_urls[service.name]
-        context = session.tls(service, url)
-        cause = await asyncio.to_thread(
-            transport.why_no_answer, url, context, server_name=service.server_name
-        )
+    cause = await _cause(rows, service, session=session)
     return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
+
+
+async def _cause(
+    rows: Sequence[Mapping[str, object]], service: Service, *, session: Session
+) -> transport.Cause:
+    """What explains that nothing is answered, or that everything is answered with what only a proxy says of a connection."""
+    if all(row["status"] == 400 for row in rows):
+        return transport.cause_in(str(rows[0]["body"]))
+    if not all(row["status"] is pd.NA for row in rows):
+        return transport.Cause.NONE
+    url = session.service_urls[service.name]
+    context = session.tls(service, url)
+    return await asyncio.to_thread(transport.why_no_answer, url, context, server_name=service.server_name)
 
 
 async def time_endpoint(
@@ -193,16 +204,33 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "body_ok": pd.NA if body_ok is None else body_ok,
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
-        "age_s": age_of(answer) if kind == "health" else None,
+        "age_s": age_of(answer, expected=_expected_keys(service)) if kind == "health" else None,
         "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
 
 
-def age_of(answer: Answer) -> float | None:
-    """How old a stored copy is that something in between answered with, in seconds; None where the answer is none, or new."""
+def age_of(answer: Answer, *, expected: Collection[str] = ()) -> float | None:
+    """How old what answered is, in seconds: the copy of a cache, or a page that dates itself; None of what is new.
+
+    expected: keys whose value is expected to be what it is.
+    """
     stated = answer.headers.get("age", "").strip()
-    return float(stated) if stated.isdigit() and int(stated) > 0 else None
+    if stated.isdigit() and int(stated) > 0:
+        return float(stated)
+    made = health_page.made_at(answer.text, leaves_out=expected)
+    if made is None:
+        return None
+    age_s = (_now_of(answer) - made).total_seconds()
+    return age_s if age_s > OLDEST_PAGE_S else None
+
+
+def _now_of(answer: Answer) -> dt.datetime:
+    """The time by the service's own clock, where it tells; else by this machine's."""
+    try:
+        return email.utils.parsedate_to_datetime(answer.headers["date"]).astimezone(dt.UTC)
+    except (KeyError, ValueError):
+        return dt.datetime.now(dt.UTC)
 
 
 def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
@@ -216,6 +244,10 @@ def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
         if "http11.receive_response_headers.complete" in marks
         else None,
     }
+
+
+def _expected_keys(service: Service) -> frozenset[str]:
+    return frozenset(service.health_expect.fields if service.health_expect else ())
 
 
 def _body_ok(expected: Expectation, text: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -42,11 +43,13 @@ _GOOD = frozenset([
 _BAD = frozenset([
     "down", "unhealthy", "fail", "fails", "failed", "failing", "failure", "error", "errors", "errored", "critical", "unavailable",
     "out_of_service", "service_unavailable", "dead", "stopped", "stopping", "ko", "nok", "bad", "broken", "offline", "outage", "crashed",
-    "red", "false", "no", "500", "502", "503", "504",
+    "red", "false", "no", "500", "502", "503", "504", "major_outage", "major", "crash_loop", "panic", "fatal", "lost", "disconnected",
+    "unreachable",
 ])  # fmt: skip
 _HALF = frozenset([
     "degraded", "warn", "warning", "partial", "partially", "partially_available", "yellow", "starting", "initializing", "draining",
-    "maintenance", "pending", "unknown", "unstable", "service_unknown",
+    "maintenance", "pending", "unknown", "unstable", "service_unknown", "degraded_performance", "partial_outage", "minor_outage",
+    "minor", "under_maintenance", "impaired", "limited", "suspended", "paused", "read_only", "overloaded", "recovering", "amber", "orange",
 ])  # fmt: skip
 # Of a part of the system, where the page has no word of its own: what can hardly mean anything else.
 _BAD_OF_A_PART = frozenset([
@@ -90,6 +93,12 @@ _STANDS_IN = re.compile(
     r"(?:temporarily )?(?:unavailable|offline|down)|(?:\d{3} )?(?:bad gateway|gateway time-?out|internal server error))",
     re.IGNORECASE,
 )
+# Keys by which a page says when it was made; a time of anything else (a start, a build) says nothing of that.
+_MADE = frozenset([
+    "timestamp", "time", "now", "datetime", "currenttime", "servertime", "checkedat", "lastcheck", "lastchecked", "lastcheckedat",
+    "generatedat", "generated", "asof",
+])  # fmt: skip
+_YEAR_2001, _MILLISECONDS = 1e9, 1e11
 # So deep are parts of a system looked for, and so many of their values.
 _DEEPEST, _MOST_PARTS = 4, 2000
 
@@ -122,6 +131,37 @@ def is_well(value: object) -> bool:
     (True, True, False)
     """
     return isinstance(value, str | bool) and _meaning(value) is Word.WELL
+
+
+def made_at(text: str, *, leaves_out: Collection[str] = ()) -> dt.datetime | None:
+    """When a page says that it was made, by a key at its own top that means nothing else; None where it does not.
+
+    >>> made_at('{"status": "UP", "timestamp": "2026-01-03T10:00:00Z"}')
+    datetime.datetime(2026, 1, 3, 10, 0, tzinfo=datetime.timezone.utc)
+    >>> made_at('{"status": "UP", "started": "2026-01-03T10:00:00Z"}')
+    """
+    try:
+        page = parse_json(text)
+    except ValueError:
+        return None
+    if not isinstance(page, dict):
+        return None
+    times = (_time(value) for key, value in page.items() if key not in leaves_out and _letters(key) in _MADE)
+    return max((time for time in times if time is not None), default=None)
+
+
+def _time(value: object) -> dt.datetime | None:
+    """A time as pages write it: of ISO 8601 with a zone, or seconds or milliseconds since 1970."""
+    try:
+        if isinstance(value, str):
+            found = dt.datetime.fromisoformat(value.strip())
+            return None if found.tzinfo is None else found.astimezone(dt.UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            seconds = value / 1000 if value > _MILLISECONDS else value
+            return dt.datetime.fromtimestamp(seconds, dt.UTC) if seconds > _YEAR_2001 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
 
 
 def _of_object(page: dict[str, object]) -> Said | None:
@@ -200,9 +240,13 @@ def _plain(key: str) -> str:
     >>> _plain("isHealthy"), _plain("overall_status"), _plain("healthy")
     ('healthy', 'status', 'healthy')
     """
-    name = re.sub(r"[^a-z]", "", key.lower())
+    name = _letters(key)
     short = _BEFORE_KEYS.sub("", name, count=1) if _BEFORE_KEYS.match(name) else name
     return short if short in _KEYS else name
+
+
+def _letters(key: str) -> str:
+    return re.sub(r"[^a-z]", "", key.lower())
 
 
 def _counts(name: str, value: int) -> bool:
