@@ -64,7 +64,7 @@ def _(dice: Dice) -> Scene:
 
 @kind("limits-everybody", "the proxy refuses most of what is asked with 503", BROKEN, FAIL, OPEN)
 def _(dice: Dice) -> Scene:
-    limits = f"limit_req_zone $server_name zone=slow:1m rate={dice.ms(3, 6)}r/s;"
+    limits = f"limit_req_zone $host zone=slow:1m rate={dice.ms(3, 6)}r/s;"
     return behind(node(dice), f"limit_req zone=slow; {THROUGH}", limits=limits)
 
 

@@ -10,7 +10,7 @@ from html import escape
 
 from abroad.catalogue import KINDS
 from abroad.kinds import State
-from abroad.trials import FALSE_FAIL, FALSE_PASS, KNOWN, OPENED, OTHER, RIGHT, Result
+from abroad.trials import FALSE_FAIL, FALSE_PASS, KNOWN, LONGEST_WAIT_S, OPENED, OTHER, RIGHT, Result
 from proofbook.stats.proportions import proportion
 
 COLOURS = {RIGHT: "#1a7f4b", OPENED: "#c98500", OTHER: "#c98500", KNOWN: "#8a8a8a", FALSE_PASS: "#c0262d", FALSE_FAIL: "#c0262d"}  # fmt: skip
@@ -80,6 +80,7 @@ def as_markdown(results: Sequence[Result]) -> str:
             "",
             "![Every collection as a square, by kind and outcome](pictures/abroad.svg)",
             "",
+            f"{sum(item.starved for item in results)} collections were made anew, whatever had come of them, since the machine had kept a process waiting for longer than {LONGEST_WAIT_S:g} s, and so the servers too. "
             f"{len(results)} collections of {len({item.name for item in results})} kinds, {len(results) - python} of them of servers that are not Python.",
             "",
             "| | collections | times | share, with its bound | allowed |",

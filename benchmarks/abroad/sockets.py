@@ -233,7 +233,7 @@ def _(dice: Dice) -> Scene:
     return socket(dice, make=dice.make(*NODE, "aiohttp"), greets=False, ends={"code": dice.of(4400, 4406, 4001), "reason": dice.of("Subprotocol not acceptable", "init expected")})  # fmt: skip
 
 
-@kind("few-at-once", "it takes four connections of one address, and says so", UNASKED)
+@kind("few-at-once", "it takes four connections of one address, and says so", UNASKED, OPEN, "error")
 def _(dice: Dice) -> Scene:
     most = dice.of({"status": 429, "body": "too many connections"}, {"code": 1013, "reason": "too many connections from this address"})  # fmt: skip
     return socket(dice, make=dice.make(*NODE), most={"count": dice.ms(2, 5), **most})

@@ -74,12 +74,12 @@ def _(dice: Dice) -> Scene:
 
 @kind("language-silent", "it lets in by name, and then answers nothing", BROKEN)
 def _(dice: Dice) -> Scene:
-    return speaks(dice, dice.of("jsonrpc", "signalr", "stomp", "cable"), "silent")
+    return speaks(dice, dice.of("jsonrpc", "signalr"), "silent")
 
 
 @kind("language-wrong", "its replies are those of another request, or errors of its own", BROKEN)
 def _(dice: Dice) -> Scene:
-    return speaks(dice, dice.of("jsonrpc", "signalr", "stomp", "cable"), "wrong")
+    return speaks(dice, dice.of("jsonrpc", "signalr"), "wrong")
 
 
 # Well -------------------------------------------------------------------------------------------------------------------------
@@ -164,3 +164,8 @@ def _(dice: Dice) -> Scene:
 @kind("socketio-answers-nothing", "Socket.IO lets in, and no event is answered", BEYOND, PASS, FAIL, why="no event of an application is known; stated in a file it is asked")  # fmt: skip
 def _(dice: Dice) -> Scene:
     return package(SOCKETIO, SILENT=1)
+
+
+@kind("stomp-or-cable-silent", "STOMP or Action Cable lets in, and answers nothing that is asked after", BEYOND, PASS, FAIL, why="neither has a question that every server answers and that changes nothing; stated in a file it is asked")  # fmt: skip
+def _(dice: Dice) -> Scene:
+    return speaks(dice, dice.of("stomp", "cable"), "silent")
