@@ -117,7 +117,7 @@ def looked_at(
 def test_a_page_that_calls_itself_ill_is_a_failure_with_its_own_words(body: str, shown: str) -> None:
     found, finding = looked_at({"/health": (200, body)}, samples=12)
     assert found.path == "/health" and "health_expect" not in found.settings
-    assert finding.verdict is Verdict.FAIL and f"with the page says {shown}" in finding.statement
+    assert finding.verdict is Verdict.FAIL and f"with a page that says {shown}" in finding.statement
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_page_that_is_well_passes_and_is_expected_to_say_at_its_top_what_it_sa
 def test_what_was_expected_at_the_top_is_not_found_further_down() -> None:
     well = '{"status": "UP", "components": {"db": {"status": "UP"}}}'
     _, finding = looked_at({"/health": (200, well)}, then={"/health": (200, DOWN)})
-    assert finding.verdict is Verdict.FAIL and "the page says status = DOWN" in finding.statement
+    assert finding.verdict is Verdict.FAIL and "a page that says status = DOWN" in finding.statement
 
 
 @pytest.mark.parametrize(
@@ -401,3 +401,11 @@ def test_a_server_that_takes_no_request_of_ours_is_not_called_broken(
 def test_one_page_that_answers_400_is_broken() -> None:
     _, finding = looked_at({"/health": (400, "no such thing")}, samples=12)
     assert finding.verdict is Verdict.FAIL, finding.statement
+
+
+@pytest.mark.parametrize("drops", [range(6, 1000), [6], [7]], ids=["all", "the first", "another"])
+def test_requests_without_any_answer_are_judged_with_those_that_have_one(drops: Sequence[int]) -> None:
+    # The first look asks six times at most: once to find it, and again where that was dropped.
+    found, finding = looked_at({"/health": (200, "ok")}, drops=drops, samples=72)
+    assert found.path == "/health"
+    assert finding.verdict is not Verdict.ERROR and finding.reason != "internal", finding.statement

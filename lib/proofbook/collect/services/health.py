@@ -8,6 +8,7 @@ import email.utils
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,10 +76,12 @@ async def _cause(
     rows: Sequence[Mapping[str, object]], service: Service, *, session: Session
 ) -> transport.Cause:
     """What explains that nothing is answered, or that everything is answered with what only a proxy says of a connection."""
-    if all(row["status"] == 400 for row in rows):
-        return transport.cause_in(str(rows[0]["body"]))
-    if not all(row["status"] is pd.NA for row in rows):
-        return transport.Cause.NONE
+    answered = [row for row in rows if row["status"] is not pd.NA]
+    if answered:
+        is_refused = len(answered) == len(rows) and all(
+            row["status"] == HTTPStatus.BAD_REQUEST for row in rows
+        )
+        return transport.cause_in(str(rows[0]["body"])) if is_refused else transport.Cause.NONE
     url = session.service_urls[service.name]
     context = session.tls(service, url)
     return await asyncio.to_thread(transport.why_no_answer, url, context, server_name=service.server_name)
@@ -205,7 +208,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
         "age_s": age_of(answer, expected=_expected_keys(service)) if kind == "health" else None,
-        "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
+        "error": f"a page that says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
 

@@ -45,6 +45,7 @@ class Journey:
     reply_s: float | None = None
     error: str = ""
     heard: str = ""
+    understood: bool | None = None
 
 
 def frame(journeys: Sequence[Journey]) -> pd.DataFrame:

@@ -160,7 +160,7 @@ async def _connect(
         except (OSError, ConnectionClosed) as error:  # a TimeoutError is one
             heard = f"; it said {scrub(line.last_heard)[:120]!r}" if line.last_heard else ""
             tried.journey.error = (
-                "" if isinstance(error, ConnectionClosed) else f"{error or 'it does not let in'}{heard}"
+                "" if isinstance(error, ConnectionClosed) else f"{str(error) or 'it does not let in'}{heard}"
             )
         await close(tried.journey, endpoint, line)
     return tried

@@ -185,14 +185,16 @@ def health_path_known(service: str) -> MoreControls:
         nowhere = bool(answers) and answers <= set(NO_PAGE)
         wrongly = bool(answers) and answers == elsewhere and answers <= set(ASKED_WRONGLY)
         held = well_before > 0 or not (nowhere or wrongly)
-        got = "no page for us" if nowhere else "asked wrongly, wherever we ask" if wrongly else "an answer of its own"  # fmt: skip
+        now = "no page for us" if nowhere else "every request is called wrong"  # fmt: skip
         return [
             Control(
                 kind="positive",
                 name="something at this address",
                 guards=("fail",),
                 expected="a page, or health before",
-                got=f"{well_before:,} well before; now {got}",
+                got=f"{well_before:,} well before; now an answer of its own"
+                if held
+                else f"{now}, and nothing shows that it was ever well",
                 held=held,
                 code="" if held else "no-endpoint" if nowhere else "asked-wrongly",
             )
@@ -368,7 +370,9 @@ def whole_word(service: str) -> MoreControls:
             ("half-well", "half-well", "the health page's own word", "never one between well and ill, such as degraded"),
             ("unknown", "unknown-word", "what the health page's own word means", "known"),
         )  # fmt: skip
-        return [_word_control(rows, *item) for item in named]
+        found = [_word_control(rows, *item) for item in named]
+        # The first was always asked; of the second there is nothing to say where it holds.
+        return [item for item in found if item.code != "" or item is found[0]]
 
     return control
 
