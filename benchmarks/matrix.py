@@ -48,7 +48,7 @@ def main() -> None:
         "--turns",
         type=int,
         nargs="+",
-        default=[11, 12],
+        default=[21, 22],
         help="abroad: every kind once in each, drawn by its number",
     )
     parser.add_argument(

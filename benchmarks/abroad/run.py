@@ -31,7 +31,8 @@ def results(
     names = [name for name in KINDS if not only or name in only]
     until = None if within_s is None else time.monotonic() + within_s
     found: list[Result] = []
-    with ProcessPoolExecutor(jobs) as pool:
+    pool = ProcessPoolExecutor(jobs)
+    try:
         for turn in turns:
             order = random.Random(turn).sample(names, len(names))
             waiting = [pool.submit(_in_time, name, turn, kept, modules, until) for name in order]
@@ -42,6 +43,9 @@ def results(
                     told = f"{result.name} {result.turn} ({result.make}): {result.verdict}, {result.outcome}"
                     again = f", made anew {result.starved} times" if result.starved else ""
                     print(f"{told}, {result.seconds:.0f} s{again}", flush=True)
+    finally:
+        # Whoever interrupts it does not wait for all that has not begun.
+        pool.shutdown(cancel_futures=True)
     return sorted(found, key=lambda item: (list(KINDS).index(item.name), item.turn))
 
 
