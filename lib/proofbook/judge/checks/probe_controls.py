@@ -366,20 +366,28 @@ def whole_word(service: str) -> MoreControls:
         if "says" not in rows:
             # Older evidence holds none.
             return []
-        named = (
-            ("half-well", "half-well", "the health page's own word", "never one between well and ill, such as degraded"),
-            ("unknown", "unknown-word", "what the health page's own word means", "known"),
-        )  # fmt: skip
-        found = [_word_control(rows, *item) for item in named]
+        half = _word_control(
+            rows[rows["says"].eq("half-well").fillna(False)],
+            count=len(rows),
+            code="half-well",
+            name="the health page's own word",
+            expected="never one between well and ill, such as degraded",
+        )
+        unknown = _word_control(
+            rows[rows["says"].eq("unknown").fillna(False)],
+            count=len(rows),
+            code="unknown-word",
+            name="what the health page's own word means",
+            expected="known",
+        )
         # The first was always asked; of the second there is nothing to say where it holds.
-        return [item for item in found if item.code != "" or item is found[0]]
+        return [half] if unknown.held else [half, unknown]
 
     return control
 
 
-def _word_control(rows: pd.DataFrame, says: str, code: str, name: str, expected: str) -> Control:
-    """Whether no page says a word of that sort; the page is quoted where one does."""
-    such = rows[rows["says"].eq(says).fillna(False)]
+def _word_control(such: pd.DataFrame, *, count: int, code: str, name: str, expected: str) -> Control:
+    """Whether no page says a word of that sort; the first that does is quoted."""
     body = " ".join(str(such["body"].iloc[0]).split())[:MOST_QUOTED] if len(such) else ""
     quoted = f": {body}" if body and not body.startswith("<") else ""
     return Control(
@@ -387,7 +395,7 @@ def _word_control(rows: pd.DataFrame, says: str, code: str, name: str, expected:
         name=name,
         guards=("pass",),
         expected=expected,
-        got=f"{len(such):,} of {len(rows):,}{quoted}",
+        got=f"{len(such):,} of {count:,}{quoted}",
         held=such.empty,
         code="" if such.empty else code,
     )
