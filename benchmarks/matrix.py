@@ -3,6 +3,7 @@
     python benchmarks/matrix.py                     collect what is missing, judge everything, write docs/matrix.{md,json,svg}
     python benchmarks/matrix.py --judge             only judge what was collected
     python benchmarks/matrix.py --only half-open    some of them, without writing the page
+    python benchmarks/matrix.py --abroad            first tries of servers of other make; writes docs/abroad.{md,json} and its picture
 
 Collections are kept under outputs/matrix/ and are not collected twice, so that it can be interrupted. Each pass has a rehearsal
 of its own, with its own phases before and rollout; within a pass each fault is a deployment of its own. A collection is judged
@@ -20,6 +21,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from abroad import publish, run
 
 from proofbook import paths
 from proofbook.rehearsal.faults import FAULTS, HEALTHY, Fault, Healthy
@@ -40,8 +43,22 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=PASSES, help="rehearsals, each with every fault once")
     parser.add_argument("--judge", action="store_true", help="collect nothing")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--abroad", action="store_true", help="servers of other make than the rehearsal's")
+    parser.add_argument(
+        "--turns",
+        type=int,
+        nargs="+",
+        default=[21, 22],
+        help="abroad: every kind once in each, drawn by its number",
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=None, help="abroad: begin no more collections after that time"
+    )
     options = parser.parse_args()
     base = paths.root()
+    if options.abroad:
+        go_abroad(base, turns=options.turns, only=options.only, minutes=options.minutes)
+        return
     kept = paths.outputs(base) / "matrix"
     wanted = [trial.seeds([name])[0] for name in options.only] or trial.seeds([])
     if not options.judge:
@@ -55,6 +72,18 @@ def main() -> None:
         (ROOT / "docs" / "matrix.json").write_text(confusion.as_json(results, rates), encoding="utf-8")
         (ROOT / "docs" / "matrix.md").write_text(confusion.as_markdown(results, rates), encoding="utf-8")
         (ROOT / "docs" / "pictures" / "matrix.svg").write_text(confusion.as_svg(results), encoding="utf-8")
+
+
+def go_abroad(base: Path, *, turns: list[int], only: list[str], minutes: float | None) -> None:
+    """Collects and judges what is missing of servers of other make, and writes their page."""
+    within_s = None if minutes is None else 60 * minutes
+    results = run.results(paths.outputs(base) / "abroad", turns=turns, only=only, within_s=within_s)
+    for line in publish.lines(results):
+        print(line)
+    if not only:
+        (ROOT / "docs" / "abroad.json").write_text(publish.as_json(results), encoding="utf-8")
+        (ROOT / "docs" / "abroad.md").write_text(publish.as_markdown(results), encoding="utf-8")
+        (ROOT / "docs" / "pictures" / "abroad.svg").write_text(publish.as_svg(results), encoding="utf-8")
 
 
 async def collect(seeds: list[Fault | Healthy], kept: Path, base: Path, *, passes: int, healthy: int) -> None:

@@ -32,7 +32,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 WRITTEN = [
     path
     for path in PAGES
-    if path.parent.name != "decisions" and path.name not in (*GENERATED, "reasons.md", "matrix.md")
+    if path.parent.name != "decisions"
+    and path.name not in (*GENERATED, "reasons.md", "matrix.md", "abroad.md")
 ]
 # What the other pages show is ours. Names in this one come from the packages that it writes, and its test installs and runs them.
 OURS = [path for path in WRITTEN if path.name != "extending.md"]

@@ -197,7 +197,7 @@ LIES = '{"healthy": false, "db": "down"}'
 @pytest.mark.parametrize(
     ("told_to", "sentence"),
     [
-        ({"BODY": LIES, "ENDS": "1011"}, "60 ended with the page says healthy = false"),
+        ({"BODY": LIES, "ENDS": "1011"}, "60 ended with a page that says healthy = false"),
         ({"ENDS": "reset"}, "ended with close 1006"),
         ({"AT": "/actuator/health", "STATUS": "503", "BODY": LIES, "ROOT": "welcome"}, "ended with HTTP 503"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email.utils
 import re
@@ -33,6 +34,7 @@ POSTED = "/grpc.health.v1.Health/Check"
 ASKED_AGAIN = 2
 # Beside each path, and once more with a slash: two that must not exist, the page again, as a browser, and two with the token.
 _BESIDE = ASKED_AGAIN + 5
+MOST_DROPPED = 2
 MAX_CLOCK_SKEW_S = 60.0
 _NOT_THERE = (404, 410)
 _NOWHERE = tuple(f"answers {status}" for status in _NOT_THERE)
@@ -199,6 +201,12 @@ class _Search:
             self.tried[path] = f"gives {error}"
             self.has_pages = True
             return None
+        except httpx.TransportError as error:
+            if not self.tried and self.unknown is None:
+                raise
+            # Others were answered: that this one is not is a thing of this path.
+            self.tried[path] = f"gives no answer: {describe(error)}"
+            return None
         self.clock = _clock(answer)
         self.has_pages |= not (answer.status_code in _NOT_THERE or answer.is_redirect)
         # That every path answers alike says less than what it is that answers.
@@ -210,6 +218,13 @@ class _Search:
         return answer
 
     async def _ask(self, path: str, *, as_browser: bool = False) -> Answer:
+        """The answer to a request, asked again where the connection ended without one."""
+        for _ in range(MOST_DROPPED):
+            with contextlib.suppress(httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                return await self._ask_once(path, as_browser=as_browser)
+        return await self._ask_once(path, as_browser=as_browser)
+
+    async def _ask_once(self, path: str, *, as_browser: bool) -> Answer:
         headers = self.session.service_headers(self.item)
         if as_browser:
             headers = probe_marks.BROWSER_HEADERS
@@ -234,7 +249,11 @@ class _Search:
             settings: dict[str, object] = {"health_status": [status]} if status < 300 else {}
             remark = f"it answers {status}{_quoted(answer) if status >= 400 else ''}"
             return Health(path=path, status=status, settings=settings, remarks=(remark, *_clock(answer)))
-        seen = [answer, *[await self._ask(path) for _ in range(ASKED_AGAIN)]]
+        seen = [answer]
+        for _ in range(ASKED_AGAIN):
+            # What fails now and then is met again by the probes, and judged there.
+            with contextlib.suppress(httpx.HTTPError):
+                seen.append(await self._ask(path))
         said = health_page.read(answer.text, is_html=answer.is_html)
         other, where_not = await self._other_unknown(path)
         return Health(
@@ -290,7 +309,7 @@ def _remarks(answer: Answer, said: Said | None) -> tuple[str, ...]:
     if said is None:
         told = ["nothing in it says that it is well, so any 200 will count"]
     elif said.word is Word.UNKNOWN:
-        told = [f"it says {said.shown()!r}, of which nothing is known, so any 200 will count"]
+        told = [f"it says {said.shown()!r}, of which nothing is known"]
     else:
         told = [] if said.word is Word.WELL else [f"it says {said.shown()!r}"]
     product = _product_of([answer])

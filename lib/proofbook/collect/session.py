@@ -396,6 +396,16 @@ def describe(error: BaseException) -> str:
     cause = error.__cause__ or error.__context__
     if not str(error) and cause is not None and str(cause):
         text = f"{type(error).__name__}: {cause}"
+    # What a person can act upon stands behind what OpenSSL calls it and before where in its source it stood.
+    of_tls = re.search(
+        r"\[SSL: [A-Z0-9_]+\] (?:certificate verify failed: )?(.+?)(?: \(_ssl\.c:\d+\))?$", text
+    )
+    if of_tls is not None:
+        text = (
+            f"its certificate is not accepted: {of_tls[1]}"
+            if "VERIFY_FAILED" in text
+            else f"TLS: {of_tls[1]}"
+        )
     return scrub(text)[:300]
 
 

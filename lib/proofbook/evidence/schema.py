@@ -164,6 +164,7 @@ CONNECTION = (
     Column("error", "str", "what went wrong, else empty"),
     Column("heard", "str", "what the server said instead of what was waited for, else empty", optional=OLDER),
     Column("deflate", "boolean", "whether permessage-deflate was agreed on; missing: it was not upgraded", optional=OLDER),
+    Column("understood", "boolean", "whether the server said anything that is waited for before it lets in; missing: nothing is", optional=OLDER),
 )  # fmt: skip
 WEBSOCKET = Table("websocket", row="one connection of a probe", columns=CONNECTION)
 SHADOW = Table("shadow", row="one connection that carries no mark of a probe", columns=CONNECTION)

@@ -70,7 +70,7 @@ def _health_in_words(health: discovery.Health) -> str:
 def _plan_of_look(options: Options) -> str:
     if options.dialect:
         return f"up to {2 * look.TIMES} connections to {options.ws}"
-    more = f"up to {look.TIMES} connections to {options.ws}, and up to {2 * look.TIMES + 2} more to try an Origin, a dialect that it shows, or another place for the token"
+    more = f"up to {look.TIMES} connections to {options.ws}, and up to {look.MOST_TIMES} more to try an Origin, a dialect that it shows, or another place for the token, or where only some are greeted"
     asks = f"; where it says nothing by itself, {len(first_words.ASKED)} more that each ask a question of a dialect ({', '.join(first_words.ASKED)})"
     knocks = (
         f"; where it lets a wrong token in, 2 more that say {first_words.WORD}" if options.token_env else ""

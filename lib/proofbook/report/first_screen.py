@@ -54,7 +54,7 @@ def of_run(run: RunRecord) -> Opening:
 def doubt(summary: Summary) -> str:
     """How the verdict could be wrong, from the weakest severity that it rests on."""
     if summary.overall.verdict is Verdict.FAIL:
-        return f"Hardly: each of these claims is false in fewer than {_of_hundred(summary.view.alpha_fail)} such runs, or rests on what was seen to happen."
+        return f"Hardly: a system that keeps what is required would look like this in fewer than {_of_hundred(summary.view.alpha_fail)} such runs; what must never happen, and was seen, needs no such number."
     if summary.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
     if summary.overall.verdict is not Verdict.PASS:
@@ -63,7 +63,7 @@ def doubt(summary: Summary) -> str:
     if not severities:
         return "No severity is known."
     # What was tried is all that a probability is known of.
-    return f"A remaining fault that strikes at random, as often as we look for, would have shown in more than {int(100 * min(severities))} of 100 such runs; one that needs other users, messages, load or times than those tried would not."
+    return f"A fault that strikes at random, often enough to break what is required, would have shown in more than {int(100 * min(severities))} of 100 such runs; one that needs other users, messages, load or times than those tried would not."
 
 
 def recommendations(summary: Summary) -> list[str]:

@@ -261,6 +261,26 @@ def test_a_refusal_may_come_late_and_with_a_code_that_is_stated(
     assert (access.explicitly_refused(bad) == (refused is True)).all()
 
 
+@pytest.mark.parametrize(
+    "told", ['{"type":"hello","authenticated":false}', '{"type":"goodbye"}', "no session"]
+)
+def test_who_is_greeted_otherwise_and_then_closed_by_name_is_refused(told: str, tmp_path: Path) -> None:
+    greeting = {"json": {"type": "hello", "authenticated": True}}
+
+    async def handle(connection: ServerConnection) -> None:
+        good = is_good(connection)
+        await connection.send('{"type":"hello","authenticated":true}' if good else told)
+        if not good:
+            await asyncio.sleep(0.3)
+            await connection.close(1008, "token")
+        await connection.wait_closed()
+
+    rows = tries(handle, tmp_path, token=TOKEN, greeting=greeting, any_path=True)
+    good, bad = rows[rows["token_kind"] == TokenKind.GOOD], rows[~rows["token_kind"].str.startswith("good")]
+    assert access.accepted(good).all() and len(bad)
+    assert access.explicitly_refused(bad).all() and not access.accepted(bad).any()
+
+
 @pytest.mark.parametrize(("checks", "accepted"), [(True, False), (False, True)])
 def test_who_is_refused_at_the_first_message_was_not_let_in(
     checks: bool, accepted: bool, tmp_path: Path

@@ -37,6 +37,7 @@ def judged(
     answer: Any = None,
     login: str = "",
     concurrency: int = 10,
+    timeout_s: float = 10,
     **ws: Any,
 ) -> dict[str, Finding]:
     (folder / "token").write_text("a-token-of-somebody")
@@ -51,7 +52,7 @@ def judged(
                 "health": "",
                 "ws": {"path": "/ws", "dwell_s": 0.05, "token": place, **ws},
             }
-            pace = {"per_s": 1000, "concurrency": concurrency, "timeout_s": 10}
+            pace = {"per_s": 1000, "concurrency": concurrency, "timeout_s": timeout_s}
             where = Environment.model_validate(
                 {
                     "writes": True,
@@ -215,3 +216,37 @@ def test_an_upgrade_with_many_headers_is_an_upgrade(tmp_path: Path) -> None:
             assert rows["upgraded"].all(), rows["error"].tolist()
 
     asyncio.run(go())
+
+
+GREETS_OTHERWISE = {
+    "stomp": "welcome",
+    "socket-io": "hello",
+    "action-cable": '{"type":"hello"}',
+    "graphql-transport-ws": "hi",
+}
+
+
+@pytest.mark.parametrize("dialect", GREETS_OTHERWISE)
+def test_a_dialect_that_was_named_wrongly_is_not_the_fault_of_the_server(
+    dialect: str, tmp_path: Path
+) -> None:
+    async def plain(connection: ServerConnection) -> None:
+        await connection.send(GREETS_OTHERWISE[dialect])
+        await connection.wait_closed()
+
+    found = judged(tmp_path, handler=plain, timeout_s=0.3, dialect=dialect)["websocket-connection"]
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "not-understood"), found.statement
+    assert f"({GREETS_OTHERWISE[dialect]})" in found.seen
+
+
+@pytest.mark.parametrize(
+    "says", ["", '0{"sid":"e1","pingInterval":25000}'], ids=["nothing", "the first word alone"]
+)
+def test_a_server_of_the_dialect_that_lets_nobody_in_is_broken(says: str, tmp_path: Path) -> None:
+    async def stuck(connection: ServerConnection) -> None:
+        if says:
+            await connection.send(says)
+        await connection.wait_closed()
+
+    found = judged(tmp_path, handler=stuck, timeout_s=0.3, dialect="socket-io")["websocket-connection"]
+    assert (found.verdict, found.reason) == (Verdict.FAIL, "below-target"), found.statement

@@ -8,6 +8,7 @@ import datetime as dt
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,13 +68,7 @@ async def probe_health(
         rows += await side_by_side(
             _ask(service, "unknown-path", unknown, client, session) for _ in range(unknown_count)
         )
-    cause = ""
-    if all(row["status"] is pd.NA for row in rows):
-        url = session.service_urls[service.name]
-        context = session.tls(service, url)
-        cause = await asyncio.to_thread(
-            transport.why_no_answer, url, context, server_name=service.server_name
-        )
+    cause = await _cause(rows, service, session=session)
     return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
 
 
@@ -94,6 +89,21 @@ async def ask_as_strangers(service: Service, *, count: int, session: Session) ->
                 for _ in range(count)
             )
     return HEALTH.frame([{**row, "cause": ""} for row in rows])
+
+
+async def _cause(
+    rows: Sequence[Mapping[str, object]], service: Service, *, session: Session
+) -> transport.Cause:
+    """What explains that nothing is answered, or that everything is answered with what only a proxy says of a connection."""
+    answered = [row for row in rows if row["status"] is not pd.NA]
+    if answered:
+        is_refused = len(answered) == len(rows) and all(
+            row["status"] == HTTPStatus.BAD_REQUEST for row in rows
+        )
+        return transport.cause_in(str(rows[0]["body"])) if is_refused else transport.Cause.NONE
+    url = session.service_urls[service.name]
+    context = session.tls(service, url)
+    return await asyncio.to_thread(transport.why_no_answer, url, context, server_name=service.server_name)
 
 
 async def time_endpoint(
@@ -234,7 +244,11 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         body_ok = _body_ok(service.health_expect, answer.text)
     elif said is not None and said.word in (Word.WELL, Word.ILL):
         body_ok = said.word is Word.WELL
-    dated = page_time.of(answer, now=dt.datetime.now(dt.UTC)) if kind == "health" else None
+    dated = (
+        page_time.of(answer, now=dt.datetime.now(dt.UTC), leaves_out=_expected_keys(service))
+        if kind == "health"
+        else None
+    )
     is_ill = said is not None and said.word is not Word.WELL and body_ok is False
     return {
         "status": answer.status_code,
@@ -246,7 +260,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "dated_in": scrub(dated.path) if dated is not None else "",
         "dated": pd.Timestamp(dated.moment) if dated is not None else pd.NaT,
         "dated_age_s": dated.age_s if dated is not None else None,
-        "error": f"the page says {scrub(said.shown())}" if said is not None and is_ill else "",
+        "error": f"a page that says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
 
@@ -268,6 +282,11 @@ def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
         if "http11.receive_response_headers.complete" in marks
         else None,
     }
+
+
+def _expected_keys(service: Service) -> frozenset[str]:
+    """The fields of the health page whose value is stated."""
+    return frozenset(service.health_expect.fields if service.health_expect else ())
 
 
 def _body_ok(expected: Expectation, text: str) -> bool:

@@ -42,11 +42,13 @@ _GOOD = frozenset([
 _BAD = frozenset([
     "down", "unhealthy", "fail", "fails", "failed", "failing", "failure", "error", "errors", "errored", "critical", "unavailable",
     "out_of_service", "service_unavailable", "dead", "stopped", "stopping", "ko", "nok", "bad", "broken", "offline", "outage", "crashed",
-    "red", "false", "no", "500", "502", "503", "504",
+    "red", "false", "no", "500", "502", "503", "504", "major_outage", "major", "crash_loop", "panic", "fatal", "lost", "disconnected",
+    "unreachable",
 ])  # fmt: skip
 _HALF = frozenset([
     "degraded", "warn", "warning", "partial", "partially", "partially_available", "yellow", "starting", "initializing", "draining",
-    "maintenance", "pending", "unknown", "unstable", "service_unknown",
+    "maintenance", "pending", "unknown", "unstable", "service_unknown", "degraded_performance", "partial_outage", "minor_outage",
+    "minor", "under_maintenance", "impaired", "limited", "suspended", "paused", "read_only", "overloaded", "recovering", "amber", "orange",
 ])  # fmt: skip
 # Of a part of the system, where the page has no word of its own: what can hardly mean anything else.
 _BAD_OF_A_PART = frozenset([
@@ -206,9 +208,13 @@ def _plain(key: str) -> str:
     >>> _plain("isHealthy"), _plain("overall_status"), _plain("healthy")
     ('healthy', 'status', 'healthy')
     """
-    name = re.sub(r"[^a-z]", "", key.lower())
+    name = _letters(key)
     short = _BEFORE_KEYS.sub("", name, count=1) if _BEFORE_KEYS.match(name) else name
     return short if short in _KEYS else name
+
+
+def _letters(key: str) -> str:
+    return re.sub(r"[^a-z]", "", key.lower())
 
 
 def _counts(name: str, value: int) -> bool:

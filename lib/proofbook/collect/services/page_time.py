@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,12 @@ class PageTime:
     age_s: float
 
 
-def of(answer: Answer, *, now: dt.datetime) -> PageTime | None:
+def of(answer: Answer, *, now: dt.datetime, leaves_out: Collection[str] = ()) -> PageTime | None:
     """The time that an answer names as its own; None where it names none.
 
     What is named as such comes first, then any other time that does not stand still by its nature.
+
+    leaves_out: paths whose value is expected to be what it is.
     """
     try:
         reference = email.utils.parsedate_to_datetime(answer.headers["date"]).astimezone(dt.UTC)
@@ -45,7 +47,9 @@ def of(answer: Answer, *, now: dt.datetime) -> PageTime | None:
     found = [
         (path, read)
         for path, value in _values(answer.text[:_LONGEST])
-        if not is_of_one_moment(path) and (read := _read(value, as_number=means_now(path))) is not None
+        if not is_of_one_moment(path)
+        and path not in leaves_out
+        and (read := _read(value, as_number=means_now(path))) is not None
     ]
     found.sort(key=lambda item: not means_now(item[0]))
     return _dated(*found[0], reference=reference) if found else None

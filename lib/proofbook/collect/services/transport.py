@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import socket
 import ssl
 from enum import StrEnum
@@ -30,6 +31,28 @@ class Cause(StrEnum):
     HTTP2 = "http/2"
     TLS = "tls"
     NO_TLS = "no-tls"
+
+
+# As nginx, Apache, Go and others say it.
+_SAID = (
+    (
+        r"no required (?:ssl|tls) certificate was sent|client certificate (?:is )?required",
+        Cause.CLIENT_CERTIFICATE,
+    ),
+    (
+        r"plain http request was sent to https|speaking plain http to an ssl|http request to an https server",
+        Cause.TLS,
+    ),
+)
+
+
+def cause_in(page: str) -> Cause:
+    """What a server says of the connection itself where it answers 400 to everything that comes over it.
+
+    >>> cause_in("<title>400 The plain HTTP request was sent to HTTPS port</title>"), cause_in("<h1>Bad Request</h1>")
+    (<Cause.TLS: 'tls'>, <Cause.NONE: ''>)
+    """
+    return next((cause for pattern, cause in _SAID if re.search(pattern, page, re.IGNORECASE)), Cause.NONE)
 
 
 def why_no_answer(url: str, context: ssl.SSLContext | None, *, server_name: str | None = None) -> Cause:

@@ -105,6 +105,8 @@ class Line:
         self._shown = token if endpoint.token.is_message else None
         self._values = {"id": secrets.token_hex(8), "user": user, "token": self._shown or ""}
         self._stream = Stream(connection, endpoint, self._values)
+        # Whether the server has said anything that its dialect says before it lets in; None where nothing is waited for.
+        self.understood: bool | None = None
 
     async def enter(self) -> bool:
         """Says what comes first; whether the server has said that it lets in.
@@ -126,9 +128,11 @@ class Line:
                 say(step, self._values) if bare is None else str(fill(bare, self._values))
             )
         if step.wait_for is not None:
+            self.understood = bool(self.understood)
             while not recognises(step.wait_for, await self._stream.recv(), self._values):
                 # What else a server says before it lets in, such as who is there, is not for us to judge.
                 continue
+            self.understood = True
 
     @property
     def last_heard(self) -> str:

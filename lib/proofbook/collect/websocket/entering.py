@@ -29,8 +29,9 @@ async def enter(journey: Journey, line: Line, session: Session) -> bool:
         return False
     except TimeoutError:
         journey.greeted, journey.error = False, "not let in, and not refused"
-        journey.heard = shown(line.last_heard)
+        journey.heard, journey.understood = shown(line.last_heard), line.understood
         return False
+    journey.understood = line.understood
     return True
 
 

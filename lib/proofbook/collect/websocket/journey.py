@@ -47,6 +47,7 @@ class Journey:
     error: str = ""
     heard: str = ""
     deflate: bool | None = None
+    understood: bool | None = None
 
 
 def frame(journeys: Sequence[Journey]) -> pd.DataFrame:

@@ -23,6 +23,10 @@ from proofbook.redaction.scrubbing import Secret, scrub
 _TELLING = ("type", "event", "kind", "op", "action", "status")
 GREETING_WAIT_S = 1.0
 TIMES = 3
+# Where some are greeted and others are not.
+MOST_TIMES = 8
+# A greeting of which only that it came is known.
+ANYTHING: dict[str, object] = {"regex": "(?s)."}
 # Those whose name says how they are spoken; a server chooses among what is offered.
 SUBPROTOCOLS = {
     "graphql-transport-ws": "graphql-transport-ws",
@@ -86,7 +90,7 @@ async def look(
     where = endpoint.path or "the endpoint"
     by_name = lets_in_by_name(endpoint)
     heard: list[str | bytes | None] = []
-    for _ in range(times):
+    while len(heard) < times or (times > 1 and _is_unsure(heard)):
         tried = await _connect(endpoint, token, session)
         shows = _shown(tried, endpoint) if knows_dialects else ""
         if not tried.let_in and (problem := _problem(tried, where, has_token=token is not None)):
@@ -103,13 +107,30 @@ async def look(
                 upgraded=True, let_in=tried.let_in, shows=shows, subprotocol=tried.subprotocol
             )
         heard.append(tried.first)
-    if any(message is None for message in heard):
-        return EndpointFacts(
-            upgraded=True, remarks=("it does not greet",), asks=all(item is None for item in heard)
-        )
-    return EndpointFacts(
-        upgraded=True, greeting=greeting_of([message for message in heard if message is not None])
-    )
+    return _as_heard(heard)
+
+
+def _is_unsure(heard: Sequence[str | bytes | None]) -> bool:
+    """Whether some connections were told something first and others were not, and more of them would tell."""
+    return None in heard and any(item is not None for item in heard) and len(heard) < MOST_TIMES
+
+
+def _as_heard(heard: Sequence[str | bytes | None]) -> EndpointFacts:
+    """What first messages say of an endpoint; None stands for a connection that was told nothing.
+
+    Where half of them are told the same kind of message, those that are not lack it. Where fewer are, it comes by chance, as
+    what is told to everybody now and then.
+    """
+    told = [message for message in heard if message is not None]
+    if len(told) == len(heard):
+        return EndpointFacts(upgraded=True, greeting=greeting_of(told))
+    if told and 2 * len(told) >= len(heard):
+        greeting = greeting_of(told)
+        remark = f"{len(heard) - len(told)} of {len(heard)} connections were not greeted within {GREETING_WAIT_S:g} s"
+        if greeting != ANYTHING:
+            return EndpointFacts(upgraded=True, greeting=greeting, remarks=(remark,))
+    remark = f"{len(told)} of {len(heard)} connections were told something" if told else "it does not greet"
+    return EndpointFacts(upgraded=True, remarks=(remark,), asks=not told)
 
 
 async def chosen_dialect(endpoint: WebSocket, *, session: Session) -> str:
@@ -152,7 +173,7 @@ async def _connect(
         except (OSError, ConnectionClosed) as error:  # a TimeoutError is one
             heard = f"; it said {scrub(line.last_heard)[:120]!r}" if line.last_heard else ""
             tried.journey.error = (
-                "" if isinstance(error, ConnectionClosed) else f"{error or 'it does not let in'}{heard}"
+                "" if isinstance(error, ConnectionClosed) else f"{str(error) or 'it does not let in'}{heard}"
             )
         await close(tried.journey, endpoint, line)
     return tried
@@ -233,7 +254,7 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
             return {"regex": f"^{re.escape(word)}$"}
         if re.fullmatch(r"[^\W\d_]{2,40}", word):
             return {"regex": rf"^{word}\b"}
-    return {"regex": "(?s)."}
+    return ANYTHING
 
 
 def _scalars(value: Any) -> dict[str, object]:

@@ -224,7 +224,9 @@ async def _probe_auth(
             journey.closed_in = "greeting"
             if await enter(journey, line, session):
                 await _look_whether_let_in(journey, endpoint, line, session)
-                if journey.greeted and not TokenKind.is_good_kind(journey.token_kind):
+                # Who was told something, even another thing than those who are let in, may still be thrown out by name.
+                was_told = journey.greeted or journey.greeting_s is not None
+                if was_told and not TokenKind.is_good_kind(journey.token_kind):
                     await _wait_for_refusal(endpoint, line)
         except Refused as error:
             refuse(journey, error)

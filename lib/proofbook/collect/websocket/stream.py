@@ -27,7 +27,12 @@ class Stream:
         self._connection, self._spoken, self._values = connection, spoken, values
         self._whole: deque[str | bytes] = deque()
         self._part = ""
-        self.last = ""
+        self._last = ""
+
+    @property
+    def last(self) -> str:
+        """The last message heard, or what came of one that has not ended."""
+        return self._last or self._part
 
     @property
     def close_code(self) -> int | None:
@@ -47,7 +52,7 @@ class Stream:
         """
         while True:
             message = await self._next()
-            self.last = text_of(message)
+            self._last = text_of(message)
             refusal = self._spoken.refusal.message
             if refusal is not None and recognises(refusal, message, self._values):
                 raise Refused(" ".join(self.last.split()))

@@ -78,7 +78,10 @@ def credentials_proven(
         elif wrong_address:
             got, code = f"nobody{too or ', as where no WebSocket is'}", "no-endpoint"
         elif by_rule and not refused:
-            got, code = "nobody, and each was turned away as one who asks wrongly is", "not-understood"
+            got, code = (
+                "nobody, and each was turned away as a request that lacks something is",
+                "not-understood",
+            )
         else:
             got = "nobody, which neither a wrong token nor a wrong address explains"
         return [
@@ -119,7 +122,7 @@ def _came_in(rows: pd.DataFrame) -> pd.Series:
 
 
 def against_a_rule(rows: pd.DataFrame) -> pd.Series:
-    """Whether each try was turned away for how it was made: by a status that blames the request, or a close before anything was said.
+    """Whether each try was turned away for how it was made: by a status that blames the request, a close before anything was said, or words of another dialect.
 
     Such an answer to everybody is as likely our slip (a subprotocol, a query or a header that is not stated) as the server's.
     """
@@ -133,4 +136,12 @@ def against_a_rule(rows: pd.DataFrame) -> pd.Series:
     ruled = (
         rows["close_code"].isin(_RULES).fillna(False) & early & ~rows["greeted"].fillna(False).astype(bool)
     )
-    return (blamed | ruled).astype(bool)
+    return (blamed | ruled | _spoken_to_in_another_way(rows)).astype(bool)
+
+
+def _spoken_to_in_another_way(rows: pd.DataFrame) -> pd.Series:
+    """Whether each try heard something, and nothing of what is waited for: it may speak another dialect than the one that is stated."""
+    if "understood" not in rows or "heard" not in rows:
+        # Older evidence holds neither.
+        return pd.Series(data=False, index=rows.index)
+    return rows["understood"].eq(False).fillna(False) & rows["heard"].fillna("").ne("")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 
+from proofbook.config.conversation import Expectation
+from proofbook.config.services import WebSocket
 from proofbook.evidence.schema import HEALTH, SHADOW
 from proofbook.judge import failure_summary
 from proofbook.judge.checks.access import refused_by_name
@@ -19,6 +22,9 @@ from proofbook.stats import plans
 # Try again later, RFC 6455's registry of close codes.
 TRY_LATER = 1013
 BY_CHANCE = 0.001
+MOST_QUOTED = 80
+# A request that lacks something, or is meant for another host or protocol.
+ASKED_WRONGLY = (400, 421, 426, 431, 505)
 NO_PAGE = (*range(300, 400), 401, 403, 404, 405, 407, 410)
 
 
@@ -174,19 +180,29 @@ def health_path_known(service: str) -> MoreControls:
 
     def control(view: View) -> Sequence[Control]:
         answers = set(_asked(view, service, kind="health")["status"])
+        elsewhere = set(_asked(view, service, kind="unknown-path")["status"])
         well_before = int(_asked(view, service, kind="health", phase="before")["ok"].sum())
         nowhere = bool(answers) and answers <= set(NO_PAGE)
-        held = well_before > 0 or not nowhere
-        now = "no page for us" if nowhere else "an answer of its own"
+        wrongly = bool(answers) and answers == elsewhere and answers <= set(ASKED_WRONGLY)
+        held = well_before > 0 or not (nowhere or wrongly)
+        now = (
+            "no page for us"
+            if nowhere
+            else "every request is called wrong"
+            if wrongly
+            else "an answer of its own"
+        )
         return [
             Control(
                 kind="positive",
                 name="something at this address",
                 guards=("fail",),
                 expected="a page, or health before",
-                got=f"{well_before:,} well before; now {now}" if held else "not seen, now or before",
+                got=f"{well_before:,} well before; now {now}"
+                if held
+                else f"{now}, and nothing shows that it was ever well",
                 held=held,
-                code="" if held else "no-endpoint",
+                code="" if held else "no-endpoint" if nowhere else "asked-wrongly",
             )
         ]
 
@@ -219,6 +235,54 @@ def unknown_path_control(service: str) -> MoreControls:
         ]
 
     return control
+
+
+# Values that say what kind of message it is, and keys that say what is wrong.
+_ERRORS = frozenset(
+    ["error", "err", "failed", "failure", "fail", "fatal", "exception", "unavailable", "down", "unhealthy"]
+)
+_NO_ERROR = (False, None, "", 0)
+
+
+def greets_well(socket: WebSocket) -> MoreControls:
+    """The comparability control of connections that are greeted: what greets is no report of an error.
+
+    A first look takes what it hears for the greeting, and cannot know whether it is the usual one.
+    """
+    found = _error_in(socket.greeting)
+
+    def control(view: View) -> Sequence[Control]:
+        return [
+            Control(
+                kind="comparability",
+                name="what the greeting says",
+                guards=("pass",),
+                expected="no error",
+                got=found,
+                held=False,
+                code="greeted-with-error",
+            )
+        ]
+
+    return control if found else lambda view: []
+
+
+def _error_in(greeting: Expectation | None) -> str:
+    """What a greeting says of an error; empty where it says nothing of one.
+
+    >>> _error_in(Expectation(json={"type": "error"})), _error_in(Expectation(json={"type": "hello", "error": False}))
+    ('type = error', '')
+    """
+    if greeting is None:
+        return ""
+    for path, value in greeting.fields.items():
+        last = path.rpartition(".")[2].strip('"').lower()
+        if (last in ("error", "errors") and value not in _NO_ERROR) or str(value).lower() in _ERRORS:
+            return f"{path} = {value}"
+        if last in ("ok", "success", "healthy") and value is False:
+            return f"{path} = false"
+    named = re.match(r'^\^?"?(errors?|exception|fatal)\b', greeting.regex or "", re.IGNORECASE)
+    return f"it begins with {named[1]}, or has a field of that name" if named else ""
 
 
 def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> MoreControls:
@@ -298,31 +362,53 @@ def transport_known(service: str) -> MoreControls:
 
 
 def whole_word(service: str) -> MoreControls:
-    """The comparability control of health where no expectation is stated: the page does not call itself neither well nor ill."""
+    """The comparability controls of health where no expectation is stated: the page calls itself nothing but well.
+
+    A word between well and ill is one; so is one of which nobody here knows whether it means that it is well.
+    """
 
     def control(view: View) -> Sequence[Control]:
         rows = _asked(view, service, kind="health")
         if "says" not in rows:
             # Older evidence holds none.
             return []
-        half = int(rows["says"].eq("half-well").fillna(False).sum())
-        return [
-            Control(
-                kind="comparability",
-                name="the health page's own word",
-                guards=("pass",),
-                expected="never one between well and ill, such as degraded",
-                got=f"{half:,} of {len(rows):,}",
-                held=half == 0,
-                code="" if half == 0 else "half-well",
-            )
-        ]
+        half = _word_control(
+            rows[rows["says"].eq("half-well").fillna(False)],
+            count=len(rows),
+            code="half-well",
+            name="the health page's own word",
+            expected="never one between well and ill, such as degraded",
+        )
+        unknown = _word_control(
+            rows[rows["says"].eq("unknown").fillna(False)],
+            count=len(rows),
+            code="unknown-word",
+            name="what the health page's own word means",
+            expected="known",
+        )
+        # The first was always asked; of the second there is nothing to say where it holds.
+        return [half] if unknown.held else [half, unknown]
 
     return control
 
 
+def _word_control(such: pd.DataFrame, *, count: int, code: str, name: str, expected: str) -> Control:
+    """Whether no page says a word of that sort; the first that does is quoted."""
+    body = " ".join(str(such["body"].iloc[0]).split())[:MOST_QUOTED] if len(such) else ""
+    quoted = f": {body}" if body and not body.startswith("<") else ""
+    return Control(
+        kind="comparability",
+        name=name,
+        guards=("pass",),
+        expected=expected,
+        got=f"{len(such):,} of {count:,}{quoted}",
+        held=such.empty,
+        code="" if such.empty else code,
+    )
+
+
 def fresh_answers(service: str) -> MoreControls:
-    """The comparability control of health: answers are the service's own, and no copies that a cache keeps of what it once said."""
+    """The comparability control of health: answers are the service's own and of now, neither copies that a cache keeps nor pages made long before."""
 
     def control(view: View) -> Sequence[Control]:
         rows = _asked(view, service, kind="health")
@@ -334,7 +420,7 @@ def fresh_answers(service: str) -> MoreControls:
         return [
             Control(
                 kind="comparability",
-                name="answers that a cache gave in place of the service",
+                name="answers of another time: kept by a cache, or dated by the page itself",
                 guards=("pass",),
                 expected="none",
                 got=f"{len(copies):,} of {len(rows):,}{oldest}",

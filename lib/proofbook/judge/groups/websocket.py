@@ -16,6 +16,7 @@ from proofbook.judge.checks import access, addresses, at_once, compression, held
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
+    greets_well,
     normal_end_known,
     probes_let_in,
     room_for_all,
@@ -110,6 +111,7 @@ class _Endpoint:
                 self.proven,
                 room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
                 probes_let_in(name, self.connected),
+                greets_well(self.socket),
                 normal_end_known(self.here, self.connected, self.ended_unasked, target=target),
                 *([access.probe_discriminates(name)] if self.shows_token else []),
                 shadow_control(name, self.connected, target=target),
