@@ -62,9 +62,13 @@ class _Held:
         early = ended[~self.is_normal(ended)]
         stayed = open_[open_["close_code"].isna()]
         silent = stayed[~stayed["reply"].isin((Reply.AS_EXPECTED, Reply.NOT_ASKED))]
-        verdict, reason = self.answer(view, count=len(open_), early=early, silent=silent)
-        if verdict is Verdict.PASS and (stayed["open_s"] < self.held_s).any():
-            verdict, reason = Verdict.INCONCLUSIVE, "too-early"
+        verdict, reason = _verdict(
+            count=len(open_),
+            early=len(early),
+            is_stated=self.held_s > 0,
+            is_dead=bool(len(silent)) and self.is_proven(view, silent=len(silent), count=len(open_)),
+            is_open=silent.empty and not (stayed["open_s"] < self.held_s).any(),
+        )
         return Judgement(
             verdict=verdict,
             reason=reason,
@@ -94,29 +98,14 @@ class _Held:
             normal |= ended["open_s"] >= _NEARLY * self.max_connection_s
         return normal.fillna(False).astype(bool)
 
-    def answer(
-        self, view: View, *, count: int, early: pd.DataFrame, silent: pd.DataFrame
-    ) -> tuple[Verdict, str]:
-        if not early.empty and not self.held_s:
-            # How long a connection may be idle is for the server to choose, unless somebody says otherwise.
-            return Verdict.INCONCLUSIVE, "idle-end"
-        if not early.empty:
-            return (Verdict.FAIL, "held") if len(early) == count else (Verdict.INCONCLUSIVE, "too-early")
-        if silent.empty:
-            return Verdict.PASS, ""
-        well, others = self.ordinary(view)
-        p = proportions.two_samples(before=(len(silent), count), after=(others - well, others))
-        return (
-            (Verdict.FAIL, "held") if well and p <= view.alpha_fail else (Verdict.INCONCLUSIVE, "too-early")
-        )
-
-    def ordinary(self, view: View) -> tuple[int, int]:
-        """How many ordinary connections went well, of how many."""
+    def is_proven(self, view: View, *, silent: int, count: int) -> bool:
+        """Whether ordinary connections are answered more often than those that were held, by more than chance."""
         rows = view.table(WEBSOCKET)
         if rows is None:
-            return 0, 0
-        good = pd.Series(self.ok(rows[rows["endpoint"] == self.socket.name])).fillna(False)
-        return int(good.sum()), len(good)
+            return False
+        good = pd.Series(self.ok(rows[rows["endpoint"] == self.socket.name])).fillna(False).astype(bool)
+        p = proportions.two_samples(before=(silent, count), after=(int((~good).sum()), len(good)))
+        return bool(good.any() and p <= view.alpha_fail)
 
     def mutant(self, change: dict[str, object]) -> Callable[[View], View | None]:
         def changed(view: View) -> View | None:
@@ -128,6 +117,16 @@ class _Held:
             return view.exchange(ASKED, rows.assign(**new))
 
         return changed
+
+
+def _verdict(*, count: int, early: int, is_stated: bool, is_dead: bool, is_open: bool) -> tuple[Verdict, str]:
+    """Verdict and reason: `early` of so many ended before their time; is_stated: somebody says how long they must live."""
+    if early and not is_stated:
+        # How long a connection may be idle is for the server to choose, unless somebody says otherwise.
+        return Verdict.INCONCLUSIVE, "idle-end"
+    if early == count or is_dead:
+        return Verdict.FAIL, "held"
+    return (Verdict.INCONCLUSIVE, "too-early") if early or not is_open else (Verdict.PASS, "")
 
 
 def _told(rows: pd.DataFrame, stayed: pd.DataFrame, ended: pd.DataFrame, silent: pd.DataFrame) -> str:
