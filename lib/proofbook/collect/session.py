@@ -11,7 +11,7 @@ import re
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,8 +24,8 @@ from proofbook import paths, probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.error_numbers import error_numbers
+from proofbook.collect.filling import fill
 from proofbook.collect.rate_limit import RateLimiter
-from proofbook.config.conversation import PLACES
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
 from proofbook.config.probes import references
@@ -426,48 +426,3 @@ def name_not_found(error: BaseException) -> bool:
             "No address associated",
         )
     )
-
-
-def match_fields(fields: dict[str, Any], message: Any, values: Mapping[str, str]) -> bool:
-    """Whether every JMESPath in `fields` finds the value wanted, `{id}`-like places filled in."""
-    try:
-        return all(
-            jmespath.search(path, message) == wanted for path, wanted in _filled_fields(fields, values)
-        )
-    except jmespath.exceptions.JMESPathError:
-        # A function met a value of another type than it takes.
-        return False
-
-
-def _filled_fields(fields: dict[str, Any], values: Mapping[str, str]) -> list[tuple[str, Any]]:
-    return [(path, _filled_value(wanted, values)) for path, wanted in fields.items()]
-
-
-_PLACES = re.compile(r"\{\{(NAMES)\}\}|\{(NAMES)\}".replace("NAMES", "|".join(PLACES)))
-
-
-def fill(template: Any, values: Mapping[str, str]) -> Any:
-    """`template` with `{id}`, `{text}`, `{user}` filled in, at any depth; doubled braces around such a name are single ones.
-
-    >>> fill({"user{{id}}": 1, "said": "{id}, not {{id}}"}, {"id": "7"})
-    {'user{{id}}': 1, 'said': '7, not {id}'}
-    >>> fill(["{number}", "no {number}"], {"number": "7"})
-    [7, 'no 7']
-    """
-    if isinstance(template, str):
-        return _PLACES.sub(lambda found: _filled(found, values), template)
-    if isinstance(template, dict):
-        return {key: _filled_value(item, values) for key, item in template.items()}
-    if isinstance(template, list):
-        return [_filled_value(item, values) for item in template]
-    return template
-
-
-def _filled_value(item: Any, values: Mapping[str, str]) -> Any:
-    # Some protocols want a number for an id, and no text that looks like one.
-    return int(values["number"]) if item == "{number}" and "number" in values else fill(item, values)
-
-
-def _filled(found: re.Match[str], values: Mapping[str, str]) -> str:
-    escaped, name = found.groups()
-    return f"{{{escaped}}}" if escaped else values.get(name, found.group())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from proofbook.collect.session import match_fields
+from proofbook.collect.filling import match_fields
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 

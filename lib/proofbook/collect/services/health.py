@@ -19,9 +19,10 @@ import pandas as pd
 from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
+from proofbook.collect.filling import match_fields
 from proofbook.collect.services import health_page, page_time, transport
 from proofbook.collect.services.health_page import Word
-from proofbook.collect.session import Session, describe, match_fields, name_not_found, side_by_side
+from proofbook.collect.session import Session, describe, name_not_found, side_by_side
 from proofbook.config.conversation import Expectation
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from proofbook.collect.session import fill
+from proofbook.collect.filling import fill
 from proofbook.collect.websocket.messages import recognises, say
 from proofbook.collect.websocket.stream import Refused, Stream
 from proofbook.config import dialects

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proofbook.collect.session import fill, match_fields
+from proofbook.collect.filling import fill, match_fields
 from proofbook.config.conversation import Expectation, Said
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -195,7 +194,7 @@ class _Answered:
             )
         return "; ".join(told)
 
-    def mutant(self, change: dict[str, Any]) -> Callable[[View], View | None]:
+    def mutant(self, change: Mapping[str, object]) -> Callable[[View], View | None]:
         def changed(view: View) -> View | None:
             rows = view.need(ASKED).copy()
             last = rows.index[self.mine(rows) & (rows["reply"] == Reply.AS_EXPECTED)][-1:]
