@@ -194,7 +194,7 @@ class _Answered:
             )
         return "; ".join(told)
 
-    def mutant(self, change: Mapping[str, object]) -> Callable[[View], View | None]:
+    def mutant(self, change: Mapping[str, Any]) -> Callable[[View], View | None]:
         def changed(view: View) -> View | None:
             rows = view.need(ASKED).copy()
             last = rows.index[self.mine(rows) & (rows["reply"] == Reply.AS_EXPECTED)][-1:]
