@@ -76,7 +76,7 @@ def as_markdown(results: Sequence[Result]) -> str:
             "Each collection has a server and a workspace of its own; ports, paths, names, words, tokens, delays and the make of the server are drawn anew, and it is judged once, without notebooks. What is given is what its user would know from its manual: address, path, token, header, certificate. "
             "This page is written by `python benchmarks/matrix.py --abroad`; the figures are in [abroad.json](abroad.json).",
             "",
-            "Its kinds were chosen by the same people who wrote the rules, and rules were mended where the first collections were wrong; what counts here was collected afterwards, with other draws. So this says how often known kinds are told apart, and not how often the next unknown one is.",
+            "Its kinds were chosen by the same people who wrote the rules, and rules were mended where the first collections were wrong; what counts here was collected afterwards, with other draws. So this says how often known kinds are told apart, and not how often the next unknown one is. Intervals are Clopper-Pearson, 95 % one-sided, and take collections for independent, which those of one kind are only as far as their draws differ.",
             "",
             "![Every collection as a square, by kind and outcome](pictures/abroad.svg)",
             "",
@@ -101,8 +101,9 @@ def as_markdown(results: Sequence[Result]) -> str:
 def _row(what: str, among: int, count: int, most: float | None) -> str:
     if not among:
         return f"| {what} | 0 | | | |"
-    high = proportion(count, among).high
-    return f"| {what} | {among} | {count} | {count / among:.1%}, at most {high:.1%} | {'' if most is None else f'{most:.0%}'} |"
+    bounds = proportion(count, among)
+    bound = f"at least {bounds.low:.1%}" if 2 * count > among else f"at most {bounds.high:.1%}"
+    return f"| {what} | {among} | {count} | {count / among:.1%}, {bound} | {'' if most is None else f'{most:.0%}'} |"
 
 
 def _table(title: str, head: str, results: Sequence[Result], state: State) -> list[str]:

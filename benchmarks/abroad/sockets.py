@@ -39,7 +39,7 @@ def _(dice: Dice) -> Scene:
     return socket(dice, ends={"after_ms": dice.ms(20, 150), "how": dice.of("reset", "cut")})
 
 
-@kind("some-die", "one connection of ten is closed with 1011 after its greeting", BROKEN)
+@kind("some-die", "some connections are closed with 1011 after their greeting", BROKEN)
 def _(dice: Dice) -> Scene:
     return socket(dice, ends={"after_ms": dice.ms(20, 150), "code": 1011, "share": dice.of(0.15, 0.2, 0.3)})
 
