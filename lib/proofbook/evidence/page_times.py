@@ -8,7 +8,7 @@ import re
 _OF_NOW = re.compile(
     r"(?:timestamp|time|date|datetime|now|ts|clock|epoch|unixtime|asof)(?:utc|iso|ms|now)?"
     r"|(?:utc|iso|local|current|server|system|response|report|check|probe|status|health)_?(?:time|date|timestamp|now)"
-    r"|(?:last)?(?:health)?_?check(?:ed)?(?:at|on|time|timestamp)?|last(?:run|probe|probed)(?:at)?"
+    r"|(?:last)?(?:health)?_?check(?:ed)?(?:at|on|time|timestamp)?|last(?:run|probe|probed)(?:at)?|generated(?:at|on)?"
 )
 # Of something that happened once, or is yet to come.
 _OF_ONE_MOMENT = re.compile(

@@ -10,6 +10,7 @@ from aiohttp import web
 from first_tries import attempt, serving, talk, with_socket
 
 from proofbook.collect.websocket.look import _as_heard
+from proofbook.pipeline import quickstart, try_options
 
 HELLO = '{"type": "hello"}'
 
@@ -46,13 +47,17 @@ def test_who_is_greeted_each_time_is_asked_no_more_often_than_before(tmp_path: P
     number = itertools.count()
 
     async def socket(request: web.Request) -> web.WebSocketResponse:
+        nonlocal number
         next(number)
         return await talk(request, HELLO)
 
     with serving(with_socket(socket)) as url:
         tried = attempt(url, base=tmp_path, ws="/ws")
-    assert tried.verdict == "pass", tried.shown
-    assert next(number) <= 3 + 60 + 12 + 5 + 60, "a first look has three"
+        assert tried.verdict == "pass", tried.shown
+        number = itertools.count()
+        options = try_options.Options(url=url, ws="/ws")
+        quickstart.prepare(options, base=tmp_path / "again", say=tried.said.append)
+    assert next(number) == 3
 
 
 @pytest.mark.parametrize(

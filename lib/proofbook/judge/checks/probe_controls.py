@@ -185,22 +185,19 @@ def health_path_known(service: str) -> MoreControls:
         nowhere = bool(answers) and answers <= set(NO_PAGE)
         wrongly = bool(answers) and answers == elsewhere and answers <= set(ASKED_WRONGLY)
         held = well_before > 0 or not (nowhere or wrongly)
-        now = (
-            "no page for us"
-            if nowhere
-            else "every request is called wrong"
+        missing = (
+            "every request is called wrong, and nothing shows that it was ever well"
             if wrongly
-            else "an answer of its own"
+            else "not seen, now or before"
         )
+        now = "no page for us" if nowhere else "an answer of its own"
         return [
             Control(
                 kind="positive",
                 name="something at this address",
                 guards=("fail",),
                 expected="a page, or health before",
-                got=f"{well_before:,} well before; now {now}"
-                if held
-                else f"{now}, and nothing shows that it was ever well",
+                got=f"{well_before:,} well before; now {now}" if held else missing,
                 held=held,
                 code="" if held else "no-endpoint" if nowhere else "asked-wrongly",
             )
