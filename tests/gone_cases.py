@@ -218,7 +218,7 @@ def messages_dropped() -> History:
     return warned().traffic(UNTIL, 2 * UNTIL, revision="r-2", says=0.0)
 
 
-@case("E", NOT_KNOWN, "log-thinned")
+@case("E", NOT_KNOWN, "log-thinned", "errors-remain")
 def lines_sampled() -> History:
     return faulty().traffic(UNTIL, 2 * UNTIL, revision="r-2", says=0.05, faults=0.05, symptom=None)
 

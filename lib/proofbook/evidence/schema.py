@@ -58,24 +58,13 @@ LATENCY = Table(
     columns=(_SERVICE, _PATH, _TIMESTAMP, _STATUS, _OK, _ERROR, _TOTAL),
 )
 LATENCY_CONTROL = Table(
-    "latency_control",
-    row="one request to the health endpoint, between timed requests to another",
+    "latency_control", row="one request to the health endpoint, between timed requests to another",
     columns=(*LATENCY.columns, Column("beside", "str", "path that was timed meanwhile")),
-)
+)  # fmt: skip
 ROLLOUT = Table(
-    "rollout",
-    row="one request for health on a new connection, during a deployment",
-    columns=(
-        _TIMESTAMP,
-        Column("at_s", "float64", "since watching began", "s"),
-        _STATUS,
-        _OK,
-        _ERROR,
-        _REVISION,
-        _TOTAL,
-        _SERVICE,
-    ),
-)
+    "rollout", row="one request for health on a new connection, during a deployment",
+    columns=(_TIMESTAMP, Column("at_s", "float64", "since watching began", "s"), _STATUS, _OK, _ERROR, _REVISION, _TOTAL, _SERVICE),
+)  # fmt: skip
 CERTIFICATES = Table(
     "certificates",
     row="one encrypted service",
@@ -298,18 +287,13 @@ LOG_MATCHES = Table(
     ),
 )  # fmt: skip
 LOG_PLACES = Table(
-    "log_places",
-    row="the requests of one bucket, service and revision at a place where a pattern was met",
-    merge=Merge.LOG_BUCKETS,
+    "log_places", row="the requests of one bucket, service and revision at a place where a pattern was met", merge=Merge.LOG_BUCKETS,
     columns=(
         _PATTERN,
         Column("place", "str", "`endpoint`: a path, values masked; `client`: who asked"),
-        Column("value", "str", "which one"),
-        *GROUPED,
+        Column("value", "str", "which one"), *GROUPED,
         Column("requests", "int64", "requests there", "requests"),
-        Column("affected", "int64", "those of them that met the pattern", "requests"),
-        _FIRST,
-        _LAST,
+        Column("affected", "int64", "those of them that met the pattern", "requests"), _FIRST, _LAST,
     ),
 )  # fmt: skip
 LOG_KINDS = Table(

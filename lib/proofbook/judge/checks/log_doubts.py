@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from proofbook.judge.checks.log_silence import (
     BLOCKS_BEFORE,
     Gaps,
     Phase,
+    blocks_needed,
     gaps,
     hits_per_block,
     phases,
@@ -22,9 +23,12 @@ from proofbook.judge.checks.log_silence import (
     recent,
 )
 from proofbook.judge.checks.log_told import Told, errors_control, told, told_needed
-from proofbook.judge.findings import Control, Needed, percent
+from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import View, stamp
 from proofbook.stats import events
+
+# With less of what came before in as much time, a silent window is called idle.
+LEAST_LOAD = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,20 @@ class Silence:
         p = events.silent_blocks(before=blocks[0], after=blocks[1]) if blocks and enough else 1.0
         return p, f"Fisher's test on silent blocks longer than the clusters seen (p = {p:.2g})"
 
+    @property
+    def blocks(self) -> int:
+        """How many silent blocks would be convincing."""
+        counted = hits_per_block(self.hits, self.view.windows.before, self.view.windows.after)
+        loud = sum(number > 0 for number in counted[0]) if counted else BLOCKS_BEFORE
+        return blocks_needed(loud, confidence=self.view.confidence_once)
+
+    @property
+    def time_ratio(self) -> float:
+        """How long after is, in that of before."""
+        windows = self.view.windows.before, self.view.windows.after
+        seconds = [(item[1] - item[0]).total_seconds() if item else 0.0 for item in windows]
+        return seconds[1] / seconds[0] if seconds[0] > 0 else 0.0
+
     def p(self, ratio: float, *, hits: int | None = None, share: float = 1.0) -> float:
         """The larger of both."""
         found = self.luck(ratio, hits=self.affected if hits is None else hits, share=share)
@@ -133,11 +151,14 @@ class Silence:
         """The first of what weakens it that makes the silence no surprise."""
         there = self.met.place and not self.met.there[1]
         if not there and self.p(self.counted_ratio) >= self.alpha:
-            return []
+            few = self.counted_ratio < LEAST_LOAD * self.time_ratio and self.p(self.time_ratio) < self.alpha
+            why = f"{self.exposure[1]:,.0f} {self.unit} are {self.counted_ratio / max(self.time_ratio, 1e-9):.0%} of what came before in as much time"
+            needed = self.later(Needed(what="a window after in which as many users come as before"))
+            return [Doubt(code="little-met", why=why, needed=needed)] if few else []
         if self.p(self.met_ratio) >= self.alpha:
             return [Doubt(code="not-met", why=self.met.in_words, needed=self.met.needed)]
         if self.p(self.ratio) >= self.alpha:
-            words = f"{self.told.in_words} ({percent(self.told.share)})"
+            words = f"{self.told.in_words} ({self.told.share:.0%})"
             if self.unit == "requests":
                 return [Doubt(code="log-thinned", why=words, needed=told_needed(self.told.level))]
             needed = self.later(Needed(what="a window after in which as much is written as before"))
@@ -149,7 +170,7 @@ class Silence:
                 )
             ]
         if self.p_value >= self.alpha:
-            why = f"it was vanishing already: the last {percent(self.share)} of before hold {self.recent_hits:,} of {self.affected:,}"
+            why = f"it was vanishing already: the last {self.share:.0%} of before hold {self.recent_hits:,} of {self.affected:,}"
             return [Doubt(code="vanishing", why=why, needed=self.later(Needed(what="a longer silence, by the rate of the end of before")))]  # fmt: skip
         return []
 
@@ -172,23 +193,31 @@ class Silence:
     def unit_of_gaps(self) -> str:
         return "requests" if self.unit == "requests" else "entries"
 
+    @property
+    def wanted(self) -> float:
+        """The exposure, in that of before, whose silence would be convincing: by the rate, by blocks, and by the silences of before."""
+        of_rate = self.share * (self.alpha ** (-1 / self.recent_hits) - 1) if self.recent_hits else 1.0
+        of_gaps = self.ratio + (max(0.0, self.gaps.longest - self.gaps.now) + 1) / max(self.gaps.whole, 1.0)
+        return max(of_rate, self.blocks / BLOCKS_BEFORE, 0.0 if self.gaps.held else of_gaps)
+
+    @property
+    def more(self) -> Needed:
+        """The further exposure that would be convincing."""
+        whole = self.exposure[0]
+        more = max(0.0, self.wanted - self.ratio) * whole
+        blocks = f"in at least {self.blocks} blocks of {whole / BLOCKS_BEFORE:,.0f}"
+        return self.later(Needed(what=f"{more:,.0f} more {self.unit} without it, {blocks}"))
+
     def later(self, needed: Needed) -> Needed:
         """The same with the earliest time at which it can be decided, if what came after goes on as it did."""
         window = self.view.windows.after
         if window is None or self.ratio <= 0:
             return needed
-        of_rate = self.share * (self.alpha ** (-1 / self.recent_hits) - 1) if self.recent_hits else 1.0
-        of_gaps = self.ratio + (max(0.0, self.gaps.longest - self.gaps.now) + 1) / max(self.gaps.whole, 1.0)
-        wanted = max(of_rate, BLOCKS_AFTER / BLOCKS_BEFORE, of_gaps if not self.gaps.held else 0.0)
-        end = window[0] + (window[1] - window[0]) * (wanted / self.ratio)
+        end = window[0] + (window[1] - window[0]) * (self.wanted / self.ratio)
         if end <= window[1]:
             return needed
-        return Needed(
-            what=needed.what,
-            n=needed.n,
-            seconds=round(float((end - window[1]).total_seconds()), 1),
-            until=stamp(end.ceil("s")),
-        )
+        seconds = round(float((end - window[1]).total_seconds()), 1)
+        return replace(needed, seconds=seconds, until=stamp(end.ceil("s")))
 
     def controls(self) -> tuple[Control, ...]:
         """The same as controls of the finding: each of these could have hidden the symptom."""

@@ -27,7 +27,6 @@ from proofbook.judge.checks.log_rows import (
     others_of_new,
     served,
 )
-from proofbook.judge.checks.log_silence import more_exposure
 from proofbook.judge.checks.log_ties import untied
 from proofbook.judge.checks.log_unread import Unread, lines_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
@@ -220,18 +219,17 @@ def _compare(
     k0, unit, exposure = silent.affected, silent.unit, silent.exposure
     shown = ",.0f" if unit == "requests" else ",.1f"
     luck, (_, test) = silent.luck(silent.ratio, hits=silent.recent_hits, share=silent.share), silent.by_blocks(silent.ratio)  # fmt: skip
-    p = silent.p_value
+    p = silent.p_value if all(control.held for control in controls) else silent.p(silent.counted_ratio)
     doubts = silent.doubts()
-    passed = p < silent.alpha and not doubts
     unread = covers[1].unread
     # Where there is nothing to see by, that is why; and then only what could hide it.
-    doubt = doubts[0] if doubts and all(control.held for control in controls) else None
+    seeing = all(control.held for control in controls)
+    doubt = next((item for item in doubts if seeing or item.code in ("old-serves", "not-met")), None)
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
     why = f"; but {doubt.why}" if doubt else ""
-    more = Needed(what=more_exposure(silent.recent_hits, (silent.share * exposure[0], silent.ratio * exposure[0]), unit, view.confidence_once))  # fmt: skip
-    needed = doubt.needed if doubt else silent.later(more)
-    held = passed or (p < silent.alpha and doubt is None)
+    needed = doubt.needed if doubt else silent.more
+    held = p < silent.alpha and doubt is None
     return Judgement(
         verdict=Verdict.PASS if held else Verdict.INCONCLUSIVE,
         reason="" if held else doubt.code if doubt else "too-early",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.judge.checks.log_rows import matching, others_in
-from proofbook.judge.findings import Needed, percent
+from proofbook.judge.findings import Needed
 from proofbook.judge.view import View
 
 # What still drains, or is asked by a client that keeps its connection, is less.
@@ -21,14 +21,14 @@ class Serving:
     """The end of the window of after: what of it the fixed revision did.
 
     unit: requests, or entries where none name a revision. others: revision to how many, the busiest first.
-    hits: how many requests other revisions hit with the symptom there. seconds: how long that end is.
+    writers: revision to how many requests it hit there. seconds: how long that end is.
     """
 
     revision: str
     unit: str
     count: int
     others: dict[str, int]
-    hits: int
+    writers: dict[str, int]
     seconds: float
 
     @property
@@ -39,20 +39,24 @@ class Serving:
 
     @property
     def held(self) -> bool:
-        return not self.hits and 1 - self.share <= MOST_OF_OLD
+        return not self.writers and 1 - self.share <= MOST_OF_OLD
 
     @property
     def in_words(self) -> str:
         """Who serves, for a statement."""
         minutes = f"the last {self.seconds / 60:,.0f} min"
+        judged = f"{self.revision}, which is judged"
+        number = sum(self.writers.values())
+        times = f"{number:,} time{'s' * (number != 1)}"
+        wrote = f"{', '.join(list(self.writers)[:3])} wrote it {times} in {minutes}" if number else ""
         if not self.others:
-            return f"{self.revision} alone in {minutes}"
+            alone = f"{judged}, had all {self.unit} of {minutes}"
+            return f"{wrote}, though {alone}" if wrote else alone
+        names, more = list(self.others)[:3], len(self.others) - 3
+        shown = ", ".join(names) + (f" and {more} more" if more > 0 else "")
         total = self.count + sum(self.others.values())
-        names = ", ".join(list(self.others)[:3]) + (
-            f" and {len(self.others) - 3} more" if len(self.others) > 3 else ""
-        )
-        wrote = f", and wrote it {self.hits:,} times" if self.hits else ""
-        return f"{names} had {sum(self.others.values()):,} of {total:,} {self.unit} of {minutes}{wrote}; {self.revision}, which is judged, {percent(self.share)}"
+        served = f"{shown} had {sum(self.others.values()):,} of {total:,} {self.unit} of {minutes}; {judged}, {self.share:.0%}"  # fmt: skip
+        return f"{served}; {wrote}" if wrote else served
 
     @property
     def needed(self) -> Needed:
@@ -86,12 +90,13 @@ def serving(view: View, pattern: str, *, source: str | None) -> Serving | None:
         hits["service_version"].notna() & (hits["service_version"] != revision) & (hits["last"] >= since)
     ]
     hits = _of_service(hits, revision, known=rows)
+    written = hits.groupby(hits["service_version"].astype("str"))["affected"].sum()
     return Serving(
         revision=revision,
         unit=unit,
         count=int(counts.get(revision, 0)),
         others={str(name): int(number) for name, number in counts.items() if name != revision and number},
-        hits=int(hits["affected"].sum()),
+        writers={str(name): int(number) for name, number in written.items()},
         seconds=float((window[1] - since).total_seconds()),
     )
 

@@ -13,6 +13,7 @@ from proofbook.stats import events
 BLOCKS_BEFORE = 5
 # Two silent blocks after five loud ones give p = 1/21 whatever was counted: no verdict comes from fewer than these.
 BLOCKS_AFTER = 3
+MOST_BLOCKS = 100
 # With fewer windows of history, placebos cannot give a p-value under 0.05.
 MIN_PLACEBOS = 19
 # A half of before that holds fewer than the half before it, by more than chance, is what after is held against.
@@ -176,8 +177,14 @@ def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> tuple[i
     return int(weights[place > 1 - share].sum()), share
 
 
-def more_exposure(k0: int, exposure: tuple[float, float], unit: str, confidence: float) -> str:
-    """The exposure after which silence would be convincing, by the rate and by the blocks."""
-    wanted = exposure[0] * ((1 - confidence) ** (-1 / k0) - 1) if k0 else exposure[0]
-    wanted = max(wanted, exposure[0] * BLOCKS_AFTER / BLOCKS_BEFORE)
-    return f"{max(0.0, wanted - exposure[1]):,.0f} more {unit} without it, in at least {BLOCKS_AFTER} blocks of {exposure[0] / BLOCKS_BEFORE:,.0f}"
+def blocks_needed(loud: int, *, confidence: float) -> int:
+    """How many silent blocks after would be convincing, where so many of before were loud.
+
+    >>> blocks_needed(5, confidence=0.95), blocks_needed(2, confidence=0.95)
+    (3, 25)
+    """
+    before = [1] * loud + [0] * (BLOCKS_BEFORE - loud)
+    many = range(BLOCKS_AFTER, MOST_BLOCKS)
+    return next(
+        (n for n in many if events.silent_blocks(before=before, after=[0] * n) < 1 - confidence), MOST_BLOCKS
+    )
