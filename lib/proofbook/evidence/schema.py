@@ -287,7 +287,7 @@ LOG_MATCHES = Table(
     ),
 )  # fmt: skip
 LOG_PLACES = Table(
-    "log_places", row="the requests of one bucket, service and revision at a place where a pattern was met", merge=Merge.LOG_BUCKETS,
+    "log_places", row="the requests of one bucket, service and revision at a place where a pattern was met; under an empty pattern those at the busiest places", merge=Merge.LOG_BUCKETS,
     columns=(
         _PATTERN,
         Column("place", "str", "`endpoint`: a path, values masked; `client`: who asked"),

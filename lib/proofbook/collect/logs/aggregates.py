@@ -98,7 +98,7 @@ def summarise(ask: Ask, patterns: Iterable[str], *, canaries: Iterable[str] = ()
     width_s = _bucket_of(ask)
     return {
         "log_rhythm": _rhythm(ask, width_s),
-        **_looked_for(ask, patterns, width_s),
+        **_and_everywhere(_looked_for(ask, patterns, width_s), ask, width_s),
         **_kinds(ask, width_s),
         "log_canaries": _canaries(ask, canaries),
     }
@@ -176,6 +176,35 @@ def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int) -> dict[str, pd
         ),
         "log_places": _counted(schema.LOG_PLACES, _where(ask, wanted, width_s)),
     }
+
+
+def _and_everywhere(found: dict[str, pd.DataFrame], ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
+    """The tables, with the busiest places under no pattern: what was met in another recording is asked for here."""
+    wide = max(width_s, places.WIDE_S)
+    rows = [
+        ask(_busiest, place, wide).assign(pattern=schema.ANY_LINE, place=place, affected=0)
+        for place in places.KINDS
+    ]
+    table = _counted(schema.LOG_PLACES, joined([found["log_places"], *rows]))
+    keys = ["pattern", "place", "value", *GROUP]
+    return {**found, "log_places": table.sort_values(keys, ignore_index=True)}
+
+
+def _busiest(entries: Any, place: str, width_s: int) -> Any:
+    asked = _placed(entries, width_s)
+    asked = asked.filter(asked.http_status.notnull() & ~places.checks_health(asked).fill_null(False))
+    asked = asked.mutate(value=places.value_of(asked, place)).filter(_.value.notnull())
+    most = (
+        asked.group_by("value")
+        .aggregate(n=_.count())
+        .order_by([ibis.desc("n"), "value"])
+        .limit(places.BUSIEST)
+    )
+    return (
+        asked.semi_join(most, "value")
+        .group_by(["value", *GROUP])
+        .aggregate(requests=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
+    )
 
 
 def _where(ask: Ask, patterns: Iterable[str], width_s: int) -> pd.DataFrame:

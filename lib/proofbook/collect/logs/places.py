@@ -11,6 +11,8 @@ from proofbook.evidence.store import MASK
 KINDS = ("endpoint", "client")
 # Places at which a pattern was met most; what is met at more of them is met everywhere.
 MOST = 10
+# Places that are counted whatever was met there, in buckets of this width.
+BUSIEST, WIDE_S = 100, 600
 # A part of a path that holds a digit, or is long, is a value: an id, a number, a digest.
 _VALUE = r"/[^/]*[0-9][^/]*|/[^/]{32,}"
 # Versions are parts of names: /v1/chat.

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.schema import LOG_PLACES
+from proofbook.evidence.schema import ANY_LINE, LOG_PLACES
 from proofbook.judge.checks.log_rows import on_new_revision, others_in, others_of_new, rows_in, without_probes
 from proofbook.judge.findings import Needed
 from proofbook.judge.view import View
 
 # Where fewer of the affected requests have a known place, nothing is said of places.
 LEAST_PLACED = 0.5
+# Of the busiest places at most 100 are recorded: with so many, others may be left out.
+MANY_PLACES = 90
 # A symptom is one client's where that client met nearly all of it, and did not ask for nearly everything.
 OF_ONE_CLIENT, BUSY_CLIENT, MIN_HITS = 0.9, 0.6, 5
 
@@ -67,9 +69,9 @@ def _at(view: View, place: str, pattern: str, source: str | None, requests: tupl
     if view.recorded(LOG_PLACES.name, "after") is None:
         return None
     before = _places(view, "before", place, pattern, source)
-    after = on_new_revision(
-        view, _places(view, "after", place, pattern, source), others_in(view, "after", source=source)
-    )
+    after = _after(view, place, pattern, source)
+    if after is None:
+        return None
     by_value = (
         before.groupby("value")[["requests", "affected"]].sum().sort_values("affected", ascending=False)
     )
@@ -94,6 +96,18 @@ def _at(view: View, place: str, pattern: str, source: str | None, requests: tupl
         place=names if place == "endpoint" else f"one client, {names}",
         there=(int(by_value["requests"].sum()), int(there.sum())),
     )
+
+
+def _after(view: View, place: str, pattern: str, source: str | None) -> pd.DataFrame | None:
+    """The rows of after; None where they hold the busiest places alone, and not all there were."""
+    entries = others_in(view, "after", source=source)
+    found = on_new_revision(view, _places(view, "after", place, pattern, source), entries)
+    if view.recorded(LOG_PLACES.name, "before") is None:
+        # One reading of one log: where the pattern was met in it, everything is counted.
+        return found
+    whole = on_new_revision(view, _places(view, "after", place, ANY_LINE, source), entries)
+    whole = whole[~whole["value"].isin(found["value"])]
+    return None if whole["value"].nunique() >= MANY_PLACES else pd.concat([found, whole])
 
 
 def _places(view: View, which: str, place: str, pattern: str, source: str | None) -> pd.DataFrame:
