@@ -105,7 +105,9 @@ def _after(view: View, place: str, pattern: str, source: str | None) -> pd.DataF
     if view.recorded(LOG_PLACES.name, "before") is None:
         # One reading of one log: where the pattern was met in it, everything is counted.
         return found
-    whole = on_new_revision(view, _places(view, "after", place, ANY_LINE, source), entries)
+    whole = _places(view, "after", place, ANY_LINE, source)
+    # Their buckets are wide: one that reaches into the time of the fixed revision alone counts.
+    whole = on_new_revision(view, whole.assign(first=whole["last"]), entries)
     whole = whole[~whole["value"].isin(found["value"])]
     return None if whole["value"].nunique() >= MANY_PLACES else pd.concat([found, whole])
 

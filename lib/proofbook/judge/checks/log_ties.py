@@ -36,9 +36,10 @@ def in_form(hits: pd.DataFrame, before: pd.DataFrame | None) -> pd.Series:
 def drained(view: View, hits: pd.DataFrame) -> pd.Series:
     """Which rows a process that was told to end at the stated time may have written: they name no revision."""
     windows = view.windows
-    if windows.settled_at is None or windows.settled_at != windows.deployed_at or view.before_as_after:
+    stated = windows.settled_at is not None and windows.settled_at == windows.deployed_at
+    if not stated or windows.alongside or view.before_as_after:
         return pd.Series(False, index=hits.index)
-    until = windows.settled_at + pd.Timedelta(seconds=DRAINS_S)
+    until = pd.Timestamp(windows.settled_at) + pd.Timedelta(seconds=DRAINS_S)
     return hits["service_version"].isna() & (hits["last"] <= until)
 
 
