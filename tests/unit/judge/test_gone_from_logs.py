@@ -14,7 +14,10 @@ from proofbook.judge.reasons import REASONS
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}-{case.name}")
 def test_gone_is_said_where_the_symptom_would_have_shown_and_nowhere_else(case: Case, tmp_path: Path) -> None:
     found = judged(case.build(), tmp_path, deployed=case.deployed)
-    assert (found.verdict.value, found.reason in case.reasons) == (case.should, True), (found.reason, found.seen)
+    assert (found.verdict.value, found.reason in case.reasons) == (case.should, True), (
+        found.reason,
+        found.seen,
+    )
     assert case.says in found.seen
     assert found.reason == "" or found.reason in REASONS
     if found.verdict.value == NOT_KNOWN:

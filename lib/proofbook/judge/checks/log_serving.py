@@ -44,7 +44,11 @@ class Serving:
     @property
     def in_words(self) -> str:
         """Who serves, for a statement."""
-        minutes = f"the last {self.seconds / 60:,.0f} min"
+        minutes = (
+            f"the last {self.seconds / 60:,.0f} min"
+            if self.seconds >= 120
+            else f"the last {self.seconds:,.0f} s"
+        )
         judged = f"{self.revision}, which is judged"
         number = sum(self.writers.values())
         times = f"{number:,} time{'s' * (number != 1)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.config import duckdb_text
-from proofbook.judge.checks.log_novelty import changes
+from proofbook.judge.checks.log_novelty import changes, new_and_about
 from proofbook.judge.checks.log_rows import others_in, others_of_new, served
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import InsufficientEvidence, View
@@ -17,8 +17,6 @@ MIN_EXPECTED = 5.0
 MIN_OF_A_KIND = 10.0
 # A log that lost less than half of its messages is not taken for another one: a release may say less.
 THINNED = 0.5
-# What takes the place of a symptom is about as frequent.
-ALIKE = (0.2, 5.0)
 _LEVELS = {"CRITICAL": 21, "ERROR": 17, "WARNING": 13, "INFO": 9, "DEBUG": 1}
 
 
@@ -83,22 +81,12 @@ def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: in
         expected=float(expected.sum()),
         got=int(beside["after"].sum()),
         share=min(1.0, max(of_kinds, whole)) if enough else 1.0,
-        instead=_instead(table[~is_it], number, hits * ratio),
+        instead=new_and_about(table[~is_it], expected=hits * ratio),
     )
 
 
 def _changes(view: View, source: str | None) -> pd.DataFrame:
     return changes(view, source=source)
-
-
-def _instead(others: pd.DataFrame, number: pd.Series, expected: float) -> str:
-    """What is new, no remark, and as frequent as the symptom would be; empty where there is none."""
-    loud = (number[others.index] >= _LEVELS["WARNING"]) | (others["kind"] == "exception")
-    new = others[loud & (others["change"] == "new") & (others["after"] >= ALIKE[0] * expected) & (others["after"] <= max(ALIKE[1] * expected, 1))]  # fmt: skip
-    if new.empty:
-        return ""
-    row = new.sort_values(["after", "what"], ascending=[False, True]).iloc[0]
-    return f"{row['severity'] or 'message'} “{str(row['what'])[:120]}”, {int(row['after']):,} times after and never before"
 
 
 def errors_control(view: View, *, source: str | None, hits: int) -> Control | None:
