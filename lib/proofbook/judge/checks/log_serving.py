@@ -65,10 +65,9 @@ class Serving:
     @property
     def needed(self) -> Needed:
         """What would settle it."""
-        several = " If these are names of instances and no revisions, set [deployment] time." if len(self.others) > 1 else ""  # fmt: skip
-        return Needed(
-            what=f"a log in which {self.revision} serves all users, or [deployment] revision where another one carries the fix.{several}"
-        )
+        what = f"a log in which {self.revision} serves all users, or [deployment] revision where another one carries the fix"
+        several = "; if these are names of instances and no revisions, set [deployment] time"
+        return Needed(what=f"{what}{several if len(self.others) > 1 else ''}")
 
 
 def serving(view: View, pattern: str, *, source: str | None) -> Serving | None:
