@@ -17,7 +17,7 @@ MOST_BLOCKS = 100
 # With fewer windows of history, placebos cannot give a p-value under 0.05.
 MIN_PLACEBOS = 19
 # A half of before that holds fewer than the half before it, by more than chance, is what after is held against.
-VANISHING = 0.01
+VANISHING, STEADY = 0.05, 0.7
 LEAST_RECENT = 1 / 16
 
 
@@ -168,13 +168,16 @@ def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> tuple[i
         within = place > 1 - share
         latter = place > 1 - share / 2
         older, newer = int(weights[within & ~latter].sum()), int(weights[latter].sum())
-        if (
-            events.fewer_by_luck(before_events=older, before_exposure=1, after_events=newer, after_exposure=1)
-            >= VANISHING
-        ):
+        luck = events.fewer_by_luck(
+            before_events=older, before_exposure=1, after_events=newer, after_exposure=1
+        )
+        # Once it is known to vanish, what is left is too little to show it again at each step.
+        if luck >= VANISHING and (share == 1 or newer > STEADY * older):
             break
         share /= 2
-    return int(weights[place > 1 - share].sum()), share
+    number = int(weights[place > 1 - share].sum())
+    # What vanishes goes on vanishing: half of its last rate is all that may be expected.
+    return (number if share == 1 else number // 2), share
 
 
 def blocks_needed(loud: int, *, confidence: float) -> int:
