@@ -202,7 +202,7 @@ def with_patterns(recorded: Evidence, patterns: list[str]) -> view.Tables:
 
     def table(name: str, phase: str) -> pd.DataFrame | None:
         found = recorded.table(name, phase)
-        if name not in ("log_patterns", "log_matches", "log_unread") or found is None:
+        if name not in ("log_patterns", "log_matches", "log_places", "log_unread") or found is None:
             return found
         if (phase, name) not in added:
             known = recorded.table("log_patterns", phase)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from proofbook.evidence import extensions, schema, store
-from proofbook.evidence.schema import LOG_KIND_TIMES, LOG_KINDS, LOG_SOURCES, LOOKS
+from proofbook.evidence.schema import LOG_KIND_TIMES, LOG_KINDS, LOG_PLACES, LOG_SOURCES, LOOKS
 from proofbook.evidence.table import LOOK, Merge, Table
 
 OF_LOGS = schema.merged_as(Merge.LOG_BUCKETS, Merge.LOG_TOTALS)
@@ -72,10 +72,15 @@ def logs_of(looks: list[tuple[int, store.Evidence]]) -> dict[str, pd.DataFrame]:
     readings = []
     for _, recorded in looks:
         tables = {name: table for name in OF_LOGS if (table := recorded.table(name)) is not None}
-        if len(tables) == len(OF_LOGS):
+        # Evidence of older versions holds no places.
+        if len(tables.keys() - {LOG_PLACES.name}) == len(OF_LOGS) - 1:
             readings.append(tables)
     if not readings:
         return {}
+    if not all(LOG_PLACES.name in tables for tables in readings):
+        readings = [
+            {name: table for name, table in tables.items() if name != LOG_PLACES.name} for tables in readings
+        ]
     parts: list[dict[str, pd.DataFrame]] = []
     taken_from: dict[str, int] = {}
     for place, tables in reversed(list(enumerate(readings))):
@@ -120,7 +125,10 @@ def together(parts: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
     )
     when = joined([part["log_kind_times"].assign(part=number) for number, part in enumerate(parts)])
     renumbered = when.rename(columns={"kind_id": "kind_id_old"}).merge(numbers, on=["part", "kind_id_old"])
+    everywhere = all(LOG_PLACES.name in part for part in parts)
+    places = {LOG_PLACES.name: joined([part[LOG_PLACES.name] for part in parts])} if everywhere else {}
     return {
+        **places,
         "log_rhythm": joined([part["log_rhythm"] for part in parts]),
         "log_patterns": parts[0]["log_patterns"],
         "log_matches": joined([part["log_matches"] for part in parts]),

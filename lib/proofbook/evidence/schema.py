@@ -62,16 +62,12 @@ LATENCY = Table(
     columns=(_SERVICE, _PATH, _TIMESTAMP, _STATUS, _OK, _ERROR, _TOTAL),
 )
 LATENCY_CONTROL = Table(
-    "latency_control",
-    row="one request to the health endpoint, between timed requests to another",
+    "latency_control", row="one request to the health endpoint, between timed requests to another",
     columns=(*LATENCY.columns, Column("beside", "str", "path that was timed meanwhile")),
-)
+)  # fmt: skip
 ROLLOUT = Table(
-    "rollout",
-    row="one request for health on a new connection, during a deployment",
-    columns=(
-        _TIMESTAMP, Column("at_s", "float64", "since watching began", "s"), _STATUS, _OK, _ERROR, _REVISION, _TOTAL, _SERVICE,
-    ),
+    "rollout", row="one request for health on a new connection, during a deployment",
+    columns=(_TIMESTAMP, Column("at_s", "float64", "since watching began", "s"), _STATUS, _OK, _ERROR, _REVISION, _TOTAL, _SERVICE),
 )  # fmt: skip
 CERTIFICATES = Table(
     "certificates",
@@ -275,8 +271,9 @@ LOG_RHYTHM = Table(
         Column("server_errors", "int64", "requests answered with 500 or more", "entries"),
         Column("plain", "int64", "those of no request", "entries"),
         Column("empty", "int64", "those of no request that say nothing", "entries"),
+        Column("health_checks", "int64", "requests of what checks health, by path or agent", "entries", optional=OLDER),
     ),
-)
+)  # fmt: skip
 LOG_PATTERNS = Table(
     "log_patterns", row="one pattern that was looked for", merge=Merge.LOG_TOTALS, columns=(_PATTERN,)
 )
@@ -293,6 +290,17 @@ LOG_MATCHES = Table(
         _FIRST,
         _LAST,
         _SAMPLE,
+        Column("severity_number", "int64", "highest severity as in OpenTelemetry; 0: none", optional=OLDER),
+    ),
+)  # fmt: skip
+LOG_PLACES = Table(
+    "log_places", row="the requests of one bucket, service and revision at a place where a pattern was met; under an empty pattern those at the busiest places", merge=Merge.LOG_BUCKETS,
+    columns=(
+        _PATTERN,
+        Column("place", "str", "`endpoint`: a path, values masked; `client`: who asked"),
+        Column("value", "str", "which one"), *GROUPED,
+        Column("requests", "int64", "requests there", "requests"),
+        Column("affected", "int64", "those of them that met the pattern", "requests"), _FIRST, _LAST,
     ),
 )  # fmt: skip
 LOG_KINDS = Table(
@@ -377,7 +385,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     table.name: table
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
-        REVISIONS, ROLLOUT, HELD, ASKED, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_KINDS, LOG_KIND_TIMES,
+        REVISIONS, ROLLOUT, HELD, ASKED, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_PLACES, LOG_KINDS, LOG_KIND_TIMES,
         LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS,
     )
 })  # fmt: skip

@@ -15,7 +15,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from proofbook.collect.logs import requests
+from proofbook.collect.logs import places, requests
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
 from proofbook.evidence import schema
 from proofbook.evidence.merge import GROUP, joined
@@ -50,7 +50,7 @@ HOLDS_TRACEBACK = (
 _ENTRY = {
     "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
     "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_url": "string", "http_status": "int32",
-    "body": "string", "header": "string",
+    "http_user_agent": "string", "http_remote_ip": "string", "body": "string", "header": "string",
 }  # fmt: skip
 
 
@@ -85,10 +85,11 @@ def _compiled(query: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
 def summarise(ask: Ask, patterns: Iterable[str], *, canaries: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
     """The small tables of logs.
 
-    log_rhythm: per GROUP and severity_text: entries, first, last, requests, server_errors, plain (not requests), empty (of these).
+    log_rhythm: per GROUP and severity_text: entries, first, last, requests, server_errors, plain (not requests), empty (of these), health_checks (of the requests).
     log_patterns: the patterns that were looked for, since one without a match has no row elsewhere.
     log_matches: per pattern and GROUP: lines, affected (requests first hit in this bucket, and lines of none), longest_s
-        (how long the longest of these requests went on being hit), first, last, sample.
+        (how long the longest of these requests went on being hit), first, last, sample, severity_number (the highest).
+    log_places: per pattern, place, value and GROUP: requests, affected (of these), first, last; only where the pattern was met.
     log_kinds: per kind_id: kind (`message` or `exception`), text (values masked), severity_number, entries, sample: what is
         written at two severities is two kinds.
     log_kind_times: per kind_id and GROUP: entries, first, last.
@@ -97,7 +98,7 @@ def summarise(ask: Ask, patterns: Iterable[str], *, canaries: Iterable[str] = ()
     width_s = _bucket_of(ask)
     return {
         "log_rhythm": _rhythm(ask, width_s),
-        **_looked_for(ask, patterns, width_s),
+        **_and_everywhere(_looked_for(ask, patterns, width_s), ask, width_s),
         **_kinds(ask, width_s),
         "log_canaries": _canaries(ask, canaries),
     }
@@ -151,6 +152,7 @@ def _entries_per_bucket(entries: Any, width_s: int) -> Any:
             server_errors=(_.http_status >= 500).fill_null(False).cast("int64").sum(),
             plain=plain.cast("int64").sum(),
             empty=(plain & _.body.strip().isin(EMPTY)).fill_null(False).cast("int64").sum(),
+            health_checks=(~plain & places.checks_health(_)).fill_null(False).cast("int64").sum(),
         )
     )
 
@@ -164,7 +166,7 @@ def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int) -> dict[str, pd
         both["affected"] = (both["untraced"] + both["traces"].fillna(0)).astype("int64")
         both["pattern"] = pattern
         tables.append(both)
-    columns = list(schema.LOG_MATCHES.required)
+    columns = [column.name for column in schema.LOG_MATCHES.columns]
     found = joined(tables)[columns] if tables else pd.DataFrame(columns=columns)
     matches = found.sort_values(["pattern", *GROUP], ignore_index=True)
     return {
@@ -172,14 +174,87 @@ def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int) -> dict[str, pd
         "log_matches": _counted(
             schema.LOG_MATCHES, matches.assign(longest_s=matches["longest_s"].astype("float64").fillna(0.0))
         ),
+        "log_places": _counted(schema.LOG_PLACES, _where(ask, wanted, width_s)),
     }
+
+
+def _and_everywhere(found: dict[str, pd.DataFrame], ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
+    """The tables, with the busiest places under no pattern: what was met in another recording is asked for here."""
+    wide = max(width_s, places.WIDE_S)
+    rows = [
+        ask(_busiest, place, wide).assign(pattern=schema.ANY_LINE, place=place, affected=0)
+        for place in places.KINDS
+    ]
+    table = _counted(schema.LOG_PLACES, joined([found["log_places"], *rows]))
+    keys = ["pattern", "place", "value", *GROUP]
+    return {**found, "log_places": table.sort_values(keys, ignore_index=True)}
+
+
+def _busiest(entries: Any, place: str, width_s: int) -> Any:
+    asked = _placed(entries, width_s)
+    asked = asked.filter(asked.http_status.notnull() & ~places.checks_health(asked).fill_null(False))
+    asked = asked.mutate(value=places.value_of(asked, place)).filter(_.value.notnull())
+    most = (
+        asked.group_by("value")
+        .aggregate(n=_.count())
+        .order_by([ibis.desc("n"), "value"])
+        .limit(places.BUSIEST)
+    )
+    return (
+        asked.semi_join(most, "value")
+        .group_by(["value", *GROUP])
+        .aggregate(requests=_.count(), first=_.timestamp.min(), last=_.timestamp.max())
+    )
+
+
+def _where(ask: Ask, patterns: Iterable[str], width_s: int) -> pd.DataFrame:
+    """The rows of `log_places`; nothing is asked of places where a pattern was not met."""
+    keys = ["pattern", "place", "value", *GROUP]
+    tables = [pd.DataFrame(columns=[*keys, "requests", "affected", "first", "last"])]
+    for pattern in patterns:
+        for place in places.KINDS:
+            met = tuple(ask(_places_met, pattern, place, width_s)["value"].dropna())
+            if met:
+                rows = ask(_asked_there, pattern, place, met, width_s)
+                tables.append(rows.assign(pattern=pattern, place=place))
+    return joined(tables).sort_values(keys, ignore_index=True)
+
+
+def _asked(entries: Any, pattern: str, place: str, width_s: int) -> Any:
+    """Every request with its place, and whether it or what belongs to its trace holds the pattern."""
+    hit = _hits(entries, pattern, width_s).filter(_.trace_id.notnull()).select("trace_id").distinct()
+    hit = hit.mutate(met=ibis.literal(True)).rename(hit_trace="trace_id")
+    asked = _placed(entries, width_s).filter(
+        _.http_status.notnull() & ~places.checks_health(_).fill_null(False)
+    )
+    text = asked.header.fill_null("") + asked.body.fill_null("")
+    asked = asked.mutate(value=places.value_of(asked, place), itself=text.re_search(pattern))
+    found = asked.filter(_.value.notnull()).left_join(hit, asked.trace_id == hit.hit_trace)
+    return found.mutate(affected=(_.met.fill_null(False) | _.itself.fill_null(False)).cast("int64"))
+
+
+def _places_met(entries: Any, pattern: str, place: str, width_s: int) -> Any:
+    found = _asked(entries, pattern, place, width_s).group_by("value").aggregate(affected=_.affected.sum())
+    most = [ibis.desc("affected"), "value"]
+    return found.filter(_.affected > 0).order_by(most).limit(places.MOST).select("value")
+
+
+def _asked_there(entries: Any, pattern: str, place: str, values: tuple[str, ...], width_s: int) -> Any:
+    return (
+        _asked(entries, pattern, place, width_s)
+        .filter(_.value.isin(values))
+        .group_by(["value", *GROUP])
+        .aggregate(
+            requests=_.count(), affected=_.affected.sum(), first=_.timestamp.min(), last=_.timestamp.max()
+        )
+    )
 
 
 def _hits(entries: Any, pattern: str, width_s: int) -> Any:
     # As it is written: a pattern may name what stands before the message.
     text = entries.header.fill_null("") + entries.body
     found = _placed(entries, width_s).filter(text.re_search(pattern))
-    return found.select(*GROUP, "timestamp", "trace_id", "body")
+    return found.select(*GROUP, "timestamp", "trace_id", "body", "severity_number")
 
 
 def _lines_hit(entries: Any, pattern: str, width_s: int) -> Any:
@@ -192,6 +267,7 @@ def _lines_hit(entries: Any, pattern: str, width_s: int) -> Any:
             first=_.timestamp.min(),
             last=_.timestamp.max(),
             sample=_.body.min(),
+            severity_number=_.severity_number.max(),
         )
     )
 

@@ -21,6 +21,7 @@ from proofbook.redaction.scrubbing import scrub
 # What the small tables are drawn from; the rest of an entry stays where it is.
 WANTED = (
     "timestamp", "severity_text", "body", "header", "service_name", "service_version", "trace_id", "http_url", "http_status",
+    "http_user_agent", "http_remote_ip",
 )  # fmt: skip
 _TYPES = {"VARCHAR": "string", "INTEGER": "int32", "TIMESTAMPTZ": "timestamp('UTC')"}
 

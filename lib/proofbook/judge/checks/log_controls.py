@@ -59,9 +59,10 @@ def comparable_load(requests: tuple[int, int], covers: tuple[Coverage, Coverage]
         kind="comparability",
         name="comparable load",
         guards=("pass",),
-        expected="0.2 to 5 times the requests per second of before",
+        expected="at least 0.2 times the requests per second of before",
         got=f"{ratio:.2f} times" if min(requests) > 0 else "the log holds no requests of both",
-        held=0.2 <= ratio <= 5,
+        # More of them without an error is stronger evidence.
+        held=ratio >= 0.2,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from proofbook.judge.checks.log_controls import (
     near_miss_control,
 )
 from proofbook.judge.checks.log_coverage import Coverage, coverage_of
+from proofbook.judge.checks.log_doubts import Silence, silence
 from proofbook.judge.checks.log_rows import (
     RHYTHM,
     affected,
@@ -26,7 +27,7 @@ from proofbook.judge.checks.log_rows import (
     others_of_new,
     served,
 )
-from proofbook.judge.checks.log_silence import hits_per_block, more_exposure, placebo_windows
+from proofbook.judge.checks.log_ties import untied
 from proofbook.judge.checks.log_unread import Unread, lines_in
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import View
@@ -51,6 +52,12 @@ class _Gone:
     def pattern(self) -> str:
         return self.signature.log or ""
 
+    def seen_before(self, view: View) -> pd.DataFrame | None:
+        """What matched before; None where nobody looked, or before stands in the place of after."""
+        if view.before_as_after or (view.windows.before is None and not view.has_before(RHYTHM)):
+            return None
+        return matching(view, "before", self.pattern, source=self.source)
+
     def judge(self, view: View) -> Judgement:
         everything = others_in(view, "after", source=self.source)
         after = others_of_new(view, source=self.source)
@@ -60,6 +67,9 @@ class _Gone:
         cover_after = coverage_of(view, self.source, "after")
         tried = near_miss_control(self.signature)
         if len(hits_after):
+            loose = untied(view, hits_after, self.seen_before(view))
+            if loose is not None:
+                return replace(loose, controls=tried)
             return _still_there(hits_after, after, (*tried, after_fix_control(view, hits_after)))
         found = lines_in(view, "after", self.pattern, source=self.source)
         if found is not None and len(found):
@@ -91,7 +101,9 @@ class _Gone:
                     what="a log from before in which the pattern matches, or an example line that proves the pattern"
                 ),
             )
-        return _compare(view, before, after, hits_before, tuple(controls), (cover_before, cover_after))
+        covers = cover_before, cover_after
+        silent = silence(view, before, after, hits_before, covers, pattern=self.pattern, source=self.source)
+        return _compare(view, silent, tuple(controls), covers)
 
 
 def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...]) -> Judgement:
@@ -199,31 +211,30 @@ def _absent(
 
 def _compare(
     view: View,
-    before: pd.DataFrame,
-    after: pd.DataFrame,
-    hits_before: pd.DataFrame,
+    silent: Silence,
     controls: tuple[Control, ...],
     covers: tuple[Coverage, Coverage],
 ) -> Judgement:
-    """Seen before, silent after: the chance of that by luck, by exposure and by blocks, the larger counts."""
-    k0 = affected(hits_before)
-    requests = served(before), served(after)
-    if min(requests) > 0:
-        unit, shown, exposure = "requests", ",.0f", (float(requests[0]), float(requests[1]))
-    else:
-        unit, shown, exposure = "minutes", ",.1f", (covers[0].window_s / 60, covers[1].window_s / 60)
-    luck = _luck(k0, exposure)
-    second, test = _luck_by_blocks(view, before, hits_before)
-    p = max(luck, second)
-    passed = p < 1 - view.confidence_once
+    """Seen before, silent after: gone where neither luck explains that nor anything that could hide it."""
+    k0, unit, exposure = silent.affected, silent.unit, silent.exposure
+    shown = ",.0f" if unit == "requests" else ",.1f"
+    luck, (_, test) = silent.luck(silent.ratio, hits=silent.recent_hits, share=silent.share), silent.by_blocks(silent.ratio)  # fmt: skip
+    p = silent.p_value if all(control.held for control in controls) else silent.p(silent.counted_ratio)
+    doubts = silent.doubts()
     unread = covers[1].unread
+    # Where there is nothing to see by, that is why; and then only what could hide it.
+    seeing = all(control.held for control in controls)
+    doubt = next((item for item in doubts if seeing or item.code in ("old-serves", "not-met")), None)
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
+    why = f"; but {doubt.why}" if doubt else ""
+    needed = doubt.needed if doubt else silent.more
+    held = p < silent.alpha and doubt is None
     return Judgement(
-        verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
-        reason="" if passed else "too-early",
-        seen=f"{seen}{unread.aside}",
-        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{unread.aside}",
+        verdict=Verdict.PASS if held else Verdict.INCONCLUSIVE,
+        reason="" if held else doubt.code if doubt else "too-early",
+        seen=f"{seen}{why}{unread.aside}",
+        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",
@@ -233,37 +244,17 @@ def _compare(
             source="Przyborowski and Wilenski 1940; Fisher 1935",
         ),
         threshold=f"p below {1 - view.confidence_once:.2g}",
-        severity=1 - p if passed else None,
+        severity=1 - p if held else None,
         exposure=Exposure(n=exposure[1], unit=unit),
         controls=(
             *controls,
             _matched_before(k0),
-            comparable_load(requests, covers),
+            *silent.controls(),
+            comparable_load(silent.met.requests, covers),
             *_unread_control(k0, exposure, unread, view),
         ),
-        needed=None if passed else Needed(what=more_exposure(k0, exposure, unit, view.confidence_once)),
+        needed=None if held else needed,
     )
-
-
-def _luck(events_before: int, exposure: tuple[float, float]) -> float:
-    """The chance of silence over the exposure after, had the rate of before stayed."""
-    if exposure[0] <= 0:
-        return 1.0
-    after = max(exposure[1], 1e-12)
-    return events.silence_by_luck(
-        before_events=events_before, before_exposure=exposure[0], after_exposure=after
-    )
-
-
-def _luck_by_blocks(view: View, before: pd.DataFrame, hits: pd.DataFrame) -> tuple[float, str]:
-    """The chance of a silent window as long as the one after, where hits come in clusters; and the name of the test."""
-    windows = view.windows.before, view.windows.after
-    placebos = placebo_windows(before, hits, *windows)
-    if placebos is not None:
-        return placebos.p, placebos.in_words
-    blocks = hits_per_block(hits, *windows)
-    p = events.silent_blocks(before=blocks[0], after=blocks[1]) if blocks else 1.0
-    return p, f"Fisher's test on silent blocks longer than the clusters seen (p = {p:.2g})"
 
 
 def _matched_before(requests: int) -> Control:

@@ -28,6 +28,8 @@ from proofbook.stats import events
 ERROR = 17
 # A rate must change by half to be called more or less: with many entries any change is significant.
 MIN_RATIO = 1.5
+# What takes the place of something is about as frequent.
+ALIKE = (0.2, 5.0)
 COLUMNS = ("change", "kind", "severity", "what", "before", "after", "ratio", "p", "first", "last", "revisions", "sample", "key")  # fmt: skip
 _TITLES = ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO"), (1, "DEBUG"))
 
@@ -214,6 +216,17 @@ def exceptions(view: View, *, source: str | None = None) -> pd.DataFrame:
 def is_error(table: pd.DataFrame) -> pd.Series:
     """Rows of `changes` that are exceptions or messages of at least ERROR."""
     return (table["kind"] == "exception") | (table["severity"].isin(["ERROR", "CRITICAL"]))
+
+
+def new_and_about(table: pd.DataFrame, *, expected: float) -> str:
+    """The row of `changes` that is new, a warning at least, and about as frequent as `expected`, in words; empty where there is none."""
+    loud = is_error(table) | (table["severity"] == "WARNING")
+    most = max(ALIKE[1] * expected, 1)
+    new = table[loud & (table["change"] == "new") & table["after"].between(ALIKE[0] * expected, most)]
+    if new.empty:
+        return ""
+    row = new.sort_values(["after", "what"], ascending=[False, True]).iloc[0]
+    return f"{row['severity'] or 'message'} “{str(row['what'])[:120]}”, {int(row['after']):,} times after and never before"
 
 
 def _keys(view: View) -> pd.DataFrame:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from proofbook.judge.window import Span
+from proofbook.stats import events
 
 BLOCKS_BEFORE = 5
+# Two silent blocks after five loud ones give p = 1/21 whatever was counted: no verdict comes from fewer than these.
+BLOCKS_AFTER = 3
+MOST_BLOCKS = 100
 # With fewer windows of history, placebos cannot give a p-value under 0.05.
 MIN_PLACEBOS = 19
+# A half of before that holds fewer than the half before it, by more than chance, is what after is held against.
+VANISHING, STEADY = 0.05, 0.7
+LEAST_RECENT = 1 / 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +59,12 @@ def placebo_windows(
 
 
 def hits_per_block(
-    hits: pd.DataFrame, before: Span | None, after: Span | None
+    hits: pd.DataFrame, before: Span | None, after: Span | None, *, ratio: float = float("inf")
 ) -> tuple[list[int], list[int]] | None:
-    """Hits per block of equal length; None when clusters are longer than a block."""
+    """Hits per block of equal length; None when clusters are longer than a block.
+
+    ratio: exposure of after in that of before; a block after that holds less than one of before is none.
+    """
     if before is None or after is None:
         return None
     length = (before[1] - before[0]).total_seconds() / BLOCKS_BEFORE
@@ -62,10 +73,121 @@ def hits_per_block(
         return None
     index = ((hits["first"] - before[0]).dt.total_seconds() // length).clip(0, BLOCKS_BEFORE - 1).astype(int)
     counts = [int((index == block).sum()) for block in range(BLOCKS_BEFORE)]
-    return counts, [0] * int((after[1] - after[0]).total_seconds() // length)
+    by_time = (after[1] - after[0]).total_seconds() / length
+    return counts, [0] * int(min(by_time, BLOCKS_BEFORE * ratio))
 
 
-def more_exposure(k0: int, exposure: tuple[float, float], unit: str, confidence: float) -> str:
-    """The exposure after which silence would be convincing."""
-    wanted = exposure[0] * ((1 - confidence) ** (-1 / k0) - 1)
-    return f"{max(0.0, wanted - exposure[1]):,.0f} more {unit} without it, in at least 4 blocks"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """The window after, moved back by a period to where the same hour, day or week was seen before.
+
+    windows: how often it could be moved. silent: how many of these were silent. loud_at: when more than half would have been loud.
+    """
+
+    name: str
+    windows: int
+    silent: int
+    loud_at: pd.Timestamp | None
+
+    @property
+    def held(self) -> bool:
+        """Whether an earlier window at this phase would have been loud, more likely than not."""
+        return self.windows == 0 or (1 + self.silent) / (1 + self.windows) <= 0.5
+
+    @property
+    def in_words(self) -> str:
+        return f"of {self.windows} such windows {self.name} earlier, {self.silent} were silent too"
+
+
+PERIODS = {"hours": pd.Timedelta(hours=1), "days": pd.Timedelta(days=1), "weeks": pd.Timedelta(weeks=1)}
+
+
+def phases(hits: pd.DataFrame, before: Span | None, after: Span | None) -> list[Phase]:
+    """The window after, held against the same phase of earlier hours, days and weeks; a period that before does not reach back to is left out."""
+    if before is None or after is None or after[1] <= after[0] or hits.empty:
+        return []
+    times = np.sort(hits["first"].to_numpy(dtype="datetime64[us]"))
+    start, end = (np.datetime64(time.tz_convert("UTC").tz_localize(None), "us") for time in after)
+    first, last = (np.datetime64(time.tz_convert("UTC").tz_localize(None), "us") for time in before)
+    found = []
+    for name, period in PERIODS.items():
+        step = period.to_timedelta64().astype("timedelta64[us]")
+        shifts = np.arange(max(1, int(np.ceil((end - last) / step))), int((start - first) / step) + 1) * step
+        if not len(shifts):
+            continue
+        begins, ends = (
+            np.searchsorted(times, start - shifts),
+            np.searchsorted(times, end - shifts, side="right"),
+        )
+        silent = ends == begins
+        # When each silent one became loud, at the time of now.
+        later = np.sort(
+            np.concatenate(
+                [(times[ends[silent & (ends < len(times))]] + shifts[silent & (ends < len(times))])]
+            )
+        )
+        wanted = int(np.ceil(silent.sum() - (len(shifts) - 1) / 2))
+        at = pd.Timestamp(later[wanted - 1], tz="UTC") if 0 < wanted <= len(later) else None
+        found.append(Phase(name=name, windows=len(shifts), silent=int(silent.sum()), loud_at=at))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """How long the symptom was silent before, from one hit to the next, and how long it is now; in exposure, of which before holds `whole`."""
+
+    longest: float
+    now: float
+    whole: float
+
+    @property
+    def held(self) -> bool:
+        return self.now > self.longest
+
+
+def gaps(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str, after: float) -> Gaps:
+    """The silences of before in what `column` of `log_rhythm` counts. after: the exposure of the window after."""
+    ordered = entries.sort_values("first", kind="stable")
+    counted = ordered[column].cumsum().to_numpy()
+    at = np.searchsorted(ordered["first"].to_numpy(), np.sort(hits["first"].to_numpy()), side="right")
+    reached = np.concatenate([[0], counted])[at]
+    longest = float(np.diff(reached).max()) if len(reached) > 1 else 0.0
+    rest = float(counted[-1] - reached[-1]) if len(counted) and len(reached) else 0.0
+    return Gaps(longest=longest, now=rest + after, whole=float(counted[-1]) if len(counted) else 0.0)
+
+
+def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> tuple[int, float]:
+    """The hits of the last part of before, and which share of its exposure that is: less than all where the symptom was vanishing already."""
+    ordered = entries.sort_values("first", kind="stable")
+    counted = ordered[column].cumsum().to_numpy()
+    whole = float(counted[-1]) if len(counted) else 0.0
+    at = np.searchsorted(ordered["first"].to_numpy(), hits["first"].to_numpy(), side="right")
+    place = np.concatenate([[0], counted])[at] / whole if whole else np.zeros(len(hits))
+    weights, share = hits["affected"].to_numpy(), 1.0
+    while share > LEAST_RECENT:
+        within = place > 1 - share
+        latter = place > 1 - share / 2
+        older, newer = int(weights[within & ~latter].sum()), int(weights[latter].sum())
+        luck = events.fewer_by_luck(
+            before_events=older, before_exposure=1, after_events=newer, after_exposure=1
+        )
+        # Once it is known to vanish, what is left is too little to show it again at each step.
+        if luck >= VANISHING and (share == 1 or newer > STEADY * older):
+            break
+        share /= 2
+    number = int(weights[place > 1 - share].sum())
+    # What vanishes goes on vanishing: half of its last rate is all that may be expected.
+    return (number if share == 1 else number // 2), share
+
+
+def blocks_needed(loud: int, *, confidence: float) -> int:
+    """How many silent blocks after would be convincing, where so many of before were loud.
+
+    >>> blocks_needed(5, confidence=0.95), blocks_needed(2, confidence=0.95)
+    (3, 25)
+    """
+    before = [1] * loud + [0] * (BLOCKS_BEFORE - loud)
+    many = range(BLOCKS_AFTER, MOST_BLOCKS)
+    return next(
+        (n for n in many if events.silent_blocks(before=before, after=[0] * n) < 1 - confidence), MOST_BLOCKS
+    )

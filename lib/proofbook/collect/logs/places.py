@@ -1,0 +1,36 @@
+"""Where a request came to and from: its endpoint and its client, and whether it only checks health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+from proofbook.evidence.store import MASK
+
+KINDS = ("endpoint", "client")
+# Places at which a pattern was met most; what is met at more of them is met everywhere.
+MOST = 10
+# Places that are counted whatever was met there, in buckets of this width.
+BUSIEST, WIDE_S = 100, 600
+# A part of a path that holds a digit, or is long, is a value: an id, a number, a digest.
+_VALUE = r"/[^/]*[0-9][^/]*|/[^/]{32,}"
+# Versions are parts of names: /v1/chat.
+_VERSION = r"/(v[0-9])(/|$)"
+_HEALTH_PATH = r"^(?:[a-z]+://[^/]+)?/(?:.*/)?_?(?:healthz?|health[_-]?checks?|livez?|liveness|readyz?|readiness|ping|status/health|up)/?(?:[?#].*)?$"
+_HEALTH_AGENT = r"(?i)^(?:kube-probe|GoogleHC|ELB-HealthChecker|Amazon-Route53-Health|Consul Health|UptimeRobot|Pingdom|Prometheus|Blackbox|StatusCake|Better Uptime|proofbook-probe)"
+
+
+def checks_health(entries: Any) -> Any:
+    """Whether a request is one of what checks health: no user asked."""
+    by_path = entries.http_url.fill_null("").re_search(_HEALTH_PATH)
+    return by_path | entries.http_user_agent.fill_null("").re_search(_HEALTH_AGENT)
+
+
+def value_of(entries: Any, place: str) -> Any:
+    """Which endpoint or client a request had; null where it is not told."""
+    if place == "client":
+        return entries.http_remote_ip.nullif("")
+    path = entries.http_url.re_replace(r"^[a-zA-Z]+://[^/]*", "").re_replace(r"[?#].*$", "")
+    path = path.re_replace(_VERSION, r"/\1·\2").re_replace(_VALUE, f"/{MASK}").re_replace("·", "")
+    return ibis.ifelse(entries.http_url.isnull(), ibis.null("string"), path)

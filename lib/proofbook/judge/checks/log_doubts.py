@@ -1,0 +1,282 @@
+"""What could hide a symptom that is silent: another revision at work, a place nobody came to, a log that tells less, an hour at which it never shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from proofbook.judge.checks.log_coverage import Coverage
+from proofbook.judge.checks.log_met import Met, met
+from proofbook.judge.checks.log_rows import others_in, served
+from proofbook.judge.checks.log_serving import Serving, serving
+from proofbook.judge.checks.log_silence import (
+    BLOCKS_AFTER,
+    BLOCKS_BEFORE,
+    Gaps,
+    Phase,
+    blocks_needed,
+    gaps,
+    hits_per_block,
+    phases,
+    placebo_windows,
+    recent,
+)
+from proofbook.judge.checks.log_told import Told, errors_control, told, told_needed
+from proofbook.judge.findings import Control, Needed
+from proofbook.judge.view import View, stamp
+from proofbook.stats import events
+
+# With less of what came before in as much time, a silent window is called idle.
+LEAST_LOAD = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Why a silence is no proof: a code of `reasons`, in words, and what would settle it."""
+
+    code: str
+    why: str
+    needed: Needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A silent window after, and all that weighs it.
+
+    hits: rows of `log_matches` of before. exposure: before and after in `unit`, as counted. ratio: what of the exposure of
+    before really came after: at the symptom's places, and as far as the log still tells. Of the last `share` of before come `recent_hits`.
+    """
+
+    view: View
+    hits: pd.DataFrame
+    unit: str
+    exposure: tuple[float, float]
+    met: Met
+    told: Told
+    serving: Serving | None
+    errors: Control | None
+    phases: tuple[Phase, ...]
+    gaps: Gaps
+    recent_hits: int
+    share: float
+
+    @property
+    def affected(self) -> int:
+        return int(self.hits["affected"].sum())
+
+    @property
+    def counted_ratio(self) -> float:
+        """The exposure of after in that of before, as counted."""
+        return self.exposure[1] / self.exposure[0] if self.exposure[0] > 0 else 0.0
+
+    @property
+    def met_ratio(self) -> float:
+        return self.met.ratio if self.met.place else self.counted_ratio
+
+    @property
+    def ratio(self) -> float:
+        return self.met_ratio * self.told.thinned
+
+    @property
+    def alpha(self) -> float:
+        return 1 - self.view.confidence_once
+
+    def luck(self, ratio: float, *, hits: int, share: float = 1.0) -> float:
+        """The chance of silence over that exposure, had the rate of before (of its last `share`) stayed."""
+        if self.exposure[0] <= 0:
+            return 1.0
+        return events.silence_by_luck(
+            before_events=hits,
+            before_exposure=share * self.exposure[0],
+            after_exposure=max(ratio * self.exposure[0], 1e-12),
+        )
+
+    def by_blocks(self, ratio: float) -> tuple[float, str]:
+        """The chance of a silent window as long as the one after, where hits come in clusters; and the name of the test."""
+        windows = self.view.windows.before, self.view.windows.after
+        placebos = placebo_windows(others_in(self.view, "before"), self.hits, *windows)
+        if placebos is not None:
+            return placebos.p, placebos.in_words
+        blocks = hits_per_block(self.hits, *windows, ratio=ratio)
+        # So few blocks are silent together as often as one of them is.
+        enough = blocks is not None and len(blocks[1]) >= BLOCKS_AFTER
+        p = events.silent_blocks(before=blocks[0], after=blocks[1]) if blocks and enough else 1.0
+        return p, f"Fisher's test on silent blocks longer than the clusters seen (p = {p:.2g})"
+
+    @property
+    def blocks(self) -> int:
+        """How many silent blocks would be convincing."""
+        counted = hits_per_block(self.hits, self.view.windows.before, self.view.windows.after)
+        loud = sum(number > 0 for number in counted[0]) if counted else BLOCKS_BEFORE
+        return blocks_needed(loud, confidence=self.view.confidence_once)
+
+    @property
+    def time_ratio(self) -> float:
+        """How long after is, in that of before."""
+        windows = self.view.windows.before, self.view.windows.after
+        seconds = [(item[1] - item[0]).total_seconds() if item else 0.0 for item in windows]
+        return seconds[1] / seconds[0] if seconds[0] > 0 else 0.0
+
+    def p(self, ratio: float, *, hits: int | None = None, share: float = 1.0) -> float:
+        """The larger of both."""
+        found = self.luck(ratio, hits=self.affected if hits is None else hits, share=share)
+        return max(found, self.by_blocks(ratio)[0])
+
+    @property
+    def p_value(self) -> float:
+        """The chance of this silence by luck, with all that weakens it."""
+        return self.p(self.ratio, hits=self.recent_hits, share=self.share)
+
+    def doubts(self) -> list[Doubt]:
+        """What keeps the silence from being a proof, the most telling first; empty where it is one."""
+        found = []
+        if self.serving is not None and not self.serving.held:
+            found.append(Doubt(code="old-serves", why=self.serving.in_words, needed=self.serving.needed))
+        if self.told.silent:
+            found.append(
+                Doubt(code="level-silent", why=self.told.in_words, needed=told_needed(self.told.level))
+            )
+        if self.told.instead:
+            needed = Needed(
+                what="a look at what is new: if it is the same defect in other words, add it as a symptom"
+            )
+            found.append(Doubt(code="replaced", why=f"new since then: {self.told.instead}", needed=needed))
+        if self.errors is not None and not self.errors.held:
+            needed = Needed(what="a look at the requests that ended so: what made them, if not the symptom")
+            found.append(Doubt(code="errors-remain", why=self.errors.got, needed=needed))
+        return [*found, *self._by_luck(), *self._by_time()]
+
+    def _by_luck(self) -> list[Doubt]:
+        """The first of what weakens it that makes the silence no surprise."""
+        there = self.met.place and not self.met.there[1]
+        if not there and self.p(self.counted_ratio) >= self.alpha:
+            few = self.counted_ratio < LEAST_LOAD * self.time_ratio and self.p(self.time_ratio) < self.alpha
+            why = f"{self.exposure[1]:,.0f} {self.unit} are {self.counted_ratio / max(self.time_ratio, 1e-9):.0%} of what came before in as much time"
+            needed = self.later(Needed(what="a window after in which as many users come as before"))
+            return [Doubt(code="little-met", why=why, needed=needed)] if few else []
+        if self.p(self.met_ratio) >= self.alpha:
+            return [Doubt(code="not-met", why=self.met.in_words, needed=self.met.needed)]
+        if self.p(self.ratio) >= self.alpha:
+            words = f"{self.told.in_words} ({self.told.share:.0%})"
+            if self.unit == "requests":
+                return [Doubt(code="log-thinned", why=words, needed=told_needed(self.told.level))]
+            needed = self.later(Needed(what="a window after in which as much is written as before"))
+            return [
+                Doubt(
+                    code="little-met",
+                    why=f"so little went on that it may not have been met: {words}",
+                    needed=needed,
+                )
+            ]
+        if self.p_value >= self.alpha:
+            why = f"it was vanishing already: the last {self.share:.0%} of before hold {self.recent_hits:,} of {self.affected:,}"
+            return [Doubt(code="vanishing", why=why, needed=self.later(Needed(what="a longer silence, by the rate of the end of before")))]  # fmt: skip
+        return []
+
+    def _by_time(self) -> list[Doubt]:
+        found = []
+        bad = [item for item in self.phases if not item.held]
+        if bad:
+            item = max(bad, key=lambda item: item.silent / item.windows)
+            until = stamp(item.loud_at.ceil("s")) if item.loud_at is not None else None
+            needed = Needed(
+                what=f"a window that holds a time at which it showed {item.name} earlier", until=until
+            )
+            found.append(Doubt(code="quiet-phase", why=item.in_words, needed=needed))
+        if not self.gaps.held:
+            why = f"silent for {self.gaps.now:,.0f} {self.unit_of_gaps} so far, and for up to {self.gaps.longest:,.0f} before"
+            found.append(Doubt(code="shorter-silence", why=why, needed=self.later(Needed(what="a longer silence than any of before"))))  # fmt: skip
+        return found
+
+    @property
+    def unit_of_gaps(self) -> str:
+        return "requests" if self.unit == "requests" else "entries"
+
+    @property
+    def wanted(self) -> float:
+        """The exposure, in that of before, whose silence would be convincing: by the rate, by blocks, and by the silences of before."""
+        of_rate = self.share * (self.alpha ** (-1 / self.recent_hits) - 1) if self.recent_hits else 1.0
+        of_gaps = self.ratio + (max(0.0, self.gaps.longest - self.gaps.now) + 1) / max(self.gaps.whole, 1.0)
+        return max(of_rate, self.blocks / BLOCKS_BEFORE, 0.0 if self.gaps.held else of_gaps)
+
+    @property
+    def more(self) -> Needed:
+        """The further exposure that would be convincing."""
+        whole = self.exposure[0]
+        more = max(0.0, self.wanted - self.ratio) * whole
+        blocks = f"in at least {self.blocks} blocks of {whole / BLOCKS_BEFORE:,.0f}"
+        return self.later(Needed(what=f"{more:,.0f} more {self.unit} without it, {blocks}"))
+
+    def later(self, needed: Needed) -> Needed:
+        """The same with the earliest time at which it can be decided, if what came after goes on as it did."""
+        window = self.view.windows.after
+        if window is None or self.ratio <= 0:
+            return needed
+        end = window[0] + (window[1] - window[0]) * (self.wanted / self.ratio)
+        if end <= window[1]:
+            return needed
+        seconds = round(float((end - window[1]).total_seconds()), 1)
+        return replace(needed, seconds=seconds, until=stamp(end.ceil("s")))
+
+    def controls(self) -> tuple[Control, ...]:
+        """The same as controls of the finding: each of these could have hidden the symptom."""
+        found = []
+        if self.serving is not None:
+            found.append(_control("the fixed revision serves", "nearly all of what is done at the end", self.serving.in_words, held=self.serving.held, code="old-serves"))  # fmt: skip
+        if self.told.expected:
+            found.append(_control("the log still tells", "other messages at the symptom's level or below", self.told.in_words, held=not self.told.silent, code="level-silent", kind="liveness"))  # fmt: skip
+        found.append(_control("nothing takes its place", "no new warning or error about as frequent", self.told.instead or "none", held=not self.told.instead, code="replaced"))  # fmt: skip
+        if self.errors is not None:
+            found.append(self.errors)
+        if self.met.place:
+            held = self.p(self.met_ratio) < self.alpha or self.p(self.counted_ratio) >= self.alpha
+            found.append(_control("users came where it was met", "enough requests there to show it", self.met.in_words, held=held, code="not-met"))  # fmt: skip
+        found += [_control(f"the same phase of earlier {item.name}", "loud more often than silent", item.in_words, held=item.held, code="quiet-phase") for item in self.phases]  # fmt: skip
+        got = f"{self.gaps.now:,.0f} {self.unit_of_gaps}; up to {self.gaps.longest:,.0f} before"
+        found.append(_control("a longer silence than any before", "more than passed between two of before", got, held=self.gaps.held, code="shorter-silence"))  # fmt: skip
+        return tuple(found)
+
+
+def _control(
+    name: str, expected: str, got: str, *, held: bool, code: str, kind: str = "comparability"
+) -> Control:
+    return Control(kind=kind, name=name, guards=("pass",), expected=expected, got=got, held=held, code=code)
+
+
+def silence(
+    view: View,
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    hits: pd.DataFrame,
+    covers: tuple[Coverage, Coverage],
+    *,
+    pattern: str,
+    source: str | None,
+) -> Silence:
+    """All that weighs a silent window. before, after: rows of `log_rhythm`; hits: rows of `log_matches` of before."""
+    there = met(view, pattern, source=source)
+    if min(there.requests) > 0 or min(served(before), served(after)) > 0:
+        unit, exposure = "requests", (float(there.requests[0]), float(there.requests[1]))
+    else:
+        unit, exposure = "minutes", (covers[0].window_s / 60, covers[1].window_s / 60)
+    ratio = exposure[1] / exposure[0] if exposure[0] > 0 else 0.0
+    affected = int(hits["affected"].sum())
+    said = told(view, pattern, source=source, ratio=ratio, hits=affected)
+    column = "requests" if unit == "requests" else "entries"
+    windows = view.windows
+    number, share = recent(before, hits, column=column)
+    return Silence(
+        view=view,
+        hits=hits,
+        unit=unit,
+        exposure=exposure,
+        met=there,
+        told=said,
+        serving=serving(view, pattern, source=source),
+        errors=errors_control(view, source=source, hits=affected),
+        phases=tuple(phases(hits, windows.before, windows.after)),
+        gaps=gaps(before, hits, column=column, after=float(after[column].sum())),
+        recent_hits=number,
+        share=share,
+    )
