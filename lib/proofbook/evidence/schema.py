@@ -70,9 +70,7 @@ ROLLOUT = Table(
     columns=(_TIMESTAMP, Column("at_s", "float64", "since watching began", "s"), _STATUS, _OK, _ERROR, _REVISION, _TOTAL, _SERVICE),
 )  # fmt: skip
 CERTIFICATES = Table(
-    "certificates",
-    row="one encrypted service",
-    merge=Merge.LATEST,
+    "certificates", row="one encrypted service", merge=Merge.LATEST,
     columns=(
         _SERVICE,
         _TIMESTAMP,
@@ -82,7 +80,7 @@ CERTIFICATES = Table(
         Column("problem", "str", "why it was not verified, else empty"),
         Column("distrusted", "bool", "whether a client that trusts nobody refuses it, as it must"),
     ),
-)
+)  # fmt: skip
 OPENAPI = Table(
     "openapi", row="one API definition", merge=Merge.LATEST,
     columns=(
@@ -114,16 +112,14 @@ METRICS = Table(
     ),
 )  # fmt: skip
 REVISIONS = Table(
-    "revisions",
-    row="one revision that the platform lists",
-    merge=Merge.LATEST,
+    "revisions", row="one revision that the platform lists", merge=Merge.LATEST,
     columns=(
         Column("revision", "str", "its name"),
         Column("created", TIME, "when it was made; missing: not stated"),
         Column("image_bytes", "float64", "size of its image; missing: not stated", "bytes"),
         Column("memory_limit_bytes", "float64", "memory that it may use; missing: not stated", "bytes"),
     ),
-)
+)  # fmt: skip
 
 # WebSocket ----------------------------------------------------------------------------------------------------------
 
@@ -356,22 +352,18 @@ LOG_UNREAD = Table(
 # Other packages -----------------------------------------------------------------------------------------------------
 
 PROBES = Table(
-    "probes",
-    row="one [[probe]], which a collector of another package makes",
-    merge=Merge.DISTINCT,
+    "probes", row="one [[probe]], which a collector of another package makes", merge=Merge.DISTINCT,
     columns=(
         Column("name", "str", "its name in the environment"),
         Column("kind", "str", "its collector"),
         Column("problem", "str", "why nothing was recorded, with package and place; empty: it was"),
     ),
-)
+)  # fmt: skip
 
 # Watching -----------------------------------------------------------------------------------------------------------
 
 LOOKS = Table(
-    "looks",
-    row="one round of a watch",
-    merge=Merge.NOT_MERGED,
+    "looks", row="one round of a watch", merge=Merge.NOT_MERGED,
     columns=(
         Column("look", "int64", "its number"),
         Column("started", TIME, "when it began"),
@@ -379,7 +371,7 @@ LOOKS = Table(
         Column("planned", "int64", "rounds that were planned when the watch began", "rounds"),
         Column("every_s", "float64", "from one round to the next, as planned", "s"),
     ),
-)
+)  # fmt: skip
 
 TABLES: Mapping[str, Table] = MappingProxyType({
     table.name: table

@@ -184,7 +184,7 @@ def blocks_needed(loud: int, *, confidence: float) -> int:
     """How many silent blocks after would be convincing, where so many of before were loud.
 
     >>> blocks_needed(5, confidence=0.95), blocks_needed(2, confidence=0.95)
-    (3, 25)
+    (3, 16)
     """
     before = [1] * loud + [0] * (BLOCKS_BEFORE - loud)
     many = range(BLOCKS_AFTER, MOST_BLOCKS)
