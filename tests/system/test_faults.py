@@ -135,10 +135,16 @@ def test_faults_that_come_together_are_each_called_what_they_are(
         )
 
 
-def test_few_requests_leave_nothing_open_of_what_they_are_asked_for(
+def test_what_few_requests_leave_open_is_due_to_a_fault_and_not_to_their_number(
     rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    wanted = {finding for name in SMALL for finding in FAULTS[name].finding}
+    wanted = {
+        finding
+        for name in SMALL
+        if FAULTS[name].verdict == "inconclusive"
+        for finding in FAULTS[name].finding
+    }
+    assert wanted
 
     def ask(folder: Path, _: float) -> Judged:
         evidence = rehearsal.evidence_with(PLAIN.name, to=folder, small=True)
