@@ -26,9 +26,9 @@ from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
 from proofbook.validation import Validation
 
-LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "log_unread", "logs")  # fmt: skip
+LOGS = ("log_rhythm", "log_matches", "log_patterns", "log_kinds", "log_kind_times", "log_canaries", "log_sources", "log_unread", "log_places", "logs")  # fmt: skip
 MISSING = {
-    "samples": ("websocket", "health", "refusals", "identities", "latency", "messages", "rollout", "held", "openapi", "answers", "certificates", "shadow"),
+    "samples": ("websocket", "health", "refusals", "identities", "latency", "messages", "rollout", "held", "openapi", "answers", "certificates", "shadow", "asked"),
     "logs": LOGS,
     "metrics": ("metrics",),
     "deployment": ("revisions",),

@@ -58,7 +58,7 @@ class _Addresses:
             address: part
             for address, part in bad.items()
             if kinds[address] == "fault"
-            and proportions.two_samples(before=(int((~_well(part)).sum()), len(part)), after=(0, well))
+            and proportions.fisher(before=(int((~_well(part)).sum()), len(part)), after=(0, well))
             <= view.alpha_fail
         }
         told = f"{len(good)} of {len(parts)} {'address' if len(parts) == 1 else 'addresses'} of its name: {', '.join(good)}"
@@ -77,11 +77,11 @@ class _Addresses:
             reason=reason,
             statement=told,
             method=Method(
-                name="connections to each address beside those to the others, Boschloo's exact test",
+                name="connections to each address beside those to the others, Fisher's exact test",
                 confidence=1 - view.alpha_fail,
                 side="one-sided",
                 null_hypothesis="connections to it fare no worse",
-                source="Boschloo 1970",
+                source="Fisher 1935",
             ),
             threshold="each leads to the endpoint",
             exposure=Exposure(n=len(parts), unit="addresses"),

@@ -64,7 +64,7 @@ class _AtOnce:
             len(failed)
             and well
             and (
-                proportions.two_samples(before=(len(failed), tried), after=(count - well, count))
+                proportions.fisher(before=(len(failed), tried), after=(count - well, count))
                 <= view.alpha_fail
             )
         )
@@ -88,11 +88,11 @@ class _AtOnce:
             reason=reason,
             statement=told,
             method=Method(
-                name="those that are open at once beside ordinary ones, Boschloo's exact test",
+                name="those that are open at once beside ordinary ones, Fisher's exact test",
                 confidence=1 - view.alpha_fail,
                 side="one-sided",
                 null_hypothesis="those that are open at once fare no worse",
-                source="Boschloo 1970",
+                source="Fisher 1935",
             ),
             threshold="each answered",
             exposure=Exposure(n=len(together), unit="connections"),

@@ -70,11 +70,11 @@ class _BothWays:
             reason=reason,
             statement=self.in_words(agreed, plain),
             method=Method(
-                name="connections of the same make with and without it, Boschloo's exact test",
+                name="connections of the same make with and without it, Fisher's exact test",
                 confidence=1 - view.alpha_fail,
                 side="one-sided",
                 null_hypothesis="neither way fares worse",
-                source="Boschloo 1970",
+                source="Fisher 1935",
             ),
             threshold="neither way worse",
             exposure=Exposure(n=len(agreed) + len(plain), unit="connections"),
@@ -127,4 +127,4 @@ def _is_worse(some: Counted, others: Counted, *, alpha: float) -> bool:
     """Whether some fail more often than others do, by more than chance."""
     if not some[0] or others[0] == others[1]:
         return False
-    return bool(proportions.two_samples(before=some, after=others) <= alpha)
+    return bool(proportions.fisher(before=some, after=others) <= alpha)

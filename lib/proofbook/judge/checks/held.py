@@ -104,7 +104,7 @@ class _Held:
         if rows is None:
             return False
         good = pd.Series(self.ok(rows[rows["endpoint"] == self.socket.name])).fillna(False).astype(bool)
-        p = proportions.two_samples(before=(silent, count), after=(int((~good).sum()), len(good)))
+        p = proportions.fisher(before=(silent, count), after=(int((~good).sum()), len(good)))
         return bool(good.any() and p <= view.alpha_fail)
 
     def mutant(self, change: dict[str, object]) -> Callable[[View], View | None]:

@@ -76,7 +76,7 @@ class _Cell:
         well, count = self.well
         if not self.failures or not well:
             return False
-        p = proportions.two_samples(before=(self.failures, len(self.rows)), after=(count - well, count))
+        p = proportions.fisher(before=(self.failures, len(self.rows)), after=(count - well, count))
         return bool(p <= alpha)
 
 
@@ -132,11 +132,11 @@ class _Answered:
             reason=reason,
             statement=told,
             method=Method(
-                name="each length or kind of character beside ordinary messages in the same way, Boschloo's exact test",
+                name="each length or kind of character beside ordinary messages in the same way, Fisher's exact test",
                 confidence=1 - view.alpha_fail,
                 side="one-sided",
                 null_hypothesis="they are answered as seldom as ordinary ones",
-                source="Boschloo 1970",
+                source="Fisher 1935",
             ),
             threshold="answered, or refused by name" if self.asks is Asks.SIZE else "answered and kept",
             exposure=Exposure(n=sum(len(cell.rows) for cell in cells), unit="messages"),
