@@ -180,6 +180,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         room.leave()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        up = item.config.stash.get(UP, None)
+        if up is not None and needs(item, "rehearsal") and not (nextitem and needs(nextitem, "rehearsal")):
+            # Its users would go on to ask while all other tests run.
+            del item.config.stash[UP]
+            up.wait(up.trial.stop(), timeout_s=60)
+
+
 def shared_folder(config: pytest.Config) -> Path:
     """Of all workers of this run."""
     own: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
@@ -316,6 +328,10 @@ class Rehearsal:
         return [os.getpid(), *self.trial.stack.pids()]
 
 
+# The rehearsal of this worker, as long as one of its tests needs it.
+UP = pytest.StashKey[Rehearsal]()
+
+
 @pytest.fixture(scope="session")
 def rehearsal(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -350,6 +366,7 @@ def rehearsal(
                 publish(config, up.healthy)
         finally:
             release(config)
+        config.stash[UP] = up
         yield up
     finally:
         with contextlib.suppress(Exception):

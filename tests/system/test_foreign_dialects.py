@@ -280,7 +280,7 @@ def test_a_kernel_of_jupyter_answers_and_its_states_are_no_replies(
     done = with_kernel(kernel, tmp_path / "here")
     assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
     assert kept(tmp_path / "here")["ws"] == {"path": path, "dialect": "jupyter"}
-    assert "Nothing broke in 6 checks" in done.stdout
+    assert "Nothing broke in " in done.stdout
 
 
 def test_a_kernel_of_jupyter_that_is_gone_is_not_well(kernel: tuple[int, str], tmp_path: Path) -> None:

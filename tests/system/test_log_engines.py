@@ -37,6 +37,9 @@ COLUMNS = {
     "service_version": "version",
     "trace_id": "trace",
     "http_status": "status",
+    "http_url": "url",
+    "http_remote_ip": "client",
+    "http_user_agent": "agent",
 }
 
 
