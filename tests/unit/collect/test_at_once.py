@@ -167,3 +167,11 @@ def test_a_server_that_tells_everybody_what_anybody_says_is_well() -> None:
 def test_a_pace_of_one_connection_asks_for_none_at_once() -> None:
     found = ask(echo, asks=ONLY, concurrency=1)
     assert AT_ONCE not in found.findings and found.connections == 0
+
+
+def test_a_server_that_turns_everybody_away_is_not_full_of_us() -> None:
+    def away(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "down")
+
+    found = ask(echo, asks=ONLY, concurrency=8, server={"process_request": away})
+    assert found.told(AT_ONCE)[0] == "inconclusive", found.findings[AT_ONCE].statement

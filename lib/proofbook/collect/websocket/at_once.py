@@ -35,8 +35,12 @@ async def ask(endpoint: WebSocket, *, user: str, session: Session, at_once: int)
     """
     token = await session.token(user)
     asker = Asker(endpoint=endpoint, user=user, token=token, session=session)
+    alone = 0
     for _ in range(ALONE):
-        await _Together(asker=asker, at_once=1).go()
+        alone += await _Together(asker=asker, at_once=1).go()
+    if not alone:
+        # Who turns everybody away is not full of us.
+        return asker.frame()
     for _ in range(ROUNDS):
         together = _Together(asker=asker, at_once=at_once)
         failed = at_once - await together.go()
@@ -61,7 +65,7 @@ class _Together:
         """Opens and asks; how many went well."""
         opened, answered = _Meeting(self.at_once), _Meeting(self.at_once)
         await side_by_side(self._one(number, opened, answered) for number in range(self.at_once))
-        if self.full.is_set():
+        if self.full.is_set() and self.at_once > 1:
             session = self.asker.session
             await session.back_off(None, host=session.host_of(self.asker.endpoint))
         return self.well
