@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from log_histories import DAY, HOUR, SYMPTOM, WEEK, History, by_day, on_weekdays
 
@@ -37,9 +38,9 @@ def case(kind: str, should: str, *reasons: str, says: str = "", deployed: float 
     return add
 
 
-def faulty(*, end: float = UNTIL, **more: object) -> History:
+def faulty(*, end: float = UNTIL, **more: Any) -> History:
     """Four hours of the old revision, of which 5 % of requests meet the fault."""
-    return History().traffic(0, end, faults=0.05, **more)  # type: ignore[arg-type]
+    return History().traffic(0, end, faults=0.05, **more)
 
 
 # Which code serves --------------------------------------------------------------------------------------------------

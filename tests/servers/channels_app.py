@@ -3,6 +3,8 @@
 TOKEN: the only bearer token that is let in; empty: any. BROKEN: the consumer raises when somebody connects.
 """
 
+# ruff: noqa: E402  # Django reads its settings while the modules below are imported
+
 from __future__ import annotations
 
 import os
@@ -20,17 +22,17 @@ settings.configure(
 )
 django.setup()
 
-from channels.generic.websocket import AsyncJsonWebsocketConsumer  # noqa: E402  settings come first
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
-from daphne.endpoints import build_endpoint_description_strings  # noqa: E402
-from daphne.server import Server  # noqa: E402
-from django.core.asgi import get_asgi_application  # noqa: E402
-from django.http import HttpRequest, JsonResponse  # noqa: E402
-from django.urls import path  # noqa: E402
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from django.core.asgi import get_asgi_application
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
 
 
-class Chat(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+class Chat(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
     async def connect(self) -> None:
         token = os.environ.get("TOKEN")
         if token and dict(self.scope["headers"]).get(b"authorization") != f"Bearer {token}".encode():

@@ -50,7 +50,7 @@ def _at_once_step(socket: WebSocket, environment: Environment, count: int) -> St
     speaks = ", each with a message" if environment.delivers(socket) else ""
 
     async def run(session: Session) -> Recorded:
-        user = _user(environment)
+        user = environment.user
         return {ASKED.name: await at_once.ask(socket, user=user, session=session, at_once=count)}
 
     return Step(
@@ -64,7 +64,7 @@ def _address_step(socket: WebSocket, environment: Environment) -> Step:
     """Every address of the endpoint's name, and not the first alone."""
 
     async def run(session: Session) -> Recorded:
-        return {ASKED.name: await addresses.ask(socket, user=_user(environment), session=session)}
+        return {ASKED.name: await addresses.ask(socket, user=environment.user, session=session)}
 
     each = addresses.TRIES
     most = (each + addresses.MORE_TRIES) * addresses.MOST_ADDRESSES
@@ -98,17 +98,13 @@ async def _hold(
     session: Session,
 ) -> Recorded:
     table = await held.ask(
-        socket, user=_user(environment), session=session, count=count, until=over, least_s=held_s
+        socket, user=environment.user, session=session, count=count, until=over, least_s=held_s
     )
     return {ASKED.name: table}
-
-
-def _user(environment: Environment) -> str:
-    return environment.login.user if environment.login else ""
 
 
 async def _ask(
     socket: WebSocket, environment: Environment, questions: Sequence[Question], session: Session
 ) -> Recorded:
-    user = _user(environment)
+    user = environment.user
     return {ASKED.name: await unusual_messages.ask(socket, questions, user=user, session=session)}

@@ -91,7 +91,7 @@ def _say_outcome(phase: str, written: store.Phase, say: Say) -> None:
 async def _run(plan: Plan, session: Session, until: float | None) -> tuple[Recorded, list[str]]:
     """The tables of all steps, and what went wrong with those of other packages."""
     problems = list[str]()
-    beside = asyncio.ensure_future(_run_stage(plan.beside, session, problems, None))
+    beside = asyncio.ensure_future(_run_stage(plan.beside, session, problems, until))
     try:
         parts, broken = await _run_stages(plan, session, problems, until)
     except BaseException:

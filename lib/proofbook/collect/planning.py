@@ -26,8 +26,8 @@ class Sizes:
     """How often a phase asks.
 
     Args:
-        latency: requests to each timed endpoint. tries: with each user id, and for each page as each kind of stranger. bad_tokens: tries with tokens that must
-            be refused, over all their kinds. unmarked: connections of each kind of stranger.
+        latency: requests to each timed endpoint. tries: with each user id, and for each page as each kind of stranger.
+        bad_tokens: tries with tokens that must be refused, over all their kinds. unmarked: connections of each kind of stranger.
     """
 
     latency: int = 600

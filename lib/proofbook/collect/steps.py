@@ -231,7 +231,7 @@ def _journeys(
 
     async def run(session: Session) -> Recorded:
         made, received = await probes.make_journeys(
-            socket, user=_user(environment), session=session, checkpoints=checkpoints, decided=decided
+            socket, user=environment.user, session=session, checkpoints=checkpoints, decided=decided
         )
         return {WEBSOCKET.name: made, MESSAGES.name: received}
 
@@ -260,7 +260,7 @@ def unmarked_steps(environment: Environment, *, count: int) -> list[Step]:
 async def _make_unmarked(
     socket: WebSocket, environment: Environment, count: int, session: Session
 ) -> Recorded:
-    made = await probes.make_unmarked_journeys(socket, user=_user(environment), session=session, count=count)
+    made = await probes.make_unmarked_journeys(socket, user=environment.user, session=session, count=count)
     return {SHADOW.name: made}
 
 
@@ -309,10 +309,6 @@ def identity_steps(environment: Environment, case: Case, *, tries: int) -> Itera
     )
 
 
-def _user(environment: Environment) -> str:
-    return environment.login.user if environment.login else ""
-
-
 def _connecting_s(count: int, socket: WebSocket, environment: Environment) -> float:
     """How long so many connections take where each answers at once, so many beside each other as the pace allows."""
     return count * (socket.dwell_s + QUICK_ANSWER_S) / environment.pace.concurrency
@@ -336,7 +332,7 @@ async def _watch(environment: Environment, during: Awaitable[Any] | None, sessio
         raise CouldNotLook(
             f"{environment.name} has no critical service with a health page to watch through a deployment"
         )
-    count, user = environment.rollout.held_sockets, _user(environment)
+    count, user = environment.rollout.held_sockets, environment.user
     held = [
         asyncio.create_task(rollout.hold(socket, user=user, count=count, until=over, session=session))
         for socket in environment.websockets

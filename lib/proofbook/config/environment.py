@@ -66,6 +66,11 @@ class Environment(Settings):
         token = next((item.token for item in self.services if item.token is not None), None)
         return self.stated_login or (Login(token=token) if token is not None else None)
 
+    @property
+    def user(self) -> str:
+        """Who the token of the login is for; empty without one."""
+        return self.login.user if self.login else ""
+
     @cached_property
     def logs(self) -> list[LogSource]:
         """Every source of log entries, those too that a service states in short."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from asked_more import ECHO, Asked, Handler, ask, echo, environment, judge
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook import connections
+from proofbook.collect import phases
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.evidence import store
 
 HELD = "websocket-held"
 ONLY = {
@@ -124,3 +128,21 @@ def test_those_that_are_held_and_those_at_once_are_together_no_more_than_the_pac
         for count in (1, 2, 3, 4, 10)
     }
     assert shares == {1: (0, 0), 2: (0, 2), 3: (0, 3), 4: (2, 2), 10: (2, 8)}
+
+
+def test_what_is_held_ends_with_the_time_that_was_given(tmp_path: Path) -> None:
+    asks = Case.model_validate({"title": "t", "asks": {**ONLY, "held_s": 60}})
+
+    async def go() -> float:
+        async with serve(echo, "127.0.0.1", 0) as server:
+            where = environment(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws", **ECHO)
+            began = time.monotonic()
+            await phases.record(
+                where, asks, "after", folder=tmp_path, base=tmp_path, say=lambda _: None, until=began + 1.0
+            )
+            return time.monotonic() - began
+
+    # Not a minute, however busy the machine is.
+    assert asyncio.run(go()) < 30
+    problems = store.read(tmp_path).manifest.phases["after"].problems
+    assert any("held without a word" in problem for problem in problems), problems

@@ -40,7 +40,7 @@ _UNNAMED = (1000, 1001, 1005, 1006, 1011)
 
 async def answers_as(endpoint: WebSocket, *, session: Session) -> bool:
     """Whether an endpoint answers the question of its dialect as that dialect demands; one connection."""
-    user = _user(session)
+    user = session.environment.user
     journey = Journey(endpoint=endpoint.name, user=user)
     async with session.acquire("websocket connections"):
         line = await connect(journey, endpoint, await _token(endpoint, session), session, {})
@@ -120,7 +120,7 @@ async def _meet(
     endpoint: WebSocket, token: Secret, session: Session, within_s: float, *, waits: bool
 ) -> _Met:
     """What a token meets after our word. waits: first it is given time to be refused without one, and is then not `connected`."""
-    met, journey = _Met(), Journey(endpoint=endpoint.name, user=_user(session))
+    met, journey = _Met(), Journey(endpoint=endpoint.name, user=session.environment.user)
     async with session.acquire("websocket connections"):
         line = await connect(journey, endpoint, token, session, {})
         if line is None:
@@ -160,8 +160,4 @@ async def _hear(line: Line, within_s: float) -> list[str]:
 
 
 async def _token(endpoint: WebSocket, session: Session) -> Secret | None:
-    return await session.token(_user(session)) if endpoint.token.place != "none" else None
-
-
-def _user(session: Session) -> str:
-    return session.environment.login.user if session.environment.login else ""
+    return await session.token(session.environment.user) if endpoint.token.place != "none" else None

@@ -151,14 +151,14 @@ def is_only_a_path(name: str, path: str) -> bool:
 
 
 async def _token(endpoint: WebSocket, session: Session) -> Secret | None:
-    user = session.environment.login.user if session.environment.login else ""
+    user = session.environment.user
     return await session.token(user) if endpoint.token.place != "none" else None
 
 
 async def _connect(
     endpoint: WebSocket, token: Secret | None, session: Session, *, wait_s: float = GREETING_WAIT_S
 ) -> _Try:
-    user = session.environment.login.user if session.environment.login else ""
+    user = session.environment.user
     tried = _Try(journey=Journey(endpoint=endpoint.name, user=user))
     async with session.acquire("websocket connections"):
         line = await connect(tried.journey, endpoint, token, session, {})

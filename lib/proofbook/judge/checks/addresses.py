@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.asked import ASKED, Asks, Reach, Reply
+from proofbook.evidence.asked import ASKED, Asks, Reach
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks import asked_words
-from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
+from proofbook.judge.checks import asked_words, comparison
+from proofbook.judge.findings import Control, Exposure, Judgement, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.stats import proportions
 
 
 def each_leads_there(endpoint: str, *, host: str) -> Recipe:
@@ -44,7 +43,7 @@ class _Addresses:
                 repair="ask from where no proxy is needed",
             )
         parts = {str(address): part for address, part in rows.groupby("address", sort=False)}
-        good = {address: part for address, part in parts.items() if _well(part).all()}
+        good = {address: part for address, part in parts.items() if comparison.answered(part).all()}
         bad = {address: part for address, part in parts.items() if address not in good}
         if not good:
             raise InsufficientEvidence(
@@ -58,8 +57,9 @@ class _Addresses:
             address: part
             for address, part in bad.items()
             if kinds[address] == "fault"
-            and proportions.fisher(before=(int((~_well(part)).sum()), len(part)), after=(0, well))
-            <= view.alpha_fail
+            and comparison.fails_more(
+                (int((~comparison.answered(part)).sum()), len(part)), (0, well), alpha=view.alpha_fail
+            )
         }
         told = f"{len(good)} of {len(parts)} {'address' if len(parts) == 1 else 'addresses'} of its name: {', '.join(good)}"
         told += f"; {_told(bad)}" if bad else ""
@@ -76,13 +76,7 @@ class _Addresses:
             verdict=verdict,
             reason=reason,
             statement=told,
-            method=Method(
-                name="connections to each address beside those to the others, Fisher's exact test",
-                confidence=1 - view.alpha_fail,
-                side="one-sided",
-                null_hypothesis="connections to it fare no worse",
-                source="Fisher 1935",
-            ),
+            method=comparison.method("connections to each address beside those to the others", view=view),
             threshold="each leads to the endpoint",
             exposure=Exposure(n=len(parts), unit="addresses"),
             controls=(
@@ -99,7 +93,7 @@ class _Addresses:
 
     def kind_of(self, address: str, rows: pd.DataFrame, good: dict[str, pd.DataFrame]) -> str:
         """What an address that is not well shows: a `fault`; `ours`, where the way from here may be shut; or `nothing` that a user meets."""
-        reached = set(rows.loc[~_well(rows), "detail"])
+        reached = set(rows.loc[~comparison.answered(rows), "detail"])
         if reached == {Reach.CLOSED.value} and _is_own(self.host, address):
             # The hosts file of this machine says where its own name leads, and clients go on to the next.
             return "nothing"
@@ -133,12 +127,6 @@ def _is_own(host: str, address: str) -> bool:
     return own and ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-def _well(rows: pd.DataFrame) -> pd.Series:
-    """Whether each connection was let in, and answered where it spoke."""
-    let_in = rows["let_in"].fillna(False).astype(bool)
-    return let_in & rows["reply"].isin((Reply.AS_EXPECTED, Reply.NOT_ASKED))
-
-
 _REACHED = {
     Reach.CLOSED.value: "nothing listens there",
     Reach.NO_WAY.value: "no way leads there from here",
@@ -149,7 +137,7 @@ _REACHED = {
 def _told(bad: dict[str, pd.DataFrame]) -> str:
     told = []
     for address, rows in bad.items():
-        failed = rows[~_well(rows)]
+        failed = rows[~comparison.answered(rows)]
         reached = set(failed["detail"])
         how = _REACHED.get(next(iter(reached)), "") if len(reached) == 1 else ""
         ended = f"{len(failed)} of {len(rows)} failed, {asked_words.endings(failed)}"

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.asked import ASKED, Asks, Reply
+from proofbook.evidence.asked import ASKED, Asks
 from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks import asked_words
+from proofbook.judge.checks import asked_words, comparison
 from proofbook.judge.checks.success_rate import Rows
-from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
+from proofbook.judge.findings import Control, Exposure, Judgement, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
-from proofbook.stats import proportions
 
 # An application may allow so many of a user, and say so by a code of its own.
 _TURNED_AWAY = (*FULL_CODES, *TURNED_DOWN_CODES)
@@ -60,14 +59,7 @@ class _AtOnce:
         failed = together[~good & ~full]
         well, count = self.ordinary(view, alone)
         tried = len(together) - int(full.sum())
-        is_proven = (
-            len(failed)
-            and well
-            and (
-                proportions.fisher(before=(len(failed), tried), after=(count - well, count))
-                <= view.alpha_fail
-            )
-        )
+        is_proven = comparison.fails_more((len(failed), tried), (count - well, count), alpha=view.alpha_fail)
         at_once = int(together["at_once"].max())
         told = f"{int(good.sum()):,} of {len(together):,} connections that were open at once, up to {at_once:,} of them, were answered"
         if not failed.empty:
@@ -87,13 +79,7 @@ class _AtOnce:
             verdict=verdict,
             reason=reason,
             statement=told,
-            method=Method(
-                name="those that are open at once beside ordinary ones, Fisher's exact test",
-                confidence=1 - view.alpha_fail,
-                side="one-sided",
-                null_hypothesis="those that are open at once fare no worse",
-                source="Fisher 1935",
-            ),
+            method=comparison.method("those that are open at once beside ordinary ones", view=view),
             threshold="each answered",
             exposure=Exposure(n=len(together), unit="connections"),
             controls=(
@@ -124,5 +110,4 @@ class _AtOnce:
 
 def _well(rows: pd.DataFrame) -> pd.Series:
     """Whether each connection was let in, answered where it spoke, and left open."""
-    let_in = rows["let_in"].fillna(False).astype(bool)
-    return let_in & rows["close_code"].isna() & rows["reply"].isin((Reply.AS_EXPECTED, Reply.NOT_ASKED))
+    return comparison.answered(rows) & rows["close_code"].isna()

@@ -10,13 +10,11 @@ import pandas as pd
 from proofbook.evidence.schema import SHADOW, WEBSOCKET
 from proofbook.judge import failure_summary
 from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks import comparison
 from proofbook.judge.checks.success_rate import Rows
-from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
+from proofbook.judge.findings import Control, Exposure, Judgement, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import TokenKind
-from proofbook.stats import proportions
-
-Counted = tuple[int, int]
 
 
 def works_both_ways(endpoint: str, ok: Rows) -> Recipe:
@@ -56,8 +54,8 @@ class _BothWays:
             )
         without, with_it = self.failures(plain), self.failures(agreed)
         # Beside those that send what it sends, and offer compression.
-        worse_without = _is_worse(without, self.failures(others), alpha=view.alpha_fail)
-        worse_with = _is_worse(with_it, without, alpha=view.alpha_fail)
+        worse_without = comparison.fails_more(without, self.failures(others), alpha=view.alpha_fail)
+        worse_with = comparison.fails_more(with_it, without, alpha=view.alpha_fail)
         verdict, reason = (
             (Verdict.FAIL, "compression")
             if worse_without or worse_with
@@ -69,13 +67,7 @@ class _BothWays:
             verdict=verdict,
             reason=reason,
             statement=self.in_words(agreed, plain),
-            method=Method(
-                name="connections of the same make with and without it, Fisher's exact test",
-                confidence=1 - view.alpha_fail,
-                side="one-sided",
-                null_hypothesis="neither way fares worse",
-                source="Fisher 1935",
-            ),
+            method=comparison.method("connections of the same make with and without it", view=view),
             threshold="neither way worse",
             exposure=Exposure(n=len(agreed) + len(plain), unit="connections"),
             controls=(
@@ -90,7 +82,7 @@ class _BothWays:
             ),
         )
 
-    def failures(self, rows: pd.DataFrame) -> Counted:
+    def failures(self, rows: pd.DataFrame) -> comparison.Failed:
         """How many did not go well, of how many."""
         good = pd.Series(self.ok(rows)).fillna(False).astype(bool)
         return int((~good).sum()), len(good)
@@ -121,10 +113,3 @@ class _BothWays:
 
 def _agreed(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["deflate"].fillna(False).astype(bool)]
-
-
-def _is_worse(some: Counted, others: Counted, *, alpha: float) -> bool:
-    """Whether some fail more often than others do, by more than chance."""
-    if not some[0] or others[0] == others[1]:
-        return False
-    return bool(proportions.fisher(before=some, after=others) <= alpha)

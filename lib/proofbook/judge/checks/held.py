@@ -11,11 +11,10 @@ from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import ASKED, Asks, Reply
 from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks import asked_words
+from proofbook.judge.checks import asked_words, comparison
 from proofbook.judge.checks.success_rate import Rows
 from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.stats import proportions
 
 # An intermediary that cuts by age is not exact to the millisecond.
 _NEARLY = 0.95
@@ -104,8 +103,7 @@ class _Held:
         if rows is None:
             return False
         good = pd.Series(self.ok(rows[rows["endpoint"] == self.socket.name])).fillna(False).astype(bool)
-        p = proportions.fisher(before=(silent, count), after=(int((~good).sum()), len(good)))
-        return bool(good.any() and p <= view.alpha_fail)
+        return comparison.fails_more((silent, count), (int((~good).sum()), len(good)), alpha=view.alpha_fail)
 
     def mutant(self, change: dict[str, object]) -> Callable[[View], View | None]:
         def changed(view: View) -> View | None:

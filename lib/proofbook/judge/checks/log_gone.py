@@ -16,7 +16,7 @@ from proofbook.judge.checks.log_controls import (
     judge_unread_lines,
     near_miss_control,
 )
-from proofbook.judge.checks.log_coverage import Coverage, coverage_of
+from proofbook.judge.checks.log_coverage import Coverage, Why, coverage_of
 from proofbook.judge.checks.log_doubts import Silence, silence
 from proofbook.judge.checks.log_rows import (
     RHYTHM,
@@ -90,8 +90,8 @@ class _Gone:
         ]
         if hits_before.empty:
             held = _matched_before(0)
-            if not cover_before.held or not cover_after.held:
-                return _could_not_see((cover_before, cover_after), (*controls, held))
+            if unseen := _unseen((cover_before, cover_after)):
+                return _could_not_see(unseen, (*controls, held))
             return Judgement(
                 verdict=Verdict.INCONCLUSIVE,
                 reason="never-seen",
@@ -138,8 +138,8 @@ def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Contro
     )
 
 
-def _could_not_see(covers: Sequence[Coverage], controls: tuple[Control, ...]) -> Judgement:
-    code, sentence = next(reason for cover in covers for reason in cover.reasons)
+def _could_not_see(why: Why, controls: tuple[Control, ...]) -> Judgement:
+    code, sentence = why
     return Judgement(
         verdict=Verdict.INCONCLUSIVE,
         reason=code,
@@ -149,6 +149,11 @@ def _could_not_see(covers: Sequence[Coverage], controls: tuple[Control, ...]) ->
             what="an export that covers the window: raise its limit, page through it, or narrow the window"
         ),
     )
+
+
+def _unseen(covers: Sequence[Coverage]) -> Why | None:
+    """The first reason why a window is not covered; None where all are."""
+    return next((reason for cover in covers for reason in cover.reasons), None)
 
 
 def _absent(
@@ -175,7 +180,7 @@ def _absent(
         ),
     )
     if not cover.held:
-        return _could_not_see((cover,), controls)
+        return _could_not_see(cover.reasons[0], controls)
     upper = proportions.proportion(0, requests, confidence=view.confidence_once).high if requests else 1.0
     enough = upper <= most
     unread = cover.unread.lines
@@ -227,12 +232,15 @@ def _compare(
     doubt = next((item for item in doubts if seeing or item.code in ("old-serves", "not-met")), None)
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
-    why = f"; but {doubt.why}" if doubt else ""
-    needed = doubt.needed if doubt else silent.more
     held = p < silent.alpha and doubt is None
+    # To wait for more silence does not help where the log does not cover what there was.
+    blind = None if held or doubt else _unseen(covers)
+    why = f"; but {doubt.why}" if doubt else f"; but {blind[1]}" if blind else ""
+    # What to do about a log that does not cover its window is said with the reason.
+    needed = doubt.needed if doubt else None if blind else silent.more
     return Judgement(
         verdict=Verdict.PASS if held else Verdict.INCONCLUSIVE,
-        reason="" if held else doubt.code if doubt else "too-early",
+        reason="" if held else doubt.code if doubt else blind[0] if blind else "too-early",
         seen=f"{seen}{why}{unread.aside}",
         statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),

@@ -10,11 +10,10 @@ import pandas as pd
 
 from proofbook.evidence.asked import ASKED, Asks, Reply
 from proofbook.judge.check import Mutant, Recipe
-from proofbook.judge.checks import asked_words
-from proofbook.judge.findings import Control, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.checks import asked_words, comparison
+from proofbook.judge.findings import Control, Exposure, Judgement, Needed, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import TURNED_DOWN_CODES
-from proofbook.stats import proportions
 
 # By these it ends a connection without saying that anything went wrong.
 _POLITE = (1000, 1001, 1003)
@@ -74,10 +73,7 @@ class _Cell:
     def is_proven(self, *, alpha: float) -> bool:
         """Whether ordinary messages in the same way fare better, by more than chance."""
         well, count = self.well
-        if not self.failures or not well:
-            return False
-        p = proportions.fisher(before=(self.failures, len(self.rows)), after=(count - well, count))
-        return bool(p <= alpha)
+        return comparison.fails_more((self.failures, len(self.rows)), (count - well, count), alpha=alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +127,8 @@ class _Answered:
             verdict=verdict,
             reason=reason,
             statement=told,
-            method=Method(
-                name="each length or kind of character beside ordinary messages in the same way, Fisher's exact test",
-                confidence=1 - view.alpha_fail,
-                side="one-sided",
-                null_hypothesis="they are answered as seldom as ordinary ones",
-                source="Fisher 1935",
+            method=comparison.method(
+                "each length or kind of character beside ordinary messages in the same way", view=view
             ),
             threshold="answered, or refused by name" if self.asks is Asks.SIZE else "answered and kept",
             exposure=Exposure(n=sum(len(cell.rows) for cell in cells), unit="messages"),
