@@ -48,7 +48,7 @@ def test_a_healthy_server_passes_each_of_them_and_costs_what_the_plan_says(tmp_p
     # Ordinary ones and strangers; two that are held, two for messages, five alone and those beside each other.
     assert connections_of(tried) == 72 + 30 + 2 + 2 + 5 + 38
     planned = [line for line in tried.said if line.startswith("plan")]
-    for part in ("2 connections held", "2 connections, with and without", "5 connections one after the other, then 38"):  # fmt: skip
+    for part in ("2 idle connections held", "2 connections, with and without", "5 connections one after the other, then 38"):  # fmt: skip
         assert any(part in line for line in planned), planned
 
 

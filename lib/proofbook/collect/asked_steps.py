@@ -82,7 +82,7 @@ def held_steps(environment: Environment, case: Case, over: asyncio.Event, *, hel
         least = f", at least {held_s:g} s" if held_s else ""
         asks = "; then a message on each" if environment.delivers(socket) else ""
         yield Step(
-            says=f"{socket.name}: {count} connections held without a word as long as the rest takes{least}{asks}",
+            says=f"{socket.name}: {count} idle connections held as long as the rest takes{least}{asks}",
             requests=count,
             seconds=held_s,
             run=functools.partial(_hold, socket, environment, count, over, held_s),

@@ -172,7 +172,7 @@ class Asks(Settings):
     """What WebSocket endpoints are asked beyond ordinary messages; each may be turned off.
 
     message_bytes: how long messages must at least be answered, or refused by name; beyond 64 KiB a frame states its length
-    otherwise. 0: long ones are not asked. held_s: how long a connection on which nothing is said must stay open; 0: nothing is
+    otherwise. 0: long ones are not asked. held_s: how long an idle connection must stay open; 0: nothing is
     required, and they are held as long as the rest takes.
     """
 

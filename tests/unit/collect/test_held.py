@@ -34,7 +34,7 @@ def held(handler: Handler, *, held_s: float = 0.6, required_s: float = 0.0, **st
 
 
 def ending_idle(after_s: float, *, code: int = 1011) -> Handler:
-    """A server that ends a connection on which nothing was said for so long; 1006: without a word."""
+    """A server that ends a connection that was idle for so long; 1006: without a close frame."""
 
     async def impatient(connection: ServerConnection) -> None:
         try:
@@ -54,10 +54,10 @@ def ending_idle(after_s: float, *, code: int = 1011) -> Handler:
 def test_connections_that_stay_open_and_answer_at_the_end_pass() -> None:
     found = held(echo)
     assert found.told(HELD) == ("pass", ""), found.findings[HELD].statement
-    assert "2 of 2 connections on which nothing was said were open after" in found.findings[HELD].statement
+    assert "2 of 2 idle connections were open after" in found.findings[HELD].statement
     assert "and 2 of them answered then" in found.findings[HELD].statement
     assert found.connections == 2 and (found.tables["asked"]["open_s"] >= 0.3).all()
-    assert found.plan == ["ws: 2 connections held without a word as long as the rest takes; then a message on each"]  # fmt: skip
+    assert found.plan == ["ws: 2 idle connections held as long as the rest takes; then a message on each"]  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [1011, 1006, 1001])
@@ -145,4 +145,4 @@ def test_what_is_held_ends_with_the_time_that_was_given(tmp_path: Path) -> None:
     # Not a minute, however busy the machine is.
     assert asyncio.run(go()) < 30
     problems = store.read(tmp_path).manifest.phases["after"].problems
-    assert any("held without a word" in problem for problem in problems), problems
+    assert any("idle connections held" in problem for problem in problems), problems

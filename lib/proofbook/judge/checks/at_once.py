@@ -61,7 +61,7 @@ class _AtOnce:
         tried = len(together) - int(full.sum())
         is_proven = comparison.fails_more((len(failed), tried), (count - well, count), alpha=view.alpha_fail)
         at_once = int(together["at_once"].max())
-        told = f"{int(good.sum()):,} of {len(together):,} connections that were open at once, up to {at_once:,} of them, were answered"
+        told = f"{int(good.sum()):,} of {len(together):,} connections open at once were answered"
         if not failed.empty:
             told += f", {asked_words.endings(failed)}, and {well:,} of {count:,} ordinary ones"
         elif full.any():

@@ -1,4 +1,4 @@
-"""Connections on which nothing is said stay open as long as they must, and still answer then."""
+"""Idle connections stay open as long as they must, and still answer then."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _told(rows: pd.DataFrame, stayed: pd.DataFrame, ended: pd.DataFrame, silent:
         spoke = (stayed["reply"] != Reply.NOT_ASKED).any()
         answers = f", and {len(stayed) - len(silent)} of them answered then" if spoke else ""
         told.append(
-            f"{len(stayed)} of {len(rows)} connections on which nothing was said were open after {stayed['open_s'].min():.1f} s{answers}"
+            f"{len(stayed)} of {len(rows)} idle connections were open after {stayed['open_s'].min():.1f} s{answers}"
         )
     if not ended.empty:
         ages = sorted(ended["open_s"])
@@ -141,6 +141,6 @@ def _told(rows: pd.DataFrame, stayed: pd.DataFrame, ended: pd.DataFrame, silent:
             f"{ages[0]:.1f}" if f"{ages[0]:.1f}" == f"{ages[-1]:.1f}" else f"{ages[0]:.1f} to {ages[-1]:.1f}"
         )
         told.append(
-            f"{len(ended)} of {len(rows)} connections on which nothing was said were ended after {span} s, {asked_words.endings(ended)}"
+            f"{len(ended)} of {len(rows)} idle connections were ended after {span} s, {asked_words.endings(ended)}"
         )
     return "; ".join(told)

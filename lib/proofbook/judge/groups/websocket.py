@@ -218,7 +218,7 @@ class _Endpoint:
         return self._guard("websocket-addresses", claim, recipe, required=False)
 
     def held(self) -> Check:
-        """Connections on which nothing is said stay open."""
+        """Idle connections stay open."""
         name, held_s = self.socket.name, self.case.asks.held_s
         recipe = held.stays_open(
             self.socket,
@@ -227,7 +227,7 @@ class _Endpoint:
             max_connection_s=self.environment.rollout.max_connection_s,
         )
         long = f" for {held_s:g} s" if held_s else ""
-        claim = f"connections to {name} on which nothing is said stay open{long}"
+        claim = f"idle connections to {name} stay open{long}"
         return self._guard("websocket-held", claim, recipe, required=False)
 
     def at_once(self, count: int) -> Check:
