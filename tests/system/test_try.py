@@ -63,16 +63,23 @@ def test_a_backend_that_dies_in_the_middle_is_broken(start: Start, tmp_path: Pat
     assert first_line(done).startswith("✘ BROKEN") and "Connections to ws" in done.stdout.replace("connections to ws", "Connections to ws")  # fmt: skip
 
 
-def test_a_server_that_floods_is_answered_in_little_memory(start: Start, tmp_path: Path) -> None:
-    port, here = python(start, "flood"), tmp_path / "here"
-    here.mkdir()
-    trying = [sys.executable, "-m", "proofbook.cli", "try", f"http://127.0.0.1:{port}", "--ws", "/ws"]
-    done = subprocess.run(
-        [sys.executable, MEASURED, *trying], cwd=here, capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
-    # In kB: the largest of the process and those that it waited for.
-    assert int(done.stdout.splitlines()[-1]) < 300_000
+def test_a_server_that_floods_costs_little_more_memory_than_one_that_does_not(
+    start: Start, tmp_path: Path
+) -> None:
+    def most_kb(server: str) -> int:
+        """The most memory of a try and of what it waited for."""
+        here = tmp_path / server
+        here.mkdir()
+        url = f"http://127.0.0.1:{python(start, server)}"
+        trying = [sys.executable, "-m", "proofbook.cli", "try", url, "--ws", "/ws"]
+        done = subprocess.run(
+            [sys.executable, MEASURED, *trying], cwd=here, capture_output=True, text=True, timeout=900
+        )
+        assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
+        return int(done.stdout.splitlines()[-1])
+
+    # Most of it is libraries, whose size differs between machines; a connection brings some 10 MB a second.
+    assert most_kb("flood") < most_kb("starlette_app") + 60_000
 
 
 # A log that goes on ---------------------------------------------------------------------------------------------------
