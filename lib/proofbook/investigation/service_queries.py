@@ -32,8 +32,12 @@ PREPARE = (
     """CREATE OR REPLACE TABLE below AS
        SELECT p.trace_id, p.span_id AS parent, p.service AS caller, p.instance AS from_instance, p.a AS pa, p.b AS pb, k.*  EXCLUDE (trace_id, parent_id)
        FROM s p JOIN s k ON k.trace_id = p.trace_id AND k.parent_id = p.span_id AND k.span_id <> p.span_id""",
+    # A call is a span inside its service that has nothing below it but one other service; a span that a request began with does
+    # more than call.
     """CREATE OR REPLACE TABLE remote AS
-       SELECT trace_id, parent, arg_min(service, a) AS remote, arg_min(operation, a) AS asked FROM below WHERE service <> caller GROUP BY ALL""",
+       SELECT b.trace_id, b.parent, any_value(b.service) AS remote, arg_min(b.operation, b.a) AS asked
+       FROM below b JOIN below inner_ ON inner_.trace_id = b.trace_id AND inner_.span_id = b.parent AND inner_.caller = inner_.service
+       GROUP BY ALL HAVING min(b.service) = max(b.service) AND any_value(b.service) <> any_value(b.caller)""",
     # A call is named by what it calls, anything else by what began it in the same service.
     """CREATE OR REPLACE TABLE named AS
        SELECT s.*, r.remote, p.operation AS inside,
@@ -134,5 +138,5 @@ SERIES = f"""CREATE OR REPLACE TABLE uses AS
     SELECT series, g, ln(value + least_of.least) AS v FROM uses JOIN series USING (service, instance, name) JOIN least_of USING (name);
   SELECT service, instance, name, least FROM series JOIN least_of USING (name) ORDER BY series"""
 USED = _SUMMED.format(ranked=_RANKED.format(row="series", table="used"))
-CALLS = "SELECT DISTINCT service, remote FROM operations WHERE remote IS NOT NULL"
+CALLS = "SELECT DISTINCT caller, service FROM below WHERE caller <> service"
 SERVICES = "SELECT service FROM (SELECT service FROM s UNION SELECT service FROM series) ORDER BY service"

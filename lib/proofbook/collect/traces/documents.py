@@ -53,9 +53,9 @@ def _documents(text: str) -> Iterator[Any]:
 
 def _of_document(document: Any) -> tuple[str, list[Row]] | None:
     if isinstance(document, Mapping):
-        if isinstance(groups := document.get("resourceSpans") or document.get("batches"), Sequence):
+        if isinstance(groups := document.get("resourceSpans", document.get("batches")), list):
             return "OTLP JSON", list(_otlp(groups))
-        if isinstance(traces := document.get("data"), Sequence) and not isinstance(traces, str):
+        if isinstance(traces := document.get("data"), list):
             return "Jaeger JSON", [row for trace in traces if isinstance(trace, Mapping) for row in _jaeger(trace)]  # fmt: skip
         if "spans" in document and "processes" in document:
             return "Jaeger JSON", list(_jaeger(document))
