@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from proofbook.cli.app import AsJson, app, console, plain
 from proofbook.cli.times import moment
@@ -45,6 +44,7 @@ Since = Annotated[
         "--since", metavar="TIME", help="When it began: RFC 3339, or 3h ago; what lies before is quiet."
     ),
 ]
+LONGEST_MEASURE = len("time on the way")
 Shown = Annotated[int, typer.Option("--first", min=1, help="So many services are shown.")]
 
 
@@ -90,19 +90,12 @@ def _print(found: Ranking, *, unread: int, first: int) -> None:
     out.print(plain(service_words.of_extent(found)), soft_wrap=True)
     if unread:
         out.print(f"[yellow]{unread:,} spans were not read: they have no readable id, service, start or length.[/]", soft_wrap=True)  # fmt: skip
-    table = Table(box=None, pad_edge=False)
-    for name in ("", "service", "measure", "score", "what differs"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("", "score") else "left")
-    for place, suspect in enumerate(found.suspects[:first], start=1):
-        service = f"[bold red]{plain(suspect.service)}[/]" if suspect.called else plain(suspect.service)
-        table.add_row(
-            str(place), service, suspect.measure.value, f"{suspect.score:.1f}",
-            plain(service_words.of_suspect(suspect)),
-        )  # fmt: skip
-    if found.suspects:
-        out.print()
-        out.print(table)
-        out.print()
-    else:
+    shown = found.suspects[:first]
+    if not shown:
         out.print("No service differs from quiet time.")
+    for place, suspect in enumerate(shown, start=1):
+        service = plain(suspect.service).ljust(max(len(plain(item.service)) for item in shown))
+        name = f"[bold red]{service}[/]" if suspect.called else service
+        said = plain(service_words.of_suspect(suspect))
+        out.print(f"{place:>2}  {name}  {suspect.measure.value:<{LONGEST_MEASURE}}  {suspect.score:>5.1f}  {said}", soft_wrap=True)  # fmt: skip
     out.print(plain(service_words.of_chance(found)), soft_wrap=True)

@@ -26,7 +26,7 @@ def of_sign(sign: Sign) -> str:
     if sign.measure is Measure.OWN_TIME:
         return f"{_operation(sign)} takes {_seconds(sign.before)} → {_seconds(sign.after)} by itself ({sign.of_before} and {sign.of_after} traces)"
     if sign.measure is Measure.CALL_TIME:
-        return f"the way of {_operation(sign)} takes {_seconds(sign.before)} → {_seconds(sign.after)} ({sign.of_before} and {sign.of_after} traces)"
+        return f"{_operation(sign)} spends {_seconds(sign.before)} → {_seconds(sign.after)} outside the callee ({sign.of_before} and {sign.of_after} traces)"
     counts = f"{_count(sign.before, sign.of_before)} → {_count(sign.after, sign.of_after)} traces"
     what = {
         "call": f"{'calls' if sign.after > sign.before else 'no longer calls'} {_short(sign.what)}",
