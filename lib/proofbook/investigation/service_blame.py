@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import pandas as pd
+from scipy.stats import hypergeom
 
 from proofbook.investigation.service_scores import Scales, Trial, differing_shares, on_scale
-from proofbook.investigation.service_signs import Traced
+from proofbook.investigation.service_signs import LEAST_Z, Traced
 from proofbook.investigation.suspects import Measure, Sign
 
-# A callee takes blame only where something speaks against it by itself: one in two hundred differs so by chance.
-LEAST_OF_A_CALLEE = 2.5
-# ... and not where the caller's signs are far clearer: then the callee may only feel what its caller does.
-OF_ITS_CALLER = 0.5
+# Of each service so many signs are kept.
+MOST_SIGNS = 5
 # At least so much of what is odd at the caller is odd at the callee in the same trace.
 SHARED = 0.5
+# Of a callee of which less is to be said than half of what is said of its caller, nearly all, and more than where the caller is
+# as ever: it may be odd everywhere and always.
+HALF, NEARLY_ALL, BY_CHANCE = 0.5, 0.8, 0.01
 # What is left of the caller's score without these traces, at most, if they are what it consisted of.
 LEFT = 0.5
-# So many services are tried as callers, strongest first.
-MOST_CALLERS = 8
+# So many services are tried as callers, strongest first, each by so many of the strongest signs of its operations.
+MOST_CALLERS, MOST_OF_OPERATIONS = 8, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,27 +45,19 @@ def explained(
 ) -> list[Found]:
     """Each service with what is left of its score once its callees have taken theirs."""
     ranked = sorted(signs, key=lambda name: (-signs[name][0], name))
+    look = _Look(signs, trial, scales, engine)
     below = reachable(scales.tables.calls)
-    odd: dict[str, set[str]] = {}
     found = []
     for place, caller in enumerate(ranked):
-        score, held = signs[caller]
-        left, callee = score, ""
-        if place < MOST_CALLERS:
-            for other in ranked:
-                if (
-                    other != caller
-                    and other in below.get(caller, ())
-                    and caller not in below.get(other, ())
-                    and signs[other][0] >= max(LEAST_OF_A_CALLEE, OF_ITS_CALLER * score)
-                ):
-                    for name in (caller, other):
-                        if name not in odd:
-                            odd[name] = odd_traces(signs[name][1], trial, engine)
-                    rest = _without(held, odd[caller], odd[other], trial, scales, engine)
-                    if rest is not None and rest < min(left, LEFT * score):
-                        left, callee = rest, other
-        found.append(Found(service=caller, score=left, signs=tuple(item.sign for item in held), explained_by=callee))  # fmt: skip
+        left, callee = signs[caller][0], ""
+        for other in ranked if place < MOST_CALLERS else ():
+            if other == caller or other not in below.get(caller, ()) or caller in below.get(other, ()):
+                continue
+            rest = min((look.rest(caller, shared) for shared in look.shared(caller, other)), default=left)
+            if rest < min(left, LEFT * signs[caller][0]):
+                left, callee = rest, other
+        shown = tuple(item.sign for item in signs[caller][1][:MOST_SIGNS])
+        found.append(Found(service=caller, score=left, signs=shown, explained_by=callee))
     return found
 
 
@@ -86,68 +81,113 @@ def reachable(calls: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     return found
 
 
-def odd_traces(held: Iterable[Traced], trial: Trial, engine: duckdb.DuckDBPyConnection) -> set[str]:
-    """The traces in which a service shows its strongest sign, or one at least half as clear."""
-    signs = list(held)
-    strong = [item for item in signs if item.sign.score >= signs[0].sign.score / 2]
-    return set().union(*(_odd(item, trial, engine) for item in strong))
+class _Look:
+    """Which traces show the signs of each service, and what is left of one without those of another."""
+
+    def __init__(
+        self,
+        signs: Mapping[str, tuple[float, list[Traced]]],
+        trial: Trial,
+        scales: Scales,
+        engine: duckdb.DuckDBPyConnection,
+    ) -> None:
+        self.scores = {name: score for name, (score, _) in signs.items()}
+        self.trial, self.scales, self.engine = trial, scales, engine
+        self.groups = [int(group) for group in np.flatnonzero(trial.after)]
+        self.held = {name: list(_of_each_operation(items))[:MOST_OF_OPERATIONS] for name, (_, items) in signs.items()}  # fmt: skip
+        self.odd = self._odd()
+
+    def shared(self, caller: str, callee: str) -> Iterator[set[str]]:
+        """Traces that are odd at a callee, where what is odd at its caller is odd in the same ones: all of them, or those of one sign."""
+        own, each = set().union(*self.odd.get(caller, ())), self.odd.get(callee, [])
+        others = set().union(*each)
+        if not own or len(own & others) < SHARED * len(own):
+            return
+        if self.scores[callee] >= max(LEAST_Z, HALF * self.scores[caller]):
+            yield others
+            return
+        ran = self._ran(caller) | own
+        for traces in each:
+            both = len(own & traces)
+            chance = float(hypergeom.sf(both - 1, len(ran), len(ran & traces), len(own)))
+            if both >= NEARLY_ALL * len(own) and chance <= BY_CHANCE:
+                yield traces
+
+    def rest(self, caller: str, others: set[str]) -> float:
+        """The score that a caller's signs have without these traces."""
+        return max(self._left(item, others) for item in self.held[caller])
+
+    def _ran(self, service: str) -> set[str]:
+        """The traces in which the operations ran that show the signs of a service."""
+        operations = [item.operation for item in self.held[service] if item.operation >= 0]
+        rows = self.engine.execute(
+            f"SELECT DISTINCT trace_id FROM ran JOIN placed USING (trace_id) WHERE o IN (SELECT unnest($1::INTEGER[])) AND {_AFTER.format(2)}",
+            [operations, self.groups],
+        ).fetchall()
+        return {str(trace) for (trace,) in rows}
+
+    def _odd(self) -> dict[str, list[set[str]]]:
+        """By service, for each of the strongest signs of its operations, the traces that show it."""
+        rows = [
+            (number, name, item.row, _form(item), item.size > 0, _middle(item))
+            for name, items in self.held.items()
+            for number, item in enumerate(items)
+            if abs(item.sign.z) >= LEAST_Z
+        ]
+        self.engine.register("wanted", pd.DataFrame(rows, columns=["number", "who", "row", "form", "is_more", "middle"]))  # fmt: skip
+        found: dict[tuple[str, int], set[str]] = {}
+        for service, number, trace in self.engine.execute(_ODD.format(after=_AFTER.format(1)), [self.groups]).fetchall():  # fmt: skip
+            found.setdefault((str(service), int(number)), set()).add(str(trace))
+        self.engine.unregister("wanted")
+        odd: dict[str, list[set[str]]] = {}
+        for (service, _), traces in sorted(found.items(), key=lambda item: item[0]):
+            odd.setdefault(service, []).append(traces)
+        return odd
+
+    def _left(self, item: Traced, others: set[str]) -> float:
+        if item.sign.measure is Measure.RESOURCES:
+            return item.sign.score
+        given = [item.row, self.groups, sorted(others)]
+        outside = f"{_AFTER.format(2)} AND trace_id NOT IN (SELECT unnest($3::VARCHAR[]))"
+        if item.sign.kind:
+            count, share = self.engine.execute(f"SELECT count(*), coalesce(sum(share), 0) FROM ({_SHARES}) JOIN placed USING (trace_id) WHERE step = $1 AND {outside}", given).fetchone() or (0, 0.0)  # fmt: skip
+            tables, before = self.scales.tables, self.trial.before
+            quiet = (tables.held[item.row, before].sum(), tables.traces[item.operation, before].sum())
+            z, size = differing_shares(*(np.array([float(value)]) for value in (*quiet, share, count)))
+        else:
+            count, mean = self.engine.execute(f"SELECT count(*), coalesce(avg(v), 0) FROM own JOIN placed USING (trace_id) WHERE o = $1 AND {outside}", given).fetchone() or (0, 0.0)  # fmt: skip
+            size = np.array([float(mean) - float(np.log(max(item.sign.before, 1e-12))) if count else 0.0])
+            # As clear as it was, but for what is left of its size and, by the root, of its traces.
+            left = count / max(1, item.sign.of_after)
+            z = np.array([item.sign.z * np.sqrt(left) * max(0.0, size[0]) / max(item.size, 1e-9)])
+        same_way = size[0] * item.size > 0
+        return float(on_scale(z, size, np.array([item.scale]))[0]) if same_way else 0.0
 
 
-def _odd(item: Traced, trial: Trial, engine: duckdb.DuckDBPyConnection) -> set[str]:
-    given: list[object] = [item.row]
-    groups = [int(group) for group in np.flatnonzero(trial.after)]
-    if item.sign.measure is Measure.RESOURCES:
-        query, given = "SELECT DISTINCT trace_id FROM s JOIN placed USING (trace_id) WHERE service = $1", [item.sign.service]  # fmt: skip
-    elif item.sign.kind:
-        share = "SELECT r.trace_id FROM ran r JOIN placed USING (trace_id) JOIN steps st ON st.o = r.o LEFT JOIN shares sh ON sh.trace_id = r.trace_id AND sh.o = r.o AND sh.kind = st.kind AND sh.what = st.what AND sh.service = st.service WHERE st.step = $1"
-        query = f"{share} AND coalesce(sh.share, 0) {'> 0' if item.size > 0 else '< 1'}"
-    else:
-        # Nearer to what is typical now than to what was.
-        middle = float(np.log(max(item.sign.after, 1e-12)) - item.size / 2)
-        query = f"SELECT trace_id FROM own JOIN placed USING (trace_id) WHERE o = $1 AND v > {middle!r}"  # fmt: skip
-    rows = engine.execute(f"{query} AND g IN (SELECT unnest($2::INTEGER[]))", [*given, groups]).fetchall()
-    return {str(trace) for (trace,) in rows}
+_AFTER = "g IN (SELECT unnest(${}::INTEGER[]))"
+# Every trace that ran the operation of a step, and how much of the step it has.
+_SHARES = """SELECT st.step, r.trace_id, coalesce(sh.share, 0) AS share FROM steps st JOIN ran r ON r.o = st.o
+  LEFT JOIN shares sh ON sh.trace_id = r.trace_id AND sh.o = st.o AND sh.kind = st.kind AND sh.what = st.what AND sh.service = st.service"""
+_ODD = f"""SELECT DISTINCT who, number, trace_id FROM (
+    SELECT w.who, w.number, f.trace_id FROM wanted w JOIN ({_SHARES}) f ON f.step = w.row WHERE w.form = 'step' AND CASE WHEN w.is_more THEN f.share > 0 ELSE f.share < 1 END
+    UNION ALL SELECT w.who, w.number, own.trace_id FROM wanted w JOIN own ON own.o = w.row WHERE w.form = 'time' AND own.v > w.middle
+    UNION ALL SELECT w.who, w.number, s.trace_id FROM wanted w JOIN s ON s.service = w.who WHERE w.form = 'use'
+  ) JOIN placed USING (trace_id) WHERE {{after}}"""
 
 
-def _without(
-    held: list[Traced],
-    own: set[str],
-    others: set[str],
-    trial: Trial,
-    scales: Scales,
-    engine: duckdb.DuckDBPyConnection,
-) -> float | None:
-    """The score that a caller's signs have without the traces that are odd at its callee; None: these are not the same traces."""
-    if not own or len(own & others) < SHARED * len(own):
-        return None
-    return max(_left(item, others, trial, scales, engine) for item in held)
+def _of_each_operation(items: Sequence[Traced]) -> Iterator[Traced]:
+    """The strongest sign of each operation by each measure, strongest first."""
+    seen: set[tuple[int, Measure]] = set()
+    for item in items:
+        if (key := (item.operation, item.sign.measure)) not in seen:
+            seen.add(key)
+            yield item
 
 
-def _left(
-    item: Traced,
-    others: set[str],
-    trial: Trial,
-    scales: Scales,
-    engine: duckdb.DuckDBPyConnection,
-) -> float:
-    groups = [int(group) for group in np.flatnonzero(trial.after)]
-    if item.sign.measure is Measure.RESOURCES:
-        return item.sign.score
-    given = [item.row, groups, sorted(others)]
-    outside = "g IN (SELECT unnest($2::INTEGER[])) AND {}.trace_id NOT IN (SELECT unnest($3::VARCHAR[]))"
-    tables = scales.tables
-    if item.sign.kind:
-        query = f"SELECT count(*), coalesce(sum(sh.share), 0) FROM ran r JOIN placed USING (trace_id) JOIN steps st ON st.o = r.o LEFT JOIN shares sh ON sh.trace_id = r.trace_id AND sh.o = r.o AND sh.kind = st.kind AND sh.what = st.what AND sh.service = st.service WHERE st.step = $1 AND {outside.format('r')}"
-        count, share = engine.execute(query, given).fetchone() or (0, 0.0)
-        operation = int(scales.shown_by_step[item.row])
-        before = [tables.held[item.row, trial.before].sum(), tables.traces[operation, trial.before].sum()]
-        z, size = differing_shares(*(np.array([float(value)]) for value in (*before, share, count)))
-    else:
-        query = f"SELECT count(*), coalesce(avg(v), 0) FROM own JOIN placed USING (trace_id) WHERE o = $1 AND {outside.format('own')}"
-        count, mean = engine.execute(query, given).fetchone() or (0, 0.0)
-        # As clear as before for as many values, and for fewer by the root of their share.
-        size = np.array([float(mean) - float(np.log(max(item.sign.before, 1e-12))) if count else 0.0])
-        share_left = count / max(1, item.sign.of_after)
-        z = np.array([item.sign.z * np.sqrt(share_left) * max(0.0, size[0]) / max(item.size, 1e-9)])
-    same_way = size[0] * item.size > 0
-    return float(on_scale(z, size, np.array([item.scale]))[0]) if same_way else 0.0
+def _form(item: Traced) -> str:
+    return "use" if item.sign.measure is Measure.RESOURCES else "step" if item.sign.kind else "time"
+
+
+def _middle(item: Traced) -> float:
+    """Nearer to what is typical now than to what was begins here."""
+    return float(np.log(max(item.sign.after, 1e-12)) - item.size / 2)

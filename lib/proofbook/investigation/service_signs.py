@@ -10,18 +10,22 @@ from proofbook.investigation.service_scores import Differences, Scales, Trial
 from proofbook.investigation.service_tables import Array, Counted
 from proofbook.investigation.suspects import Measure, Sign
 
-# Of each service so many signs are kept.
-MOST_SIGNS = 5
 # Weaker than this is no sign: one in six differs so by chance.
 LEAST_SCORE = 1.0
+# By its numbers alone one in two hundred differs so by chance.
+LEAST_Z = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traced:
-    """A sign, and the row of its table, so that its traces can be found; scale: what its size is measured by."""
+    """A sign, and where it stands in the tables, so that its traces can be found.
+
+    row: of its table. operation: row of the operation that shows it; -1: none does. scale: what its size is measured by.
+    """
 
     sign: Sign
     row: int
+    operation: int
     size: float
     scale: float
 
@@ -37,7 +41,7 @@ def signs_of(trial: Trial, scales: Scales) -> dict[str, tuple[float, list[Traced
         signs = sorted(kept.get(tables.services[place], ()), key=lambda item: -item.sign.score)
         if signs:
             # Several calls that are slow together weigh more than each.
-            found[tables.services[place]] = (float(score), signs[:MOST_SIGNS])
+            found[tables.services[place]] = (float(score), signs)
     return found
 
 
@@ -51,7 +55,7 @@ def _steps(trial: Trial, scales: Scales) -> list[Traced]:
         before, after = traces[int(known["operation"]), trial.before].sum(), traces[int(known["operation"]), trial.after].sum()  # fmt: skip
         found.append(
             _traced(
-                steps, row, Measure.ERRORS if scales.is_error[row] else Measure.STEPS,
+                steps, row, Measure.ERRORS if scales.is_error[row] else Measure.STEPS, at=int(known["operation"]),
                 service=known["service"], seen_at=seen["service"], operation=seen["name"], what=known["what"], kind=known["kind"],
                 before=held[row, trial.before].sum() / max(1.0, before), after=held[row, trial.after].sum() / max(1.0, after),
                 counts=(before, after),
@@ -70,7 +74,7 @@ def _times(trial: Trial, scales: Scales) -> list[Traced]:
         for service in [known["service"]] if scales.remote[row] < 0 else [known["remote"], known["service"]]:
             found.append(
                 _traced(
-                    trial.times, row, measure,
+                    trial.times, row, measure, at=row,
                     service=service, seen_at=known["service"], operation=known["name"], what=known["remote"] if scales.remote[row] >= 0 else "",
                     kind="", before=before, after=after, counts=counts,
                 )
@@ -86,7 +90,7 @@ def _uses(trial: Trial, scales: Scales) -> list[Traced]:
         before, after = (max(0.0, value - float(known["least"])) for value in (before, after))
         found.append(
             _traced(
-                trial.uses, row, Measure.RESOURCES,
+                trial.uses, row, Measure.RESOURCES, at=-1,
                 service=known["service"], seen_at=known["service"], operation="", what=known["name"], kind="",
                 before=before, after=after, counts=counts,
             )
@@ -95,8 +99,9 @@ def _uses(trial: Trial, scales: Scales) -> list[Traced]:
 
 
 def _strongest(found: Differences) -> list[int]:
-    """Rows that are signs, strongest first; enough of them that each service can have its own."""
-    return [int(row) for row in np.argsort(-found.score, kind="stable") if found.score[row] >= LEAST_SCORE]
+    """Rows that are signs, strongest first; what is clear by its numbers and usual for its service is a weak one."""
+    is_sign = (found.score >= LEAST_SCORE) | ((np.abs(found.z) >= LEAST_Z) & (found.score > 0))
+    return [int(row) for row in np.argsort(-found.score, kind="stable") if is_sign[row]]
 
 
 def _typical(values: Counted, row: int, trial: Trial) -> tuple[float, float, tuple[float, float]]:
@@ -112,6 +117,7 @@ def _traced(
     row: int,
     measure: Measure,
     *,
+    at: int,
     service: str,
     seen_at: str,
     operation: str,
@@ -125,4 +131,6 @@ def _traced(
         measure=measure, service=service, seen_at=seen_at, operation=operation, what=what, kind=kind, before=float(before), after=float(after),
         of_before=round(counts[0]), of_after=round(counts[1]), z=float(found.z[row]), score=float(found.score[row]),
     )  # fmt: skip
-    return Traced(sign=sign, row=row, size=float(found.size[row]), scale=float(found.scale[row]))
+    return Traced(
+        sign=sign, row=row, operation=at, size=float(found.size[row]), scale=float(found.scale[row])
+    )
