@@ -1,7 +1,7 @@
 """The DuckDB queries from spans, entries and measurements to small tables of services.
 
 They expect `spans` and `measurements` with the columns of the schema, `entries` with service, trace_id, span_id, timestamp,
-severity_number, header and body, and `windows` with number, a and b (seconds since 1970), has_spans and is_last.
+severity_number, header and body, and `windows` with number, a and b (seconds since 1970), has_spans, is_quiet and is_last.
 """
 
 from __future__ import annotations
@@ -107,6 +107,29 @@ STEPS = (
     """INSERT INTO has SELECT o, trace_id, trace_id, CASE WHEN is_error THEN 'error line' ELSE 'line' END, what, service FROM slots JOIN logging USING (service)""",
     """CREATE OR REPLACE TABLE shares AS
        SELECT h.o, h.trace_id, h.kind, h.what, h.service, count(*) / any_value(r.n) AS share FROM has h JOIN ran r ON r.o = h.o AND r.trace_id = h.trace_id GROUP BY ALL""",
+    # A step that is missing now and then on quiet days too, with what else it is missing with: given its companion it is steady,
+    # and that it is missing alone is something else.
+    """CREATE OR REPLACE TABLE whole AS
+       SELECT o, trace_id, kind, what, service, number IN (SELECT number FROM windows WHERE is_quiet) AS is_quiet FROM shares JOIN placed USING (trace_id) JOIN windows ON number = g // {buckets}
+       WHERE share >= 1 AND kind IN ('call', 'line')""",
+    """CREATE OR REPLACE TABLE met AS SELECT o, kind, what, service, count(*) AS n FROM whole WHERE is_quiet GROUP BY ALL""",
+    """CREATE OR REPLACE TABLE unsteady AS
+       SELECT m.* FROM met m JOIN (SELECT o, count(*) AS n FROM ran JOIN placed USING (trace_id) JOIN windows ON number = g // {buckets} WHERE is_quiet GROUP BY o) r ON r.o = m.o
+       WHERE m.n >= 5 AND m.n < 0.9 * r.n""",
+    """CREATE OR REPLACE TABLE companions AS
+       SELECT f.o, f.kind, f.what, f.service, g.kind AS given_kind, g.what AS given
+       FROM unsteady u JOIN whole f ON f.is_quiet AND f.o = u.o AND f.kind = u.kind AND f.what = u.what AND f.service = u.service
+       JOIN whole g ON g.is_quiet AND g.o = f.o AND g.trace_id = f.trace_id AND g.service = f.service AND (g.kind <> f.kind OR g.what <> f.what)
+       JOIN met ON met.o = g.o AND met.kind = g.kind AND met.what = g.what AND met.service = g.service
+       GROUP BY f.o, f.kind, f.what, f.service, g.kind, g.what HAVING count(*) >= 0.95 * any_value(met.n) AND count(*) >= 0.5 * any_value(u.n) AND any_value(met.n) >= 5
+       QUALIFY row_number() OVER (PARTITION BY f.o, f.kind, f.what, f.service ORDER BY any_value(met.n) DESC, g.kind, g.what) <= 3""",
+    """CREATE OR REPLACE TABLE given AS
+       SELECT c.o AS whose, given_kind, given, (SELECT coalesce(max(operation), -1) + 1 FROM operations) + row_number() OVER (ORDER BY c.o, given_kind, given) - 1 AS o
+       FROM (SELECT DISTINCT o, given_kind, given FROM companions) c""",
+    """INSERT INTO operations SELECT n.o, op.service, op.name || ', with ' || n.given || ',', NULL FROM given n JOIN operations op ON op.operation = n.whose""",
+    """INSERT INTO ran SELECT n.o, w.trace_id, 1 FROM given n JOIN whole w ON w.o = n.whose AND w.kind = n.given_kind AND w.what = n.given""",
+    """INSERT INTO shares SELECT n.o, sh.trace_id, c.kind, c.what, c.service, sh.share FROM given n JOIN companions c ON c.o = n.whose AND c.given_kind = n.given_kind AND c.given = n.given
+       JOIN ran r ON r.o = n.o JOIN shares sh ON sh.o = n.whose AND sh.trace_id = r.trace_id AND sh.kind = c.kind AND sh.what = c.what AND sh.service = c.service""",
     """CREATE OR REPLACE TABLE steps AS
        SELECT row_number() OVER (ORDER BY o, kind, what, service) - 1 AS step, o, kind, what, service FROM (SELECT DISTINCT o, kind, what, service FROM shares)""",
 )  # fmt: skip

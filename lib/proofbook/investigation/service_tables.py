@@ -100,8 +100,8 @@ class ServiceTables:
 def draw(engine: duckdb.DuckDBPyConnection, windows: Sequence[Window]) -> ServiceTables:
     """The tables of the views `spans`, `entries` and `measurements` of an engine; see `service_queries` for their columns."""
     engine.register("windows", pd.DataFrame(
-        [(number, window.start.timestamp(), window.end.timestamp(), window.has_spans, number + 1 == len(windows)) for number, window in enumerate(windows)],
-        columns=["number", "a", "b", "has_spans", "is_last"],
+        [(number, window.start.timestamp(), window.end.timestamp(), window.has_spans, window.is_quiet, number + 1 == len(windows)) for number, window in enumerate(windows)],
+        columns=["number", "a", "b", "has_spans", "is_quiet", "is_last"],
     ))  # fmt: skip
     for query in queries.PREPARE:
         engine.execute(query.format(buckets=BUCKETS, least=LEAST_S, id=queries.ID))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from proofbook.investigation.suspects import Measure, Ranking, Sign, Suspect
 
 # Longer names are cut in a sentence.
-LONGEST = 90
+LONGEST = 120
 
 
 def of_suspect(suspect: Suspect) -> str:
@@ -71,7 +71,7 @@ def _short(text: str) -> str:
     """A name as one line that is not too long; of a path of operations the end tells most.
 
     >>> _short("a" * 200)[:3], len(_short("a" * 200))
-    ('…aa', 90)
+    XX
     """
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"…{line[1 - LONGEST :]}"
