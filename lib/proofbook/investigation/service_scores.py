@@ -260,7 +260,7 @@ def differing_shares(held: Array, of: Array, held_after: Array, of_after: Array)
 
     >>> z, size = differing_shares(*(np.array([float(x)]) for x in (15, 15, 0, 17)))
     >>> round(float(z[0]), 2), round(float(size[0]), 1)
-    (-5.86, -7.0)
+    (-5.9, -7.0)
     """
     a, n, b, m = (np.rint(x).astype(np.int64) for x in (held, of, held_after, of_after))
     a, b = np.minimum(a, n), np.minimum(b, m)

@@ -71,7 +71,7 @@ def _short(text: str) -> str:
     """A name as one line that is not too long; of a path of operations the end tells most.
 
     >>> _short("a" * 200)[:3], len(_short("a" * 200))
-    XX
+    ('…aa', 120)
     """
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"…{line[1 - LONGEST :]}"
