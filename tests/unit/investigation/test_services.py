@@ -298,3 +298,14 @@ def test_nothing_before_since_is_said(tmp_path: Path) -> None:
     for seconds, said in ((-60, "expected traces from before 2026-03-01 11:59:00 to compare with, got none"), (600, "expected traces from 2026-03-01 12:10:00 on, got none")):  # fmt: skip
         with pytest.raises(UsageError, match=said):
             services.suspects(recorded, since=made_systems.BEGUN + dt.timedelta(seconds=seconds))
+
+
+def test_without_quiet_time_there_is_a_ranking_from_where_most_differs(tmp_path: Path) -> None:
+    system = made_systems.made(3)
+    guilty = made_systems.reached(system)[0]
+    system.fault = Fault(kind="slow own time", service=guilty, at_s=300)
+    made_systems.run(system, since_s=0, until_s=480)
+    ranking = services.suspects(made_systems.kept(system, tmp_path))
+    assert names(ranking)[0] == guilty
+    assert ranking.placebos == 0 and ranking.quiet_traces == 0
+    assert not [suspect for suspect in ranking.suspects if suspect.called]
