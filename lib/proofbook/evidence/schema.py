@@ -165,9 +165,13 @@ IDENTITIES = Table("identities", row="one attempt as a user id", columns=CONNECT
 HELD = Table("held", row="one connection held through a deployment", columns=CONNECTION)
 MESSAGES = Table(
     "messages",
-    row="one message received, equal ones once",
+    row="one message received on one connection, equal ones of it once",
     merge=Merge.DISTINCT,
-    columns=(CONNECTION[0], Column("body", "str", "the message as text")),
+    columns=(
+        CONNECTION[0],
+        Column("body", "str", "the message as text"),
+        Column("connected", TIME, "when connecting began, as in `websocket`", optional=OLDER),
+    ),
 )
 
 # Logs ---------------------------------------------------------------------------------------------------------------
