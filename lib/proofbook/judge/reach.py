@@ -172,9 +172,6 @@ def _probes(view: View, environment: Environment) -> Asked | None:
     asked, sockets = view.table(ASKED), view.table(WEBSOCKET)
     sockets = WEBSOCKET.frame([]) if sockets is None else sockets
     answered = None if asked is None else asked[asked["reply"] == Reply.AS_EXPECTED]
-    at_once = environment.pace.concurrency
-    if asked is not None and (asked["asks"] == Asks.AT_ONCE).any():
-        at_once = int(asked.loc[asked["asks"] == Asks.AT_ONCE, "at_once"].max())
     return Asked(
         began=times.min(),
         ended=times.max(),
@@ -183,9 +180,10 @@ def _probes(view: View, environment: Environment) -> Asked | None:
         idle_s=None if asked is None else _idle(asked),
         messages=int(sockets["sent"].sum()),
         carries_text=any(item.carries_text for item in environment.websockets if environment.delivers(item)),
-        message_bytes=_longest(answered, environment),
-        characters=answered is not None and bool((answered["asks"] == Asks.CHARACTERS).any()),
-        at_once=at_once,
+        message_bytes=_longest(answered, sockets, environment),
+        characters=answered is not None
+        and _endpoints(sockets) <= set(answered.loc[answered["asks"] == Asks.CHARACTERS, "endpoint"]),
+        at_once=environment.pace.concurrency if asked is None else _together(asked, environment),
         revision=view.windows.new_revision,
         share=_share(view),
     )
@@ -196,8 +194,11 @@ def _share(view: View) -> float | None:
     health, new = view.table(HEALTH), view.windows.new_revision
     if health is None or new is None or view.windows.deployed_at is None:
         return None
-    named = health["revision"].dropna()
-    return float((named == new).mean()) if (named == new).any() else None
+    named = health.dropna(subset=["revision"])
+    # Other services have revisions of their own.
+    deployed = named.loc[named["revision"] == new, "service"].unique()
+    named = named[named["service"].isin(deployed)]
+    return float((named["revision"] == new).mean()) if len(named) else None
 
 
 def _dwelt(sockets: pd.DataFrame) -> float | None:
@@ -214,11 +215,23 @@ def _idle(asked: pd.DataFrame) -> float | None:
     return float(held["open_s"].min())
 
 
-def _longest(answered: pd.DataFrame | None, environment: Environment) -> int | None:
-    """The length of the longest message that was answered; None where it is not known."""
-    lengths = None if answered is None else answered["bytes"].dropna()
-    if lengths is not None and len(lengths):
-        return int(lengths.max())
+def _endpoints(sockets: pd.DataFrame) -> set[str]:
+    """Those that messages were sent to."""
+    return set(sockets.loc[sockets["sent"] > 0, "endpoint"])
+
+
+def _together(asked: pd.DataFrame, environment: Environment) -> int:
+    """How many connections were open beside each other, at the endpoint that had the fewest."""
+    most = asked[asked["asks"] == Asks.AT_ONCE].groupby("endpoint")["at_once"].max()
+    return int(most.min()) if len(most) else environment.pace.concurrency
+
+
+def _longest(answered: pd.DataFrame | None, sockets: pd.DataFrame, environment: Environment) -> int | None:
+    """The length of the longest message that was answered, at the endpoint where it is shortest; None where it is not known."""
+    if answered is not None:
+        longest = answered.dropna(subset=["bytes"]).groupby("endpoint")["bytes"].max()
+        if len(longest) and _endpoints(sockets) <= set(longest.index):
+            return int(longest.min())
     stated = [item.long_message_chars for item in environment.websockets if environment.delivers(item)]
     return min(stated) or None if stated else None
 

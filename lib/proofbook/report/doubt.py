@@ -6,12 +6,22 @@ from collections.abc import Iterator
 
 from proofbook.judge.reach import Asked, Log, NotAsked, Reach, Sureness, Unasked
 
+# Two lines of a terminal of 100 columns, less the question before it.
+LONGEST = 179
 LONGEST_NAME = 18
 
 
 def in_words(reach: Reach) -> str:
     """The reach of a verdict in a line or two of a terminal."""
-    asked = [*_of_probes(reach.probes), *_of_logs(reach.logs, alone=reach.probes is None)]
+    probes = list(_of_probes(reach.probes))
+    logs = list(_of_logs(reach.logs)) if probes else list(_of_log_alone(reach.logs))
+    number = [_number(reach.logs)] if probes and reach.logs else []
+    told = _sentence([*probes, *number, *logs], reach)
+    # How much a log holds stands with its finding too.
+    return told if len(told) <= LONGEST else _sentence([*probes, *logs], reach)
+
+
+def _sentence(asked: list[str], reach: Reach) -> str:
     told = f"Asked only: {', '.join(asked)}" if asked else "Nothing was asked"
     more = f" Adds most: {_more(reach.extends)}." if reach.extends is not None else ""
     return f"{told}. {_sure(reach.sureness)}.{more}"
@@ -33,7 +43,7 @@ def _of_probes(asked: Asked | None) -> Iterator[str]:
     yield "1 client" if asked.clients == 1 else f"{asked.clients:,} clients"
     yield f"{asked.at_once:,} at once"
     if asked.share is not None and asked.share < 1:
-        yield f"{_percent(asked.share)} on {_short(asked.revision or '')}"
+        yield f"{_percent(asked.share)} judged"
     if not asked.sockets:
         return
     if asked.idle_s is not None:
@@ -47,21 +57,45 @@ def _of_probes(asked: Asked | None) -> Iterator[str]:
         yield length if asked.characters else f"{length} ASCII"
 
 
-def _of_logs(logs: tuple[Log, ...], *, alone: bool) -> Iterator[str]:
+def _of_logs(logs: tuple[Log, ...]) -> Iterator[str]:
+    """What of the logs beside the probes was not judged or read."""
+    share, unread = min((log.share for log in logs), default=1.0), _unread(logs)
+    if share < 1:
+        yield f"{_percent(share)} of the log judged"
+    if unread:
+        yield f"{_percent(unread)} unread"
+
+
+def _of_log_alone(logs: tuple[Log, ...]) -> Iterator[str]:
     """The log of which least is known, for all."""
     if not logs:
         return
-    log = min(logs, key=lambda item: (item.share, item.number))
-    number = f"{log.number:,} {log.unit if alone else 'in the log'}"
-    at = f" at {_short(log.places[0].name)}" if log.places else ""
-    more = f" and {len(log.places) - 1} more" if len(log.places) > 1 else ""
-    yield f"{number}{at}{more}"
-    if alone:
-        yield f"{_long(log.seconds)} from {log.window[0]:%H:%M} UTC"
-    if log.revision is not None and (alone or log.share < 1):
+    log = _least(logs)
+    yield f"{log.number:,} {log.unit}{_at(log)}"
+    yield f"{_long(log.seconds)} from {log.window[0]:%H:%M} UTC"
+    if log.revision is not None:
         yield f"{_percent(log.share)} on {_short(log.revision)}"
-    if unread := max(item.unread for item in logs):
+    if unread := _unread(logs):
         yield f"{_percent(unread)} unread"
+
+
+def _number(logs: tuple[Log, ...]) -> str:
+    log = _least(logs)
+    return f"{log.number:,} in the log{_at(log)}"
+
+
+def _at(log: Log) -> str:
+    """Where the symptom was met before."""
+    more = f" and {len(log.places) - 1} more" if len(log.places) > 1 else ""
+    return f" at {_short(log.places[0].name)}{more}" if log.places else ""
+
+
+def _least(logs: tuple[Log, ...]) -> Log:
+    return min(logs, key=lambda item: (item.share, item.number))
+
+
+def _unread(logs: tuple[Log, ...]) -> float:
+    return max((log.unread for log in logs), default=0.0)
 
 
 def _more(item: NotAsked) -> str:
