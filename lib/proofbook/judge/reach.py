@@ -116,13 +116,14 @@ class Log:
 class Sureness:
     """How surely a fault would have shown: the least severity of the required claims that passed.
 
-    numbered: how many have one, of so many. least: None where none has; of: the claim that has it.
+    least: None where none has one; of: the claim that has it. numbered: how many have one, of so many; without: those that have none.
     """
 
     least: float | None
     of: str
     numbered: int
     claims: int
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +161,8 @@ def sureness_of(found: Iterable[Finding]) -> Sureness:
     claims = list(found)
     numbered = [(item.severity, item.id) for item in claims if item.severity is not None]
     least, of = min(numbered, default=(None, ""))
-    return Sureness(least=least, of=of, numbered=len(numbered), claims=len(claims))
+    without = tuple(item.id for item in claims if item.severity is None)
+    return Sureness(least=least, of=of, numbered=len(numbered), claims=len(claims), without=without)
 
 
 def _probes(view: View, environment: Environment) -> Asked | None:

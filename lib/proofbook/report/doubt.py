@@ -30,7 +30,8 @@ def _sentence(asked: list[str], reach: Reach) -> str:
 def _sure(found: Sureness) -> str:
     if found.least is None:
         return "How often a fault would have shown is not known"
-    often = f"a stated fault in ≥{int(100 * found.least)} of 100 runs"
+    # Never rounded up to certainty.
+    often = f"a stated fault in ≥{min(99, int(100 * found.least))} of 100 runs"
     if found.numbered == found.claims:
         return f"Such runs show {often}"
     return f"{found.numbered} of {found.claims} claims show {often}"

@@ -30,7 +30,8 @@ from proofbook.judge.reach import Asked, Log, NotAsked, Reach, Sureness, Unasked
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
-from proofbook.report import doubt, first_screen
+from proofbook.report import doubt, first_screen, sections
+from proofbook.report.section_registry import Section
 from proofbook.report.summary import summarise
 
 # Two lines of a terminal of 100 columns, less what stands before it.
@@ -170,8 +171,9 @@ def test_the_number_is_that_of_the_least_sure_claim_and_covers_none_without_one(
         return replace(made.finding(name, verdict=Verdict.PASS), severity=power, sensitivity=sensitivity)
 
     some = sureness_of([item("a", 0.99), item("b", 0.9508), item("mutants-only", None, 1.0)])
-    assert some == Sureness(least=0.9508, of="b", numbered=2, claims=3)
+    assert some == Sureness(least=0.9508, of="b", numbered=2, claims=3, without=("mutants-only",))
     assert doubt._sure(some) == "2 of 3 claims show a stated fault in ≥95 of 100 runs"
+    assert doubt._sure(sureness_of([item("a", 1.0)])) == "Such runs show a stated fault in ≥99 of 100 runs"
     alone = sureness_of([item("mutants-only", None, 1.0)])
     assert alone.least is None
     assert doubt._sure(alone) == "How often a fault would have shown is not known"
@@ -235,6 +237,14 @@ def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_a
     assert all(len(line) <= LONGEST for line in (live, alone))
     # What is not known, or failed, keeps its own next step.
     assert screen("log-truncated", tmp_path / "c").startswith(("Either way", "Hardly"))
+
+
+def test_the_report_names_the_least_sure_claim_and_those_without_a_number(tmp_path: Path) -> None:
+    asked = recorded.asked_of("logs-only", base=tmp_path)
+    assessment = asked.over(store.read(recorded.evidence_of("logs-only", to=tmp_path / "evidence")))
+    part = sections.uncertainty(summarise(assessment, assessment.judge_all()))
+    assert isinstance(part, Section)
+    assert "The least sure is log-charged-twice-gone: 90.8%, if it goes on as often as the lower bound of before says. Without such a number: log-coverage." in part.html  # fmt: skip
 
 
 def test_an_http_service_alone_is_asked_nothing_of_sockets() -> None:
