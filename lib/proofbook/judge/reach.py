@@ -176,7 +176,7 @@ def _probes(view: View, environment: Environment) -> Asked | None:
     answered = None if asked is None else asked[asked["reply"] == Reply.AS_EXPECTED]
     return Asked(
         began=times.min(),
-        ended=times.max(),
+        ended=max([times.max(), *_closed(asked)]),
         sockets=len(sockets),
         open_s=_dwelt(sockets),
         idle_s=None if asked is None else _idle(asked),
@@ -189,6 +189,12 @@ def _probes(view: View, environment: Environment) -> Asked | None:
         revision=view.windows.new_revision,
         share=_share(view),
     )
+
+
+def _closed(asked: pd.DataFrame | None) -> Iterator[pd.Timestamp]:
+    """When the last of the connections ended that were held beside the rest."""
+    if asked is not None and len(asked):
+        yield (asked["timestamp"] + pd.to_timedelta(asked["open_s"].fillna(0.0), unit="s")).max()
 
 
 def _share(view: View) -> float | None:

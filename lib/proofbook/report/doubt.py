@@ -31,10 +31,10 @@ def _sure(found: Sureness) -> str:
     if found.least is None:
         return "How often a fault would have shown is not known"
     # Never rounded up to certainty.
-    often = f"a stated fault in ≥{min(99, int(100 * found.least))} of 100 runs"
+    often = f"≥{min(99, int(100 * found.least))}%"
     if found.numbered == found.claims:
-        return f"Such runs show {often}"
-    return f"{found.numbered} of {found.claims} claims show {often}"
+        return f"Faults of stated size show in {often} of such runs"
+    return f"{found.numbered}/{found.claims} claims show faults of stated size in {often} of runs"
 
 
 def _of_probes(asked: Asked | None) -> Iterator[str]:
@@ -54,8 +54,8 @@ def _of_probes(asked: Asked | None) -> Iterator[str]:
     if not asked.messages:
         yield "no messages"
     else:
-        length = "usual lengths" if asked.message_bytes is None else _bytes(asked.message_bytes)
-        yield length if asked.characters else f"{length} ASCII"
+        length = "ordinary" if asked.message_bytes is None else _bytes(asked.message_bytes)
+        yield f"{length} {'text' if asked.characters else 'ASCII'}"
 
 
 def _of_logs(logs: tuple[Log, ...]) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _of_log_alone(logs: tuple[Log, ...]) -> Iterator[str]:
 
 def _number(logs: tuple[Log, ...]) -> str:
     log = _least(logs)
-    return f"{log.number:,} in the log{_at(log)}"
+    return f"{log.number:,} {log.unit}{_at(log)}" if log.places else f"{log.number:,} logged"
 
 
 def _at(log: Log) -> str:
@@ -110,7 +110,7 @@ def _more(item: NotAsked) -> str:
         Unasked.LENGTH: "messages of 64 KiB",
         Unasked.CHARACTERS: "other characters",
         Unasked.AT_ONCE: "more at once",
-        Unasked.TIME: "an hour's watch",
+        Unasked.TIME: "a 1 h watch",
     }  # fmt: skip
     return words[item.kind]
 

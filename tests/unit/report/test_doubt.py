@@ -158,7 +158,7 @@ def test_what_was_asked_and_answered_is_no_limit_any_more() -> None:
         {**common, "asks": "at-once", "at_once": 150, "bytes": 60, "timestamp": START},
     )
     _, line = of_tables({"websocket": rows, "asked": asked}, where)
-    assert line.startswith("Asked only: 2 h at 00:00 UTC, 1 client, 150 at once, idle 75 s, 70 kB. ")
+    assert line.startswith("Asked only: 2 h at 00:00 UTC, 1 client, 150 at once, idle 75 s, 70 kB text. ")
     assert "Adds most" not in line
     ended = asked.assign(close_code=asked["close_code"].mask(asked["asks"] == "held", 1001))
     _, line = of_tables({"websocket": rows, "asked": ended}, where)
@@ -172,12 +172,12 @@ def test_the_number_is_that_of_the_least_sure_claim_and_covers_none_without_one(
 
     some = sureness_of([item("a", 0.99), item("b", 0.9508), item("mutants-only", None, 1.0)])
     assert some == Sureness(least=0.9508, of="b", numbered=2, claims=3, without=("mutants-only",))
-    assert doubt._sure(some) == "2 of 3 claims show a stated fault in ≥95 of 100 runs"
-    assert doubt._sure(sureness_of([item("a", 1.0)])) == "Such runs show a stated fault in ≥99 of 100 runs"
+    assert doubt._sure(some) == "2/3 claims show faults of stated size in ≥95% of runs"
+    assert doubt._sure(sureness_of([item("a", 1.0)])) == "Faults of stated size show in ≥99% of such runs"
     alone = sureness_of([item("mutants-only", None, 1.0)])
     assert alone.least is None
     assert doubt._sure(alone) == "How often a fault would have shown is not known"
-    assert doubt._sure(sureness_of([item("a", 0.2262)])) == "Such runs show a stated fault in ≥22 of 100 runs"
+    assert doubt._sure(sureness_of([item("a", 0.2262)])) == "Faults of stated size show in ≥22% of such runs"
 
 
 def log(**more: Any) -> Log:
@@ -205,7 +205,7 @@ def test_a_log_says_which_part_was_judged_and_what_was_not(
     reach = Reach(probes=None, logs=(log(**parts),), not_asked=(left,) if left else (), sureness=SURE)
     line = doubt.in_words(reach)
     assert [name for name in names if name not in line] == [], line
-    assert "≥90 of 100 runs" in line and len(line) <= LONGEST
+    assert "≥90%" in line and len(line) <= LONGEST
 
 
 @pytest.mark.parametrize("kind", list(Unasked))
@@ -232,8 +232,8 @@ def screen(name: str, folder: Path) -> str:
 
 def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_at(tmp_path: Path) -> None:
     live, alone = screen("healthy", tmp_path / "a"), screen("logs-only", tmp_path / "b")
-    assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 in the log. 13 of 15 claims show a stated fault in ≥22 of 100 runs. Adds most: other characters."  # fmt: skip
-    assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. 1 of 2 claims show a stated fault in ≥90 of 100 runs. Adds most: the other hours of the day."  # fmt: skip
+    assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. 13/15 claims show faults of stated size in ≥22% of runs. Adds most: other characters."  # fmt: skip
+    assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. 1/2 claims show faults of stated size in ≥90% of runs. Adds most: the other hours of the day."  # fmt: skip
     assert all(len(line) <= LONGEST for line in (live, alone))
     # What is not known, or failed, keeps its own next step.
     assert screen("log-truncated", tmp_path / "c").startswith(("Either way", "Hardly"))
