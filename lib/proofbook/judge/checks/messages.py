@@ -81,7 +81,11 @@ class _MessagesValid:
         example = f", such as {min(errors)}" if errors else ""
         told = f"{len(different) - len(errors):,} of {len(different):,} different {self.what} messages"
         connections = _connections(messages)
-        on = "" if connections is None else f", received on {len(connections):,} connections"
+        on = (
+            ""
+            if connections is None
+            else f", received on {len(connections):,} connection{'s' * (len(connections) != 1)}"
+        )
         unit = "different messages" if connections is None else "connections"
         return Judgement(
             verdict=Verdict.FAIL if errors else Verdict.PASS,
