@@ -14,7 +14,7 @@ from proofbook.config.environment import Environment
 from proofbook.evidence.asked import ASKED, Asks, Reply
 from proofbook.evidence.schema import HEALTH, SHADOW, WEBSOCKET
 from proofbook.judge.checks.log_met import Place, met
-from proofbook.judge.checks.log_rows import matching, others_of_new, served
+from proofbook.judge.checks.log_rows import matching, others_of_new, served, silence_of
 from proofbook.judge.checks.log_serving import serving
 from proofbook.judge.checks.log_unread import unread_in
 from proofbook.judge.findings import Finding, Verdict
@@ -280,7 +280,7 @@ def _logs(view: View, environment: Environment, case: Case, passed: set[str]) ->
 
 def _log(view: View, source: str | None, symptom: Symptom | None) -> Log:
     rows = others_of_new(view, source=source)
-    window = view.windows.settled
+    window = silence_of(view, source=source)
     if window is None or rows.empty:
         raise InsufficientEvidence("no-evidence", "nothing was written after", repair="see log-coverage")
     requests = served(rows)

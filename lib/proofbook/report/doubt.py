@@ -29,12 +29,10 @@ def _sentence(asked: list[str], reach: Reach) -> str:
 
 def _sure(found: Sureness) -> str:
     if found.least is None:
-        return "How often a fault would have shown is not known"
+        return "Chance to see a fault: not known"
     # Never rounded up to certainty.
-    often = f"≥{min(99, int(100 * found.least))}%"
-    if found.numbered == found.claims:
-        return f"Faults of stated size show in {often} of such runs"
-    return f"{found.numbered}/{found.claims} claims show faults of stated size in {often} of runs"
+    often = f"Chance to see a fault of stated size: ≥{min(99, int(100 * found.least))}%"
+    return often if found.numbered == found.claims else f"{often} ({found.numbered}/{found.claims} claims)"
 
 
 def _of_probes(asked: Asked | None) -> Iterator[str]:
@@ -110,7 +108,7 @@ def _more(item: NotAsked) -> str:
         Unasked.LENGTH: "messages of 64 KiB",
         Unasked.CHARACTERS: "other characters",
         Unasked.AT_ONCE: "more at once",
-        Unasked.TIME: "a 1 h watch",
+        Unasked.TIME: "1 h watch",
     }  # fmt: skip
     return words[item.kind]
 

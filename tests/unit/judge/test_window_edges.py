@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proofbook.evidence.schema import LOG_MATCHES, LOG_PATTERNS, LOG_RHYTHM
-from proofbook.judge.checks.log_rows import cut_to, matching, others_in
+from proofbook.judge.checks.log_rows import cut_to, matching, others_in, silence_of
 from proofbook.judge.checks.log_silence import hits_per_block
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
@@ -91,6 +91,28 @@ def test_silent_blocks_are_counted_from_when_the_old_revision_was_gone() -> None
     )
     assert blocks is not None and settled is not None
     assert (len(blocks[1]), len(settled[1])) == (8, 7)
+
+
+def written(*spans: tuple[float, float, str | None]) -> pd.DataFrame:
+    return table_of(LOG_RHYTHM, *({"entries": 9, "requests": 9, "first": at(first), "last": at(last), "service_version": name} for first, last, name in spans))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spans", "begins"),
+    [
+        ([(20, 44, "r-2")], 20),
+        ([(20, 22.5, "r-1"), (20, 44, "r-2")], 22.5),
+        ([(20, 40, "r-1"), (20, 44, "r-2")], 36),
+        ([(20, 44, None)], 36),
+        ([(20, 44, "api-7")], 36),
+    ],
+    ids=["alone at once", "the old one ends", "the old one goes on", "no names", "other names than health's"],
+)
+def test_silence_begins_when_the_old_revision_wrote_its_last_where_the_log_names_revisions(
+    spans: list[tuple[float, float, str | None]], begins: float
+) -> None:
+    windows = Windows(before=(at(0), at(20)), after=(at(20), at(44)), deployed_at=at(20), settled_at=at(36), new_revision="r-2")  # fmt: skip
+    assert silence_of(view(windows, log_rhythm=written(*spans)), source=None) == (at(begins), at(44))
 
 
 @pytest.mark.parametrize("settled_at", [None, at(10), at(99)])

@@ -172,12 +172,12 @@ def test_the_number_is_that_of_the_least_sure_claim_and_covers_none_without_one(
 
     some = sureness_of([item("a", 0.99), item("b", 0.9508), item("mutants-only", None, 1.0)])
     assert some == Sureness(least=0.9508, of="b", numbered=2, claims=3, without=("mutants-only",))
-    assert doubt._sure(some) == "2/3 claims show faults of stated size in ≥95% of runs"
-    assert doubt._sure(sureness_of([item("a", 1.0)])) == "Faults of stated size show in ≥99% of such runs"
+    assert doubt._sure(some) == "Chance to see a fault of stated size: ≥95% (2/3 claims)"
+    assert doubt._sure(sureness_of([item("a", 1.0)])) == "Chance to see a fault of stated size: ≥99%"
     alone = sureness_of([item("mutants-only", None, 1.0)])
     assert alone.least is None
-    assert doubt._sure(alone) == "How often a fault would have shown is not known"
-    assert doubt._sure(sureness_of([item("a", 0.2262)])) == "Faults of stated size show in ≥22% of such runs"
+    assert doubt._sure(alone) == "Chance to see a fault: not known"
+    assert doubt._sure(sureness_of([item("a", 0.2262)])) == "Chance to see a fault of stated size: ≥22%"
 
 
 def log(**more: Any) -> Log:
@@ -232,8 +232,8 @@ def screen(name: str, folder: Path) -> str:
 
 def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_at(tmp_path: Path) -> None:
     live, alone = screen("healthy", tmp_path / "a"), screen("logs-only", tmp_path / "b")
-    assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. 13/15 claims show faults of stated size in ≥22% of runs. Adds most: other characters."  # fmt: skip
-    assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. 1/2 claims show faults of stated size in ≥90% of runs. Adds most: the other hours of the day."  # fmt: skip
+    assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. Chance to see a fault of stated size: ≥22% (13/15 claims). Adds most: other characters."  # fmt: skip
+    assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. Chance to see a fault of stated size: ≥90% (1/2 claims). Adds most: the other hours of the day."  # fmt: skip
     assert all(len(line) <= LONGEST for line in (live, alone))
     # What is not known, or failed, keeps its own next step.
     assert screen("log-truncated", tmp_path / "c").startswith(("Either way", "Hardly"))
@@ -257,4 +257,4 @@ def test_an_http_service_alone_is_asked_nothing_of_sockets() -> None:
 
 def test_nothing_that_was_asked_is_said() -> None:
     reach = Reach(probes=None, logs=(), not_asked=(), sureness=sureness_of([]))
-    assert doubt.in_words(reach) == "Nothing was asked. How often a fault would have shown is not known."
+    assert doubt.in_words(reach) == "Nothing was asked. Chance to see a fault: not known."

@@ -8,7 +8,7 @@ import pandas as pd
 
 from proofbook.judge.checks.log_coverage import Coverage
 from proofbook.judge.checks.log_met import Met, met
-from proofbook.judge.checks.log_rows import others_in, served
+from proofbook.judge.checks.log_rows import others_in, served, silence_of
 from proofbook.judge.checks.log_serving import Serving, serving
 from proofbook.judge.checks.log_silence import (
     BLOCKS_AFTER,
@@ -57,6 +57,7 @@ class Silence:
 
     hits: rows of `log_matches` of before. exposure: before and after in `unit`, as counted. ratio: what of the exposure of
     before really came after: at the symptom's places, and as far as the log still tells. Of the last `share` of before come `recent_hits`.
+    after: the window after, from when on only the new revision wrote.
     """
 
     view: View
@@ -71,6 +72,7 @@ class Silence:
     gaps: Gaps
     recent_hits: int
     share: float
+    after: Span | None
 
     @property
     def affected(self) -> int:
@@ -106,7 +108,7 @@ class Silence:
     @property
     def windows(self) -> tuple[Span | None, Span | None]:
         """Before, and after from when on only the new revision wrote."""
-        return self.view.windows.before, self.view.windows.settled
+        return self.view.windows.before, self.after
 
     def by_blocks(self, ratio: float) -> Clusters:
         """The chance of a silent window as long as the one after, where hits come in clusters; of a loud one; and the test."""
@@ -244,7 +246,7 @@ class Silence:
 
     def later(self, needed: Needed) -> Needed:
         """The same with the earliest time at which it can be decided, if what came after goes on as it did."""
-        window = self.view.windows.settled
+        window = self.after
         if window is None or self.ratio <= 0:
             return needed
         end = window[0] + (window[1] - window[0]) * (self.wanted / self.ratio)
@@ -298,7 +300,7 @@ def silence(
     affected = int(hits["affected"].sum())
     said = told(view, pattern, source=source, ratio=ratio, hits=affected)
     column = "requests" if unit == "requests" else "entries"
-    windows = view.windows
+    silent = silence_of(view, source=source)
     number, share = recent(before, hits, column=column)
     return Silence(
         view=view,
@@ -309,7 +311,8 @@ def silence(
         told=said,
         serving=serving(view, pattern, source=source),
         errors=errors_control(view, source=source, hits=affected),
-        phases=tuple(phases(hits, windows.before, windows.settled)),
+        phases=tuple(phases(hits, view.windows.before, silent)),
+        after=silent,
         gaps=gaps(before, hits, column=column, after=float(after[column].sum())),
         recent_hits=number,
         share=share,

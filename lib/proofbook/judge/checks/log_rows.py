@@ -123,6 +123,27 @@ def on_new_revision(view: View, rows: pd.DataFrame, entries: pd.DataFrame) -> pd
     return rows[~gone]
 
 
+def silence_of(view: View, *, source: str | None) -> Span | None:
+    """The window after without the time in which the old revision still wrote: what was silent then was not the new one.
+
+    Where the log does not name the new revision, from when on the old one is known to be gone.
+    """
+    window, settled = view.windows.after, view.windows.settled
+    if window is None or settled is None or view.before_as_after:
+        return window
+    rows = others_in(view, "after", source=source)
+    revision = view.windows.new_revision
+    new = rows[rows["service_version"] == revision]
+    if new.empty:
+        return settled
+    of_service = (
+        rows["service_name"].isin(new["service_name"].dropna().unique()) | rows["service_name"].isna()
+    )
+    old = rows[of_service & rows["service_version"].notna() & (rows["service_version"] != revision)]
+    last = window[0] if old.empty else pd.Timestamp(old["last"].max())
+    return (min(max(last, window[0]), settled[0]), window[1])
+
+
 def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.DataFrame:
     """The rows of `log_matches` of a pattern in a window, without what our own probes caused.
 
