@@ -25,7 +25,7 @@ ASKED = {"logs-only": ("orders", "charged-twice")}
 # What is written for people, and so may be worded anew; everything else of a finding is a fact.
 SENTENCES = ("claim", "statement", "threshold", "not_established")
 # Facts that stood only in sentences when the findings were recorded, and are fields now.
-ADDED = ("caught", "tried", "judged", "seen", "limits")
+ADDED = ("caught", "tried", "judged", "seen", "limits", "severity_at", "sensitivity")
 
 
 def evidence_of(name: str, *, to: Path) -> Path:

@@ -165,11 +165,12 @@ REFUSALS = Table("refusals", row="one attempt with a bad token, or a good one be
 IDENTITIES = Table("identities", row="one attempt as a user id", columns=CONNECTION)
 HELD = Table("held", row="one connection held through a deployment", columns=CONNECTION)
 MESSAGES = Table(
-    "messages",
-    row="one message received, equal ones once",
-    merge=Merge.DISTINCT,
-    columns=(CONNECTION[0], Column("body", "str", "the message as text")),
-)
+    "messages", row="one message received on one connection, equal ones of it once", merge=Merge.DISTINCT,
+    columns=(
+        CONNECTION[0], Column("body", "str", "the message as text"),
+        Column("connected", TIME, "when connecting began, as in `websocket`", optional=OLDER),
+    ),
+)  # fmt: skip
 
 # Logs ---------------------------------------------------------------------------------------------------------------
 

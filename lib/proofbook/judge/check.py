@@ -11,6 +11,9 @@ import pandas as pd
 from proofbook.judge.findings import Judgement
 from proofbook.judge.view import View
 
+# Of what must never happen, and of which the case states no rate, this share of tries is what a pass must have been able to show:
+# as where one instance of twenty behaves otherwise than the rest.
+SEEN_SHARE = 0.05
 NOT_SAID = "read the statement: this check does not say what would settle it"
 
 

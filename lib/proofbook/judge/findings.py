@@ -101,7 +101,7 @@ class Judgement:
     """A judge's answer before the generic controls are applied.
 
     reason: a short code, empty for a plain pass. seen: the statement without its bounds, where it has any, for a first
-    screen. limits: whether `threshold` says how much is allowed rather than how much is required.
+    screen. limits: whether `threshold` says how much is allowed rather than how much is required. severity, severity_at: as of a finding.
     """
 
     verdict: Verdict
@@ -113,6 +113,7 @@ class Judgement:
     threshold: str = ""
     limits: bool = False
     severity: float | None = None
+    severity_at: str = ""
     exposure: Exposure | None = None
     controls: tuple[Control, ...] = ()
     needed: Needed | None = None
@@ -123,8 +124,9 @@ class Judgement:
 class Finding:
     """One claim judged.
 
-    severity: the chance that this check would have failed had the defect been there; None unless it passed.
-    severity_by: `samples` where a bound gives it, `mutants` where it is the share of mutants caught.
+    severity: the chance that this check does not pass where the defect that it is for is there; None unless it passed, and where
+        nothing gives it. severity_at: of what size the defect is then, in words. sensitivity: the share of mutants of the evidence
+        that it noticed, which is no probability; None where none were tried.
     seen: the statement without its bounds, and with why nothing is known where a control did not hold.
     limits: whether `threshold` says how much is allowed rather than how much is required.
     """
@@ -145,7 +147,8 @@ class Finding:
     threshold: str = ""
     limits: bool = False
     severity: float | None = None
-    severity_by: str = ""
+    severity_at: str = ""
+    sensitivity: float | None = None
     exposure: Exposure | None = None
     window: dict[str, tuple[str, str] | None] = field(default_factory=dict)
     controls: tuple[Control, ...] = ()
@@ -178,6 +181,9 @@ def percent(share: float) -> str:
 def from_json(data: dict[str, Any]) -> Finding:
     """A finding back from its plain values."""
     parts = dict(data)
+    # Of runs from before sensitivity had a name of its own.
+    if parts.pop("severity_by", "") == "mutants":
+        parts["severity"], parts["sensitivity"] = None, parts["severity"]
     parts["verdict"] = Verdict(parts["verdict"])
     for key, kind in (("estimate", Estimate), ("method", Method), ("exposure", Exposure), ("needed", Needed)):
         parts[key] = kind(**parts[key]) if parts.get(key) else None

@@ -25,7 +25,7 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
     judgement, controls = _judged(check, view)
     outcome = _outcome(check, judgement, controls)
     verdict, reason = outcome.verdict, outcome.reason
-    severity, severity_by = _severity(outcome, judgement, controls)
+    passed = verdict is Verdict.PASS
     windows = view.windows
     return Finding(
         id=check.id,
@@ -43,8 +43,9 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         method=judgement.method,
         threshold=judgement.threshold,
         limits=judgement.limits,
-        severity=severity,
-        severity_by=severity_by,
+        severity=judgement.severity if passed else None,
+        severity_at=judgement.severity_at if passed and judgement.severity is not None else "",
+        sensitivity=_share_caught(controls) if passed else None,
         exposure=judgement.exposure,
         window={"before": _shown(windows.before), "after": _shown(windows.after)},
         controls=tuple(controls),
@@ -100,15 +101,6 @@ def _outcome(check: Check, judgement: Judgement, controls: list[Control]) -> _Ou
     if verdict is Verdict.PASS and check.voided_by:
         return outcome.not_known(reason="voided", why=f"the open risk “{check.voided_by}” voids it")
     return outcome
-
-
-def _severity(outcome: _Outcome, judgement: Judgement, controls: list[Control]) -> tuple[float | None, str]:
-    """How likely a pass would have shown the defect, and what says so: samples, else the share of mutants caught."""
-    if outcome.verdict is not Verdict.PASS:
-        return None, ""
-    if judgement.severity is not None:
-        return judgement.severity, "samples"
-    return _share_caught(controls), "mutants"
 
 
 def _judged(check: Check, view: View) -> tuple[Judgement, list[Control]]:

@@ -39,6 +39,13 @@ class Windows:
     problem: WindowProblem | None = None
     before_problem: WindowProblem | None = None
 
+    @property
+    def settled(self) -> Span | None:
+        """The window after from when on the old revision is known to be gone; until then silence is not that of the new one."""
+        if self.after is None or self.settled_at is None:
+            return self.after
+        return (min(max(self.after[0], self.settled_at), self.after[1]), self.after[1])
+
     def as_before(self) -> Windows:
         """The windows for judging the evidence from before as if it were after."""
         return replace(

@@ -62,7 +62,14 @@ def finding(item: Finding) -> str:
 
 def _facts(item: Finding) -> str:
     """What a finding rests on, as a table; what it does not have is left out."""
-    severities = f"{severity(item)}: how often this check would have failed, had the defect been there"
+    at = f": {escape(item.severity_at)}" if item.severity_at else ""
+    severities = (
+        f"{severity(item)}: how often this check would have failed, had the defect been there{at}"
+        if item.severity is not None
+        else "none: nothing gives the chance that this check would have failed"
+        if item.verdict is Verdict.PASS
+        else ""
+    )
     reason = REASONS.get(item.reason)
     spans = (f"{name}: {span_in_words(*span)}" for name, span in item.window.items() if span)
     tables = (
@@ -72,7 +79,8 @@ def _facts(item: Finding) -> str:
         ("Estimate", estimate(item.estimate)),
         ("Required", escape(item.threshold)),
         ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
-        ("Severity", severities if item.severity is not None else ""),
+        ("Severity", severities),
+        ("Sensitivity", sensitivity(item)),
         ("Reason", f"<code>{escape(item.reason)}</code>: {escape(reason.means)}" if reason else ""),
         ("Method", escape(_method(item))),
         ("Window", escape("; ".join(spans))),
@@ -96,28 +104,28 @@ def severity(item: Finding) -> str:
     """How likely the check would have failed had the defect been there, never rounded up to certainty."""
     if item.severity is None:
         return ""
-    if item.severity_by == "mutants":
-        return f"{_mutants_caught(item.controls) or f'{item.severity:.0%} of'} mutants caught"
     return "over 99.9%" if item.severity > 0.999 else f"{item.severity:.1%}"
 
 
-def _mutants_caught(items: Iterable[Control]) -> str:
-    """As `4 of 4`; empty where no mutants were tried, and of findings from before these were counted apart."""
-    return next((control.mutants for control in items if control.mutants), "")
+def sensitivity(item: Finding) -> str:
+    """Which share of mutants the check noticed; empty where none were tried."""
+    if item.sensitivity is None:
+        return ""
+    # Findings from before these were counted apart have no such numbers.
+    caught = next((control.mutants for control in item.controls if control.mutants), "")
+    return f"{caught or f'{item.sensitivity:.0%} of'} mutants caught"
 
 
 def could_fail(item: Finding) -> str:
     """The severity, and the pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
-    words = (
-        [f"severity {severity(item)}" if item.severity_by != "mutants" else severity(item)]
-        if item.severity is not None
-        else []
-    )
+    words = [f"severity {severity(item)}" if item.severity is not None else ""]
     for control in item.controls:
         if control.kind == "before" and control.judged:
             words.append(f"before: {control.judged} → now: {item.verdict.value}")
         elif control.kind == "mutation":
             words.append(f"{control.mutants} mutants caught" if control.mutants else "")
+    if not any(control.kind == "mutation" for control in item.controls):
+        words.append(sensitivity(item))
     return "; ".join(dict.fromkeys(word for word in words if word))
 
 

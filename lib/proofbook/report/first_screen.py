@@ -12,6 +12,7 @@ import pandas as pd
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.reasons import NEVER_SEEN, TOO_EARLY, situation
 from proofbook.judge.view import stamp
+from proofbook.report import doubt as doubts
 from proofbook.report import finding_html
 from proofbook.report.summary import Summary
 from proofbook.runs import diff
@@ -52,18 +53,14 @@ def of_run(run: RunRecord) -> Opening:
 
 
 def doubt(summary: Summary) -> str:
-    """How the verdict could be wrong, from the weakest severity that it rests on."""
+    """How the verdict could be wrong; over a pass, what alone was asked."""
     if summary.overall.verdict is Verdict.FAIL:
         return f"Hardly: a system that keeps what is required would look like this in fewer than {_of_hundred(summary.view.alpha_fail)} such runs; what must never happen, and was seen, needs no such number."
     if summary.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
     if summary.overall.verdict is not Verdict.PASS:
         return "Either way: what is needed to decide is listed."
-    severities = [item.severity for item in summary.findings if item.required and item.severity is not None]
-    if not severities:
-        return "No severity is known."
-    # What was tried is all that a probability is known of.
-    return f"A fault that strikes at random, often enough to break what is required, would have shown in more than {int(100 * min(severities))} of 100 such runs; one that needs other users, messages, load or times than those tried would not."
+    return doubts.in_words(summary.reach)
 
 
 def recommendations(summary: Summary) -> list[str]:

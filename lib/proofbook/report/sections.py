@@ -260,7 +260,18 @@ def readiness(summary: Summary) -> Part:
 def uncertainty(summary: Summary) -> Part:
     """What is still needed, and what nobody established."""
     needed = finding_html.needed(list(summary.findings))
-    return Section(f"<p>{escape(openings.doubt(summary))}</p>{needed}")
+    return Section(f"<p>{escape(openings.doubt(summary))}</p>{_sureness(summary)}{needed}")
+
+
+def _sureness(summary: Summary) -> str:
+    """Which required claim is the least sure, at which size of a fault; and which have no number."""
+    if summary.overall.verdict is not Verdict.PASS:
+        return ""
+    found = summary.reach.sureness
+    item = next((item for item in summary.findings if item.id == found.of), None)
+    least = f"The least sure is {found.of}: {finding_html.severity(item)}, if {item.severity_at}." if item is not None else ""  # fmt: skip
+    without = f"Without such a number: {', '.join(found.without)}." if found.without else ""
+    return f"<p>{escape(' '.join(part for part in (least, without) if part))}</p>" if least or without else ""
 
 
 @section()

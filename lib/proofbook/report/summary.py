@@ -19,6 +19,7 @@ from proofbook.execution.document import findings_in, problems_in
 from proofbook.judge import sequential_path
 from proofbook.judge import verdict as verdicts
 from proofbook.judge.findings import Finding
+from proofbook.judge.reach import Reach, reach_of
 from proofbook.judge.verdict import Overall
 from proofbook.judge.view import View
 from proofbook.report import diffs
@@ -81,6 +82,11 @@ class Summary:
     def accepted(self) -> dict[str, Known]:
         """The accepted findings that still count, by their ids."""
         return {item.finding: item for item in self.known if item.lasts(self.ended.date())}
+
+    @property
+    def reach(self) -> Reach:
+        """What was asked, and what was not."""
+        return reach_of(self.view, self.environment, self.case, self.findings)
 
     @property
     def path(self) -> pd.DataFrame:

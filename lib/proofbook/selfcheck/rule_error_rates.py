@@ -72,7 +72,7 @@ def symptom_gone(rng: np.random.Generator, scale: float) -> Rate:
         return float(np.mean([_gone(int(a), before_n, 0, after_n) for a in seen]))
 
     return Rate(
-        rule="symptom gone: severity of 95 %, Boschloo's test, no occurrence",
+        rule="symptom gone: severity of 95 %, Fisher's exact test, no occurrence",
         boundary="1.2 % of connections before and after",
         false_pass=passed(rate),
         alternative="10 % before, none after, of 60 and 365",
@@ -85,7 +85,10 @@ def _gone(seen: int, before_n: int, hits: int, after_n: int) -> bool:
     if hits or not seen:
         return False
     severity = gone_severity(seen_before=seen, count_before=before_n, count_after=after_n)
-    return severity >= 0.95 and proportions.two_samples(before=(seen, before_n), after=(0, after_n)) < 0.05
+    return (
+        severity >= 0.95
+        and proportions.two_samples(before=(seen, before_n), after=(0, after_n)).p_value < 0.05
+    )
 
 
 def signature_gone(rng: np.random.Generator, scale: float) -> Rate:

@@ -44,7 +44,7 @@ WRONG = {
     ),
     "a column is unknown": (
         {"messages": pd.DataFrame({"endpoint": ["ws"], "body": ["{}"], "size": [2]})},
-        "table 'messages', column 'size': the table has no such column; it has endpoint, body",
+        "table 'messages', column 'size': the table has no such column; it has endpoint, body, connected",
     ),
     "a text where a number belongs": (
         {"health": HEALTH.assign(status="200")},

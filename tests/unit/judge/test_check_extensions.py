@@ -116,7 +116,7 @@ def test_a_check_of_another_package_is_declared_expected_judged_and_shown_under_
     add(site, GROUP)
     assessment = asked(tmp_path)
     found = judged(assessment, "prompt-backend")
-    assert found.verdict is Verdict.PASS and found.group == "prompt" and found.severity_by == "samples"
+    assert found.verdict is Verdict.PASS and found.group == "prompt" and found.severity is not None
     theirs = [f"prompt-{item.name}" for item in assessment.environment.services]
     assert list(assessment.checks)[-len(theirs) :] == theirs and set(theirs) <= set(assessment.missing([]))
     assert group_titles()["prompt"] == "Do they answer promptly?"

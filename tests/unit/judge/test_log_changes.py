@@ -178,7 +178,7 @@ def judged(before: list[dict[str, Any]], after: list[dict[str, Any]], folder: Pa
 def test_a_deployment_that_changed_nothing_is_said_to_have_changed_nothing(tmp_path: Path) -> None:
     finding, changes, _ = judged(system(0, "r-1"), system(400, "r-2"), tmp_path)
     assert finding.verdict is Verdict.PASS, finding.statement
-    assert finding.severity == 1.0
+    assert finding.severity is None and finding.sensitivity == 1.0
     assert set(changes["change"]) == {"same"}
 
 

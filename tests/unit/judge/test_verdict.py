@@ -152,14 +152,27 @@ def test_how_many_mutants_were_caught_is_a_number_and_absent_where_none_were_tri
     found = settle(seen, view({}))
     plain, mutation = found.controls
     assert (mutation.caught, mutation.tried, mutation.mutants) == (1, 1, "1 of 1")
-    assert (found.severity, found.severity_by) == (1.0, "mutants")
-    assert finding_html.severity(found) == "1 of 1 mutants caught"
+    assert (found.severity, found.sensitivity) == (None, 1.0)
+    assert finding_html.severity(found) == "" and finding_html.sensitivity(found) == "1 of 1 mutants caught"
     written = found.to_json()
     assert "tried" not in written["controls"][0] and written["controls"][1]["tried"] == 1
     assert from_json(written).controls == (plain, mutation)
     # Of a run of before these were numbers.
     del written["controls"][1]["caught"], written["controls"][1]["tried"]
-    assert finding_html.severity(from_json(written)) == "100% of mutants caught"
+    assert finding_html.sensitivity(from_json(written)) == "100% of mutants caught"
+
+
+def test_what_older_runs_called_severity_by_mutants_is_read_as_sensitivity() -> None:
+    held = control(held=True, guards=("pass",))
+    found = settle(check(Judgement(verdict=PASS, statement="good", severity=0.9, controls=(held,))), view({}))
+    assert (found.severity, found.sensitivity) == (0.9, None)
+    written = {
+        key: value for key, value in found.to_json().items() if key not in ("severity_at", "sensitivity")
+    }
+    by_mutants = from_json({**written, "severity": 1.0, "severity_by": "mutants"})
+    assert (by_mutants.severity, by_mutants.sensitivity) == (None, 1.0)
+    by_samples = from_json({**written, "severity_by": "samples"})
+    assert (by_samples.severity, by_samples.sensitivity) == (0.9, None)
 
 
 @pytest.mark.parametrize("reason", ["clock", "no-deployment"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect.session import Session
@@ -15,7 +16,9 @@ from proofbook.config.services import WebSocket
 from proofbook.redaction.scrubbing import scrub
 
 MESSAGE_SAMPLE = 4096
-MAX_MESSAGES = 2000
+MAX_MESSAGES = 5000
+# Messages received, each with when its connection began: equal ones of one connection once.
+Heard = dict[tuple[pd.Timestamp, str], None]
 
 
 async def enter(journey: Journey, line: Line, session: Session) -> bool:
@@ -40,7 +43,7 @@ async def greet(
     endpoint: WebSocket,
     line: Line,
     session: Session,
-    messages: dict[str, None],
+    messages: Heard,
 ) -> None:
     """Waits for the greeting, where one is expected, and notes in the journey whether it is that."""
     if endpoint.greeting is None:
@@ -56,7 +59,7 @@ async def greet(
         journey.greeted = False
         raise
     journey.greeting_s = time.perf_counter() - began
-    keep(message, messages)
+    keep(message, journey, messages)
     journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
     if not journey.greeted:
         journey.error = f"another greeting: {text_of(message)[:120]}"
@@ -72,10 +75,10 @@ def shown(message: str) -> str:
     return scrub(message)[:200]
 
 
-def keep(message: str | bytes, messages: dict[str, None]) -> None:
+def keep(message: str | bytes, journey: Journey, messages: Heard) -> None:
     """Keeps a message for its schema; one that is too long to keep is not kept in part, which no schema would fit."""
     if len(message) <= MESSAGE_SAMPLE and len(messages) < MAX_MESSAGES:
-        messages[text_of(message)] = None
+        messages[journey.timestamp, text_of(message)] = None
 
 
 async def listen(line: Line, until: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from proofbook.collect.session import Session
 from proofbook.collect.websocket.dialects import Line
-from proofbook.collect.websocket.entering import keep, shown
+from proofbook.collect.websocket.entering import Heard, keep, shown
 from proofbook.collect.websocket.journey import Journey
 from proofbook.collect.websocket.messages import Reply, correlate, say, tells_apart, text_of
 from proofbook.config.services import WebSocket
@@ -20,7 +20,7 @@ async def exchange(
     expected: Sequence[dict[str, str]],
     line: Line,
     session: Session,
-    messages: dict[str, None],
+    messages: Heard,
 ) -> None:
     """Sends the journey's messages and reads until each has its reply, or time is up."""
     open_replies, last_answered = list(range(len(expected))), -1
@@ -36,7 +36,7 @@ async def exchange(
                 journey.sent += 1
             while open_replies:
                 message = await line.receive()
-                keep(message, messages)
+                keep(message, journey, messages)
                 reply = correlate(endpoint, message, expected)
                 if reply is None:
                     continue

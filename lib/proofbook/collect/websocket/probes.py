@@ -14,7 +14,7 @@ from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
-from proofbook.collect.websocket.entering import enter, greet, keep, refuse
+from proofbook.collect.websocket.entering import Heard, enter, greet, keep, refuse
 from proofbook.collect.websocket.exchange import exchange
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import correlate, tells_apart, what_to_say
@@ -44,18 +44,18 @@ async def make_journeys(
     """Connects, sends, reads and dwells until `decided(journeys)`, which is asked at the checkpoints only.
 
     Returns:
-        The journeys (one row each, columns as the fields of Journey) and the messages received (endpoint, body).
+        The journeys (one row each, columns as the fields of Journey) and the messages received (endpoint, body, connected).
     """
     token = await session.token(user)
     journeys: list[Journey] = []
-    messages: dict[str, None] = {}
+    messages: Heard = {}
     for checkpoint in checkpoints:
         batch = [Journey(endpoint=endpoint.name, user=user) for _ in range(checkpoint - len(journeys))]
         await side_by_side(_run_journey(journey, endpoint, token, session, messages) for journey in batch)
         journeys += batch
         if decided(journeys):
             break
-    received = MESSAGES.frame([(endpoint.name, body) for body in messages])
+    received = MESSAGES.frame([(endpoint.name, body, connected) for connected, body in messages])
     return frame(journeys), received
 
 
@@ -176,7 +176,7 @@ async def try_identities(
 
 
 async def _run_journey(
-    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, messages: dict[str, None]
+    journey: Journey, endpoint: WebSocket, token: Secret | None, session: Session, messages: Heard
 ) -> None:
     """The whole way: connect, greeting, send, read, dwell, close."""
     async with session.acquire("websocket connections"):
@@ -290,7 +290,7 @@ async def _dwell(
     endpoint: WebSocket,
     said: Sequence[dict[str, str]],
     line: Line,
-    messages: dict[str, None],
+    messages: Heard,
 ) -> None:
     """Stays and listens: a close or a second reply that comes late is seen."""
     began = time.perf_counter()
@@ -298,7 +298,7 @@ async def _dwell(
         async with asyncio.timeout(endpoint.dwell_s):
             while True:
                 message = await line.receive()
-                keep(message, messages)
+                keep(message, journey, messages)
                 reply = correlate(endpoint, message, said) if said else None
                 if reply is not None and reply.as_expected and tells_apart(endpoint.expect):
                     journey.reply_duplicated += 1

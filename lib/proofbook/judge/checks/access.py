@@ -11,16 +11,14 @@ import pandas as pd
 from proofbook.config.case import Identity
 from proofbook.evidence.schema import IDENTITIES, REFUSALS
 from proofbook.judge import failure_summary
-from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.check import SEEN_SHARE, Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import GOOD_KINDS, REFUSED_CODES, REFUSED_STATUS, TokenKind, shows_test_header
-from proofbook.stats import proportions
+from proofbook.stats import proportions, severity
 
 # Whether others were tried depends on the token: only of some can one be forged.
 WANTED_KINDS = (TokenKind.MISSING, TokenKind.TAMPERED, TokenKind.EXPIRED, TokenKind.WRONG_AUDIENCE)
-# What a pass would have shown: this share of tries let in, as where one instance of twenty looks at no token.
-SEEN_SHARE = 0.05
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA, "refused": True}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000, "refused": False}
 _TIMED_OUT = {
@@ -87,10 +85,9 @@ class _RefusesTokens:
             method=self.method(view),
             threshold="none let in",
             limits=True,
-            # A header opens or does not; a token may be looked at by some instances only.
-            severity=1 - (1 - SEEN_SHARE) ** len(bad)
-            if verdict is Verdict.PASS and not self.with_test_headers
-            else None,
+            # A door of one kind is met by the tries of that kind alone.
+            severity=severity.of_tries(_fewest(bad, "token_kind"), rate=SEEN_SHARE),
+            severity_at=f"1 of {1 / SEEN_SHARE:.0f} tries with one kind of them is let in",
             exposure=Exposure(n=len(bad), unit="tries"),
             controls=self.controls(bad, rows),
             not_established=tuple(
@@ -101,7 +98,7 @@ class _RefusesTokens:
     def method(self, view: View) -> Method:
         """How it is judged."""
         return Method(
-            name="every bad token refused by 401, 403, close 1008 or 4401",
+            name="every bad token refused by an HTTP status, a close code or a message that says so",
             confidence=view.confidence,
             side="one-sided",
             null_hypothesis="bad tokens are let in",
@@ -129,6 +126,11 @@ class _RefusesTokens:
     def timed_out(self, view: View) -> View:
         rows = view.need(REFUSALS)
         return view.exchange(REFUSALS, changed(rows, rows.index[self.is_bad(rows)], _TIMED_OUT))
+
+
+def _fewest(rows: pd.DataFrame, column: str) -> int:
+    """How many tries that kind had which had the fewest."""
+    return int(rows.groupby(column).size().min())
 
 
 def _answer_to_bad(bad: pd.DataFrame) -> tuple[Verdict, str, str]:
@@ -282,6 +284,8 @@ class _IdentityTable:
             estimate=Estimate.of(bounds, unit="fraction right"),
             method=self.method(view),
             threshold="no wrong answer",
+            severity=severity.of_tries(_fewest(rows, "user"), rate=SEEN_SHARE),
+            severity_at=f"1 of {1 / SEEN_SHARE:.0f} tries with one id is answered wrongly",
             exposure=Exposure(n=len(rows), unit="tries"),
             controls=self.controls(both, untried, view, entered, rows),
         )

@@ -97,6 +97,9 @@ class _NotSlower:
             estimate=Estimate.of(interval, unit="ratio of medians"),
             method=self.method(view),
             threshold=f"ratio below {self.ratio:g}",
+            # By construction of the interval, and as simulated: `proofbook.selfcheck.rule_error_rates`.
+            severity=view.confidence,
+            severity_at=f"the median is {self.ratio:g} times what it was",
             exposure=Exposure(n=len(after), unit="requests"),
             controls=self.controls(view, before, after),
             not_established=(
@@ -238,14 +241,15 @@ def _health_kept_its_time(
         medians.append(float(good.median()))
     late = int((good > medians[0] + late_s).sum())
     rarer = proportions.two_samples(before=(int(slow.sum()), len(slow)), after=(late, len(good)))
+    is_rarer = rarer.p_value <= 0.05 and LATE_TIMES * late / len(good) <= slow.mean()
     return (
         Control(
             kind="comparability",
             name="the health endpoint, asked in between, is late less often",
             guards=("fail",),
             expected="never, or at most a third as often, with p of at most 0.05",
-            got=f"{late} of {len(good)}, p = {rarer:.2g}",
-            held=late == 0 or bool(rarer <= 0.05 and LATE_TIMES * late / len(good) <= slow.mean()),
+            got=f"{late} of {len(good)}, p = {rarer.p_value:.2g} by {rarer.name}",
+            held=late == 0 or bool(is_rarer),
         ),
     )
 

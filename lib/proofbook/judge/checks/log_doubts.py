@@ -8,7 +8,7 @@ import pandas as pd
 
 from proofbook.judge.checks.log_coverage import Coverage
 from proofbook.judge.checks.log_met import Met, met
-from proofbook.judge.checks.log_rows import others_in, served
+from proofbook.judge.checks.log_rows import others_in, served, silence_of
 from proofbook.judge.checks.log_serving import Serving, serving
 from proofbook.judge.checks.log_silence import (
     BLOCKS_AFTER,
@@ -25,7 +25,8 @@ from proofbook.judge.checks.log_silence import (
 from proofbook.judge.checks.log_told import Told, errors_control, told, told_needed
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import View, stamp
-from proofbook.stats import events
+from proofbook.judge.window import Span
+from proofbook.stats import events, severity
 
 # With less of what came before in as much time, a silent window is called idle.
 LEAST_LOAD = 0.2
@@ -41,11 +42,22 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clusters:
+    """A silent window held against windows of before, since hits come in clusters: p and severity, and what says so."""
+
+    p: float
+    severity: float
+    test: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
     """A silent window after, and all that weighs it.
 
     hits: rows of `log_matches` of before. exposure: before and after in `unit`, as counted. ratio: what of the exposure of
     before really came after: at the symptom's places, and as far as the log still tells. Of the last `share` of before come `recent_hits`.
+    after: the window after, from when on only the new revision wrote.
     """
 
     view: View
@@ -60,6 +72,7 @@ class Silence:
     gaps: Gaps
     recent_hits: int
     share: float
+    after: Span | None
 
     @property
     def affected(self) -> int:
@@ -92,36 +105,59 @@ class Silence:
             after_exposure=max(ratio * self.exposure[0], 1e-12),
         )
 
-    def by_blocks(self, ratio: float) -> tuple[float, str]:
-        """The chance of a silent window as long as the one after, where hits come in clusters; and the name of the test."""
-        windows = self.view.windows.before, self.view.windows.after
-        placebos = placebo_windows(others_in(self.view, "before"), self.hits, *windows)
+    @property
+    def windows(self) -> tuple[Span | None, Span | None]:
+        """Before, and after from when on only the new revision wrote."""
+        return self.view.windows.before, self.after
+
+    def by_blocks(self, ratio: float) -> Clusters:
+        """The chance of a silent window as long as the one after, where hits come in clusters; of a loud one; and the test."""
+        confidence = self.view.confidence_once
+        placebos = placebo_windows(others_in(self.view, "before"), self.hits, *self.windows)
         if placebos is not None:
-            return placebos.p, placebos.in_words
-        blocks = hits_per_block(self.hits, *windows, ratio=ratio)
+            return Clusters(
+                p=placebos.p, severity=placebos.severity(confidence=confidence), test=placebos.in_words
+            )
+        blocks = hits_per_block(self.hits, *self.windows, ratio=ratio)
         # So few blocks are silent together as often as one of them is.
-        enough = blocks is not None and len(blocks[1]) >= BLOCKS_AFTER
-        p = events.silent_blocks(before=blocks[0], after=blocks[1]) if blocks and enough else 1.0
-        return p, f"Fisher's test on silent blocks longer than the clusters seen (p = {p:.2g})"
+        if blocks is None or len(blocks[1]) < BLOCKS_AFTER:
+            return Clusters(
+                p=1.0, severity=0.0, test=f"fewer than {BLOCKS_AFTER} blocks longer than the clusters seen"
+            )
+        loud = sum(number > 0 for number in blocks[0])
+        p = events.silent_blocks(before=blocks[0], after=blocks[1])
+        return Clusters(
+            p=p,
+            severity=severity.of_windows(loud, len(blocks[0]), windows=len(blocks[1]), confidence=confidence),
+            test=f"Fisher's exact test on silent blocks longer than the clusters seen (p = {p:.2g})",
+            source="Fisher 1935",
+        )
+
+    @property
+    def severity(self) -> float:
+        """The chance that this window had shown the symptom, had it stayed as often as the lower bound of before says."""
+        of_rate = severity.of_silence(
+            self.recent_hits, ratio=self.ratio / self.share, confidence=self.view.confidence_once
+        )
+        return min(of_rate, self.by_blocks(self.ratio).severity)
 
     @property
     def blocks(self) -> int:
         """How many silent blocks would be convincing."""
-        counted = hits_per_block(self.hits, self.view.windows.before, self.view.windows.after)
+        counted = hits_per_block(self.hits, *self.windows)
         loud = sum(number > 0 for number in counted[0]) if counted else BLOCKS_BEFORE
         return blocks_needed(loud, confidence=self.view.confidence_once)
 
     @property
     def time_ratio(self) -> float:
         """How long after is, in that of before."""
-        windows = self.view.windows.before, self.view.windows.after
-        seconds = [(item[1] - item[0]).total_seconds() if item else 0.0 for item in windows]
+        seconds = [(item[1] - item[0]).total_seconds() if item else 0.0 for item in self.windows]
         return seconds[1] / seconds[0] if seconds[0] > 0 else 0.0
 
     def p(self, ratio: float, *, hits: int | None = None, share: float = 1.0) -> float:
         """The larger of both."""
         found = self.luck(ratio, hits=self.affected if hits is None else hits, share=share)
-        return max(found, self.by_blocks(ratio)[0])
+        return max(found, self.by_blocks(ratio).p)
 
     @property
     def p_value(self) -> float:
@@ -210,7 +246,7 @@ class Silence:
 
     def later(self, needed: Needed) -> Needed:
         """The same with the earliest time at which it can be decided, if what came after goes on as it did."""
-        window = self.view.windows.after
+        window = self.after
         if window is None or self.ratio <= 0:
             return needed
         end = window[0] + (window[1] - window[0]) * (self.wanted / self.ratio)
@@ -264,7 +300,7 @@ def silence(
     affected = int(hits["affected"].sum())
     said = told(view, pattern, source=source, ratio=ratio, hits=affected)
     column = "requests" if unit == "requests" else "entries"
-    windows = view.windows
+    silent = silence_of(view, source=source)
     number, share = recent(before, hits, column=column)
     return Silence(
         view=view,
@@ -275,7 +311,8 @@ def silence(
         told=said,
         serving=serving(view, pattern, source=source),
         errors=errors_control(view, source=source, hits=affected),
-        phases=tuple(phases(hits, windows.before, windows.after)),
+        phases=tuple(phases(hits, view.windows.before, silent)),
+        after=silent,
         gaps=gaps(before, hits, column=column, after=float(after[column].sum())),
         recent_hits=number,
         share=share,

@@ -29,9 +29,9 @@ from proofbook.judge.checks.log_rows import (
 )
 from proofbook.judge.checks.log_ties import untied
 from proofbook.judge.checks.log_unread import Unread, lines_in
-from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.view import View
-from proofbook.stats import events, proportions
+from proofbook.stats import events, proportions, severity
 
 
 def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Recipe:
@@ -207,7 +207,8 @@ def _absent(
         ),
         threshold=f"at most {most:.1%} of requests",
         limits=True,
-        severity=1 - (1 - most) ** requests if enough else None,
+        severity=severity.of_tries(requests, rate=most),
+        severity_at=f"{percent(most)} of requests show it",
         exposure=Exposure(n=requests, unit="requests"),
         controls=(*controls, *cover.unread.control(harmless=worst <= most)),
         needed=None if enough else Needed(what=f"{more:,} requests without it in all", n=more),
@@ -223,7 +224,8 @@ def _compare(
     """Seen before, silent after: gone where neither luck explains that nor anything that could hide it."""
     k0, unit, exposure = silent.affected, silent.unit, silent.exposure
     shown = ",.0f" if unit == "requests" else ",.1f"
-    luck, (_, test) = silent.luck(silent.ratio, hits=silent.recent_hits, share=silent.share), silent.by_blocks(silent.ratio)  # fmt: skip
+    clusters = silent.by_blocks(silent.ratio)
+    luck = silent.luck(silent.ratio, hits=silent.recent_hits, share=silent.share)
     p = silent.p_value if all(control.held for control in controls) else silent.p(silent.counted_ratio)
     doubts = silent.doubts()
     unread = covers[1].unread
@@ -245,14 +247,15 @@ def _compare(
         statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
-            name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",
+            name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {clusters.test}; the larger counts",
             confidence=view.confidence_once,
             side="one-sided",
             null_hypothesis="the rate is what it was before",
-            source="Przyborowski and Wilenski 1940; Fisher 1935",
+            source="; ".join(item for item in ("Przyborowski and Wilenski 1940", clusters.source) if item),
         ),
         threshold=f"p below {1 - view.confidence_once:.2g}",
-        severity=1 - p if held else None,
+        severity=silent.severity,
+        severity_at="it goes on as often as the lower bound of before says",
         exposure=Exposure(n=exposure[1], unit=unit),
         controls=(
             *controls,

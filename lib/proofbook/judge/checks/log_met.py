@@ -20,17 +20,29 @@ OF_ONE_CLIENT, BUSY_CLIENT, MIN_HITS = 0.9, 0.6, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A place where the symptom was met before: requests there before and after, and how many of those of before met it."""
+
+    name: str
+    before: int
+    after: int
+    affected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
     """Requests of before and after in which the symptom could be met, at its places where these are known.
 
     ratio: what of the exposure of before came after, each place weighed by how often the symptom was met there.
-    place: where it was met most, in words; empty: anywhere. there: requests at its places, before and after.
+    place: where it was met most, in words; empty: anywhere. there: requests at its places, before and after. places: each of them,
+        the one where it was met most first.
     """
 
     requests: tuple[int, int]
     ratio: float
     place: str = ""
     there: tuple[int, int] = (0, 0)
+    places: tuple[Place, ...] = ()
 
     @property
     def in_words(self) -> str:
@@ -95,6 +107,18 @@ def _at(view: View, place: str, pattern: str, source: str | None, requests: tupl
         ratio=float((rates * there).sum() / by_value["affected"].sum()),
         place=names if place == "endpoint" else f"one client, {names}",
         there=(int(by_value["requests"].sum()), int(there.sum())),
+        places=_places_met(by_value, there),
+    )
+
+
+def _places_met(by_value: pd.DataFrame, there: pd.Series) -> tuple[Place, ...]:
+    """The places where it was met before, with their requests after."""
+    rows = by_value.assign(after=there)[by_value["affected"] > 0]
+    return tuple(
+        Place(name=str(name), before=int(before), after=int(after), affected=int(hit))
+        for name, before, after, hit in zip(
+            rows.index, rows["requests"], rows["after"], rows["affected"], strict=True
+        )
     )
 
 

@@ -7,8 +7,11 @@ import pandas as pd
 from proofbook.evidence.schema import LOG_PATTERNS, LOG_RHYTHM
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.judge.window import Span
 
 RHYTHM = LOG_RHYTHM.name
+# What a row of it counts.
+_COUNTS = ("entries", "requests", "server_errors", "plain", "empty", "health_checks")
 
 
 def rows_in(view: View, name: str, which: str, *, source: str | None = None) -> pd.DataFrame:
@@ -40,9 +43,35 @@ def _rows_in(view: View, name: str, which: str, source: str | None) -> pd.DataFr
         table = table[table["source"] == source]
     if window is None:
         return table.iloc[0:0] if is_before else table
+    if name == RHYTHM:
+        # What is written in the moment of the deployment is its own.
+        own = is_before and window[1] == view.windows.deployed_at
+        return cut_to(table[table["first"] < window[1]] if own else table, window)
     # A row is one bucket of time. One that holds the deployment counts as after, if it has something in it from after.
     began = table["first"] if is_before else table["last"]
     return table[(began >= window[0]) & (table["first"] <= window[1])]
+
+
+def cut_to(rows: pd.DataFrame, window: Span) -> pd.DataFrame:
+    """Rows of `log_rhythm` in a window. Of a bucket at its edge as many entries count as lie in it.
+
+    The first and the last entry of a bucket have their times; those between are taken to be spread evenly.
+    """
+    rows = rows[(rows["last"] >= window[0]) & (rows["first"] <= window[1])]
+    early, late = rows["first"] < window[0], rows["last"] > window[1]
+    if not (early | late).any():
+        return rows
+    edge = rows[early | late]
+    first = edge["first"].mask(edge["first"] < window[0], window[0])
+    last = edge["last"].mask(edge["last"] > window[1], window[1])
+    inside = (last - first) / (edge["last"] - edge["first"])
+    outer = early[edge.index].astype(int) + late[edge.index].astype(int)
+    # Of the two whose times are known, as many as lie inside; of the rest, their share.
+    share = ((2 - outer) + (edge["entries"] - 2) * inside) / edge["entries"]
+    counts = [name for name in _COUNTS if name in rows]
+    cut = edge[counts].mul(share, axis=0).round().astype("Int64").astype(edge[counts].dtypes)
+    kept = edge.assign(first=first, last=last, **{name: cut[name] for name in counts})
+    return pd.concat([rows[~(early | late)], kept[kept["entries"] > 0]]).sort_index()
 
 
 def entries_in(view: View, which: str, *, source: str | None = None) -> pd.DataFrame:
@@ -92,6 +121,27 @@ def on_new_revision(view: View, rows: pd.DataFrame, entries: pd.DataFrame) -> pd
     if settled_at is not None:
         gone |= ~named & (same | service.isna()) & (rows["first"] < settled_at)
     return rows[~gone]
+
+
+def silence_of(view: View, *, source: str | None) -> Span | None:
+    """The window after without the time in which the old revision still wrote: what was silent then was not the new one.
+
+    Where the log does not name the new revision, from when on the old one is known to be gone.
+    """
+    window, settled = view.windows.after, view.windows.settled
+    if window is None or settled is None or view.before_as_after:
+        return window
+    rows = others_in(view, "after", source=source)
+    revision = view.windows.new_revision
+    new = rows[rows["service_version"] == revision]
+    if new.empty:
+        return settled
+    of_service = (
+        rows["service_name"].isin(new["service_name"].dropna().unique()) | rows["service_name"].isna()
+    )
+    old = rows[of_service & rows["service_version"].notna() & (rows["service_version"] != revision)]
+    last = window[0] if old.empty else pd.Timestamp(old["last"].max())
+    return (min(max(last, window[0]), settled[0]), window[1])
 
 
 def matching(view: View, which: str, pattern: str, *, source: str | None) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from proofbook.judge.window import Span
-from proofbook.stats import events
+from proofbook.stats import events, severity
 
 BLOCKS_BEFORE = 5
 # Two silent blocks after five loud ones give p = 1/21 whatever was counted: no verdict comes from fewer than these.
@@ -27,6 +27,10 @@ class Placebos:
 
     windows: int
     silent: int
+
+    def severity(self, *, confidence: float) -> float:
+        """The chance that a window as long as this is loud, by the lower bound of how many were."""
+        return severity.of_windows(self.windows - self.silent, self.windows, confidence=confidence)
 
     @property
     def p(self) -> float:

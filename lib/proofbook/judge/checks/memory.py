@@ -15,8 +15,8 @@ from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Met
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.stats import proportions, trends
 
-# A trend at both confidences, and how it was found.
-_Trend: TypeAlias = tuple[trends.Slope, trends.Slope, str]
+# A trend at both confidences, how it was found, and the source of that.
+_Trend: TypeAlias = tuple[trends.Slope, trends.Slope, str, str]
 MIN_READINGS = 30
 MIN_REQUESTS = 20
 # Resident memory is counted in pages.
@@ -109,7 +109,7 @@ class _Stable:
 
     def judged(self, view: View, rows: pd.DataFrame, found: _Trend, *, series: str, among: int) -> Judgement:
         """The judgement by the readings of one series, the worst among several."""
-        slope, strict, method = found
+        slope, strict, method, source = found
         growth = slope.high * self.horizon_s
         verdict = (
             Verdict.PASS
@@ -132,9 +132,12 @@ class _Stable:
                 high=growth,
                 unit=f"MB in {self.horizon_min:g} min",
             ),
-            method=self.method(method, view),
+            method=self.method(method, source, view),
             threshold=f"at most {self.budget_mb:g} MB in {self.horizon_min:g} min",
             limits=True,
+            # By construction of the interval, and as simulated: `proofbook.selfcheck.rule_error_rates`.
+            severity=view.confidence,
+            severity_at=f"it grows by {self.budget_mb:g} MB in {self.horizon_min:g} min",
             exposure=Exposure(n=len(rows), unit="readings"),
             controls=self.controls(view, rows, instances=rows["instance"].nunique()),
             needed=Needed(what="a longer observation: the interval holds the budget")
@@ -152,14 +155,14 @@ class _Stable:
             ),
         )
 
-    def method(self, method: str, view: View) -> Method:
+    def method(self, method: str, source: str, view: View) -> Method:
         """How it is judged."""
         return Method(
             name=method,
             confidence=view.confidence,
             side="one-sided",
             null_hypothesis="it grows beyond the budget",
-            source="Conway 1963; Theil 1950, Sen 1968",
+            source=source,
         )
 
     def controls(self, view: View, rows: pd.DataFrame, *, instances: int) -> tuple[Control, ...]:
@@ -221,14 +224,15 @@ def _series(part: pd.DataFrame) -> tuple[proportions.Floats, proportions.Floats]
 
 def _trend(
     series: dict[str, tuple[proportions.Floats, proportions.Floats]], *, confidence: float, strict: float
-) -> tuple[trends.Slope, trends.Slope, str] | None:
+) -> _Trend | None:
     """The trend at both confidences and how it was found: over instances where there are four, else of the worst one, else
     of all together where none was seen for long enough.
     """
     everything = list(series.values())
     pair = [trends.instance_slope(everything, confidence=level) for level in (confidence, strict)]
     if pair[0] is not None and pair[1] is not None:
-        return pair[0], pair[1], f"Theil-Sen slopes of {pair[0].values} instances, t-interval over them"
+        name = f"Theil-Sen slopes of {pair[0].values} instances, t-interval over them"
+        return pair[0], pair[1], name, "Theil 1950, Sen 1968"
     alone = []
     for one in everything if all(len(seconds) >= MIN_READINGS for seconds, _ in everything) else []:
         found = [
@@ -249,4 +253,5 @@ def _trend(
         slope,
         narrow,
         f"trend of {slope.values} batch means, t-interval widened for what correlation is left",
+        "Conway 1963",
     )

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jmespath
+import pandas as pd
 
 from proofbook.config.json_schema import schema_error
 from proofbook.evidence.schema import MESSAGES
 from proofbook.files import parse_json
-from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.check import SEEN_SHARE, Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.stats import proportions
+from proofbook.stats import proportions, severity
 
 
 def messages_valid(
@@ -60,16 +61,12 @@ class _MessagesValid:
             self.known[body] = schema_error(self.schema, message) if of_kind else None
         return self.known[body]
 
-    def chosen(self, view: View) -> list[tuple[Any, str, str]]:
-        """Index, body and error of every message of this kind."""
+    def chosen(self, view: View) -> pd.DataFrame:
+        """The rows of every message of this kind, each with its error."""
         rows = view.need(MESSAGES)
         rows = rows[rows["endpoint"] == self.endpoint] if self.endpoint else rows
-        found = [
-            (index, body, error)
-            for index, body in rows["body"].items()
-            if (error := self.error(body)) is not None
-        ]
-        if not found:
+        found = rows.assign(error=rows["body"].map(self.error)).dropna(subset=["error"])
+        if found.empty:
             raise InsufficientEvidence(
                 "no-messages",
                 f"no {self.what} message was received",
@@ -79,20 +76,37 @@ class _MessagesValid:
 
     def judge(self, view: View) -> Judgement:
         messages = self.chosen(view)
-        errors = [error for _, _, error in messages if error]
-        bounds = proportions.proportion(
-            len(messages) - len(errors), len(messages), confidence=view.confidence
-        )
+        different = messages.drop_duplicates("body")
+        errors = [error for error in different["error"] if error]
         example = f", such as {min(errors)}" if errors else ""
+        told = f"{len(different) - len(errors):,} of {len(different):,} different {self.what} messages"
+        connections = _connections(messages)
+        on = (
+            ""
+            if connections is None
+            else f", received on {len(connections):,} connection{'s' * (len(connections) != 1)}"
+        )
+        unit = "different messages" if connections is None else "connections"
         return Judgement(
             verdict=Verdict.FAIL if errors else Verdict.PASS,
             reason="schema" if errors else "",
-            statement=f"{len(messages) - len(errors):,} of {len(messages):,} different {self.what} messages fit their schema{example}",
-            estimate=Estimate.of(bounds, unit="fraction"),
+            statement=f"{told}{on} fit their schema{example}",
+            # Messages of one connection hang together: only connections are tries of their own.
+            estimate=Estimate(value=1 - len(errors) / len(different), unit="fraction of different messages")
+            if connections is None
+            else Estimate.of(
+                proportions.proportion(int(connections.sum()), len(connections), confidence=view.confidence),
+                unit="fraction of connections",
+            ),
             method=self.method(view),
             threshold="all",
-            exposure=Exposure(n=len(messages), unit="different messages"),
-            controls=self.controls(messages),
+            severity=None if connections is None else severity.of_tries(len(connections), rate=SEEN_SHARE),
+            severity_at=f"on 1 of {1 / SEEN_SHARE:.0f} connections one does not fit",
+            exposure=Exposure(n=len(different) if connections is None else len(connections), unit=unit),
+            controls=self.controls(len(different)),
+            not_established=()
+            if connections is not None
+            else ("on how many connections they were received, so that no bound is known",),
         )
 
     def method(self, view: View) -> Method:
@@ -105,7 +119,7 @@ class _MessagesValid:
             source="JSON Schema 2020-12",
         )
 
-    def controls(self, messages: list[tuple[Any, str, str]]) -> tuple[Control, ...]:
+    def controls(self, different: int) -> tuple[Control, ...]:
         """Messages were received, and the schema can refuse."""
         return (
             Control(
@@ -113,19 +127,19 @@ class _MessagesValid:
                 name="messages of this kind were received",
                 guards=("pass",),
                 expected="at least 1",
-                got=f"{len(messages):,}",
+                got=f"{different:,}",
                 held=True,
             ),
         )
 
     def mutant(self, change: Callable[[dict[str, Any]], bool]) -> Callable[[View], View | None]:
         def applied(view: View) -> View | None:
-            index, body, _ = self.chosen(view)[0]
-            message = parse_json(body)
+            first = self.chosen(view).iloc[0]
+            message = parse_json(first["body"])
             if not isinstance(message, dict) or not change(message):
                 return None
             rows = view.need(MESSAGES).copy()
-            rows.loc[index, "body"] = json.dumps(message)
+            rows.loc[first.name, "body"] = json.dumps(message)
             return view.exchange(MESSAGES, rows)
 
         return applied
@@ -138,3 +152,10 @@ class _MessagesValid:
             return False
         message[self.required[0]] = 17 if not isinstance(message.get(self.required[0]), int) else "seventeen"
         return True
+
+
+def _connections(messages: pd.DataFrame) -> pd.Series | None:
+    """Whether all messages of each connection fit; None in older evidence, which does not say on which they came."""
+    if "connected" not in messages or messages["connected"].isna().any():
+        return None
+    return (messages["error"] == "").groupby([messages["endpoint"], messages["connected"]]).all()

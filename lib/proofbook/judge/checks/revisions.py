@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from proofbook.evidence.schema import HEALTH, LOG_MATCHES, REVISIONS
-from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.check import SEEN_SHARE, Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.stats import severity
 from proofbook.stats.proportions import proportion
 
 
@@ -81,6 +82,8 @@ class _NewOneServes:
             method=self.method(view),
             threshold="none from another revision",
             limits=True,
+            severity=severity.of_tries(len(after), rate=SEEN_SHARE),
+            severity_at=f"1 of {1 / SEEN_SHARE:.0f} answers comes from another revision",
             exposure=Exposure(n=len(after), unit="answers"),
             controls=self.controls(before, view),
         )

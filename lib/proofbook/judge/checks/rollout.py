@@ -12,7 +12,7 @@ from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.access import changed
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.stats import events, proportions
+from proofbook.stats import events, proportions, severity
 
 
 def no_downtime(service: str, *, budget_s: float) -> Recipe:
@@ -70,6 +70,10 @@ class _NoDowntime:
             method=self.method(view),
             threshold=f"at most {self.budget_s:g} s",
             limits=True,
+            severity=severity.of_share(
+                count, most=min(1.0, self.budget_s / max(window_s, 1e-9)), confidence=view.confidence_once
+            ),
+            severity_at=f"down for {self.budget_s:g} of {window_s:.1f} s",
             exposure=Exposure(n=count, unit="probes"),
             controls=self.controls(named, saw_change, pause_s),
             needed=Needed(what="probe faster through the next rollout")
@@ -166,6 +170,8 @@ class _HeldSockets:
             estimate=Estimate.of(bounds, unit="fraction"),
             method=self.method(view),
             threshold=f"at least {self.target:.0%}, close codes {', '.join(map(str, self.allowed))}",
+            severity=severity.of_tries(count, rate=1 - self.target),
+            severity_at=f"{1 - self.target:.2%} of held sockets are dropped",
             exposure=Exposure(n=count, unit="held sockets"),
             controls=self.controls(drained, count, rows),
             needed=Needed(what="hold 59 sockets or more", n=59) if verdict is Verdict.INCONCLUSIVE else None,

@@ -13,7 +13,7 @@ from proofbook.judge import failure_summary
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.stats import plans, proportions, sequential
+from proofbook.stats import plans, proportions, sequential, severity
 
 Rows = Callable[[pd.DataFrame], Any]
 MoreControls = Callable[[View], Sequence[Control]]
@@ -209,7 +209,8 @@ def judge_rate(
             source=rule.source,
         ),
         threshold=f"at least {target:.1%}",
-        severity=rule.severity if verdict is Verdict.PASS else None,
+        severity=rule.severity(count) if verdict is Verdict.PASS else None,
+        severity_at=f"{percent(1 - target)} of {unit} fail",
         exposure=Exposure(n=count, unit=unit),
         controls=(
             Control(
@@ -229,12 +230,12 @@ def judge_rate(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
-    """How a rate is decided, from (failures, count)."""
+    """How a rate is decided, from (failures, count). severity: from the count to the chance not to pass exactly at the target."""
 
     name: str
     confidence: float
     source: str
-    severity: float
+    severity: Callable[[int], float]
     passed: Callable[[int, int], bool]
     failed: Callable[[int, int], bool]
     needed: Callable[[int, int, str], Needed]
@@ -259,7 +260,7 @@ def rule_of(view: View, *, target: float, planned: bool) -> _Rule:
         name="Clopper-Pearson",
         confidence=view.confidence,
         source="Clopper and Pearson 1934",
-        severity=view.confidence,
+        severity=lambda count: severity.of_share(count, most=1 - target, confidence=view.confidence),
         passed=lambda failures, count: (
             proportions.proportion(count - failures, count, confidence=view.confidence).low >= target
         ),
@@ -284,7 +285,7 @@ def _by_looks(view: View, target: float, too_many: Callable[[int, int], bool]) -
         name=f"Clopper-Pearson, looks fixed beforehand: {plan.describe()}",
         confidence=view.confidence,
         source="Clopper and Pearson 1934",
-        severity=1 - plans.false_pass(plan.looks, rate=1 - target),
+        severity=lambda _: severity.of_plan(plan),
         passed=lambda failures, count: plans.passes(plan, failures=failures, count=count),
         failed=too_many,
         needed=needed,
@@ -309,7 +310,7 @@ def _sequential(view: View, target: float) -> _Rule:
         # The test itself allows for looking often; only the interval shown beside it is widened for that.
         confidence=view.confidence_once,
         source="Wald 1945",
-        severity=1 - test.alpha,
+        severity=lambda _: severity.of_watch(test),
         passed=lambda failures, count: test.evidence(failures=failures, count=count) >= test.pass_above,
         failed=lambda failures, count: test.evidence(failures=failures, count=count) <= test.fail_below,
         needed=needed,

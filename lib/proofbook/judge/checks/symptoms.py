@@ -12,7 +12,7 @@ from proofbook.judge.check import Recipe
 from proofbook.judge.checks.access import accepted, explicitly_refused
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict, percent
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.stats import events, plans, proportions
+from proofbook.stats import plans, proportions, severity
 
 # After a symptom that showed every time, one clean try would be convincing by the numbers; but tries this few hang together.
 MIN_TRIALS = 3
@@ -253,7 +253,8 @@ class _Counts:
             ),
             threshold=f"at most {self.absent:.1%}",
             limits=True,
-            severity=1 - (1 - self.absent) ** self.count if enough else None,
+            severity=severity.of_tries(self.count, rate=self.absent),
+            severity_at=f"{percent(self.absent)} of {self.unit} show it",
             exposure=self.exposure,
             controls=(self.reached,),
             needed=None if enough else self.more(wanted),
@@ -262,11 +263,10 @@ class _Counts:
     def against(self, before: tuple[int, int]) -> Judgement:
         """Seen before and not now: a pass where chance does not explain it, else too early."""
         confidence = self.view.confidence_once
-        p = proportions.two_samples(before=before, after=(self.hits, self.count))
-        severity = events.gone_severity(
-            seen_before=before[0], count_before=before[1], count_after=self.count, confidence=confidence
-        )
-        passed = self.is_gone(p=p, severity=severity)
+        test = proportions.two_samples(before=before, after=(self.hits, self.count))
+        rate = proportions.proportion(*before, confidence=confidence).low
+        seen_again = self.chance_at(rate)
+        passed = self.is_gone(p=test.p_value, seen_again=seen_again)
         seen = f"{before[0]:,} of {before[1]:,} {self.unit} {self.what} before → {self.hits:,} of {self.count:,} after"
         return Judgement(
             verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
@@ -275,28 +275,36 @@ class _Counts:
             seen=seen,
             estimate=self.estimate,
             method=Method(
-                name=f"Boschloo's exact test (p = {p:.2g}); severity 1 − (1 − q)ⁿ with the lower bound of q before",
+                name=f"{test.name} (p = {test.p_value:.2g}); severity with the lower bound of the rate before",
                 confidence=confidence,
                 side="one-sided",
                 null_hypothesis="the fault is as frequent as before",
-                source="Boschloo 1970",
+                source=test.source,
             ),
             threshold=self.threshold,
             limits=True,
-            severity=severity if passed else None,
+            severity=seen_again,
+            severity_at=f"{percent(rate)} of {self.unit} show it, the lower bound of before",
             exposure=self.exposure,
             controls=(self.reached, self.seen_before(before)),
             needed=None if passed else self.more(self.enough(before)),
         )
 
-    def is_gone(self, *, p: float, severity: float) -> bool:
+    def chance_at(self, rate: float) -> float:
+        """The chance that so many tries show more than is tolerated, where each shows it with that rate."""
+        if self.tolerated == 0:
+            return severity.of_tries(self.count, rate=rate)
+        confidence = self.view.confidence
+        return severity.of_share(self.count, most=self.tolerated, confidence=confidence, rate=rate)
+
+    def is_gone(self, *, p: float, seen_again: float) -> bool:
         """Whether chance does not explain what was seen, and no more than what is tolerated can be left."""
         confidence = self.view.confidence_once
         # Silence decides once, however often one looks; a tolerated rate may be crossed at any look.
         tolerable = proportions.proportion(self.hits, self.count, confidence=self.view.confidence)
         return (
             self.count >= MIN_TRIALS
-            and severity >= confidence
+            and seen_again >= confidence
             and p < 1 - confidence
             and (self.tolerated == 0 or tolerable.high <= self.tolerated)
         )
