@@ -15,7 +15,7 @@ import httpx
 from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health, health_page, page_time
+from proofbook.collect.services import health, health_page, page_time, stand_ins
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.config.services import Service
@@ -371,7 +371,7 @@ def _no_health(answer: Answer) -> str:
 
 
 def _is_login_page(answer: Answer) -> bool:
-    return answer.is_html and bool(re.search(r'type=["\']?password', answer.text[:50_000], re.IGNORECASE))
+    return answer.is_html and stand_ins.is_login(answer.text)
 
 
 def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:

@@ -43,6 +43,7 @@ HEALTH = Table(
         Column("body_ok", "boolean", "whether the body was the expected one; missing: none is expected"),
         Column("body", "str", "beginning of the body"),
         Column("says", "str", "what the page says of itself: `well`, `ill`, `half-well`, `unknown`; empty: nothing", optional=OLDER),
+        Column("part", "str", "what a page that counts as healthy says all the same of a part, as `db = down`; empty: nothing", optional=OLDER),
         Column("age_s", "float64", "age of the stored copy that a cache answered with; missing: it is none", "s", optional=OLDER),
         Column("dated_in", "str", "where the page names a time as its own; empty: nowhere", optional=OLDER),
         Column("dated", TIME, "that time; missing: none", optional=OLDER),

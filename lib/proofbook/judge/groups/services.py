@@ -60,7 +60,7 @@ def _health(item: Service, case: Case) -> Check:
         what="were answered as healthy",
         planned=True,
         tells_endings=True,
-        adds=_any_answer_counts if item.health_expect is None else None,
+        adds=lambda rows: _ill_part(rows) or ("" if item.health_expect else _any_answer_counts(rows)),
         controls=all_of(
             transport_known(item.name),
             probes_answered(item),
@@ -89,6 +89,14 @@ def _any_answer_counts(rows: pd.DataFrame) -> str:
         return ""
     statuses = sorted({str(status) for status in rows["status"]})
     return f"any {' or '.join(statuses)} counting, since the page does not say that it is well"
+
+
+def _ill_part(rows: pd.DataFrame) -> str:
+    """What a page says that is not well beside what counts."""
+    if "part" not in rows:
+        return ""
+    parts = rows.loc[rows["part"].astype(str).ne("") & rows["part"].notna(), "part"]
+    return f"although {len(parts):,} of them say {parts.iloc[0]}" if len(parts) else ""
 
 
 def _of(column: str, name: str, *, kind: str) -> Rows:
