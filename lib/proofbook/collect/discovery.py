@@ -47,7 +47,7 @@ _REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
 _PRODUCT_KEYS = ("service", "application", "app", "product")
 _TITLE = re.compile(r"<title[^>]*>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
 # The worst word counts: who is alive may not be ready.
-_WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN)
+_WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN, Word.CHALLENGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

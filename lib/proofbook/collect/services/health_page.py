@@ -19,6 +19,8 @@ class Word(StrEnum):
     ILL = "ill"
     HALF = "half-well"
     UNKNOWN = "unknown"
+    # It is no page of the service: somebody in between wants to know who asks.
+    CHALLENGE = "challenge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,8 @@ def _of_words(text: str, *, is_html: bool) -> Said | None:
     if is_html or stand_ins.is_page(text):
         # Of a page for people nothing else is known.
         named = stand_ins.named_in(text)
-        return Said(word=Word.HALF, path="", value=named) if named else None
+        word = Word.CHALLENGE if stand_ins.is_challenge(named) else Word.HALF
+        return Said(word=word, path="", value=named) if named else None
     return _of_text(text)
 
 

@@ -20,13 +20,19 @@ _STANDS_IN = re.compile(
     r"(?:service |temporarily )(?:temporarily )?(?:unavailable|offline|down))\b"
     r"|error(?: [45]\d\d)?\W*$|(?:[45]\d\d) error\W*$|application error\W*$|page not found\W*$|no such app\W*$|oops\b"
     r"|(?:sorry, |we're sorry, |we are sorry, )?(?:but )?something went wrong|(?:site|page) can(?:no|')t be reached"
-    # Whoever wants to know first that a person asks.
+    # Whoever wants to know first that a person asks: what follows is what _CHALLENGES finds.
     r"|just a moment\W*$|attention required|checking your browser|verify(?:ing)? (?:that )?you are (?:a )?human|are you a (?:robot|human)"
     r"|access (?:to this page has been )?denied|request (?:blocked|rejected)|pardon our interruption|security check\W*$|human verification"
     r"|(?:you have been|you are) blocked"
     # Nobody's.
     r"|(?:this )?domain (?:name )?(?:is |may be )?(?:for sale|parked)|parked domain|[\w.-]+\.[a-z]{2,} (?:is|may be) for sale"
     r")",
+    re.IGNORECASE,
+)
+# Of those, what is said to the one who asks, and not of the service.
+_CHALLENGES = re.compile(
+    r"\W*(?:just a moment|attention required|checking your browser|verify|are you a|access (?:to this page has been )?denied|request (?:blocked|rejected)"
+    r"|pardon our|security check|human verification|you (?:have been|are) blocked)",
     re.IGNORECASE,
 )
 _LOGIN = re.compile(r"type=[\"']?password", re.IGNORECASE)
@@ -64,6 +70,15 @@ def named_in(text: str) -> str:
         if _STANDS_IN.match(words):
             return words
     return "a login" if is_login(text) else ""
+
+
+def is_challenge(words: str) -> bool:
+    """Whether what a page calls itself is meant for the one who asks, as by a firewall.
+
+    >>> is_challenge("Verify you are human"), is_challenge("502 Bad Gateway")
+    (True, False)
+    """
+    return _CHALLENGES.match(words) is not None
 
 
 def crash_in(text: str) -> str:

@@ -146,6 +146,35 @@ def probes_answered(item: Service) -> MoreControls:
     return control
 
 
+def not_challenged(item: Service) -> MoreControls:
+    """The comparability control of health: nobody between answers with a page that wants to know whether a person asks.
+
+    Where all that failed was answered so, it says nothing of the service.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked_by(view, item, item.health, "health")
+        if "says" not in rows:
+            return []
+        challenged = rows["says"].eq("challenge").fillna(False).astype(bool)
+        if not challenged.any():
+            return []
+        explains = bool(challenged[~rows["ok"].astype(bool)].all())
+        return [
+            Control(
+                kind="comparability",
+                name="answers that want to know whether a person asks",
+                guards=("pass", "fail") if explains else ("pass",),
+                expected="none",
+                got=f"{int(challenged.sum()):,} of {len(rows):,}",
+                held=False,
+                code="challenged",
+            )
+        ]
+
+    return control
+
+
 def _asked_by(view: View, item: Service, path: str, kind: str) -> pd.DataFrame:
     """The requests of a kind for a path; older evidence holds none of strangers."""
     rows = view.table(HEALTH)

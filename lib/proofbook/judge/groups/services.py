@@ -11,7 +11,13 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service
 from proofbook.judge.check import Check
 from proofbook.judge.checks import certificates, probes
-from proofbook.judge.checks.health_controls import probes_answered, strangers_answered, written_now
+from proofbook.judge.checks.health_controls import (
+    not_challenged,
+    probes_answered,
+    strangers_answered,
+    written_now,
+)
+from proofbook.judge.checks.own_doing import not_kept_out
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
@@ -64,6 +70,8 @@ def _health(item: Service, case: Case) -> Check:
         controls=all_of(
             transport_known(item.name),
             probes_answered(item),
+            not_challenged(item),
+            not_kept_out(_of("service", item.name, kind="health"), lambda rows: rows["ok"], table="health"),
             health_path_known(item.name),
             unknown_path_control(item.name),
             fresh_answers(item.name),
