@@ -7,7 +7,7 @@ so by a status or a close code of its own, and it depends on our other connectio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,13 +22,14 @@ from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 
 # Statuses by which a server, or a firewall before it, turns away one client and not a request.
 _KEPT_OUT = (401, 403, 406, 418, 429, 451)
-# By chance once in so many runs.
-_ALPHA = 0.001
+# By chance at most once in so many runs, though several ways of counting are tried.
+_ALPHA = 1e-5
 # A server knows of the end of a connection a little later than the probe, and of a beginning a little earlier: by how much depends
 # on how busy both are.
 _ABOUT_S = (0.0, 0.02, 0.05, 0.15)
-# Of so many that would have to be alike, so many may be otherwise, since clocks and queues are not exact.
-_OTHERWISE = 0.1
+# Of those that nothing of ours explains so many may fail all the same, and of the others so many must: clocks are not exact, and
+# least of all on a busy machine.
+_OTHERWISE, _MOSTLY = 0.1, 0.6
 # From so many refusals on, after so many that came in, it is a turn and no chance.
 _LEAST_AFTER, _LEAST_BEFORE = 10, 5
 
@@ -50,12 +51,14 @@ def beside_our_own(endpoint: str, where: Rows, ok: Rows) -> MoreControls:
         if good.all() or not turned_away(rows[~good]).all():
             return []
         lives = _lives(view, endpoint, ok)
+        # Who is turned away by a close was open for a moment, which may count with the server or not.
         told = next(
             (
                 told
                 for about_s in _ABOUT_S
+                for counted in (lives, replace(lives, came_in=lives.came_in & ~lives.failed))
                 for depends in (_depends_on_those_open, _depends_on_those_after)
-                if (told := depends(lives, about_s))
+                if (told := depends(counted, about_s))
             ),
             "",
         )
@@ -204,7 +207,7 @@ def _depends_on_those_after(lives: _Lives, about_s: float) -> str:
 def _told(failed: np.ndarray, exposed: np.ndarray, when: str) -> str:
     """How many were turned away with others of ours and without, where that is the whole difference."""
     with_, without = failed[exposed], failed[~exposed]
-    if not len(with_) or not len(without) or without.mean() > _OTHERWISE or with_.mean() < 1 - _OTHERWISE:
+    if not len(with_) or not len(without) or without.mean() > _OTHERWISE or with_.mean() < _MOSTLY:
         return ""
     some, others = (int(with_.sum()), len(with_)), (int(without.sum()), len(without))
     if not comparison.fails_more(some, others, alpha=_ALPHA):

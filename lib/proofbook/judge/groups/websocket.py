@@ -123,6 +123,12 @@ class _Endpoint:
                 probes_let_in(name, self.connected),
                 greets_well(self.socket),
                 heard_at_all(self.here),
+                held.not_cut_short(
+                    self.socket,
+                    self.went_well,
+                    held_s=self.case.asks.held_s,
+                    max_connection_s=self.environment.rollout.max_connection_s,
+                ),
                 normal_end_known(self.here, self.connected, self.ended_unasked, target=target),
                 *([access.probe_discriminates(name)] if self.shows_token else []),
                 shadow_control(name, self.connected, target=target),
@@ -244,7 +250,7 @@ class _Endpoint:
     def at_once(self, count: int) -> Check:
         """Connections that are open at once are each answered."""
         name = self.socket.name
-        recipe = at_once.served_at_once(name, self.went_well)
+        recipe = at_once.served_at_once(name, self.went_well, normal=connections.normal_codes(self.socket))
         claim = f"{name} answers {count:,} connections that are open at once"
         return self._guard("websocket-at-once", claim, recipe, required=False)
 
