@@ -12,6 +12,7 @@ from proofbook.config.services import Service
 from proofbook.judge.check import Check
 from proofbook.judge.checks import certificates, probes
 from proofbook.judge.checks.health_controls import (
+    had_started,
     not_challenged,
     probes_answered,
     strangers_answered,
@@ -71,6 +72,7 @@ def _health(item: Service, case: Case) -> Check:
             transport_known(item.name),
             probes_answered(item),
             not_challenged(item),
+            had_started(item),
             not_kept_out(_of("service", item.name, kind="health"), lambda rows: rows["ok"], table="health"),
             health_path_known(item.name),
             unknown_path_control(item.name),
