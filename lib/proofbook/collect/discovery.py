@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from proofbook import probe_marks
+from proofbook import probe_marks, stand_ins
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.services import health, health_page, page_time, stand_ins
+from proofbook.collect.services import health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.config.services import Service

@@ -168,6 +168,18 @@ def test_a_challenge_that_comes_in_the_middle_is_named_and_is_no_fault(tmp_path:
     assert "Verify you are human" in found.statement
 
 
+def test_a_challenge_to_whoever_comes_is_no_fault_of_the_server(tmp_path: Path) -> None:
+    challenge = "<html><title>Just a moment...</title>Checking your browser</html>"
+
+    async def asks(_: web.Request) -> web.StreamResponse:
+        return page(challenge, 503, **{"Content-Type": "text/html"})
+
+    with serving(asks) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert tried.verdict == "inconclusive", tried.shown
+    assert tried.findings[CONNECTION].reason == "challenged"
+
+
 # Nobody at the other end, or not for long -----------------------------------------------------------------------------
 
 

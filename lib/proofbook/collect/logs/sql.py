@@ -439,5 +439,5 @@ def _json_paths(path: str) -> list[str]:
     if len(steps) == 1 or certain:
         return [nested]
     # Such as "log.level" in `_source`.
-    inner = [f"""$."{steps[0]}"."{'.'.join(steps[1:])}\""""] if len(steps) > 2 else []
+    inner = [f"""$."{steps[0]}"."{".".join(steps[1:])}\""""] if len(steps) > 2 else []
     return [nested, f'$."{path}"', *inner]

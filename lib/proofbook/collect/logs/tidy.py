@@ -121,9 +121,7 @@ _BLANK_LINES = quoted(rf"^(?:{_BLANK}\n)+")
 _FILLED = f"CASE WHEN regexp_matches(body, {_BLANK_LINES}) THEN regexp_replace(body, {_BLANK_LINES}, '') ELSE body END"
 # A line that the next one goes on with, whatever that says.
 _AWAITS = r"(?:panicked at [^\n]*:[0-9]+|panic recovered):$"
-_BEFORE_INDENTED = (
-    "('tb', 'ruby', 'source', 'head', 'file', 'in', 'chain', 'inner', 'go', 'call', 'close', 'elixir', 'console')"
-)
+_BEFORE_INDENTED = "('tb', 'ruby', 'source', 'head', 'file', 'in', 'chain', 'inner', 'go', 'call', 'close', 'elixir', 'console')"
 # After which kinds one goes on, blank lines between them left out; `root` is the kind of the last one that is not indented. `held`: the entry before holds a traceback already.
 _AFTER = {
     "in": "before NOT IN ('function', 'close') OR contains(body, '.go:')",

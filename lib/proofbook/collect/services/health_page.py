@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from proofbook.collect.services import stand_ins
+from proofbook import stand_ins
 from proofbook.files import parse_json
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from proofbook import stand_ins
 from proofbook.evidence.asked import ASKED
 from proofbook.evidence.schema import REFUSALS, SHADOW, WEBSOCKET
 from proofbook.judge.checks import comparison
@@ -73,6 +74,33 @@ def beside_our_own(endpoint: str, where: Rows, ok: Rows) -> MoreControls:
                 got=told,
                 held=False,
                 code="too-many-at-once",
+            )
+        ]
+
+    return control
+
+
+def not_challenged(where: Rows, ok: Rows) -> MoreControls:
+    """The comparability control of "it fails": upgrades are not answered with a page that wants to know whether a person asks."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need(WEBSOCKET)
+        rows = rows[where(rows)]
+        failed = rows[~_good(rows, ok)]
+        asked = (
+            failed["http_body"].astype(str).map(lambda body: stand_ins.is_challenge(stand_ins.named_in(body)))
+        )
+        if failed.empty or not asked.all():
+            return []
+        return [
+            Control(
+                kind="comparability",
+                name="answers that want to know whether a person asks",
+                guards=("fail",),
+                expected="none",
+                got=f"{len(failed):,} of {len(rows):,}",
+                held=False,
+                code="challenged",
             )
         ]
 

@@ -87,6 +87,7 @@ class _Endpoint:
             room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
             own_doing.beside_our_own(self.socket.name, self.here, self.connected),
             own_doing.not_kept_out(self.here, self.connected),
+            own_doing.not_challenged(self.here, self.connected),
         )
 
     def here(self, rows: Any) -> Any:
