@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from proofbook import probe_marks, stand_ins
+from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.services import health, health_page, page_time
@@ -20,6 +20,7 @@ from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence import stand_ins
 from proofbook.evidence.page_times import means_now
 from proofbook.redaction.scrubbing import scrub
 

@@ -28,6 +28,7 @@ from proofbook.judge.findings import Verdict
         ("db: ok\nredis: FAIL\n", Word.HALF, "redis: FAIL"),
         ("db=ok, redis=down", Word.HALF, "redis=down"),
         ("database ........ OK\nmail ........ FAILED\n", Word.HALF, "mail ........ FAILED"),
+        ('<?xml version="1.0"?><health status="DOWN" time="1"/>', Word.ILL, "status = DOWN"),
         # What a crash left.
         ("Traceback (most recent call last):\n  File \"a.py\", line 3\nOSError: refused", Word.ILL, "Traceback (most recent call last):"),
         ("<br />\n<b>Fatal error</b>:  Uncaught PDOException: refused in /a.php:12", Word.ILL, "Fatal error : Uncaught PDOException: refused in /a.php:12"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from proofbook import stand_ins
+from proofbook.evidence import stand_ins
 from proofbook.files import parse_json
 
 
@@ -117,6 +117,11 @@ _SENTENCE = re.compile(
     r"^\w[\w .'-]{0,60}? (?:is|are) (?:(?:now|currently|still) )?([\w' ,-]{2,60})(?:$|[.!:;(])", re.IGNORECASE
 )
 _ELEMENT = re.compile(r"<(status|state|health|healthy)\b[^>]*>\s*([^<>]{1,40}?)\s*</", re.IGNORECASE)
+# Of the outermost element.
+_ATTRIBUTE = re.compile(
+    r"\s*(?:<\?[^>]*>\s*)?<[\w:]+\s[^>]*?\b(status|state|health)\s*=\s*[\"']([^\"'<>]{1,40})[\"']",
+    re.IGNORECASE,
+)
 _LONGEST_LINE = 200
 # Each check of a Kubernetes component with its outcome, and what the last line of such a page says.
 _CHECK = re.compile(r"^\[([+-])\]\S.*$", re.MULTILINE)
@@ -315,6 +320,7 @@ def _of_text(text: str) -> Said | None:
         is_well = checked[1] == "passed" and not failed
         return Said(word=Word.WELL if is_well else Word.ILL, path="", value=failed or checked[0])
     element = _ELEMENT.search(text) if text.lstrip().startswith("<") else None
+    element = element or _ATTRIBUTE.match(text)
     if element is not None:
         return Said(word=_meaning(element[2]), path="", value=f"{element[1]} = {element[2]}")
     line = text.strip().split("\n", 1)[0].strip()

@@ -1,4 +1,4 @@
-"""Idle connections stay open as long as they must, and still answer then."""
+"""Idle connections stay open as long as they must, still answer then, and have somebody at the other end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from proofbook.judge.checks import asked_words, comparison
 from proofbook.judge.checks.success_rate import MoreControls, Rows
 from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.protocol import CLOSED_WITHIN_S
 
 # An intermediary that cuts by age is not exact to the millisecond.
 _NEARLY = 0.95
@@ -71,6 +72,35 @@ def not_cut_short(
                 got=_told(open_, open_[~broke], open_[broke], open_[:0]),
                 held=False,
                 code="idle-end",
+            )
+        ]
+
+    return control
+
+
+def heard_at_all(where: Rows) -> MoreControls:
+    """The comparability control of connections on which nothing is waited for: somebody is at the other end.
+
+    Whoever takes an upgrade and reads nothing says nothing either when the probe closes, which RFC 6455 wants to be answered.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need("websocket")
+        rows = rows[where(rows) & rows["upgraded"].astype(bool)]
+        if rows.empty or "close_s" not in rows or rows["greeted"].notna().any() or rows["replied"].any():
+            return []
+        silent = ~rows["clean"].fillna(False).astype(bool) & (rows["close_s"] >= _NEARLY * CLOSED_WITHIN_S)
+        if not silent.any():
+            return []
+        return [
+            Control(
+                kind="comparability",
+                name="connections on which the server was heard, if only when they were closed",
+                guards=("pass",),
+                expected="some",
+                got=f"{len(rows) - int(silent.sum()):,} of {len(rows):,}",
+                held=not silent.all(),
+                code="never-heard" if silent.all() else "",
             )
         ]
 

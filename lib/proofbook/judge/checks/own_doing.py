@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from proofbook import stand_ins
+from proofbook.evidence import stand_ins
 from proofbook.evidence.asked import ASKED
 from proofbook.evidence.schema import REFUSALS, SHADOW, WEBSOCKET
 from proofbook.judge.checks import comparison

@@ -15,15 +15,13 @@ from proofbook.judge.checks.access import refused_by_name
 from proofbook.judge.checks.success_rate import MoreControls, Rows, rule_of
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
-from proofbook.protocol import CLOSED_WITHIN_S, TokenKind
+from proofbook.protocol import TokenKind
 from proofbook.stats import plans
 
 # How an address answers at which there is no page, or none for everybody: elsewhere, such as a login; refused; not found; not by this method.
 # Try again later, RFC 6455's registry of close codes.
 TRY_LATER = 1013
 BY_CHANCE = 0.001
-# Clocks are not exact to the millisecond.
-_NEARLY = 0.95
 MOST_QUOTED = 80
 # A request that lacks something, or is meant for another host or protocol.
 ASKED_WRONGLY = (400, 421, 426, 431, 505)
@@ -306,35 +304,6 @@ def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> Mo
                 got=f"{int(early.sum()):,} of {len(rows):,}",
                 held=(held := not early.any() or rule.passed(failures, len(rows))),
                 code="" if held else "end-unstated",
-            )
-        ]
-
-    return control
-
-
-def heard_at_all(where: Rows) -> MoreControls:
-    """The comparability control of connections on which nothing is waited for: somebody is at the other end.
-
-    Whoever takes an upgrade and reads nothing says nothing either when the probe closes, which RFC 6455 wants to be answered.
-    """
-
-    def control(view: View) -> Sequence[Control]:
-        rows = view.need("websocket")
-        rows = rows[where(rows) & rows["upgraded"].astype(bool)]
-        if rows.empty or "close_s" not in rows or rows["greeted"].notna().any() or rows["replied"].any():
-            return []
-        silent = ~rows["clean"].fillna(False).astype(bool) & (rows["close_s"] >= _NEARLY * CLOSED_WITHIN_S)
-        if not silent.any():
-            return []
-        return [
-            Control(
-                kind="comparability",
-                name="connections on which the server was heard, if only when they were closed",
-                guards=("pass",),
-                expected="some",
-                got=f"{len(rows) - int(silent.sum()):,} of {len(rows):,}",
-                held=not silent.all(),
-                code="never-heard" if silent.all() else "",
             )
         ]
 

@@ -17,7 +17,6 @@ from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
     greets_well,
-    heard_at_all,
     normal_end_known,
     probes_let_in,
     room_for_all,
@@ -123,7 +122,7 @@ class _Endpoint:
                 self.not_our_doing,
                 probes_let_in(name, self.connected),
                 greets_well(self.socket),
-                heard_at_all(self.here),
+                held.heard_at_all(self.here),
                 held.not_cut_short(
                     self.socket,
                     self.went_well,
