@@ -155,12 +155,15 @@ def _good(rows: pd.DataFrame, ok: Rows) -> pd.Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lives:
-    """Connections of ours to an endpoint: when each was decided on, and open until; seconds of one clock. came_in: it was open at all."""
+    """Connections of ours to an endpoint: when each was decided on, and open until; seconds of one clock. came_in: it was open at all. tells: it is of a probe,
+    or of strangers of whom some are let in; who has a bad token, or is a stranger, may be turned away for that, and is only open.
+    """
 
     began: np.ndarray
     ended: np.ndarray
     came_in: np.ndarray
     failed: np.ndarray
+    tells: np.ndarray
 
 
 def _lives(view: View, endpoint: str, ok: Rows) -> _Lives:
@@ -169,13 +172,19 @@ def _lives(view: View, endpoint: str, ok: Rows) -> _Lives:
     for name in (WEBSOCKET, SHADOW, REFUSALS):
         rows = view.table(name)
         if rows is not None and len(rows := rows[rows["endpoint"] == endpoint]):
-            parts.append(_of_probes(rows, ok, tells=name is not REFUSALS))
+            parts.append(
+                _of_probes(
+                    rows, ok, tells=name is WEBSOCKET or (name is SHADOW and _good(rows, ok).nunique() == 2)
+                )
+            )
     asked = view.table(ASKED)
     if asked is not None and len(asked := asked[asked["endpoint"] == endpoint]):
         parts.append(_of_asked(asked))
     both = pd.concat(parts)
     both = both[both["came_in"] | both["failed"]]
-    return _Lives(**{name: both[name].to_numpy() for name in ("began", "ended", "came_in", "failed")})
+    return _Lives(
+        **{name: both[name].to_numpy() for name in ("began", "ended", "came_in", "failed", "tells")}
+    )
 
 
 def _of_probes(rows: pd.DataFrame, ok: Rows, *, tells: bool) -> pd.DataFrame:
@@ -188,6 +197,7 @@ def _of_probes(rows: pd.DataFrame, ok: Rows, *, tells: bool) -> pd.DataFrame:
             "ended": began + parts[["greeting_s", "reply_s", "dwell_s"]].sum(axis=1),
             "came_in": rows["upgraded"].astype(bool),
             "failed": ~_good(rows, ok) & turned_away(rows) & tells,
+            "tells": tells,
         }
     )
 
@@ -200,6 +210,7 @@ def _of_asked(rows: pd.DataFrame) -> pd.DataFrame:
             "ended": began + rows["open_s"].astype(float).fillna(0),
             "came_in": rows["let_in"].fillna(False).astype(bool),
             "failed": turned_away(rows),
+            "tells": True,
         }
     )
 
@@ -211,7 +222,7 @@ def _seconds(rows: pd.DataFrame) -> pd.Series:
 def _depends_on_those_open(lives: _Lives, about_s: float) -> str:
     """That connections are refused where so many others are open, and not where fewer are; empty where it is not so."""
     # Of those that came in and were thrown out later another rule speaks.
-    counts = ~(lives.failed & lives.came_in)
+    counts = lives.tells & ~(lives.failed & lives.came_in)
     moments = lives.began[:, None]
     open_then = (lives.began < moments + about_s) & (lives.ended > moments - about_s) & lives.came_in
     np.fill_diagonal(open_then, False)
@@ -226,9 +237,10 @@ def _depends_on_those_open(lives: _Lives, about_s: float) -> str:
 
 def _depends_on_those_after(lives: _Lives, about_s: float) -> str:
     """That connections are ended where another is made, and not where none is; empty where it is not so."""
-    until = lives.ended + np.where(lives.failed, about_s, -about_s)
+    # The same allowance for those that stayed: else what is short would look as if it had been ended.
+    until = lives.ended + about_s
     after = (lives.began > lives.began[:, None]) & (lives.began <= until[:, None]) & lives.came_in
-    counts = lives.came_in
+    counts = lives.came_in & lives.tells
     return _told(lives.failed[counts], after.any(axis=1)[counts], "another of ours was made")
 
 
