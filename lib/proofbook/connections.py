@@ -30,14 +30,20 @@ def most_at_once(environment: Environment, case: Case) -> int:
     return room if case.asks.at_once and room > 1 else 0
 
 
+def normal_codes(socket: WebSocket) -> tuple[int, ...]:
+    """Close codes with which a server ends a connection that was made: those that are stated, else those that it may mean well."""
+    return CLEAN_CODES if socket.normal_close_codes is None else tuple(socket.normal_close_codes)
+
+
 def connected(rows: pd.DataFrame, socket: WebSocket, *, max_connection_s: float | None = None) -> pd.Series:
     """Whether each row of `websocket` is a connection that was made: upgraded, greeted where a greeting is expected, and not thrown out.
 
     A connection that the server ends before the probe does was not one, whatever it said before; unless the environment
     calls that end normal. max_connection_s: the age at which the platform ends every connection.
     """
-    normal = CLEAN_CODES if socket.normal_close_codes is None else tuple(socket.normal_close_codes)
-    thrown_out = ended_by_server(rows) & ~rows["close_code"].isin(normal).fillna(False).astype(bool)
+    thrown_out = ended_by_server(rows) & ~rows["close_code"].isin(normal_codes(socket)).fillna(False).astype(
+        bool
+    )
     if max_connection_s is not None:
         thrown_out &= rows["dwell_s"] < _NEARLY * max_connection_s
     # Where no greeting is expected, a dialect may still say that one is not let in.

@@ -15,6 +15,10 @@ BROWSER_HEADERS = {
     "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "accept-language": "en-US,en;q=0.9",
 }
+# What one sends beside that where a page of the service itself asks: for a WebSocket (in Firefox; Chrome sends a part of it), and by fetch.
+_FROM_A_PAGE = {"pragma": "no-cache", "cache-control": "no-cache", "sec-fetch-site": "same-origin"}
+UPGRADE_HEADERS = {**_FROM_A_PAGE, "sec-fetch-mode": "websocket", "sec-fetch-dest": "websocket"}
+FETCH_HEADERS = {**_FROM_A_PAGE, "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
 # Every trace id of a probe begins with "proof" in hexadecimal, whichever session it is of.
 PROBE_TRACE = "70726f6f66"
 QUERY = "proofbook"

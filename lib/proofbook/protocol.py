@@ -13,6 +13,8 @@ FULL_STATUS = (429, 503)
 FULL_CODES = (1013,)
 # Codes by which it says that it will not have a message: too big, against its policy, and those of applications.
 TURNED_DOWN_CODES = (1008, 1009, *range(3000, 5000))
+# Who is told that a connection is over has so long to say the same, or to end it.
+CLOSED_WITHIN_S = 2.0
 
 _WITH_HEADER = "tampered with "
 

@@ -20,6 +20,7 @@ from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence import stand_ins
 from proofbook.evidence.page_times import means_now
 from proofbook.redaction.scrubbing import scrub
 
@@ -47,7 +48,7 @@ _REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
 _PRODUCT_KEYS = ("service", "application", "app", "product")
 _TITLE = re.compile(r"<title[^>]*>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
 # The worst word counts: who is alive may not be ready.
-_WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN)
+_WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN, Word.CHALLENGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,7 +372,7 @@ def _no_health(answer: Answer) -> str:
 
 
 def _is_login_page(answer: Answer) -> bool:
-    return answer.is_html and bool(re.search(r'type=["\']?password', answer.text[:50_000], re.IGNORECASE))
+    return answer.is_html and stand_ins.is_login(answer.text)
 
 
 def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:

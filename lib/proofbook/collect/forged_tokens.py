@@ -1,4 +1,4 @@
-"""Tokens that nobody issued, made of a good one: unsigned, and signed with a key that is not the server's."""
+"""Tokens that nobody issued, made of a good one: altered, cut, lengthened, unsigned, and signed with a key that is not the server's."""
 
 from __future__ import annotations
 
@@ -18,6 +18,37 @@ _HASHES: dict[str, Callable[[], hashlib._Hash]] = {
 }
 # An empty one is what a server has whose variable is not set; the others stand in examples.
 _KNOWN_KEYS = (b"", b"secret", b"your-256-bit-secret", b"changeme")
+
+
+# Of a shorter one a part may be too little to be sure that nobody issued it.
+_LEAST_LENGTH = 16
+
+
+def tamper(token: str) -> str:
+    """A token that nobody issued: of a JWT the signature is altered, of any other the middle.
+
+    >>> tamper("aaaa.bbbb.cccccccccc")
+    'aaaa.bbbb.cccccAcccc'
+    """
+    middle = len(token) - max(1, len(token.rpartition(".")[2]) // 2)
+    return token[:middle] + ("B" if token[middle] == "A" else "A") + token[middle + 1 :]
+
+
+def tampered(token: str) -> list[str]:
+    """A token that was altered in each of the ways that a careless comparison does not notice.
+
+    One of the same length and another end, its beginning alone, with something behind it, and of a JWT one without its signature.
+
+    >>> tampered("sesame-open-sesame")
+    ['sesame-opAn-sesame', 'Aesame-open-sesame', 'sesame-op', 'sesame-open-sesame8Kd2']
+    """
+    altered = tamper(token)
+    if _header_of(token) is not None:
+        return [altered, token.rpartition(".")[0] + ".", f"{token}8Kd2"]
+    if len(token) < _LEAST_LENGTH:
+        return [altered]
+    first = "B" if token[0] == "A" else "A"
+    return [altered, first + token[1:], token[: len(token) // 2], f"{token}8Kd2"]
 
 
 def unsigned(token: str) -> list[str]:

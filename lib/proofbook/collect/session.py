@@ -187,7 +187,12 @@ class Session:
         own = self._service_headers[service.name]
         stated = {name.lower() for name in own}
         # As sites that count their visitors set it; of what a page of the service fetches, which names no Origin.
-        browser = {**probe_marks.BROWSER_HEADERS, "accept": "*/*", "cookie": _VISITED}
+        browser = {
+            **probe_marks.BROWSER_HEADERS,
+            **probe_marks.FETCH_HEADERS,
+            "accept": "*/*",
+            "cookie": _VISITED,
+        }
         sent = browser if kind == PAGE_STRANGERS[1] else {}
         sent = {name: value for name, value in sent.items() if name not in stated}
         return {**sent, **self._bearer(service), **own}
@@ -220,6 +225,7 @@ class Session:
             TokenKind.UNCOMPRESSED: {"user-agent": probe_marks.BROWSER_HEADERS["user-agent"]},
             TokenKind.AS_A_BROWSER: {
                 **probe_marks.BROWSER_HEADERS,
+                **probe_marks.UPGRADE_HEADERS,
                 "accept": "*/*",
                 "origin": origin_of(self.socket_urls[socket.name]),
                 "cookie": _VISITED,

@@ -133,8 +133,29 @@ async def _discover_websocket(
         remarks.append("it says that we are let in")
     elif met.upgraded and not met.refused and (learnt := await _refusal(options, *at(service["ws"]))):
         service["ws"]["refusal"] = learnt
-        remarks.append("it connects a wrong token, and refuses it at its first message")
+        remarks.append(
+            "it connects a wrong token, and refuses it at its first message"
+            if "send" in learnt
+            else f"it refuses a wrong token by {_in_words(learnt)}"
+        )
     return met, f"WebSocket at {options.ws}: {'; '.join([*remarks, *met.remarks])}"
+
+
+def _in_words(refusal: Settings) -> str:
+    """By what a server refuses, in words.
+
+    >>> _in_words({"http_status": [404]}), _in_words({"close_codes": [4400]})
+    ('HTTP 404', 'close 4400')
+    """
+    if "http_status" in refusal:
+        return f"HTTP {refusal['http_status'][0]}"
+    if "close_codes" in refusal:
+        return f"close {refusal['close_codes'][0]}"
+    return (
+        "a message of its own"
+        if "message" in refusal
+        else f"a close that takes up to {refusal['within_s']:g} s"
+    )
 
 
 def _other_place(ws: Settings) -> str:

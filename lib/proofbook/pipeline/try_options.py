@@ -105,7 +105,7 @@ def _check_url(url: str) -> None:
         )
     if parts.username or parts.password:
         raise UsageError(
-            f"the URL of {parts.hostname} contains a password; put a token into an environment variable and name it with --token-env"
+            f"the URL of {parts.hostname} contains a password; put a token into an environment variable and name it with --token-env, or what a login sends, with --header Authorization=env:NAME"
         )
     if parts.query or parts.fragment:
         raise UsageError(

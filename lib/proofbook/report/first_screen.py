@@ -243,7 +243,11 @@ def _beside(summary: Summary) -> str:
         words = []
     beside = [name for name in summary.overall.beside if name not in summary.accepted]
     if beside:
-        words.append(f"Beside the verdict: {', '.join(beside)}.")
+        # Of what passed nobody looks further; so what is not known beside it is said here.
+        told_of = {item.id: f": {seen(item)}" for item in summary.findings}
+        passed = summary.overall.verdict is Verdict.PASS
+        told = "; ".join(f"{name}{told_of.get(name, '')}" for name in beside) if passed else ", ".join(beside)
+        words.append(f"Beside the verdict: {told}.")
     shown = [
         item for item in summary.findings if item.id in summary.accepted and item.verdict is not Verdict.PASS
     ]

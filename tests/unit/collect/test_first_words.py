@@ -184,7 +184,18 @@ def test_who_ends_the_connection_of_a_wrong_token_without_a_word_does_not_let_it
     assert f"close {code} (who are you)" in found.statement
 
 
-@pytest.mark.parametrize("serve", [same, saying('{"error":"unauthorized"}')])
+@pytest.mark.parametrize("refuse", [closing(4401), closing(4003), saying('{"error":"unauthorized"}')])
+def test_who_refuses_the_good_token_as_well_at_its_first_message_may_want_it_elsewhere(
+    refuse: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(knocked(refuse, good=refuse)) as url:
+        tried = with_token(url, tmp_path, monkeypatch)
+    found = tried.findings[BAD_TOKENS]
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "good-token-refused"), found.statement
+    assert tried.verdict == "inconclusive" and "where the server wants it" in tried.shown
+
+
+@pytest.mark.parametrize("serve", [same])
 def test_who_treats_a_wrong_token_as_the_good_one_lets_it_in(
     serve: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

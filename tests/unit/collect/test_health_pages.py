@@ -40,17 +40,22 @@ def looked_at(
     blocks: str = "nobody",
     stated: dict[str, Any] | None = None,
     drops: Sequence[int] = (),
+    then_after: int = 0,
     **headers: str,
 ) -> tuple[discovery.Health, Finding]:
     """What a first look finds of a service with these pages, and the finding about its health; `then`: how they are after the look.
 
     blocks: what a firewall looks for in agents. stated: keys of the service that a person added. drops: which requests for a page
-    that is there, by number, have no answer at all.
+    that is there, by number, have no answer at all. then_after: after how many more requests for a page of `then` it is so.
     """
     served = dict(pages)
     asked = itertools.count()
+    later: dict[str, Page] = {}
+    waits = itertools.count()
 
     def page(connection: ServerConnection, request: Any) -> Any:
+        if request.path in later and next(waits) >= then_after:
+            served.update(later)
         status, text = served.get(request.path.partition("?")[0], (404, "not found"))
         if blocks in request.headers.get("User-Agent", ""):
             status, text = 403, "blocked by rule 7"
@@ -73,7 +78,9 @@ def looked_at(
             first = Environment.model_validate({"pace": pace, "service": [{"name": "a", "url": url}]})
             session = Session(first, base=Path())
             found = await discovery.find_health(first.services[0], discovery.HEALTH_PATHS, session=session)
-            served.update(then or {})
+            later.update(then or {})
+            if not then_after:
+                served.update(later)
             described = {"name": "a", "url": url, "health": found.path, **found.settings, **(stated or {})}
             where = Environment.model_validate({"pace": pace, "service": [described]})
             table = await health.probe_health(

@@ -199,6 +199,7 @@ _NO_ANSWER = {
     "body_ok": pd.NA,
     "body": "",
     "says": "",
+    "part": "",
     "age_s": None,
     "dated_in": "",
     "dated": pd.NaT,
@@ -257,6 +258,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "body_ok": pd.NA if body_ok is None else body_ok,
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
+        "part": scrub(_ill_part(said)) if said is not None and body_ok else "",
         "age_s": age_of(answer) if kind == "health" else None,
         "dated_in": scrub(dated.path) if dated is not None else "",
         "dated": pd.Timestamp(dated.moment) if dated is not None else pd.NaT,
@@ -264,6 +266,11 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "error": f"a page that says {scrub(said.shown())}" if said is not None and is_ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
+
+
+def _ill_part(said: health_page.Said) -> str:
+    """What a page that is taken for healthy says beside that: of a part, or in words that nobody stated."""
+    return said.beside or (said.shown() if said.word in (Word.ILL, Word.HALF) else "")
 
 
 def age_of(answer: Answer) -> float | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from proofbook.evidence import stand_ins
 from proofbook.files import parse_json
 
 
@@ -18,6 +19,8 @@ class Word(StrEnum):
     ILL = "ill"
     HALF = "half-well"
     UNKNOWN = "unknown"
+    # It is no page of the service: somebody in between wants to know who asks.
+    CHALLENGE = "challenge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,8 @@ class Said:
     word: Word
     path: str
     value: Any
+    # Of a page that is well: what a part of it says that is not.
+    beside: str = field(default="", compare=False)
 
     def shown(self) -> str:
         """As it stands there, in short."""
@@ -77,25 +82,50 @@ _YES_OR_NO = frozenset(_KEYS) - {"status", "health", "state"}
 _BEFORE_KEYS = re.compile(r"(?:is|overall|system|service|serving|health|app|application|cluster)(?=[a-z])")
 _WRAPPERS = ("status", "health", "state", "data", "result")
 # What is wrong, listed; empty where nothing is.
-_TROUBLES = ("error", "errors", "failure", "failures", "problems")
+_TROUBLES = ("error", "errors", "failure", "failures", "problems", "exception", "errormessage")
+# Under which wrappers repeat a status of HTTP; that it is none of a success tells, that it is one does not.
+_CODES = ("code", "statuscode", "httpstatus", "httpcode", "errorcode")
+# How a value tells what is wrong with a part, in the words of clients and of those who wrap them.
+_TROUBLE = re.compile(
+    r"(?:connect(?:ion)?|request|query|ping|read|write|operation|host|server|upstream|\w*error:?)?[\w :]{0,40}?"
+    r"\b(?:connection (?:was )?(?:refused|reset|closed|lost|aborted|failed)|timed? ?out|unreachable|not (?:available|connected|reachable|responding)|"
+    r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:connect|reach|open|read|write|resolve|query|ping|find|access|load|authenticate)|"
+    r"no route to host|ECONN\w+|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|access denied|authentication failed|broken pipe|disk full|no space left)",
+    re.IGNORECASE,
+)
+# What such a value is of the past, or only told beside: `last_error`, `timeout_s`, `description`.
+_OF_ANOTHER_TIME = re.compile(
+    r"last|prev|past|history|recent|descr|help|doc|note|hint|config|timeout|policy|message_?of", re.IGNORECASE
+)
+# The last word of a key of which `false` says that a part is ill; features are turned on and off by other names.
+_PART_FLAG = re.compile(
+    r"(?:healthy|connected|reachable|available|alive|ready|passed|passing|operational|working|ok)$",
+    re.IGNORECASE,
+)
+# A part that is named so is there or is not.
+_PART_NAMES = frozenset([
+    "db", "database", "redis", "broker", "kafka", "rabbitmq", "mongo", "mongodb", "postgres", "postgresql", "mysql", "elasticsearch", "sql",
+])  # fmt: skip
 _LINE = re.compile(rf"^\W*({'|'.join(_KEYS)})\W*[:=]\s*[\"']?([\w -]+)", re.IGNORECASE)
+# A part and its word, in one of several lines.
+_PART_LINE = re.compile(
+    r"^\W*([\w .()/-]{1,60}?)(?:\s*[:=|]\s*|\s*\.{2,}\s*|\s+-\s+|\s+)[\[(\"']?([A-Za-z_-]{2,20})[\])\"'.!]?\s*$"
+)
+_MOST_LINES = 100
 # A sentence that says how something is: `The server is ready.`
 _SENTENCE = re.compile(
     r"^\w[\w .'-]{0,60}? (?:is|are) (?:(?:now|currently|still) )?([\w' ,-]{2,60})(?:$|[.!:;(])", re.IGNORECASE
 )
 _ELEMENT = re.compile(r"<(status|state|health|healthy)\b[^>]*>\s*([^<>]{1,40}?)\s*</", re.IGNORECASE)
+# Of the outermost element.
+_ATTRIBUTE = re.compile(
+    r"\s*(?:<\?[^>]*>\s*)?<[\w:]+\s[^>]*?\b(status|state|health)\s*=\s*[\"']([^\"'<>]{1,40})[\"']",
+    re.IGNORECASE,
+)
 _LONGEST_LINE = 200
 # Each check of a Kubernetes component with its outcome, and what the last line of such a page says.
 _CHECK = re.compile(r"^\[([+-])\]\S.*$", re.MULTILINE)
 _CHECKED = re.compile(r"^\S+ check (passed|failed)$", re.MULTILINE)
-# How a page for people calls itself that stands in for a service.
-_HEADING = re.compile(r"<(title|h1)\b[^>]*>(.{0,200}?)</\1", re.IGNORECASE | re.DOTALL)
-_STANDS_IN = re.compile(
-    r"^\W*(?:(?:site |service |system |website )?(?:is |down |currently )*(?:under|in|for|undergoing)? ?(?:scheduled |planned )?maintenance"
-    r"(?: mode| page| in progress)?\W*$|we(?:'|’|&#39;|&rsquo;| wi)?ll be (?:right )?back|(?:\d{3} )?(?:service|temporarily) "
-    r"(?:temporarily )?(?:unavailable|offline|down)|(?:\d{3} )?(?:bad gateway|gateway time-?out|internal server error))",
-    re.IGNORECASE,
-)
 # Of several words of one sentence.
 _WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL)
 # So deep are parts of a system looked for, and so many of their values.
@@ -113,7 +143,7 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     try:
         page = parse_json(text)
     except ValueError:
-        return _of_html(text) if is_html else _of_text(text)
+        return _of_words(text, is_html=is_html)
     if isinstance(page, dict):
         return _of_object(page)
     if isinstance(page, list):
@@ -121,6 +151,19 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     if isinstance(page, str | bool):
         return Said(word=_meaning(page), path="", value=page)
     return None
+
+
+def _of_words(text: str, *, is_html: bool) -> Said | None:
+    """What a page says that is no JSON: that it stands in for what is not there, or the words of a text."""
+    crash = stand_ins.crash_in(text)
+    if crash:
+        return Said(word=Word.ILL, path="", value=crash)
+    if is_html or stand_ins.is_page(text):
+        # Of a page for people nothing else is known.
+        named = stand_ins.named_in(text)
+        word = Word.CHALLENGE if stand_ins.is_challenge(named) else Word.HALF
+        return Said(word=word, path="", value=named) if named else None
+    return _of_text(text)
 
 
 def is_well(value: object) -> bool:
@@ -137,23 +180,58 @@ def _of_object(page: dict[str, object]) -> Said | None:
     worst = next((said for word in (Word.ILL, Word.HALF) for said in own if said.word is word), None)
     if worst is not None:
         return worst
-    part = next(
-        (
-            Said(word=Word.HALF if own else Word.ILL, path=_quoted(key), value=value)
-            for key, value in page.items()
-            if isinstance(value, str) and _is_bad_of_a_part(value)
-        ),
-        None,
-    )
-    if part is not None:
-        return part
+    wrong = _code(page) or _ill_part(page, is_told=bool(own)) or _trouble(page, is_told=bool(own))
+    if wrong is not None:
+        return wrong
     if any(said.word is Word.WELL for said in own):
         # What stands further down is its own affair: it may be optional.
-        return next(said for said in own if said.word is Word.WELL)
-    trouble = next((key for key, value in page.items() if key.lower() in _TROUBLES and value), None)
-    if trouble is not None:
-        return Said(word=Word.HALF, path=_quoted(trouble), value=page[trouble])
+        well = next(said for said in own if said.word is Word.WELL)
+        below = _of_parts(page)
+        return replace(well, beside=below.shown()) if below is not None else well
     return _of_parts(page) or next(iter(own), None)
+
+
+def _ill_part(page: dict[str, object], *, is_told: bool) -> Said | None:
+    """A part that stands at the page's own top and is ill; is_told: whether the page has a word of its own beside it."""
+    for key, value in page.items():
+        if isinstance(value, str) and _is_bad_of_a_part(value):
+            return Said(word=Word.HALF if is_told else Word.ILL, path=_quoted(key), value=value)
+        if _is_trouble(key, value):
+            return Said(word=Word.HALF, path=_quoted(key), value=value)
+    return None
+
+
+def _code(page: dict[str, object]) -> Said | None:
+    """The status of a server's error, where the page repeats it and the answer does not bear it."""
+    codes = ((key, value) for key, value in page.items() if _letters(key) in _CODES)
+    return next((Said(word=Word.ILL, path=_quoted(key), value=value) for key, value in codes if type(value) is int and 500 <= value <= 599), None)  # fmt: skip
+
+
+def _trouble(page: dict[str, object], *, is_told: bool) -> Said | None:
+    """What the page lists as wrong. Beside a word of its own a number of errors counts what was, and is no trouble of now."""
+    for key, value in page.items():
+        if (
+            _letters(key) in _TROUBLES
+            and value
+            and not (is_told and isinstance(value, int) and value is not True)
+        ):
+            return Said(word=Word.HALF, path=_quoted(key), value=value)
+    return None
+
+
+def _is_trouble(key: str, value: object) -> bool:
+    """Whether a value at a key says that a part is ill.
+
+    >>> _is_trouble("db", "connection refused"), _is_trouble("redis_connected", False), _is_trouble("last_error", "timed out")
+    (True, True, False)
+    """
+    if value is False:
+        return key.lower() in _PART_NAMES or (
+            _letters(key) not in _KEYS and _PART_FLAG.search(key) is not None
+        )
+    if not isinstance(value, str) or len(value) > _LONGEST_LINE or _OF_ANOTHER_TIME.search(key):
+        return False
+    return _TROUBLE.match(value) is not None
 
 
 def _of_parts(page: object) -> Said | None:
@@ -165,6 +243,8 @@ def _of_parts(page: object) -> Said | None:
         path, value, depth = waiting.pop(0)
         if isinstance(value, dict):
             ill = next((said for said in _claims(value, path) if said.word is Word.ILL), None)
+            if ill is None and depth and (told := _ill_part(value, is_told=True)) is not None:
+                ill = replace(told, path=f"{path}{told.path}")
             if ill is not None and depth:
                 return Said(word=Word.HALF, path=ill.path, value=ill.value)
             inner = [(f"{path}{_quoted(str(key))}.", item) for key, item in value.items()]
@@ -240,14 +320,18 @@ def _of_text(text: str) -> Said | None:
         is_well = checked[1] == "passed" and not failed
         return Said(word=Word.WELL if is_well else Word.ILL, path="", value=failed or checked[0])
     element = _ELEMENT.search(text) if text.lstrip().startswith("<") else None
+    element = element or _ATTRIBUTE.match(text)
     if element is not None:
         return Said(word=_meaning(element[2]), path="", value=f"{element[1]} = {element[2]}")
     line = text.strip().split("\n", 1)[0].strip()
     if not line or len(line) > _LONGEST_LINE or line.startswith("<"):
         return None
+    listed = _of_list(text)
+    if listed is not None:
+        return listed
     named = _LINE.match(line)
-    if named is not None:
-        return Said(word=_meaning(named[2]), path="", value=line)
+    if named is not None and (word := _meaning(named[2])) is not Word.UNKNOWN:
+        return Said(word=word, path="", value=line)
     whole = _meaning(line)
     if whole is Word.UNKNOWN:
         # "Unhealthy: no database", "DOWN (db)".
@@ -255,6 +339,17 @@ def _of_text(text: str) -> Said | None:
     if whole is Word.UNKNOWN:
         whole = _of_sentence(line)
     return None if whole is Word.UNKNOWN else Said(word=whole, path="", value=line)
+
+
+def _of_list(text: str) -> Said | None:
+    """What a list of parts with a word each says, such as `db: ok` and `redis: FAIL`; None where it is no such list, or none of them is ill."""
+    parts = [part for part in re.split(r"[\n;,|]", text) if part.strip()]
+    named = [_PART_LINE.match(part) for part in parts[:_MOST_LINES]]
+    words = [_meaning(part[2]) if part else Word.UNKNOWN for part in named]
+    if len(parts) < 2 or len(parts) > _MOST_LINES or Word.UNKNOWN in words:
+        return None
+    first = next((part for part, word in zip(parts, words, strict=True) if word is Word.ILL), None)
+    return Said(word=Word.HALF, path="", value=first.strip()) if first is not None else None
 
 
 def _of_sentence(line: str) -> Word:
@@ -270,15 +365,6 @@ def _of_sentence(line: str) -> Word:
     whole = re.sub(r"^(not|no longer) (?:yet |currently |fully )?", "not ", said[1].lower())
     words = {_meaning(part) for part in re.split(r",? and |, ?", whole)}
     return next((word for word in (Word.UNKNOWN, *_WORST_FIRST) if word in words), Word.UNKNOWN)
-
-
-def _of_html(text: str) -> Said | None:
-    """Of a page for people only this: that it stands in for what is not there."""
-    for heading in _HEADING.finditer(text[:50_000]):
-        words = " ".join(re.sub(r"<[^>]*>", " ", heading[2]).split())
-        if _STANDS_IN.match(words):
-            return Said(word=Word.HALF, path="", value=words)
-    return None
 
 
 def _norm(value: str) -> str:

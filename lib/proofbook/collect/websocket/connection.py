@@ -24,7 +24,7 @@ from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refus
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
 from proofbook.errors import CouldNotLook
-from proofbook.protocol import TokenKind
+from proofbook.protocol import CLOSED_WITHIN_S, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -103,7 +103,9 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
     if too_long:
         journey.error = f"a message of more than {MAX_MESSAGE_BYTES:,} bytes, which was not read"
     if not by_peer:
+        began = time.perf_counter()
         await connection.close()
+        journey.close_s = time.perf_counter() - began
     journey.close_code = connection.close_code
     journey.close_reason = scrub(connection.close_reason or "")[:120]
     journey.closed_by = (
@@ -162,7 +164,7 @@ async def _open(
         subprotocols=[websockets.Subprotocol(name) for name in handshake.subprotocols] or None,
         user_agent_header=None,
         open_timeout=session.environment.pace.timeout_s,
-        close_timeout=2,
+        close_timeout=CLOSED_WITHIN_S,
         ping_interval=None,
         compression="deflate" if way.compressed and journey.token_kind != TokenKind.UNCOMPRESSED else None,
         max_size=MAX_MESSAGE_BYTES,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
 
+from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused
 from proofbook.collect.websocket.journey import Journey
 from proofbook.collect.websocket.messages import correlate, say, text_of, what_to_say
-from proofbook.collect.websocket.probes import tamper
 from proofbook.config.services import WebSocket
-from proofbook.protocol import REFUSED_CODES
+from proofbook.protocol import FULL_STATUS, REFUSED_CODES, REFUSED_STATUS
 from proofbook.redaction.scrubbing import Secret, scrub
 
 # Those that are silent until they are spoken to, and have a question that changes nothing.
@@ -28,10 +30,12 @@ ANSWER_WAIT_S = 1.0
 # Who is refused at once, or a moment later; and by what most applications know as no more than a sign of life.
 WORD = '{"type":"ping"}'
 MOST_MESSAGES = 20
+# A server may look at a token where it takes its time, and have said a word before; for longer nobody calls it a refusal.
+LATEST_S = 6.0
 _REFUSAL = re.compile(
-    r"unauthori[sz]ed|not authori[sz]ed|unauthenticated|not authenticated|(?:authentication|authorization|auth)[ _-](?:failed|failure|required|error)"
+    r"unauthori[sz]ed|auth_invalid|not authori[sz]ed|unauthenticated|not authenticated|(?:authentication|authorization|auth)[ _-](?:failed|failure|required|error)"
     r"|forbidden|access[ _-]denied|permission[ _-]denied|not (?:logged|signed) in|login required"
-    r"|(?:invalid|bad|wrong|expired|missing|unknown|no)[ _-](?:access[ _-])?(?:token|jwt|session|credentials?|signature|api[ _-]?key)",
+    r"|(?:invalid|bad|wrong|expired|missing|unknown|no)[ _-](?:access[ _-])?(?:token|jwt|session|credentials?|password|signature|api[ _-]?key)",
     re.IGNORECASE,
 )
 # With these a server ends what it has no word for.
@@ -70,30 +74,77 @@ async def _is_answered(line: Line, endpoint: WebSocket, asked: Sequence[dict[str
 
 @dataclass(slots=True, kw_only=True)
 class _Met:
-    """What one token met: whether it was connected, what came before and after our word, and the close code, where it was ended."""
+    """What one token met: whether it was connected for as long as it may take to refuse it, what came before and after our word, the
+    status of an upgrade that was not made, and the close code, where it was ended. after_s: when it was, where it was not yet connected.
+    """
 
     connected: bool = False
     ended: bool = False
+    status: int | None = None
     code: int | None = None
+    reason: str = ""
+    after_s: float = 0.0
     heard: list[str] = field(default_factory=list)
 
 
 async def learn_refusal(endpoint: WebSocket, *, session: Session) -> dict[str, object] | None:
-    """What `refusal` of [[websocket]] says of a server that connects a wrong token and refuses it at its first message.
+    """What `refusal` of [[websocket]] says of a server that refuses a wrong token in words or by a code of its own, at once or at its first message.
 
-    None where it refuses earlier, or treats it as the good one. At most two connections, the wrong token first.
+    None where it refuses in a way that everybody knows, or treats it as the good one. At most two connections, the wrong token first.
     """
     good = await _token(endpoint, session)
     if good is None:
         return None
     within_s = endpoint.refusal.within_s
-    wrong = await _meet(endpoint, Secret(tamper(good.reveal()), issued=True), session, within_s, waits=True)
-    if not wrong.connected or not (wrong.ended or wrong.heard):
+    altered = Secret(forged_tokens.tamper(good.reveal()), issued=True)
+    wrong = await _meet(endpoint, altered, session, LATEST_S)
+    late: dict[str, object] = (
+        {"within_s": float(math.ceil(2 * wrong.after_s))} if 2 * wrong.after_s > within_s else {}
+    )
+    if _is_known(wrong):
+        return late if wrong.ended and late else None
+    right = await _meet(endpoint, good, session, max(within_s, wrong.after_s), speaks=wrong.connected)
+    if not right.connected:
         return None
-    right = await _meet(endpoint, good, session, within_s, waits=False)
-    if not right.connected or right.ended:
+    if not wrong.connected:
+        learnt = _learnt_at_once(wrong, right)
+        return learnt and {**learnt, **late}
+    # Who refuses the good token as well at its first message does not look at it where it is shown.
+    return _learnt(wrong, _Met() if right.ended or _refuses(right) else right)
+
+
+def _is_known(wrong: _Met) -> bool:
+    """Whether there is nothing to learn: it was not refused, or by what says so everywhere, or it failed."""
+    if wrong.connected:
+        return not (wrong.ended or wrong.heard)
+    if wrong.status is not None:
+        return wrong.status in REFUSED_STATUS or wrong.status in FULL_STATUS or wrong.status >= 500
+    return not wrong.ended or wrong.code in REFUSED_CODES
+
+
+def _refuses(met: _Met) -> bool:
+    return any(_REFUSAL.search(text) for text in met.heard)
+
+
+def _learnt_at_once(wrong: _Met, right: _Met) -> dict[str, object] | None:
+    """What the wrong token met before our first word, as `refusal`.
+
+    >>> _learnt_at_once(_Met(status=404), _Met(connected=True))
+    {'http_status': [404]}
+    >>> _learnt_at_once(_Met(ended=True, code=1000, heard=["auth_invalid: Invalid password"]), _Met(connected=True))
+    {'message': {'regex': 'auth_invalid'}}
+    >>> _learnt_at_once(_Met(ended=True, code=1011), _Met(connected=True)) is None
+    True
+    """
+    if right.ended:
         return None
-    return _learnt(wrong, right)
+    if wrong.status is not None:
+        return {"http_status": [wrong.status]}
+    if _REFUSAL.search(wrong.reason):
+        # By its reason it is a refusal, whatever its code says.
+        return {"close_codes": [wrong.code]}
+    learnt = _learnt(wrong, right) or {}
+    return {key: value for key, value in learnt.items() if key != "send"} or None
 
 
 def _learnt(wrong: _Met, right: _Met) -> dict[str, object] | None:
@@ -117,46 +168,51 @@ def _learnt(wrong: _Met, right: _Met) -> dict[str, object] | None:
 
 
 async def _meet(
-    endpoint: WebSocket, token: Secret, session: Session, within_s: float, *, waits: bool
+    endpoint: WebSocket, token: Secret, session: Session, within_s: float, *, speaks: bool = True
 ) -> _Met:
-    """What a token meets after our word. waits: first it is given time to be refused without one, and is then not `connected`."""
+    """What a token meets: in the time that it may take to refuse it, and after our word. speaks: whether one is said."""
     met, journey = _Met(), Journey(endpoint=endpoint.name, user=session.environment.user)
     async with session.acquire("websocket connections"):
         line = await connect(journey, endpoint, token, session, {})
         if line is None:
+            met.status = journey.http_status
             return met
+        began = time.perf_counter()
+        before: list[str] = []
+        after: list[str] = []
         try:
-            before = await _hear(line, within_s if waits else ANSWER_WAIT_S)
+            await _hear(line, before, within_s)
             met.connected = True
-            await line.send(WORD)
-            session.done["messages sent"] += 1
-            met.heard = [text for text in await _hear(line, within_s) if text not in before]
+            if speaks:
+                await line.send(WORD)
+                session.done["messages sent"] += 1
+                await _hear(line, after, within_s)
         except Refused as error:
             met.ended = True
-            met.heard.append(scrub(str(error)))
+            after.append(scrub(str(error)))
         except (ConnectionClosed, OSError):
-            met.ended = met.connected
+            met.ended = True
         finally:
+            met.after_s = 0.0 if met.connected else time.perf_counter() - began
+            met.heard = [text for text in after if text not in before] if met.connected else [*before, *after]
             met.heard += [] if not line.last_heard or line.last_heard in met.heard else [line.last_heard]
             await close(journey, endpoint, line)
         if met.ended:
-            met.code = journey.close_code
-            met.heard += [journey.close_reason] if journey.close_reason else []
+            met.code, met.reason = journey.close_code, journey.close_reason or ""
+            met.heard += [met.reason] if met.reason else []
     return met
 
 
-async def _hear(line: Line, within_s: float) -> list[str]:
-    """What is said within a time, or until it refuses in words.
+async def _hear(line: Line, heard: list[str], within_s: float) -> None:
+    """Adds what is said within a time, or until it refuses in words.
 
     Raises:
         Refused, ConnectionClosed: the server refuses, or ends the connection.
     """
-    heard: list[str] = []
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             while len(heard) < MOST_MESSAGES and not (heard and _REFUSAL.search(heard[-1])):
                 heard.append(text_of(await line.receive()))
-    return heard
 
 
 async def _token(endpoint: WebSocket, session: Session) -> Secret | None:

@@ -38,6 +38,7 @@ class Journey:
     clean: bool | None = None
     closed_in: str = ""
     dwell_s: float = 0.0
+    close_s: float | None = None
     resolve_s: float | None = None
     tcp_s: float | None = None
     tls_s: float | None = None

@@ -225,8 +225,8 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
     {'json': {'type': 'hello'}}
     >>> greeting_of(['{"node": "a"}', '{"node": "a"}'])
     {'regex': '"node"\\\\s*:'}
-    >>> greeting_of(["welcome", "welcome"]), greeting_of(["welcome to a", "welcome to a"])
-    ({'regex': '^welcome$'}, {'regex': '^welcome\\\\b'})
+    >>> greeting_of(["welcome", "welcome"]), greeting_of(["Hi!", "Hi! You are the first today."])
+    ({'regex': '^welcome\\\\b'}, {'regex': '^Hi!'})
     """
     texts = [
         message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
@@ -250,10 +250,9 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
     words = {text.split()[0] for text in texts if text.split()}
     if all(isinstance(message, str) for message in messages) and len(words) == 1:
         (word,) = words
-        if set(texts) == {word} and len(word) <= 80:
-            return {"regex": f"^{re.escape(word)}$"}
-        if re.fullmatch(r"[^\W\d_]{2,40}", word):
-            return {"regex": rf"^{word}\b"}
+        # What was all of it a few times may be followed by more the next time.
+        if re.fullmatch(r"[^\W\d_]{2,40}\W?", word) or (set(texts) == {word} and len(word) <= 80):
+            return {"regex": f"^{re.escape(word)}" + (r"\b" if word[-1].isalnum() else "")}
     return ANYTHING
 
 

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
-from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
+from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name, refuses
 from proofbook.collect.websocket.entering import Heard, enter, greet, keep, refuse
 from proofbook.collect.websocket.exchange import exchange
 from proofbook.collect.websocket.journey import Journey, frame
@@ -127,7 +127,9 @@ async def try_tokens(
         One row per try, columns as the fields of Journey; token_kind is one of `token_kinds`.
     """
     good = await session.token(user)
-    tampered = None if good is None else Secret(tamper(good.reveal()), issued=True)
+    tampered: list[Secret | None] = [None]
+    if good is not None:
+        tampered = [Secret(one, issued=True) for one in forged_tokens.tampered(good.reveal())]
     shown: dict[str, list[Secret | None]] = {
         TokenKind.GOOD: [good],
         TokenKind.AT_UNKNOWN_PATH: [good],
@@ -143,9 +145,9 @@ async def try_tokens(
             kind: [Secret(one, issued=True) for one in make(good.reveal())] for kind, make in forged.items()
         }
     extra = {tampered_with(name): {name: value} for name, value in endpoint.test_headers.items()}
-    kinds = [kind for kind in token_kinds(endpoint, session.environment) if shown.get(kind, [tampered])]
+    kinds = [kind for kind in token_kinds(endpoint, session.environment) if shown.get(kind, tampered)]
     journeys = [
-        (Journey(endpoint=endpoint.name, user=user, token_kind=kind), shown.get(kind, [tampered]), number)
+        (Journey(endpoint=endpoint.name, user=user, token_kind=kind), shown.get(kind, tampered), number)
         for kind, tries in tries_of(kinds, bad=bad).items()
         for number in range(tries)
     ]
@@ -212,8 +214,8 @@ async def _probe_auth(
 ) -> None:
     """Connects and looks whether one is let in: a greeting, or half a second without being thrown out.
 
-    Where the token is the first message neither says so: then only a reply tells. A bad token is let in only if it is not
-    thrown out afterwards either: a server may look at it later.
+    Where the token is the first message neither says so: then only a reply tells. Who was told something is let in only if it is
+    not thrown out by name afterwards either: a server may look at the token later.
     """
     async with session.acquire("websocket connections"):
         journey.timestamp = pd.Timestamp.now("UTC")
@@ -228,6 +230,9 @@ async def _probe_auth(
                 was_told = journey.greeted or journey.greeting_s is not None
                 if was_told and not TokenKind.is_good_kind(journey.token_kind):
                     await _wait_for_refusal(endpoint, line)
+                elif was_told and journey.token_kind == TokenKind.GOOD:
+                    # A good token that is refused as late as bad ones are is none.
+                    journey.greeted = not await _is_refused(endpoint, line)
         except Refused as error:
             refuse(journey, error)
         except ConnectionClosed:
@@ -248,6 +253,15 @@ async def _wait_for_refusal(endpoint: WebSocket, line: Line) -> None:
         async with asyncio.timeout(endpoint.refusal.within_s):
             while True:
                 await line.receive()
+
+
+async def _is_refused(endpoint: WebSocket, line: Line) -> bool:
+    """Whether who was let in is thrown out by name as late as a refusal may come; any other end is no refusal."""
+    try:
+        await _wait_for_refusal(endpoint, line)
+    except ConnectionClosed:
+        return refuses(endpoint, None, line.connection.close_code)
+    return False
 
 
 async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line, session: Session) -> None:
@@ -307,13 +321,3 @@ async def _dwell(
         pass
     finally:
         journey.dwell_s = time.perf_counter() - began
-
-
-def tamper(token: str) -> str:
-    """A token that nobody issued: of a JWT the signature is altered, of any other the middle.
-
-    >>> tamper("aaaa.bbbb.cccccccccc")
-    'aaaa.bbbb.cccccAcccc'
-    """
-    middle = len(token) - max(1, len(token.rpartition(".")[2]) // 2)
-    return token[:middle] + ("B" if token[middle] == "A" else "A") + token[middle + 1 :]

@@ -390,4 +390,5 @@ def _good_token_control(rows: pd.DataFrame, bad: pd.DataFrame) -> Control:
         expected="let in",
         got=f"let in {entered} of {len(near)} times",
         held=entered > 0 and entered == len(near),
+        code="good-token-refused" if len(near) and not entered else "",
     )

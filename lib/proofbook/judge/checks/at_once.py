@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,9 +20,14 @@ from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 _TURNED_AWAY = (*FULL_CODES, *TURNED_DOWN_CODES)
 
 
-def served_at_once(endpoint: str, ok: Rows) -> Recipe:
-    """A recipe for "so many connections at once are each answered". ok: which rows of `websocket` went well."""
-    it = _AtOnce(endpoint=endpoint, ok=ok)
+def served_at_once(endpoint: str, ok: Rows, *, normal: Sequence[int]) -> Recipe:
+    """A recipe for "so many connections at once are each answered".
+
+    Args:
+        ok: which rows of `websocket` went well. normal: close codes that do not speak against a connection that was answered, as they
+            do not where it is open alone.
+    """
+    it = _AtOnce(endpoint=endpoint, ok=ok, normal=tuple(normal))
     return Recipe(judge=it.judge, mutants=(Mutant(name="all but one are silent", change=it.silenced),))
 
 
@@ -32,6 +37,7 @@ class _AtOnce:
 
     endpoint: str
     ok: Rows
+    normal: tuple[int, ...]
 
     def mine(self, rows: pd.DataFrame) -> pd.Series:
         return (rows["endpoint"] == self.endpoint) & (rows["asks"] == Asks.AT_ONCE)
@@ -39,11 +45,16 @@ class _AtOnce:
     def ordinary(self, view: View, alone: pd.DataFrame) -> tuple[int, int]:
         """How many ordinary connections went well, of how many."""
         rows = view.table(WEBSOCKET)
-        well, count = int(_well(alone).sum()), len(alone)
+        well, count = int(self.well(alone).sum()), len(alone)
         if rows is None:
             return well, count
         good = pd.Series(self.ok(rows[rows["endpoint"] == self.endpoint])).fillna(False)
         return well + int(good.sum()), count + len(good)
+
+    def well(self, rows: pd.DataFrame) -> pd.Series:
+        """Whether each connection was let in, answered where it spoke, and left open or ended normally."""
+        left = rows["close_code"].isna() | rows["close_code"].isin(self.normal).fillna(False)
+        return comparison.answered(rows) & left.astype(bool)
 
     def judge(self, view: View) -> Judgement:
         rows = view.need(ASKED)
@@ -53,7 +64,7 @@ class _AtOnce:
             raise InsufficientEvidence(
                 "no-samples", "no connections were opened at once", repair="record the phase again"
             )
-        good = _well(together)
+        good = self.well(together)
         full = together["http_status"].isin(FULL_STATUS) | together["close_code"].isin(_TURNED_AWAY)
         full = full.fillna(False).astype(bool) & ~good
         failed = together[~good & ~full]
@@ -106,8 +117,3 @@ class _AtOnce:
             return view.exchange(ASKED, rows)
 
         return changed
-
-
-def _well(rows: pd.DataFrame) -> pd.Series:
-    """Whether each connection was let in, answered where it spoke, and left open."""
-    return comparison.answered(rows) & rows["close_code"].isna()

@@ -16,6 +16,8 @@ from proofbook.judge.view import View, stamp
 from proofbook.protocol import PAGE_STRANGERS
 from proofbook.stats import plans
 
+# After so many that are well nothing of the beginning is left.
+_LEAST_SINCE, _NEARLY = 20, 0.9
 # Of so many answers the first and the last quarter are compared.
 _QUARTERS = 4
 
@@ -140,6 +142,70 @@ def probes_answered(item: Service) -> MoreControls:
                 got=f"as a browser, {int(others['ok'].sum())} of {len(others)} answered as healthy, and {len(refused)} of {len(own)} refused of those that do",
                 held=held,
                 code="" if held else "probes-refused",
+            )
+        ]
+
+    return control
+
+
+def had_started(item: Service) -> MoreControls:
+    """The comparability control of "it is not healthy": it was not just starting, as its page said, and well from then on."""
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked_by(view, item, item.health, "health")
+        if "says" not in rows or rows.empty:
+            return []
+        rows = rows.sort_values("timestamp", kind="stable")
+        ok = rows["ok"].astype(bool)
+        failed = rows[~ok]
+        well_since = int(ok[::-1].cummin().sum())
+        if (
+            failed.empty
+            or not failed["says"].eq("half-well").all()
+            or well_since < max(_LEAST_SINCE, len(ok) // 2)
+        ):
+            return []
+        # What was under way together may be answered in another order.
+        if int((~ok).sum()) + well_since < _NEARLY * len(ok):
+            return []
+        return [
+            Control(
+                kind="comparability",
+                name="a page that said that the service was not ready yet",
+                guards=("fail",),
+                expected="none, or also after it was well",
+                got=f"{len(failed):,} of {len(rows):,}, then {well_since:,} well, one after the other",
+                held=False,
+                code="was-starting",
+            )
+        ]
+
+    return control
+
+
+def not_challenged(item: Service) -> MoreControls:
+    """The comparability control of health: nobody between answers with a page that wants to know whether a person asks.
+
+    Where all that failed was answered so, it says nothing of the service.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = _asked_by(view, item, item.health, "health")
+        if "says" not in rows:
+            return []
+        challenged = rows["says"].eq("challenge").fillna(False).astype(bool)
+        if not challenged.any():
+            return []
+        explains = bool(challenged[~rows["ok"].astype(bool)].all())
+        return [
+            Control(
+                kind="comparability",
+                name="answers that want to know whether a person asks",
+                guards=("pass", "fail") if explains else ("pass",),
+                expected="none",
+                got=f"{int(challenged.sum()):,} of {len(rows):,}",
+                held=False,
+                code="challenged",
             )
         ]
 

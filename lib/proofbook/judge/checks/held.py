@@ -1,8 +1,9 @@
-"""Idle connections stay open as long as they must, and still answer then."""
+"""Idle connections stay open as long as they must, still answer then, and have somebody at the other end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,12 +13,18 @@ from proofbook.evidence.asked import ASKED, Asks, Reply
 from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks import asked_words, comparison
-from proofbook.judge.checks.success_rate import Rows
+from proofbook.judge.checks.success_rate import MoreControls, Rows
 from proofbook.judge.findings import Control, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
+from proofbook.protocol import CLOSED_WITHIN_S
 
 # An intermediary that cuts by age is not exact to the millisecond.
 _NEARLY = 0.95
+# What ends an idle connection sooner is no rule of a proxy: none has one by default.
+_SHORT_S = 30.0
+# Ends that no server means: none at all, and those by which it says that something broke.
+_FAULTS = (1002, 1006, 1007, 1011, 1014)
+_OF_IDLENESS = re.compile(r"idle|inactiv|time|ping|keep.?alive|heartbeat", re.IGNORECASE)
 
 
 def stays_open(socket: WebSocket, ok: Rows, *, held_s: float, max_connection_s: float | None) -> Recipe:
@@ -35,6 +42,69 @@ def stays_open(socket: WebSocket, ok: Rows, *, held_s: float, max_connection_s: 
             Mutant(name="all silent at the end", change=it.mutant({"reply": Reply.NONE.value})),
         ),
     )
+
+
+def not_cut_short(
+    socket: WebSocket, ok: Rows, *, held_s: float, max_connection_s: float | None
+) -> MoreControls:
+    """The comparability control of "connections are made": those that were held did not all break off soon.
+
+    A close that speaks of idleness, or by a code of the application, is a rule of the server, and a figure beside the verdict.
+    """
+    it = _Held(socket=socket, ok=ok, held_s=held_s, max_connection_s=max_connection_s)
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.table(ASKED)
+        rows = rows[it.mine(rows)] if rows is not None else pd.DataFrame()
+        if rows.empty:
+            return []
+        open_ = rows[rows["let_in"].fillna(False).astype(bool)]
+        broke = open_["close_code"].isin(_FAULTS).fillna(False).astype(bool) & (open_["open_s"] < _SHORT_S)
+        broke &= ~open_["heard"].astype(str).str.contains(_OF_IDLENESS) & ~it.is_normal(open_)
+        if open_.empty or not broke.all():
+            return []
+        return [
+            Control(
+                kind="comparability",
+                name="idle connections",
+                guards=("pass",),
+                expected=f"open, or ended in a way that the server means, or after {_SHORT_S:g} s",
+                got=_told(open_, open_[~broke], open_[broke], open_[:0]),
+                held=False,
+                code="idle-end",
+            )
+        ]
+
+    return control
+
+
+def heard_at_all(where: Rows) -> MoreControls:
+    """The comparability control of connections on which nothing is waited for: somebody is at the other end.
+
+    Whoever takes an upgrade and reads nothing says nothing either when the probe closes, which RFC 6455 wants to be answered.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.need("websocket")
+        rows = rows[where(rows) & rows["upgraded"].astype(bool)]
+        if rows.empty or "close_s" not in rows or rows["greeted"].notna().any() or rows["replied"].any():
+            return []
+        silent = ~rows["clean"].fillna(False).astype(bool) & (rows["close_s"] >= _NEARLY * CLOSED_WITHIN_S)
+        if not silent.any():
+            return []
+        return [
+            Control(
+                kind="comparability",
+                name="connections on which the server was heard, if only when they were closed",
+                guards=("pass",),
+                expected="some",
+                got=f"{len(rows) - int(silent.sum()):,} of {len(rows):,}",
+                held=not silent.all(),
+                code="never-heard" if silent.all() else "",
+            )
+        ]
+
+    return control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

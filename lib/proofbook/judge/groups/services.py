@@ -11,7 +11,14 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import Service
 from proofbook.judge.check import Check
 from proofbook.judge.checks import certificates, probes
-from proofbook.judge.checks.health_controls import probes_answered, strangers_answered, written_now
+from proofbook.judge.checks.health_controls import (
+    had_started,
+    not_challenged,
+    probes_answered,
+    strangers_answered,
+    written_now,
+)
+from proofbook.judge.checks.own_doing import not_kept_out
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
@@ -60,10 +67,13 @@ def _health(item: Service, case: Case) -> Check:
         what="were answered as healthy",
         planned=True,
         tells_endings=True,
-        adds=_any_answer_counts if item.health_expect is None else None,
+        adds=lambda rows: _ill_part(rows) or ("" if item.health_expect else _any_answer_counts(rows)),
         controls=all_of(
             transport_known(item.name),
             probes_answered(item),
+            not_challenged(item),
+            had_started(item),
+            not_kept_out(_of("service", item.name, kind="health"), lambda rows: rows["ok"], table="health"),
             health_path_known(item.name),
             unknown_path_control(item.name),
             fresh_answers(item.name),
@@ -89,6 +99,14 @@ def _any_answer_counts(rows: pd.DataFrame) -> str:
         return ""
     statuses = sorted({str(status) for status in rows["status"]})
     return f"any {' or '.join(statuses)} counting, since the page does not say that it is well"
+
+
+def _ill_part(rows: pd.DataFrame) -> str:
+    """What a page says that is not well beside what counts."""
+    if "part" not in rows:
+        return ""
+    parts = rows.loc[rows["part"].astype(str).ne("") & rows["part"].notna(), "part"]
+    return f"although {len(parts):,} of them say {parts.iloc[0]}" if len(parts) else ""
 
 
 def _of(column: str, name: str, *, kind: str) -> Rows:

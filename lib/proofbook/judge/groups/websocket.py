@@ -12,7 +12,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access, addresses, at_once, compression, held, unusual_messages
+from proofbook.judge.checks import access, addresses, at_once, compression, held, own_doing, unusual_messages
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -79,6 +79,16 @@ class _Endpoint:
     def proven(self) -> MoreControls:
         return proven_at(self.socket, self.environment)
 
+    @property
+    def not_our_doing(self) -> MoreControls:
+        """Controls of "it fails": it is not that our own connections are too many, beside each other or altogether."""
+        return all_of(
+            room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
+            own_doing.beside_our_own(self.socket.name, self.here, self.connected),
+            own_doing.not_kept_out(self.here, self.connected),
+            own_doing.not_challenged(self.here, self.connected),
+        )
+
     def here(self, rows: Any) -> Any:
         """Which rows are of this endpoint."""
         return rows["endpoint"] == self.socket.name
@@ -109,9 +119,16 @@ class _Endpoint:
             tells_endings=True,
             controls=all_of(
                 self.proven,
-                room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
+                self.not_our_doing,
                 probes_let_in(name, self.connected),
                 greets_well(self.socket),
+                held.heard_at_all(self.here),
+                held.not_cut_short(
+                    self.socket,
+                    self.went_well,
+                    held_s=self.case.asks.held_s,
+                    max_connection_s=self.environment.rollout.max_connection_s,
+                ),
                 normal_end_known(self.here, self.connected, self.ended_unasked, target=target),
                 *([access.probe_discriminates(name)] if self.shows_token else []),
                 shadow_control(name, self.connected, target=target),
@@ -138,7 +155,7 @@ class _Endpoint:
             tells_endings=True,
             controls=all_of(
                 self.proven,
-                room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
+                self.not_our_doing,
                 probes_let_in(name, self.connected),
                 access.bad_tokens_refused(name),
             ),
@@ -233,7 +250,7 @@ class _Endpoint:
     def at_once(self, count: int) -> Check:
         """Connections that are open at once are each answered."""
         name = self.socket.name
-        recipe = at_once.served_at_once(name, self.went_well)
+        recipe = at_once.served_at_once(name, self.went_well, normal=connections.normal_codes(self.socket))
         claim = f"{name} answers {count:,} connections that are open at once"
         return self._guard("websocket-at-once", claim, recipe, required=False)
 
