@@ -30,6 +30,7 @@ ORDER = (
     ("execution",),
     ("runs",),
     ("report",),
+    ("investigation",),
     ("notebook",),
     ("pipeline",),
     ("rehearsal",),

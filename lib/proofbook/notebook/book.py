@@ -20,8 +20,8 @@ from proofbook.notebook.display import show, show_part
 from proofbook.redaction import scrubbing
 from proofbook.report import finding_html
 from proofbook.report.section_registry import Nothing
-from proofbook.runs.folders import new_run_id
-from proofbook.validation import Assessment, Validation, evidence_folder
+from proofbook.runs import folders
+from proofbook.validation import Assessment, Validation
 
 
 class Book:
@@ -146,7 +146,7 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
     Args:
         name: environment, as a name or the path of its TOML file.
         case: likewise; empty means the environment's own.
-        evidence: folder of evidence, or of a run that holds one; empty means collect now.
+        evidence: folder of evidence, or of a run that holds one; the id of a run, its beginning, or `last`; empty means collect now.
     Raises:
         UsageError: a file or name is wrong. CouldNotLook: collecting broke.
     """
@@ -157,7 +157,7 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
     pd.set_option("display.max_colwidth", 200)
     base = paths.root()
     asked = Validation.load(name, case, base=base)
-    folder = evidence_folder(evidence, base=base) if evidence else _collect_now(asked)
+    folder = folders.evidence(evidence, base=base) if evidence else _collect_now(asked)
     return Book(asked.over(store.read(folder)))
 
 
@@ -165,6 +165,6 @@ def _collect_now(asked: Validation) -> Path:
     # Late: a notebook over recorded evidence never touches the network.
     from proofbook.collect import phases
 
-    folder = paths.outputs(asked.base) / asked.environment.name / new_run_id() / "evidence"
+    folder = paths.outputs(asked.base) / asked.environment.name / folders.new_run_id() / "evidence"
     sync.run(phases.record(asked.environment, asked.case, "after", folder=folder, base=asked.base))
     return folder
