@@ -12,7 +12,8 @@ from proofbook import paths
 from proofbook.collect.logs.entries import table
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
-from proofbook.investigation import conditions, examples, moments, records, tables
+from proofbook.investigation import asking, conditions, examples, moments, records, tables
+from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
 from proofbook.investigation.moments import Moment, Span
 from proofbook.investigation.records import Records
@@ -34,12 +35,10 @@ class Look:
         *,
         span: Span | None = None,
         conditions: tuple[Condition, ...] = (),
-        before: Records | None = None,
     ) -> None:
-        self._records = read
-        self._span = span
-        self._conditions = conditions
-        self._before = before
+        self.records = read
+        self.stated_span = span
+        self.conditions = conditions
 
     # Selecting --------------------------------------------------------------------------------------------------
 
@@ -49,18 +48,18 @@ class Look:
         Raises:
             UsageError: a time cannot be read, or `a` is not before `b`.
         """
-        whole = self._records.span
+        whole = self.records.own_span
         first, last = moments.moment(a, within=whole), moments.moment(b, within=whole, end=True)
         if first >= last:
             raise UsageError(f"expected a time before the second, got {first} and {last}")
-        if self._span is not None:
-            first, last = max(first, self._span[0]), min(last, self._span[1])
+        if self.stated_span is not None:
+            first, last = max(first, self.stated_span[0]), min(last, self.stated_span[1])
         return self._with(span=(first, max(first, last)))
 
     def at(self, t: Moment, width: str | float = "1m") -> Look:
         """What was written up to `width` before and after a moment."""
         middle, half = (
-            moments.moment(t, within=self._records.span),
+            moments.moment(t, within=self.records.own_span),
             pd.Timedelta(seconds=moments.seconds(width)),
         )
         return self.between(middle - half, middle + half)
@@ -78,37 +77,42 @@ class Look:
         Raises:
             UnknownName: a name or a value is not in this log; with the nearest.
         """
-        found = conditions.of(condition, values, fields or {}, known=self._records.known)
-        return self._with(conditions=(*self._conditions, *found))
+        found = conditions.of(condition, values, fields or {}, known=self.records.known)
+        return self._with(conditions=(*self.conditions, *found))
 
     def but(
         self, condition: str = "", /, *, fields: dict[str, object] | None = None, **values: object
     ) -> Look:
         """What does not hold all of what `where` would select."""
-        found = conditions.of(condition, values, fields or {}, known=self._records.known)
+        found = conditions.of(condition, values, fields or {}, known=self.records.known)
         together = Condition(
             sql=conditions.conjunction(found),
             in_words=" and ".join(item.in_words for item in found),
             about=tuple(name for item in found for name in item.about),
         )
-        return self._with(conditions=(*self._conditions, together.inverted()))
+        return self._with(conditions=(*self.conditions, together.inverted()))
 
     def names(self) -> list[str]:
         """What can be asked for: names of every log, and the keys that entries of this one hold."""
-        return self._records.known.names
+        return self.records.known.names
 
     # Showing ----------------------------------------------------------------------------------------------------
 
     @property
     def span(self) -> Span:
         """From when to when this look goes: what was asked for, else the first entry and the last."""
-        return self._span or self._records.span
+        return self.stated_span or self.records.own_span
 
     @property
     def in_words(self) -> str:
         """What is selected, as one would say it."""
-        parts = [item.in_words for item in self._conditions]
-        return " and ".join([*parts, *([moments.shown(self._span)] if self._span else [])]) or "everything"
+        when = [moments.shown(self.stated_span)] if self.stated_span else []
+        return ", ".join([*([self.conditions_in_words] if self.conditions or not when else []), *when])
+
+    @property
+    def conditions_in_words(self) -> str:
+        """What is selected but for the time."""
+        return " and ".join(item.in_words for item in self.conditions) or "everything"
 
     def __len__(self) -> int:
         return int(self._ask("SELECT count(*) n FROM entries")["n"].iloc[0])
@@ -142,37 +146,57 @@ class Look:
             name = tables.missing_table(str(error))
             if name is None:
                 raise UsageError(f"the query cannot be answered: {tables.first_line(error)}") from None
-            raise UnknownName("view", name, self._views, where=self._records.source.shown) from None
+            raise UnknownName("view", name, self._views, where=self.records.source.shown) from None
         except duckdb.Error as error:
             raise UsageError(f"the query cannot be answered: {tables.first_line(error)}") from None
+
+    # Judging ----------------------------------------------------------------------------------------------------
+
+    def differs(self, from_: Look | None = None) -> Answer:
+        """What is different about these requests: values and pairs of values that are over-represented, with how often such a one comes up
+        when nothing is wrong.
+
+        With a condition they are compared with the other requests of the same time, without one with the same length of time before.
+
+        Args:
+            from_: what to compare with instead: its condition in the same time.
+        """
+        return asking.differs(self, from_)
+
+    def started(self) -> Answer:
+        """Since when there is so much of what is selected: moment, interval, rates, and how often the same log in another order shows as much."""
+        return asking.started(self)
+
+    def who(self) -> Answer:
+        """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
+        return asking.who(self)
 
     # Inside -----------------------------------------------------------------------------------------------------
 
     def _with(self, *, span: Span | None = None, conditions: tuple[Condition, ...] | None = None) -> Look:
         return Look(
-            self._records,
-            span=span or self._span,
-            conditions=self._conditions if conditions is None else conditions,
-            before=self._before,
+            self.records,
+            span=span or self.stated_span,
+            conditions=self.conditions if conditions is None else conditions,
         )
 
     @property
     def selected(self) -> str:
         """SQL for whether an entry is in this look."""
-        parts = [f"({item.sql})" for item in self._conditions]
-        return " AND ".join([*parts, *([within(self._span)] if self._span else [])]) or "true"
+        parts = [f"({item.sql})" for item in self.conditions]
+        return " AND ".join([*parts, *([within(self.stated_span)] if self.stated_span else [])]) or "true"
 
     @functools.cached_property
     def _views(self) -> list[str]:
-        return [name for name in VIEWS if name != "probes" or self._records.source.evidence is not None]
+        return [name for name in VIEWS if name != "probes" or self.records.source.evidence is not None]
 
     @functools.cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own in which the views mean this look."""
-        engine = self._records.engine.cursor()
+        engine = self.records.engine.cursor()
         engine.execute("SET TimeZone = 'UTC'")
         engine.execute("SET enable_progress_bar = false")
-        tables.make_views(engine, self._records, selected=self.selected, span=self.span)
+        tables.make_views(engine, self.records, selected=self.selected, span=self.span)
         return engine
 
     def _ask(self, sql: str) -> pd.DataFrame:
@@ -205,9 +229,9 @@ def look(
     scrubbing.guard_kernel()
     tables.show_plainly()
     base = paths.root()
-    earlier = None if before is None else records.opened(before, base=base)
-    found = Look(records.opened(source, base=base), before=earlier)
-    if since is None and until is None:
+    found = Look(records.opened(source, base=base, before=before))
+    if since is None and until is None and before is None:
         return found
     first, last = found.span
+    # The last entry belongs to it, and nothing that is from before.
     return found.between(since or first, until or last + pd.Timedelta(microseconds=1))

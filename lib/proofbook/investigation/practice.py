@@ -143,6 +143,6 @@ def _stamp(at_s: float) -> str:
 
 def incident(to: Path) -> Path:
     """Writes the log of the incident that an incident notebook opens with when nothing is given; gives its path back."""
-    made = requests(5, hours=5, count=20_000, incident=Incident(begins_s=4.75 * 3600, share=0.4))
+    made = requests(5, hours=6, count=24_000, incident=Incident(begins_s=5.75 * 3600, share=0.4))
     write(made, to)
     return to

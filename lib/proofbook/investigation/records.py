@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UsageError
 from proofbook.evidence import store
-from proofbook.investigation import conditions
+from proofbook.investigation import conditions, units
 from proofbook.investigation.moments import Span
 from proofbook.investigation.names import USER_KEYS
+from proofbook.investigation.units import Units
 from proofbook.judge.log_text import templates, tracebacks
 from proofbook.probe_marks import PROBE_TRACE, USER_AGENT
 from proofbook.runs import folders
@@ -67,7 +68,7 @@ class Records:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.file = folder / "entries.parquet"
         self.engine = connect()
-        _write(self.engine, source.files, self.file)
+        self.user_keys = _write(self.engine, source.files, self.file)
         self.relation = f"read_parquet({quoted(str(self.file))})"
 
     def ask(self, sql: str) -> pd.DataFrame:
@@ -75,10 +76,22 @@ class Records:
         # A cursor of its own: a look may be shown while another is asked.
         return table(self.engine.cursor(), sql)
 
+    def arrow(self, sql: str) -> pa.Table:
+        """The same, in columns."""
+        return self.engine.cursor().execute(sql).to_arrow_table()
+
     @functools.cached_property
     def span(self) -> Span:
         """From the first entry to the last."""
         first, last = self.ask(f"SELECT min(timestamp) a, max(timestamp) b FROM {self.relation}").iloc[0]
+        return pd.Timestamp(first), pd.Timestamp(last)
+
+    @functools.cached_property
+    def own_span(self) -> Span:
+        """The same of the source itself, without what is from before."""
+        first, last = self.ask(
+            f"SELECT min(timestamp) a, max(timestamp) b FROM read_parquet({quoted(str(self.source.files[0]))})"
+        ).iloc[0]
         return pd.Timestamp(first), pd.Timestamp(last)
 
     @functools.cached_property
@@ -88,6 +101,16 @@ class Records:
             f"SELECT k, count(*) n FROM (SELECT unnest(map_keys(fields)) k FROM {self.relation}) GROUP BY k ORDER BY n DESC, k LIMIT {MOST_KEYS}"
         )
         return tuple(found["k"])
+
+    @functools.cached_property
+    def requests(self) -> Units:
+        """The requests, counted."""
+        return units.of_records(self, of_requests=True)
+
+    @functools.cached_property
+    def others(self) -> Units:
+        """The entries of no request, counted."""
+        return units.of_records(self, of_requests=False)
 
     @functools.cached_property
     def known(self) -> conditions.Known:
@@ -104,15 +127,20 @@ class Records:
         return [str(value) for value in found["v"]]
 
 
-def opened(source: str | Path, *, base: Path) -> Records:
-    """The records that a file, a short name or a run means.
+def opened(source: str | Path, *, base: Path, before: str | Path | None = None) -> Records:
+    """The records that a file, a short name or a run means, with those from before it.
 
     Raises:
         UnknownName: there is no such run. UsageError: there is nothing to read.
     """
     folder = Path(tempfile.mkdtemp(prefix="proofbook-look-"))
     try:
-        return Records(find(source, base=base, folder=folder), folder=folder)
+        found = find(source, base=base, folder=folder)
+        if before is not None:
+            (folder / "before").mkdir()
+            earlier = find(before, base=base, folder=folder / "before")
+            found = replace(found, files=(*found.files, *earlier.files))
+        return Records(found, folder=folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -159,19 +187,18 @@ def _of_evidence(evidence: store.Evidence, shown: str) -> Source:
 _RAW = {name: DuckDBType.from_string(kind) for name, kind in COLUMNS.items()}
 
 
-def _write(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -> None:
-    """Writes the entries with what is derived from them."""
+def _write(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -> list[str]:
+    """Writes the entries with what is derived from them; gives the keys under which it stood who asked."""
     _check_columns(files)
     latest, *older = map(entries_of, files)
     # The log of before may reach into that of after; what both hold is counted once.
-    parts = [
-        f"FROM {latest}",
-        *(f"FROM {part} WHERE timestamp < (SELECT min(timestamp) FROM {latest})" for part in older),
-    ]
+    edges = f"(SELECT min(timestamp) FROM {latest}) AND (SELECT max(timestamp) FROM {latest})"
+    parts = [f"FROM {latest}", *(f"FROM {part} WHERE timestamp NOT BETWEEN {edges}" for part in older)]
     engine.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS {' UNION ALL BY NAME '.join(f'({part})' for part in parts)}"
     )
-    derived = str(ibis.to_sql(_derived(ibis.table(_RAW, name="raw"), _user_keys(engine)), dialect="duckdb"))
+    user_keys = _user_keys(engine)
+    derived = str(ibis.to_sql(_derived(ibis.table(_RAW, name="raw"), user_keys), dialect="duckdb"))
     first = to.with_name("derived.parquet")
     engine.execute(f"COPY ({derived}) TO {quoted(str(first))} (FORMAT parquet)")
     read = f"read_parquet({quoted(str(first))})"
@@ -186,6 +213,7 @@ def _write(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -
     engine.execute("DROP TABLE kinds")
     engine.execute("DROP VIEW raw")
     first.unlink()
+    return user_keys
 
 
 def _check_columns(files: Sequence[Path]) -> None:
