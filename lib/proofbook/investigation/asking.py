@@ -82,6 +82,8 @@ def differs(look: Look, from_: Look | None) -> Answer:
     stated = (*look.conditions, *(from_.conditions if from_ is not None else ()))
     about = {name for item in stated for name in item.about}
     about |= {other for name in tuple(about) for other in ALSO_ABOUT.get(name, ())}
+    moving = not look.conditions and from_ is None
+    proposed = None if moving or look.stated_span is not None else _proposed(look)
     units = asked.units
     dull = {item.name for item in units.fields if len(item.values) < 2} | {name for name, _ in units.left_out}
     return differing.judge(
@@ -89,12 +91,23 @@ def differs(look: Look, from_: Look | None) -> Answer:
             units=units.without({look.records.known.short(name) for name in about} | about | dull),
             selected=asked.selected,
             others=others,
-            span_s=seconds(look.span),
+            span_s=proposed or seconds(look.span),
             in_words=look.conditions_in_words,
-            moving=not look.conditions and from_ is None,
+            moving=moving,
             own=asked.own,
+            proposed=proposed is not None,
         )
     )
+
+
+def _proposed(look: Look) -> tuple[float, float] | None:
+    """The window in which there is more of what is selected than before, where no window was stated; None where no start is claimed."""
+    answer = started(look)
+    if answer.table.empty:
+        return None
+    row, last = answer.table.iloc[0], seconds(look.span)[1]
+    ended = last if pd.isna(row["ended"]) else row["ended"].timestamp()
+    return row["started"].timestamp(), ended
 
 
 def started(look: Look) -> Answer:

@@ -142,6 +142,9 @@ def _statement(
     head = f"{counts[0]:,} {word} ({question.in_words}) against {counts[1]:,} others" + (
         " of the time before" if question.moving else ""
     )
+    if question.proposed:
+        begins, ends = (pd.Timestamp(at_s, unit="s", tz="UTC") for at_s in question.span_s)
+        head = f"{begins:%H:%M:%S} to {ends:%H:%M:%S}, a window that was proposed since the rate rose then: {head}"
     if called:
         first = called[0]
         more = f"; {len(called) - 1} more" if len(called) > 1 else ""

@@ -12,10 +12,11 @@ from proofbook import paths
 from proofbook.collect.logs.entries import table
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
-from proofbook.investigation import asking, conditions, examples, moments, records, tables
+from proofbook.investigation import asking, conditions, examples, moments, overview, records, tables, view
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
 from proofbook.investigation.moments import Moment, Span
+from proofbook.investigation.overview import Overview
 from proofbook.investigation.records import Records
 from proofbook.redaction import scrubbing
 
@@ -171,6 +172,19 @@ class Look:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
         return asking.who(self)
 
+    # Displaying -------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def overview(self) -> Overview:
+        """What a display of this look shows, as values."""
+        return overview.of(self)
+
+    def _repr_html_(self) -> str:
+        return view.as_html(self.overview)
+
+    def __repr__(self) -> str:
+        return view.as_text(self.overview)
+
     # Inside -----------------------------------------------------------------------------------------------------
 
     def _with(self, *, span: Span | None = None, conditions: tuple[Condition, ...] | None = None) -> Look:
@@ -210,7 +224,7 @@ def within(span: Span) -> str:
 
 
 def look(
-    source: str | Path,
+    source: str | Path = "",
     *,
     before: str | Path | None = None,
     since: Moment | None = None,
@@ -220,8 +234,8 @@ def look(
 
     Args:
         source: a log file, a short name such as gcp:PROJECT/SERVICE, a run (its id, the beginning of one, `last`, its folder), or a folder of
-            evidence.
-        before: a log or run from quiet time before, to compare with.
+            evidence; empty means an incident made up for practice.
+        before: a log or run from quiet time before, to compare with; None or empty means what lies before the window.
         since, until: the time in question; what lies outside is kept to compare with.
     Raises:
         UnknownName: there is no such run. UsageError: there is nothing to read, or a time cannot be read.
@@ -229,8 +243,8 @@ def look(
     scrubbing.guard_kernel()
     tables.show_plainly()
     base = paths.root()
-    found = Look(records.opened(source, base=base, before=before))
-    if since is None and until is None and before is None:
+    found = Look(records.opened(source, base=base, before=before or None))
+    if not since and not until and not before:
         return found
     first, last = found.span
     # The last entry belongs to it, and nothing that is from before.

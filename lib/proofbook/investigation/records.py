@@ -28,7 +28,7 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UsageError
 from proofbook.evidence import store
-from proofbook.investigation import conditions, units
+from proofbook.investigation import conditions, practice, units
 from proofbook.investigation.moments import Span
 from proofbook.investigation.names import USER_KEYS
 from proofbook.investigation.units import Units
@@ -147,14 +147,17 @@ def opened(source: str | Path, *, base: Path, before: str | Path | None = None) 
 
 
 def find(source: str | Path, *, base: Path, folder: Path) -> Source:
-    """Where the entries are that a text means: a file, a short name, the folder of a run or of evidence, a run's id or its beginning, `last`."""
+    """Where the entries are that a text means: a file, a short name, the folder of a run or of evidence, a run's id or its beginning, `last`; nothing means an incident made up for practice."""
     text = str(source)
+    if not text:
+        file = practice.incident(folder / "practice.json")
+        return _of_log(LogSource(name="log", file=str(file)), "an incident made up for practice", folder)
     path = Path(text).expanduser()
     if paths.is_file(path):
         if path.suffix == ".parquet":
             return Source(files=(path.resolve(),), shown=paths.shown(path))
         return _of_log(LogSource(name="log", file=str(path.resolve())), paths.shown(path), folder)
-    if text and not log_uri.is_file(text):
+    if not log_uri.is_file(text):
         return _of_log(LogSource(name="log", source=text), text, folder)
     if path.suffix and not path.exists():
         raise UsageError(

@@ -26,11 +26,11 @@ PROBES = (
     "held",
 )
 _PROBE_COLUMNS = {
-    "at": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR",
+    "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR",
 }  # fmt: skip
 # What each column of `probes` is called in the tables of evidence, the first that is there.
 _CALLED = {
-    "at": ("timestamp",), "ok": ("ok", "reply_ok", "replied"), "status": ("status", "http_status"), "close_code": ("close_code",),
+    "timestamp": ("timestamp",), "ok": ("ok", "reply_ok", "replied"), "status": ("status", "http_status"), "close_code": ("close_code",),
     "took_s": ("total_s", "took_s", "upgrade_s"), "revision": ("revision",), "error": ("error",),
 }  # fmt: skip
 _SEVERITIES = "CASE WHEN max(severity_number) >= 17 THEN 0 WHEN max(severity_number) >= 13 THEN 1 ELSE 2 END"
@@ -66,10 +66,10 @@ def _make(engine: duckdb.DuckDBPyConnection, name: str, rows: pd.DataFrame) -> N
 
 
 def _events(read: Records, span: Span) -> pd.DataFrame:
-    """What happened at one moment: at, kind, what, source. A revision that is there from the beginning began at no moment that is known."""
+    """What happened at one moment: timestamp, kind, what, source. A revision that is there from the beginning began at no moment that is known."""
     first, last = read.span
     began = read.ask(
-        f"""SELECT min(timestamp) AS at, 'revision' AS kind, service_name || ' ' || service_version || ' first wrote' AS what, any_value(source) AS source
+        f"""SELECT min(timestamp) AS timestamp, 'revision' AS kind, service_name || ' ' || service_version || ' first wrote' AS what, any_value(source) AS source
         FROM {read.relation} WHERE service_version <> '' AND NOT own GROUP BY service_name, service_version
         HAVING min(timestamp) > TIMESTAMPTZ {quoted((first + (last - first) / 50).isoformat())}"""
     )
@@ -77,8 +77,8 @@ def _events(read: Records, span: Span) -> pd.DataFrame:
     if read.source.evidence is not None:
         parts.append(_phases(read.source.evidence))
     whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    inside = whole["at"].between(*span)
-    return whole[inside].sort_values("at", ignore_index=True)
+    inside = whole["timestamp"].between(*span)
+    return whole[inside].sort_values("timestamp", ignore_index=True)
 
 
 def _phases(evidence: Evidence) -> pd.DataFrame:
@@ -90,14 +90,14 @@ def _phases(evidence: Evidence) -> pd.DataFrame:
             for moment, word in zip(window, ("began", "ended"), strict=True):
                 rows.append(
                     {
-                        "at": moment,
+                        "timestamp": moment,
                         "kind": "probing",
                         "what": f"our probes ({phase}) {word}",
                         "source": "proofbook",
                     }
                 )
-    found = pd.DataFrame(rows, columns=["at", "kind", "what", "source"])
-    return found.assign(at=pd.to_datetime(found["at"], utc=True))
+    found = pd.DataFrame(rows, columns=["timestamp", "kind", "what", "source"])
+    return found.assign(timestamp=pd.to_datetime(found["timestamp"], utc=True))
 
 
 def _probes(evidence: Evidence) -> pd.DataFrame:
@@ -119,7 +119,7 @@ def _probes(evidence: Evidence) -> pd.DataFrame:
     )
     return whole[list(_PROBE_COLUMNS)].astype(
         {
-            "at": "datetime64[us, UTC]",
+            "timestamp": "datetime64[us, UTC]",
             "ok": "boolean",
             "status": "Int32",
             "close_code": "Int32",
