@@ -13,7 +13,7 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="Log, short name of a log, run (its id, the beginning of one, last), or folder.",
+        help="Log, short name of a log, run (its id, the beginning of one, last), or folder. Default: an incident made up for practice.",
     ),
 ]
 Before = Annotated[
@@ -36,7 +36,7 @@ Where = Annotated[
 
 @app.command()
 def look(
-    source: Source, before: Before = "", since: Since = "", until: Until = "", where: Where = ""
+    source: Source = "", before: Before = "", since: Since = "", until: Until = "", where: Where = ""
 ) -> None:
     """Look at a log or run: what went wrong, since when, what is different about it, who is affected."""
     from proofbook.investigation import look as looking
