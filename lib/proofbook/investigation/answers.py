@@ -13,6 +13,7 @@ from proofbook.report import finding_html
 # How an answer is marked: something beyond chance, nothing beyond chance, or no telling.
 FOUND, NOTHING, UNSURE = "found", "nothing beyond chance", "inconclusive"
 MARKS = {FOUND: "●", NOTHING: "○", UNSURE: "?"}
+# Of borders alone: no colour of text is readable on white and on dark paper.
 COLOURS = {
     FOUND: "var(--pb-error, #7a3e9d)",
     NOTHING: "var(--pb-pass, #1a7f4b)",
@@ -46,7 +47,7 @@ class Answer:
 
     def _repr_html_(self) -> str:
         escape, colour = finding_html.escape, COLOURS[self.answer]
-        badge = f"<span class='pb-badge' style='color:{colour};border:1px solid currentColor;border-radius:4px;padding:0 .4em;font-weight:600'>{MARKS[self.answer]}&nbsp;{escape(self.answer)}</span>"
+        badge = f"<span class='pb-badge' style='border:2px solid {colour};border-radius:4px;padding:0 .4em;font-weight:600'>{MARKS[self.answer]}&nbsp;{escape(self.answer)}</span>"
         needs = (
             f"<br><span class='pb-needed'><b>Needed:</b> {escape(finding_html.in_words(self.needed))}</span>"
             if self.needed
@@ -96,11 +97,11 @@ def as_html(rows: pd.DataFrame, *, most: int = MOST_ROWS) -> str:
     head = f"<thead><tr>{cells(tuple(rows.columns), 'th')}</tr></thead>"
     lines = [f"<tr>{cells(row, 'td')}</tr>" for row in rows.itertuples(index=False)]
     rest = (
-        f"<details><summary>{len(lines) - most} more</summary><table>{head}<tbody>{''.join(lines[most:])}</tbody></table></details>"
+        f"<details><summary>{len(lines) - most} more</summary><table style='color:inherit'>{head}<tbody>{''.join(lines[most:])}</tbody></table></details>"
         if len(lines) > most
         else ""
     )
-    return f"<div class='pb-scroll'><table>{head}<tbody>{''.join(lines[:most])}</tbody></table></div>{rest}"
+    return f"<div class='pb-scroll'><table style='color:inherit'>{head}<tbody>{''.join(lines[:most])}</tbody></table></div>{rest}"
 
 
 def as_text(rows: pd.DataFrame, *, most: int = MOST_ROWS) -> str:

@@ -14,49 +14,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from proofbook.investigation import pairs
+from proofbook.investigation.tested import LEAST, LEAST_POOL, MIN_HOLDS, MIN_RATIO, Tested
 from proofbook.investigation.units import Field, Marks, Numbers, Places, Units
 from proofbook.stats.hypergeometric import tails
 
-# A value is of interest if so many selected units have it, so much oftener than others, and it holds so much of what is selected.
-LEAST, MIN_RATIO, MIN_HOLDS = 5, 1.5, 0.05
 # The chance at which a suspect is called, and the quiet windows that it takes.
 CALLED = 0.05
 LEAST_PLACEBOS = 19
 MOST_PLACEBOS = 60
 # A field's scale is what it reaches in one window of five, and at least a tenth.
 SCALE_QUANTILE, LEAST_SCALE = 0.8, 1.0
-# The composition of what is selected is compared with other windows once these hold so much of it.
-LEAST_POOL = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """A value or a pair of values that is over-represented in a window.
-
-    parts: (field, number of the value). selected, others: units that have all of them; of_selected, of_others: of how many. strength: −log10 p.
-    """
-
-    parts: tuple[tuple[str, int], ...]
-    selected: int
-    others: int
-    of_selected: int
-    of_others: int
-    strength: float
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The fields of its parts: what its scale is of."""
-        return tuple(name for name, _ in self.parts)
-
-    @property
-    def ratio(self) -> float:
-        """How much oftener selected units have it than others."""
-        return (self.selected / self.of_selected) / (max(self.others, 0.5) / max(self.of_others, 1))
-
-    @property
-    def holds(self) -> float:
-        """The share of the selected units that have it."""
-        return self.selected / self.of_selected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +138,6 @@ def contrast(
         windows: of each unit the number of its window: 0 in question, others quiet, the nearest first; −1: none.
         moving: every window is compared with the one before it in place of the others of its own.
     """
-    from proofbook.investigation import pairs
-
     number = int(windows.max(initial=0)) + (0 if moving else 1)
     counted = {
         item.name: count(item, selected, others, windows, number, moving=moving) for item in units.fields

@@ -11,16 +11,8 @@ import pandas as pd
 
 from proofbook.investigation import contrast, reading
 from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer, Control
-from proofbook.investigation.contrast import (
-    CALLED,
-    LEAST,
-    LEAST_PLACEBOS,
-    MIN_HOLDS,
-    MIN_RATIO,
-    MOST_PLACEBOS,
-    Contrast,
-    Suspect,
-)
+from proofbook.investigation.contrast import CALLED, LEAST_PLACEBOS, MOST_PLACEBOS, Contrast, Suspect
+from proofbook.investigation.tested import LEAST, MIN_HOLDS, MIN_RATIO
 from proofbook.investigation.units import Marks, Places, Units
 from proofbook.judge.findings import Exposure, Method, Needed
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from proofbook.investigation.contrast import LEAST, LEAST_POOL, MIN_HOLDS, MIN_RATIO, Tested
+from proofbook.investigation.tested import LEAST, LEAST_POOL, MIN_HOLDS, MIN_RATIO, Tested
 from proofbook.investigation.units import Field, Marks, Numbers, Places, Units
 from proofbook.stats.hypergeometric import tails
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from proofbook.investigation.contrast import MIN_RATIO, Contrast, Suspect, having
+from proofbook.investigation.contrast import Contrast, Suspect, having
+from proofbook.investigation.tested import MIN_RATIO
 from proofbook.investigation.units import Marks, Units
 from proofbook.stats.hypergeometric import stratified, tails
 
