@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proofbook.cli import file_commands, logs, look, rehearsal, run_commands, run_readers, verbosity
+from proofbook.cli import file_commands, logs, look, rehearsal, run_commands, run_readers, suspects, verbosity
 from proofbook.cli.app import app
 
 __all__ = [
@@ -14,13 +14,14 @@ __all__ = [
     "rehearsal",
     "run_commands",
     "run_readers",
+    "suspects",
     "verbosity",
 ]
 
 # By use: validate, read the result, then the rest.
 ORDER = (
     "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
-    "logs", "look", "demo", "rehearse", "faults", "schema",
+    "logs", "look", "suspects", "demo", "rehearse", "faults", "schema",
 )  # fmt: skip
 
 

@@ -201,6 +201,8 @@ PATTERN_COLUMNS = (
 )
 
 
+# Of the places where requests failed or were refused, so many are shown.
+MOST_FAILED = 10
 FIRST_COLUMNS = {
     "timestamp": "time", "severity_text": "severity", "service_name": "service", "service_instance_id": "instance", "trace_id": "trace",
     "http_status": "status", "body": "body",
@@ -216,6 +218,9 @@ def _print_log(looked: Any, *, with_first: bool) -> None:
     if len(looked.signatures):
         columns = [name for name in PATTERN_COLUMNS if name in looked.signatures]
         _print_table(out, "Patterns", looked.signatures, columns)
+    failed = _failed(looked.requests)
+    if len(failed):
+        _print_table(out, "Requests answered with 4xx or 5xx", failed.head(MOST_FAILED), list(failed.columns))
     if looked.changes is not None:
         telling = looked.changes[~looked.changes["change"].isin(["same", "unsure"])]
         title = "What changed" if len(telling) else "No change beyond chance"
@@ -225,9 +230,21 @@ def _print_log(looked: Any, *, with_first: bool) -> None:
     errors = looked.kinds["severity"].isin(["ERROR", "CRITICAL"])
     columns = ["severity", "what", "entries", "first", "last"]
     found = looked.kinds[exceptions | errors].head(20)
+    if found.empty and len(failed):
+        return
     _print_table(
         out, "Exceptions and errors" if len(found) else "No exceptions and no errors", found, columns
     )
+
+
+def _failed(requests: Any) -> Any:
+    """The requests that were refused or failed, by status and place; those that failed first."""
+    rows = requests[requests["status"] >= 400]
+    rows = rows.assign(of_server=rows["status"] >= 500).sort_values(
+        "of_server", ascending=False, kind="stable"
+    )
+    shown = rows[["status", "method", "endpoint", "requests", "first", "last"]].astype(object)
+    return shown.where(rows[shown.columns].notna(), "")
 
 
 def _print_first(out: Console, looked: Any) -> None:
@@ -260,10 +277,18 @@ def _print_reading(out: Console, looked: Any) -> None:
         + (lost if reading.unparsed else ""),
         *(f"assumed    {plain(item.in_words)}" for item in reading.assumed),
         f"severity   {counts}",
+        *([f"requests   {_by_status(looked.requests)}"] if len(looked.requests) else []),
         f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {coverage.covered_s:,.1f} s; longest silence {coverage.longest_gap_s:,.1f} s, unusual from {coverage.allowed_gap_s:,.1f} s",
         f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'no gaps found'}",
     ):
         out.print(line, soft_wrap=True)
+
+
+def _by_status(requests: Any) -> str:
+    counts = requests.groupby("status")["requests"].sum()
+    return f"{counts.sum():,} answered: " + ", ".join(
+        f"{count:,} with {status}" for status, count in counts.items()
+    )
 
 
 def _print_table(out: Console, title: str, rows: Any, columns: list[str]) -> None:
@@ -300,6 +325,7 @@ def _log_as_json(looked: Any) -> dict[str, object]:
         "signatures": looked.signatures,
         "kinds": looked.kinds,
         "changes": looked.changes,
+        "requests": looked.requests,
         "first": looked.first,
     }
     return {

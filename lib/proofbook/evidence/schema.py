@@ -16,6 +16,7 @@ from pyarrow import parquet
 from proofbook.errors import SchemaError
 from proofbook.evidence.asked import ASKED
 from proofbook.evidence.table import MAP, TIME, Column, Merge, Table, rows_of
+from proofbook.evidence.traces import TRACES
 
 OLDER = "in older evidence"
 # Columns that mean the same wherever they stand.
@@ -378,7 +379,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
         REVISIONS, ROLLOUT, HELD, ASKED, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_PLACES, LOG_KINDS, LOG_KIND_TIMES,
-        LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS,
+        LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS, *TRACES,
     )
 })  # fmt: skip
 _added: dict[str, Table] = {}

@@ -88,7 +88,7 @@ class LogLook:
     """A log as `proofbook logs` shows it: what was read, how much of its span it covers, and what stands in it.
 
     changes is None without a log from before; columns as `judge.log_novelty.changes`. signatures: as `tables.signatures`.
-    first: the first entries, columns as the table `logs`; lost: the first lines that are in none.
+    requests: as `collect.logs.recorder.answered`. first: the first entries, columns as the table `logs`; lost: the first lines that are in none.
     """
 
     reading: entries.Reading
@@ -96,6 +96,7 @@ class LogLook:
     kinds: pd.DataFrame
     signatures: pd.DataFrame
     changes: pd.DataFrame | None
+    requests: pd.DataFrame
     first: pd.DataFrame
     lost: tuple[str, ...]
 
@@ -107,6 +108,7 @@ class _Read:
     reading: entries.Reading
     span: Span
     tables: dict[str, pd.DataFrame]
+    requests: pd.DataFrame
     first: pd.DataFrame
     lost: tuple[str, ...]
 
@@ -135,7 +137,15 @@ def _read(
             order = {source.name: reading.newest_first}
             tables[LOG_UNREAD.name] = recorder.unread(to, patterns, newest_first=order)
         first, lost = entries.beginning(to, most=SHOWN)
-    return _Read(reading=reading, span=(reading.first, reading.last), tables=tables, first=first, lost=lost)
+        requests = recorder.answered(to)
+    return _Read(
+        reading=reading,
+        span=(reading.first, reading.last),
+        tables=tables,
+        requests=requests,
+        first=first,
+        lost=lost,
+    )
 
 
 def look_at_log(
@@ -180,6 +190,7 @@ def look_at_log(
             columns="check", errors="ignore"
         ),
         changes=log_novelty.changes(view) if before is not None else None,
+        requests=after.requests,
         first=after.first,
         lost=after.lost,
     )

@@ -73,7 +73,93 @@ def test_an_object_behind_a_name_is_read_as_one_of_its_own(name: str, tmp_path: 
     assert list(reading.entries["body"]) == ["handled", "slow"]
 
 
+@pytest.mark.parametrize(
+    ("line", "method", "url"),
+    [
+        ('[GIN] 2026/03/01 - 10:00:0{n} | {status} |     1.2ms |   10.0.0.9 | GET      "/cart"', "GET", "/cart"),
+        ("10.0.0.9 2026-03-01 10:00:0{n} | {status} |  12µs | 10.0.0.9 | POST | /cart | -", "POST", "/cart"),
+        ("177235920{n}.123     45 10.0.0.9 TCP_MISS/{status} 1234 GET http://shop/cart - HIER_DIRECT/10.1.1.1 text/html", "GET", "http://shop/cart"),
+        ("I, [2026-03-01T10:00:0{n}.5 #1]  INFO -- : Completed {status} Internal Server Error in 12ms (Views: 1.0ms)", None, None),
+        ("2026-03-01 10:00:0{n}.123 request_id=F1 [info] Sent {status} in 12ms", None, None),
+    ],
+)  # fmt: skip
+def test_a_status_that_stands_before_its_method_or_without_one_is_read(
+    line: str, method: str | None, url: str | None, tmp_path: Path
+) -> None:
+    wanted = [200, 500, 404, 200, 503]
+    text = "".join(line.format(n=n, status=status) + "\n" for n, status in enumerate(wanted))
+    reading = read(tmp_path, text, **UTC)
+    assert statuses(reading) == wanted
+    assert reading.first is not None and reading.first.floor("s") == pd.Timestamp("2026-03-01T10:00:00Z")
+    said = reading.entries[["http_method", "http_url"]].iloc[1]
+    assert [None if pd.isna(item) else item for item in said] == [method, url]
+
+
+def test_what_was_only_done_in_a_time_is_no_request(tmp_path: Path) -> None:
+    lines = [f"2026-03-01 10:00:0{n} Completed 500 of 512 jobs in 12 s" for n in range(5)]
+    lines += [f"2026-03-01 10:00:1{n} Sent 404 messages in 3 batches" for n in range(5)]
+    assert statuses(read(tmp_path, "\n".join(lines), **UTC)) == [None] * 10
+
+
 # Levels -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[01Mar2026 10:00:0{n}.123] [Server thread/ERROR] [net.shop/]: no stock",
+        "2026-03-01 10:00:0{n},123 [main/ERROR] no stock",
+        "2026-03-01 10:00:0{n} [ERROR/MainProcess] no stock",
+        "2026-03-01 10:00:0{n} fail: Shop.Stock[7] no stock",
+        "E2026030{n} 10:00:00.123456 1234 stock.cc:12] no stock",
+    ],
+)
+def test_a_level_beside_the_name_of_a_thread_or_in_one_letter_is_read(
+    line: str, count: int, tmp_path: Path
+) -> None:
+    text = "".join(line.format(n=n + 1) + "\n" for n in range(count))
+    reading = read(tmp_path, text, **UTC)
+    assert severities(reading) == ["ERROR"] * count
+    assert reading.unparsed == 0
+
+
+def test_a_path_that_ends_like_a_level_is_none(tmp_path: Path) -> None:
+    reading = read(
+        tmp_path, "2026-03-01 10:00:00 [shop/errors] opened\n2026-03-01 10:00:01 GET /api/error now\n", **UTC
+    )
+    assert severities(reading) == [None, None]
+
+
+def test_a_key_with_dots_within_another_object_is_found(tmp_path: Path) -> None:
+    hits = [
+        {
+            "_index": "a",
+            "_source": {"@timestamp": f"2026-03-01T10:00:0{n}Z", "log.level": level, "message": "m"},
+        }
+        for n, level in enumerate(("INFO", "ERROR"))
+    ]
+    assert severities(read(tmp_path, json_lines(*hits))) == ["INFO", "ERROR"]
+
+
+def test_a_message_of_the_console_of_dotnet_is_one_entry_in_a_container_too(tmp_path: Path) -> None:
+    said = [
+        "fail: Shop.Stock[7]", "      no stock for 9", "      System.InvalidOperationException: none left", "         at Shop.Stock.Take() in /src/Stock.cs:line 3",
+        "info: Shop.Stock[0]", "      restocked",
+    ]  # fmt: skip
+    text = "".join(f"2026-03-01T10:00:00.{100 + n}000Z {line}\n" for n, line in enumerate(said))
+    reading = read(tmp_path, text)
+    assert severities(reading) == ["ERROR", "INFO"]
+    assert [body.splitlines()[1].strip() for body in reading.entries["body"]] == [
+        "no stock for 9",
+        "restocked",
+    ]
+
+
+def test_an_event_of_the_audit_of_linux_is_of_its_time(tmp_path: Path) -> None:
+    lines = [f"type=SYSCALL msg=audit(177235920{n}.123:{n}): arch=c000003e success=yes" for n in range(3)]
+    assert times(read(tmp_path, "\n".join(lines)))[0] == "2026-03-01T10:00:00.123000"
+
 
 REDIS = [
     ("1:C 01 Mar 2026 10:00:00.018 # no config file", "WARNING"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import datetime as dt
 import functools
 import gzip
 import json
+import lzma
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from hypothesis import strategies as st
 
 import proofbook as pb
 from proofbook.collect.logs.counts import per_minute
+from proofbook.collect.logs.entries import connect, rows_of
 from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import record
 from proofbook.config.sources import LogSource
@@ -458,16 +462,42 @@ def test_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_line_of_fifty_megabytes_is_one_entry_and_says_what_was_cut(tmp_path: Path) -> None:
-    for shape, text in (
-        ("cloud", json_lines(cloud("small", 0), cloud("x" * 50_000_000, 1), cloud("small", 2))),
-        ("text", f"{NOON}Z small\n{NOON}Z {'x' * 50_000_000}\n{NOON}Z small\n"),
-    ):
-        reading = read(tmp_path / shape, text)
-        assert (reading.read, reading.unparsed) == (3, 0)
-        short, long, after = reading.entries["body"]
-        assert short.endswith("small") and after.endswith("small")
-        assert long.endswith(" more characters]") and 100_000 < len(long) < 110_000
+@pytest.mark.parametrize("kind", ["object", "text"])
+def test_what_is_cut_of_a_line_of_fifty_megabytes_is_read_beside_it(kind: str, tmp_path: Path) -> None:
+    said = "word " * 10_000_000 + "last"
+    texts = {
+        "object": json_lines(cloud("small", 0), cloud(said, 1), cloud("small", 2)),
+        "text": f"{NOON}Z small\n{NOON}Z {said}\n{NOON}Z small\n",
+    }
+    reading = read(tmp_path, texts[kind])
+    assert reading.path is not None
+    if kind == "object":
+        # Pieces of a text have no time.
+        assert reading.read == 3 and reading.unparsed > 100
+        assert reading.entries["body"].iloc[1].endswith(" more characters]")
+    else:
+        assert reading.read > 100 and (reading.unparsed, reading.untimed) == (0, reading.read - 3)
+    assert reading.entries["body"].iloc[-1] == "small"
+    with connect() as engine:
+        kept = engine.execute(f"SELECT sum(len(body) - len(replace(body, 'word', ''))) // 4, count(*) FILTER (ends_with(body, 'last')) FROM {rows_of(reading.path)}").fetchall()  # fmt: skip
+    assert kept == [(10_000_000, 1)]
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
+def test_a_packed_log_is_read_up_to_where_it_is_cut(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    text = "".join(f"2026-03-01T10:00:00.{n:06d}Z INFO {hash(n)} said\n" for n in range(50_000)).encode()
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    packed = pack(text)
+    whole.write_bytes(packed)
+    cut.write_bytes(packed[: len(packed) * 3 // 4])
+    to = tmp_path / "read.parquet"
+    assert read_logs(LogSource(name="log", file="whole"), base=tmp_path, to=to).read == 50_000
+    reading = read_logs(LogSource(name="log", file="cut"), base=tmp_path, to=to)
+    assert 0 < reading.read < 50_000
+    assert "(the packed file is cut or broken here)" in (
+        reading.entries["body"].iloc[-1],
+        reading.unparsed_sample,
+    )
 
 
 def test_one_broken_line_costs_one_line_whatever_breaks_it(tmp_path: Path) -> None:

@@ -352,3 +352,27 @@ def test_log_text_is_no_markup_in_the_chart_of_changes(tmp_path: Path) -> None:
     _, _, view = judged(system(0, "r-1"), system(400, "r-2") + crashes, tmp_path)
     drawn = figures.changes(view).to_json()
     assert "click" in drawn and "<a href" not in drawn.replace("\\u003c", "<")
+
+
+def test_requests_that_failed_are_on_the_first_screen_of_an_access_log(
+    tmp_path: Path, workspace: Path
+) -> None:
+    lines = [
+        f'10.0.0.9 - - [01/Mar/2026:10:00:{n:02} +0000] "GET /cart/{n}?id={n} HTTP/1.1" {(200, 200, 404, 502)[n % 4]} 12'
+        for n in range(40)
+    ]
+    (tmp_path / "log").write_text("\n".join(lines))
+    done = proofbook("logs", "log", cwd=tmp_path, workspace=workspace, COLUMNS="200")
+    said = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "requests 40 answered: 20 with 200, 10 with 404, 10 with 502" in said
+    start = said.index("Requests answered with 4xx or 5xx")
+    assert said[start + 2 : start + 4] == [
+        "502 GET /cart/<*> 10 10:00:03 10:00:39",
+        "404 GET /cart/<*> 10 10:00:02 10:00:38",
+    ]
+    assert "No exceptions and no errors" not in done.stdout
+    (tmp_path / "log").write_text(
+        "\n".join(line.replace(" 404 ", " 200 ").replace(" 502 ", " 200 ") for line in lines)
+    )
+    done = proofbook("logs", "log", cwd=tmp_path, workspace=workspace)
+    assert "No exceptions and no errors" in done.stdout and "4xx" not in done.stdout

@@ -49,7 +49,7 @@ HOLDS_TRACEBACK = (
 )
 _ENTRY = {
     "timestamp": "timestamp('UTC')", "trace_id": "string", "source": "string", "service_name": "string",
-    "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_url": "string", "http_status": "int32",
+    "service_version": "string", "severity_text": "string", "severity_number": "int64", "http_method": "string", "http_url": "string", "http_status": "int32",
     "http_user_agent": "string", "http_remote_ip": "string", "body": "string", "header": "string",
 }  # fmt: skip
 

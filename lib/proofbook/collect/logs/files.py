@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import contextlib
 import datetime as dt
 import gzip
+import lzma
 import math
 import re
 import shutil
@@ -27,6 +29,7 @@ HEAD_BYTES = 1 << 20
 A_DAY_S = 86400.0
 # A packed file may be so many times as large when it is unpacked, and at least so large: logs pack twenty to a hundred times.
 UNPACKED_TIMES, UNPACKED_BYTES = 300, 1 << 30
+_PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 
 
 def read_source_text(file: str | None, command: list[str] | None, *, base: Path) -> tuple[str, str]:
@@ -88,19 +91,23 @@ def _absent(shown: str, error: OSError) -> CouldNotLook:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[_Stream]:
-    """A file's bytes, unpacked where gzip or zstd packed them, and as UTF-8 where they are UTF-16.
+    """A file's bytes, unpacked where gzip, zstd, bzip2 or xz packed them, and as UTF-8 where they are UTF-16.
 
     Raises:
         CouldNotLook: while reading, where it unpacks to far more than a log does.
     """
     with path.open("rb") as file:
-        packed = packing(file.read(4))
+        packed = packing(file.read(6))
         file.seek(0)
         most = max(UNPACKED_BYTES, UNPACKED_TIMES * path.stat().st_size)
         if packed == "gzip":
             yield _Stream(gzip.GzipFile(fileobj=file), most=most)
         elif packed == "zstd":
             yield _Stream(pa.CompressedInputStream(pa.PythonFile(file), "zstd"), most=most)
+        elif packed == "bzip2":
+            yield _Stream(bz2.BZ2File(file), most=most)
+        elif packed == "xz":
+            yield _Stream(lzma.LZMAFile(file), most=most)  # noqa: SIM115  (it holds the file that is closed here)
         else:
             yield _Stream(file)
 
@@ -131,7 +138,7 @@ class _Stream:
             try:
                 # Small pieces: those before the place where a packed file is cut are kept.
                 piece = self._file.read(min(wanted, 1 << 16))
-            except (OSError, EOFError):
+            except (OSError, EOFError, lzma.LZMAError):
                 piece, self._ended = b"\n(the packed file is cut or broken here)\n", True
             self._ended = self._ended or not piece
             self._left -= len(piece)
@@ -157,8 +164,8 @@ def utf16_of(head: bytes) -> str:
 
 
 def packing(magic: bytes) -> str:
-    """`gzip`, `zstd` or `none`, by the first bytes of a file."""
-    return "gzip" if magic.startswith(b"\x1f\x8b") else "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
+    """`gzip`, `zstd`, `bzip2`, `xz` or `none`, by the first six bytes of a file."""
+    return next((name for begins, name in _PACKINGS.items() if magic.startswith(begins)), "none")
 
 
 def head_of(path: Path, shown: str) -> bytes:

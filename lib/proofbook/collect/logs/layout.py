@@ -130,6 +130,7 @@ _ITEMS: dict[str, _Item] = {
     "redis": _Item(pattern=r"[ \t]*\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]{8,12} [.*#-](?:[ \t]|$)", sure=True),
     "esxi": _Item(pattern=rf"[ \t]*(?:{SHORT_WORDS})\(\d{{1,3}}\)(?:[ \t]|$)", sure=True),
     "close": _Item(pattern=r"[\])>}|,;:]{1,2}[ \t]?", sure=True),
+    "thread and level": _Item(pattern=rf"[ \t]*\[[^\[\]/\n]{{1,60}}/(?i:{LEVELS})\]:?[ \t]?", sure=True),
     "level": _Item(
         pattern=rf"[ \t]*[\[(<]? ?(?:[\w.-]+[.:])?(?i:{LEVELS}|{_NO_LEVELS})(?: ?[\])>][:|]?[ \t]?|[:|,;][ \t]?|[ \t/-]|$)", sure=True,
         share=0.8
@@ -160,6 +161,7 @@ _ITEMS: dict[str, _Item] = {
 _NAME = r"[ \t]*[^\s\[\]():=\"']+[ \t]"
 # What is the level in an item, the letter that it is, and the mark.
 _LEVEL_OF = {
+    "thread and level": rf"\b(?i:{LEVELS})\b",
     "level": rf"\b(?i:{LEVELS}|{_NO_LEVELS})\b",
     "letter": "[TVDINWEFCA]",
     "redis": _MARK,

@@ -22,9 +22,9 @@ from proofbook.collect.logs import formats
 from proofbook.collect.logs.documents import Bytes
 
 BLOCK_BYTES = 1 << 22
-# What longer lines are cut to, and how much of one text is kept then, in characters. A line of which more bytes come than
-# MAX_LINE_BYTES ends there.
-MAX_LINE_CHARS, MAX_TEXT_CHARS = 400_000, 100_000
+# Longer lines are parted into such pieces, where there is a space no more than MAX_WORD_CHARS before the end; of a text in an
+# object so much is kept then. A line of which more bytes come than MAX_LINE_BYTES ends there.
+MAX_LINE_CHARS, MAX_TEXT_CHARS, MAX_WORD_CHARS = 400_000, 100_000, 1_000
 MAX_LINE_BYTES = 1 << 28
 # An entry of more lines goes on as another.
 MAX_ENTRY_BYTES = 1 << 24
@@ -257,36 +257,52 @@ def _joined(text: pa.StringArray, edges: npt.NDArray[np.int64]) -> pa.StringArra
 
 
 def _shortened(data: bytes) -> bytes:
-    """Lines as they are, or those of megabytes with their longest texts cut, saying by how much."""
+    """Lines as they are, or those of megabytes as several: what an object has no room for follows it."""
     if len(data) <= MAX_LINE_CHARS:
         return data
     # No line is longer than two pieces that both hold an end of line.
     piece = MAX_LINE_CHARS // 2
     if all(data.find(b"\n", start, start + piece) >= 0 for start in range(0, len(data), piece)):
         return data
-    return b"".join(_short(line) + b"\n" for line in data[:-1].split(b"\n"))
+    return b"".join(part + b"\n" for line in data[:-1].split(b"\n") for part in _parts(line))
 
 
-def _short(line: bytes) -> bytes:
+def _parts(line: bytes) -> list[bytes]:
+    """A line, or what is kept of it as lines: nothing is lost, since a pattern may be of any part."""
     if len(line) <= MAX_LINE_CHARS:
-        return line
+        return [line]
     text = line.decode()
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return _cut(text).encode()
-    short = json.dumps(_cut_within(found), ensure_ascii=False)
-    return (short if len(short) <= MAX_LINE_CHARS else _cut(short)).encode()
+        return [part.encode() for part in _pieces(text)]
+    rest: list[str] = []
+    short = json.dumps(_cut_within(found, rest), ensure_ascii=False)
+    if len(short) > MAX_LINE_CHARS:
+        return [part.encode() for part in _pieces(text)]
+    return [short.encode(), *(part.encode() for more in rest for part in _pieces(more))]
 
 
-def _cut_within(value: Any) -> Any:
+def _cut_within(value: Any, rest: list[str]) -> Any:
+    """The value with its longest texts cut, saying by how much; what is cut is added to `rest`, each in one line."""
     if isinstance(value, str):
-        return _cut(value)
+        left = len(value) - MAX_TEXT_CHARS
+        if left <= 0:
+            return value
+        rest.append(" ".join(value[MAX_TEXT_CHARS:].splitlines()))
+        return f"{value[:MAX_TEXT_CHARS]} [{left:,} more characters]"
     if isinstance(value, dict):
-        return {key: _cut_within(item) for key, item in value.items()}
-    return [_cut_within(item) for item in value] if isinstance(value, list) else value
+        return {key: _cut_within(item, rest) for key, item in value.items()}
+    return [_cut_within(item, rest) for item in value] if isinstance(value, list) else value
 
 
-def _cut(text: str) -> str:
-    left = len(text) - MAX_TEXT_CHARS
-    return f"{text[:MAX_TEXT_CHARS]} [{left:,} more characters]" if left > 0 else text
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces of MAX_LINE_CHARS at most, parted between words where there are any."""
+    start = 0
+    while len(text) - start > MAX_LINE_CHARS:
+        end = start + MAX_LINE_CHARS
+        space = text.rfind(" ", end - MAX_WORD_CHARS, end)
+        end = space + 1 if space >= 0 else end
+        yield text[start:end]
+        start = end
+    yield text[start:]

@@ -129,7 +129,7 @@ class Opened:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
         with self.path.open("rb") as file:
             magic = file.read(1024)
-        as_it_is = log_files.packing(magic[:4]) == "none" and not log_files.utf16_of(magic)
+        as_it_is = log_files.packing(magic[:6]) == "none" and not log_files.utf16_of(magic)
         typed = self.shape.may_be_typed and self.document in ("", "array") and as_it_is
         if typed and holding is None:
             yield self._query(

@@ -34,3 +34,13 @@ def value_of(entries: Any, place: str) -> Any:
     path = entries.http_url.re_replace(r"^[a-zA-Z]+://[^/]*", "").re_replace(r"[?#].*$", "")
     path = path.re_replace(_VERSION, r"/\1·\2").re_replace(_VALUE, f"/{MASK}").re_replace("·", "")
     return ibis.ifelse(entries.http_url.isnull(), ibis.null("string"), path)
+
+
+def answered(entries: Any) -> Any:
+    """Requests by status, method and endpoint, the most frequent first."""
+    asked = entries.filter(entries.http_status.notnull())
+    asked = asked.mutate(endpoint=value_of(asked, "endpoint"))
+    found = asked.group_by(status="http_status", method="http_method", endpoint="endpoint").aggregate(
+        requests=asked.count(), first=asked.timestamp.min(), last=asked.timestamp.max()
+    )
+    return found.order_by([ibis.desc("requests"), "status", "method", "endpoint"])

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from proofbook import probe_marks
-from proofbook.collect.logs import aggregates, formats
+from proofbook.collect.logs import aggregates, formats, places
 from proofbook.collect.logs import unread as log_unread
 from proofbook.collect.logs.entries import NOTHING, Reading, connect, entries_of, rows_of
 from proofbook.collect.logs.reader import read_logs
@@ -152,6 +152,12 @@ def summarise(path: Path, patterns: Iterable[str], canaries: Iterable[str] = ())
     with connect() as engine:
         ask = aggregates.in_duckdb(engine, entries_of(path))
         return aggregates.summarise(ask, patterns, canaries=canaries)
+
+
+def answered(path: Path) -> pd.DataFrame:
+    """The requests in a Parquet file of entries: status, method, endpoint (a path, values masked), requests, first, last."""
+    with connect() as engine:
+        return aggregates.in_duckdb(engine, entries_of(path))(places.answered)
 
 
 def look_for(

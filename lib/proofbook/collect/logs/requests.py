@@ -62,6 +62,22 @@ FORMS = (
         hint="",
     ),
     RequestForm(
+        name="status before the method",
+        pattern=rf"\| *(?P<status>[1-5]\d\d) *\|.*\| *(?P<method>{_METHOD}) *(?:\| *)?\"?(?P<url>[^\s\"|]+)",
+        hint="|",
+    ),
+    RequestForm(
+        name="squid",
+        pattern=rf" [A-Z_]+/(?P<status>[1-5]\d\d) (?P<response_bytes>\d+) (?P<method>{_METHOD}) (?P<url>\S+) ",
+        hint="/",
+    ),
+    # Of an entry of its own, which names no method: Rails and Phoenix.
+    RequestForm(
+        name="status when done",
+        pattern=r"\b(?:Completed|Sent) (?P<status>[1-5]\d\d)(?: [A-Z][A-Za-z' -]*)? in \d",
+        hint=" in ",
+    ),
+    RequestForm(
         name="logfmt",
         pattern=rf'\bmethod="?(?P<method>{_METHOD})"?\b(?:.*? (?:path|url|uri)="?(?P<url>[^\s"]+))?.*?\bstatus(?:_code)?="?(?P<status>[1-5]\d\d)\b',
         hint="method=",

@@ -160,7 +160,7 @@ def _told(fields: _Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
     return {
         # Of an object whose time is not known every key may be the one that a pattern is of.
         "body0": f"CASE WHEN t1 IS NULL AND is_json AND rest <> '' THEN rest ELSE {body} END",
-        "url0": "coalesce(url, nullif(q.url, ''))",
+        "url0": f"coalesce(url, {_in_request('url', fields.shape)})",
         "agent0": f"coalesce(user_agent, {_in_request('user_agent', fields.shape)})",
         "map0": extra.as_map("listed", may_repeat=fields.may_repeat),
         "is_suspect": f"strlen(map0::VARCHAR) > {extra.MOST_CHARS} OR regexp_matches(map0::VARCHAR, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})",
@@ -436,4 +436,8 @@ def _json_paths(path: str) -> list[str]:
     steps = path.split(".")
     nested = "$" + "".join(f".{step}" if step.isidentifier() else f'."{step}"' for step in steps)
     certain = steps[0] in ("resource", "labels", "httpRequest", "http_request")
-    return [nested] if len(steps) == 1 or certain else [nested, f'$."{path}"']
+    if len(steps) == 1 or certain:
+        return [nested]
+    # Such as "log.level" in `_source`.
+    inner = [f"""$."{steps[0]}"."{".".join(steps[1:])}\""""] if len(steps) > 2 else []
+    return [nested, f'$."{path}"', *inner]

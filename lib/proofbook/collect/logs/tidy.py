@@ -81,7 +81,7 @@ _EXCEPTION = (
 _FUNCTION = r"[A-Za-z_][\w./*()~@-]*\.[\w.*()\[\]-]+"
 # What an entry is to a traceback, the more special first. `tb` starts one of Python, `ruby` one of Ruby, `source` one of Node and `head` any other; `in` is a
 # part of any, `file` one of Python's, `indented` may be, `chain` and `inner` join two; `exc` names an exception; `more` stands between a head and its
-# frames or after them, and `close` at the end; of Go's, `panic` starts one, `go` names a goroutine, `call` a function with its arguments and `function`
+# frames or after them, and `close` at the end; `console` is the line that .NET's writes before each message; of Go's, `panic` starts one, `go` names a goroutine, `call` a function with its arguments and `function`
 # one without.
 _KINDS = (
     ("tb", r"^(?:\s*\+ Exception Group )?Traceback \(most recent call last\)"),
@@ -101,6 +101,7 @@ _KINDS = (
     ("elixir", r"^\*\* \((?:EXIT|exit|throw|stop|:?[A-Z])"),
     ("more", r"^(?:(?:Last message(?: \(from [^)]*\))?|State|Server|Request): |(?:READ|WRITE) of size |(?:freed|previously allocated) by thread |(?:Current thread|Thread) 0x)"),
     ("close", r"^(?:[\]})\"'^]+[;,]?|Node\.js v[0-9].*)$"),
+    ("console", r"^(?:trce|dbug|info|warn|fail|crit): [A-Za-z_][^ \t\n]*\[-?[0-9]+\]$"),
     ("function", rf"^{_FUNCTION}(?:\n|$)"),
     ("exc", rf"^{_EXCEPTION}"),
 )  # fmt: skip
@@ -120,9 +121,7 @@ _BLANK_LINES = quoted(rf"^(?:{_BLANK}\n)+")
 _FILLED = f"CASE WHEN regexp_matches(body, {_BLANK_LINES}) THEN regexp_replace(body, {_BLANK_LINES}, '') ELSE body END"
 # A line that the next one goes on with, whatever that says.
 _AWAITS = r"(?:panicked at [^\n]*:[0-9]+|panic recovered):$"
-_BEFORE_INDENTED = (
-    "('tb', 'ruby', 'source', 'head', 'file', 'in', 'chain', 'inner', 'go', 'call', 'close', 'elixir')"
-)
+_BEFORE_INDENTED = "('tb', 'ruby', 'source', 'head', 'file', 'in', 'chain', 'inner', 'go', 'call', 'close', 'elixir', 'console')"
 # After which kinds one goes on, blank lines between them left out; `root` is the kind of the last one that is not indented. `held`: the entry before holds a traceback already.
 _AFTER = {
     "in": "before NOT IN ('function', 'close') OR contains(body, '.go:')",

@@ -140,7 +140,7 @@ COMMON_LOG = "01/Mar/2026:10:00:00"
 FORMS: tuple[TimeForm, ...] = (
     _form("2026-03-01 10:00:00", rf"{_Y}-{_M}-{_D}(?:[T \t_]| {{2}}){_ISO_CLOCK}{_ZONE}"),
     _form("2026-03-01 10:00:00 AM", rf"{_Y}-{_M}-{_D}[T \t]{_ISO_CLOCK}{_HALF}{_ZONE}"),
-    _form("2026/03/01 10:00:00", rf"{_Y}/{_M}/{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
+    _form("2026/03/01 10:00:00", rf"{_Y}/{_M}/{_D}(?:[T \t_]| {{2}}| - ){_SHORT_CLOCK}{_ZONE}"),
     _form("2026.03.01 10:00:00", rf"{_Y}\.{_M}\.{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
     _form("2026-060T10:00:00", rf"{_Y}-(?P<day_of_year>\d{{3}})[T ]{_CLOCK}{_ZONE}"),
     _form("2026-03-01-10.00.00", rf"{_Y}-{_M}-{_D}-(?:{_DOTTED_CLOCK}){_ZONE}"),
@@ -149,6 +149,7 @@ FORMS: tuple[TimeForm, ...] = (
     _form("20260301T100000", rf"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[T _.-]?{_DIGITS_CLOCK}{_ZONE}"),
     _form(COMMON_LOG, rf"{_D}/{_MONTH}/{_Y}[: ]{_CLOCK}{_ZONE}"),
     _form("01-Mar-2026 10:00:00", rf"{_D}-{_MONTH}-{_Y}[ T:]{_CLOCK}{_ZONE}"),
+    _form("01Mar2026 10:00:00", rf"{_D}{_MONTH}{_Y}[ T:]{_CLOCK}{_ZONE}"),
     _form("01-Mar-26 10:00:00", rf"{_D}-{_MONTH}-{_Y2}[ T]{_CLOCK}{_ZONE}"),
     _form("Sun Mar 1 10:00:00 2026", rf"{_WEEKDAY}{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE} {_Y}"),
     _form("Sun, 01 Mar 2026 10:00:00", rf"{_WEEKDAY}?{_D}\.? {_MONTH},? {_Y},? {_CLOCK}{_ZONE}"),
@@ -167,9 +168,12 @@ FORMS: tuple[TimeForm, ...] = (
     _form("03-01 10:00:00", rf"(?P<month>\d\d)-(?P<day>\d\d) {_CLOCK}{_ZONE}"),
     _form("03/01 10:00:00", rf"(?P<month>\d\d)/(?P<day>\d\d)[ -]{_CLOCK}{_ZONE}"),
     _form("03.01 10:00:00", rf"(?P<month>\d\d)\.(?P<day>\d\d) {_CLOCK}{_ZONE}"),
+    _form("I20260301 10:00:00", rf"(?P<severity>[IWEFD])(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d) {_CLOCK}"),
     _form("I0301 10:00:00", rf"(?P<severity>[IWEFD])(?P<month>[01]\d)(?P<day>[0-3]\d) {_CLOCK}"),
     # Of TAI64N: seconds since 1970 on from 2^62, then nanoseconds.
     _form("@400000004332258301234567", r"@(?P<tai>40000000[0-9a-f]{16})"),
+    # Of Linux's audit, with the number of its event.
+    _form("audit(1772359200.123:1)", r"audit\((?P<epoch>1\d{9}\.\d{3}):\d+\)"),
     _form("seconds since 1970", r"(?P<epoch>1\d{9}(?:\.\d{1,9})?)"),
     _form("milliseconds since 1970", r"(?P<epoch>1\d{12}(?:\.\d{1,6})?)"),
     _form("microseconds since 1970", r"(?P<epoch>1\d{15})"),

@@ -1,0 +1,83 @@
+"""The command `suspects`: from files of others to a ranking, and sentences where something is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import made_systems
+import pytest
+from conftest import ROOT, proofbook
+from made_systems import Fault
+
+REAL = os.environ.get("PROOFBOOK_REAL_LOGS")
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> str:
+    """Exports of a quiet and of a faulty stretch; the faulty service."""
+    system = made_systems.made(3)
+    made_systems.run(system, since_s=0, until_s=240)
+    list(made_systems.exported(system, tmp_path / "quiet"))
+    guilty = made_systems.reached(system)[0]
+    system.fault = Fault(kind="exception", service=guilty, at_s=300)
+    made_systems.run(system, since_s=300, until_s=360)
+    list(made_systems.exported(system, tmp_path / "now"))
+    return guilty
+
+
+ALL = ("--spans", "now/spans.csv", "--logs", "now/app.log", "--metrics", "now/metrics.csv", "--before", "quiet/spans.csv", "--before-logs", "quiet/app.log", "--before-metrics", "quiet/metrics.csv")  # fmt: skip
+
+
+def test_files_of_others_end_in_a_ranking(exports: str, tmp_path: Path) -> None:
+    done = proofbook("suspects", *ALL, cwd=tmp_path, workspace=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[1][:2] == ["1", exports]
+    assert "Nobody is called: too little history." in done.stdout
+    told = json.loads(proofbook("suspects", *ALL, "--json", cwd=tmp_path, workspace=tmp_path).stdout)
+    assert told["suspects"][0]["service"] == exports
+    assert told["suspects"][0]["called"] is False and told["suspects"][0]["chance"] is None
+
+
+MISTAKES = {
+    ("--spans", "nothing.csv"): "expected a file of spans at nothing.csv, there is none; give its path or a pattern such as 'export/*.json'",
+    ("--spans", "now/metrics.csv"): "expected spans in now/metrics.csv with a column for each of trace_id, span_id, got the columns service, timestamp, name, value; rename those that hold them",
+    ("--spans", "now/spans.csv", "--before-logs", "quiet/app.log"): "expected --before with --before-logs and --before-metrics, got none; name the spans of quiet time",
+    ("--spans", "now/spans.csv", "--since", "2027-01-01T00:00:00Z"): "expected traces from 2027-01-01 00:00:00 on, got none; give another --since",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_what_is_missing_is_said_in_one_sentence(exports: str, tmp_path: Path, arguments: tuple[str, ...]) -> None:  # fmt: skip
+    done = proofbook("suspects", *arguments, cwd=tmp_path, workspace=tmp_path)
+    assert done.returncode == 2
+    assert MISTAKES[arguments] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not REAL or not (Path(REAL) / "train-ticket").is_dir(),
+    reason="PROOFBOOK_REAL_LOGS does not name a folder with train-ticket, the recorded incidents",
+)
+def test_the_faulty_service_of_recorded_incidents_is_named_first() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "incidents.py", Path(str(REAL)) / "train-ticket"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(("named first", "among three", "called")))  # fmt: skip
+    assert share(said["named first"]) >= 0.9
+    assert share(said["among three"]) >= 0.98
+    assert said["called"].startswith("0;")
+    assert done.stdout.count("cut in two: 0 called") == 2
+
+
+def share(text: str) -> float:
+    count, _, total, *_ = text.split()
+    return int(count) / int(total)
