@@ -313,14 +313,18 @@ def _in_capitals(text: str) -> str:
 
 
 def notebook_api() -> str:
-    """Every public name, the methods of a book, and the tables and charts."""
+    """Every public name, the methods of a book and a look, and the tables and charts."""
     parts = ["# Notebook API", NOTE, "`import proofbook as pb`"]
     functions = [name for name in proofbook.__all__ if inspect.isfunction(getattr(proofbook, name))]
     for name in functions:
         parts += [f"## pb.{name}", *_documented(f"pb.{name}", getattr(proofbook, name))]
-    parts += ["## Book", "What `pb.open` gives."]
-    for name, method in _public(proofbook.Book):
-        parts += [f"### book.{name}", *_documented(f"book.{name}", method)]
+    for name, title, home, words in (
+        ("book", "Book", proofbook.Book, "What `pb.open` gives."),
+        ("look", "Look", proofbook.Look, "What `pb.look` gives. A selection is a look too. Shown by itself it says what was read, what went wrong, and how that lies over time."),
+    ):  # fmt: skip
+        parts += [f"## {title}", words]
+        for own, method in _public(home):
+            parts += [f"### {name}.{own}", *_documented(f"{name}.{own}", method)]
     for name, words in (("tables", "Small tables to show."), ("figures", "Plotly charts.")):
         module = getattr(proofbook, name)
         rows = [

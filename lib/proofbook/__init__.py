@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from proofbook.investigation.look import Look, look
     from proofbook.judge.checks.success_rate import success_rate
     from proofbook.notebook import figures, tables
     from proofbook.notebook.book import Book, open
@@ -17,13 +18,27 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Book", "counts", "figures", "logs", "open", "open_report", "probe", "success_rate", "tables"]
+__all__ = [
+    "Book",
+    "Look",
+    "counts",
+    "figures",
+    "logs",
+    "look",
+    "open",
+    "open_report",
+    "probe",
+    "success_rate",
+    "tables",
+]
 
 _HOMES = {
     "Book": ("proofbook.notebook.book", "Book"),
+    "Look": ("proofbook.investigation.look", "Look"),
     "counts": ("proofbook.notebook.quicklook", "counts"),
     "figures": ("proofbook.notebook.figures", None),
     "logs": ("proofbook.notebook.quicklook", "logs"),
+    "look": ("proofbook.investigation.look", "look"),
     "open": ("proofbook.notebook.book", "open"),
     "open_report": ("proofbook.notebook.report", "open_report"),
     "probe": ("proofbook.notebook.quicklook", "probe"),

@@ -13,6 +13,8 @@ from proofbook.errors import UnknownName, UsageError
 # The wheel carries a copy of the notebooks; an editable install has those of the checkout.
 _IN_WHEEL = Path(__file__).parent / "shipped"
 LONGEST_NAME = 100
+# Notebooks that ask and judge nothing: no run executes them.
+LOOKING = ("10-incident",)
 _NAME = re.compile(r"\w[\w .+-]*")
 SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).parents[2]
 # What is used outside a workspace, too; any other file of a checkout belongs to whoever keeps it there.
@@ -94,7 +96,7 @@ def kept(kind: str, base: Path) -> Path:
 def notebooks(base: Path) -> dict[str, Path]:
     """The judging notebooks and the report by name (`02-websocket`), in their order."""
     found = (base / "notebooks").glob("*.ipynb")
-    return {path.stem: path for path in sorted(found) if path.stem[:2].isdigit()}
+    return {path.stem: path for path in sorted(found) if path.stem[:2].isdigit() and path.stem not in LOOKING}
 
 
 def outputs(base: Path) -> Path:

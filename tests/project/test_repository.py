@@ -16,6 +16,7 @@ import reason_codes
 from conftest import ROOT
 
 import proofbook
+from proofbook import paths
 from proofbook.config import case, environment
 from proofbook.execution import selection
 from proofbook.judge import catalogue
@@ -33,7 +34,8 @@ def test_notebooks_are_thin_and_stored_without_outputs(path: Path) -> None:
     tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
     assert tagged == code[:1]
     names = [node.targets[0].id for node in ast.parse("".join(tagged[0]["source"])).body]
-    assert names == ["environment", "case", "evidence"]
+    asks = ["source", "before", "since", "until", "where"]
+    assert names == (asks if path.stem in paths.LOOKING else ["environment", "case", "evidence"])
     for cell in code:
         tree = ast.parse("".join(cell["source"]))
         assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(tree))
@@ -149,7 +151,11 @@ def test_every_check_of_a_group_is_asked_for_by_one_notebook_whatever_its_name_i
 
 
 def test_a_notebook_is_left_out_only_where_all_that_it_asks_for_is_declared_nowhere(tmp_path: Path) -> None:
-    shipped = {path.stem: path for path in NOTEBOOKS if not path.stem.startswith("00-")}
+    shipped = {
+        path.stem: path
+        for path in NOTEBOOKS
+        if not path.stem.startswith("00-") and path.stem not in paths.LOOKING
+    }
     few = selection.with_something_to_judge(shipped, ["health-service", "websocket-connection"])
     assert list(few) == ["01-service-health", "02-websocket"]
     assert selection.with_something_to_judge(shipped, []) == shipped

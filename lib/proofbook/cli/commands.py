@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proofbook.cli import file_commands, logs, rehearsal, run_commands, run_readers, suspects, verbosity
+from proofbook.cli import file_commands, logs, look, rehearsal, run_commands, run_readers, suspects, verbosity
 from proofbook.cli.app import app
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "file_commands",
     "in_order",
     "logs",
+    "look",
     "rehearsal",
     "run_commands",
     "run_readers",
@@ -20,7 +21,7 @@ __all__ = [
 # By use: validate, read the result, then the rest.
 ORDER = (
     "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
-    "logs", "suspects", "demo", "rehearse", "faults", "schema",
+    "logs", "look", "suspects", "demo", "rehearse", "faults", "schema",
 )  # fmt: skip
 
 

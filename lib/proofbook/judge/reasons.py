@@ -32,6 +32,7 @@ REASONS: dict[str, Reason] = {
     }),
     **_each(TOO_EARLY, {
         "too-early": ("the samples so far fit both answers", "collect as many more as the finding says, or wait until the time that it gives"),
+        "too-little-history": ("there are too few quiet windows of the same length to say how often such a suspect comes up when nothing is wrong", "look at a log that reaches further back, give one from before (before= of pb.look), or ask about a shorter window"),
         "too-few-samples": ("there are fewer samples than the method needs", "collect more, or find out why they fail"),
     }),
     **_each(NEVER_SEEN, {

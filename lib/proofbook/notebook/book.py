@@ -12,7 +12,7 @@ from proofbook import paths
 from proofbook.concurrency import sync
 from proofbook.config import json_schema
 from proofbook.errors import JUDGED_BY_RUN, CheckFailed, UnknownName
-from proofbook.evidence import store
+from proofbook.evidence import schema, store
 from proofbook.judge import catalogue, findings
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.findings import Finding, Verdict
@@ -20,8 +20,8 @@ from proofbook.notebook.display import show, show_part
 from proofbook.redaction import scrubbing
 from proofbook.report import finding_html
 from proofbook.report.section_registry import Nothing
-from proofbook.runs.folders import new_run_id
-from proofbook.validation import Assessment, Validation, evidence_folder
+from proofbook.runs import folders
+from proofbook.validation import Assessment, Validation
 
 
 class Book:
@@ -37,9 +37,32 @@ class Book:
         self.findings: dict[str, Finding] = {}
 
     def table(self, name: str, phase: str = "after") -> pd.DataFrame:
-        """A recorded table; an empty one where that phase did not record it."""
+        """A recorded table; an empty one where that phase did not record it.
+
+        Raises:
+            UnknownName: there is no such table or phase at all; with the nearest.
+        """
+        recorded = {name for item in self.evidence.manifest.phases.values() for name in item.tables}
+        if name not in (known := recorded | set(schema.TABLES)):
+            raise UnknownName("table", name, known)
+        if phase not in store.PHASES:
+            raise UnknownName("phase", phase, store.PHASES)
         table = self.evidence.table(name, phase)
         return pd.DataFrame() if table is None else table
+
+    def tables(self) -> pd.DataFrame:
+        """What was recorded: phase, table, rows, and what a row is."""
+        rows = [
+            {
+                "phase": phase,
+                "table": name,
+                "rows": table.rows,
+                "a row is": schema.TABLES[name].row if name in schema.TABLES else "",
+            }
+            for phase, item in self.evidence.manifest.phases.items()
+            for name, table in item.tables.items()
+        ]
+        return pd.DataFrame(rows, columns=["phase", "table", "rows", "a row is"])
 
     def check(
         self, check_id: str, recipe: Recipe | None = None, *, claim: str = "", kind: str = "guard"
@@ -127,6 +150,12 @@ class Book:
             }
         )
 
+    def __repr__(self) -> str:
+        phases = ", ".join(
+            f"{phase} ({len(item.tables)} tables)" for phase, item in self.evidence.manifest.phases.items()
+        )
+        return f"{self.environment.title or self.environment.name} · {self.case.title} · Evidence: {phases} · {len(self.declared)} checks declared"
+
     def _repr_html_(self) -> str:
         recorded = ", ".join(
             f"{phase} ({sum(table.rows for table in item.tables.values()):,} rows)"
@@ -146,7 +175,7 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
     Args:
         name: environment, as a name or the path of its TOML file.
         case: likewise; empty means the environment's own.
-        evidence: folder of evidence, or of a run that holds one; empty means collect now.
+        evidence: folder of evidence, or of a run that holds one; the id of a run, its beginning, or `last`; empty means collect now.
     Raises:
         UsageError: a file or name is wrong. CouldNotLook: collecting broke.
     """
@@ -155,9 +184,11 @@ def open(name: str, *, case: str = "", evidence: str = "") -> Book:
     json_schema.skip_iri_grammar()
     # A message that is cut after fifty characters, as pandas does it, says little.
     pd.set_option("display.max_colwidth", 200)
+    # MathJax would typeset what stands between `\\[` and `\\]`, or two dollars, in the text of a log.
+    pd.set_option("display.html.use_mathjax", False)
     base = paths.root()
     asked = Validation.load(name, case, base=base)
-    folder = evidence_folder(evidence, base=base) if evidence else _collect_now(asked)
+    folder = folders.evidence(evidence, base=base) if evidence else _collect_now(asked)
     return Book(asked.over(store.read(folder)))
 
 
@@ -165,6 +196,6 @@ def _collect_now(asked: Validation) -> Path:
     # Late: a notebook over recorded evidence never touches the network.
     from proofbook.collect import phases
 
-    folder = paths.outputs(asked.base) / asked.environment.name / new_run_id() / "evidence"
+    folder = paths.outputs(asked.base) / asked.environment.name / folders.new_run_id() / "evidence"
     sync.run(phases.record(asked.environment, asked.case, "after", folder=folder, base=asked.base))
     return folder

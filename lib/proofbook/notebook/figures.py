@@ -17,6 +17,20 @@ from proofbook.notebook.display import show
 from proofbook.report import chart_fallbacks
 from proofbook.stats.proportions import proportion
 
+__all__ = [
+    "changes",
+    "close_ledger",
+    "coverage",
+    "evidence_path",
+    "health",
+    "latencies",
+    "log_timeline",
+    "memory",
+    "phases",
+    "rollout",
+    "signature_timeline",
+    "success",
+]
 SEVERITIES = {
     "ERROR": "#c0262d",
     "CRITICAL": "#7f1d1d",
@@ -25,7 +39,9 @@ SEVERITIES = {
     "INFO": "#8aa4c8",
     "DEBUG": "#c4cad1",
     "none": "#9ca3af",
+    "own probes": "#b7a5cf",
 }
+OWN = "own probes"
 # What is new or more is bad news only where it is an error.
 CHANGES = {"new error": "#c0262d", "more errors": "#d97706", "new": "#2563eb", "more": "#7aa2f7", "gone": "#1a7f4b", "less": "#6bbf8f"}  # fmt: skip
 LONGEST_LABEL = 48
@@ -139,11 +155,13 @@ def success(tables: dict[str, pd.Series]) -> Any:
 
 
 def log_timeline(rhythm: pd.DataFrame, *, deployed_at: pd.Timestamp | None = None) -> Any:
-    """Entries by severity over time, from rows of `log_rhythm`, the deployment marked."""
+    """Entries by severity over time, from rows of `log_rhythm`, those of our own probes apart, the deployment marked."""
     figure = _figure("Log entries by severity", "Time (UTC)", "Entries")
     if rhythm.empty:
         return figure
-    step, severities = _step(rhythm), rhythm["severity_text"].fillna("none")
+    step = _step(rhythm)
+    # What our own probes cause, such as refused tokens, is no error of the system.
+    severities = rhythm["severity_text"].fillna("none").mask(rhythm["own"].astype(bool), OWN)
     for name in sorted(severities.unique()):
         counts = rhythm[severities == name].set_index("first").resample(step)["entries"].sum()
         figure.add_trace(
@@ -298,7 +316,11 @@ def rollout(table: pd.DataFrame) -> Any:
     figure = _figure("Probes through the rollout", "Seconds since watching began", "Time (ms)")
     if table.empty:
         return figure
-    for revision, part in table.assign(revision=table["revision"].fillna("no answer")).groupby("revision"):
+    # A service that names no revision answers all the same.
+    unnamed = np.where(table["status"].isna(), "no answer", "answered, names no revision")
+    for revision, part in table.assign(
+        revision=table["revision"].fillna(pd.Series(unnamed, index=table.index))
+    ).groupby("revision"):
         good = part["ok"].astype(bool)
         figure.add_trace(
             go.Scatter(
@@ -395,3 +417,7 @@ def _mark(figure: Any, deployed_at: pd.Timestamp | None) -> None:
 def _thin(values: Any, most: int = 300) -> Any:
     """At most 300 points: the eye sees no more, and the report stays small."""
     return values if len(values) <= most else values[np.linspace(0, len(values) - 1, most).astype(int)]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -58,6 +58,10 @@ def counts(
     Raises:
         UsageError: a pattern or the zone cannot be used. CouldNotLook: the file cannot be read.
     """
+    if isinstance(patterns, str):
+        raise UsageError(
+            f"expected a list of patterns, got the text {patterns!r}, whose every letter would be one; write [{patterns!r}]"
+        )
     _check_patterns(patterns)
     source = _source(file, utc_offset=utc_offset, time_zone=time_zone)
     return log_counts.per_minute(source, patterns, base=Path())

@@ -12,6 +12,7 @@ from proofbook.notebook.display import show_part
 from proofbook.report import sections  # noqa: F401  # loaded for others
 from proofbook.report.section_registry import of_extensions, rendered
 from proofbook.report.summary import Summary, of_run
+from proofbook.runs import folders
 
 
 class Report:
@@ -103,7 +104,7 @@ def open_report(name: str, *, case: str = "", evidence: str = "") -> Report:
         raise UsageError(
             "the report judges nothing: give it a run's evidence, or let the runner call it: proofbook run ENV"
         )
-    folder = validation.evidence_folder(evidence, base=base)
+    folder = folders.evidence(evidence, base=base)
     if not findings_in(folder.parent / "notebooks"):
         raise UsageError(
             f"expected executed notebooks beside {paths.shown(folder)}, found none; run them first: proofbook run"

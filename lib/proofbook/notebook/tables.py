@@ -7,6 +7,7 @@ import pandas as pd
 from proofbook.judge.checks import log_novelty, log_rows
 from proofbook.judge.view import InsufficientEvidence, View
 
+__all__ = ["changes", "exceptions", "health", "journeys", "log_sources", "refusals", "signatures"]
 JOURNEY_COLUMNS = [
     "endpoint",
     "timestamp",
@@ -130,3 +131,7 @@ def _with_clock(table: pd.DataFrame) -> pd.DataFrame:
     days = pd.concat([table["first"], table["last"]]).dt.date.nunique()
     form = "%H:%M:%S" if days == 1 else "%Y-%m-%d %H:%M:%S"
     return table.assign(first=table["first"].dt.strftime(form), last=table["last"].dt.strftime(form))
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -55,12 +55,12 @@ def finding(item: Finding) -> str:
     return (
         f'<details class="pb-finding" id="finding-{escape(item.id)}" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.3em .8em;margin:.5em 0">'
         f"<summary>{badge(item)} <b>{sentence(item.claim)}</b>{required}<br><span class='pb-statement'>{escape(item.statement)}</span>{needs}{proof}</summary>"
-        f"{_facts(item)}{controls(item.controls)}"
+        f"{facts(item)}{controls(item.controls)}"
         f"<p><a class='pb-link' href='#finding-{escape(item.id)}'>Link to this finding: <code>{escape(item.id)}</code></a></p></details>"
     )
 
 
-def _facts(item: Finding) -> str:
+def facts(item: Finding) -> str:
     """What a finding rests on, as a table; what it does not have is left out."""
     at = f": {escape(item.severity_at)}" if item.severity_at else ""
     severities = (

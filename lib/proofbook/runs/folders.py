@@ -10,7 +10,10 @@ from pathlib import Path
 from proofbook import paths
 from proofbook.errors import UnknownName, UsageError
 from proofbook.evidence import store
+from proofbook.validation import evidence_folder
 
+# What names the newest run.
+LAST = "last"
 MODE_VARIABLE = "PROOFBOOK_OUTPUTS_MODE"
 
 
@@ -30,6 +33,35 @@ def find(run: str, *, base: Path) -> Path:
             return path.resolve()
     known = [path.name for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path) and not path.name.startswith(".")]  # fmt: skip
     raise UnknownName("run", run, known[-5:], where=paths.shown(paths.outputs(base)))
+
+
+def match(run: str, *, base: Path) -> Path:
+    """The folder of a run that a text means: a path, an id, a beginning that only one id has, or `last`.
+
+    Raises:
+        UnknownName: there is none. UsageError: several begin so.
+    """
+    ids = {path.name: path for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path) and not path.name.startswith(".")}  # fmt: skip
+    if run == LAST and ids:
+        return ids[max(ids)].resolve()
+    beginning = [name for name in sorted(ids) if run and name.startswith(run)]
+    if run not in ids and len(beginning) > 1:
+        raise UsageError(
+            f"expected the beginning of one run, got {run!r}, with which {len(beginning)} begin: {', '.join(beginning[-5:])}"
+        )
+    if beginning and not is_run(Path(run)):
+        return ids[run if run in ids else beginning[0]].resolve()
+    return find(run, base=base)
+
+
+def evidence(text: str, *, base: Path) -> Path:
+    """The evidence folder that a text means: a path of evidence or of a run, a run's id, its beginning, or `last`.
+
+    Raises:
+        UnknownName: there is no such run. UsageError: that path holds no evidence, or several runs begin so.
+    """
+    is_path = "/" in text or "." in text or Path(text).exists() or not text
+    return evidence_folder(text if is_path else str(match(text, base=base)), base=base)
 
 
 def is_run(path: Path) -> bool:

@@ -1,0 +1,53 @@
+"""The command `look`: what went wrong in a log or run, since when, what is different about it, and who is affected."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from proofbook.cli.app import app
+from proofbook.redaction.unseen import visible
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Log, short name of a log, run (its id, the beginning of one, last), or folder. Default: an incident made up for practice.",
+    ),
+]
+Before = Annotated[
+    str, typer.Option("--before", metavar="SOURCE", help="Log or run from before, to compare with.")
+]
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since", metavar="TIME", help="Start of the window: RFC 3339, 09:40, or 15m before the end."
+    ),
+]
+Until = Annotated[str, typer.Option("--until", metavar="TIME", help="End of the window.")]
+Where = Annotated[
+    str,
+    typer.Option(
+        "--where", metavar="CONDITION", help="What is in question, such as 'status>=500'. Default: wrong."
+    ),
+]
+
+
+@app.command()
+def look(
+    source: Source = "", before: Before = "", since: Since = "", until: Until = "", where: Where = ""
+) -> None:
+    """Look at a log or run: what went wrong, since when, what is different about it, who is affected."""
+    from proofbook.investigation import look as looking
+
+    found = looking.look(source, before=before or None, since=since or None, until=until or None)
+    bad = found.where(where or "wrong")
+    for shown in (found, bad.started(), bad.differs(), bad.who()):
+        print(_lines(repr(shown)))
+        print()
+
+
+def _lines(text: str) -> str:
+    """Text of a log, of which nothing steers the terminal; its lines stay lines."""
+    return "\n".join(visible(line) for line in text.split("\n"))

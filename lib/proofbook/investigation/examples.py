@@ -1,0 +1,26 @@
+"""Whole entries to read: the most telling first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from proofbook.investigation import tables
+
+
+def examples(ask: Callable[[str], pd.DataFrame], n: int) -> pd.DataFrame:
+    """One entry of each kind before a second of any: errors before others, then what is rare, then the middle one in time."""
+    found = ask(
+        f"""WITH ranked AS (
+            SELECT *, coalesce(template, 'HTTP ' || http_status || ' ' || path, '') AS kind FROM entries
+        ), placed AS (
+            SELECT *, count(*) OVER (PARTITION BY kind) AS of_kind,
+                abs(row_number() OVER (PARTITION BY kind ORDER BY entry) - (count(*) OVER (PARTITION BY kind) + 1) // 2) AS away
+            FROM ranked
+        )
+        SELECT * EXCLUDE (kind, of_kind, away) FROM placed
+        ORDER BY away, coalesce(severity_number, 0) >= 17 DESC, coalesce(http_status, 0) >= 500 DESC, coalesce(severity_number, 0) >= 13 DESC, of_kind, entry
+        LIMIT {max(1, int(n))}"""
+    )
+    return tables.telling(found)

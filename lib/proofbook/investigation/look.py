@@ -1,0 +1,251 @@
+"""A look at what was written: one log or run, and what of it is meant; every selection is a look of its own."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from proofbook import paths
+from proofbook.collect.logs.entries import table
+from proofbook.config.duckdb_text import quoted
+from proofbook.errors import UnknownName, UsageError
+from proofbook.investigation import asking, conditions, examples, moments, overview, records, tables, view
+from proofbook.investigation.answers import Answer
+from proofbook.investigation.conditions import Condition
+from proofbook.investigation.moments import Moment, Span
+from proofbook.investigation.overview import Overview
+from proofbook.investigation.records import Records
+from proofbook.redaction import scrubbing
+
+VIEWS = ("entries", "requests", "probes", "kinds", "events")
+
+
+class Look:
+    """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
+
+    Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), and judge
+    (`started`, `differs`, `who`).
+    """
+
+    def __init__(
+        self,
+        read: Records,
+        *,
+        span: Span | None = None,
+        conditions: tuple[Condition, ...] = (),
+    ) -> None:
+        self.records = read
+        self.stated_span = span
+        self.conditions = conditions
+
+    # Selecting --------------------------------------------------------------------------------------------------
+
+    def between(self, a: Moment, b: Moment) -> Look:
+        """What was written from `a` on and before `b`: RFC 3339, a time of day such as "16:20", or "15m" before the end.
+
+        Raises:
+            UsageError: a time cannot be read, or `a` is not before `b`.
+        """
+        whole = self.records.own_span
+        first, last = moments.moment(a, within=whole), moments.moment(b, within=whole, end=True)
+        if first >= last:
+            raise UsageError(f"expected a time before the second, got {first} and {last}")
+        if self.stated_span is not None:
+            first, last = max(first, self.stated_span[0]), min(last, self.stated_span[1])
+        return self._with(span=(first, max(first, last)))
+
+    def at(self, t: Moment, width: str | float = "1m") -> Look:
+        """What was written up to `width` before and after a moment."""
+        middle, half = (
+            moments.moment(t, within=self.records.own_span),
+            pd.Timedelta(seconds=moments.seconds(width)),
+        )
+        return self.between(middle - half, middle + half)
+
+    def where(
+        self, condition: str = "", /, *, fields: dict[str, object] | None = None, **values: object
+    ) -> Look:
+        """What holds a condition: `"wrong"`, comparisons such as `"status>=500"`, or values such as `status=500, path="/ws"`.
+
+        Args:
+            condition: `wrong` (5xx, refused upgrades, lost connections, errors of no request), or comparisons joined by `and`: =, !=, >=,
+                <=, >, < of numbers, ~ of a regular expression.
+            fields: values of what else an entry holds, by key. values: of the names in `names()`; a list means any of them, None that
+                there is none, `*` in a text anything.
+        Raises:
+            UnknownName: a name or a value is not in this log; with the nearest.
+        """
+        found = conditions.of(condition, values, fields or {}, known=self.records.known)
+        return self._with(conditions=(*self.conditions, *found))
+
+    def but(
+        self, condition: str = "", /, *, fields: dict[str, object] | None = None, **values: object
+    ) -> Look:
+        """What does not hold all of what `where` would select."""
+        found = conditions.of(condition, values, fields or {}, known=self.records.known)
+        together = Condition(
+            sql=conditions.conjunction(found),
+            in_words=" and ".join(item.in_words for item in found),
+            about=tuple(name for item in found for name in item.about),
+        )
+        return self._with(conditions=(*self.conditions, together.inverted()))
+
+    def names(self) -> list[str]:
+        """What can be asked for: names of every log, and the keys that entries of this one hold."""
+        return self.records.known.names
+
+    # Showing ----------------------------------------------------------------------------------------------------
+
+    @property
+    def span(self) -> Span:
+        """From when to when this look goes: what was asked for, else the first entry and the last."""
+        return self.stated_span or self.records.own_span
+
+    @property
+    def in_words(self) -> str:
+        """What is selected, as one would say it."""
+        when = [moments.shown(self.stated_span)] if self.stated_span else []
+        return ", ".join([*([self.conditions_in_words] if self.conditions or not when else []), *when])
+
+    @property
+    def conditions_in_words(self) -> str:
+        """What is selected but for the time."""
+        return " and ".join(item.in_words for item in self.conditions) or "everything"
+
+    def __len__(self) -> int:
+        return int(self._ask("SELECT count(*) n FROM entries")["n"].iloc[0])
+
+    def table(self) -> pd.DataFrame:
+        """The entries as a pandas table: all in memory."""
+        return self._ask("SELECT * FROM entries ORDER BY entry")
+
+    def entries(self, n: int = 50, *, skip: int = 0) -> pd.DataFrame:
+        """A page of entries in the order of time: the columns in which any of them holds something."""
+        found = self._ask(f"SELECT * FROM entries ORDER BY entry LIMIT {int(n)} OFFSET {int(skip)}")
+        return tables.telling(found)
+
+    def kinds(self) -> pd.DataFrame:
+        """Messages and exceptions by template, errors first: severity, what, entries, requests, first, last, sample."""
+        return self._ask("SELECT * FROM kinds")
+
+    def examples(self, n: int = 3) -> pd.DataFrame:
+        """Whole entries, the most telling first: one of each kind, errors and rare kinds before others."""
+        return examples.examples(self._ask, n)
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """The answer to a query in DuckDB's SQL over the views entries, requests, kinds, events and, of a run, probes.
+
+        Raises:
+            UnknownName: a view or column is not there. UsageError: the query cannot be read.
+        """
+        try:
+            return self._ask(query)
+        except duckdb.CatalogException as error:
+            name = tables.missing_table(str(error))
+            if name is None:
+                raise UsageError(f"the query cannot be answered: {tables.first_line(error)}") from None
+            raise UnknownName("view", name, self._views, where=self.records.source.shown) from None
+        except duckdb.Error as error:
+            raise UsageError(f"the query cannot be answered: {tables.first_line(error)}") from None
+
+    # Judging ----------------------------------------------------------------------------------------------------
+
+    def differs(self, from_: Look | None = None) -> Answer:
+        """What is different about these requests: values and pairs of values that are over-represented, with how often such a one comes up
+        when nothing is wrong.
+
+        With a condition they are compared with the other requests of the same time, without one with the same length of time before.
+
+        Args:
+            from_: what to compare with instead: its condition in the same time.
+        """
+        return asking.differs(self, from_)
+
+    def started(self) -> Answer:
+        """Since when there is so much of what is selected: moment, interval, rates, and how often the same log in another order shows as much."""
+        return asking.started(self)
+
+    def who(self) -> Answer:
+        """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
+        return asking.who(self)
+
+    # Displaying -------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def overview(self) -> Overview:
+        """What a display of this look shows, as values."""
+        return overview.of(self)
+
+    def _repr_html_(self) -> str:
+        return view.as_html(self.overview)
+
+    def __repr__(self) -> str:
+        return view.as_text(self.overview)
+
+    # Inside -----------------------------------------------------------------------------------------------------
+
+    def _with(self, *, span: Span | None = None, conditions: tuple[Condition, ...] | None = None) -> Look:
+        return Look(
+            self.records,
+            span=span or self.stated_span,
+            conditions=self.conditions if conditions is None else conditions,
+        )
+
+    @property
+    def selected(self) -> str:
+        """SQL for whether an entry is in this look."""
+        parts = [f"({item.sql})" for item in self.conditions]
+        return " AND ".join([*parts, *([within(self.stated_span)] if self.stated_span else [])]) or "true"
+
+    @functools.cached_property
+    def _views(self) -> list[str]:
+        return [name for name in VIEWS if name != "probes" or self.records.source.evidence is not None]
+
+    @functools.cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own in which the views mean this look."""
+        engine = self.records.engine.cursor()
+        engine.execute("SET TimeZone = 'UTC'")
+        engine.execute("SET enable_progress_bar = false")
+        tables.make_views(engine, self.records, selected=self.selected, span=self.span)
+        return engine
+
+    def _ask(self, sql: str) -> pd.DataFrame:
+        return table(self._engine, sql)
+
+
+def within(span: Span) -> str:
+    """SQL for whether an entry lies in a span."""
+    first, last = (f"TIMESTAMPTZ {quoted(moment.isoformat())}" for moment in span)
+    return f"(timestamp >= {first} AND timestamp < {last})"
+
+
+def look(
+    source: str | Path = "",
+    *,
+    before: str | Path | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+) -> Look:
+    """What was written, to be asked: a log, or the evidence of a run.
+
+    Args:
+        source: a log file, a short name such as gcp:PROJECT/SERVICE, a run (its id, the beginning of one, `last`, its folder), or a folder of
+            evidence; empty means an incident made up for practice.
+        before: a log or run from quiet time before, to compare with; None or empty means what lies before the window.
+        since, until: the time in question; what lies outside is kept to compare with.
+    Raises:
+        UnknownName: there is no such run. UsageError: there is nothing to read, or a time cannot be read.
+    """
+    scrubbing.guard_kernel()
+    tables.show_plainly()
+    base = paths.root()
+    found = Look(records.opened(source, base=base, before=before or None))
+    if not since and not until and not before:
+        return found
+    first, last = found.span
+    # The last entry belongs to it, and nothing that is from before.
+    return found.between(since or first, until or last + pd.Timedelta(microseconds=1))

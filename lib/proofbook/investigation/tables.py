@@ -1,0 +1,165 @@
+"""The views of a look: entries, requests, kinds, events and probes, in DuckDB over the files that were read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import duckdb
+import pandas as pd
+
+from proofbook.config.duckdb_text import quoted
+from proofbook.evidence.store import Evidence
+from proofbook.investigation.moments import Span
+from proofbook.investigation.records import Records
+
+# Tables of probes, and what each is about.
+PROBES = (
+    "health",
+    "latency",
+    "latency_control",
+    "websocket",
+    "refusals",
+    "identities",
+    "shadow",
+    "rollout",
+    "held",
+)
+_PROBE_COLUMNS = {
+    "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR",
+}  # fmt: skip
+# What each column of `probes` is called in the tables of evidence, the first that is there.
+_CALLED = {
+    "timestamp": ("timestamp",), "ok": ("ok", "reply_ok", "replied"), "status": ("status", "http_status"), "close_code": ("close_code",),
+    "took_s": ("total_s", "took_s", "upgrade_s"), "revision": ("revision",), "error": ("error",),
+}  # fmt: skip
+_SEVERITIES = "CASE WHEN max(severity_number) >= 17 THEN 0 WHEN max(severity_number) >= 13 THEN 1 ELSE 2 END"
+
+
+def make_views(engine: duckdb.DuckDBPyConnection, read: Records, *, selected: str, span: Span) -> None:
+    """Makes the views that mean the selected entries."""
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW entries AS SELECT * FROM {read.relation} WHERE {selected}")
+    engine.execute(
+        """CREATE OR REPLACE TEMP VIEW requests AS
+        SELECT unit AS request, min(timestamp) AS timestamp, bool_or(own) AS own,
+            max(http_method) AS method, max(path) AS path, max(http_status) AS status, max(http_latency_s) AS latency_s,
+            max(service_name) FILTER (WHERE http_status IS NOT NULL) AS service, max(service_version) AS revision, max(service_instance_id) AS instance,
+            max("user") AS "user", max(http_remote_ip) AS address, max(http_user_agent) AS agent,
+            count(*) AS entries, max(severity_number) AS severity_number, max(nullif(trace_id, '')) AS trace_id
+        FROM entries WHERE of_request GROUP BY unit"""
+    )
+    engine.execute(
+        f"""CREATE OR REPLACE TEMP VIEW kinds AS
+        SELECT arg_max(severity_text, severity_number) AS severity, template AS what, count(*) AS entries,
+            count(DISTINCT unit) FILTER (WHERE of_request) AS requests, min(timestamp) AS first, max(timestamp) AS last, min(body) AS sample
+        FROM entries WHERE template IS NOT NULL GROUP BY template ORDER BY {_SEVERITIES}, entries DESC, what"""
+    )
+    _make(engine, "events", _events(read, span))
+    if read.source.evidence is not None:
+        _make(engine, "probes", _probes(read.source.evidence))
+
+
+def _make(engine: duckdb.DuckDBPyConnection, name: str, rows: pd.DataFrame) -> None:
+    engine.register(f"{name}_found", rows)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_found")
+    engine.unregister(f"{name}_found")
+
+
+def _events(read: Records, span: Span) -> pd.DataFrame:
+    """What happened at one moment: timestamp, kind, what, source. A revision that is there from the beginning began at no moment that is known."""
+    first, last = read.span
+    began = read.ask(
+        f"""SELECT min(timestamp) AS timestamp, 'revision' AS kind, service_name || ' ' || service_version || ' first wrote' AS what, any_value(source) AS source
+        FROM {read.relation} WHERE service_version <> '' AND NOT own GROUP BY service_name, service_version
+        HAVING min(timestamp) > TIMESTAMPTZ {quoted((first + (last - first) / 50).isoformat())}"""
+    )
+    parts = [began.astype({"kind": "str", "what": "str", "source": "str"})]
+    if read.source.evidence is not None:
+        parts.append(_phases(read.source.evidence))
+    whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    inside = whole["timestamp"].between(*span)
+    return whole[inside].sort_values("timestamp", ignore_index=True)
+
+
+def _phases(evidence: Evidence) -> pd.DataFrame:
+    """When our own probing began and ended."""
+    rows = []
+    for phase in evidence.manifest.phases:
+        window = evidence.window(phase)
+        if window is not None:
+            for moment, word in zip(window, ("began", "ended"), strict=True):
+                rows.append(
+                    {
+                        "timestamp": moment,
+                        "kind": "probing",
+                        "what": f"our probes ({phase}) {word}",
+                        "source": "proofbook",
+                    }
+                )
+    found = pd.DataFrame(rows, columns=["timestamp", "kind", "what", "source"])
+    return found.assign(timestamp=pd.to_datetime(found["timestamp"], utc=True))
+
+
+def _probes(evidence: Evidence) -> pd.DataFrame:
+    """Every request and connection of our own probes, in one table."""
+    parts = []
+    for phase in evidence.manifest.phases:
+        for name in PROBES:
+            found = evidence.table(name, phase)
+            if found is None or found.empty:
+                continue
+            given = {
+                column: found[there] if (there := _first(called, found.columns)) else None
+                for column, called in _CALLED.items()
+            }
+            parts.append(pd.DataFrame(given, index=found.index).assign(phase=phase, what=name))
+    empty = pd.DataFrame({name: pd.Series(dtype="object") for name in _PROBE_COLUMNS})
+    whole = (
+        pd.concat([empty, *(part.astype("object") for part in parts)], ignore_index=True) if parts else empty
+    )
+    return whole[list(_PROBE_COLUMNS)].astype(
+        {
+            "timestamp": "datetime64[us, UTC]",
+            "ok": "boolean",
+            "status": "Int32",
+            "close_code": "Int32",
+            "took_s": "Float64",
+        }
+        | dict.fromkeys(("phase", "what", "revision", "error"), "str")
+    )
+
+
+def _first(names: Iterable[str], columns: Iterable[str]) -> str | None:
+    there = set(columns)
+    return next((name for name in names if name in there), None)
+
+
+def telling(found: pd.DataFrame) -> pd.DataFrame:
+    """A table without the columns in which nothing stands, or the same everywhere that says nothing by itself."""
+    dull = {"entry", "unit", "of_request", "observed_timestamp", "severity_number", "severity_source", "insert_hash", "fields_cut", "file", "line", "lines", "own", "header"}  # fmt: skip
+    held = [
+        name
+        for name in found
+        if name not in dull
+        and not found[name].isna().all()
+        and not (found[name].astype("object") == "").all()
+    ]
+    return found[held]
+
+
+def missing_table(problem: str) -> str | None:
+    """The table that a query names and that is not there, from what DuckDB says of it."""
+    match = re.search(r"Table with name (\S+) does not exist", problem)
+    return match[1] if match else None
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what DuckDB says, without its kind."""
+    return re.sub(r"^\w+(?: \w+)? Error: ", "", str(error).splitlines()[0]).strip()
+
+
+def show_plainly() -> None:
+    """Lets notebooks show the text of logs as it is: whole, and not typeset as mathematics."""
+    pd.set_option("display.max_colwidth", 200)
+    # MathJax takes `\\[…\\]` and `$…$` of a log for formulas.
+    pd.set_option("display.html.use_mathjax", False)

@@ -1,0 +1,177 @@
+"""What is counted: requests (or entries, where there are none) in the order of time, each with the values that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from proofbook.config.duckdb_text import quoted
+from proofbook.investigation.names import COUNTED, NAMES
+
+if TYPE_CHECKING:
+    from proofbook.investigation.records import Records
+
+Places = NDArray[np.int64]
+Marks = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+# Of a field at most so many values are kept, the most frequent, and of the keys of entries the most frequent.
+MOST_VALUES, MOST_KEYS = 3000, 40
+# Where numbers are cut.
+QUANTILES = (0.5, 0.9, 0.99)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """The values of one field. units, codes: pairs of a unit and the number of a value that it has, in the order of units.
+
+    is_said: an outcome, known once the request is under way.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    units: Places
+    codes: Places
+    is_said: bool = False
+
+    @classmethod
+    def of_texts(
+        cls, name: str, texts: Sequence[str | None] | NDArray[np.object_], *, is_said: bool = False
+    ) -> Field:
+        """A field of which each unit has at most one value."""
+        array = pa.array(texts, type=pa.string())
+        return _field(name, np.arange(len(array)), array, is_said=is_said)
+
+    def having(self, value: int, count: int) -> Marks:
+        """Which of `count` units have a value."""
+        found = np.zeros(count, dtype=bool)
+        found[self.units[self.codes == value]] = True
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """Units in the order of time. at_s: since 1970. word: what they are. left_out: fields whose values are too many to be compared, and why.
+
+    ids: the numbers of their first entries. asked: which of them hold the entry of a request, beside messages of its trace.
+    """
+
+    at_s: Numbers
+    fields: tuple[Field, ...]
+    word: str
+    left_out: tuple[tuple[str, str], ...] = ()
+    ids: Places | None = None
+    asked: Marks | None = None
+
+    def __len__(self) -> int:
+        return len(self.at_s)
+
+    def marked(self, ids: Iterable[int]) -> Marks:
+        """Which units have one of these ids."""
+        assert self.ids is not None
+        return np.isin(self.ids, np.fromiter(ids, dtype=np.int64))
+
+    def without(self, names: Iterable[str]) -> Units:
+        """The same units without some fields."""
+        gone = set(names)
+        return replace(self, fields=tuple(field for field in self.fields if field.name not in gone))
+
+
+def of_records(read: Records, *, of_requests: bool) -> Units:
+    """The requests of a log, or its entries of no request, without those of our own probes."""
+    where = f"NOT own AND {'of_request' if of_requests else 'NOT of_request'}"
+    # Who asked is counted by its name alone.
+    keys = [key for key in read.keys[:MOST_KEYS] if key not in read.user_keys]
+    single = [name for name in COUNTED if not (NAMES[name].many and of_requests)]
+    columns = [f'max("{NAMES[name].column}") AS c{number}' for number, name in enumerate(single)]
+    columns += [f"max(fields[{quoted(key)}]) AS k{number}" for number, key in enumerate(keys)]
+    found = read.arrow(
+        f"SELECT unit, epoch(min(timestamp)) AS at_s, bool_or(http_status IS NOT NULL) AS asked, {', '.join(columns)} FROM {read.relation} WHERE {where} GROUP BY unit ORDER BY at_s, unit"
+    )
+    ids, at_s = found["unit"].to_numpy(), found["at_s"].to_numpy()
+    fields = []
+    shorts = [read.known.short(key) for key in keys]
+    titles = [*single, *shorts]
+    for title, column in zip(titles, found.column_names[3:], strict=True):
+        fields.append(_of_column(title, found[column].combine_chunks()))
+    if of_requests:
+        places = np.argsort(ids, kind="stable")
+        for name in (name for name in COUNTED if NAMES[name].many):
+            pairs = read.arrow(
+                f'SELECT DISTINCT unit, "{NAMES[name].column}" AS v FROM {read.relation} WHERE {where} AND "{NAMES[name].column}" <> \'\''
+            )
+            units = places[np.searchsorted(ids[places], pairs["unit"].to_numpy())]
+            fields.append(_field(name, units, pairs["v"].combine_chunks(), is_said=NAMES[name].is_said))
+    fields = [field for field in fields if field.values]
+    left_out = tuple((field.name, why) for field in fields if (why := _why_not(field)))
+    return Units(
+        at_s=at_s,
+        fields=tuple(fields),
+        word="requests" if of_requests else "entries",
+        left_out=left_out,
+        ids=ids,
+        asked=found["asked"].to_numpy(),
+    )
+
+
+def _of_column(name: str, column: pa.Array) -> Field:
+    about = NAMES.get(name)
+    if about is not None and about.is_number and name != "status":
+        return Field.of_texts(
+            name, _cut(column.to_numpy(zero_copy_only=False).astype(float)), is_said=about.is_said
+        )
+    return _field(
+        name, np.arange(len(column)), column.cast(pa.string()), is_said=about is not None and about.is_said
+    )
+
+
+def _cut(values: Numbers) -> NDArray[np.object_]:
+    """Numbers as the part of all of them that they lie in."""
+    known = np.isfinite(values)
+    found = np.full(len(values), None, dtype=object)
+    if not known.any():
+        return found
+    edges = np.unique(np.quantile(values[known], QUANTILES))
+    titles = [f"up to {edges[0]:.3g}", *(f"over {edge:.3g}" for edge in edges)]
+    found[known] = np.array(titles, dtype=object)[np.searchsorted(edges, values[known], side="left")]
+    return found
+
+
+def _field(name: str, units: Places, column: pa.Array, *, is_said: bool) -> Field:
+    coded = column.dictionary_encode()
+    has = np.asarray(coded.indices.is_valid()) if coded.null_count else np.ones(len(coded), dtype=bool)
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    values = [str(value) for value in coded.dictionary.to_pylist()]
+    empty = [number for number, value in enumerate(values) if value == ""]
+    has &= ~np.isin(codes, empty)
+    units, codes = units[has], codes[has]
+    frequent = np.argsort(-np.bincount(codes, minlength=len(values)), kind="stable")[:MOST_VALUES]
+    frequent = frequent[np.bincount(codes, minlength=len(values))[frequent] > 0]
+    number = np.full(len(values) + 1, -1)
+    number[frequent] = np.arange(len(frequent))
+    codes = number[codes]
+    units, codes = units[codes >= 0], codes[codes >= 0]
+    order = np.argsort(units, kind="stable")
+    return Field(
+        name=name,
+        values=tuple(values[place] for place in frequent),
+        units=units[order],
+        codes=codes[order],
+        is_said=is_said,
+    )
+
+
+def _why_not(field: Field) -> str:
+    """Why a field is not counted: nearly every unit has a value of its own. Empty where it is."""
+    counts = np.bincount(field.codes, minlength=len(field.values))
+    # They are in order: the first of each is where another begins.
+    carriers = int(np.count_nonzero(np.diff(field.units))) + min(1, len(field.units))
+    if len(field.values) >= MOST_VALUES and counts.sum() < carriers / 2:
+        return "its values are too many"
+    if carriers > 1 and (counts == 1).sum() > carriers / 2:
+        return "most of its values occur once"
+    return ""

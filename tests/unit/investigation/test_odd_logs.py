@@ -1,0 +1,76 @@
+"""Logs that lack nearly everything, and fields that mean harm, are answered in sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import proofbook as pb
+from proofbook.investigation.answers import FOUND, Answer
+from proofbook.investigation.look import Look
+
+
+def written(folder: Path, *entries: dict[str, object]) -> Path:
+    file = folder / "log.json"
+    file.write_text("\n".join(json.dumps(entry) for entry in entries))
+    return file
+
+
+def entry(second: int, **more: object) -> dict[str, object]:
+    return {"timestamp": f"2026-01-05T09:{second // 60:02}:{second % 60:02}Z", **more}
+
+
+ASKED: list[Callable[[Look], Answer]] = [Look.started, Look.differs, Look.who]
+
+
+@pytest.mark.parametrize("ask", ASKED)
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [entry(0, textPayload="one entry alone", severity="ERROR")],
+        [entry(second, textPayload=f"beat {second}", severity="INFO") for second in range(90)],
+        [entry(0, textPayload="all at once", severity="ERROR")] * 40,
+        [entry(second, severity="ERROR", textPayload="down") for second in range(600)],
+    ],
+    ids=["one entry", "nothing wrong", "one moment", "nothing but errors"],
+)
+def test_what_cannot_be_answered_is_said(
+    ask: Callable[[Look], Answer], entries: list[dict[str, object]], tmp_path: Path
+) -> None:
+    look = pb.look(written(tmp_path, *entries))
+    assert repr(look) and look._repr_html_()
+    for selected in (look.where("wrong"), look, look.but("wrong")):
+        answer = ask(selected)
+        assert answer.statement and "nan" not in answer.statement
+        assert repr(answer) and answer._repr_html_()
+        if ask is not Look.who:
+            assert answer.answer != FOUND
+
+
+def test_entries_of_no_request_are_counted_where_there_are_no_requests(tmp_path: Path) -> None:
+    entries = [
+        entry(second, severity="ERROR" if second % 10 == 0 else "INFO", textPayload="tick", labels={"host": "b" if second % 10 == 0 else "a"})
+        for second in range(300)
+    ]  # fmt: skip
+    answer = pb.look(written(tmp_path, *entries)).where("wrong").differs()
+    assert "30 entries (wrong) against 270 others" in answer.statement
+    assert "host = b" in answer.table["suspect"].iloc[0]
+
+
+HOSTILE = "a'b\"c.d]e\\f<i>$x$"
+
+
+def test_field_names_and_values_that_mean_harm_are_text(tmp_path: Path) -> None:
+    entries = [
+        entry(second, severity="ERROR" if second % 10 == 0 else "INFO", textPayload="tick", jsonPayload={HOSTILE: "'); DROP TABLE x; --" if second % 10 == 0 else "<script>"})
+        for second in range(300)
+    ]  # fmt: skip
+    look = pb.look(written(tmp_path, *entries))
+    answer = look.where("wrong").differs()
+    assert "DROP TABLE" in answer.table["suspect"].iloc[0]
+    assert "<script" not in answer._repr_html_() and "<i>" not in answer._repr_html_()
+    [name] = [name for name in look.names() if "<i>" in name]
+    assert len(look.where(fields={name: "<script>"})) == 270
