@@ -360,6 +360,20 @@ PROBES = Table(
     ),
 )  # fmt: skip
 
+LOG_PAST = Table(
+    "log_past", row="what an earlier run read of a log in a minute, or in ten or sixty where there are many, of one service and revision",
+    merge=Merge.LATEST,
+    columns=(
+        Column("run", "str", "which one"), _SOURCE, _PATTERN,
+        Column("service_name", "str", "service that wrote it; missing: not stated"),
+        Column("service_version", "str", "its revision; missing: not stated"),
+        _FIRST, _LAST,
+        Column("entries", "int64", "entries that no probe of ours caused", "entries"),
+        Column("requests", "int64", "those of a request, without health checks", "entries"),
+        Column("affected", "int64", "requests first hit by the pattern, and entries of no request", "requests"),
+    ),
+)  # fmt: skip
+
 # Watching -----------------------------------------------------------------------------------------------------------
 
 LOOKS = Table(
@@ -378,7 +392,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
         REVISIONS, ROLLOUT, HELD, ASKED, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_PLACES, LOG_KINDS, LOG_KIND_TIMES,
-        LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS,
+        LOG_CANARIES, LOG_UNREAD, LOG_PAST, PROBES, LOOKS,
     )
 })  # fmt: skip
 _added: dict[str, Table] = {}

@@ -72,6 +72,12 @@ def _facts(item: Finding) -> str:
         ("Estimate", estimate(item.estimate)),
         ("Required", escape(item.threshold)),
         ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
+        (
+            "Earlier runs",
+            f"{item.history.runs:,}, since {escape(item.history.since)}, {item.history.days:,.1f} days before the deployment"
+            if item.history
+            else "",
+        ),
         ("Severity", severities if item.severity is not None else ""),
         ("Reason", f"<code>{escape(item.reason)}</code>: {escape(reason.means)}" if reason else ""),
         ("Method", escape(_method(item))),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from proofbook.judge.checks.log_coverage import Coverage
 from proofbook.judge.checks.log_met import Met, met
+from proofbook.judge.checks.log_past import Past, together
 from proofbook.judge.checks.log_rows import others_in, served
 from proofbook.judge.checks.log_serving import Serving, serving
 from proofbook.judge.checks.log_silence import (
@@ -15,6 +17,7 @@ from proofbook.judge.checks.log_silence import (
     BLOCKS_BEFORE,
     Gaps,
     Phase,
+    Placebos,
     blocks_needed,
     gaps,
     hits_per_block,
@@ -25,6 +28,7 @@ from proofbook.judge.checks.log_silence import (
 from proofbook.judge.checks.log_told import Told, errors_control, told, told_needed
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import View, stamp
+from proofbook.judge.window import Span
 from proofbook.stats import events
 
 # With less of what came before in as much time, a silent window is called idle.
@@ -46,6 +50,7 @@ class Silence:
 
     hits: rows of `log_matches` of before. exposure: before and after in `unit`, as counted. ratio: what of the exposure of
     before really came after: at the symptom's places, and as far as the log still tells. Of the last `share` of before come `recent_hits`.
+    past: what earlier runs saw, None without; alone: whether only they saw the symptom, so that they are what counts as before.
     """
 
     view: View
@@ -58,8 +63,11 @@ class Silence:
     errors: Control | None
     phases: tuple[Phase, ...]
     gaps: Gaps
+    placebos: Placebos | None
     recent_hits: int
     share: float
+    past: Past | None = None
+    alone: bool = False
 
     @property
     def affected(self) -> int:
@@ -82,6 +90,13 @@ class Silence:
     def alpha(self) -> float:
         return 1 - self.view.confidence_once
 
+    @property
+    def own_share(self) -> float:
+        """What of before this log holds, by time."""
+        windows = self.view.windows.before, self.before
+        own, whole = ((item[1] - item[0]).total_seconds() if item else 0.0 for item in windows)
+        return own / whole if whole > 0 else 1.0
+
     def luck(self, ratio: float, *, hits: int, share: float = 1.0) -> float:
         """The chance of silence over that exposure, had the rate of before (of its last `share`) stayed."""
         if self.exposure[0] <= 0:
@@ -94,10 +109,9 @@ class Silence:
 
     def by_blocks(self, ratio: float) -> tuple[float, str]:
         """The chance of a silent window as long as the one after, where hits come in clusters; and the name of the test."""
-        windows = self.view.windows.before, self.view.windows.after
-        placebos = placebo_windows(others_in(self.view, "before"), self.hits, *windows)
-        if placebos is not None:
-            return placebos.p, placebos.in_words
+        if self.placebos is not None:
+            return self.placebos.p, self.placebos.in_words
+        windows = self.before, self.view.windows.after
         blocks = hits_per_block(self.hits, *windows, ratio=ratio)
         # So few blocks are silent together as often as one of them is.
         enough = blocks is not None and len(blocks[1]) >= BLOCKS_AFTER
@@ -105,16 +119,22 @@ class Silence:
         return p, f"Fisher's test on silent blocks longer than the clusters seen (p = {p:.2g})"
 
     @property
+    def before(self) -> Span | None:
+        """The time that counts as before."""
+        own = self.view.windows.before
+        return (self.past.since, own[1]) if self.past and self.alone and own else own
+
+    @property
     def blocks(self) -> int:
         """How many silent blocks would be convincing."""
-        counted = hits_per_block(self.hits, self.view.windows.before, self.view.windows.after)
+        counted = hits_per_block(self.hits, self.before, self.view.windows.after)
         loud = sum(number > 0 for number in counted[0]) if counted else BLOCKS_BEFORE
         return blocks_needed(loud, confidence=self.view.confidence_once)
 
     @property
     def time_ratio(self) -> float:
         """How long after is, in that of before."""
-        windows = self.view.windows.before, self.view.windows.after
+        windows = self.before, self.view.windows.after
         seconds = [(item[1] - item[0]).total_seconds() if item else 0.0 for item in windows]
         return seconds[1] / seconds[0] if seconds[0] > 0 else 0.0
 
@@ -137,6 +157,12 @@ class Silence:
             found.append(
                 Doubt(code="level-silent", why=self.told.in_words, needed=told_needed(self.told.level))
             )
+        if self.alone and self.luck(self.own_share, hits=self.affected) < self.alpha:
+            why = "this log does not hold it before the deployment either, where by what earlier runs saw it should have shown"
+            needed = Needed(
+                what="a log that holds it right before the deployment, else nothing says that the deployment ended it"
+            )
+            found.append(Doubt(code="never-seen", why=why, needed=needed))
         if self.told.instead:
             needed = Needed(
                 what="a look at what is new: if it is the same defect in other words, add it as a symptom"
@@ -253,18 +279,33 @@ def silence(
     *,
     pattern: str,
     source: str | None,
+    past: Past | None = None,
 ) -> Silence:
-    """All that weighs a silent window. before, after: rows of `log_rhythm`; hits: rows of `log_matches` of before."""
+    """All that weighs a silent window. before, after: rows of `log_rhythm`; hits: rows of `log_matches` of before.
+
+    past: what earlier runs saw. Where this log holds no match from before, they are what counts as before.
+    """
+    windows = view.windows
+    alone = past is not None and hits.empty
     there = met(view, pattern, source=source)
-    if min(there.requests) > 0 or min(served(before), served(after)) > 0:
+    own_ratio = there.ratio
+    if past is not None and alone:
+        hits, before = past.hits, pd.concat([past.entries, before], ignore_index=True)
+        asked = int(past.entries["requests"].sum()) + there.requests[0]
+        there = Met(requests=(asked, there.requests[1]), ratio=there.requests[1] / max(asked, 1))
+    if min(there.requests) > 0 or (not alone and min(served(before), served(after)) > 0):
         unit, exposure = "requests", (float(there.requests[0]), float(there.requests[1]))
     else:
-        unit, exposure = "minutes", (covers[0].window_s / 60, covers[1].window_s / 60)
+        minutes = _minutes(spans_of(past, windows.before)) if alone else covers[0].window_s / 60
+        unit, exposure = "minutes", (minutes, covers[1].window_s / 60)
     ratio = exposure[1] / exposure[0] if exposure[0] > 0 else 0.0
     affected = int(hits["affected"].sum())
-    said = told(view, pattern, source=source, ratio=ratio, hits=affected)
+    # What else is written is compared with this log's own window before.
+    written = (own_ratio or covers[1].window_s / max(covers[0].window_s, 1e-9)) if alone else ratio
+    said = told(
+        view, pattern, source=source, ratio=written, hits=affected * ratio / written if written else 0
+    )
     column = "requests" if unit == "requests" else "entries"
-    windows = view.windows
     number, share = recent(before, hits, column=column)
     return Silence(
         view=view,
@@ -274,9 +315,50 @@ def silence(
         met=there,
         told=said,
         serving=serving(view, pattern, source=source),
-        errors=errors_control(view, source=source, hits=affected),
-        phases=tuple(phases(hits, windows.before, windows.after)),
+        errors=None if alone else errors_control(view, source=source, hits=affected),
+        phases=tuple(_phases(view, hits, past)),
         gaps=gaps(before, hits, column=column, after=float(after[column].sum())),
+        placebos=_placebos(view, others_in(view, "before", source=source), hits, past, alone=alone),
         recent_hits=number,
         share=share,
+        past=past,
+        alone=alone,
     )
+
+
+def _phases(view: View, hits: pd.DataFrame, past: Past | None) -> list[Phase]:
+    """The same phase of earlier hours, days and weeks, as far as this log and those of earlier runs reach back."""
+    before, after = view.windows.before, view.windows.after
+    if past is None or before is None:
+        return phases(hits, before, after)
+    both = hits if hits is past.hits else pd.concat([past.hits, hits], ignore_index=True)
+    return phases(both, (past.since, before[1]), after, spans=spans_of(past, before))
+
+
+def _placebos(
+    view: View, entries: pd.DataFrame, hits: pd.DataFrame, past: Past | None, *, alone: bool
+) -> Placebos | None:
+    """Windows of before as long as the one after, of earlier runs too; None with too little history."""
+    own, after = view.windows.before, view.windows.after
+    if past is None or own is None:
+        return placebo_windows(entries, hits, own, after)
+    counted = hits_per_block(hits, own, after)
+    # Where this log shows the symptom in a few blocks only, it cannot decide by them.
+    few = alone or counted is None or sum(number > 0 for number in counted[0]) < BLOCKS_AFTER
+    return placebo_windows(
+        pd.concat([past.entries, entries]),
+        hits if alone else pd.concat([past.hits, hits]),
+        (past.since, own[1]),
+        after,
+        spans=spans_of(past, own),
+        shorter=few,
+    )
+
+
+def spans_of(past: Past | None, own: Span | None) -> tuple[Span, ...]:
+    """The times of before that this log and those of earlier runs cover."""
+    return together([*(past.spans if past else ()), *([own] if own else [])])
+
+
+def _minutes(spans: Sequence[Span]) -> float:
+    return sum((span[1] - span[0]).total_seconds() for span in spans) / 60

@@ -18,6 +18,7 @@ from proofbook.judge.checks.log_controls import (
 )
 from proofbook.judge.checks.log_coverage import Coverage, Why, coverage_of
 from proofbook.judge.checks.log_doubts import Silence, silence
+from proofbook.judge.checks.log_past import past
 from proofbook.judge.checks.log_rows import (
     RHYTHM,
     affected,
@@ -88,7 +89,8 @@ class _Gone:
             cover_after.control("the log after", guards=("pass",)),
             cover_before.control("the log before", guards=("pass",)),
         ]
-        if hits_before.empty:
+        earlier = past(view, self.pattern, source=self.source)
+        if hits_before.empty and earlier is None:
             held = _matched_before(0)
             if unseen := _unseen((cover_before, cover_after)):
                 return _could_not_see(unseen, (*controls, held))
@@ -102,7 +104,9 @@ class _Gone:
                 ),
             )
         covers = cover_before, cover_after
-        silent = silence(view, before, after, hits_before, covers, pattern=self.pattern, source=self.source)
+        silent = silence(
+            view, before, after, hits_before, covers, pattern=self.pattern, source=self.source, past=earlier
+        )
         return _compare(view, silent, tuple(controls), covers)
 
 
@@ -231,7 +235,9 @@ def _compare(
     seeing = all(control.held for control in controls)
     doubt = next((item for item in doubts if seeing or item.code in ("old-serves", "not-met")), None)
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
-    seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
+    by = "of earlier runs" if silent.alone else "before"
+    seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} {by} → 0 in {exposure[1]:{shown}} {unit} after"
+    earlier = f"; with {silent.past.in_words}" if silent.past else ""
     held = p < silent.alpha and doubt is None
     # To wait for more silence does not help where the log does not cover what there was.
     blind = None if held or doubt else _unseen(covers)
@@ -241,8 +247,8 @@ def _compare(
     return Judgement(
         verdict=Verdict.PASS if held else Verdict.INCONCLUSIVE,
         reason="" if held else doubt.code if doubt else blind[0] if blind else "too-early",
-        seen=f"{seen}{why}{unread.aside}",
-        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{unread.aside}",
+        seen=f"{seen}{why}{earlier}{unread.aside}",
+        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{earlier}{unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {test}; the larger counts",
@@ -262,6 +268,7 @@ def _compare(
             *_unread_control(k0, exposure, unread, view),
         ),
         needed=None if held else needed,
+        history=silent.past.history if silent.past else None,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from proofbook.judge.window import Span
 from proofbook.stats import events
@@ -19,6 +21,9 @@ MIN_PLACEBOS = 19
 # A half of before that holds fewer than the half before it, by more than chance, is what after is held against.
 VANISHING, STEADY = 0.05, 0.7
 LEAST_RECENT = 1 / 16
+# Of a window that earlier runs read so much, their silence says that it was silent: between two readings a moment is lost.
+NEARLY = 0.95
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +44,25 @@ class Placebos:
 
 
 def placebo_windows(
-    entries: pd.DataFrame, hits: pd.DataFrame, before: Span | None, after: Span | None
+    entries: pd.DataFrame,
+    hits: pd.DataFrame,
+    before: Span | None,
+    after: Span | None,
+    *,
+    spans: Sequence[Span] = (),
+    shorter: bool = False,
 ) -> Placebos | None:
-    """Disjoint windows of before of the length of after in which something was logged; None with too little history."""
+    """Disjoint windows of before of the length of after in which something was logged; None with too little history.
+
+    spans: where only these times of before were read, windows of others do not count. shorter: where before is too short for
+    windows of the length of after, those of which it holds enough are taken: a longer silence is no more likely than they are.
+    """
     if before is None or after is None or after[1] <= after[0]:
         return None
-    length = (after[1] - after[0]).total_seconds()
-    count = int((before[1] - before[0]).total_seconds() // length)
+    length, whole = (after[1] - after[0]).total_seconds(), (before[1] - before[0]).total_seconds()
+    if shorter:
+        length = min(length, whole / (MIN_PLACEBOS + 1))
+    count = int(whole // length)
     if count < MIN_PLACEBOS:
         return None
 
@@ -55,7 +72,22 @@ def placebo_windows(
         return set(index[index < count])
 
     alive, loud = windows(entries), windows(hits)
+    if spans:
+        ends = _seconds([before[1]]) - length * np.arange(count)
+        seen = read_in(spans, ends - length, ends)
+        alive = {index for index in alive if seen[index]}
     return Placebos(windows=len(alive), silent=len(alive - loud)) if len(alive) >= MIN_PLACEBOS else None
+
+
+def read_in(spans: Sequence[Span], begins: Floats, ends: Floats) -> NDArray[np.bool_]:
+    """Which windows, given in seconds since 1970, lie nearly wholly in the spans, which are apart from each other."""
+    starts, stops = _seconds([span[0] for span in spans]), _seconds([span[1] for span in spans])
+    overlap = np.minimum(ends[:, None], stops) - np.maximum(begins[:, None], starts)
+    return np.asarray(overlap.clip(min=0).sum(axis=1) >= NEARLY * (ends - begins))
+
+
+def _seconds(times: Sequence[pd.Timestamp]) -> Floats:
+    return np.array([time.timestamp() for time in times])
 
 
 def hits_per_block(
@@ -102,8 +134,13 @@ class Phase:
 PERIODS = {"hours": pd.Timedelta(hours=1), "days": pd.Timedelta(days=1), "weeks": pd.Timedelta(weeks=1)}
 
 
-def phases(hits: pd.DataFrame, before: Span | None, after: Span | None) -> list[Phase]:
-    """The window after, held against the same phase of earlier hours, days and weeks; a period that before does not reach back to is left out."""
+def phases(
+    hits: pd.DataFrame, before: Span | None, after: Span | None, *, spans: Sequence[Span] = ()
+) -> list[Phase]:
+    """The window after, held against the same phase of earlier hours, days and weeks; a period that before does not reach back to is left out.
+
+    spans: where only these times of before were read, windows of others do not count.
+    """
     if before is None or after is None or after[1] <= after[0] or hits.empty:
         return []
     times = np.sort(hits["first"].to_numpy(dtype="datetime64[us]"))
@@ -113,6 +150,10 @@ def phases(hits: pd.DataFrame, before: Span | None, after: Span | None) -> list[
     for name, period in PERIODS.items():
         step = period.to_timedelta64().astype("timedelta64[us]")
         shifts = np.arange(max(1, int(np.ceil((end - last) / step))), int((start - first) / step) + 1) * step
+        if spans and len(shifts):
+            back = shifts / np.timedelta64(1, "s")
+            begun, ended = _seconds(after)
+            shifts = shifts[read_in(spans, begun - back, ended - back)]
         if not len(shifts):
             continue
         begins, ends = (

@@ -54,7 +54,7 @@ class Told:
         return f"{self.got:,} other messages {self.at_level} after, {self.expected:,.0f} expected by what was written before"
 
 
-def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: int) -> Told:
+def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: float) -> Told:
     """What a log tells after, as against before. ratio: exposure of after, in that of before. hits: affected before."""
     try:
         table = view.once(_changes, source)
