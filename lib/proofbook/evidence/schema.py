@@ -310,8 +310,10 @@ LOG_KINDS = Table(
         _ENTRIES,
         Column("severity_number", "int64", "highest severity as in OpenTelemetry; 0: none"),
         _SAMPLE,
+        Column("of_requests", "int64", "of an error: traces with a request that wrote it", "requests", optional=OLDER),
+        Column("of_users", "int64", "those of them that were not refused (400 to 499), or whose client or path got something else at another time", "requests", optional=OLDER),
     ),
-)
+)  # fmt: skip
 LOG_KIND_TIMES = Table(
     "log_kind_times",
     row="the entries of one kind in one bucket, service and revision",

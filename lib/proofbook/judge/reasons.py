@@ -105,7 +105,7 @@ REASONS: dict[str, Reason] = {
         "quiet-phase": ("at this hour, day or week the symptom was silent before too", "read the log again at the time that the finding gives"),
         "shorter-silence": ("the symptom was silent for as long before, from one time to the next", "wait until the time that the finding gives"),
         "vanishing": ("the symptom had nearly vanished before the deployment", "wait until the time that the finding gives"),
-        "not-tied": ("a line matches that nothing ties to the fixed revision and to the form of the defect", "read the line; narrow the pattern, or log revisions"),
+        "not-tied": ("a line matches, or a kind of error is new, that nothing ties to the fixed revision, to the form of the defect or to a request of a user", "read the line; narrow the pattern, or log revisions, traces and clients"),
         "log-clock": ("entries are dated later than they were read", "write times in UTC, or set time_zone or utc_offset"),
         "wrong-table": ("a collector wrote a table that does not match its schema", "report it to the author of the collector; the sentence names table and column"),
         "voided": ("an open risk of the case voids this result", "close the risk, or remove `voids` from it"),

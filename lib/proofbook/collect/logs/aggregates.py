@@ -15,7 +15,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from proofbook.collect.logs import places, requests
+from proofbook.collect.logs import places, requests, strangers
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
 from proofbook.evidence import schema
 from proofbook.evidence.merge import GROUP, joined
@@ -91,7 +91,7 @@ def summarise(ask: Ask, patterns: Iterable[str], *, canaries: Iterable[str] = ()
         (how long the longest of these requests went on being hit), first, last, sample, severity_number (the highest).
     log_places: per pattern, place, value and GROUP: requests, affected (of these), first, last; only where the pattern was met.
     log_kinds: per kind_id: kind (`message` or `exception`), text (values masked), severity_number, entries, sample: what is
-        written at two severities is two kinds.
+        written at two severities is two kinds; of_requests, of_users as of `strangers.of_errors`.
     log_kind_times: per kind_id and GROUP: entries, first, last.
     log_canaries: per canary and source in which it was found: entries, first, last.
     """
@@ -290,6 +290,8 @@ def _kinds(ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
     kinds_table = joined([ask(_most_frequent, part) for part in _PARTS])
     kinds_table = kinds_table.sort_values(_A_KIND, ignore_index=True)
     kinds_table.insert(0, "kind_id", range(len(kinds_table)))
+    whose = joined([ask(strangers.of_errors, part) for part in _PARTS])
+    kinds_table = kinds_table.merge(whose, on=_A_KIND, how="left")
     when = joined([ask(_when, part, width_s) for part in _PARTS])
     when = when.merge(kinds_table[["kind_id", *_A_KIND]], on=_A_KIND)
     return {

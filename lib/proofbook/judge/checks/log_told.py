@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.config import duckdb_text
-from proofbook.judge.checks.log_novelty import changes, new_and_about
+from proofbook.judge.checks.log_novelty import changes, new_and_about, strange
 from proofbook.judge.checks.log_rows import others_in, others_of_new, served
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import InsufficientEvidence, View
@@ -81,7 +81,7 @@ def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: fl
         expected=float(expected.sum()),
         got=int(beside["after"].sum()),
         share=min(1.0, max(of_kinds, whole)) if enough else 1.0,
-        instead=new_and_about(table[~is_it], expected=hits * ratio),
+        instead=new_and_about(table[~is_it & (strange(view, table) == "")], expected=hits * ratio),
     )
 
 
