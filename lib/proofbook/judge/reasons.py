@@ -127,6 +127,7 @@ REASONS: dict[str, Reason] = {
         "address": ("an address of the name does not lead to the service, and others do", "let the service listen there, or take the address out of DNS"),
         "held": ("idle connections end earlier than they must, or no longer answer", "look for a time limit on idle connections in the service and in proxies before it"),
         "indicator-absent": ("a line that a healthy system writes is missing", "read the log"),
+        "more-errors": ("more requests end in a server error than before", "see which requests end so, and since when"),
         "new-error": ("a kind of error is new since the deployment", "read the sample"),
         "slower": ("the median latency grew beyond the margin", "see the latency chart"),
         "leak": ("memory grows beyond the budget", "see the memory chart"),
