@@ -90,6 +90,12 @@ class _NoMoreErrors:
     def judge(self, view: View) -> Judgement:
         before, after = self._rows(view)
         asked, errors = (served(before), served(after)), (_errors(before), _errors(after))
+        if view.windows.before is None and not view.has_before(RHYTHM):
+            raise InsufficientEvidence(
+                "no-evidence",
+                "the log holds no entries from before",
+                repair="a log that reaches back to before the deployment",
+            )
         if min(asked) == 0:
             which = "before" if asked[0] == 0 else "of the new revision"
             raise InsufficientEvidence(

@@ -71,7 +71,10 @@ class _Gone:
             loose = untied(view, hits_after, self.seen_before(view))
             if loose is not None:
                 return replace(loose, controls=tried)
-            return _still_there(hits_after, after, (*tried, after_fix_control(view, hits_after)))
+            unknown = view.windows.deployed_at is None and not view.live and not view.before_as_after
+            return _still_there(
+                hits_after, after, (*tried, after_fix_control(view, hits_after)), unknown=unknown
+            )
         found = lines_in(view, "after", self.pattern, source=self.source)
         if found is not None and len(found):
             return judge_unread_lines(view, found, cover_after, tried)
@@ -110,14 +113,18 @@ class _Gone:
         return _compare(view, silent, tuple(controls), covers)
 
 
-def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...]) -> Judgement:
+def _still_there(
+    hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...], *, unknown: bool
+) -> Judgement:
+    """It shows after. unknown: nothing says when the fix was deployed, so that all of the log counts as after."""
     number, total = affected(hits), max(served(after), affected(hits))
     bounds = proportions.proportion(number, total)
     sample = hits.sort_values(["first", "sample"]).iloc[0]["sample"].strip().rpartition("\n")[2][:160]
+    since = "; nothing says when the fix was deployed, so all of the log counts as after" if unknown else ""
     return Judgement(
         verdict=Verdict.FAIL,
         reason="still-there",
-        statement=f"{number:,} request{'s' * (number != 1)} wrote it, such as “{sample}”",
+        statement=f"{number:,} request{'s' * (number != 1)} wrote it, such as “{sample}”{since}",
         estimate=Estimate.of(bounds, unit="fraction of requests"),
         method=Method(
             name="one occurrence on the fixed revision refutes “gone”",
