@@ -24,6 +24,8 @@ WORDS = {
     Verdict.ERROR: "ERROR",
 }
 MOST_FACTS = 3
+# What may be harmless, and only who reads it can tell.
+SHOWN_BESIDE = ("not-tied", "more-errors")
 
 
 def of(summary: Summary) -> Opening:
@@ -246,7 +248,8 @@ def _beside(summary: Summary) -> str:
         words = []
     beside = [name for name in summary.overall.beside if name not in summary.accepted]
     if beside:
-        words.append(f"Beside the verdict: {', '.join(beside)}.")
+        shown_as = {item.id: _told_beside(item) for item in summary.findings}
+        words.append(f"Beside the verdict: {', '.join(shown_as[name] for name in beside)}.")
     shown = [
         item for item in summary.findings if item.id in summary.accepted and item.verdict is not Verdict.PASS
     ]
@@ -259,6 +262,11 @@ def _beside(summary: Summary) -> str:
     if summary.not_checked:
         words.append(f"Not checked: {' '.join(summary.not_checked)}")
     return " ".join(words)
+
+
+def _told_beside(item: Finding) -> str:
+    """A finding that did not decide: with what was seen, where somebody has to look at that."""
+    return f"{item.id} ({seen(item)})" if item.reason in SHOWN_BESIDE else item.id
 
 
 def _since(summary: Summary) -> str:

@@ -18,6 +18,7 @@ from proofbook.judge.checks.log_silence import (
     Gaps,
     Phase,
     Placebos,
+    Recent,
     blocks_needed,
     gaps,
     hits_per_block,
@@ -49,7 +50,7 @@ class Silence:
     """A silent window after, and all that weighs it.
 
     hits: rows of `log_matches` of before. exposure: before and after in `unit`, as counted. ratio: what of the exposure of
-    before really came after: at the symptom's places, and as far as the log still tells. Of the last `share` of before come `recent_hits`.
+    before really came after: at the symptom's places, and as far as the log still tells. recent: the end of before.
     past: what earlier runs saw, None without; alone: whether only they saw the symptom, so that they are what counts as before.
     """
 
@@ -64,8 +65,7 @@ class Silence:
     phases: tuple[Phase, ...]
     gaps: Gaps
     placebos: Placebos | None
-    recent_hits: int
-    share: float
+    recent: Recent
     past: Past | None = None
     alone: bool = False
 
@@ -146,7 +146,8 @@ class Silence:
     @property
     def p_value(self) -> float:
         """The chance of this silence by luck, with all that weakens it."""
-        return self.p(self.ratio, hits=self.recent_hits, share=self.share)
+        found = self.p(self.ratio, hits=self.recent.hits, share=self.recent.share)
+        return max(found, self.recent.by_blocks(self.ratio))
 
     def doubts(self) -> list[Doubt]:
         """What keeps the silence from being a proof, the most telling first; empty where it is one."""
@@ -196,7 +197,7 @@ class Silence:
                 )
             ]
         if self.p_value >= self.alpha:
-            why = f"it was vanishing already: the last {self.share:.0%} of before hold {self.recent_hits:,} of {self.affected:,}"
+            why = f"it was vanishing already: the last {self.recent.share:.0%} of before hold {self.recent.hits:,} of {self.affected:,}"
             return [Doubt(code="vanishing", why=why, needed=self.later(Needed(what="a longer silence, by the rate of the end of before")))]  # fmt: skip
         return []
 
@@ -206,8 +207,14 @@ class Silence:
         if bad:
             item = max(bad, key=lambda item: item.silent / item.windows)
             until = stamp(item.loud_at.ceil("s")) if item.loud_at is not None else None
+            window = self.view.windows.after
+            seconds = (
+                (item.loud_at - window[1]).total_seconds() if window and item.loud_at is not None else None
+            )
             needed = Needed(
-                what=f"a window that holds a time at which it showed {item.name} earlier", until=until
+                what=f"a window that holds a time at which it showed {item.name} earlier",
+                seconds=seconds,
+                until=until,
             )
             found.append(Doubt(code="quiet-phase", why=item.in_words, needed=needed))
         if not self.gaps.held:
@@ -222,7 +229,7 @@ class Silence:
     @property
     def wanted(self) -> float:
         """The exposure, in that of before, whose silence would be convincing: by the rate, by blocks, and by the silences of before."""
-        of_rate = self.share * (self.alpha ** (-1 / self.recent_hits) - 1) if self.recent_hits else 1.0
+        of_rate = self.recent.share * (self.alpha ** (-1 / self.recent.hits) - 1) if self.recent.hits else 1.0
         of_gaps = self.ratio + (max(0.0, self.gaps.longest - self.gaps.now) + 1) / max(self.gaps.whole, 1.0)
         return max(of_rate, self.blocks / BLOCKS_BEFORE, 0.0 if self.gaps.held else of_gaps)
 
@@ -306,7 +313,6 @@ def silence(
         view, pattern, source=source, ratio=written, hits=affected * ratio / written if written else 0
     )
     column = "requests" if unit == "requests" else "entries"
-    number, share = recent(before, hits, column=column)
     return Silence(
         view=view,
         hits=hits,
@@ -319,8 +325,7 @@ def silence(
         phases=tuple(_phases(view, hits, past)),
         gaps=gaps(before, hits, column=column, after=float(after[column].sum())),
         placebos=_placebos(view, others_in(view, "before", source=source), hits, past, alone=alone),
-        recent_hits=number,
-        share=share,
+        recent=recent(before, hits, column=column),
         past=past,
         alone=alone,
     )
@@ -340,11 +345,13 @@ def _placebos(
 ) -> Placebos | None:
     """Windows of before as long as the one after, of earlier runs too; None with too little history."""
     own, after = view.windows.before, view.windows.after
-    if past is None or own is None:
-        return placebo_windows(entries, hits, own, after)
     counted = hits_per_block(hits, own, after)
-    # Where this log shows the symptom in a few blocks only, it cannot decide by them.
-    few = alone or counted is None or sum(number > 0 for number in counted[0]) < BLOCKS_AFTER
+    # Where blocks cannot decide, since too few fit into the window after, windows must: else a longer silence would say less than a short one.
+    short = counted is not None and len(counted[1]) < BLOCKS_AFTER
+    if past is None or own is None:
+        return placebo_windows(entries, hits, own, after, shorter=short)
+    # Nor can they where this log shows the symptom in a few of them only.
+    few = short or alone or counted is None or sum(number > 0 for number in counted[0]) < BLOCKS_AFTER
     return placebo_windows(
         pd.concat([past.entries, entries]),
         hits if alone else pd.concat([past.hits, hits]),

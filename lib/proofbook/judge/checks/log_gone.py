@@ -233,8 +233,7 @@ def _compare(
 ) -> Judgement:
     """Seen before, silent after: gone where neither luck explains that nor anything that could hide it."""
     k0, unit, exposure = silent.affected, silent.unit, silent.exposure
-    shown = ",.0f" if unit == "requests" else ",.1f"
-    luck, (_, test) = silent.luck(silent.ratio, hits=silent.recent_hits, share=silent.share), silent.by_blocks(silent.ratio)  # fmt: skip
+    luck, (_, test) = silent.luck(silent.ratio, hits=silent.recent.hits, share=silent.recent.share), silent.by_blocks(silent.ratio)  # fmt: skip
     p = silent.p_value if all(control.held for control in controls) else silent.p(silent.counted_ratio)
     doubts = silent.doubts()
     unread = covers[1].unread
@@ -243,8 +242,8 @@ def _compare(
     doubt = next((item for item in doubts if seeing or item.code in ("old-serves", "not-met")), None)
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
     by = "of earlier runs" if silent.alone else "before"
-    seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} {by} → 0 in {exposure[1]:{shown}} {unit} after"
-    earlier = f"; with {silent.past.in_words}" if silent.past else ""
+    seen = f"{k0:,} affected in {_amount(exposure[0], unit)} {by} → 0 in {_amount(exposure[1], unit)} after"
+    earlier = f"; held against {silent.past.in_words}, as well" if silent.past else ""
     held = p < silent.alpha and doubt is None
     # To wait for more silence does not help where the log does not cover what there was.
     blind = None if held or doubt else _unseen(covers)
@@ -264,7 +263,8 @@ def _compare(
             null_hypothesis="the rate is what it was before",
             source="Przyborowski and Wilenski 1940; Fisher 1935",
         ),
-        threshold=f"p below {1 - view.confidence_once:.2g}",
+        # What could hide it, no number of requests overcomes.
+        threshold="" if doubt else f"p below {1 - view.confidence_once:.2g}",
         severity=1 - p if held else None,
         exposure=Exposure(n=exposure[1], unit=unit),
         controls=(
@@ -277,6 +277,18 @@ def _compare(
         needed=None if held else needed,
         history=silent.past.history if silent.past else None,
     )
+
+
+def _amount(exposure: float, unit: str) -> str:
+    """An exposure in the unit that people would use.
+
+    >>> _amount(28977.1, "minutes"), _amount(90, "minutes"), _amount(2001, "requests")
+    ('20.1 days', '90.0 minutes', '2,001 requests')
+    """
+    if unit != "minutes" or exposure < 600:
+        return f"{exposure:,.0f} {unit}" if unit == "requests" else f"{exposure:,.1f} {unit}"
+    hours = exposure / 60
+    return f"{hours:,.1f} hours" if hours < 72 else f"{hours / 24:,.1f} days"
 
 
 def _matched_before(requests: int) -> Control:

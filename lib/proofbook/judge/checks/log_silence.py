@@ -22,7 +22,7 @@ MIN_PLACEBOS = 19
 VANISHING, STEADY = 0.05, 0.7
 # By halves alone a symptom of twelve hits that halves five times is taken for a steady one too often; one in ten of the steady
 # ones is held against its end, which costs them time.
-CELLS, FALLING_Z = 400, -1.28
+CELLS, FALLING_Z = (400, 100, 40, 20), -1.28
 LEAST_RECENT = 1 / 16
 # Of a window that earlier runs read so much, their silence says that it was silent: between two readings a moment is lost.
 NEARLY = 0.95
@@ -131,9 +131,11 @@ class Phase:
 
     @property
     def in_words(self) -> str:
-        return f"of {self.windows} such windows {self.name} earlier, {self.silent} were silent too"
+        name = self.name if self.windows != 1 else self.name.removesuffix("s")
+        return f"at {_SAME[self.name]} of {self.windows:,} earlier {name} it was silent {self.silent:,} times too"
 
 
+_SAME = {"hours": "these minutes", "days": "these hours", "weeks": "these days and hours"}
 PERIODS = {"hours": pd.Timedelta(hours=1), "days": pd.Timedelta(days=1), "weeks": pd.Timedelta(weeks=1)}
 
 
@@ -200,8 +202,28 @@ def gaps(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str, after: float
     return Gaps(longest=longest, now=rest + after, whole=float(counted[-1]) if len(counted) else 0.0)
 
 
-def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> tuple[int, float]:
-    """The hits of the last part of before, and which share of its exposure that is: less than all where the symptom was vanishing already."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """The last part of before, by which after is held: less than all where the symptom was vanishing already.
+
+    hits: how many may be counted on. share: of the exposure of before. loud: of its BLOCKS_BEFORE blocks, how many hold a hit.
+    """
+
+    hits: int
+    share: float = 1.0
+    loud: int = BLOCKS_BEFORE
+
+    def by_blocks(self, ratio: float) -> float:
+        """The chance of silence after, where hits come in clusters; ratio: exposure of after in that of before. Half of it counts, as of `hits`."""
+        if self.share == 1:
+            return 0.0
+        loud = [1] * self.loud + [0] * (BLOCKS_BEFORE - self.loud)
+        after = int(BLOCKS_BEFORE * ratio / self.share / 2)
+        return events.silent_blocks(before=loud, after=[0] * after) if after else 1.0
+
+
+def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> Recent:
+    """The last part of before, as far as the symptom was steady there."""
     ordered = entries.sort_values("first", kind="stable")
     counted = ordered[column].cumsum().to_numpy()
     whole = float(counted[-1]) if len(counted) else 0.0
@@ -221,8 +243,26 @@ def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> tuple[i
             break
         share /= 2
     number = int(weights[place > 1 - share].sum())
-    # What vanishes goes on vanishing: half of its last rate is all that may be expected.
-    return (number if share == 1 else number // 2), share
+    # What vanishes goes on vanishing: half of its last rate is all that may be expected, and a cluster is one occurrence of it.
+    if share == 1:
+        return Recent(hits=number)
+    blocks = ((place - (1 - share)) / share * BLOCKS_BEFORE)[place > 1 - share].clip(0, BLOCKS_BEFORE - 1)
+    return Recent(
+        hits=int(number / (2 * _cluster(place, weights))), share=share, loud=len(set(blocks.astype(int)))
+    )
+
+
+def _cluster(place: Floats, weights: NDArray[np.int64]) -> float:
+    """How many hits come together, at least 1: the largest Allan factor, which a slow trend leaves at 1. place: of each in the exposure of before, 0 to 1.
+
+    Source: Allan 1966; of counts, Barnes and Allan 1966.
+    """
+    found = [1.0]
+    for cells in CELLS:
+        counts = np.bincount((place * cells).astype(int).clip(0, cells - 1), weights=weights, minlength=cells)
+        if counts.any():
+            found.append(float((np.diff(counts) ** 2).mean() / (2 * counts.mean())))
+    return max(found)
 
 
 def _falls(place: Floats, weights: NDArray[np.int64]) -> bool:
@@ -233,10 +273,8 @@ def _falls(place: Floats, weights: NDArray[np.int64]) -> bool:
     number = float(weights.sum())
     if not number:
         return False
-    cells = np.bincount((place * CELLS).astype(int).clip(0, CELLS - 1), weights=weights, minlength=CELLS)
-    size = float((cells**2).sum()) / number
     middle = float((place * weights).sum()) / number
-    return float((middle - 0.5) * np.sqrt(12 * number / size)) < FALLING_Z
+    return float((middle - 0.5) * np.sqrt(12 * number / _cluster(place, weights))) < FALLING_Z
 
 
 def blocks_needed(loud: int, *, confidence: float) -> int:
