@@ -345,13 +345,11 @@ def _placebos(
 ) -> Placebos | None:
     """Windows of before as long as the one after, of earlier runs too; None with too little history."""
     own, after = view.windows.before, view.windows.after
-    counted = hits_per_block(hits, own, after)
-    # Where blocks cannot decide, since too few fit into the window after, windows must: else a longer silence would say less than a short one.
-    short = counted is not None and len(counted[1]) < BLOCKS_AFTER
     if past is None or own is None:
-        return placebo_windows(entries, hits, own, after, shorter=short)
-    # Nor can they where this log shows the symptom in a few of them only.
-    few = short or alone or counted is None or sum(number > 0 for number in counted[0]) < BLOCKS_AFTER
+        return placebo_windows(entries, hits, own, after)
+    counted = hits_per_block(hits, own, after)
+    # Where this log shows the symptom in a few blocks only, it cannot decide by them.
+    few = alone or counted is None or sum(number > 0 for number in counted[0]) < BLOCKS_AFTER
     return placebo_windows(
         pd.concat([past.entries, entries]),
         hits if alone else pd.concat([past.hits, hits]),

@@ -281,10 +281,19 @@ def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _C
     rhythm = others_of_new(view, source=source) if which == "after" else others_in(view, which, source=source)
     rows = _times(view, which, keys, source)
     bursts = rows.groupby(["key", "bucket"])["entries"].sum().pow(2).groupby("key").sum()
-    groups = rows.assign(service_version=rows["service_version"].astype("str").fillna("")).groupby("key")
-    table = groups.agg(entries=("entries", "sum"), first=("first", "min"), last=("last", "max"))
+    table = rows.groupby("key").agg(entries=("entries", "sum"), first=("first", "min"), last=("last", "max"))
     table["squares"] = bursts
-    table["revisions"] = groups["service_version"].agg(lambda names: ", ".join(sorted(set(names) - {""})))
+    named = (
+        rows[["key", "service_version"]]
+        .drop_duplicates()
+        .dropna()
+        .astype("str")
+        .sort_values(["key", "service_version"])
+    )
+    table["revisions"] = (
+        named[named["service_version"] != ""].groupby("key")["service_version"].agg(", ".join)
+    )
+    table["revisions"] = table["revisions"].astype("object").fillna("")
     return _Counted(
         table=table, requests=int(rhythm["requests"].sum()), buckets=int(rhythm["bucket"].nunique())
     )
