@@ -84,7 +84,6 @@ def before_on_a_holiday_then_a_day() -> History:
 
 
 CARRIES = (
-    of_ten_months,
     with_two_clocks,
     without_requests_for_long,
     of_one_client,
