@@ -254,9 +254,7 @@ LOG_SOURCES = Table(
     ),
 )  # fmt: skip
 LOG_RHYTHM = Table(
-    "log_rhythm",
-    row="the entries of one bucket, service, revision and severity",
-    merge=Merge.LOG_BUCKETS,
+    "log_rhythm", row="the entries of one bucket, service, revision and severity", merge=Merge.LOG_BUCKETS,
     columns=(
         *GROUPED,
         Column("severity_text", "str", "severity in capitals; missing: none"),
@@ -274,9 +272,7 @@ LOG_PATTERNS = Table(
     "log_patterns", row="one pattern that was looked for", merge=Merge.LOG_TOTALS, columns=(_PATTERN,)
 )
 LOG_MATCHES = Table(
-    "log_matches",
-    row="the entries of one bucket, service and revision that match a pattern",
-    merge=Merge.LOG_BUCKETS,
+    "log_matches", row="the entries of one bucket, service and revision that match a pattern", merge=Merge.LOG_BUCKETS,
     columns=(
         _PATTERN,
         *GROUPED,
@@ -300,9 +296,7 @@ LOG_PLACES = Table(
     ),
 )  # fmt: skip
 LOG_KINDS = Table(
-    "log_kinds",
-    row="one kind of message or exception, values masked",
-    merge=Merge.LOG_TOTALS,
+    "log_kinds", row="one kind of message or exception, values masked", merge=Merge.LOG_TOTALS,
     columns=(
         Column("kind_id", "int64", "its number in this phase"),
         Column("kind", "str", "`message` or `exception`"),
@@ -315,11 +309,9 @@ LOG_KINDS = Table(
     ),
 )  # fmt: skip
 LOG_KIND_TIMES = Table(
-    "log_kind_times",
-    row="the entries of one kind in one bucket, service and revision",
-    merge=Merge.LOG_BUCKETS,
+    "log_kind_times", row="the entries of one kind in one bucket, service and revision", merge=Merge.LOG_BUCKETS,
     columns=(Column("kind_id", "int64", "number in `log_kinds`"), *GROUPED, _ENTRIES, _FIRST, _LAST),
-)
+)  # fmt: skip
 LOG_CANARIES = Table(
     "log_canaries", row="one canary and one log source", merge=Merge.LOG_TOTALS,
     columns=(
@@ -333,23 +325,15 @@ LOG_CANARIES = Table(
 ANY_LINE = ""
 ERROR_LINE = "(?!error)"
 LOG_UNREAD = Table(
-    "log_unread",
-    row="the lines of one bucket that gave no entry with a time, and match a pattern",
-    merge=Merge.LOG_LINES,
+    "log_unread", row="the lines of one bucket that gave no entry with a time, and match a pattern", merge=Merge.LOG_LINES,
     columns=(
         _SOURCE,
-        Column(
-            "pattern", "str", "the regular expression; empty: any line; `(?!error)`: what looks like an error"
-        ),
-        Column(
-            "bucket", "float64", "second of the entry before them, since 1970; missing: there is none", "s"
-        ),
+        Column("pattern", "str", "the regular expression; empty: any line; `(?!error)`: what looks like an error"),
+        Column("bucket", "float64", "second of the entry before them, since 1970; missing: there is none", "s"),
         Column("lines", "int64", "how many lines", "lines"),
-        Column("first", TIME, "written after; missing: no entry says it"),
-        Column("last", TIME, "written before; missing: no entry says it"),
-        _SAMPLE,
+        Column("first", TIME, "written after; missing: no entry says it"), Column("last", TIME, "written before; missing: no entry says it"), _SAMPLE,
     ),
-)
+)  # fmt: skip
 
 # Other packages -----------------------------------------------------------------------------------------------------
 

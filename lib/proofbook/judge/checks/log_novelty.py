@@ -226,7 +226,8 @@ def is_error(table: pd.DataFrame) -> pd.Series:
 
 def strange(view: View, table: pd.DataFrame) -> pd.Series:
     """For each row of `changes` why no user's request ties it to what was deployed, in words; empty where one may."""
-    return pd.Series(why_strange(view, table, view.once(_keys)), index=table.index, dtype="str")
+    keys = view.once(_keys)
+    return pd.Series(why_strange(view, table, keys[keys["phase"] == "after"]), index=table.index, dtype="str")
 
 
 def new_and_about(table: pd.DataFrame, *, expected: float) -> str:

@@ -23,12 +23,11 @@ BY_CLIENTS = re.compile(
 )
 
 
-def why_strange(view: View, rows: pd.DataFrame, keys: pd.DataFrame) -> list[str]:
+def why_strange(view: View, rows: pd.DataFrame, kinds: pd.DataFrame) -> list[str]:
     """For each row of `changes` why no user's request ties it to what was deployed, in words; empty where one may.
 
-    keys: kinds with their `key`.
+    kinds: those of after, with their `key`.
     """
-    kinds = keys[keys["phase"] == "after"]
     if "of_requests" not in kinds:
         kinds = kinds.assign(of_requests=0, of_users=0)
     counts = kinds.groupby("key")[["of_requests", "of_users"]].sum().reindex(rows["key"]).fillna(0)
