@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from builders import json_lines
 
+from proofbook import paths
+from proofbook.collect.logs import past
 from proofbook.collect.logs.recorder import record
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
@@ -139,16 +141,45 @@ def minute(at: float) -> dt.datetime:
     return (START + pd.Timedelta(minutes=at)).to_pydatetime()
 
 
-def recorded(history: History, folder: Path, *, pattern: str = "RecursionError") -> None:
-    """The history written to a file and read as a run reads it, kept as evidence in the folder."""
+def recorded(history: History, folder: Path, *, pattern: str = "RecursionError", base: Path | None = None) -> None:  # fmt: skip
+    """The history written to a file and read as a run reads it, kept as evidence in the folder. base: a workspace with earlier runs."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = sorted(history.entries, key=lambda entry: str(entry["timestamp"]))
     (folder / "log.json").write_text(json_lines(*entries))
     tables, problems = record([LogSource(name="log", file="log.json")], [pattern], base=folder, folder=folder)
     assert not problems, problems
+    if base is not None and (earlier := past.read("e", tables, base=base, without=folder)) is not None:
+        tables["log_past"] = earlier
     ended = dt.datetime.fromisoformat(str(entries[-1]["timestamp"])) + dt.timedelta(seconds=1)
     phase = store.Phase(started=ended, ended=ended + dt.timedelta(seconds=1))
     store.write_phase(folder, environment="e", phase="after", tables=tables, recorded=phase)
+
+
+def between(history: History, start: float, end: float) -> History:
+    """What was written from one minute to another."""
+    begin, over = (START + pd.Timedelta(minutes=at) for at in (start, end))
+    found = History(seed=history.seed)
+    found.entries = [entry for entry in history.entries if begin <= pd.Timestamp(entry["timestamp"]) < over]
+    return found
+
+
+def earlier_runs(history: History, base: Path, spans: Iterable[tuple[float, float]], *, pattern: str = "RecursionError", environment: str = "e") -> None:  # fmt: skip
+    """A run of the workspace for each span of minutes, which read what was written then; the history is read once for all."""
+    whole = base / "whole"
+    recorded(history, whole, pattern=pattern)
+    tables = {
+        name: store.read(whole).table(name) for name in store.read(whole).manifest.phases["after"].tables
+    }
+    for start, end in spans:
+        begin, over = (START + pd.Timedelta(minutes=at) for at in (start, end))
+        mine = {
+            name: table[(table["first"] >= begin) & (table["first"] < over)] if "bucket" in table else table
+            for name, table in tables.items()
+            if table is not None and name != "logs"
+        }
+        folder = paths.outputs(base) / environment / f"{over:%Y%m%dT%H%M%SZ}-{len(mine):04x}" / "evidence"
+        phase = store.Phase(started=over.to_pydatetime(), ended=over.to_pydatetime())
+        store.write_phase(folder, environment=environment, phase="after", tables=dict(mine), recorded=phase)
 
 
 def assessed(folder: Path, *, deployed: float | None = None, revision: str | None = None, pattern: str = "RecursionError") -> Assessment:  # fmt: skip
@@ -163,9 +194,9 @@ def assessed(folder: Path, *, deployed: float | None = None, revision: str | Non
     return Assessment.of(environment, case, store.read(folder), base=folder)
 
 
-def judged(history: History, folder: Path, **more: Any) -> Finding:
-    """What is said of "the symptom is gone" from that history alone."""
-    recorded(history, folder)
+def judged(history: History, folder: Path, *, base: Path | None = None, **more: Any) -> Finding:
+    """What is said of "the symptom is gone" from that history alone, and from earlier runs of the workspace where one is given."""
+    recorded(history, folder, base=base)
     found = assessed(folder, **more)
     [check] = [item for item in found.checks.values() if item.kind == "fix"]
     return found.judge(check)

@@ -23,7 +23,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.probes import COLLECTORS
 from proofbook.errors import CouldNotLook, ExtensionError
 from proofbook.evidence import store
-from proofbook.evidence.schema import REVISIONS
+from proofbook.evidence.schema import LOG_PAST, REVISIONS
 
 Say = Callable[[str], None]
 logger = logging.getLogger("proofbook.collect")
@@ -169,7 +169,7 @@ async def _read_records(
     problems: list[str] = []
     if environment.logs:
         # Late: the engine takes a second to load, and many environments have no logs.
-        from proofbook.collect.logs import recorder
+        from proofbook.collect.logs import past, recorder
 
         recorded, problems = await asyncio.to_thread(
             recorder.record,
@@ -181,6 +181,11 @@ async def _read_records(
             canary=session.canary if environment.services else None,
         )
         tables |= recorded
+        earlier = await asyncio.to_thread(
+            past.read, environment.name, recorded, base=session.base, without=folder
+        )
+        if earlier is not None:
+            tables[LOG_PAST.name] = earlier
     if environment.deployments is not None:
         try:
             tables[REVISIONS.name] = await asyncio.to_thread(

@@ -116,8 +116,12 @@ def together(parts: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
     if len(parts) == 1:
         return dict(parts[0])
     kinds = joined([part["log_kinds"].assign(part=number) for number, part in enumerate(parts)])
+    more = {name: (name, "sum") for name in ("of_requests", "of_users") if name in kinds}
     sums = kinds.groupby(["kind", "text"], as_index=False).agg(
-        entries=("entries", "sum"), severity_number=("severity_number", "max"), sample=("sample", "min")
+        entries=("entries", "sum"),
+        severity_number=("severity_number", "max"),
+        sample=("sample", "min"),
+        **more,
     )
     sums.insert(0, "kind_id", range(len(sums)))
     numbers = kinds[["part", "kind_id", "kind", "text"]].merge(

@@ -256,9 +256,7 @@ LOG_SOURCES = Table(
     ),
 )  # fmt: skip
 LOG_RHYTHM = Table(
-    "log_rhythm",
-    row="the entries of one bucket, service, revision and severity",
-    merge=Merge.LOG_BUCKETS,
+    "log_rhythm", row="the entries of one bucket, service, revision and severity", merge=Merge.LOG_BUCKETS,
     columns=(
         *GROUPED,
         Column("severity_text", "str", "severity in capitals; missing: none"),
@@ -276,9 +274,7 @@ LOG_PATTERNS = Table(
     "log_patterns", row="one pattern that was looked for", merge=Merge.LOG_TOTALS, columns=(_PATTERN,)
 )
 LOG_MATCHES = Table(
-    "log_matches",
-    row="the entries of one bucket, service and revision that match a pattern",
-    merge=Merge.LOG_BUCKETS,
+    "log_matches", row="the entries of one bucket, service and revision that match a pattern", merge=Merge.LOG_BUCKETS,
     columns=(
         _PATTERN,
         *GROUPED,
@@ -302,9 +298,7 @@ LOG_PLACES = Table(
     ),
 )  # fmt: skip
 LOG_KINDS = Table(
-    "log_kinds",
-    row="one kind of message or exception, values masked",
-    merge=Merge.LOG_TOTALS,
+    "log_kinds", row="one kind of message or exception, values masked", merge=Merge.LOG_TOTALS,
     columns=(
         Column("kind_id", "int64", "its number in this phase"),
         Column("kind", "str", "`message` or `exception`"),
@@ -312,14 +306,14 @@ LOG_KINDS = Table(
         _ENTRIES,
         Column("severity_number", "int64", "highest severity as in OpenTelemetry; 0: none"),
         _SAMPLE,
+        Column("of_requests", "int64", "of an error: traces with a request that wrote it", "requests", optional=OLDER),
+        Column("of_users", "int64", "those of them that were not refused (400 to 499), or whose client or path got something else at another time", "requests", optional=OLDER),
     ),
-)
+)  # fmt: skip
 LOG_KIND_TIMES = Table(
-    "log_kind_times",
-    row="the entries of one kind in one bucket, service and revision",
-    merge=Merge.LOG_BUCKETS,
+    "log_kind_times", row="the entries of one kind in one bucket, service and revision", merge=Merge.LOG_BUCKETS,
     columns=(Column("kind_id", "int64", "number in `log_kinds`"), *GROUPED, _ENTRIES, _FIRST, _LAST),
-)
+)  # fmt: skip
 LOG_CANARIES = Table(
     "log_canaries", row="one canary and one log source", merge=Merge.LOG_TOTALS,
     columns=(
@@ -333,23 +327,28 @@ LOG_CANARIES = Table(
 ANY_LINE = ""
 ERROR_LINE = "(?!error)"
 LOG_UNREAD = Table(
-    "log_unread",
-    row="the lines of one bucket that gave no entry with a time, and match a pattern",
-    merge=Merge.LOG_LINES,
+    "log_unread", row="the lines of one bucket that gave no entry with a time, and match a pattern", merge=Merge.LOG_LINES,
     columns=(
         _SOURCE,
-        Column(
-            "pattern", "str", "the regular expression; empty: any line; `(?!error)`: what looks like an error"
-        ),
-        Column(
-            "bucket", "float64", "second of the entry before them, since 1970; missing: there is none", "s"
-        ),
+        Column("pattern", "str", "the regular expression; empty: any line; `(?!error)`: what looks like an error"),
+        Column("bucket", "float64", "second of the entry before them, since 1970; missing: there is none", "s"),
         Column("lines", "int64", "how many lines", "lines"),
-        Column("first", TIME, "written after; missing: no entry says it"),
-        Column("last", TIME, "written before; missing: no entry says it"),
-        _SAMPLE,
+        Column("first", TIME, "written after; missing: no entry says it"), Column("last", TIME, "written before; missing: no entry says it"), _SAMPLE,
     ),
-)
+)  # fmt: skip
+LOG_PAST = Table(
+    "log_past", row="what an earlier run read of a log in a minute, or in ten or sixty where there are many, of one service and revision",
+    merge=Merge.LATEST,
+    columns=(
+        Column("run", "str", "which one"), _SOURCE, _PATTERN,
+        Column("service_name", "str", "service that wrote it; missing: not stated"),
+        Column("service_version", "str", "its revision; missing: not stated"),
+        _FIRST, _LAST,
+        Column("entries", "int64", "entries that no probe of ours caused", "entries"),
+        Column("requests", "int64", "those of a request, without health checks", "entries"),
+        Column("affected", "int64", "requests first hit by the pattern, and entries of no request", "requests"),
+    ),
+)  # fmt: skip
 
 # Other packages -----------------------------------------------------------------------------------------------------
 
@@ -380,7 +379,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
         REVISIONS, ROLLOUT, HELD, ASKED, LOGS, LOG_SOURCES, LOG_RHYTHM, LOG_PATTERNS, LOG_MATCHES, LOG_PLACES, LOG_KINDS, LOG_KIND_TIMES,
-        LOG_CANARIES, LOG_UNREAD, PROBES, LOOKS, *TRACES,
+        LOG_CANARIES, LOG_UNREAD, LOG_PAST, PROBES, LOOKS, *TRACES,
     )
 })  # fmt: skip
 _added: dict[str, Table] = {}

@@ -97,6 +97,15 @@ class Needed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What earlier runs of the environment add: how many, since when, and how many days before the deployment that is."""
+
+    runs: int
+    since: str
+    days: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A judge's answer before the generic controls are applied.
 
@@ -118,6 +127,7 @@ class Judgement:
     controls: tuple[Control, ...] = ()
     needed: Needed | None = None
     not_established: tuple[str, ...] = ()
+    history: History | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +139,7 @@ class Finding:
         that it noticed, which is no probability; None where none were tried.
     seen: the statement without its bounds, and with why nothing is known where a control did not hold.
     limits: whether `threshold` says how much is allowed rather than how much is required.
+    history: the earlier runs that it rests on too; None: on none.
     """
 
     id: str
@@ -156,10 +167,13 @@ class Finding:
     evidence: tuple[dict[str, str], ...] = ()
     not_established: tuple[str, ...] = ()
     waived: str = ""
+    history: History | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with numbers rounded to six significant digits so that processors agree."""
         data: dict[str, Any] = _plain(dataclasses.asdict(self))
+        if self.history is None:
+            del data["history"]
         for control in data["controls"]:
             # As in files from before there were these: absent, not null, where no mutants were tried.
             if control["tried"] is None:
@@ -185,7 +199,13 @@ def from_json(data: dict[str, Any]) -> Finding:
     if parts.pop("severity_by", "") == "mutants":
         parts["severity"], parts["sensitivity"] = None, parts["severity"]
     parts["verdict"] = Verdict(parts["verdict"])
-    for key, kind in (("estimate", Estimate), ("method", Method), ("exposure", Exposure), ("needed", Needed)):
+    for key, kind in (
+        ("estimate", Estimate),
+        ("method", Method),
+        ("exposure", Exposure),
+        ("needed", Needed),
+        ("history", History),
+    ):
         parts[key] = kind(**parts[key]) if parts.get(key) else None
     parts["controls"] = tuple(
         Control(**{**item, "guards": tuple(item["guards"])}) for item in parts["controls"]

@@ -55,6 +55,7 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         evidence=_read(view, digests or {}),
         not_established=judgement.not_established,
         waived=_waiver(check, view),
+        history=judgement.history,
     )
 
 

@@ -177,6 +177,12 @@ def _made(tables: Tables, service: str | None) -> pd.Series:
     named = logs.dropna(subset=["service_version"])
     if service is not None and "service_name" in named:
         named = named[named["service_name"] == service]
+    if "service_name" in named:
+        # The first entry of another service is no deployment: only a service that wrote under two revisions had one.
+        services = named["service_name"].astype("str").fillna("")
+        several = named.groupby(services)["service_version"].nunique()
+        if len(several) > 1:
+            named = named[services.isin(several.index[several > 1])]
     return named.groupby("service_version")["first"].min().sort_values()
 
 

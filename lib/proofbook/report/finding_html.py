@@ -79,6 +79,12 @@ def facts(item: Finding) -> str:
         ("Estimate", estimate(item.estimate)),
         ("Required", escape(item.threshold)),
         ("Looked at", f"{item.exposure.n:,.0f} {escape(item.exposure.unit)}" if item.exposure else ""),
+        (
+            "Earlier runs",
+            f"{item.history.runs:,}, since {escape(item.history.since)}, {item.history.days:,.1f} days before the deployment"
+            if item.history
+            else "",
+        ),
         ("Severity", severities),
         ("Sensitivity", sensitivity(item)),
         ("Reason", f"<code>{escape(item.reason)}</code>: {escape(reason.means)}" if reason else ""),

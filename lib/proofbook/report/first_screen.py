@@ -25,6 +25,8 @@ WORDS = {
     Verdict.ERROR: "ERROR",
 }
 MOST_FACTS = 3
+# What may be harmless, and only who reads it can tell.
+SHOWN_BESIDE = ("not-tied", "more-errors")
 
 
 def of(summary: Summary) -> Opening:
@@ -244,10 +246,9 @@ def _beside(summary: Summary) -> str:
     beside = [name for name in summary.overall.beside if name not in summary.accepted]
     if beside:
         # Of what passed nobody looks further; so what is not known beside it is said here.
-        told_of = {item.id: f": {seen(item)}" for item in summary.findings}
         passed = summary.overall.verdict is Verdict.PASS
-        told = "; ".join(f"{name}{told_of.get(name, '')}" for name in beside) if passed else ", ".join(beside)
-        words.append(f"Beside the verdict: {told}.")
+        shown_as = {item.id: _told_beside(item, passed=passed) for item in summary.findings}
+        words.append(f"Beside the verdict: {'; '.join(shown_as.get(name, name) for name in beside)}.")
     shown = [
         item for item in summary.findings if item.id in summary.accepted and item.verdict is not Verdict.PASS
     ]
@@ -260,6 +261,11 @@ def _beside(summary: Summary) -> str:
     if summary.not_checked:
         words.append(f"Not checked: {' '.join(summary.not_checked)}")
     return " ".join(words)
+
+
+def _told_beside(item: Finding, *, passed: bool) -> str:
+    """A finding that did not decide: with what was seen, where the run passed or somebody has to look at that."""
+    return f"{item.id}: {seen(item)}" if passed or item.reason in SHOWN_BESIDE else item.id
 
 
 def _since(summary: Summary) -> str:

@@ -15,7 +15,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from proofbook.collect.logs import places, requests
+from proofbook.collect.logs import places, requests, strangers
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
 from proofbook.evidence import schema
 from proofbook.evidence.merge import GROUP, joined
@@ -26,6 +26,8 @@ from proofbook.probe_marks import PROBE_TRACE
 # A bucket is one second while that makes no more than this many.
 MAX_BUCKETS = 300_000
 WIDTHS_S = (1, 10, 60, 600, 3600)
+# Of a log longer than this, kinds and places have a row a minute: each second of three days would give millions.
+LONG_S, WIDE_S = 12 * 3600, 60
 # The rarest beyond this many kinds of message are counted, but not kept apart.
 MAX_KINDS = 20_000
 MAX_MESSAGE_CHARS = 1000
@@ -91,27 +93,31 @@ def summarise(ask: Ask, patterns: Iterable[str], *, canaries: Iterable[str] = ()
         (how long the longest of these requests went on being hit), first, last, sample, severity_number (the highest).
     log_places: per pattern, place, value and GROUP: requests, affected (of these), first, last; only where the pattern was met.
     log_kinds: per kind_id: kind (`message` or `exception`), text (values masked), severity_number, entries, sample: what is
-        written at two severities is two kinds.
+        written at two severities is two kinds; of_requests, of_users as of `strangers.of_errors`.
     log_kind_times: per kind_id and GROUP: entries, first, last.
     log_canaries: per canary and source in which it was found: entries, first, last.
     """
-    width_s = _bucket_of(ask)
+    span_s = _span_of(ask)
+    width_s = bucket_s(span_s)
+    wide_s = max(width_s, WIDE_S) if span_s > LONG_S else width_s
     return {
         "log_rhythm": _rhythm(ask, width_s),
-        **_and_everywhere(_looked_for(ask, patterns, width_s), ask, width_s),
-        **_kinds(ask, width_s),
+        **_and_everywhere(_looked_for(ask, patterns, width_s, wide_s), ask, width_s),
+        **_kinds(ask, wide_s),
         "log_canaries": _canaries(ask, canaries),
     }
 
 
 def look_for(ask: Ask, patterns: Iterable[str]) -> dict[str, pd.DataFrame]:
     """log_patterns and log_matches alone: for a pattern that was not thought of when the others were drawn."""
-    return _looked_for(ask, patterns, _bucket_of(ask))
+    span_s = _span_of(ask)
+    width_s = bucket_s(span_s)
+    return _looked_for(ask, patterns, width_s, max(width_s, WIDE_S) if span_s > LONG_S else width_s)
 
 
-def _bucket_of(ask: Ask) -> int:
+def _span_of(ask: Ask) -> float:
     span = ask(_span).iloc[0]
-    return 1 if pd.isna(span["a"]) else bucket_s((span["b"] - span["a"]).total_seconds())
+    return 0.0 if pd.isna(span["a"]) else float((span["b"] - span["a"]).total_seconds())
 
 
 def _span(entries: Any) -> Any:
@@ -157,7 +163,7 @@ def _entries_per_bucket(entries: Any, width_s: int) -> Any:
     )
 
 
-def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int) -> dict[str, pd.DataFrame]:
+def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int, wide_s: int) -> dict[str, pd.DataFrame]:
     wanted = sorted(set(patterns))
     tables = []
     for pattern in wanted:
@@ -174,7 +180,7 @@ def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int) -> dict[str, pd
         "log_matches": _counted(
             schema.LOG_MATCHES, matches.assign(longest_s=matches["longest_s"].astype("float64").fillna(0.0))
         ),
-        "log_places": _counted(schema.LOG_PLACES, _where(ask, wanted, width_s)),
+        "log_places": _counted(schema.LOG_PLACES, _where(ask, wanted, wide_s)),
     }
 
 
@@ -290,6 +296,8 @@ def _kinds(ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
     kinds_table = joined([ask(_most_frequent, part) for part in _PARTS])
     kinds_table = kinds_table.sort_values(_A_KIND, ignore_index=True)
     kinds_table.insert(0, "kind_id", range(len(kinds_table)))
+    whose = joined([ask(strangers.of_errors, part) for part in _PARTS])
+    kinds_table = kinds_table.merge(whose, on=_A_KIND, how="left")
     when = joined([ask(_when, part, width_s) for part in _PARTS])
     when = when.merge(kinds_table[["kind_id", *_A_KIND]], on=_A_KIND)
     return {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from proofbook.judge.checks.log_coverage import Coverage
 from proofbook.judge.checks.log_met import Met, met
+from proofbook.judge.checks.log_past import Past, together
 from proofbook.judge.checks.log_rows import others_in, served, silence_of
 from proofbook.judge.checks.log_serving import Serving, serving
 from proofbook.judge.checks.log_silence import (
@@ -15,6 +17,8 @@ from proofbook.judge.checks.log_silence import (
     BLOCKS_BEFORE,
     Gaps,
     Phase,
+    Placebos,
+    Recent,
     blocks_needed,
     gaps,
     hits_per_block,
@@ -56,8 +60,9 @@ class Silence:
     """A silent window after, and all that weighs it.
 
     hits: rows of `log_matches` of before. exposure: before and after in `unit`, as counted. ratio: what of the exposure of
-    before really came after: at the symptom's places, and as far as the log still tells. Of the last `share` of before come `recent_hits`.
+    before really came after: at the symptom's places, and as far as the log still tells. recent: the end of before.
     after: the window after, from when on only the new revision wrote.
+    past: what earlier runs saw, None without; alone: whether only they saw the symptom, so that they are what counts as before.
     """
 
     view: View
@@ -70,9 +75,11 @@ class Silence:
     errors: Control | None
     phases: tuple[Phase, ...]
     gaps: Gaps
-    recent_hits: int
-    share: float
     after: Span | None
+    placebos: Placebos | None
+    recent: Recent
+    past: Past | None = None
+    alone: bool = False
 
     @property
     def affected(self) -> int:
@@ -95,6 +102,13 @@ class Silence:
     def alpha(self) -> float:
         return 1 - self.view.confidence_once
 
+    @property
+    def own_share(self) -> float:
+        """What of before this log holds, by time."""
+        windows = self.view.windows.before, self.before
+        own, whole = ((item[1] - item[0]).total_seconds() if item else 0.0 for item in windows)
+        return own / whole if whole > 0 else 1.0
+
     def luck(self, ratio: float, *, hits: int, share: float = 1.0) -> float:
         """The chance of silence over that exposure, had the rate of before (of its last `share`) stayed."""
         if self.exposure[0] <= 0:
@@ -108,15 +122,16 @@ class Silence:
     @property
     def windows(self) -> tuple[Span | None, Span | None]:
         """Before, and after from when on only the new revision wrote."""
-        return self.view.windows.before, self.after
+        return self.before, self.after
 
     def by_blocks(self, ratio: float) -> Clusters:
         """The chance of a silent window as long as the one after, where hits come in clusters; of a loud one; and the test."""
         confidence = self.view.confidence_once
-        placebos = placebo_windows(others_in(self.view, "before"), self.hits, *self.windows)
-        if placebos is not None:
+        if self.placebos is not None:
             return Clusters(
-                p=placebos.p, severity=placebos.severity(confidence=confidence), test=placebos.in_words
+                p=self.placebos.p,
+                severity=self.placebos.severity(confidence=confidence),
+                test=self.placebos.in_words,
             )
         blocks = hits_per_block(self.hits, *self.windows, ratio=ratio)
         # So few blocks are silent together as often as one of them is.
@@ -137,9 +152,17 @@ class Silence:
     def severity(self) -> float:
         """The chance that this window had shown the symptom, had it stayed as often as the lower bound of before says."""
         of_rate = severity.of_silence(
-            self.recent_hits, ratio=self.ratio / self.share, confidence=self.view.confidence_once
+            self.recent.hits,
+            ratio=self.ratio / self.recent.share,
+            confidence=self.view.confidence_once,
         )
         return min(of_rate, self.by_blocks(self.ratio).severity)
+
+    @property
+    def before(self) -> Span | None:
+        """The time that counts as before."""
+        own = self.view.windows.before
+        return (self.past.since, own[1]) if self.past and self.alone and own else own
 
     @property
     def blocks(self) -> int:
@@ -162,7 +185,8 @@ class Silence:
     @property
     def p_value(self) -> float:
         """The chance of this silence by luck, with all that weakens it."""
-        return self.p(self.ratio, hits=self.recent_hits, share=self.share)
+        found = self.p(self.ratio, hits=self.recent.hits, share=self.recent.share)
+        return max(found, self.recent.by_blocks(self.ratio))
 
     def doubts(self) -> list[Doubt]:
         """What keeps the silence from being a proof, the most telling first; empty where it is one."""
@@ -173,6 +197,12 @@ class Silence:
             found.append(
                 Doubt(code="level-silent", why=self.told.in_words, needed=told_needed(self.told.level))
             )
+        if self.alone and self.luck(self.own_share, hits=self.affected) < self.alpha:
+            why = "this log does not hold it before the deployment either, where by what earlier runs saw it should have shown"
+            needed = Needed(
+                what="a log that holds it right before the deployment, else nothing says that the deployment ended it"
+            )
+            found.append(Doubt(code="never-seen", why=why, needed=needed))
         if self.told.instead:
             needed = Needed(
                 what="a look at what is new: if it is the same defect in other words, add it as a symptom"
@@ -206,7 +236,7 @@ class Silence:
                 )
             ]
         if self.p_value >= self.alpha:
-            why = f"it was vanishing already: the last {self.share:.0%} of before hold {self.recent_hits:,} of {self.affected:,}"
+            why = f"it was vanishing already: the last {self.recent.share:.0%} of before hold {self.recent.hits:,} of {self.affected:,}"
             return [Doubt(code="vanishing", why=why, needed=self.later(Needed(what="a longer silence, by the rate of the end of before")))]  # fmt: skip
         return []
 
@@ -216,8 +246,14 @@ class Silence:
         if bad:
             item = max(bad, key=lambda item: item.silent / item.windows)
             until = stamp(item.loud_at.ceil("s")) if item.loud_at is not None else None
+            window = self.view.windows.after
+            seconds = (
+                (item.loud_at - window[1]).total_seconds() if window and item.loud_at is not None else None
+            )
             needed = Needed(
-                what=f"a window that holds a time at which it showed {item.name} earlier", until=until
+                what=f"a window that holds a time at which it showed {item.name} earlier",
+                seconds=seconds,
+                until=until,
             )
             found.append(Doubt(code="quiet-phase", why=item.in_words, needed=needed))
         if not self.gaps.held:
@@ -232,7 +268,7 @@ class Silence:
     @property
     def wanted(self) -> float:
         """The exposure, in that of before, whose silence would be convincing: by the rate, by blocks, and by the silences of before."""
-        of_rate = self.share * (self.alpha ** (-1 / self.recent_hits) - 1) if self.recent_hits else 1.0
+        of_rate = self.recent.share * (self.alpha ** (-1 / self.recent.hits) - 1) if self.recent.hits else 1.0
         of_gaps = self.ratio + (max(0.0, self.gaps.longest - self.gaps.now) + 1) / max(self.gaps.whole, 1.0)
         return max(of_rate, self.blocks / BLOCKS_BEFORE, 0.0 if self.gaps.held else of_gaps)
 
@@ -289,19 +325,34 @@ def silence(
     *,
     pattern: str,
     source: str | None,
+    past: Past | None = None,
 ) -> Silence:
-    """All that weighs a silent window. before, after: rows of `log_rhythm`; hits: rows of `log_matches` of before."""
+    """All that weighs a silent window. before, after: rows of `log_rhythm`; hits: rows of `log_matches` of before.
+
+    past: what earlier runs saw. Where this log holds no match from before, they are what counts as before.
+    """
+    windows = view.windows
+    alone = past is not None and hits.empty
     there = met(view, pattern, source=source)
-    if min(there.requests) > 0 or min(served(before), served(after)) > 0:
+    own_ratio = there.ratio
+    if past is not None and alone:
+        hits, before = past.hits, pd.concat([past.entries, before], ignore_index=True)
+        asked = int(past.entries["requests"].sum()) + there.requests[0]
+        there = Met(requests=(asked, there.requests[1]), ratio=there.requests[1] / max(asked, 1))
+    if min(there.requests) > 0 or (not alone and min(served(before), served(after)) > 0):
         unit, exposure = "requests", (float(there.requests[0]), float(there.requests[1]))
     else:
-        unit, exposure = "minutes", (covers[0].window_s / 60, covers[1].window_s / 60)
+        minutes = _minutes(spans_of(past, windows.before)) if alone else covers[0].window_s / 60
+        unit, exposure = "minutes", (minutes, covers[1].window_s / 60)
     ratio = exposure[1] / exposure[0] if exposure[0] > 0 else 0.0
     affected = int(hits["affected"].sum())
-    said = told(view, pattern, source=source, ratio=ratio, hits=affected)
+    # What else is written is compared with this log's own window before.
+    written = (own_ratio or covers[1].window_s / max(covers[0].window_s, 1e-9)) if alone else ratio
+    said = told(
+        view, pattern, source=source, ratio=written, hits=affected * ratio / written if written else 0
+    )
     column = "requests" if unit == "requests" else "entries"
     silent = silence_of(view, source=source)
-    number, share = recent(before, hits, column=column)
     return Silence(
         view=view,
         hits=hits,
@@ -310,10 +361,56 @@ def silence(
         met=there,
         told=said,
         serving=serving(view, pattern, source=source),
-        errors=errors_control(view, source=source, hits=affected),
-        phases=tuple(phases(hits, view.windows.before, silent)),
+        errors=None if alone else errors_control(view, source=source, hits=affected),
+        phases=tuple(_phases(view, hits, past, silent)),
         after=silent,
         gaps=gaps(before, hits, column=column, after=float(after[column].sum())),
-        recent_hits=number,
-        share=share,
+        placebos=_placebos(view, others_in(view, "before", source=source), hits, past, silent, alone=alone),
+        recent=recent(before, hits, column=column),
+        past=past,
+        alone=alone,
     )
+
+
+def _phases(view: View, hits: pd.DataFrame, past: Past | None, after: Span | None) -> list[Phase]:
+    """The same phase of earlier hours, days and weeks, as far as this log and those of earlier runs reach back."""
+    before = view.windows.before
+    if past is None or before is None:
+        return phases(hits, before, after)
+    both = hits if hits is past.hits else pd.concat([past.hits, hits], ignore_index=True)
+    return phases(both, (past.since, before[1]), after, spans=spans_of(past, before))
+
+
+def _placebos(
+    view: View,
+    entries: pd.DataFrame,
+    hits: pd.DataFrame,
+    past: Past | None,
+    after: Span | None,
+    *,
+    alone: bool,
+) -> Placebos | None:
+    """Windows of before as long as the one after, of earlier runs too; None with too little history."""
+    own = view.windows.before
+    if past is None or own is None:
+        return placebo_windows(entries, hits, own, after)
+    counted = hits_per_block(hits, own, after)
+    # Where this log shows the symptom in a few blocks only, it cannot decide by them.
+    few = alone or counted is None or sum(number > 0 for number in counted[0]) < BLOCKS_AFTER
+    return placebo_windows(
+        pd.concat([past.entries, entries]),
+        hits if alone else pd.concat([past.hits, hits]),
+        (past.since, own[1]),
+        after,
+        spans=spans_of(past, own),
+        shorter=few,
+    )
+
+
+def spans_of(past: Past | None, own: Span | None) -> tuple[Span, ...]:
+    """The times of before that this log and those of earlier runs cover."""
+    return together([*(past.spans if past else ()), *([own] if own else [])])
+
+
+def _minutes(spans: Sequence[Span]) -> float:
+    return sum((span[1] - span[0]).total_seconds() for span in spans) / 60

@@ -18,6 +18,7 @@ from proofbook.judge.checks.log_controls import (
 )
 from proofbook.judge.checks.log_coverage import Coverage, Why, coverage_of
 from proofbook.judge.checks.log_doubts import Silence, silence
+from proofbook.judge.checks.log_past import past
 from proofbook.judge.checks.log_rows import (
     RHYTHM,
     affected,
@@ -70,7 +71,10 @@ class _Gone:
             loose = untied(view, hits_after, self.seen_before(view))
             if loose is not None:
                 return replace(loose, controls=tried)
-            return _still_there(hits_after, after, (*tried, after_fix_control(view, hits_after)))
+            unknown = view.windows.deployed_at is None and not view.live and not view.before_as_after
+            return _still_there(
+                hits_after, after, (*tried, after_fix_control(view, hits_after)), unknown=unknown
+            )
         found = lines_in(view, "after", self.pattern, source=self.source)
         if found is not None and len(found):
             return judge_unread_lines(view, found, cover_after, tried)
@@ -88,7 +92,8 @@ class _Gone:
             cover_after.control("the log after", guards=("pass",)),
             cover_before.control("the log before", guards=("pass",)),
         ]
-        if hits_before.empty:
+        earlier = past(view, self.pattern, source=self.source)
+        if hits_before.empty and earlier is None:
             held = _matched_before(0)
             if unseen := _unseen((cover_before, cover_after)):
                 return _could_not_see(unseen, (*controls, held))
@@ -102,18 +107,24 @@ class _Gone:
                 ),
             )
         covers = cover_before, cover_after
-        silent = silence(view, before, after, hits_before, covers, pattern=self.pattern, source=self.source)
+        silent = silence(
+            view, before, after, hits_before, covers, pattern=self.pattern, source=self.source, past=earlier
+        )
         return _compare(view, silent, tuple(controls), covers)
 
 
-def _still_there(hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...]) -> Judgement:
+def _still_there(
+    hits: pd.DataFrame, after: pd.DataFrame, controls: tuple[Control, ...], *, unknown: bool
+) -> Judgement:
+    """It shows after. unknown: nothing says when the fix was deployed, so that all of the log counts as after."""
     number, total = affected(hits), max(served(after), affected(hits))
     bounds = proportions.proportion(number, total)
     sample = hits.sort_values(["first", "sample"]).iloc[0]["sample"].strip().rpartition("\n")[2][:160]
+    since = "; nothing says when the fix was deployed, so all of the log counts as after" if unknown else ""
     return Judgement(
         verdict=Verdict.FAIL,
         reason="still-there",
-        statement=f"{number:,} request{'s' * (number != 1)} wrote it, such as “{sample}”",
+        statement=f"{number:,} request{'s' * (number != 1)} wrote it, such as “{sample}”{since}",
         estimate=Estimate.of(bounds, unit="fraction of requests"),
         method=Method(
             name="one occurrence on the fixed revision refutes “gone”",
@@ -223,9 +234,8 @@ def _compare(
 ) -> Judgement:
     """Seen before, silent after: gone where neither luck explains that nor anything that could hide it."""
     k0, unit, exposure = silent.affected, silent.unit, silent.exposure
-    shown = ",.0f" if unit == "requests" else ",.1f"
     clusters = silent.by_blocks(silent.ratio)
-    luck = silent.luck(silent.ratio, hits=silent.recent_hits, share=silent.share)
+    luck = silent.luck(silent.ratio, hits=silent.recent.hits, share=silent.recent.share)
     p = silent.p_value if all(control.held for control in controls) else silent.p(silent.counted_ratio)
     doubts = silent.doubts()
     unread = covers[1].unread
@@ -233,7 +243,9 @@ def _compare(
     seeing = all(control.held for control in controls)
     doubt = next((item for item in doubts if seeing or item.code in ("old-serves", "not-met")), None)
     upper = events.event_rate_upper(0, exposure=max(exposure[1], 1e-12), confidence=view.confidence_once)
-    seen = f"{k0:,} affected in {exposure[0]:{shown}} {unit} before → 0 in {exposure[1]:{shown}} {unit} after"
+    by = "of earlier runs" if silent.alone else "before"
+    seen = f"{k0:,} affected in {_amount(exposure[0], unit)} {by} → 0 in {_amount(exposure[1], unit)} after"
+    earlier = f"; held against {silent.past.in_words}, as well" if silent.past else ""
     held = p < silent.alpha and doubt is None
     # To wait for more silence does not help where the log does not cover what there was.
     blind = None if held or doubt else _unseen(covers)
@@ -243,8 +255,8 @@ def _compare(
     return Judgement(
         verdict=Verdict.PASS if held else Verdict.INCONCLUSIVE,
         reason="" if held else doubt.code if doubt else blind[0] if blind else "too-early",
-        seen=f"{seen}{why}{unread.aside}",
-        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{unread.aside}",
+        seen=f"{seen}{why}{earlier}{unread.aside}",
+        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{earlier}{unread.aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {clusters.test}; the larger counts",
@@ -253,7 +265,8 @@ def _compare(
             null_hypothesis="the rate is what it was before",
             source="; ".join(item for item in ("Przyborowski and Wilenski 1940", clusters.source) if item),
         ),
-        threshold=f"p below {1 - view.confidence_once:.2g}",
+        # What could hide it, no number of requests overcomes.
+        threshold="" if doubt else f"p below {1 - view.confidence_once:.2g}",
         severity=silent.severity,
         severity_at="it goes on as often as the lower bound of before says",
         exposure=Exposure(n=exposure[1], unit=unit),
@@ -265,7 +278,20 @@ def _compare(
             *_unread_control(k0, exposure, unread, view),
         ),
         needed=None if held else needed,
+        history=silent.past.history if silent.past else None,
     )
+
+
+def _amount(exposure: float, unit: str) -> str:
+    """An exposure in the unit that people would use.
+
+    >>> _amount(28977.1, "minutes"), _amount(90, "minutes"), _amount(2001, "requests")
+    ('20.1 days', '90.0 minutes', '2,001 requests')
+    """
+    if unit != "minutes" or exposure < 600:
+        return f"{exposure:,.0f} {unit}" if unit == "requests" else f"{exposure:,.1f} {unit}"
+    hours = exposure / 60
+    return f"{hours:,.1f} hours" if hours < 72 else f"{hours / 24:,.1f} days"
 
 
 def _matched_before(requests: int) -> Control:

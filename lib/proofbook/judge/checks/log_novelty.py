@@ -19,6 +19,7 @@ from proofbook.judge.checks.log_rows import (
     served,
     without_probes,
 )
+from proofbook.judge.checks.log_strangers import why_strange
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
@@ -31,6 +32,7 @@ MIN_RATIO = 1.5
 # What takes the place of something is about as frequent.
 ALIKE = (0.2, 5.0)
 COLUMNS = ("change", "kind", "severity", "what", "before", "after", "ratio", "p", "first", "last", "revisions", "sample", "key")  # fmt: skip
+OF_USERS = "a look at who sends such requests; if they are users, a log that names the trace and the client of each request"
 _TITLES = ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO"), (1, "DEBUG"))
 
 
@@ -52,7 +54,7 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
     Raises:
         InsufficientEvidence: no log was recorded.
     """
-    keys = _keys(view)
+    keys = view.once(_keys)
     counted = {which: _count(view, which, keys, source) for which in ("before", "after")}
     before, after = counted["before"], counted["after"]
     by_requests = min(before.requests, after.requests) > 0
@@ -101,7 +103,7 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
 
 def kinds(view: View) -> pd.DataFrame:
     """What stands in the log after, exceptions and errors first: kind, severity, what, entries, first, last, sample."""
-    keys = _keys(view)
+    keys = view.once(_keys)
     counted = _count(view, "after", keys, None).table
     about = keys.drop_duplicates("key").set_index("key")
     number = keys.groupby("key")["severity_number"].max()
@@ -118,7 +120,7 @@ def kinds(view: View) -> pd.DataFrame:
 
 def times(view: View) -> pd.DataFrame:
     """When each kind was written, in both windows: rows of `log_kind_times` with the `key` of `changes`."""
-    keys = _keys(view)
+    keys = view.once(_keys)
     return pd.concat([_times(view, which, keys, None) for which in ("before", "after")], ignore_index=True)
 
 
@@ -142,6 +144,8 @@ class _NoNewErrors:
         table = changes(view, source=self.source)
         errors = table[(table["before"] == 0) & (table["after"] > 0) & is_error(table)]
         certain = errors[errors["p"] < view.alpha_fail]
+        why = strange(view, certain)
+        tied = certain[why == ""]
         covers = [(which, coverage_of(view, self.source, which)) for which in ("before", "after")]
         controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
         before, after = others_in(view, "before", source=self.source), others_of_new(view, source=self.source)
@@ -149,8 +153,10 @@ class _NoNewErrors:
         controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
         unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=self.source)
         controls += unread.control(harmless=odd is not None and odd.empty)
-        verdict = Verdict.FAIL if len(certain) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
-        worst = (certain if len(certain) else errors).head(1)
+        verdict = Verdict.FAIL if len(tied) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
+        loose = verdict is Verdict.INCONCLUSIVE and len(certain) > 0
+        worst = (tied if len(tied) else certain if loose else errors).head(1)
+        unsure = f", but {why.iloc[0]}" if loose else ", too seldom to be sure that it is new"
         kinds = len(table[table["after"] > 0])
         if kinds == 0:
             raise InsufficientEvidence(
@@ -165,8 +171,8 @@ class _NoNewErrors:
         )
         return Judgement(
             verdict=verdict,
-            reason={Verdict.FAIL: "new-error", Verdict.INCONCLUSIVE: "too-early"}.get(verdict, ""),
-            statement=(statement if verdict is not Verdict.INCONCLUSIVE else f"{statement}, too seldom to be sure that it is new") + unread.aside,
+            reason="not-tied" if loose else {Verdict.FAIL: "new-error", Verdict.INCONCLUSIVE: "too-early"}.get(verdict, ""),
+            statement=statement + (unsure if verdict is Verdict.INCONCLUSIVE else "") + unread.aside,
             estimate=Estimate(value=float(len(errors)), unit="new kinds of error"),
             method=Method(
                 name="exact conditional test on each kind's rate, bursts of one second counted by their mean size, Holm over all kinds",
@@ -179,7 +185,7 @@ class _NoNewErrors:
             exposure=Exposure(n=int(table["after"].sum()), unit="entries"),
             controls=tuple(controls),
             not_established=("errors that are logged below ERROR and raise nothing",),
-            needed=Needed(what="a longer log of both, before and after") if verdict is Verdict.INCONCLUSIVE else None,
+            needed=Needed(what=OF_USERS if loose else "a longer log of both, before and after") if verdict is Verdict.INCONCLUSIVE else None,
         )  # fmt: skip
 
 
@@ -216,6 +222,12 @@ def exceptions(view: View, *, source: str | None = None) -> pd.DataFrame:
 def is_error(table: pd.DataFrame) -> pd.Series:
     """Rows of `changes` that are exceptions or messages of at least ERROR."""
     return (table["kind"] == "exception") | (table["severity"].isin(["ERROR", "CRITICAL"]))
+
+
+def strange(view: View, table: pd.DataFrame) -> pd.Series:
+    """For each row of `changes` why no user's request ties it to what was deployed, in words; empty where one may."""
+    keys = view.once(_keys)
+    return pd.Series(why_strange(view, table, keys[keys["phase"] == "after"]), index=table.index, dtype="str")
 
 
 def new_and_about(table: pd.DataFrame, *, expected: float) -> str:
@@ -270,10 +282,19 @@ def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _C
     rhythm = others_of_new(view, source=source) if which == "after" else others_in(view, which, source=source)
     rows = _times(view, which, keys, source)
     bursts = rows.groupby(["key", "bucket"])["entries"].sum().pow(2).groupby("key").sum()
-    groups = rows.assign(service_version=rows["service_version"].astype("str").fillna("")).groupby("key")
-    table = groups.agg(entries=("entries", "sum"), first=("first", "min"), last=("last", "max"))
+    table = rows.groupby("key").agg(entries=("entries", "sum"), first=("first", "min"), last=("last", "max"))
     table["squares"] = bursts
-    table["revisions"] = groups["service_version"].agg(lambda names: ", ".join(sorted(set(names) - {""})))
+    named = (
+        rows[["key", "service_version"]]
+        .drop_duplicates()
+        .dropna()
+        .astype("str")
+        .sort_values(["key", "service_version"])
+    )
+    table["revisions"] = (
+        named[named["service_version"] != ""].groupby("key")["service_version"].agg(", ".join)
+    )
+    table["revisions"] = table["revisions"].astype("object").fillna("")
     return _Counted(
         table=table, requests=int(rhythm["requests"].sum()), buckets=int(rhythm["bucket"].nunique())
     )

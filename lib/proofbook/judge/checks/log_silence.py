@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from proofbook.judge.window import Span
 from proofbook.stats import events, severity
@@ -18,7 +20,13 @@ MOST_BLOCKS = 100
 MIN_PLACEBOS = 19
 # A half of before that holds fewer than the half before it, by more than chance, is what after is held against.
 VANISHING, STEADY = 0.05, 0.7
+# By halves alone a symptom of twelve hits that halves five times is taken for a steady one too often; one in ten of the steady
+# ones is held against its end, which costs them time.
+CELLS, FALLING_Z = (400, 100, 40, 20), -1.28
 LEAST_RECENT = 1 / 16
+# Of a window that earlier runs read so much, their silence says that it was silent: between two readings a moment is lost.
+NEARLY = 0.95
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +51,25 @@ class Placebos:
 
 
 def placebo_windows(
-    entries: pd.DataFrame, hits: pd.DataFrame, before: Span | None, after: Span | None
+    entries: pd.DataFrame,
+    hits: pd.DataFrame,
+    before: Span | None,
+    after: Span | None,
+    *,
+    spans: Sequence[Span] = (),
+    shorter: bool = False,
 ) -> Placebos | None:
-    """Disjoint windows of before of the length of after in which something was logged; None with too little history."""
+    """Disjoint windows of before of the length of after in which something was logged; None with too little history.
+
+    spans: where only these times of before were read, windows of others do not count. shorter: where before is too short for
+    windows of the length of after, those of which it holds enough are taken: a longer silence is no more likely than they are.
+    """
     if before is None or after is None or after[1] <= after[0]:
         return None
-    length = (after[1] - after[0]).total_seconds()
-    count = int((before[1] - before[0]).total_seconds() // length)
+    length, whole = (after[1] - after[0]).total_seconds(), (before[1] - before[0]).total_seconds()
+    if shorter:
+        length = min(length, whole / (MIN_PLACEBOS + 1))
+    count = int(whole // length)
     if count < MIN_PLACEBOS:
         return None
 
@@ -59,7 +79,22 @@ def placebo_windows(
         return set(index[index < count])
 
     alive, loud = windows(entries), windows(hits)
+    if spans:
+        ends = _seconds([before[1]]) - length * np.arange(count)
+        seen = read_in(spans, ends - length, ends)
+        alive = {index for index in alive if seen[index]}
     return Placebos(windows=len(alive), silent=len(alive - loud)) if len(alive) >= MIN_PLACEBOS else None
+
+
+def read_in(spans: Sequence[Span], begins: Floats, ends: Floats) -> NDArray[np.bool_]:
+    """Which windows, given in seconds since 1970, lie nearly wholly in the spans, which are apart from each other."""
+    starts, stops = _seconds([span[0] for span in spans]), _seconds([span[1] for span in spans])
+    overlap = np.minimum(ends[:, None], stops) - np.maximum(begins[:, None], starts)
+    return np.asarray(overlap.clip(min=0).sum(axis=1) >= NEARLY * (ends - begins))
+
+
+def _seconds(times: Sequence[pd.Timestamp]) -> Floats:
+    return np.array([time.timestamp() for time in times])
 
 
 def hits_per_block(
@@ -100,14 +135,21 @@ class Phase:
 
     @property
     def in_words(self) -> str:
-        return f"of {self.windows} such windows {self.name} earlier, {self.silent} were silent too"
+        name = self.name if self.windows != 1 else self.name.removesuffix("s")
+        return f"at {_SAME[self.name]} of {self.windows:,} earlier {name} it was silent {self.silent:,} times too"
 
 
+_SAME = {"hours": "these minutes", "days": "these hours", "weeks": "these days and hours"}
 PERIODS = {"hours": pd.Timedelta(hours=1), "days": pd.Timedelta(days=1), "weeks": pd.Timedelta(weeks=1)}
 
 
-def phases(hits: pd.DataFrame, before: Span | None, after: Span | None) -> list[Phase]:
-    """The window after, held against the same phase of earlier hours, days and weeks; a period that before does not reach back to is left out."""
+def phases(
+    hits: pd.DataFrame, before: Span | None, after: Span | None, *, spans: Sequence[Span] = ()
+) -> list[Phase]:
+    """The window after, held against the same phase of earlier hours, days and weeks; a period that before does not reach back to is left out.
+
+    spans: where only these times of before were read, windows of others do not count.
+    """
     if before is None or after is None or after[1] <= after[0] or hits.empty:
         return []
     times = np.sort(hits["first"].to_numpy(dtype="datetime64[us]"))
@@ -117,6 +159,10 @@ def phases(hits: pd.DataFrame, before: Span | None, after: Span | None) -> list[
     for name, period in PERIODS.items():
         step = period.to_timedelta64().astype("timedelta64[us]")
         shifts = np.arange(max(1, int(np.ceil((end - last) / step))), int((start - first) / step) + 1) * step
+        if spans and len(shifts):
+            back = shifts / np.timedelta64(1, "s")
+            begun, ended = _seconds(after)
+            shifts = shifts[read_in(spans, begun - back, ended - back)]
         if not len(shifts):
             continue
         begins, ends = (
@@ -160,14 +206,35 @@ def gaps(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str, after: float
     return Gaps(longest=longest, now=rest + after, whole=float(counted[-1]) if len(counted) else 0.0)
 
 
-def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> tuple[int, float]:
-    """The hits of the last part of before, and which share of its exposure that is: less than all where the symptom was vanishing already."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """The last part of before, by which after is held: less than all where the symptom was vanishing already.
+
+    hits: how many may be counted on. share: of the exposure of before. loud: of its BLOCKS_BEFORE blocks, how many hold a hit.
+    """
+
+    hits: int
+    share: float = 1.0
+    loud: int = BLOCKS_BEFORE
+
+    def by_blocks(self, ratio: float) -> float:
+        """The chance of silence after, where hits come in clusters; ratio: exposure of after in that of before. Half of it counts, as of `hits`."""
+        if self.share == 1:
+            return 0.0
+        loud = [1] * self.loud + [0] * (BLOCKS_BEFORE - self.loud)
+        after = int(BLOCKS_BEFORE * ratio / self.share / 2)
+        return events.silent_blocks(before=loud, after=[0] * after) if after else 1.0
+
+
+def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> Recent:
+    """The last part of before, as far as the symptom was steady there."""
     ordered = entries.sort_values("first", kind="stable")
     counted = ordered[column].cumsum().to_numpy()
     whole = float(counted[-1]) if len(counted) else 0.0
     at = np.searchsorted(ordered["first"].to_numpy(), hits["first"].to_numpy(), side="right")
     place = np.concatenate([[0], counted])[at] / whole if whole else np.zeros(len(hits))
     weights, share = hits["affected"].to_numpy(), 1.0
+    falls = _falls(place, weights)
     while share > LEAST_RECENT:
         within = place > 1 - share
         latter = place > 1 - share / 2
@@ -176,12 +243,42 @@ def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> tuple[i
             before_events=older, before_exposure=1, after_events=newer, after_exposure=1
         )
         # Once it is known to vanish, what is left is too little to show it again at each step.
-        if luck >= VANISHING and (share == 1 or newer > STEADY * older):
+        if luck >= VANISHING and (not falls if share == 1 else newer > STEADY * older):
             break
         share /= 2
     number = int(weights[place > 1 - share].sum())
-    # What vanishes goes on vanishing: half of its last rate is all that may be expected.
-    return (number if share == 1 else number // 2), share
+    # What vanishes goes on vanishing: half of its last rate is all that may be expected, and a cluster is one occurrence of it.
+    if share == 1:
+        return Recent(hits=number)
+    blocks = ((place - (1 - share)) / share * BLOCKS_BEFORE)[place > 1 - share].clip(0, BLOCKS_BEFORE - 1)
+    return Recent(
+        hits=int(number / (2 * _cluster(place, weights))), share=share, loud=len(set(blocks.astype(int)))
+    )
+
+
+def _cluster(place: Floats, weights: NDArray[np.int64]) -> float:
+    """How many hits come together, at least 1: the largest Allan factor, which a slow trend leaves at 1. place: of each in the exposure of before, 0 to 1.
+
+    Source: Allan 1966; of counts, Barnes and Allan 1966.
+    """
+    found = [1.0]
+    for cells in CELLS:
+        counts = np.bincount((place * cells).astype(int).clip(0, cells - 1), weights=weights, minlength=cells)
+        if counts.any():
+            found.append(float((np.diff(counts) ** 2).mean() / (2 * counts.mean())))
+    return max(found)
+
+
+def _falls(place: Floats, weights: NDArray[np.int64]) -> bool:
+    """Whether hits were falling: Laplace's test for a trend, in which a cluster counts as one hit.
+
+    place: of each in the exposure of before, 0 to 1. Source: Cox and Lewis 1966.
+    """
+    number = float(weights.sum())
+    if not number:
+        return False
+    middle = float((place * weights).sum()) / number
+    return float((middle - 0.5) * np.sqrt(12 * number / _cluster(place, weights))) < FALLING_Z
 
 
 def blocks_needed(loud: int, *, confidence: float) -> int:

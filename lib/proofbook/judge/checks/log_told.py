@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.config import duckdb_text
-from proofbook.judge.checks.log_novelty import changes, new_and_about
+from proofbook.judge.checks.log_novelty import changes, new_and_about, strange
 from proofbook.judge.checks.log_rows import others_in, others_of_new, served
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import InsufficientEvidence, View
@@ -54,7 +54,7 @@ class Told:
         return f"{self.got:,} other messages {self.at_level} after, {self.expected:,.0f} expected by what was written before"
 
 
-def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: int) -> Told:
+def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: float) -> Told:
     """What a log tells after, as against before. ratio: exposure of after, in that of before. hits: affected before."""
     try:
         table = view.once(_changes, source)
@@ -81,7 +81,7 @@ def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: in
         expected=float(expected.sum()),
         got=int(beside["after"].sum()),
         share=min(1.0, max(of_kinds, whole)) if enough else 1.0,
-        instead=new_and_about(table[~is_it], expected=hits * ratio),
+        instead=new_and_about(table[~is_it & (strange(view, table) == "")], expected=hits * ratio),
     )
 
 

@@ -31,6 +31,13 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
                 claim=f"few requests in the log {source.name} end in a server error",
                 recipe=log_error_rate.error_rate(source=source.name, most=case.budgets.error_rate),
             )
+        elif case.fixes:
+            yield Check(
+                id=f"log-error-rate{suffix}",
+                kind="guard",
+                claim=f"no more requests in the log {source.name} end in a server error than before",
+                recipe=log_error_rate.no_more_errors(source=source.name, most=case.budgets.error_rate),
+            )
         if case.fixes:
             yield Check(
                 id=f"log-new-errors{suffix}",
