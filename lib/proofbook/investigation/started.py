@@ -87,6 +87,13 @@ def judge(of: Series, *, in_words: str) -> Answer:
             blank, reason="too-early", needed=Needed(what=f"log until {of.at(found.at + block):%H:%M:%S} at least"),
             statement=f"{in_words}: the strongest rise ({_when(of, found)}) is in the last {block * of.width_s / 60:.3g} min, too short to be told from a burst",
         )  # fmt: skip
+    return _held_against_luck(of, found, blank, block=block, rng=rng, in_words=in_words)
+
+
+def _held_against_luck(
+    of: Series, found: Step, blank: Answer, *, block: int, rng: np.random.Generator, in_words: str
+) -> Answer:
+    """The answer where there is a rise: a start only if the same log in other orders hardly ever shows as strong a one."""
     by_luck = steps.chance(of.counts, of.exposure, found, block=block, rng=rng)
     shuffled = round(by_luck * (steps.SHUFFLES + 1)) - 1
     called = by_luck <= CALLED

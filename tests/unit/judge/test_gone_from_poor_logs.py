@@ -94,7 +94,7 @@ CANNOT: tuple[tuple[Callable[[], History], set[str], bool], ...] = (
     (of_one_minute, {"too-early", "log-few", "shorter-silence"}, True),
     (of_ten_months, {"too-early"}, True),
     (of_ten_months_and_a_day, {"too-early", "shorter-silence", "quiet-phase"}, True),
-    (with_a_gap_at_the_deployment, {"log-gap"}, False),
+    (with_a_gap_at_the_deployment, {"log-gap", "log-ends-early"}, False),
     (of_health_checks_and_hardly_a_user, {"too-early", "shorter-silence", "little-met"}, True),
     (once_a_week, {"quiet-phase", "shorter-silence", "too-early"}, True),
     (before_on_a_holiday, {"too-early", "shorter-silence", "vanishing", "quiet-phase"}, True),

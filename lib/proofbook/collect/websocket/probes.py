@@ -130,20 +130,7 @@ async def try_tokens(
     tampered: list[Secret | None] = [None]
     if good is not None:
         tampered = [Secret(one, issued=True) for one in forged_tokens.tampered(good.reveal())]
-    shown: dict[str, list[Secret | None]] = {
-        TokenKind.GOOD: [good],
-        TokenKind.AT_UNKNOWN_PATH: [good],
-        TokenKind.MISSING: [None],
-        **{kind: [token] for kind, token in session.bad_tokens.items()},
-    }
-    if good is not None:
-        forged = {
-            TokenKind.UNSIGNED: forged_tokens.unsigned,
-            TokenKind.OTHER_KEY: forged_tokens.signed_by_another,
-        }
-        shown |= {
-            kind: [Secret(one, issued=True) for one in make(good.reveal())] for kind, make in forged.items()
-        }
+    shown = _tokens_by_kind(good, session)
     extra = {tampered_with(name): {name: value} for name, value in endpoint.test_headers.items()}
     kinds = [kind for kind in token_kinds(endpoint, session.environment) if shown.get(kind, tampered)]
     journeys = [
@@ -160,6 +147,25 @@ async def try_tokens(
         for journey, tokens, number in journeys
     )
     return frame([journey for journey, _, _ in journeys])
+
+
+def _tokens_by_kind(good: Secret | None, session: Session) -> dict[str, list[Secret | None]]:
+    """The tokens that are tried of each kind but those that are the good one, altered."""
+    shown: dict[str, list[Secret | None]] = {
+        TokenKind.GOOD: [good],
+        TokenKind.AT_UNKNOWN_PATH: [good],
+        TokenKind.MISSING: [None],
+        **{kind: [token] for kind, token in session.bad_tokens.items()},
+    }
+    if good is None:
+        return shown
+    forged = {
+        TokenKind.UNSIGNED: forged_tokens.unsigned,
+        TokenKind.OTHER_KEY: forged_tokens.signed_by_another,
+    }
+    for kind, make in forged.items():
+        shown[kind] = [Secret(one, issued=True) for one in make(good.reveal())]
+    return shown
 
 
 async def try_identities(

@@ -82,41 +82,44 @@ def strangers_answered(item: Service, *, target: float) -> MoreControls:
     """
 
     def control(view: View) -> Sequence[Control]:
-        found = []
-        for path in (item.health, *item.timed):
-            well = _statuses(view, item, path)
-            for kind in PAGE_STRANGERS:
-                rows = _asked_by(view, item, path, kind)
-                # Where nobody is answered, it is no matter of who asks.
-                if rows.empty or not well:
-                    continue
-                refused = rows[~_let_in(rows, well)]
-                held = not plans.too_many(
-                    failures=len(refused), count=len(rows), target=target, alpha_fail=1 - view.confidence
-                )
-                # Firewalls refuse who names no agent; every browser names one.
-                others = _asked_by(view, item, path, "as a browser")
-                by_rule = (
-                    not held
-                    and kind == "as a user"
-                    and bool(_let_in(others, well).any())
-                    and bool(refused["status"].between(400, 499).fillna(False).all())
-                )
-                told = "refused for naming no agent" if by_rule else failure_summary.in_words(refused)
-                found.append(
-                    Control(
-                        kind="comparability",
-                        name=f"{path} {'with no header of ours' if kind == 'as a user' else kind}",
-                        guards=("pass",),
-                        expected="answered as probes are",
-                        got=f"{len(rows) - len(refused)} of {len(rows)}{f', {told}' if told else ''}",
-                        held=held or by_rule,
-                        code="" if held or by_rule else "stranger-refused",
-                    )
-                )
-        return found
+        return [
+            _stranger_answered(view, item, path, kind, target=target, well=well)
+            for path in (item.health, *item.timed)
+            # Where nobody is answered, it is no matter of who asks.
+            if (well := _statuses(view, item, path))
+            for kind in PAGE_STRANGERS
+            if not _asked_by(view, item, path, kind).empty
+        ]
 
     return control
+
+
+def _stranger_answered(
+    view: View, item: Service, path: str, kind: str, *, target: float, well: set[int]
+) -> Control:
+    rows = _asked_by(view, item, path, kind)
+    refused = rows[~_let_in(rows, well)]
+    held = not plans.too_many(
+        failures=len(refused), count=len(rows), target=target, alpha_fail=1 - view.confidence
+    )
+    # Firewalls refuse who names no agent; every browser names one.
+    others = _asked_by(view, item, path, "as a browser")
+    by_rule = (
+        not held
+        and kind == "as a user"
+        and bool(_let_in(others, well).any())
+        and bool(refused["status"].between(400, 499).fillna(False).all())
+    )
+    told = "refused for naming no agent" if by_rule else failure_summary.in_words(refused)
+    return Control(
+        kind="comparability",
+        name=f"{path} {'with no header of ours' if kind == 'as a user' else kind}",
+        guards=("pass",),
+        expected="answered as probes are",
+        got=f"{len(rows) - len(refused)} of {len(rows)}{f', {told}' if told else ''}",
+        held=held or by_rule,
+        code="" if held or by_rule else "stranger-refused",
+    )
 
 
 def probes_answered(item: Service) -> MoreControls:

@@ -13,38 +13,9 @@ from proofbook.judge.registry import claims
 
 @claims("logs", title="What do the logs say?")
 def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
-    reads = any(symptom.log for fix in case.fixes for symptom in fix.symptoms)
     for source in environment.logs:
         suffix = f"-{source.name}" if len(environment.logs) > 1 else ""
-        recipe = log_covers.covers(source.name, fixes=reads)
-        yield Check(
-            id=f"log-coverage{suffix}",
-            kind="guard",
-            claim=f"the log {source.name} covers what is claimed from it",
-            recipe=recipe,
-            required=reads or not environment.services,
-        )
-        if environment.services:
-            yield Check(
-                id=f"log-error-rate{suffix}",
-                kind="guard",
-                claim=f"few requests in the log {source.name} end in a server error",
-                recipe=log_error_rate.error_rate(source=source.name, most=case.budgets.error_rate),
-            )
-        elif case.fixes:
-            yield Check(
-                id=f"log-error-rate{suffix}",
-                kind="guard",
-                claim=f"no more requests in the log {source.name} end in a server error than before",
-                recipe=log_error_rate.no_more_errors(source=source.name, most=case.budgets.error_rate),
-            )
-        if case.fixes:
-            yield Check(
-                id=f"log-new-errors{suffix}",
-                kind="guard",
-                claim=f"no kind of error in the log {source.name} is new since the deployment",
-                recipe=log_novelty.no_new_errors(source.name),
-            )
+        yield from _of_source(environment, case, source.name, suffix=suffix)
     for indicator in case.indicators:
         recipe = log_present.present(indicator, source=log_source(environment, indicator.source))
         yield Check(
@@ -52,6 +23,38 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
             kind="guard",
             claim=f"{indicator.title or indicator.id}: “{indicator.log}” is written",
             recipe=recipe,
+        )
+
+
+def _of_source(environment: Environment, case: Case, source: str, *, suffix: str) -> Iterator[Check]:
+    reads = any(symptom.log for fix in case.fixes for symptom in fix.symptoms)
+    yield Check(
+        id=f"log-coverage{suffix}",
+        kind="guard",
+        claim=f"the log {source} covers what is claimed from it",
+        recipe=log_covers.covers(source, fixes=reads),
+        required=reads or not environment.services,
+    )
+    if environment.services:
+        yield Check(
+            id=f"log-error-rate{suffix}",
+            kind="guard",
+            claim=f"few requests in the log {source} end in a server error",
+            recipe=log_error_rate.error_rate(source=source, most=case.budgets.error_rate),
+        )
+    elif case.fixes:
+        yield Check(
+            id=f"log-error-rate{suffix}",
+            kind="guard",
+            claim=f"no more requests in the log {source} end in a server error than before",
+            recipe=log_error_rate.no_more_errors(source=source, most=case.budgets.error_rate),
+        )
+    if case.fixes:
+        yield Check(
+            id=f"log-new-errors{suffix}",
+            kind="guard",
+            claim=f"no kind of error in the log {source} is new since the deployment",
+            recipe=log_novelty.no_new_errors(source),
         )
 
 
