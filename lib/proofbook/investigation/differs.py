@@ -226,7 +226,7 @@ def _controls(found: Contrast, placebos: int, length_s: float) -> tuple[Control,
 
 def _not_established(question: Question) -> tuple[str, ...]:
     gaps = [
-        "that a suspect is the cause: what is over-represented may come from what is",
+        "that a suspect is the cause: both may come from something else",
         "causes that were there in the quiet windows too",
         "rhythms that are longer than the quiet windows reach",
     ]

@@ -275,7 +275,7 @@ def _compare(
             _matched_before(k0),
             *silent.controls(),
             comparable_load(silent.met.requests, covers),
-            *_unread_control(k0, exposure, unread, view),
+            *_unread_control(k0, exposure, unread, view, cluster=silent.recent.cluster),
         ),
         needed=None if held else needed,
         history=silent.past.history if silent.past else None,
@@ -307,13 +307,13 @@ def _matched_before(requests: int) -> Control:
 
 
 def _unread_control(
-    events_before: int, exposure: tuple[float, float], unread: Unread, view: View
+    events_before: int, exposure: tuple[float, float], unread: Unread, view: View, *, cluster: float
 ) -> tuple[Control, ...]:
-    """Liveness: silence would be no luck either, if every line that was not read held the pattern."""
+    """Liveness: silence would be no luck either, if every line that was not read held the pattern. What comes together counts once."""
     worst = events.fewer_by_luck(
-        before_events=events_before,
+        before_events=int(events_before / cluster),
         before_exposure=exposure[0],
-        after_events=unread.lines,
+        after_events=int(np.ceil(unread.lines / cluster)),
         after_exposure=max(exposure[1], 1e-12),
     )
     return unread.control(harmless=worst < 1 - view.confidence_once)

@@ -211,9 +211,11 @@ class Recent:
     """The last part of before, by which after is held: less than all where the symptom was vanishing already.
 
     hits: how many may be counted on. share: of the exposure of before. loud: of its BLOCKS_BEFORE blocks, how many hold a hit.
+    cluster: how many hits of all of before come together.
     """
 
     hits: int
+    cluster: float = 1.0
     share: float = 1.0
     loud: int = BLOCKS_BEFORE
 
@@ -246,13 +248,13 @@ def recent(entries: pd.DataFrame, hits: pd.DataFrame, *, column: str) -> Recent:
         if luck >= VANISHING and (not falls if share == 1 else newer > STEADY * older):
             break
         share /= 2
-    number = int(weights[place > 1 - share].sum())
+    number, cluster = int(weights[place > 1 - share].sum()), _cluster(place, weights)
     # What vanishes goes on vanishing: half of its last rate is all that may be expected, and a cluster is one occurrence of it.
     if share == 1:
-        return Recent(hits=number)
+        return Recent(hits=number, cluster=cluster)
     blocks = ((place - (1 - share)) / share * BLOCKS_BEFORE)[place > 1 - share].clip(0, BLOCKS_BEFORE - 1)
     return Recent(
-        hits=int(number / (2 * _cluster(place, weights))), share=share, loud=len(set(blocks.astype(int)))
+        hits=int(number / (2 * cluster)), cluster=cluster, share=share, loud=len(set(blocks.astype(int)))
     )
 
 
