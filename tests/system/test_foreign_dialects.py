@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from trying import SERVERS, Start, attempt, command, first_line, free_port, told
 
-TOKEN = "good-token-of-a-user"
+TOKEN = "correct-horse-battery-staple"
 Up = Callable[..., int]
 
 

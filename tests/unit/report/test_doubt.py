@@ -109,12 +109,13 @@ async def swallows(connection: ServerConnection) -> None:
 
 
 def dead_after(seconds: float) -> Handler:
-    """Well until then; as what is dead for twenty of every 120 seconds, and asked between."""
-    began = time.monotonic()
+    """Well until then, from its first connection on; as what is dead for twenty of every 120 seconds, and asked between."""
+    began: list[float] = []
 
     async def handler(connection: ServerConnection) -> None:
+        began.append(time.monotonic())
         async for message in connection:
-            if time.monotonic() - began > seconds:
+            if time.monotonic() - began[0] > seconds:
                 await connection.close(1011)
             await connection.send(message)
 
