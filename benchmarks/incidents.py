@@ -1,7 +1,7 @@
 """Which service is named in recorded incidents with known causes: `python benchmarks/incidents.py FOLDER [--only NAME …]`.
 
 FOLDER holds `incident-*/` with spans.csv.gz, logs.csv.gz, metrics.csv.gz and truth.json, and `baseline-*/` of quiet time. What
-ranks is `proofbook.investigation.services` and sees no truth.json: that is opened when the ranking stands, to score it.
+ranks is `proofbook.investigation.services.rank` and sees no truth.json: that is opened when the ranking stands, to score it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 import pandas as pd
 
 from proofbook.errors import ProofbookError
-from proofbook.investigation import recording, service_words, services
-from proofbook.investigation.services import Recorded
-from proofbook.investigation.suspects import Ranking
+from proofbook.investigation.services import recording, words
+from proofbook.investigation.services.rank import Recorded, rank
+from proofbook.investigation.services.suspects import Ranking
 
 SHOWN = 3
 
@@ -40,10 +40,8 @@ def say(ranking: Ranking) -> None:
     """The first three with the sentence that carries each."""
     for place, suspect in enumerate(ranking.suspects[:SHOWN], start=1):
         mark = "called" if suspect.called else "ranked"
-        print(
-            f"  {place}. {suspect.service} ({suspect.score:.1f}, {mark}): {service_words.of_suspect(suspect)}"
-        )
-    print(f"  {service_words.of_chance(ranking)}")
+        print(f"  {place}. {suspect.service} ({suspect.score:.1f}, {mark}): {words.of_suspect(suspect)}")
+    print(f"  {words.of_chance(ranking)}")
 
 
 def place_of(service: str, ranking: Ranking) -> int:
@@ -56,7 +54,7 @@ def halves(name: str, quiet: Recorded, folder: Path) -> Ranking:
     (spans,) = quiet.spans
     begun = pd.read_parquet(spans, columns=["started"])["started"]
     middle = begun.min() + (begun.max() - begun.min()) / 2
-    return services.suspects(quiet, since=middle.to_pydatetime())
+    return rank(quiet, since=middle.to_pydatetime())
 
 
 def main() -> None:
@@ -74,7 +72,7 @@ def main() -> None:
             if options.only and folder.name not in options.only:
                 continue
             begun = time.perf_counter()
-            ranking = services.suspects(read(folder, to), quiet=history)
+            ranking = rank(read(folder, to), quiet=history)
             seconds.append(time.perf_counter() - begun)
             truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
             place = place_of(truth["service"], ranking)
@@ -91,7 +89,7 @@ def main() -> None:
                 print(f"{folder.name}, cut in two: {error}")
                 continue
             count = sum(suspect.called for suspect in ranking.suspects)
-            print(f"{folder.name}, cut in two: {count} called; {service_words.of_chance(ranking)}")
+            print(f"{folder.name}, cut in two: {count} called; {words.of_chance(ranking)}")
     total = len(places)
     first, among = sum(place == 1 for place in places), sum(1 <= place <= SHOWN for place in places)
     print()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from proofbook.investigation.services import Recorded
+from proofbook.investigation.services.rank import Recorded
 
 BEGUN = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 FAULTS = ("exception", "early return", "slow own time", "slow network", "cpu starved")

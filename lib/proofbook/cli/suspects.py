@@ -16,7 +16,7 @@ from proofbook.cli.times import moment
 from proofbook.errors import UsageError
 
 if TYPE_CHECKING:
-    from proofbook.investigation.suspects import Ranking
+    from proofbook.investigation.services.suspects import Ranking
 
 Spans = Annotated[
     list[str],
@@ -61,8 +61,8 @@ def suspects(
     as_json: AsJson = False,
 ) -> None:
     """Find the faulty service: rank services by what differs from quiet time, given what their callees do."""
-    from proofbook.investigation import recording
-    from proofbook.investigation import services as looked_at
+    from proofbook.investigation.services import recording
+    from proofbook.investigation.services.rank import rank
 
     if (before_logs or before_metrics) and not before:
         raise UsageError("expected --before with --before-logs and --before-metrics, got none; name the spans of quiet time")  # fmt: skip
@@ -75,7 +75,7 @@ def suspects(
         if before:
             earlier = recording.Exports(spans=tuple(before), logs=tuple(before_logs or ()), measurements=tuple(before_metrics or ()))  # fmt: skip
             quiet = recording.record(earlier, base=Path.cwd(), folder=folder / "quiet")
-        found = looked_at.suspects(asked.recorded, quiet=quiet.recorded if quiet else None, since=began)
+        found = rank(asked.recorded, quiet=quiet.recorded if quiet else None, since=began)
     if as_json:
         print(json.dumps(dataclasses.asdict(found), indent=2, default=str))
         return
@@ -84,10 +84,10 @@ def suspects(
 
 
 def _print(found: Ranking, *, unread: int, first: int) -> None:
-    from proofbook.investigation import service_words
+    from proofbook.investigation.services import words
 
     out = console()
-    out.print(plain(service_words.of_extent(found)), soft_wrap=True)
+    out.print(plain(words.of_extent(found)), soft_wrap=True)
     if unread:
         out.print(f"[yellow]{unread:,} spans were not read: they have no readable id, service, start or length.[/]", soft_wrap=True)  # fmt: skip
     shown = found.suspects[:first]
@@ -96,6 +96,6 @@ def _print(found: Ranking, *, unread: int, first: int) -> None:
     for place, suspect in enumerate(shown, start=1):
         service = plain(suspect.service).ljust(max(len(plain(item.service)) for item in shown))
         name = f"[bold red]{service}[/]" if suspect.called else service
-        said = plain(service_words.of_suspect(suspect))
+        said = plain(words.of_suspect(suspect))
         out.print(f"{place:>2}  {name}  {suspect.measure.value:<{LONGEST_MEASURE}}  {suspect.score:>5.1f}  {said}", soft_wrap=True)  # fmt: skip
-    out.print(plain(service_words.of_chance(found)), soft_wrap=True)
+    out.print(plain(words.of_chance(found)), soft_wrap=True)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from proofbook.judge.findings import Control as Control
-from proofbook.judge.findings import Estimate, Exposure, Finding, Method, Needed, Verdict
+from proofbook.judge.findings import Control, Estimate, Exposure, Finding, Method, Needed, Verdict
 from proofbook.report import finding_html
 
 # How an answer is marked: something beyond chance, nothing beyond chance, or no telling.

@@ -9,14 +9,12 @@ import numpy as np
 import pandas as pd
 
 from proofbook.errors import UsageError
-from proofbook.investigation import conditions
-from proofbook.investigation import differs as differing
-from proofbook.investigation import started as starting
-from proofbook.investigation import who as being
+from proofbook.investigation import conditions, differs, started, who
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.differs import Question
-from proofbook.investigation.moments import Span
+from proofbook.investigation.moments import Span, of_seconds
 from proofbook.investigation.units import Marks, Units
+from proofbook.judge.view import stamp
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
@@ -71,7 +69,7 @@ def marks(look: Look, units: Units) -> Marks:
     return units.marked(found["unit"].to_numpy())
 
 
-def differs(look: Look, from_: Look | None) -> Answer:
+def what_differs(look: Look, from_: Look | None) -> Answer:
     """The answer to `Look.differs`."""
     if from_ is not None and from_.records is not look.records:
         raise UsageError(
@@ -86,7 +84,7 @@ def differs(look: Look, from_: Look | None) -> Answer:
     proposed = None if moving or look.stated_span is not None else _proposed(look)
     units = asked.units
     dull = {item.name for item in units.fields if len(item.values) < 2} | {name for name, _ in units.left_out}
-    return differing.judge(
+    return differs.judge(
         Question(
             units=units.without({look.records.known.short(name) for name in about} | about | dull),
             selected=asked.selected,
@@ -102,7 +100,7 @@ def differs(look: Look, from_: Look | None) -> Answer:
 
 def _proposed(look: Look) -> tuple[float, float] | None:
     """The window in which there is more of what is selected than before, where no window was stated; None where no start is claimed."""
-    answer = started(look)
+    answer = since_when(look)
     if answer.table.empty:
         return None
     row, last = answer.table.iloc[0], seconds(look.span)[1]
@@ -110,32 +108,32 @@ def _proposed(look: Look) -> tuple[float, float] | None:
     return row["started"].timestamp(), ended
 
 
-def started(look: Look) -> Answer:
+def since_when(look: Look) -> Answer:
     """The answer to `Look.started`: over all of the log up to the end of the look, since what came before is what it is held against."""
     asked = counted(look)
     ends = seconds(look.span)[1]
     begins = float(asked.units.at_s[0]) if len(asked.units) else ends
-    of = starting.series(
+    of = started.series(
         asked.units.at_s[asked.among],
         asked.selected[asked.among],
         span_s=(min(begins, ends), ends),
         unit=asked.units.word,
     )
-    return starting.judge(of, in_words=look.conditions_in_words)
+    return started.judge(of, in_words=look.conditions_in_words)
 
 
-def who(look: Look) -> Answer:
+def who_is_affected(look: Look) -> Answer:
     """The answer to `Look.who`."""
     asked = counted(look)
     first, last = seconds(look.span)
     inside = (asked.units.at_s >= first) & (asked.units.at_s < last)
-    return being.judge(
-        being.Question(
+    return who.judge(
+        who.Question(
             units=asked.units,
             affected=asked.selected & inside,
             exposed=asked.among & inside,
             in_words=look.conditions_in_words,
-            window=(differing.stamp(first), differing.stamp(last)),
+            window=(stamp(of_seconds(first)), stamp(of_seconds(last))),
             own=asked.own,
         )
     )

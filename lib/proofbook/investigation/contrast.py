@@ -107,7 +107,7 @@ def count(
         return np.bincount(cells, minlength=number * width).reshape(number, width)
 
     def carriers(marks: Marks, shift: int) -> Places:
-        if item.is_said:
+        if item.is_outcome:
             # To say nothing is telling, while a key that is not there may belong to another kind of entry.
             there = marks & (windows >= shift) & (windows < number + shift)
             return np.bincount(windows[there] - shift, minlength=number)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from proofbook.investigation import contrast, reading
-from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer, Control
+from proofbook.investigation import contrast, redundancy
+from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
 from proofbook.investigation.contrast import CALLED, LEAST_PLACEBOS, MOST_PLACEBOS, Contrast, Suspect
+from proofbook.investigation.moments import of_seconds
 from proofbook.investigation.tested import LEAST, MIN_HOLDS, MIN_RATIO
 from proofbook.investigation.units import Marks, Places, Units
-from proofbook.judge.findings import Exposure, Method, Needed
+from proofbook.judge.findings import Control, Exposure, Method, Needed
+from proofbook.judge.view import stamp
 
 CLAIM = "what is different about these"
 MOST_SHOWN = 5
@@ -73,7 +75,7 @@ def judge(question: Question) -> Answer:
     others = question.others & (number == 1 if question.moving else inside & ~question.selected)
     n_selected, n_others = int(selected.sum()), int(others.sum())
     exposure = Exposure(n=n_selected + n_others, unit=units.word)
-    window = (stamp(question.span_s[0]), stamp(question.span_s[1]))
+    window = (stamp(of_seconds(question.span_s[0])), stamp(of_seconds(question.span_s[1])))
     blank = Answer(
         claim=CLAIM,
         answer=UNSURE,
@@ -94,21 +96,21 @@ def judge(question: Question) -> Answer:
         units, selected=question.selected, others=question.others if question.moving else question.others & ~question.selected,
         windows=number, moving=question.moving,
     )  # fmt: skip
-    read = reading.read(units, found, selected=selected, others=others)
+    left = redundancy.distinct(units, found, selected=selected, others=others)
     placebos = len(found.best)
     enough = placebos >= LEAST_PLACEBOS
-    called = [item for item in read.suspects if item.is_called]
+    called = [item for item in left.suspects if item.is_called]
     length_s = question.span_s[1] - question.span_s[0]
     return replace(
         blank,
         answer=(FOUND if called else NOTHING) if enough else UNSURE,
         reason="" if enough else "too-little-history",
-        statement=_statement(question, read.suspects, called, placebos, (n_selected, n_others)),
-        table=_table(question, read.suspects[:MOST_SHOWN], placebos),
+        statement=_statement(question, left.suspects, called, placebos, (n_selected, n_others)),
+        table=_table(question, left.suspects[:MOST_SHOWN], placebos),
         more={
-            "More, weaker": _table(question, read.suspects[MOST_SHOWN:], placebos),
-            "What goes with it: outcomes and messages, which are no causes": _table(question, read.said, placebos),
-            "What is none beside these": _removed(question, read.removed, placebos),
+            "More, weaker": _table(question, left.suspects[MOST_SHOWN:], placebos),
+            "What goes with it: outcomes and messages, which are no causes": _table(question, left.outcomes, placebos),
+            "What is none beside these": _removed(question, left.removed, placebos),
         },
         notes=_notes(question, found),
         controls=_controls(found, placebos, length_s),
@@ -135,7 +137,7 @@ def _statement(
         " of the time before" if question.moving else ""
     )
     if question.proposed:
-        begins, ends = (pd.Timestamp(at_s, unit="s", tz="UTC") for at_s in question.span_s)
+        begins, ends = map(of_seconds, question.span_s)
         head = f"{begins:%H:%M:%S} to {ends:%H:%M:%S}, a window that was proposed since the rate rose then: {head}"
     if called:
         first = called[0]
@@ -187,7 +189,7 @@ def _table(question: Question, suspects: Sequence[Suspect], placebos: int) -> pd
     return pd.DataFrame(rows)
 
 
-def _removed(question: Question, removed: Sequence[reading.Removed], placebos: int) -> pd.DataFrame:
+def _removed(question: Question, removed: Sequence[redundancy.Removed], placebos: int) -> pd.DataFrame:
     table = _table(question, [item.suspect for item in removed], placebos)
     if table.empty:
         return table
@@ -233,10 +235,3 @@ def _not_established(question: Question) -> tuple[str, ...]:
     if question.proposed:
         gaps.append("that the window is the right one: it was proposed where the rate rose most, not given")
     return tuple(gaps)
-
-
-def stamp(at_s: float) -> str:
-    """Seconds since 1970 as RFC 3339."""
-    return str(pd.Timestamp(at_s, unit="s", tz="UTC").isoformat(timespec="milliseconds")).replace(
-        "+00:00", "Z"
-    )

@@ -162,15 +162,15 @@ class Look:
         Args:
             from_: what to compare with instead: its condition in the same time.
         """
-        return asking.differs(self, from_)
+        return asking.what_differs(self, from_)
 
     def started(self) -> Answer:
         """Since when there is so much of what is selected: moment, interval, rates, and how often the same log in another order shows as much."""
-        return asking.started(self)
+        return asking.since_when(self)
 
     def who(self) -> Answer:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
-        return asking.who(self)
+        return asking.who_is_affected(self)
 
     # Displaying -------------------------------------------------------------------------------------------------
 

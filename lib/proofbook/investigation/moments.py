@@ -9,7 +9,7 @@ import pandas as pd
 
 from proofbook.errors import UsageError
 
-UNITS_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+UNITS_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 Moment = str | dt.datetime | pd.Timestamp
 Span = tuple[pd.Timestamp, pd.Timestamp]
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?Z?")
@@ -27,7 +27,7 @@ def seconds(text: str | float) -> float:
     if isinstance(text, int | float):
         found, unit = float(text), "s"
     else:
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)\s*", text)
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)\s*", text)
         if match is None:
             raise UsageError(f"expected a duration such as 90s, 2m or 1h, got {text!r}")
         found, unit = float(match[1]), match[2]
@@ -54,7 +54,7 @@ def moment(text: Moment, *, within: Span | None, end: bool = False) -> pd.Timest
     said = text.strip()
     if within is not None and (clock := _CLOCK.fullmatch(said)):
         return _on_its_day(said, clock, within)
-    if within is not None and re.fullmatch(r"\d+(?:\.\d+)?\s*(?:s|m|min|h|d)(?: ago)?", said):
+    if within is not None and re.fullmatch(r"\d+(?:\.\d+)?\s*(?:s|m|min|h|d|w)(?: ago)?", said):
         return within[1] - pd.Timedelta(seconds=seconds(said.removesuffix(" ago")))
     try:
         found = pd.Timestamp(dt.datetime.fromisoformat(said))
@@ -79,6 +79,11 @@ def _on_its_day(said: str, clock: re.Match[str], within: Span) -> pd.Timestamp:
         )
     # A time outside of the log is one of its first day: a span may begin before the log does.
     return inside[0] if inside else days[0] + time
+
+
+def of_seconds(at_s: float) -> pd.Timestamp:
+    """A moment in UTC, from seconds since 1970."""
+    return pd.Timestamp(at_s, unit="s", tz="UTC")
 
 
 def shown(span: Span) -> str:

@@ -16,7 +16,7 @@ USER_KEYS = (
 class Name:
     """A thing that an entry may have.
 
-    column: where it stands. is_number: compared by size, and cut at quantiles where values are counted. is_said: written once
+    column: where it stands. is_number: compared by size, and cut at quantiles where values are counted. is_outcome: written once
     the request is under way (its answer, its messages) rather than known when it comes in: an outcome is no cause. many:
     a request may have several of them.
     """
@@ -24,28 +24,28 @@ class Name:
     column: str
     in_words: str
     is_number: bool = False
-    is_said: bool = False
+    is_outcome: bool = False
     many: bool = False
 
 
 NAMES: MappingProxyType[str, Name] = MappingProxyType({
-    "status": Name(column="http_status", in_words="status", is_number=True, is_said=True),
+    "status": Name(column="http_status", in_words="status", is_number=True, is_outcome=True),
     "method": Name(column="http_method", in_words="method"),
     "path": Name(column="path", in_words="path"),
     "url": Name(column="http_url", in_words="address that was asked for"),
-    "latency_s": Name(column="http_latency_s", in_words="latency", is_number=True, is_said=True),
+    "latency_s": Name(column="http_latency_s", in_words="latency", is_number=True, is_outcome=True),
     "agent": Name(column="http_user_agent", in_words="user agent"),
     "address": Name(column="http_remote_ip", in_words="address"),
     "protocol": Name(column="http_protocol", in_words="protocol"),
     "request_bytes": Name(column="http_request_bytes", in_words="size of the request", is_number=True),
-    "response_bytes": Name(column="http_response_bytes", in_words="size of the answer", is_number=True, is_said=True),
+    "response_bytes": Name(column="http_response_bytes", in_words="size of the answer", is_number=True, is_outcome=True),
     "service": Name(column="service_name", in_words="service", many=True),
     "revision": Name(column="service_version", in_words="revision", many=True),
     "instance": Name(column="service_instance_id", in_words="instance", many=True),
     "user": Name(column="user", in_words="user"),
-    "template": Name(column="template", in_words="message", is_said=True, many=True),
-    "severity": Name(column="severity_text", in_words="severity", is_said=True, many=True),
-    "body": Name(column="body", in_words="text", is_said=True),
+    "template": Name(column="template", in_words="message", is_outcome=True, many=True),
+    "severity": Name(column="severity_text", in_words="severity", is_outcome=True, many=True),
+    "body": Name(column="body", in_words="text", is_outcome=True),
     "trace_id": Name(column="trace_id", in_words="trace"),
     "source": Name(column="source", in_words="log"),
 })  # fmt: skip

@@ -40,7 +40,7 @@ def search(
 ) -> list[Pairs]:
     """The pairs of each window. A pair counts by the weakest of its proofs: against all others, among the units that have one of
     its values each, and against what is selected in other windows."""
-    kept = [item for item in units.fields if not item.is_said]
+    kept = [item for item in units.fields if not item.is_outcome]
     everywhere = selected & (windows >= 0)
     chosen = [_of_units(item, everywhere) for item in kept]
     found = []

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer, Control
-from proofbook.judge.findings import Estimate, Exposure, Method, Needed
+from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
+from proofbook.investigation.moments import of_seconds
+from proofbook.judge.findings import Control, Estimate, Exposure, Method, Needed
+from proofbook.judge.view import stamp
 from proofbook.stats import steps
 from proofbook.stats.proportions import Floats
 from proofbook.stats.steps import Step
@@ -43,7 +45,7 @@ class Series:
 
     def at(self, bucket: float) -> pd.Timestamp:
         """When a bucket begins."""
-        return pd.Timestamp(self.begins_s + bucket * self.width_s, unit="s", tz="UTC")
+        return of_seconds(self.begins_s + bucket * self.width_s)
 
 
 def series(at_s: Floats, selected: NDArray[np.bool_], *, span_s: tuple[float, float], unit: str) -> Series:
@@ -66,7 +68,7 @@ def series(at_s: Floats, selected: NDArray[np.bool_], *, span_s: tuple[float, fl
 def judge(of: Series, *, in_words: str) -> Answer:
     """The answer."""
     events = int(of.counts.sum())
-    window = (_stamp(of.at(0)), _stamp(of.at(len(of.counts))))
+    window = (stamp(of.at(0)), stamp(of.at(len(of.counts))))
     blank = Answer(
         claim=CLAIM, answer=UNSURE, statement="", table=pd.DataFrame(), method=METHOD, window=window,
         exposure=Exposure(n=float(of.exposure.sum()), unit=of.unit),
@@ -136,7 +138,3 @@ def _table(of: Series, found: Step) -> pd.DataFrame:
         "how": [form], "started": [of.at(found.at)], "not before": [of.at(found.low)], "not after": [of.at(found.high + 1)],
         "ended": [ended], "rate before": [found.before], "rate after": [found.after], "per": [of.unit.removesuffix("s")],
     })  # fmt: skip
-
-
-def _stamp(moment: pd.Timestamp) -> str:
-    return str(moment.isoformat(timespec="milliseconds")).replace("+00:00", "Z")

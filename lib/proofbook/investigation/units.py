@@ -29,22 +29,22 @@ QUANTILES = (0.5, 0.9, 0.99)
 class Field:
     """The values of one field. units, codes: pairs of a unit and the number of a value that it has, in the order of units.
 
-    is_said: an outcome, known once the request is under way.
+    is_outcome: an outcome, known once the request is under way.
     """
 
     name: str
     values: tuple[str, ...]
     units: Places
     codes: Places
-    is_said: bool = False
+    is_outcome: bool = False
 
     @classmethod
     def of_texts(
-        cls, name: str, texts: Sequence[str | None] | NDArray[np.object_], *, is_said: bool = False
+        cls, name: str, texts: Sequence[str | None] | NDArray[np.object_], *, is_outcome: bool = False
     ) -> Field:
         """A field of which each unit has at most one value."""
         array = pa.array(texts, type=pa.string())
-        return _field(name, np.arange(len(array)), array, is_said=is_said)
+        return _field(name, np.arange(len(array)), array, is_outcome=is_outcome)
 
     def having(self, value: int, count: int) -> Marks:
         """Which of `count` units have a value."""
@@ -105,7 +105,7 @@ def of_records(read: Records, *, of_requests: bool) -> Units:
                 f'SELECT DISTINCT unit, "{NAMES[name].column}" AS v FROM {read.relation} WHERE {where} AND "{NAMES[name].column}" <> \'\''
             )
             units = places[np.searchsorted(ids[places], pairs["unit"].to_numpy())]
-            fields.append(_field(name, units, pairs["v"].combine_chunks(), is_said=NAMES[name].is_said))
+            fields.append(_field(name, units, pairs["v"].combine_chunks(), is_outcome=NAMES[name].is_outcome))
     fields = [field for field in fields if field.values]
     left_out = tuple((field.name, why) for field in fields if (why := _why_not(field)))
     return Units(
@@ -122,10 +122,13 @@ def _of_column(name: str, column: pa.Array) -> Field:
     about = NAMES.get(name)
     if about is not None and about.is_number and name != "status":
         return Field.of_texts(
-            name, _cut(column.to_numpy(zero_copy_only=False).astype(float)), is_said=about.is_said
+            name, _cut(column.to_numpy(zero_copy_only=False).astype(float)), is_outcome=about.is_outcome
         )
     return _field(
-        name, np.arange(len(column)), column.cast(pa.string()), is_said=about is not None and about.is_said
+        name,
+        np.arange(len(column)),
+        column.cast(pa.string()),
+        is_outcome=about is not None and about.is_outcome,
     )
 
 
@@ -141,7 +144,7 @@ def _cut(values: Numbers) -> NDArray[np.object_]:
     return found
 
 
-def _field(name: str, units: Places, column: pa.Array, *, is_said: bool) -> Field:
+def _field(name: str, units: Places, column: pa.Array, *, is_outcome: bool) -> Field:
     coded = column.dictionary_encode()
     has = np.asarray(coded.indices.is_valid()) if coded.null_count else np.ones(len(coded), dtype=bool)
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -161,7 +164,7 @@ def _field(name: str, units: Places, column: pa.Array, *, is_said: bool) -> Fiel
         values=tuple(values[place] for place in frequent),
         units=units[order],
         codes=codes[order],
-        is_said=is_said,
+        is_outcome=is_outcome,
     )
 
 

@@ -23,16 +23,16 @@ def in_words(reach: Reach) -> str:
 
 def _sentence(asked: list[str], reach: Reach) -> str:
     told = f"Asked only: {', '.join(asked)}" if asked else "Nothing was asked"
-    more = f" Adds most: {_more(reach.extends)}." if reach.extends is not None else ""
+    more = f" Would add most: {_more(reach.extends)}." if reach.extends is not None else ""
     return f"{told}. {_sure(reach.sureness)}.{more}"
 
 
 def _sure(found: Sureness) -> str:
     if found.least is None:
-        return "Chance to see a fault: not known"
+        return "Detection power: not known"
     # Never rounded up to certainty.
-    often = f"Chance to see a fault of stated size: ≥{min(99, int(100 * found.least))}%"
-    return often if found.numbered == found.claims else f"{often} ({found.numbered}/{found.claims} claims)"
+    often = f"Detection power: at least {min(99, int(100 * found.least))}%"
+    return often if found.numbered == found.claims else f"{often} ({found.numbered} of {found.claims} claims)"
 
 
 def _of_probes(asked: Asked | None) -> Iterator[str]:

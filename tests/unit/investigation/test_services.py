@@ -13,9 +13,9 @@ import pytest
 from made_systems import FAULTS, Fault, System
 
 from proofbook.errors import UsageError
-from proofbook.investigation import service_words, services
-from proofbook.investigation.services import Recorded
-from proofbook.investigation.suspects import Measure, Ranking
+from proofbook.investigation.services import words
+from proofbook.investigation.services.rank import LEAST_PLACEBOS, Recorded, rank
+from proofbook.investigation.services.suspects import Measure, Ranking
 
 WINDOW_S = 60.0
 ENOUGH = 24
@@ -31,7 +31,7 @@ def looked(folder: Path, *, seed: int, kind: str, quiet_windows: int = ENOUGH) -
     if kind:
         system.fault = Fault(kind=kind, service=guilty, at_s=begun + WINDOW_S / 6)
     made_systems.run(system, since_s=begun, until_s=begun + WINDOW_S)
-    return guilty, services.suspects(made_systems.kept(system, folder / "looked"), quiet=quiet)
+    return guilty, rank(made_systems.kept(system, folder / "looked"), quiet=quiet)
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_the_faulty_service_stands_first_and_is_called(tmp_path: Path, kind: str
     for seed in (0, 1, 2, 8):
         guilty, ranking = looked(tmp_path / str(seed), seed=seed, kind=kind)
         first = ranking.suspects[0]
-        assert first.service == guilty, (seed, service_words.of_suspect(first))
+        assert first.service == guilty, (seed, words.of_suspect(first))
         assert first.called
         assert first.chance == pytest.approx(1 / (1 + ranking.placebos))
 
@@ -50,9 +50,9 @@ def test_the_faulty_service_stands_first_and_is_called(tmp_path: Path, kind: str
 def test_nobody_is_called_where_nothing_is_wrong(tmp_path: Path) -> None:
     for seed in range(10, 14):
         _, ranking = looked(tmp_path / str(seed), seed=seed, kind="")
-        assert ranking.placebos >= services.LEAST_PLACEBOS
+        assert ranking.placebos >= LEAST_PLACEBOS
         assert not [suspect for suspect in ranking.suspects if suspect.called]
-        assert service_words.of_chance(ranking).startswith("Nobody is called: the same search in")
+        assert words.of_chance(ranking).startswith("Nobody is called: the same search in")
 
 
 def test_with_little_history_there_is_a_ranking_and_nobody_is_called(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_with_little_history_there_is_a_ranking_and_nobody_is_called(tmp_path: P
     assert ranking.suspects[0].measure is Measure.STEPS
     assert not ranking.suspects[0].called and ranking.suspects[0].chance is None
     assert ranking.missing_s == pytest.approx((19 - ranking.placebos) * ranking.window_s)
-    assert "too little history" in service_words.of_chance(ranking)
+    assert "too little history" in words.of_chance(ranking)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def quiet_and_looked(tmp_path: Path) -> Callable[..., Ranking]:
                 system.fault = Fault(kind=kind, service=made_systems.reached(system)[0], at_s=since)
             made_systems.run(system, since_s=since, until_s=until)
             recorded[part] = kept_as(system, tmp_path / part, change, part)
-        return services.suspects(recorded["looked"], quiet=recorded["quiet"])
+        return rank(recorded["looked"], quiet=recorded["quiet"])
 
     return look
 
@@ -144,7 +144,7 @@ def test_hostile_spans_end_in_a_ranking_and_call_nobody(quiet_and_looked: Callab
     assert ranking.traces > 0 and ranking.quiet_traces > 0
     assert not [suspect for suspect in ranking.suspects if suspect.called]
     for suspect in ranking.suspects:
-        assert "\n" not in service_words.of_suspect(suspect)
+        assert "\n" not in words.of_suspect(suspect)
 
 
 def names(ranking: Ranking) -> list[str]:
@@ -180,7 +180,7 @@ def test_a_service_that_vanishes_stands_first(quiet_and_looked: Callable[..., Ra
     ranking = quiet_and_looked(of_spans(without))
     assert names(ranking)[0] == gone
     assert ranking.suspects[0].signs[0].kind == "answer"
-    assert f"gets no answer from {gone}" in service_words.of_suspect(ranking.suspects[0])
+    assert f"gets no answer from {gone}" in words.of_suspect(ranking.suspects[0])
 
 
 def test_a_new_service_is_no_suspect_and_does_no_harm(quiet_and_looked: Callable[..., Ranking]) -> None:
@@ -194,7 +194,7 @@ def test_a_new_service_is_no_suspect_and_does_no_harm(quiet_and_looked: Callable
     ranking = quiet_and_looked(of_spans(with_one))
     assert "newcomer" not in names(ranking)
     assert names(ranking)[0] == "front"
-    assert "calls" in service_words.of_suspect(ranking.suspects[0])
+    assert "calls" in words.of_suspect(ranking.suspects[0])
 
 
 def test_since_parts_quiet_time_from_what_is_looked_at(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_since_parts_quiet_time_from_what_is_looked_at(tmp_path: Path) -> None:
     system.fault = Fault(kind="slow own time", service=guilty, at_s=300)
     made_systems.run(system, since_s=0, until_s=360)
     since = made_systems.BEGUN + dt.timedelta(seconds=300)
-    ranking = services.suspects(made_systems.kept(system, tmp_path), since=since)
+    ranking = rank(made_systems.kept(system, tmp_path), since=since)
     assert names(ranking)[0] == guilty
     assert ranking.since == since and ranking.since_is_stated
     assert ranking.suspects[0].measure is Measure.OWN_TIME
@@ -216,7 +216,7 @@ def test_where_it_began_is_found(tmp_path: Path) -> None:
     made_systems.run(system, since_s=0, until_s=240)
     quiet = made_systems.kept(system, tmp_path / "quiet")
     made_systems.run(system, since_s=300, until_s=540)
-    ranking = services.suspects(made_systems.kept(system, tmp_path / "looked"), quiet=quiet)
+    ranking = rank(made_systems.kept(system, tmp_path / "looked"), quiet=quiet)
     assert abs((ranking.since - made_systems.BEGUN).total_seconds() - 420) <= 40
     assert not ranking.since_is_stated
 
@@ -230,7 +230,7 @@ def test_spans_alone_will_do(tmp_path: Path, missing: Iterable[str]) -> None:
     quiet = made_systems.kept(system, tmp_path / "quiet", tables=tables)
     system.fault = Fault(kind="slow own time", service=guilty, at_s=300)
     made_systems.run(system, since_s=300, until_s=360)
-    ranking = services.suspects(made_systems.kept(system, tmp_path / "looked", tables=tables), quiet=quiet)
+    ranking = rank(made_systems.kept(system, tmp_path / "looked", tables=tables), quiet=quiet)
     assert names(ranking)[0] == guilty
 
 
@@ -251,9 +251,9 @@ def test_lines_without_a_trace_count_by_time(tmp_path: Path) -> None:
     made_systems.run(system, since_s=0, until_s=600)
     quiet = kept_as(system, tmp_path / "quiet", untraced, "quiet")
     made_systems.run(system, since_s=700, until_s=820)
-    ranking = services.suspects(kept_as(system, tmp_path / "looked", untraced, "looked"), quiet=quiet)
+    ranking = rank(kept_as(system, tmp_path / "looked", untraced, "looked"), quiet=quiet)
     assert names(ranking)[0] == guilty
-    assert "the queue of the disk is full" in service_words.of_suspect(ranking.suspects[0])
+    assert "the queue of the disk is full" in words.of_suspect(ranking.suspects[0])
 
 
 def test_a_window_of_one_trace_is_ranked_and_calls_nobody(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_window_of_one_trace_is_ranked_and_calls_nobody(tmp_path: Path) -> Non
     first = system.spans[0][0]
     system.spans = [row for row in system.spans if row[0] == first]
     system.entries = [row for row in system.entries if row[4] == first]
-    ranking = services.suspects(made_systems.kept(system, tmp_path / "looked"), quiet=quiet)
+    ranking = rank(made_systems.kept(system, tmp_path / "looked"), quiet=quiet)
     assert ranking.traces == 1
     assert not [suspect for suspect in ranking.suspects if suspect.called]
 
@@ -283,11 +283,11 @@ def test_a_step_that_is_missing_alone_differs_from_one_that_is_missing_with_the_
         return made_systems.kept(system, folder)
 
     quiet = written(tmp_path / "quiet", begun=0, count=90, alone=False)
-    as_ever = services.suspects(written(tmp_path / "as ever", begun=200, count=30, alone=False), quiet=quiet)
+    as_ever = rank(written(tmp_path / "as ever", begun=200, count=30, alone=False), quiet=quiet)
     assert as_ever.suspects == () or as_ever.suspects[0].score < 2
-    ranking = services.suspects(written(tmp_path / "looked", begun=200, count=30, alone=True), quiet=quiet)
+    ranking = rank(written(tmp_path / "looked", begun=200, count=30, alone=True), quiet=quiet)
     assert names(ranking)[0] == "shop"
-    said = [service_words.of_sign(sign) for sign in ranking.suspects[0].signs]
+    said = [words.of_sign(sign) for sign in ranking.suspects[0].signs]
     assert any("with takes the order, no longer writes sends it: 60 of 60 → 0 of" in line for line in said)
 
 
@@ -297,7 +297,7 @@ def test_nothing_before_since_is_said(tmp_path: Path) -> None:
     recorded = made_systems.kept(system, tmp_path)
     for seconds, said in ((-60, "expected traces from before 2026-03-01 11:59:00 to compare with, got none"), (600, "expected traces from 2026-03-01 12:10:00 on, got none")):  # fmt: skip
         with pytest.raises(UsageError, match=said):
-            services.suspects(recorded, since=made_systems.BEGUN + dt.timedelta(seconds=seconds))
+            rank(recorded, since=made_systems.BEGUN + dt.timedelta(seconds=seconds))
 
 
 def test_without_quiet_time_there_is_a_ranking_from_where_most_differs(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_without_quiet_time_there_is_a_ranking_from_where_most_differs(tmp_path:
     guilty = made_systems.reached(system)[0]
     system.fault = Fault(kind="slow own time", service=guilty, at_s=300)
     made_systems.run(system, since_s=0, until_s=480)
-    ranking = services.suspects(made_systems.kept(system, tmp_path))
+    ranking = rank(made_systems.kept(system, tmp_path))
     assert names(ranking)[0] == guilty
     assert ranking.placebos == 0 and ranking.quiet_traces == 0
     assert not [suspect for suspect in ranking.suspects if suspect.called]

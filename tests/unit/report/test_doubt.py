@@ -130,7 +130,7 @@ def dead_after(seconds: float) -> Handler:
         (ends_idle, ECHO, ["open 0.1 s"]),
         (dead_after(600), ECHO, [" s at ", " UTC", "1 client"]),
         (ends_from(20), ECHO, ["20 at once"]),
-        (swallows, {}, ["no messages", "Adds most: a message and its reply"]),
+        (swallows, {}, ["no messages", "Would add most: a message and its reply"]),
     ],
     ids=["big messages", "length stated", "idle-close", "once-in-a-while", "first-n at once", "one-way"],
 )  # fmt: skip
@@ -160,11 +160,11 @@ def test_what_was_asked_and_answered_is_no_limit_any_more() -> None:
     )
     _, line = of_tables({"websocket": rows, "asked": asked}, where)
     assert line.startswith("Asked only: 2 h at 00:00 UTC, 1 client, 150 at once, idle 75 s, 70 kB text. ")
-    assert "Adds most" not in line
+    assert "Would add most" not in line
     ended = asked.assign(close_code=asked["close_code"].mask(asked["asks"] == "held", 1001))
     _, line = of_tables({"websocket": rows, "asked": ended}, where)
     # One that was ended says nothing of how long an idle one lives.
-    assert "open 0.1 s" in line and line.endswith("Adds most: to idle for 1 min.")
+    assert "open 0.1 s" in line and line.endswith("Would add most: to idle for 1 min.")
 
 
 def test_the_number_is_that_of_the_least_sure_claim_and_covers_none_without_one() -> None:
@@ -173,12 +173,12 @@ def test_the_number_is_that_of_the_least_sure_claim_and_covers_none_without_one(
 
     some = sureness_of([item("a", 0.99), item("b", 0.9508), item("mutants-only", None, 1.0)])
     assert some == Sureness(least=0.9508, of="b", numbered=2, claims=3, without=("mutants-only",))
-    assert doubt._sure(some) == "Chance to see a fault of stated size: ≥95% (2/3 claims)"
-    assert doubt._sure(sureness_of([item("a", 1.0)])) == "Chance to see a fault of stated size: ≥99%"
+    assert doubt._sure(some) == "Detection power: at least 95% (2 of 3 claims)"
+    assert doubt._sure(sureness_of([item("a", 1.0)])) == "Detection power: at least 99%"
     alone = sureness_of([item("mutants-only", None, 1.0)])
     assert alone.least is None
-    assert doubt._sure(alone) == "Chance to see a fault: not known"
-    assert doubt._sure(sureness_of([item("a", 0.2262)])) == "Chance to see a fault of stated size: ≥22%"
+    assert doubt._sure(alone) == "Detection power: not known"
+    assert doubt._sure(sureness_of([item("a", 0.2262)])) == "Detection power: at least 22%"
 
 
 def log(**more: Any) -> Log:
@@ -194,7 +194,7 @@ SURE = Sureness(least=0.9084, of="log-x-gone", numbered=1, claims=1)
     [
         ({"share": 0.6}, NotAsked(kind=Unasked.TRAFFIC, share=0.6), ["60% on r-2", "the other 40% of traffic"]),
         ({"places": (Place(name="/api/chat", before=90, after=40, affected=9),)}, None, ["1,600 requests at /api/chat"]),
-        ({}, NotAsked(kind=Unasked.PLACE, share=0.0, what="/api/report"), ["Adds most: requests to /api/report."]),
+        ({}, NotAsked(kind=Unasked.PLACE, share=0.0, what="/api/report"), ["Would add most: requests to /api/report."]),
         ({"unread": 0.034}, NotAsked(kind=Unasked.LINES, share=0.966), ["3% unread", "the 3% of lines that were not read"]),
         ({}, NotAsked(kind=Unasked.HOURS, share=0.5, what="02"), ["the hours at which it showed before (02 UTC)"]),
         ({}, NotAsked(kind=Unasked.HOURS, share=0.04), ["53 min from 00:00 UTC", "the other hours of the day"]),
@@ -206,7 +206,7 @@ def test_a_log_says_which_part_was_judged_and_what_was_not(
     reach = Reach(probes=None, logs=(log(**parts),), not_asked=(left,) if left else (), sureness=SURE)
     line = doubt.in_words(reach)
     assert [name for name in names if name not in line] == [], line
-    assert "≥90%" in line and len(line) <= LONGEST
+    assert "at least 90%" in line and len(line) <= LONGEST
 
 
 @pytest.mark.parametrize("kind", list(Unasked))
@@ -233,8 +233,8 @@ def screen(name: str, folder: Path) -> str:
 
 def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_at(tmp_path: Path) -> None:
     live, alone = screen("healthy", tmp_path / "a"), screen("logs-only", tmp_path / "b")
-    assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. Chance to see a fault of stated size: ≥22% (13/15 claims). Adds most: other characters."  # fmt: skip
-    assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. Chance to see a fault of stated size: ≥90% (1/2 claims). Adds most: the other hours of the day."  # fmt: skip
+    assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. Detection power: at least 22% (13 of 15 claims). Would add most: other characters."  # fmt: skip
+    assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. Detection power: at least 90% (1 of 2 claims). Would add most: the other hours of the day."  # fmt: skip
     assert all(len(line) <= LONGEST for line in (live, alone))
     # What is not known, or failed, keeps its own next step.
     assert screen("log-truncated", tmp_path / "c").startswith(("Either way", "Hardly"))
@@ -258,4 +258,4 @@ def test_an_http_service_alone_is_asked_nothing_of_sockets() -> None:
 
 def test_nothing_that_was_asked_is_said() -> None:
     reach = Reach(probes=None, logs=(), not_asked=(), sureness=sureness_of([]))
-    assert doubt.in_words(reach) == "Nothing was asked. Chance to see a fault: not known."
+    assert doubt.in_words(reach) == "Nothing was asked. Detection power: not known."

@@ -18,7 +18,6 @@ from proofbook.judge.checks.health_controls import (
     strangers_answered,
     written_now,
 )
-from proofbook.judge.checks.own_doing import not_kept_out
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
@@ -27,6 +26,7 @@ from proofbook.judge.checks.probe_controls import (
     unknown_path_control,
     whole_word,
 )
+from proofbook.judge.checks.probe_effect import not_kept_out
 from proofbook.judge.checks.success_rate import Rows, success_rate
 from proofbook.judge.registry import claims
 

@@ -12,7 +12,15 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check, Recipe
-from proofbook.judge.checks import access, addresses, at_once, compression, held, own_doing, unusual_messages
+from proofbook.judge.checks import (
+    access,
+    addresses,
+    at_once,
+    compression,
+    held,
+    probe_effect,
+    unusual_messages,
+)
 from proofbook.judge.checks.credentials import proven_at
 from proofbook.judge.checks.probe_controls import (
     all_of,
@@ -84,9 +92,9 @@ class _Endpoint:
         """Controls of "it fails": it is not that our own connections are too many, beside each other or altogether."""
         return all_of(
             room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
-            own_doing.beside_our_own(self.socket.name, self.here, self.connected),
-            own_doing.not_kept_out(self.here, self.connected),
-            own_doing.not_challenged(self.here, self.connected),
+            probe_effect.beside_our_own(self.socket.name, self.here, self.connected),
+            probe_effect.not_kept_out(self.here, self.connected),
+            probe_effect.not_challenged(self.here, self.connected),
         )
 
     def here(self, rows: Any) -> Any:

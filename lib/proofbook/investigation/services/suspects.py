@@ -23,7 +23,7 @@ class Sign:
 
     Attributes:
         service: that it speaks against. seen_at: service whose spans or log show it. operation: in which; empty: in none.
-        what: the step, metric or callee; empty: the operation itself. kind: of a step, as `service_tables.Step`; else empty.
+        what: the step, metric or callee; empty: the operation itself. kind: of a step, as `tables.Step`; else empty.
         before, after: share of traces with the step, typical seconds, or typical use. of_before, of_after: how many traces or values.
         z: how clearly it differs by its numbers alone, in standard errors, by an exact test for counts and by ranks for times.
         score: the same on the scale of the service: no more than its change measured by what quiet windows change by.

@@ -1,4 +1,4 @@
-"""What was found, read out: pairs in the place of their parts, the same units once, and without what only rides along."""
+"""Suspects without the redundant ones: pairs in the place of their parts, the same units once, and without what only rides along."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proofbook.stats.hypergeometric import stratified, tails
 
 # Values of which so much is in the same units are one suspect by several names.
 SAME = 0.98
-MOST_READ = 40
+MOST_COMPARED = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +27,19 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """suspects: those that are left, the strongest first. removed: those that are none beside these. said: outcomes that go with what was selected."""
+class Distinct:
+    """suspects: those that are left, the strongest first. removed: those that are none beside these. outcomes: those that go with what was selected."""
 
     suspects: tuple[Suspect, ...]
     removed: tuple[Removed, ...]
-    said: tuple[Suspect, ...]
+    outcomes: tuple[Suspect, ...]
 
 
-def read(units: Units, found: Contrast, *, selected: Marks, others: Marks) -> Reading:
+def distinct(units: Units, found: Contrast, *, selected: Marks, others: Marks) -> Distinct:
     """The suspects one after the other, each given those before it. selected, others: the units of the window in question."""
-    is_said = {item.name for item in units.fields if item.is_said}
-    said = tuple(item for item in found.suspects if is_said & set(item.tested.names))
-    left = [item for item in found.suspects if not is_said & set(item.tested.names)][:MOST_READ]
+    named = {item.name for item in units.fields if item.is_outcome}
+    outcomes = tuple(item for item in found.suspects if named & set(item.tested.names))
+    left = [item for item in found.suspects if not named & set(item.tested.names)][:MOST_COMPARED]
     here = selected | others
     marks = {item.tested.parts: having(units, item.tested.parts) & here for item in left}
     left, removed = _pairs_first(left, marks, selected, others, found)
@@ -69,7 +69,7 @@ def read(units: Units, found: Contrast, *, selected: Marks, others: Marks) -> Re
             kept.append(item)
         else:
             removed.append(Removed(suspect=item, why="rides along", beside=beside))
-    return Reading(suspects=tuple(kept), removed=tuple(removed), said=said)
+    return Distinct(suspects=tuple(kept), removed=tuple(removed), outcomes=outcomes)
 
 
 def _pairs_first(

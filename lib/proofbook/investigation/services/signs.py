@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofbook.investigation.service_scores import Differences, Scales, Trial
-from proofbook.investigation.service_tables import Array, Counted
-from proofbook.investigation.suspects import Measure, Sign
+from proofbook.investigation.services.scores import Differences, Scales, Trial
+from proofbook.investigation.services.suspects import Measure, Sign
+from proofbook.investigation.services.tables import Array, Counted
 
 # Weaker than this is no sign: one in six differs so by chance.
 LEAST_SCORE = 1.0

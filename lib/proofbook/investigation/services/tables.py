@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from proofbook.investigation import service_queries as queries
+from proofbook.investigation.services import queries
 from proofbook.judge.log_text import templates
 
 BUCKETS = 12
@@ -98,7 +98,7 @@ class ServiceTables:
 
 
 def draw(engine: duckdb.DuckDBPyConnection, windows: Sequence[Window]) -> ServiceTables:
-    """The tables of the views `spans`, `entries` and `measurements` of an engine; see `service_queries` for their columns."""
+    """The tables of the views `spans`, `entries` and `measurements` of an engine; see `queries` for their columns."""
     engine.register("windows", pd.DataFrame(
         [(number, window.start.timestamp(), window.end.timestamp(), window.has_spans, window.is_quiet, number + 1 == len(windows)) for number, window in enumerate(windows)],
         columns=["number", "a", "b", "has_spans", "is_quiet", "is_last"],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from proofbook.investigation.service_tables import Array, Window
+from proofbook.investigation.services.tables import Array, Window
 
 # A pause this much longer than the stretch looked at parts one quiet stretch from the next, as another day does.
 PAUSE = 0.5

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
-from proofbook.investigation.service_scores import Scales, Trial, differing_shares, on_scale
-from proofbook.investigation.service_signs import LEAST_Z, Traced
-from proofbook.investigation.suspects import Measure, Sign
+from proofbook.investigation.services.scores import Scales, Trial, differing_shares, on_scale
+from proofbook.investigation.services.signs import LEAST_Z, Traced
+from proofbook.investigation.services.suspects import Measure, Sign
 
 # Of each service so many signs are kept.
 MOST_SIGNS = 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proofbook.investigation.suspects import Measure, Ranking, Sign, Suspect
+from proofbook.investigation.services.suspects import Measure, Ranking, Sign, Suspect
 
 # Longer names are cut in a sentence.
 LONGEST = 120

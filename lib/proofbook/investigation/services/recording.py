@@ -10,7 +10,7 @@ from proofbook.collect.logs import reader as logs_reader
 from proofbook.collect.traces import reader
 from proofbook.config.sources import LogSource
 from proofbook.errors import UsageError
-from proofbook.investigation.services import Recorded
+from proofbook.investigation.services.rank import Recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

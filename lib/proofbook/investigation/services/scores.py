@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import hypergeom, norm
 
-from proofbook.investigation.service_tables import (
+from proofbook.investigation.services.suspects import Measure
+from proofbook.investigation.services.tables import (
     BUCKETS,
     Array,
     Counted,
@@ -17,7 +18,6 @@ from proofbook.investigation.service_tables import (
     ServiceTables,
     Step,
 )
-from proofbook.investigation.suspects import Measure
 
 # What windows may differ by though nothing is wrong, where quiet time shows less: twice the odds, 1.35 times the time or use.
 USUAL_ODDS = float(np.log(2.0))

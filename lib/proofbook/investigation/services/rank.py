@@ -15,14 +15,15 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from proofbook.collect.logs.entries import connect
 from proofbook.collect.traces.names import service_sql
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UsageError
-from proofbook.investigation import service_blame, service_windows
-from proofbook.investigation.service_scores import Scales, Trial
-from proofbook.investigation.service_signs import signs_of
-from proofbook.investigation.service_tables import BUCKETS, Array, ServiceTables, Window, draw
-from proofbook.investigation.suspects import Measure, Ranking, Suspect
+from proofbook.investigation.services import blame, windows
+from proofbook.investigation.services.scores import Scales, Trial
+from proofbook.investigation.services.signs import signs_of
+from proofbook.investigation.services.suspects import Measure, Ranking, Suspect
+from proofbook.investigation.services.tables import BUCKETS, Array, ServiceTables, Window, draw
 
 # With fewer placebos none of them can show that chance is below 5 %.
 LEAST_PLACEBOS = 19
@@ -43,7 +44,7 @@ class Recorded:
     measurements: tuple[Path, ...] = ()
 
 
-def suspects(looked: Recorded, *, quiet: Recorded | None = None, since: dt.datetime | None = None) -> Ranking:
+def rank(looked: Recorded, *, quiet: Recorded | None = None, since: dt.datetime | None = None) -> Ranking:
     """The services of a system, ranked by what speaks against them in the stretch looked at.
 
     Args:
@@ -53,17 +54,17 @@ def suspects(looked: Recorded, *, quiet: Recorded | None = None, since: dt.datet
         UsageError: no traces lie in the stretch, or none from before it.
     """
     with closing(_engine(looked, quiet)) as engine:
-        windows = _windows(engine, since)
-        tables = draw(engine, windows)
+        stretches = _windows(engine, since)
+        tables = draw(engine, stretches)
         scales = Scales(tables)
-        number = next(place for place, window in enumerate(windows) if not window.is_quiet)
+        number = next(place for place, window in enumerate(stretches) if not window.is_quiet)
         placebos = _placebos(tables, number)
         onsets = (0,) if since is not None else ONSETS
         trial = _best(scales, number, onsets)
         chances = [_best(scales, placebo, onsets) for placebo in placebos]
-        found = service_blame.explained(signs_of(trial, scales), trial, scales, engine)
+        found = blame.explained(signs_of(trial, scales), trial, scales, engine)
         needed = max(0, LEAST_PLACEBOS - len(placebos))
-        window = windows[number]
+        window = stretches[number]
         return Ranking(
             suspects=tuple(_judged(found, chances, tables, placebos)),
             services=len(tables.services),
@@ -79,7 +80,7 @@ def suspects(looked: Recorded, *, quiet: Recorded | None = None, since: dt.datet
 
 
 def _judged(
-    found: Sequence[service_blame.Found],
+    found: Sequence[blame.Found],
     trials: Sequence[Trial],
     tables: ServiceTables,
     placebos: Sequence[int],
@@ -111,13 +112,16 @@ def _best(scales: Scales, window: int, onsets: Sequence[int]) -> Trial:
 
 def _placebos(tables: ServiceTables, looked: int) -> list[int]:
     """Quiet windows that stand for the one looked at, spread over all of them."""
-    windows, traces = tables.windows, tables.traces.max(axis=0, initial=0.0).reshape(-1, BUCKETS).sum(axis=1)
+    stretches, traces = (
+        tables.windows,
+        tables.traces.max(axis=0, initial=0.0).reshape(-1, BUCKETS).sum(axis=1),
+    )
     fit = [
         number
-        for number, window in enumerate(windows)
+        for number, window in enumerate(stretches)
         if window.is_quiet
         and window.has_spans
-        and window.length_s >= AS_LONG * windows[looked].length_s
+        and window.length_s >= AS_LONG * stretches[looked].length_s
         and traces[number] >= AS_BUSY * traces[looked]
     ]
     if len(fit) <= MOST_PLACEBOS:
@@ -129,9 +133,9 @@ def _placebos(tables: ServiceTables, looked: int) -> list[int]:
 
 
 def _engine(looked: Recorded, quiet: Recorded | None) -> duckdb.DuckDBPyConnection:
-    """An engine with the views that `service_tables.draw` needs; a span that was recorded twice stands in it once."""
-    engine = duckdb.connect(config={"autoinstall_known_extensions": False})
-    engine.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET preserve_insertion_order = false")  # fmt: skip
+    """An engine with the views that `tables.draw` needs; a span that was recorded twice stands in it once."""
+    engine = connect()
+    engine.execute("SET preserve_insertion_order = false")
     parts = [("false", looked), *([("true", quiet)] if quiet else [])]
     for name, columns in _VIEWS.items():
         rows = [
@@ -168,10 +172,10 @@ def _windows(engine: duckdb.DuckDBPyConnection, since: dt.datetime | None) -> li
             raise UsageError(f"expected traces from {since:%Y-%m-%d %H:%M:%S} on, got none; give another --since")  # fmt: skip
         if not len(old):
             raise UsageError(f"expected traces from before {since:%Y-%m-%d %H:%M:%S} to compare with, got none; give a later --since, or --before")  # fmt: skip
-    looked = service_windows.looked_at(new, since=since)
-    quiet = service_windows.quiet(old, looked=looked)
+    looked = windows.looked_at(new, since=since)
+    quiet = windows.quiet(old, looked=looked)
     measured = _times(engine, "SELECT epoch(timestamp) AS t FROM measurements")
-    others = service_windows.measured(measured, looked=looked, taken=quiet)
+    others = windows.measured(measured, looked=looked, taken=quiet)
     return sorted([*quiet, *others, looked], key=lambda window: (window.start, window.end))
 
 
@@ -179,9 +183,9 @@ def _times(engine: duckdb.DuckDBPyConnection, query: str) -> Array:
     return np.asarray(engine.execute(query).fetchnumpy()["t"], dtype=np.float64)
 
 
-def _traces(engine: duckdb.DuckDBPyConnection, windows: Sequence[int]) -> int:
+def _traces(engine: duckdb.DuckDBPyConnection, numbers: Sequence[int]) -> int:
     counted = engine.execute(
         f"SELECT count(*) FROM placed WHERE trace_id IN (SELECT trace_id FROM spans) AND g // {BUCKETS} IN (SELECT unnest($1::INTEGER[]))",
-        [list(windows)],
+        [list(numbers)],
     ).fetchone()
     return int(counted[0]) if counted else 0
