@@ -110,7 +110,7 @@ def judge(question: Question) -> Answer:
         more={
             "More, weaker": _table(question, left.suspects[MOST_SHOWN:], placebos),
             "What goes with it: outcomes and messages, which are no causes": _table(question, left.outcomes, placebos),
-            "What is none beside these": _removed(question, left.removed, placebos),
+            "Redundant beside these": _removed(question, left.removed, placebos),
         },
         notes=_notes(question, found),
         controls=_controls(found, placebos, length_s),
@@ -181,7 +181,7 @@ def _table(question: Question, suspects: Sequence[Suspect], placebos: int) -> pd
             "suspect": named(question.units, tested.parts) + "".join(f" (= {named(question.units, [alias])})" for alias in item.aliases),
             "selected of those that have it": f"{tested.selected:,} of {tested.selected + tested.others:,} ({share:.1%})",
             "of the others": f"{rest[0]:,} of {rest[1]:,} ({rest[0] / max(1, rest[1]):.1%})",
-            "holds": f"{tested.holds:.0%}",
+            "share of selected": f"{tested.holds:.0%}",
             "times as frequent": round(tested.ratio, 1),
             "as strong when nothing is wrong": f"{round(item.chance * (placebos + 1)) - 1} of {placebos} quiet windows",
             "called": item.is_called,
@@ -203,7 +203,7 @@ def _notes(question: Question, found: Contrast) -> tuple[str, ...]:
     for name, why in question.units.left_out:
         left_out.setdefault(why, []).append(name)
     notes = [
-        f"Tried: {found.tried_values:,} values of {len(fields)} fields ({', '.join(fields)}) and {found.tried_pairs:,} pairs; shown is what is at least {MIN_RATIO} times as frequent and holds {MIN_HOLDS:.0%}."
+        f"Tried: {found.tried_values:,} values of {len(fields)} fields ({', '.join(fields)}) and {found.tried_pairs:,} pairs; shown is what is at least {MIN_RATIO} times as frequent and in {MIN_HOLDS:.0%} of what is selected."
     ]
     notes += [f"Left out: {', '.join(names)} ({why})." for why, names in left_out.items()]
     if question.own:

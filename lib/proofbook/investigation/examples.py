@@ -10,7 +10,7 @@ from proofbook.investigation import tables
 
 
 def examples(ask: Callable[[str], pd.DataFrame], n: int) -> pd.DataFrame:
-    """One entry of each kind before a second of any: errors before others, then what is rare, then the middle one in time."""
+    """One entry of each kind before a second of any: errors before others, messages before answers alone, then what is rare, then the middle one in time."""
     found = ask(
         f"""WITH ranked AS (
             SELECT *, coalesce(template, 'HTTP ' || http_status || ' ' || path, '') AS kind FROM entries
@@ -20,7 +20,7 @@ def examples(ask: Callable[[str], pd.DataFrame], n: int) -> pd.DataFrame:
             FROM ranked
         )
         SELECT * EXCLUDE (kind, of_kind, away) FROM placed
-        ORDER BY away, coalesce(severity_number, 0) >= 17 DESC, coalesce(http_status, 0) >= 500 DESC, coalesce(severity_number, 0) >= 13 DESC, of_kind, entry
+        ORDER BY away, coalesce(severity_number, 0) >= 17 DESC, template IS NOT NULL DESC, coalesce(http_status, 0) >= 500 DESC, coalesce(severity_number, 0) >= 13 DESC, of_kind, entry
         LIMIT {max(1, int(n))}"""
     )
     return tables.telling(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A value is of interest if so many selected units have it, so much oftener than others, and it holds so much of what is selected.
+# A value is of interest if so many selected units have it, so much more often than others, and it holds so much of what is selected.
 LEAST, MIN_RATIO, MIN_HOLDS = 5, 1.5, 0.05
 # The composition of what is selected is compared with other windows once these hold so much of it.
 LEAST_POOL = 20
@@ -31,7 +31,7 @@ class Tested:
 
     @property
     def ratio(self) -> float:
-        """How much oftener selected units have it than others."""
+        """How much more often selected units have it than others."""
         return (self.selected / self.of_selected) / (max(self.others, 0.5) / max(self.of_others, 1))
 
     @property

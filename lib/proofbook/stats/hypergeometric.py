@@ -44,7 +44,7 @@ def _ways(total: Floats, some: Floats) -> Floats:
 
 
 def stratified(tables: Sequence[tuple[int, int, int, int]]) -> float:
-    """−log10 of the one-sided chance that selected units have a value no oftener than others, in each of several strata.
+    """−log10 of the one-sided chance that selected units have a value no more often than others, in each of several strata.
 
     tables: of each stratum its units, those selected, those that have the value, and those selected that have it.
 

@@ -46,7 +46,7 @@ def test_a_pair_of_values_is_named_and_not_its_parts(seed: int) -> None:
     assert answer.answer == FOUND
     assert called(answer)[0] == CAUSE
     assert not {"client = 2.3", "region = eu"} & set(called(answer))
-    removed = answer.more["What is none beside these"]
+    removed = answer.more["Redundant beside these"]
     assert {"client = 2.3", "region = eu"} <= set(removed["suspect"])
 
 
@@ -94,7 +94,7 @@ def test_what_only_rides_along_with_a_suspect_is_none() -> None:
         dataclasses.replace(units, fields=(*units.fields, cause, Field.of_texts("accent", accent))), bad
     )
     assert called(answer) == ["tenant = t1"]
-    assert "accent = odd" in set(answer.more["What is none beside these"]["suspect"])
+    assert "accent = odd" in set(answer.more["Redundant beside these"]["suspect"])
 
 
 def test_two_causes_are_two_suspects() -> None:
