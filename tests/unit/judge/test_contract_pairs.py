@@ -233,6 +233,23 @@ def test_no_part_of_a_definition_is_too_odd_to_be_judged(pair: Pair, data: st.Da
         assert sentence(item)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"components": True, "security": [{"key": []}]},
+        {"components": {"securitySchemes": 7}, "security": [{"key": []}]},
+        {"servers": 1},
+        {"servers": True},
+        {"servers": [{"url": "https://{a}", "variables": 3}]},
+    ],
+)
+def test_what_is_no_mapping_or_list_is_unclear_and_stops_nothing(odd: dict[str, Any]) -> None:
+    well = {"openapi": "3.0.0", "paths": {"/a": {"get": {"responses": {"200": {"description": ""}}}}}}
+    for pair in ((well, {**well, **odd}), ({**well, **odd}, well)):
+        found = changes(*pair, today=TODAY)
+        assert found and not any(item.sure for item in found), found
+
+
 def nested(levels: int, *, leaf: Any) -> Any:
     for _ in range(levels):
         leaf = obj(x=leaf)

@@ -175,7 +175,7 @@ class _Reader:
     def _read(self, plain: Operation, raw: dict[str, Any]) -> Operation:
         stated = {}
         for place in (plain.shared, raw):
-            for item in _list((place or {}).get("parameters") or [], "parameters"):
+            for item in _list(_dict(place or {}, "a path").get("parameters") or [], "parameters"):
                 found = _dict(self.document.resolve(item), "a parameter")
                 where, name = str(found.get("in", "")), str(found.get("name", ""))
                 stated[(where, name.lower() if where == "header" else name)] = found
@@ -290,13 +290,15 @@ class _Reader:
         return Answer(media=media, headers=headers)
 
     def _security(self, stated: Any) -> tuple[Mapping[Scheme, frozenset[str]], ...]:
-        root = self.document.root
-        schemes = root.get("securityDefinitions") if self.is_2 else (root.get("components") or {}).get("securitySchemes")  # fmt: skip
-        found = []
+        root, found = self.document.root, []
+        holder = root if self.is_2 else _dict(root.get("components") or {}, "components")
+        schemes = _dict(
+            holder.get("securityDefinitions" if self.is_2 else "securitySchemes") or {}, "security schemes"
+        )
         for alternative in _list(stated or [], "security"):
             needed = {}
             for name, scopes in _dict(alternative, "a security requirement").items():
-                scheme = _scheme(str(name), self.document.resolve((schemes or {}).get(name)))
+                scheme = _scheme(str(name), self.document.resolve(schemes.get(name)))
                 needed[scheme] = frozenset(str(scope) for scope in _list(scopes or [], "scopes"))
             found.append(needed)
         return () if any(not item for item in found) else tuple(found)
@@ -371,11 +373,11 @@ def _bases(document: Document) -> tuple[str, ...]:
     if document.version is Version.SWAGGER_2:
         return (str(root.get("basePath") or "").rstrip("/"),)
     found = []
-    for server in root.get("servers") or []:
+    for server in _list(root.get("servers") or [], "servers"):
         if not isinstance(server, dict) or not isinstance(server.get("url"), str):
             raise Unread("servers that are no list of addresses")
         url = server["url"]
-        for name, variable in (server.get("variables") or {}).items():
+        for name, variable in _dict(server.get("variables") or {}, "variables of a server").items():
             if isinstance(variable, dict):
                 url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
         found.append(re.sub(r"^([a-z][a-z0-9+.-]*:)?//[^/]*", "", url, flags=re.IGNORECASE).rstrip("/"))
