@@ -26,12 +26,12 @@ PROBES = (
     "held",
 )
 _PROBE_COLUMNS = {
-    "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR",
+    "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR", "trace_id": "VARCHAR",
 }  # fmt: skip
 # What each column of `probes` is called in the tables of evidence, the first that is there.
 _CALLED = {
     "timestamp": ("timestamp",), "ok": ("ok", "reply_ok", "replied"), "status": ("status", "http_status"), "close_code": ("close_code",),
-    "took_s": ("total_s", "took_s", "upgrade_s"), "revision": ("revision",), "error": ("error",),
+    "took_s": ("total_s", "took_s", "upgrade_s"), "revision": ("revision",), "error": ("error",), "trace_id": ("trace_id",),
 }  # fmt: skip
 _SEVERITIES = "CASE WHEN max(severity_number) >= 17 THEN 0 WHEN max(severity_number) >= 13 THEN 1 ELSE 2 END"
 
@@ -125,7 +125,7 @@ def _probes(evidence: Evidence) -> pd.DataFrame:
             "close_code": "Int32",
             "took_s": "Float64",
         }
-        | dict.fromkeys(("phase", "what", "revision", "error"), "str")
+        | dict.fromkeys(("phase", "what", "revision", "error", "trace_id"), "str")
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from proofbook.evidence.schema import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
+from proofbook.evidence.log_tables import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_controls import comparable_load
 from proofbook.judge.checks.log_coverage import coverage_of
