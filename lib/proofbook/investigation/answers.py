@@ -53,7 +53,7 @@ class Answer:
             else ""
         )
         head = f"{badge} <b>{finding_html.sentence(self.claim)}</b><br><span class='pb-statement'>{escape(self.statement)}</span>{needs}"
-        tables = as_html(self.table) + "".join(
+        tables = self._table_as_html() + "".join(
             f"<details><summary>{escape(title)}</summary>{as_html(rows)}</details>"
             for title, rows in self.more.items()
             if len(rows)
@@ -63,13 +63,20 @@ class Answer:
         return f"<div class='pb-finding tex2jax_ignore mathjax_ignore' style='border-left:4px solid {colour};padding:.3em .8em;margin:.5em 0'>{head}{tables}{notes}{rest}</div>"
 
     def __repr__(self) -> str:
-        parts = [f"{self.answer}: {self.claim}: {self.statement}", as_text(self.table)]
+        parts = [f"{self.answer}: {self.claim}: {self.statement}", self._table_as_text()]
         parts += [f"{title}\n{as_text(rows)}" for title, rows in self.more.items() if len(rows)]
         parts += self.notes
         if self.needed:
             parts.append(f"needed: {finding_html.in_words(self.needed)}")
         parts += [f"not established: {text}" for text in self.not_established]
         return "\n".join(part for part in parts if part)
+
+    def _table_as_html(self) -> str:
+        """What there is to see: the table, or what says it better."""
+        return as_html(self.table)
+
+    def _table_as_text(self) -> str:
+        return as_text(self.table)
 
     def _finding(self) -> Finding:
         """The same as a finding, by which a card shows what it rests on."""

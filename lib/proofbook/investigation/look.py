@@ -15,6 +15,8 @@ from proofbook.errors import UnknownName, UsageError
 from proofbook.investigation import asking, conditions, examples, moments, overview, records, tables, view
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
+from proofbook.investigation.following import follow
+from proofbook.investigation.following.follow import Followed
 from proofbook.investigation.moments import Moment, Span
 from proofbook.investigation.overview import Overview
 from proofbook.investigation.records import Records
@@ -27,7 +29,7 @@ class Look:
     """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
 
     Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), and judge
-    (`started`, `differs`, `who`).
+    (`started`, `differs`, `who`, `follow`).
     """
 
     def __init__(
@@ -123,7 +125,7 @@ class Look:
         return self._ask("SELECT * FROM entries ORDER BY entry")
 
     def entries(self, n: int = 50, *, skip: int = 0) -> pd.DataFrame:
-        """A page of entries in the order of time: the columns in which any of them holds something."""
+        """A page of entries in the order of time, by their numbers: the columns in which any of them holds something."""
         found = self._ask(f"SELECT * FROM entries ORDER BY entry LIMIT {int(n)} OFFSET {int(skip)}")
         return tables.telling(found)
 
@@ -171,6 +173,16 @@ class Look:
     def who(self) -> Answer:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
         return asking.who_is_affected(self)
+
+    def follow(self, x: object) -> Followed:
+        """One request from client to log and back: timings of its probe, entries, spans and the close, each with the rule by which it was joined and how often that rule is right here.
+
+        Args:
+            x: a row of `examples`, `entries` or a table of probes, the number of an entry, or a trace id.
+        Raises:
+            UnknownName: no entry, span or probe has this trace. UsageError: `x` is none of these.
+        """
+        return follow.follow(x, self.records)
 
     # Displaying -------------------------------------------------------------------------------------------------
 

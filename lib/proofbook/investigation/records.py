@@ -29,8 +29,11 @@ from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UsageError
 from proofbook.evidence import store
 from proofbook.investigation import conditions, practice, units
+from proofbook.investigation.following import traffic
+from proofbook.investigation.following.given import Row
+from proofbook.investigation.following.traffic import Traffic
 from proofbook.investigation.moments import Span
-from proofbook.investigation.names import USER_KEYS
+from proofbook.investigation.names import PROBES, USER_KEYS
 from proofbook.investigation.units import Units
 from proofbook.judge.log_text import templates, tracebacks
 from proofbook.probe_marks import PROBE_TRACE, USER_AGENT
@@ -58,7 +61,7 @@ class Records:
     """The entries of a source, written once with what is derived from them, and an engine that answers about them.
 
     Columns beside those of the table `logs`: entry (number in the order of time), own (one of our probes caused it), path (values
-    masked), user, template (the message without its values; of an exception what was raised and where), unit (the request that it
+    masked), user, socket, template (the message without its values; of an exception what was raised and where), unit (the request that it
     belongs to, else itself), of_request.
     """
 
@@ -111,6 +114,43 @@ class Records:
     def others(self) -> Units:
         """The entries of no request, counted."""
         return units.of_records(self, of_requests=False)
+
+    @functools.cached_property
+    def traffic(self) -> Traffic:
+        """When requests were open, by which lines without a trace are joined to them."""
+        return traffic.of(self)
+
+    @functools.cached_property
+    def count(self) -> int:
+        """How many entries there are."""
+        return int(pq.read_metadata(self.file).num_rows)
+
+    def spans_of(self, trace: str) -> list[Row]:
+        """The spans of a trace, where the evidence has any."""
+        evidence = self.source.evidence
+        files = (
+            [
+                file
+                for phase in evidence.manifest.phases
+                if (file := evidence.file("spans", phase)) is not None
+            ]
+            if evidence
+            else []
+        )
+        held = f"FROM read_parquet([{', '.join(quoted(str(file)) for file in files)}]) WHERE trace_id = {quoted(trace)} ORDER BY started, span_id"
+        rows = self.ask(f"SELECT * {held}").to_dict("records") if files else []
+        return [{str(key): value for key, value in row.items()} for row in rows]
+
+    @functools.cached_property
+    def probes_without_traces(self) -> bool:
+        """Whether probes were recorded before their trace ids were kept."""
+        evidence = self.source.evidence
+        files = (
+            [evidence.file(name, phase) for phase in evidence.manifest.phases for name in PROBES]
+            if evidence
+            else []
+        )
+        return any("trace_id" not in pq.read_schema(file).names for file in files if file is not None)
 
     @functools.cached_property
     def known(self) -> conditions.Known:
@@ -187,6 +227,7 @@ def _of_evidence(evidence: store.Evidence, shown: str) -> Source:
 
 # Preparing ----------------------------------------------------------------------------------------------------------
 
+_SOCKET = r"\b\d{1,3}(?:\.\d{1,3}){3}:\d{2,5}\b|\[[0-9a-f:]{3,39}\]:\d{2,5}\b"
 _RAW = {name: DuckDBType.from_string(kind) for name, kind in COLUMNS.items()}
 
 
@@ -255,6 +296,8 @@ def _derived(raw: Any, user_keys: Sequence[str]) -> Any:
         path=places.value_of(raw, "endpoint"),
         user=ibis.coalesce(*users).nullif(""),
         holds_traceback=holds,
+        # An address with a port, by which lines of one connection are joined.
+        socket=body.re_extract(_SOCKET, 0).nullif(""),
         said=ibis.ifelse(body.strip().isin(aggregates.EMPTY), ibis.null("string"), said),
     )
 

@@ -11,20 +11,9 @@ import pandas as pd
 from proofbook.config.duckdb_text import quoted
 from proofbook.evidence.store import Evidence
 from proofbook.investigation.moments import Span
+from proofbook.investigation.names import PROBES
 from proofbook.investigation.records import Records
 
-# Tables of probes, and what each is about.
-PROBES = (
-    "health",
-    "latency",
-    "latency_control",
-    "websocket",
-    "refusals",
-    "identities",
-    "shadow",
-    "rollout",
-    "held",
-)
 _PROBE_COLUMNS = {
     "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR", "trace_id": "VARCHAR",
 }  # fmt: skip
@@ -135,8 +124,8 @@ def _first(names: Iterable[str], columns: Iterable[str]) -> str | None:
 
 
 def telling(found: pd.DataFrame) -> pd.DataFrame:
-    """A table without the columns in which nothing stands, or the same everywhere that says nothing by itself."""
-    dull = {"entry", "unit", "of_request", "observed_timestamp", "severity_number", "severity_source", "insert_hash", "fields_cut", "file", "line", "lines", "own", "header"}  # fmt: skip
+    """A table without the columns in which nothing stands, or the same everywhere that says nothing by itself; rows by the number of their entry."""
+    dull = {"entry", "unit", "of_request", "observed_timestamp", "severity_number", "severity_source", "insert_hash", "fields_cut", "file", "line", "lines", "own", "header", "socket"}  # fmt: skip
     held = [
         name
         for name in found
@@ -144,7 +133,7 @@ def telling(found: pd.DataFrame) -> pd.DataFrame:
         and not found[name].isna().all()
         and not (found[name].astype("object") == "").all()
     ]
-    return found[held]
+    return found[held].set_axis(pd.Index(found["entry"], name="entry"), axis="index")
 
 
 def missing_table(problem: str) -> str | None:
