@@ -211,11 +211,8 @@ def _add_by_socket(read: Records, seen: Traffic, found: _Gathered) -> None:
             where += f" AND service_instance_id = {quoted(instance)}"
         rows = _rows(read, where)
         # A line that has the trace of another request is not of this one.
-        mine = [
-            row
-            for row in rows
-            if not row["trace_id"] or row["unit"] in {other["unit"] for other in found.entries}
-        ]
+        units = {row["unit"] for row in found.entries}
+        mine = [row for row in rows if not _has_trace(row) or row["unit"] in units]
         if len(rows) > MOST_OF_SOCKET or not rule.is_shown:
             if len(mine) > 1:
                 found.notes.append(
@@ -223,6 +220,10 @@ def _add_by_socket(read: Records, seen: Traffic, found: _Gathered) -> None:
                 )
             continue
         found.add(mine, Rule.SOCKET, certain=rule.is_certain)
+
+
+def _has_trace(row: Row) -> bool:
+    return isinstance(row["trace_id"], str) and row["trace_id"] != ""
 
 
 def _seconds(row: Row) -> float:
