@@ -15,7 +15,8 @@ from proofbook.errors import UnknownName, UsageError
 from proofbook.investigation import asking, conditions, examples, moments, overview, records, tables, view
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
-from proofbook.investigation.following import follow
+from proofbook.investigation.following import alike, follow
+from proofbook.investigation.following.alike import Alike
 from proofbook.investigation.following.follow import Followed
 from proofbook.investigation.moments import Moment, Span
 from proofbook.investigation.overview import Overview
@@ -29,7 +30,7 @@ class Look:
     """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
 
     Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), and judge
-    (`started`, `differs`, `who`, `follow`).
+    (`started`, `differs`, `who`, `follow`, `like`).
     """
 
     def __init__(
@@ -184,6 +185,16 @@ class Look:
         """
         return follow.follow(x, self.records)
 
+    def like(self, x: object) -> Alike:
+        """All requests that went the same way as the one of `x`, by the kinds of their entries in order, and the commonest that differs by one step.
+
+        `same` and `other` of the answer are looks at them.
+
+        Raises:
+            UnknownName, UsageError: as `follow`; or `x` belongs to no request.
+        """
+        return alike.alike(x, self)
+
     # Displaying -------------------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -196,6 +207,10 @@ class Look:
 
     def __repr__(self) -> str:
         return view.as_text(self.overview)
+
+    def holding(self, condition: Condition) -> Look:
+        """The look at what holds one more condition, which is made and not typed."""
+        return self._with(conditions=(*self.conditions, condition))
 
     # Inside -----------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ _COLOURS = {
     "span": "var(--pb-note, currentColor)",
 }
 _ERROR = "var(--pb-fail, #d1434a)"
-_WIDE, _TITLE = 32, 64
+_WIDE, _TITLE, _LONGEST = 32, 64, 160
 
 
 def short(seconds: float) -> str:
@@ -47,7 +47,7 @@ def as_html(steps: Sequence[Step]) -> str:
         sure = "" if step.certain else "possibly, "
         rows.append(
             "<div role='listitem' style='display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr) 8em;gap:.8em;align-items:center'>"
-            f"<span style='overflow:hidden;text-overflow:ellipsis;white-space:nowrap;padding-left:{step.depth}em' title='{escape(step.what)}'>{'✕ ' if step.is_error else ''}{escape(step.what)}"
+            f"<span style='overflow-wrap:anywhere;padding-left:{step.depth}em' title='{escape(step.what)}'>{'✕ ' if step.is_error else ''}{escape(_cut(step.what, _LONGEST))}"
             f"<br><small style='opacity:.8'>{sure}{escape(step.joined)}</small></span>"
             f"<span style='position:relative;height:.8em;border-left:1px solid currentColor;border-right:1px solid currentColor'>"
             f"<span style='position:absolute;top:0;height:100%;left:{min(left, 99.2):.2f}%;width:{max(0.8, min(wide, 100 - left)):.2f}%;background:{colour};{edge}'></span></span>"
@@ -74,12 +74,16 @@ def as_text(steps: Sequence[Step]) -> str:
         many = max(1, min(_WIDE - first, round(_WIDE * (step.took_s or 0.0) / length)))
         bar = (" " * first + ("█" if step.took_s is not None else "▏") * many).ljust(_WIDE)
         what = f"{'  ' * step.depth}{'✕ ' if step.is_error else ''}{step.what}"
-        what = what if len(what) <= _TITLE else what[: _TITLE - 1] + "…"
+        what = _cut(what, _TITLE)
         sure = "" if step.certain else "possibly, "
         lines.append(f"  {'+' + short(after):>9} |{bar}| {what.ljust(_TITLE)} [{sure}{step.joined}]")
     if len(steps) > MOST_STEPS:
         lines.append(f"  … {len(steps) - MOST_STEPS} more steps: .steps has them")
     return "\n".join(lines)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _scale(steps: Sequence[Step]) -> tuple[Sequence[Step], pd.Timestamp, float]:
