@@ -30,7 +30,7 @@ class Look:
     """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
 
     Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), and judge
-    (`started`, `differs`, `who`, `follow`, `like`).
+    (`started`, `differs`, `changes`, `who`, `follow`, `like`).
     """
 
     def __init__(
@@ -170,6 +170,17 @@ class Look:
     def started(self) -> Answer:
         """Since when there is so much of what is selected: moment, interval, rates, and how often the same log in another order shows as much."""
         return asking.since_when(self)
+
+    def changes(self, at: Moment | tuple[Moment, Moment] | None = None) -> Answer:
+        """What became of each kind of message and exception: new, gone, more or less, with how often as much changes at other moments.
+
+        Args:
+            at: a moment, which splits the log in two; or a span, which is compared with what lies before it. None means the span of this look,
+                or where none was stated that in which most went wrong.
+        Raises:
+            UsageError: a time cannot be read, or there is none to compare at.
+        """
+        return asking.what_changed(self, at)
 
     def who(self) -> Answer:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""

@@ -71,7 +71,7 @@ class Records:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.file = folder / "entries.parquet"
         self.engine = connect()
-        self.user_keys = _write(self.engine, source.files, self.file)
+        self.user_keys, self.exceptions = _write(self.engine, source.files, self.file)
         self.relation = f"read_parquet({quoted(str(self.file))})"
 
     def ask(self, sql: str) -> pd.DataFrame:
@@ -231,8 +231,10 @@ _SOCKET = r"\b\d{1,3}(?:\.\d{1,3}){3}:\d{2,5}\b|\[[0-9a-f:]{3,39}\]:\d{2,5}\b"
 _RAW = {name: DuckDBType.from_string(kind) for name, kind in COLUMNS.items()}
 
 
-def _write(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -> list[str]:
-    """Writes the entries with what is derived from them; gives the keys under which it stood who asked."""
+def _write(
+    engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path
+) -> tuple[list[str], frozenset[str]]:
+    """Writes the entries with what is derived from them; gives the keys under which it stood who asked, and the templates that are exceptions."""
     _check_columns(files)
     latest, *older = map(entries_of, files)
     # The log of before may reach into that of after; what both hold is counted once.
@@ -246,7 +248,7 @@ def _write(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -
     first = to.with_name("derived.parquet")
     engine.execute(f"COPY ({derived}) TO {quoted(str(first))} (FORMAT parquet)")
     read = f"read_parquet({quoted(str(first))})"
-    _name_kinds(engine, read)
+    exceptions = _name_kinds(engine, read)
     number = "row_number() OVER (ORDER BY timestamp, source, file, line) - 1"
     numbered = f"SELECT {number} AS entry, e.* EXCLUDE (said, holds_traceback), k.template FROM {read} e LEFT JOIN kinds k ON e.said = k.said"
     unit = "CASE WHEN trace_id <> '' THEN min(entry) OVER (PARTITION BY coalesce(nullif(trace_id, ''), entry::VARCHAR)) ELSE entry END"
@@ -257,7 +259,7 @@ def _write(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -
     engine.execute("DROP TABLE kinds")
     engine.execute("DROP VIEW raw")
     first.unlink()
-    return user_keys
+    return user_keys, exceptions
 
 
 def _check_columns(files: Sequence[Path]) -> None:
@@ -302,8 +304,8 @@ def _derived(raw: Any, user_keys: Sequence[str]) -> Any:
     )
 
 
-def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> None:
-    """Makes the table `kinds`: of every text with its values masked the template."""
+def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> frozenset[str]:
+    """Makes the table `kinds`: of every text with its values masked the template; gives those that are exceptions."""
     found = table(
         engine,
         f"SELECT said, any_value(holds_traceback) AS held, min(body) AS sample FROM {read} WHERE said IS NOT NULL GROUP BY said ORDER BY count(*) DESC, said LIMIT {aggregates.MAX_KINDS}",
@@ -325,3 +327,4 @@ def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> None:
     )
     engine.execute("CREATE OR REPLACE TEMP TABLE kinds AS FROM kinds_found")
     engine.unregister("kinds_found")
+    return frozenset(raised.values())

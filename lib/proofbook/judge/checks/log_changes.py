@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from proofbook.judge.view import InsufficientEvidence
 from proofbook.stats import events
 from proofbook.stats.proportions import Floats
+
+Counts: TypeAlias = NDArray[np.int64]
 
 ERROR = 17
 # A rate must change by half to be called more or less: with many entries any change is significant.
@@ -77,7 +81,7 @@ def exposures(before: Counted, after: Counted) -> tuple[float, float]:
     return float(before.buckets), float(after.buckets)
 
 
-def p_values(before: Floats, after: Floats, squares: Floats, exposure: tuple[float, float]) -> Floats:
+def p_values(before: Counts, after: Counts, squares: Counts, exposure: tuple[float, float]) -> Floats:
     """Two-sided, by the exact conditional test; entries that come in bursts count as that many fewer."""
     total = np.maximum(before + after, 1)
     burst = np.maximum(squares / total, 1.0)
