@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from proofbook.cli.times import BEFORE_NOW
+
 Environments = Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")]
 Continue = Annotated[
     str | None,
@@ -103,7 +105,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="TIME",
-        help="Deployment time of the fix: 2026-11-24T20:00:00Z or 3h. Default: taken from the log.",
+        help=f"Deployment time of the fix: {BEFORE_NOW}. Default: taken from the log.",
     ),
 ]
 Within = Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -78,6 +80,19 @@ class Answer:
     def _table_as_text(self) -> str:
         return as_text(self.table)
 
+    def to_json(self) -> dict[str, object]:
+        """The answer as plain values, a table as its rows."""
+        kept = ("claim", "answer", "reason", "statement", "notes", "window", "not_established")
+        facts = (self.estimate, self.method, self.exposure, self.needed)
+        named = zip(("estimate", "method", "exposure", "needed"), facts, strict=True)
+        return {
+            **{name: getattr(self, name) for name in kept},
+            **{name: None if fact is None else dataclasses.asdict(fact) for name, fact in named},
+            "controls": [dataclasses.asdict(item) for item in self.controls],
+            "table": rows(self.table),
+            "more": {title: rows(table) for title, table in self.more.items()},
+        }
+
     def _finding(self) -> Finding:
         """The same as a finding, by which a card shows what it rests on."""
         return Finding(
@@ -86,6 +101,14 @@ class Answer:
             estimate=self.estimate, method=self.method, exposure=self.exposure, window={"looked at": self.window},
             controls=self.controls, needed=self.needed, not_established=self.not_established,
         )  # fmt: skip
+
+
+def rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of a table as plain values, times as RFC 3339."""
+    found: list[dict[str, object]] = json.loads(
+        table.to_json(orient="records", date_format="iso", date_unit="us")
+    )
+    return found
 
 
 def as_html(rows: pd.DataFrame, *, most: int = MOST_ROWS) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from proofbook import paths
 from proofbook.collect.logs.entries import table
+from proofbook.config import moments as config_moments
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
 from proofbook.investigation import asking, conditions, examples, moments, overview, records, tables, view
@@ -64,7 +65,7 @@ class Look:
         """What was written up to `width` before and after a moment."""
         middle, half = (
             moments.moment(t, within=self.records.own_span),
-            pd.Timedelta(seconds=moments.seconds(width)),
+            pd.Timedelta(seconds=config_moments.seconds(width)),
         )
         return self.between(middle - half, middle + half)
 

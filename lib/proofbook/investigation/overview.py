@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from proofbook.config.duckdb_text import quoted
-from proofbook.investigation import conditions
+from proofbook.investigation import answers, conditions
 from proofbook.investigation.moments import Span
 
 if TYPE_CHECKING:
@@ -163,6 +165,19 @@ def _lanes(look: Look, kinds: list[str]) -> tuple[Lane, ...]:
         for number, (title, (_, kind)) in enumerate(asked.items())
     ]
     return tuple(lane for lane in lanes if any(lane.counts))
+
+
+def to_json(shown: Overview) -> dict[str, object]:
+    """The overview as plain values."""
+    told = dataclasses.asdict(dataclasses.replace(shown, kinds=pd.DataFrame()))
+    found: dict[str, object] = json.loads(
+        json.dumps(told | {"kinds": answers.rows(shown.kinds)}, default=_plain)
+    )
+    return found
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, pd.Timestamp) else str(value)
 
 
 def in_words(group: Group) -> str:
