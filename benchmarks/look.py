@@ -64,7 +64,7 @@ def write(to: Path, *, requests: int, hours: float = 6.0) -> None:
         }
     )
     whole = pd.concat([asked, lines]).sort_values("timestamp", kind="stable", ignore_index=True)
-    columns = {column.name: whole[column.name] if column.name in whole else None for column in LOGS.columns}
+    columns = {column.name: whole.get(column.name) for column in LOGS.columns}
     table = LOGS.cast(pd.DataFrame(columns, index=whole.index))
     kinds = [
         (

@@ -15,6 +15,7 @@ from proofbook.investigation.answers import Answer
 from proofbook.investigation.contrast import MOST_PLACEBOS
 from proofbook.investigation.differs import Question
 from proofbook.investigation.moments import Moment, Span, moment, of_seconds, shown
+from proofbook.investigation.prepare import BRIEF, view_for
 from proofbook.investigation.units import Marks, Units
 from proofbook.judge.checks import log_changes
 from proofbook.judge.view import stamp
@@ -46,7 +47,7 @@ def counted(look: Look) -> Counted:
     read = look.records
     tally = read.ask(
         f"""SELECT count(*) FILTER (WHERE of_request AND NOT own) AS of_requests, count(*) FILTER (WHERE NOT own) AS entries,
-            count(DISTINCT unit) FILTER (WHERE own) AS own FROM {read.relation} WHERE {look.selected}"""
+            count(DISTINCT unit) FILTER (WHERE own) AS own FROM {view_for(look.selected)} WHERE {look.selected}"""
     ).iloc[0]
     # A look that selects nothing is about what a log is about.
     asks_requests = 2 * int(tally["of_requests"]) >= int(tally["entries"]) and len(read.requests) > 0
@@ -68,7 +69,7 @@ def marks(look: Look, units: Units) -> Marks:
     """Which units hold what a look selects by its conditions, at any time."""
     condition = conditions.conjunction(look.conditions)
     found = look.records.arrow(
-        f"SELECT DISTINCT unit FROM {look.records.relation} WHERE NOT own AND {condition}"
+        f"SELECT DISTINCT unit FROM {view_for(condition)} WHERE NOT own AND {condition}"
     )
     return units.marked(found["unit"].to_numpy())
 
@@ -123,13 +124,13 @@ def what_changed(look: Look, at: Moment | tuple[Moment, Moment] | None) -> Answe
     inside = f"NOT own AND epoch(timestamp) >= {begins - last * length!r} AND epoch(timestamp) < {ends!r} AND {conditions.conjunction(look.conditions)}"
     cells = read.ask(
         f"""WITH counted AS (SELECT template, severity_number, {place} AS "window", floor(epoch(timestamp)) AS second, count(*) AS n, min(timestamp) AS first,
-            max(timestamp) AS last, string_agg(DISTINCT nullif(service_version, ''), ', ') AS revisions FROM {read.relation} WHERE template IS NOT NULL AND {inside} GROUP BY ALL)
+            max(timestamp) AS last, string_agg(DISTINCT nullif(service_version, ''), ', ') AS revisions FROM {view_for(inside)} WHERE template IS NOT NULL AND {inside} GROUP BY ALL)
         SELECT template, coalesce(severity_number, 0) AS severity_number, "window", sum(n)::BIGINT AS entries, sum(n * n)::BIGINT AS squares, min(first) AS first, max(last) AS last,
             coalesce(string_agg(DISTINCT revisions, ', '), '') AS revisions FROM counted GROUP BY ALL ORDER BY ALL"""
     )
     load = read.ask(
         f"""SELECT {place} AS "window", count(DISTINCT unit) FILTER (WHERE http_status IS NOT NULL) AS requests, count(DISTINCT floor(epoch(timestamp))) AS seconds
-        FROM {read.relation} WHERE {inside} GROUP BY ALL"""
+        FROM {view_for(inside)} WHERE {inside} GROUP BY ALL"""
     ).set_index("window").reindex(range(last + 1), fill_value=0)  # fmt: skip
     return changes.judge(
         changes.Question(
@@ -150,9 +151,14 @@ def _keyed(cells: pd.DataFrame, read: Records) -> dict[str, pd.DataFrame]:
     about = cells.groupby("key").agg(
         kind=("kind", "first"), what=("template", "first"), severity_number=("severity_number", "max")
     )
-    samples = read.ask(
-        f"SELECT template, min(body) AS sample FROM {read.relation} WHERE template IS NOT NULL GROUP BY template"
-    ).set_index("template")["sample"]
+    first = read.ask(
+        f"SELECT template, min(entry) AS entry FROM {BRIEF} WHERE template IS NOT NULL GROUP BY template"
+    )
+    named = first[first["template"].isin(about["what"])]
+    bodies = read.ask(
+        f"SELECT template, body FROM {read.relation} WHERE entry IN ({', '.join(map(str, named['entry'])) or -1})"
+    )
+    samples = bodies.set_index("template")["body"]
     return {"cells": together, "about": about.assign(sample=samples.reindex(about["what"]).to_numpy())}
 
 

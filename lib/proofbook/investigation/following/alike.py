@@ -13,6 +13,7 @@ from proofbook.errors import UsageError
 from proofbook.investigation.answers import FOUND, Answer
 from proofbook.investigation.conditions import Condition
 from proofbook.investigation.following import given
+from proofbook.investigation.prepare import BRIEF
 from proofbook.judge.findings import Exposure, Method
 from proofbook.judge.view import stamp
 
@@ -121,7 +122,7 @@ def _prepare(read: Records) -> None:
     """Makes the way of every request, once."""
     read.engine.cursor().execute(
         f"""CREATE TABLE IF NOT EXISTS walked AS
-        WITH placed AS (SELECT unit, entry, own, timestamp, hash({_KIND}) AS kind FROM {read.relation} WHERE of_request),
+        WITH placed AS (SELECT unit, entry, own, timestamp, hash({_KIND}) AS kind FROM {BRIEF} WHERE of_request),
         moved AS (SELECT *, lag(kind) OVER (PARTITION BY unit ORDER BY entry) AS before FROM placed)
         SELECT unit, bool_or(own) AS own, min(timestamp) AS began, list(kind ORDER BY entry) FILTER (WHERE kind IS DISTINCT FROM before) AS steps FROM moved GROUP BY unit"""
     )
@@ -159,7 +160,7 @@ def _condition(way: Way, in_words: str) -> Condition:
 
 
 def _in_words(read: Records, unit: int) -> tuple[str, ...]:
-    found = read.ask(f"SELECT {_KIND} AS kind FROM {read.relation} WHERE unit = {unit} ORDER BY entry")[
+    found = read.ask(f"SELECT {_KIND} AS kind FROM {BRIEF} WHERE unit = {unit} ORDER BY entry")[
         "kind"
     ].tolist()
     return tuple(kind for place, kind in enumerate(found) if place == 0 or found[place - 1] != kind)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from proofbook.investigation.following import joins
 from proofbook.investigation.following.joins import Lines, Measured, Open, Requests, Rule
+from proofbook.investigation.prepare import BRIEF
 
 if TYPE_CHECKING:
     from proofbook.investigation.records import Records
@@ -53,7 +54,7 @@ def _by_place(read: Records) -> bool:
     """Whether most lines of no request name an instance that requests name too; a proxy's log and that of what lies behind it name different ones."""
     found = read.ask(
         f"""WITH held AS (SELECT coalesce(service_instance_id, '') AS instance, count(*) FILTER (WHERE http_status IS NULL) AS lines,
-            count(*) FILTER (WHERE http_status IS NOT NULL) AS requests FROM {read.relation} GROUP BY 1)
+            count(*) FILTER (WHERE http_status IS NOT NULL) AS requests FROM {BRIEF} GROUP BY 1)
         SELECT coalesce(sum(lines) FILTER (WHERE instance <> '' AND requests > 0), 0) AS shared, coalesce(sum(lines), 0) AS lines FROM held"""
     ).iloc[0]
     return int(found["lines"]) > 0 and 2 * int(found["shared"]) >= int(found["lines"])
@@ -61,7 +62,7 @@ def _by_place(read: Records) -> bool:
 
 def _requests(read: Records, place: str) -> Requests:
     found = read.arrow(
-        f"SELECT epoch(timestamp) AS at_s, coalesce(http_latency_s, 0) AS took_s, {place} AS place, unit FROM {read.relation} WHERE http_status IS NOT NULL ORDER BY timestamp"
+        f"SELECT epoch(timestamp) AS at_s, coalesce(http_latency_s, 0) AS took_s, {place} AS place, unit FROM {BRIEF} WHERE http_status IS NOT NULL ORDER BY timestamp"
     )
     return Requests(
         at_s=found["at_s"].to_numpy(),
@@ -74,8 +75,8 @@ def _requests(read: Records, place: str) -> Requests:
 def _lines(read: Records, place: str) -> Lines:
     """Lines of which a trace names the request, so many that rules can be measured; the same ones each time."""
     found: pa.Table = read.arrow(
-        f"""WITH asked AS (SELECT DISTINCT unit FROM {read.relation} WHERE http_status IS NOT NULL AND trace_id <> '')
-        SELECT epoch(timestamp) AS at_s, {place} AS place, unit FROM {read.relation} SEMI JOIN asked USING (unit)
+        f"""WITH asked AS (SELECT DISTINCT unit FROM {BRIEF} WHERE http_status IS NOT NULL AND traced)
+        SELECT epoch(timestamp) AS at_s, {place} AS place, unit FROM {BRIEF} SEMI JOIN asked USING (unit)
         WHERE http_status IS NULL ORDER BY hash(entry), entry LIMIT {TESTED}"""
     )
     return Lines(
@@ -96,8 +97,8 @@ def _by_socket(read: Records, place: str) -> Measured:
 
 def _traced(read: Records) -> dict[str, float]:
     found = read.ask(
-        f"""WITH asked AS (SELECT DISTINCT unit FROM {read.relation} WHERE http_status IS NOT NULL AND trace_id <> '')
-        SELECT coalesce(service_name, '') AS service, avg((a.unit IS NOT NULL)::INT) AS share FROM {read.relation} e LEFT JOIN asked a USING (unit)
+        f"""WITH asked AS (SELECT DISTINCT unit FROM {BRIEF} WHERE http_status IS NOT NULL AND traced)
+        SELECT coalesce(service_name, '') AS service, avg((a.unit IS NOT NULL)::INT) AS share FROM {BRIEF} e LEFT JOIN asked a USING (unit)
         WHERE e.http_status IS NULL AND e.template IS NOT NULL GROUP BY 1"""
     )
     return {str(service): float(share) for service, share in found.itertuples(index=False)}
