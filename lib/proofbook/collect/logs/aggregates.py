@@ -24,7 +24,7 @@ from proofbook.evidence.table import Table
 from proofbook.probe_marks import PROBE_TRACE
 
 # A bucket is one second while that makes no more than this many.
-MAX_BUCKETS = 300_000
+MAX_BUCKETS = 100_000
 WIDTHS_S = (1, 10, 60, 600, 3600)
 # Of a log longer than this, kinds and places have a row a minute: each second of three days would give millions.
 LONG_S, WIDE_S = 12 * 3600, 60
