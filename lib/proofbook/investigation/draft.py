@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # A message tells the selected requests from the others if they wrote it so many times as often.
 LEAST_RATIO = 3.0
 LEAST_REQUESTS = 2
+# What most of its writers wrote without being selected at another time is no sign of what is wrong.
+LEAST_SELECTED = 0.5
 MOST_SYMPTOMS, MOST_EXAMPLES, MOST_NEAR_MISSES = 3, 3, 2
 LONGEST_EXAMPLE = 300
 # A pattern of less says nothing by itself.
@@ -231,9 +233,11 @@ def _sign(look: Look, template: str, sample: str, *, requests: int, others: int)
     pattern = pattern_of(template, sample)
     if pattern is None:
         return f"“{template}” is no symptom: too little of it is the same each time."
+    if look.conditions and (share := _share_selected(look, template)) < LEAST_SELECTED:
+        return f"“{template}” is no symptom: at any time {1 - share:.0%} of what wrote it was not {look.conditions_in_words}."
     hit = f"regexp_matches({_TEXT}, {quoted(pattern)}, 's')"
     found = look.of_same_time().sql(
-        f"SELECT template, count(*) AS entries, count(*) FILTER ({look.selected}) AS inside, min(body) AS sample FROM entries WHERE {hit} GROUP BY template ORDER BY entries DESC"
+        f"SELECT template, count(*) AS entries, count(*) FILTER ({look.selected}) AS inside, min(body) AS sample FROM entries WHERE {hit} AND NOT own GROUP BY template ORDER BY entries DESC"
     )
     wrong = found[(found["template"] != template) & (found["inside"] == 0)]
     if len(wrong):
@@ -247,6 +251,17 @@ def _sign(look: Look, template: str, sample: str, *, requests: int, others: int)
         matches=int(found["entries"].sum()), matches_everywhere=int(everywhere["n"].iloc[0]),
         examples=_examples(look, template, pattern), near_misses=_near_misses(look, template, pattern),
     )  # fmt: skip
+
+
+def _share_selected(look: Look, template: str) -> float:
+    """Of the requests of the whole log that wrote a message, the share that holds the conditions of the look."""
+    held = " AND ".join(f"({item.sql})" for item in look.conditions)
+    found = look.records.ask(
+        f"""WITH chosen AS (SELECT DISTINCT unit FROM {look.records.relation} WHERE {held})
+        SELECT count(DISTINCT e.unit) AS all_of_it, count(DISTINCT e.unit) FILTER (c.unit IS NOT NULL) AS selected
+        FROM {look.records.relation} e LEFT JOIN chosen c ON e.unit = c.unit WHERE template = {quoted(template)} AND NOT own"""
+    ).iloc[0]
+    return float(found["selected"]) / max(float(found["all_of_it"]), 1.0)
 
 
 def pattern_of(template: str, sample: str) -> str | None:

@@ -26,11 +26,15 @@ def incident() -> History:
     return it.messages(0, HOUR, TRACEBACK, per_min=0.2, severity="ERROR")
 
 
+def look_at(history: History, folder: Path) -> Look:
+    file = folder / "log.json"
+    file.write_text("\n".join(map(json.dumps, sorted(history.entries, key=lambda entry: str(entry["timestamp"])))))  # fmt: skip
+    return pb.look(file)
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Look:
-    file = tmp_path_factory.mktemp("log") / "log.json"
-    file.write_text("\n".join(map(json.dumps, sorted(incident().entries, key=lambda entry: str(entry["timestamp"])))))  # fmt: skip
-    return pb.look(file)
+    return look_at(incident(), tmp_path_factory.mktemp("log"))
 
 
 @pytest.fixture
@@ -101,6 +105,16 @@ def test_a_draft_names_what_failed_requests_wrote_and_others_did_not(seen: Look)
     # What looks alike and is well must not match.
     assert any("Decode finished" in line for line in decoded.near_misses)
     assert draft.signs[0].matches > 0 and "the claim fails, as it must" in draft.notes[0]
+
+
+def test_what_is_written_at_other_times_without_anything_wrong_is_no_symptom(tmp_path: Path) -> None:
+    # In these minutes all that decoded failed; at any other time most of it does not.
+    history = incident().traffic(2 * HOUR, 3 * HOUR, url="/chat", said="decoding of chat began, {}")
+    history.traffic(0, 10, url="/chat", said="decoding of chat began, {}", faults=1.0)
+    seen_twice = look_at(history, tmp_path)
+    draft = seen_twice.between("00:00", "00:10").where("wrong").draft("x")
+    assert not any("decoding" in sign.said for sign in draft.signs)
+    assert any("decoding" in said and "was not wrong" in said for said in draft.left_out)
 
 
 def test_so_many_clean_requests_are_needed_that_the_rate_would_have_shown(seen: Look) -> None:
