@@ -43,18 +43,15 @@ def look(
     where: Where = "",
     as_json: AsJson = False,
 ) -> None:
-    """Look at a log or run: what went wrong, since when, what is different about it, who is affected."""
+    """Look at a log or run: what went wrong, since when, what changed, what is different about it, who is affected."""
     from proofbook.investigation import look as looking
     from proofbook.investigation import overview
 
     found = looking.look(source, before=before or None, since=since or None, until=until or None)
     bad = found.where(where or "wrong")
-    began = bad.started()
-    # Without a window that was given or found there is nothing to compare at.
-    has_window = bool(since or until or len(began.table))
     answers = {
-        "started": began,
-        **({"changes": found.changes()} if has_window else {}),
+        "started": bad.started(),
+        "changes": found.changes(),
         "differs": bad.differs(),
         "who": bad.who(),
     }

@@ -115,7 +115,10 @@ def _proposed(look: Look) -> tuple[float, float] | None:
 
 def what_changed(look: Look, at: Moment | tuple[Moment, Moment] | None) -> Answer:
     """The answer to `Look.changes`."""
-    span, asked = _span_of_change(look, at)
+    chosen = _span_of_change(look, at)
+    if chosen is None:
+        return changes.UNASKED
+    span, asked = chosen
     begins, ends = (moment.timestamp() for moment in span)
     read, length = look.records, ends - begins
     whole = math.floor((begins - read.span[0].timestamp()) / length + 0.01)
@@ -162,8 +165,8 @@ def _keyed(cells: pd.DataFrame, read: Records) -> dict[str, pd.DataFrame]:
     return {"cells": together, "about": about.assign(sample=samples.reindex(about["what"]).to_numpy())}
 
 
-def _span_of_change(look: Look, at: Moment | tuple[Moment, Moment] | None) -> tuple[Span, str]:
-    """The span that is compared with what lies before it, and how it was found where it was not given."""
+def _span_of_change(look: Look, at: Moment | tuple[Moment, Moment] | None) -> tuple[Span, str] | None:
+    """The span that is compared with what lies before it, and how it was found where it was not given; None where there is none."""
     own = look.records.own_span
     end = own[1] + pd.Timedelta(microseconds=1)
     if isinstance(at, tuple):
@@ -183,13 +186,9 @@ def _span_of_change(look: Look, at: Moment | tuple[Moment, Moment] | None) -> tu
         return look.stated_span, ""
     proposed = _proposed(look if look.conditions else look.where(conditions.WRONG))
     if proposed is None:
-        raise UsageError(
-            "expected a moment or a span, such as changes(at='16:20'), got none, and nothing began to go wrong in this log"
-        )
-    return (
-        of_seconds(proposed[0]),
-        of_seconds(proposed[1]),
-    ), "a span that was proposed since more went wrong then, "
+        return None
+    begins, ends = map(of_seconds, proposed)
+    return (begins, ends), "a span that was proposed since more went wrong then, "
 
 
 def since_when(look: Look) -> Answer:

@@ -36,6 +36,12 @@ METHOD = Method(
 )
 
 
+UNASKED = Answer(
+    claim=CLAIM, answer=UNSURE, statement="no moment was given, and of nothing that went wrong a start is claimed in this log",
+    table=pd.DataFrame(), method=METHOD, needed=Needed(what="a moment or a span, such as changes(at='16:20')"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """Kinds by windows of one length: 0 is after the moment, the others lie before it, the nearest first.

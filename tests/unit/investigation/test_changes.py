@@ -36,6 +36,14 @@ def test_without_a_moment_the_span_in_which_more_went_wrong_is_proposed(incident
     assert found.answer == "found" and "a span that was proposed" in found.statement
 
 
+def test_without_a_moment_and_without_a_start_it_is_said_what_to_give(tmp_path: Path) -> None:
+    file = tmp_path / "export.json"
+    file.write_text("\n".join(request(second, trace=numbered(second)) for second in range(100)))
+    found = pb.look(file).changes()
+    assert found.answer == "inconclusive" and found.needed is not None
+    assert found.needed.what == "a moment or a span, such as changes(at='16:20')"
+
+
 def test_a_moment_at_which_nothing_changed_calls_nothing(incident: Look) -> None:
     found = incident.changes(("12:30", "12:35"))
     assert found.answer == "nothing beyond chance"
@@ -99,8 +107,8 @@ def question(rng: np.random.Generator, *, windows: int, kinds: int) -> changes.Q
 
 def test_about_one_moment_in_twenty_is_called_where_nothing_is_special() -> None:
     rng = np.random.default_rng(11)
-    answers = [changes.judge(question(rng, windows=30, kinds=12)) for _ in range(200)]
+    answers = [changes.judge(question(rng, windows=30, kinds=12)) for _ in range(100)]
     called = sum(answer.answer == "found" for answer in answers)
     # By p alone nearly all of them change.
     by_p = sum(len(answer.table) > 0 for answer in answers)
-    assert called <= 18 and by_p > 100, (called, by_p)
+    assert called <= 10 and by_p > 50, (called, by_p)

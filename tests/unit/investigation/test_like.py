@@ -53,6 +53,8 @@ def test_the_requests_that_are_alike_can_be_asked_like_any_others(orders: Look) 
     found = orders.like(orders.where(template="card of order *").examples(1))
     assert set(found.same.table()["http_status"].dropna()) == {200}
     assert "4 of 46 requests" in found.same.who().statement
+    # As code, for whoever keeps it.
+    assert found.same.steps[-1].endswith(").same")
 
 
 def test_a_line_of_no_request_is_refused(orders: Look) -> None:

@@ -66,10 +66,10 @@ def alike(x: Any, look: Look) -> Alike:
         change = difference(steps, theirs)
         rows.append(_row(change, theirs, counted, of_all))
         said += f"; the commonest that differs by one step, {change}: {counted['n']:,}"
-        other_look = look.holding(_condition(near, f"the way of entry {int(counted['example'])}"))
+        other_look = _look(look, near, int(counted["example"]), step=f"like({unit}).other")
     return Alike(
         claim=CLAIM, answer=FOUND, statement=said, table=pd.DataFrame(rows), steps=steps, method=METHOD,
-        same=look.holding(_condition(way, f"the way of entry {unit}")), other=other_look,
+        same=_look(look, way, unit, step=f"like({unit}).same"), other=other_look,
         exposure=Exposure(n=int(of_all["n"]), unit="requests"), window=(stamp(of_all["first"]), stamp(of_all["last"])),
         not_established=("that a step which differs is why it ended otherwise", "what wrote no line"),
     )  # fmt: skip
@@ -151,12 +151,15 @@ def _list(way: Way) -> str:
     return f"[{', '.join(map(str, way))}]::UBIGINT[]"
 
 
-def _condition(way: Way, in_words: str) -> Condition:
-    return Condition(
+def _look(look: Look, way: Way, unit: int, *, step: str) -> Look:
+    """The look at the requests of a look that went a way."""
+    condition = Condition(
         sql=f"(of_request AND NOT own AND unit IN (SELECT unit FROM walked WHERE steps = {_list(way)}))",
-        in_words=in_words,
+        in_words=f"the way of entry {unit}",
         about=("template", "status", "path"),
     )
+    found = (*look.conditions, condition)
+    return type(look)(look.records, span=look.stated_span, conditions=found, steps=(*look.steps, step))
 
 
 def _in_words(read: Records, unit: int) -> tuple[str, ...]:
