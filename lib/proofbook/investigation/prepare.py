@@ -74,9 +74,23 @@ def prepare(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], *, folder:
     raw = ibis.table(_RAW, name="raw")
     engine.execute(f"COPY ({_sql(_of_text(raw))}) TO {said} ({_FORM})")
     exceptions = _name_kinds(engine, f"read_parquet({said})")
+    _place(engine, said, derived, entries=_sql(_derived(raw, user_keys)))
+    (folder / "said.parquet").unlink()
+    read = f"read_parquet({derived})"
+    engine.execute(f"CREATE OR REPLACE VIEW {BRIEF} AS SELECT * EXCLUDE (row) FROM {read}")
+    added = "entry, own, path, user, socket, template, unit, of_request, traced, over_ws"
+    engine.execute(
+        f"CREATE OR REPLACE VIEW {RELATION} AS SELECT r.* EXCLUDE (row), {', '.join(f'd.{name}' for name in added.split(', '))} FROM raw r JOIN {read} d ON r.row = d.row"
+    )
+    count = int(pq.read_metadata(folder / "derived.parquet").num_rows)
+    return Prepared(files=kept, count=count, keys=keys, user_keys=tuple(user_keys), exceptions=exceptions)
+
+
+def _place(engine: duckdb.DuckDBPyConnection, said: str, derived: str, *, entries: str) -> None:
+    """Writes the file of what is derived: what entries say by themselves (SQL), with their places among the others and their templates."""
     # In whatever order: the number of its row says where an entry stands, and what need not wait is not held.
     engine.execute("SET preserve_insertion_order = false")
-    # Of what is sorted and joined only numbers are held, and the sockets, which few lines name.
+    # Of what is sorted and joined only numbers are held, a digest in place of a trace id, and the sockets, which few lines name.
     engine.execute(
         "CREATE TEMP TABLE ranked AS SELECT row, row_number() OVER (ORDER BY timestamp, source, file, line, row) - 1 AS entry, hash(nullif(trace_id, '')) AS trace, nullif(trace_id, '') IS NOT NULL AS traced FROM raw"
     )
@@ -87,21 +101,12 @@ def prepare(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], *, folder:
     )
     engine.execute("DROP TABLE ranked")
     engine.execute(
-        f"""COPY (SELECT e.*, p.entry, p.unit, p.socket, k.template FROM ({_sql(_derived(raw, user_keys))}) e
+        f"""COPY (SELECT e.*, p.entry, p.unit, p.socket, k.template FROM ({entries}) e
         LEFT JOIN placed p ON e.row = p.row LEFT JOIN kinds k ON p.kind = k.kind) TO {derived} ({_FORM})"""
     )
     engine.execute("SET preserve_insertion_order = true")
     for name in ("kinds", "placed"):
         engine.execute(f"DROP TABLE {name}")
-    (folder / "said.parquet").unlink()
-    read = f"read_parquet({derived})"
-    engine.execute(f"CREATE OR REPLACE VIEW {BRIEF} AS SELECT * EXCLUDE (row) FROM {read}")
-    added = "entry, own, path, user, socket, template, unit, of_request, traced, over_ws"
-    engine.execute(
-        f"CREATE OR REPLACE VIEW {RELATION} AS SELECT r.* EXCLUDE (row), {', '.join(f'd.{name}' for name in added.split(', '))} FROM raw r JOIN {read} d ON r.row = d.row"
-    )
-    count = int(pq.read_metadata(folder / "derived.parquet").num_rows)
-    return Prepared(files=kept, count=count, keys=keys, user_keys=tuple(user_keys), exceptions=exceptions)
 
 
 def view_for(*conditions: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -100,14 +100,8 @@ def of_records(read: Records, *, of_requests: bool) -> Units:
         fields.append(_of_column(title, found[name].combine_chunks()))
     del found
     places = np.argsort(ids, kind="stable")
-    for first in range(0, len(keys), KEYS_AT_ONCE):
-        some = keys[first : first + KEYS_AT_ONCE]
-        held = read.arrow(
-            f"SELECT unit, {', '.join(f'max(fields[{quoted(key)}]) AS k{number}' for number, key in enumerate(some))} FROM {read.relation} WHERE {where} GROUP BY unit"
-        )
-        units = places[np.searchsorted(ids[places], held["unit"].to_numpy())]
-        for key, name in zip(some, held.column_names[1:], strict=True):
-            fields.append(_field(read.known.short(key), units, held[name].combine_chunks(), is_outcome=False))
+    for title, units, values in _of_keys(read, keys, where=where):
+        fields.append(_field(title, places[np.searchsorted(ids[places], units)], values, is_outcome=False))
     if of_requests:
         for name in (name for name in COUNTED if NAMES[name].many):
             pairs = read.arrow(
@@ -125,6 +119,16 @@ def of_records(read: Records, *, of_requests: bool) -> Units:
         ids=ids,
         asked=asked,
     )
+
+
+def _of_keys(read: Records, keys: Sequence[str], *, where: str) -> Iterator[tuple[str, Places, pa.Array]]:
+    """Of each key of entries its name, the ids of units and the value that each has."""
+    for first in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[first : first + KEYS_AT_ONCE]
+        columns = ", ".join(f"max(fields[{quoted(key)}]) AS k{number}" for number, key in enumerate(some))
+        held = read.arrow(f"SELECT unit, {columns} FROM {read.relation} WHERE {where} GROUP BY unit")
+        for key, name in zip(some, held.column_names[1:], strict=True):
+            yield read.known.short(key), held["unit"].to_numpy(), held[name].combine_chunks()
 
 
 def _of_column(name: str, column: pa.Array) -> Field:
