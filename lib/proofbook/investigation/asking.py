@@ -131,6 +131,8 @@ def what_changed(look: Look, at: Moment | tuple[Moment, Moment] | None) -> Answe
         SELECT template, coalesce(severity_number, 0) AS severity_number, "window", sum(n)::BIGINT AS entries, sum(n * n)::BIGINT AS squares, min(first) AS first, max(last) AS last,
             coalesce(string_agg(DISTINCT revisions, ', '), '') AS revisions FROM counted GROUP BY ALL ORDER BY ALL"""
     )
+    if cells.empty:
+        return changes.unwritten(span, look.conditions_in_words)
     load = read.ask(
         f"""SELECT {place} AS "window", count(DISTINCT unit) FILTER (WHERE http_status IS NOT NULL) AS requests, count(DISTINCT floor(epoch(timestamp))) AS seconds
         FROM {view_for(inside)} WHERE {inside} GROUP BY ALL"""

@@ -15,7 +15,7 @@ from proofbook.investigation.contrast import (
     MOST_PLACEBOS,
     SCALE_QUANTILE,
 )
-from proofbook.investigation.moments import shown
+from proofbook.investigation.moments import Span, shown
 from proofbook.investigation.units import Numbers, Places
 from proofbook.judge.checks import log_changes
 from proofbook.judge.checks.log_changes import MIN_RATIO, Counted
@@ -42,6 +42,14 @@ UNASKED = Answer(
 )  # fmt: skip
 
 
+def unwritten(span: Span, in_words: str) -> Answer:
+    """The answer where no entry says anything."""
+    return replace(
+        UNASKED, reason="too-few-samples", statement=f"{shown(span)} ({in_words}): no message was written then, nor before it", window=(stamp(span[0]), stamp(span[1])),
+        needed=Needed(what="a log with messages, not requests alone, or a wider selection"),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """Kinds by windows of one length: 0 is after the moment, the others lie before it, the nearest first.
@@ -54,7 +62,7 @@ class Question:
     about: pd.DataFrame
     requests: Places
     seconds: Places
-    span: tuple[pd.Timestamp, pd.Timestamp]
+    span: Span
     in_words: str
     asked: str = ""
 

@@ -152,7 +152,9 @@ def contrast(
         for name, values in strengths.items()
         for value in np.flatnonzero(values[0]).tolist()
     ]
-    values_tried = np.sum([(counts.selected >= LEAST).sum(axis=1) for counts in counted.values()], axis=0)
+    values_tried = np.zeros(number, dtype=np.int64)
+    for counts in counted.values():
+        values_tried += (counts.selected >= LEAST).sum(axis=1)
     pairs_tried = np.zeros(number, dtype=np.int64)
     if with_pairs and not moving:
         searched = pairs.search(

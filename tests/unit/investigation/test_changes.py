@@ -111,4 +111,4 @@ def test_about_one_moment_in_twenty_is_called_where_nothing_is_special() -> None
     called = sum(answer.answer == "found" for answer in answers)
     # By p alone nearly all of them change.
     by_p = sum(len(answer.table) > 0 for answer in answers)
-    assert called <= 10 and by_p > 50, (called, by_p)
+    assert called <= 10 and by_p >= 40, (called, by_p)
