@@ -239,6 +239,16 @@ def test_a_probe_leads_through_the_log_to_its_close_code(run: Callable[..., Look
     assert any("clocks of the probe and of the log" in gap for gap in found.not_established)
 
 
+def test_a_close_while_a_reply_was_waited_for_has_no_moment_of_its_own(run: Callable[..., Look]) -> None:
+    broken = {**CONNECTION, "reply_s": None, "dwell_s": 0.0, "closed_in": "reply", "trace_id": TRACE}
+    look = run(websocket=builders.connections(schema.WEBSOCKET, broken))
+    (end,) = (step for step in look.follow(TRACE).steps if step.kind == "close")
+    assert end.what == "probe: closed with 1011 by the server, at the earliest then"
+    # The view of all probes does not say who closed, so nor does this.
+    alone = look.sql("SELECT * EXCLUDE (trace_id) FROM probes").iloc[0]
+    assert [step.what for step in look.follow(alone).steps] == ["probe: closed with 1011"]
+
+
 def test_a_probe_of_older_evidence_is_shown_alone_and_why_is_said(run: Callable[..., Look]) -> None:
     older = builders.connections(schema.WEBSOCKET, CONNECTION).drop(columns="trace_id")
     look = run(websocket=older)

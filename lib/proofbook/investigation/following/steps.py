@@ -17,6 +17,8 @@ _PHASES = (
     ("greeting_s", "wait for the greeting"), ("reply_s", "wait for the first reply"), ("first_byte_s", "wait for the headers"),
     ("dwell_s", "listen"), ("close_s", "close"),
 )  # fmt: skip
+# Phases of which the time is known only if they ended well.
+_WAITS = ("greeting", "reply", "dwell", "hold")
 ERROR = 17
 
 
@@ -93,8 +95,14 @@ def _end(probe: Probe, at: pd.Timestamp, *, rule: Rule) -> Step:
     code, status = _number(row.get("close_code")), _number(row.get("status", row.get("http_status")))
     error = _text(row.get("error"))
     if code is not None:
-        reason = _text(row.get("close_reason"))
-        what = f"closed with {code:.0f}{f' ({reason})' if reason else ''} by the {_text(row.get('closed_by')) or 'server'}"
+        reason, by = _text(row.get("close_reason")), _text(row.get("closed_by"))
+        what = f"closed with {code:.0f}{f' ({reason})' if reason else ''}{f' by the {by}' if by else ''}"
+        if (
+            _number(row.get(f"{_text(row.get('closed_in'))}_s")) is None
+            and _text(row.get("closed_in")) in _WAITS
+        ):
+            # What it waited for never came, and so was not timed.
+            what += ", at the earliest then"
     else:
         what = f"answered {status:.0f}" if status is not None else "no answer"
     is_bad = bool(error) or (code is not None and code not in (1000, 1001)) or (status or 0) >= 400
