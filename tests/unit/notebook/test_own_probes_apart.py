@@ -31,9 +31,9 @@ def test_errors_that_our_own_probes_cause_are_apart_in_the_timeline() -> None:
 
 def test_an_answer_that_names_no_revision_is_an_answer() -> None:
     rows = schema.ROLLOUT.frame([
-        (AT, 0.0, 200, True, "", None, 0.01, "auth"),
-        (AT, 1.0, None, False, "refused", None, 0.01, "auth"),
-        (AT, 2.0, 200, True, "", "api-2", 0.01, "api"),
+        (AT, 0.0, 200, True, "", None, 0.01, "auth", None),
+        (AT, 1.0, None, False, "refused", None, 0.01, "auth", None),
+        (AT, 2.0, 200, True, "", "api-2", 0.01, "api", None),
     ])  # fmt: skip
     drawn = {trace.name: len(trace.x) for trace in figures.rollout(rows).data}
     assert drawn == {"answered, names no revision": 1, "no answer": 1, "api-2": 1}
