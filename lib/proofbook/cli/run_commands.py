@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import json
 import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +41,7 @@ from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
+    from proofbook.execution.executor import Orders
     from proofbook.pipeline.try_options import Options
     from proofbook.validation import Validation
 
@@ -51,35 +54,50 @@ def run(
     evidence: given.Evidence = None,
     before: Before = "",
     notebook: given.Notebooks = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     timeout_s: Timeout = 300.0,
+    run_timeout: given.RunTimeout = "",
+    total_timeout: given.TotalTimeout = "",
     yes: Yes = False,
     assets: Assets = "inline",
     inconclusive_as: InconclusiveAs = "failure",
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
+    from proofbook.cli.times import length_s
+    from proofbook.execution.supervisor import Limits
     from proofbook.pipeline import steps
     from proofbook.pipeline.validate import validate
 
     base = paths.root()
+    limits = Limits(
+        jobs=jobs,
+        run_s=length_s("--run-timeout", run_timeout) if run_timeout else None,
+        command_s=length_s("--total-timeout", total_timeout) if total_timeout else None,
+    )
     if run_id and len(env) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
     files = options(assets, inconclusive_as)
-    how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, say=say)
+    how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files)
 
     def prepare(name: str) -> Validation:
         if evidence is None:
             _confirm_protected(name, base, yes=yes)
         return _load(name, case, base)
 
-    def execute(asked: Validation) -> Result:
-        folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
-        if not as_json:
-            print_result(folder, found)
+    def execute(asked: Validation, orders: Orders | None, say: Callable[[str], None]) -> Result:
+        folder, found = validate(
+            asked,
+            run=run_id,
+            evidence_path=evidence,
+            before=before,
+            orders=orders,
+            options=dataclasses.replace(how, say=say),
+        )
         return Result.of(folder, found)
 
-    end_with_worst(results.of_each(env, prepare, execute, base=base, say=say), as_json=as_json)
+    many = results.Many(base=base, as_json=as_json, limits=limits, loads_first=evidence is not None)
+    end_with_worst(many.results(list(dict.fromkeys(env)), prepare, execute), as_json=as_json)
 
 
 @app.command("try")
@@ -100,7 +118,7 @@ def try_url(
     cert: given.Certificate = "",
     key: given.Key = "",
     server_name: given.ServerName = "",
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Validate any service without a configuration file. The exit code is the verdict."""
@@ -203,7 +221,7 @@ def watch(
     length: given.For = "24h",
     run_id: given.ContinueWatch = None,
     before: Before = "",
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     timeout_s: Timeout = 300.0,
     yes: Yes = False,
     assets: Assets = "inline",
@@ -231,7 +249,7 @@ def watch(
 @app.command()
 def replay(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")],
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Judge a run again from its evidence and print every difference. Exit 1 on any difference."""

@@ -27,6 +27,18 @@ Notebooks = Annotated[
     list[str] | None,
     typer.Option("--notebook", metavar="NAME", help="Execute only this notebook; the run is then partial."),
 ]
+RunTimeout = Annotated[
+    str,
+    typer.Option(
+        "--run-timeout", metavar="DURATION", help="Time limit of one environment: 90s, 30m. Default: none."
+    ),
+]
+TotalTimeout = Annotated[
+    str,
+    typer.Option(
+        "--total-timeout", metavar="DURATION", help="Time limit of the whole command: 30m, 2h. Default: none."
+    ),
+]
 Phase = Annotated[
     str, typer.Option("--phase", metavar="PHASE", help="Phase to record: before, rollout or after.")
 ]
