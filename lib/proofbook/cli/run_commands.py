@@ -42,6 +42,7 @@ from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
     from proofbook.execution.executor import Orders
+    from proofbook.pipeline.steps import Options as RunOptions
     from proofbook.pipeline.try_options import Options
     from proofbook.validation import Validation
 
@@ -64,40 +65,48 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
-    from proofbook.cli.times import length_s
-    from proofbook.execution.supervisor import Limits
     from proofbook.pipeline import steps
-    from proofbook.pipeline.validate import validate
 
     base = paths.root()
-    limits = Limits(
-        jobs=jobs,
-        run_s=length_s("--run-timeout", run_timeout) if run_timeout else None,
-        command_s=length_s("--total-timeout", total_timeout) if total_timeout else None,
-    )
+    limits = given.limits(jobs, run_timeout=run_timeout, total_timeout=total_timeout)
     if run_id and len(env) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
     files = options(assets, inconclusive_as)
     how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files)
+    asked = _Asked(base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, options=how)
+    many = results.Many(base=base, as_json=as_json, limits=limits, loads_first=evidence is not None)
+    end_with_worst(many.results(list(dict.fromkeys(env)), asked.prepare, asked.execute), as_json=as_json)
 
-    def prepare(name: str) -> Validation:
-        if evidence is None:
-            _confirm_protected(name, base, yes=yes)
-        return _load(name, case, base)
 
-    def execute(asked: Validation, orders: Orders | None, say: Callable[[str], None]) -> Result:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What `run` asks of each of its environments."""
+
+    base: Path
+    case: str
+    yes: bool
+    run: str | None
+    evidence: str | None
+    before: str
+    options: RunOptions
+
+    def prepare(self, name: str) -> Validation:
+        if self.evidence is None:
+            _confirm_protected(name, self.base, yes=self.yes)
+        return _load(name, self.case, self.base)
+
+    def execute(self, asked: Validation, orders: Orders | None, say: Callable[[str], None]) -> Result:
+        from proofbook.pipeline.validate import validate
+
         folder, found = validate(
             asked,
-            run=run_id,
-            evidence_path=evidence,
-            before=before,
+            run=self.run,
+            evidence_path=self.evidence,
+            before=self.before,
             orders=orders,
-            options=dataclasses.replace(how, say=say),
+            options=dataclasses.replace(self.options, say=say),
         )
         return Result.of(folder, found)
-
-    many = results.Many(base=base, as_json=as_json, limits=limits, loads_first=evidence is not None)
-    end_with_worst(many.results(list(dict.fromkeys(env)), prepare, execute), as_json=as_json)
 
 
 @app.command("try")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from proofbook.cli.times import length_s
+
+if TYPE_CHECKING:
+    from proofbook.execution.supervisor import Limits
 
 Environments = Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")]
 Continue = Annotated[
@@ -137,3 +142,18 @@ ServerName = Annotated[
     ),
 ]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]
+
+
+def limits(jobs: int, *, run_timeout: str, total_timeout: str) -> Limits:
+    """How much of `run` goes on at once, and how long.
+
+    Raises:
+        UsageError: a text is no duration.
+    """
+    from proofbook.execution.supervisor import Limits
+
+    return Limits(
+        jobs=jobs,
+        run_s=length_s("--run-timeout", run_timeout) if run_timeout else None,
+        command_s=length_s("--total-timeout", total_timeout) if total_timeout else None,
+    )

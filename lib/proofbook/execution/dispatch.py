@@ -13,6 +13,9 @@ from typing import Any
 from proofbook.execution import endings
 from proofbook.execution.endings import how_it_ended
 
+# A line of JSON between processes, or a message of Jupyter's.
+Message = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -46,7 +49,7 @@ class Ended:
     seconds: float
     problem: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Message:
         return {"name": self.name, "seconds": self.seconds, "problem": self.problem}
 
 

@@ -18,10 +18,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from proofbook import files
 from proofbook.execution import document, places, variables
+from proofbook.execution.dispatch import Message
 from proofbook.execution.endings import how_it_ended
 from proofbook.redaction.scrubbing import for_others
 
@@ -49,7 +50,7 @@ class Orders:
     def __init__(self, asked: IO[bytes], answers: IO[bytes]) -> None:
         self.asked, self.answers = asked, answers
 
-    def send(self, what: dict[str, Any]) -> None:
+    def send(self, what: Message) -> None:
         """Writes an order."""
         self.asked.write(json.dumps(what).encode() + b"\n")
         self.asked.flush()
@@ -81,24 +82,18 @@ class Orders:
         A notebook over its time is ended with its kernel.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        paths = {
+        places = {
             name: [str(path.resolve()), str(folder.resolve() / f"{name}.ipynb")]
             for name, path in notebooks.items()
         }
-        order = {
-            "notebooks": paths,
-            "parameters": parameters,
-            "jobs": jobs,
-            "timeout_s": timeout_s,
-            "variables": dict(os.environ),
-        }
         logger.info("executing %d notebooks, %d at once: %s", len(notebooks), jobs, ", ".join(notebooks))
         began = time.monotonic()
+        order = {"notebooks": places, "parameters": parameters, "jobs": jobs, "timeout_s": timeout_s}
         with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells
-            self.send(order)
+            self.send({**order, "variables": dict(os.environ)})
         done: dict[str, Executed] = {}
         while len(done) < len(notebooks) and (line := self.answers.readline()):
-            answer: dict[str, Any] = json.loads(line)
+            answer: Message = json.loads(line)
             name = answer["name"]
             logger.debug("notebook %s ended after %.1f s", name, answer["seconds"])
             done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])

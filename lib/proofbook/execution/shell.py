@@ -19,6 +19,7 @@ from nbformat.v4 import output_from_msg
 from traitlets.config import Config
 
 from proofbook import paths
+from proofbook.execution.dispatch import Message
 
 CONFIG = {
     # Nobody will look up what was typed.
@@ -85,7 +86,7 @@ class _Sent(Session):
         self.outputs, self._chars = [], 0
         return self.outputs
 
-    def msg(self, msg_type: str, content: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+    def msg(self, msg_type: str, content: Any = None, *_: Any, **__: Any) -> Message:
         """A message with no more than becomes of it here."""
         return {"header": {"msg_type": msg_type}, "content": content or {}, "metadata": {}}
 
@@ -107,7 +108,7 @@ class _Sent(Session):
     def _fits(self, chars: int) -> bool:
         return self._chars + chars <= self._most_chars
 
-    def _keep(self, message: dict[str, Any], chars: int) -> None:
+    def _keep(self, message: Message, chars: int) -> None:
         if not self._fits(chars):
             message = self.msg("stream", {"name": "stderr", "text": self._cut})
         if self._chars <= self._most_chars:

@@ -25,12 +25,11 @@ from typing import Any
 
 from proofbook.config import json_schema
 from proofbook.execution import endings, places, worker
-from proofbook.execution.dispatch import Dispatcher, Ended, Running, cores
+from proofbook.execution.dispatch import Dispatcher, Ended, Message, Running, cores
 from proofbook.execution.endings import how_it_ended
 from proofbook.execution.executor import Orders
 
 logger = logging.getLogger("proofbook.execution")
-JsonObject = dict[str, Any]
 # Beside those that judge: they wait for services and for their notebooks, and each of them holds some memory.
 WAITING = 2
 # How long a process may take to write down that it was ended.
@@ -60,7 +59,7 @@ class Task:
     """Work for a process of its own: gives what is handed back, and may order notebooks and say something meanwhile."""
 
     name: str
-    work: Callable[[Client], JsonObject]
+    work: Callable[[Client], Message]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +69,7 @@ class Event:
     task: Task
     what: str
     text: str = ""
-    result: JsonObject = field(default_factory=dict)
+    result: Message = field(default_factory=dict)
 
 
 class Client(Orders):
@@ -106,7 +105,7 @@ class _Process:
     why: str
     half: bytes = b""
     asked_to_end: bool = False
-    result: JsonObject | None = None
+    result: Message | None = None
 
 
 def run(
@@ -215,7 +214,7 @@ class _Supervisor:
         theirs.close()
         self._processes[pid] = _Process(task=task, pid=pid, connection=ours, until=until, why=why)
 
-    def _answer(self, pid: int, what: JsonObject) -> None:
+    def _answer(self, pid: int, what: Message) -> None:
         with contextlib.suppress(OSError):  # it has ended, which is noticed elsewhere
             self._processes[pid].connection.sendall(json.dumps(what).encode() + b"\n")
 
@@ -235,7 +234,7 @@ class _Supervisor:
                 # Closed: what is left is that it ends.
                 time.sleep(TICK_S)
 
-    def _taken(self, process: _Process, told: JsonObject) -> Iterator[Event]:
+    def _taken(self, process: _Process, told: Message) -> Iterator[Event]:
         match told:
             case {"say": str(line)}:
                 yield Event(task=process.task, what="said", text=line)
@@ -270,7 +269,7 @@ class _Supervisor:
     def _tell(self, item: Ended) -> None:
         self._answer(item.client, item.to_json())
 
-    def _rest(self, process: _Process) -> list[JsonObject]:
+    def _rest(self, process: _Process) -> list[Message]:
         """What a process said before it ended."""
         process.connection.setblocking(False)
         came = process.half

@@ -30,7 +30,7 @@ from proofbook import paths
 from proofbook.config import json_schema
 from proofbook.errors import JUDGED_BY_RUN
 from proofbook.execution import document, endings, places, variables
-from proofbook.execution.dispatch import Dispatcher, Ended, Running, Work, cores
+from proofbook.execution.dispatch import Dispatcher, Ended, Message, Running, Work, cores
 from proofbook.execution.saving import Saver
 from proofbook.judge import groups
 from proofbook.redaction.scrubbing import for_others
@@ -118,7 +118,7 @@ def load(*modules: str) -> None:
     ).to_dict()
 
 
-def _executed(order: dict[str, Any], dispatcher: Dispatcher, asked: BinaryIO) -> Iterator[Ended]:
+def _executed(order: Message, dispatcher: Dispatcher, asked: BinaryIO) -> Iterator[Ended]:
     """The outcome of each notebook of an order, in the order in which they ended."""
     dispatcher.add(order)
     try:
@@ -299,9 +299,7 @@ def _client(nb_man: Any, kernel_name: str, folder: Path) -> Any:
             manager.connection_file = f"{folder}/kernel.json"
             return manager
 
-        def output(
-            self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int
-        ) -> Any:
+        def output(self, outs: list[Any], msg: Message, display_id: str | None, cell_index: int) -> Any:
             size = len(json.dumps(msg["content"], default=str))
             before = said.get(cell_index, 0)
             said[cell_index] = before + size
