@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
+from proofbook import paths
 from proofbook.cli.progress import Progress
 from proofbook.errors import EXIT_CODES, EXIT_LOCKED, EXIT_USAGE, CouldNotLook, ProofbookError, UsageError
+from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import unexpected
 
 if TYPE_CHECKING:
     from proofbook.execution.executor import Orders
     from proofbook.execution.supervisor import Client, Limits
+    from proofbook.report.junit import InconclusiveAs
     from proofbook.runs.record import JsonObject, RunRecord
 
 # From best to worst: something wrong outweighs what could not be run, that what could not be started, and that what stayed open.
@@ -162,6 +165,34 @@ def _attempt(environment: str, work: Callable[[], Done], *, base: Path) -> Done 
     except Exception as error:
         known = error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base)
         return Result.of_error(environment, known)
+
+
+def write_all(
+    found: Mapping[str, Result], *, base: Path, inconclusive_as: InconclusiveAs, say: Callable[[str], None]
+) -> None:
+    """Writes the page, summary and JUnit XML of all environments; a problem there is printed and changes no verdict."""
+    from proofbook.report import markdown, matrix
+    from proofbook.runs.record import RunRecord
+
+    ended = [
+        matrix.Ended(
+            environment=Path(name).stem if name.endswith(".toml") else name,
+            sentence=for_others(str(item.content["sentence"])),
+            reason=str(item.content["reason"]),
+            run=RunRecord.from_json(item.content) if item.folder else None,
+            folder=item.folder,
+        )
+        for name, item in found.items()
+    ]
+    outputs = paths.outputs(base)
+    try:
+        outputs.mkdir(parents=True, exist_ok=True)
+        page = matrix.write(outputs, ended, inconclusive_as=inconclusive_as)
+        markdown.add_to_job_summary((outputs / matrix.SUMMARY).read_text(encoding="utf-8"))
+    except Exception as error:
+        say(str(unexpected.keep(error, base=base)))
+        return
+    say(f"{matrix.in_words(ended)}; all of them: {paths.shown(page)}")
 
 
 def end_with_worst(results: Sequence[Result], *, as_json: bool) -> NoReturn:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proofbook import paths
-from proofbook.cli import results
+from proofbook.cli import environments, results
 from proofbook.cli import run_options as given
 from proofbook.cli.app import (
     AsJson,
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 
 @app.command()
 def run(
-    env: given.Environments,
+    env: given.Environments = None,
+    tag: given.Tags = None,
     case: Case = "",
     run_id: given.Continue = None,
     evidence: given.Evidence = None,
@@ -69,13 +70,21 @@ def run(
 
     base = paths.root()
     limits = given.limits(jobs, run_timeout=run_timeout, total_timeout=total_timeout)
-    if run_id and len(env) > 1:
+    names = environments.chosen(env or (), tags=tag or (), base=base)
+    if run_id and len(names) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
     files = options(assets, inconclusive_as)
-    how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files)
+    how = steps.Options(
+        notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, to_job=len(names) == 1
+    )
     asked = _Asked(base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, options=how)
     many = results.Many(base=base, as_json=as_json, limits=limits, loads_first=evidence is not None)
-    end_with_worst(many.results(list(dict.fromkeys(env)), asked.prepare, asked.execute), as_json=as_json)
+    found = many.results(names, asked.prepare, asked.execute)
+    if len(names) > 1:
+        results.write_all(
+            dict(zip(names, found, strict=True)), base=base, inconclusive_as=inconclusive_as, say=say
+        )
+    end_with_worst(found, as_json=as_json)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

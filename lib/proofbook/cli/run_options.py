@@ -11,7 +11,14 @@ from proofbook.cli.times import length_s
 if TYPE_CHECKING:
     from proofbook.execution.supervisor import Limits
 
-Environments = Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")]
+Environments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ENV…]", help="Environments: names, files, or quoted patterns such as 'eu-*'."),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Only environments with this tag; given twice, with both."),
+]
 Continue = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="Continue this run: collect missing phases, judge again."),

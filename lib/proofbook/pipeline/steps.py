@@ -52,7 +52,7 @@ class Options:
     """How a run is judged and written.
 
     notebooks: only these; all where none is named. jobs: notebooks executed at once; 0 for one a core. timeout_s: the longest time of one.
-    until: when probing ends at the latest, by `time.monotonic`.
+    until: when probing ends at the latest, by `time.monotonic`. to_job: whether its summary is added to that of a CI job.
     """
 
     notebooks: Sequence[str] = ()
@@ -60,6 +60,7 @@ class Options:
     timeout_s: float = 300.0
     until: float | None = None
     files: writer.Options = writer.STANDARD
+    to_job: bool = True
     say: Say = print
 
 
@@ -126,15 +127,15 @@ def judge(folder: Path, asked: Validation, *, executor: Orders, options: Options
     with executor.place():
         found = _record(folder, summary.of_run(folder, asked), executed, started)
         found = _give_out(folder, found, executed, options.files)
-    tell_others(folder, base=asked.base, say=options.say)
+    tell_others(folder, base=asked.base, to_job=options.to_job, say=options.say)
     return found
 
 
-def tell_others(folder: Path, *, base: Path, say: Say) -> None:
-    """Updates the index of all runs and the job summary; a problem there is printed and does not change this run."""
+def tell_others(folder: Path, *, base: Path, say: Say, to_job: bool = True) -> None:
+    """Updates the index of all runs and, with `to_job`, the job summary; a problem there is printed and does not change this run."""
     for tell in (
         lambda: index.add(folder, base=base),
-        lambda: markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
+        lambda: to_job and markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
     ):
         try:
             tell()
@@ -269,7 +270,11 @@ def keep_inputs(asked: Validation, *, folder: Path) -> None:
     inputs = folder / "inputs"
     (inputs / "case").mkdir(parents=True, exist_ok=True)
     if asked.environment_file is not None:
-        shutil.copyfile(asked.environment_file, inputs / asked.environment_file.name)
+        kept = inputs / asked.environment_file.name
+        if (text := environments.kept_text(asked.environment_file)) is not None:
+            replace_text(kept, text)
+        else:
+            shutil.copyfile(asked.environment_file, kept)
     if asked.case_file is not None:
         shutil.copyfile(asked.case_file, inputs / "case" / asked.case_file.name)
         diffs.record(asked.case, inputs=inputs)
