@@ -26,8 +26,9 @@ from rich.table import Table
 BASE = Path(__file__).parent.parent
 GOLDEN = BASE / "tests" / "golden"
 CASE = GOLDEN / "files" / "cases" / "ssot-fixes.toml"
-NOTEBOOKS = sorted((BASE / "notebooks").glob("0[1-9]-*.ipynb")) + [
-    BASE / "notebooks" / "00-validation-report.ipynb"
+NOTEBOOKS = [
+    *sorted((BASE / "notebooks").glob("0[1-9]-*.ipynb")),
+    BASE / "notebooks" / "00-validation-report.ipynb",
 ]
 # As a user would write it, without a process for each notebook.
 ONE_PROCESS = """

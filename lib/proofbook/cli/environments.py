@@ -34,14 +34,14 @@ def chosen(named: Sequence[str], *, tags: Sequence[str], base: Path) -> list[str
 def _matching(text: str, known: dict[str, Path], *, base: Path) -> list[str]:
     if not _PATTERN.search(text) or paths.is_file(Path(text)):
         return [text]
-    found = [name for name in known if fnmatch.fnmatchcase(name, text)]
-    kept = _without_bases({name: known[name] for name in found})
+    usable = _without_bases(known)
+    kept = [name for name in usable if fnmatch.fnmatchcase(name, text)]
     if not kept:
-        there = ", ".join(sorted(known)) or "none"
+        there = ", ".join(sorted(usable)) or "none"
         raise UsageError(
             f"no environment matches {text!r} in {paths.shown(paths.kept('environments', base))}; there are: {there}"
         )
-    return list(kept)
+    return kept
 
 
 def _without_bases(known: dict[str, Path]) -> dict[str, Path]:
