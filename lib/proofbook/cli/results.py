@@ -19,6 +19,7 @@ from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import unexpected
 
 if TYPE_CHECKING:
+    from proofbook.cli.cluster import Cluster
     from proofbook.execution.executor import Orders
     from proofbook.execution.supervisor import Client, Limits
     from proofbook.report.junit import InconclusiveAs
@@ -71,13 +72,14 @@ class Result:
 class Many:
     """The environments of a command, each in a process of its own where those can be copied.
 
-    loads_first: whether their notebooks are all that there is to do.
+    loads_first: whether their notebooks are all that there is to do. cluster: does them instead of this machine.
     """
 
     base: Path
     limits: Limits
     as_json: bool = False
     loads_first: bool = True
+    cluster: Cluster | None = None
 
     def results(
         self,
@@ -133,15 +135,19 @@ class Many:
         from proofbook.execution import supervisor
         from proofbook.report import writer
 
+        names = {number: environments[number] for number in ready}
+        if self.cluster is not None:
+            yield from self.cluster.results(names)
+            return
         if not supervisor.CAN_COPY:
             for number, item in ready.items():
                 alone = partial(execute, item, None, partial(progress.say, number))
-                yield number, _attempt(environments[number], alone, base=self.base)
+                yield number, _attempt(names[number], alone, base=self.base)
             return
 
         def work(number: int, client: Client) -> JsonObject:
             here = partial(execute, ready[number], client, client.say)
-            return asdict(_attempt(environments[number], here, base=self.base))
+            return asdict(_attempt(names[number], here, base=self.base))
 
         tasks = {supervisor.Task(name=environments[number], work=partial(work, number)): number for number in ready}  # fmt: skip
         events = supervisor.run(
@@ -174,7 +180,10 @@ def _attempt(environment: str, work: Callable[[], Done], *, base: Path) -> Done 
 def write_all(
     found: Mapping[str, Result], *, base: Path, inconclusive_as: InconclusiveAs, say: Callable[[str], None]
 ) -> None:
-    """Writes the page, summary and JUnit XML of all environments; a problem there is printed and changes no verdict."""
+    """Writes the page, summary and JUnit XML of all environments; a problem there is printed and changes no verdict.
+
+    Nothing where not one has a run: then nothing was touched.
+    """
     from proofbook.report import markdown, matrix
     from proofbook.runs.record import RunRecord
 
@@ -189,8 +198,9 @@ def write_all(
         for name, item in found.items()
     ]
     outputs = paths.outputs(base)
+    if not any(one.run for one in ended):
+        return
     try:
-        outputs.mkdir(parents=True, exist_ok=True)
         page = matrix.write(outputs, ended, inconclusive_as=inconclusive_as)
         markdown.add_to_job_summary((outputs / matrix.SUMMARY).read_text(encoding="utf-8"))
     except Exception as error:

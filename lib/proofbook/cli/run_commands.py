@@ -41,6 +41,7 @@ from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
+    from proofbook.cli.cluster import Cluster
     from proofbook.execution.executor import Orders
     from proofbook.pipeline.steps import Options as RunOptions
     from proofbook.pipeline.try_options import Options
@@ -60,6 +61,7 @@ def run(
     timeout_s: Timeout = 300.0,
     run_timeout: given.RunTimeout = "",
     total_timeout: given.TotalTimeout = "",
+    cluster: given.ClusterAddress = "",
     yes: Yes = False,
     assets: Assets = "inline",
     inconclusive_as: InconclusiveAs = "failure",
@@ -79,7 +81,16 @@ def run(
     )
     asked = _Asked(base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, options=how)
     asked.check()
-    many = results.Many(base=base, as_json=as_json, limits=limits, loads_first=evidence is not None)
+    if cluster:
+        more = {"jobs": jobs, "timeout-s": timeout_s, "run-timeout": run_timeout, "assets": assets, "junit-inconclusive": inconclusive_as}  # fmt: skip
+        there = asked.elsewhere(cluster, more, command_s=limits.command_s)
+    many = results.Many(
+        base=base,
+        as_json=as_json,
+        limits=limits,
+        loads_first=evidence is not None,
+        cluster=there if cluster else None,
+    )
     found = many.results(names, asked.prepare, asked.execute)
     if len(names) > 1:
         results.write_all(
@@ -112,6 +123,24 @@ class _Asked:
         if self.evidence is not None:
             steps.evidence_of(self.evidence, base=self.base)
         selection.select(self.options.notebooks, base=self.base)
+
+    def elsewhere(self, address: str, more: dict[str, object], *, command_s: float | None) -> Cluster:
+        """The cluster that does the same. more: the options of `run` that are nothing but handed on.
+
+        Raises:
+            UsageError: a run that is there already cannot be continued on a cluster.
+        """
+        from proofbook.cli.cluster import Cluster, words_of
+        from proofbook.pipeline import steps
+
+        if self.run:
+            raise UsageError("--run continues a run on this machine, so it does not go with --cluster")
+        evidence = str(steps.evidence_of(self.evidence, base=self.base)) if self.evidence else ""
+        case = str(Path(self.case).resolve()) if self.case.endswith(".toml") else self.case
+        same = {"case": case, "evidence": evidence, "before": self.before, "notebook": list(self.options.notebooks)}  # fmt: skip
+        # Whoever was asked here about a protected environment has answered.
+        words = words_of({**same, **more, "yes": True})
+        return Cluster(address=address, words=words, base=self.base, command_s=command_s)
 
     def prepare(self, name: str) -> Validation:
         if self.evidence is None:

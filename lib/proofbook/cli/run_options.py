@@ -51,6 +51,12 @@ TotalTimeout = Annotated[
         "--total-timeout", metavar="DURATION", help="Time limit of the whole command: 30m, 2h. Default: none."
     ),
 ]
+ClusterAddress = Annotated[
+    str,
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="Dask scheduler whose workers do the runs: tcp://10.0.0.5:8786."
+    ),
+]
 Phase = Annotated[
     str, typer.Option("--phase", metavar="PHASE", help="Phase to record: before, rollout or after.")
 ]
