@@ -13,10 +13,17 @@ from pathlib import Path
 from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 
 __all__ = ["main"]
+# As in `execution.elsewhere`, which any other command does without.
+ENDS_WITH = "PROOFBOOK_ENDS_WITH"
 
 
 def main() -> None:
     """Runs a command and ends this process with its exit code; an exception gives one sentence, never a traceback or the code of `fail`."""
+    if ENDS_WITH in os.environ:
+        # Begun by a worker of a cluster.
+        from proofbook.execution import elsewhere
+
+        elsewhere.end_with_parent()
     # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
