@@ -26,6 +26,16 @@ class Progress:
         print(visible(f"{place}{line}"), file=sys.stderr, flush=True)
         self._draw()
 
+    def tell(self, number: int, what: str, text: str) -> None:
+        """What the supervisor tells of an environment."""
+        match what:
+            case "said":
+                self.say(number, text)
+            case "notebook":
+                self.notebook(number, text)
+            case "began":
+                self.began(number)
+
     def began(self, number: int) -> None:
         """An environment begins."""
         self._under_way[number] = ""

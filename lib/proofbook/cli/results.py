@@ -156,17 +156,12 @@ class Many:
         with contextlib.closing(events):
             for event in events:
                 number = tasks[event.task]
-                match event.what:
-                    case "done":
-                        yield number, Result(**event.result)
-                    case "lost":
-                        yield number, Result.of_error(event.task.name, CouldNotLook(event.text))
-                    case "said":
-                        progress.say(number, event.text)
-                    case "notebook":
-                        progress.notebook(number, event.text)
-                    case "began":
-                        progress.began(number)
+                if event.what == "done":
+                    yield number, Result(**event.result)
+                elif event.what == "lost":
+                    yield number, Result.of_error(event.task.name, CouldNotLook(event.text))
+                else:
+                    progress.tell(number, event.what, event.text)
 
 
 def _attempt(environment: str, work: Callable[[], Done], *, base: Path) -> Done | Result:
