@@ -25,7 +25,7 @@ from proofbook.collect.logs.entries import connect
 from proofbook.config.case import Case
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.environment import Environment
-from proofbook.evidence import schema, store
+from proofbook.evidence import log_tables, schema, store
 from proofbook.validation import Assessment
 
 PATTERNS = ("RecursionError", "PoolTimeout")
@@ -56,16 +56,16 @@ def make(folder: Path, *, count: int, days: float) -> float:
     with connect() as engine:
         engine.execute("SET TimeZone = 'UTC'")
         have = [row[0] for row in engine.execute(f"DESCRIBE {sql}").fetchall()]
-        more = "".join(f", CAST(NULL AS {types[str(column.dtype)]}) AS {column.name}" for column in schema.LOGS.columns if column.name not in have)  # fmt: skip
+        more = "".join(f", CAST(NULL AS {types[str(column.dtype)]}) AS {column.name}" for column in log_tables.LOGS.columns if column.name not in have)  # fmt: skip
         engine.execute(f"COPY (SELECT *{more} FROM ({sql})) TO {quoted(str(whole))} (FORMAT parquet)")
     began = time.process_time()
     small = recorder.summarise(whole, PATTERNS)
     seconds = time.process_time() - began
     about = {"source": "log", "shape": "made", "lines": count, "read": count, "kept": count, "problem": ""}
-    sources = schema.LOG_SOURCES.typed(schema.LOG_SOURCES.frame([tuple(about.get(column.name, _nothing(str(column.dtype))) for column in schema.LOG_SOURCES.columns)]))  # fmt: skip
+    sources = log_tables.LOG_SOURCES.typed(log_tables.LOG_SOURCES.frame([tuple(about.get(column.name, _nothing(str(column.dtype))) for column in log_tables.LOG_SOURCES.columns)]))  # fmt: skip
     now = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
     small["log_canaries"] = recorder.canaries_of(small["log_canaries"], [], ["log"])
-    tables = {**small, "log_sources": sources, "log_unread": schema.LOG_UNREAD.frame([])}
+    tables = {**small, "log_sources": sources, "log_unread": log_tables.LOG_UNREAD.frame([])}
     store.write_phase(folder / "evidence", environment="e", phase="after", tables=dict(tables), recorded=store.Phase(started=now, ended=now))  # fmt: skip
     whole.unlink()
     return seconds

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proofbook.config.case import Symptom
-from proofbook.evidence import schema
+from proofbook.evidence import log_tables
 from proofbook.judge.check import Check
 from proofbook.judge.checks.log_gone import gone
 from proofbook.judge.settle import settle
@@ -126,11 +126,11 @@ class History:
             (1, "message", "boom", 1, self.level, "boom", 0, 0),
         ]
         return {
-            "log_rhythm": schema.LOG_RHYTHM.typed(rhythm),
-            "log_matches": schema.LOG_MATCHES.typed(matches.drop(columns=["requests", "plain"]).reset_index(drop=True)),
-            "log_patterns": schema.LOG_PATTERNS.frame([("boom",)]),
-            "log_kinds": schema.LOG_KINDS.frame(kinds),
-            "log_kind_times": schema.LOG_KIND_TIMES.typed(pd.concat(times)[list(schema.LOG_KIND_TIMES.frame([]).columns)]),
+            "log_rhythm": log_tables.LOG_RHYTHM.typed(rhythm),
+            "log_matches": log_tables.LOG_MATCHES.typed(matches.drop(columns=["requests", "plain"]).reset_index(drop=True)),
+            "log_patterns": log_tables.LOG_PATTERNS.frame([("boom",)]),
+            "log_kinds": log_tables.LOG_KINDS.frame(kinds),
+            "log_kind_times": log_tables.LOG_KIND_TIMES.typed(pd.concat(times)[list(log_tables.LOG_KIND_TIMES.frame([]).columns)]),
             **({"log_unread": self._unread(int(rhythm.loc[self._is_after(rhythm), "entries"].sum()))} if self.unread else {}),
         }  # fmt: skip
 
@@ -147,7 +147,7 @@ class History:
     def _unread(self, entries: int) -> pd.DataFrame:
         begin = START + pd.Timedelta(minutes=self.before * self.step)
         lines = round(entries * self.unread / (1 - self.unread))
-        return schema.LOG_UNREAD.frame([("log", schema.ANY_LINE, begin.timestamp(), lines, begin, START + pd.Timedelta(minutes=self.total * self.step), "�")])  # fmt: skip
+        return log_tables.LOG_UNREAD.frame([("log", log_tables.ANY_LINE, begin.timestamp(), lines, begin, START + pd.Timedelta(minutes=self.total * self.step), "�")])  # fmt: skip
 
 
 def steady(it: History) -> None:

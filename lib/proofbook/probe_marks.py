@@ -6,7 +6,9 @@ not exist carries it. A log that holds the canary is alive, and it is this syste
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Mapping
 
 USER_AGENT = "proofbook-probe"
 # What a browser sends with every request, and nothing that says that it is a probe.
@@ -23,6 +25,7 @@ FETCH_HEADERS = {**_FROM_A_PAGE, "sec-fetch-mode": "cors", "sec-fetch-dest": "em
 PROBE_TRACE = "70726f6f66"
 QUERY = "proofbook"
 TRACE_DIGITS = 32
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 
 
 def new_canary() -> str:
@@ -37,3 +40,14 @@ def new_canary() -> str:
 def trace_id(canary: str) -> str:
     """A trace id that begins with the canary."""
     return canary + secrets.token_hex((TRACE_DIGITS - len(canary)) // 2)
+
+
+def trace_sent(headers: Mapping[str, str]) -> str | None:
+    """The trace id that headers carry as a W3C trace context; None where they carry none.
+
+    >>> trace_sent({"Traceparent": "00-70726f6f660000000000000000000001-00000000000000aa-01"}), trace_sent({})
+    ('70726f6f660000000000000000000001', None)
+    """
+    stated = next((value for name, value in headers.items() if name.lower() == "traceparent"), "")
+    found = _TRACEPARENT.fullmatch(stated.strip())
+    return found[1] if found else None

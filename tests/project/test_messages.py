@@ -58,8 +58,8 @@ def test_a_worker_that_is_killed_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("5 o'clock", "--since: not a time: \"5 o'clock\"; use 2026-11-24T09:40:00Z, or a duration before now such as 3h"),
-        ("2026-11-24T09:40:00", "--since: '2026-11-24T09:40:00' has no time zone; use 2026-11-24T09:40:00Z for UTC"),
+        ("5 o'clock", "--since: not a time: \"5 o'clock\"; use 2026-11-24T09:40:00Z, 09:40, or a duration before now such as 3h"),
+        ("09:61", "--since: not a time of day: '09:61'; use 09:40 or 09:40:30"),
     ],
 )  # fmt: skip
 def test_a_time_that_is_none_says_how_to_write_one(text: str, sentence: str) -> None:

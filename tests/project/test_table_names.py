@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from proofbook.evidence import schema
+from proofbook.judge.checks import log_changes
 
 LIB = ROOT / "lib" / "proofbook"
 READERS = ("judge", "evidence", "notebook", "report", "validation.py")
@@ -20,8 +21,8 @@ SOURCES = {
 }
 # What is called with the name of a table, and at which place.
 OF_TABLES = {"need": 0, "table": 0, "tables": 0, "has_before": 0, "exchange": 0, "file": 0, "success_rate": 0, "rows_in": 1, "_at": 2}  # fmt: skip
-# Of tables that `log_novelty` draws from those of the evidence: by which kinds of message and their times are joined.
-DERIVED = {"key"}
+# Of tables that `log_novelty` draws from those of the evidence: by which kinds of message and their times are joined, and what became of each.
+DERIVED = {"key", *log_changes.COLUMNS}
 COLUMNS = {column.name for table in schema.TABLES.values() for column in table.every_column} | DERIVED
 
 

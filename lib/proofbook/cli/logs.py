@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proofbook.cli.app import AsJson, app, console, plain, say
-from proofbook.cli.times import moment
+from proofbook.cli.times import BEFORE_NOW, moment
 from proofbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,12 +86,8 @@ TimeZone = Annotated[
     str | None,
     typer.Option("--time-zone", metavar="NAME", help="The same by name, such as Europe/Berlin."),
 ]
-Since = Annotated[
-    str, typer.Option("--since", metavar="TIME", help="Start of the window: RFC 3339, or 3h ago.")
-]
-Until = Annotated[
-    str, typer.Option("--until", metavar="TIME", help="End of the window: RFC 3339, or 3h ago.")
-]
+Since = Annotated[str, typer.Option("--since", metavar="TIME", help=f"Start of the window: {BEFORE_NOW}.")]
+Until = Annotated[str, typer.Option("--until", metavar="TIME", help=f"End of the window: {BEFORE_NOW}.")]
 Listed = Annotated[
     bool, typer.Option("--list", is_eager=True, callback=_list, help="List log sources and log formats.")
 ]
@@ -140,7 +136,7 @@ def logs(
         before=_log_source(before, stated) if before else None,
         base=Path.cwd(),
         since=moment("--since", since, now=now) if since else None,
-        until=moment("--until", until, now=now) if until else None,
+        until=moment("--until", until, now=now, end=True) if until else None,
     )
     if as_json:
         print(json.dumps(_log_as_json(looked), indent=2, default=str))

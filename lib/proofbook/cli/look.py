@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from proofbook.cli.app import app
+from proofbook.cli.app import AsJson, app
+from proofbook.cli.times import BEFORE_END
 from proofbook.redaction.unseen import visible
 
 Source = Annotated[
@@ -21,11 +23,9 @@ Before = Annotated[
 ]
 Since = Annotated[
     str,
-    typer.Option(
-        "--since", metavar="TIME", help="Start of the window: RFC 3339, 09:40, or 15m before the end."
-    ),
+    typer.Option("--since", metavar="TIME", help=f"Start of the window: {BEFORE_END}."),
 ]
-Until = Annotated[str, typer.Option("--until", metavar="TIME", help="End of the window.")]
+Until = Annotated[str, typer.Option("--until", metavar="TIME", help=f"End of the window: {BEFORE_END}.")]
 Where = Annotated[
     str,
     typer.Option(
@@ -36,14 +36,32 @@ Where = Annotated[
 
 @app.command()
 def look(
-    source: Source = "", before: Before = "", since: Since = "", until: Until = "", where: Where = ""
+    source: Source = "",
+    before: Before = "",
+    since: Since = "",
+    until: Until = "",
+    where: Where = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Look at a log or run: what went wrong, since when, what is different about it, who is affected."""
+    """Look at a log or run: what went wrong, since when, what changed, what is different about it, who is affected."""
     from proofbook.investigation import look as looking
+    from proofbook.investigation import overview
 
     found = looking.look(source, before=before or None, since=since or None, until=until or None)
     bad = found.where(where or "wrong")
-    for shown in (found, bad.started(), bad.differs(), bad.who()):
+    answers = {
+        "started": bad.started(),
+        "changes": found.changes(),
+        "differs": bad.differs(),
+        "who": bad.who(),
+    }
+    if as_json:
+        told = {"look": overview.to_json(found.overview)} | {
+            name: item.to_json() for name, item in answers.items()
+        }
+        print(json.dumps(told, indent=2))
+        return
+    for shown in (found, *answers.values()):
         print(_lines(repr(shown)))
         print()
 

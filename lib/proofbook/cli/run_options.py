@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proofbook.cli.times import length_s
+from proofbook.cli.times import BEFORE_NOW, length_s
 
 if TYPE_CHECKING:
     from proofbook.execution.supervisor import Limits
@@ -133,7 +133,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="TIME",
-        help="Deployment time of the fix: 2026-11-24T20:00:00Z or 3h. Default: taken from the log.",
+        help=f"Deployment time of the fix: {BEFORE_NOW}. Default: taken from the log.",
     ),
 ]
 Within = Annotated[

@@ -22,7 +22,8 @@ from proofbook.cli.app import (
     plain,
     print_result,
 )
-from proofbook.cli.times import UNITS_S, length_s
+from proofbook.cli.times import length_s
+from proofbook.config.moments import UNITS_S
 from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proofbook.cli.app import AsJson, app, console, plain
-from proofbook.cli.times import moment
+from proofbook.cli.times import BEFORE_NOW, moment
 from proofbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ QuietMetrics = Annotated[
 ]
 Since = Annotated[
     str,
-    typer.Option(
-        "--since", metavar="TIME", help="When it began: RFC 3339, or 3h ago; what lies before is quiet."
-    ),
+    typer.Option("--since", metavar="TIME", help=f"When it began: {BEFORE_NOW}; what lies before is quiet."),
 ]
 LONGEST_MEASURE = len("time on the way")
 Shown = Annotated[int, typer.Option("--first", min=1, help="So many services are shown.")]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 
+from proofbook.config import moments
 from proofbook.errors import UsageError
 
-UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+# What an option takes; the reference of durations is named beside it.
+TIME = "RFC 3339 (UTC where no zone is named), 09:40, or 3h before"
+BEFORE_NOW, BEFORE_END = f"{TIME} now", f"{TIME} the end of the log"
 
 
 def length_s(option: str, text: str) -> float:
@@ -19,32 +21,22 @@ def length_s(option: str, text: str) -> float:
     >>> length_s("--within", "10m")
     600.0
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
-    if found is None or float(found[1]) <= 0:
-        raise UsageError(
-            f"{option}: not a duration: {text!r}; use a number and a unit, such as 90s, 5m or 24h"
-        )
-    return float(found[1]) * UNITS_S[found[2]]
+    try:
+        return moments.seconds(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
-def moment(option: str, text: str, *, now: dt.datetime) -> dt.datetime:
-    """A time, from RFC 3339 with a zone or from a duration before now.
+def moment(option: str, text: str, *, now: dt.datetime, end: bool = False) -> dt.datetime:
+    """A time that is told from now.
 
     Raises:
-        UsageError: the text is no time, or has no zone.
+        UsageError: the text is no time.
 
     >>> moment("--since", "3h", now=dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)).hour
     9
     """
-    text = text.removesuffix(" ago")
-    if re.fullmatch(r"[\d.]+[smhdw]", text):
-        return now - dt.timedelta(seconds=length_s(option, text))
     try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option}: not a time: {text!r}; use 2026-11-24T09:40:00Z, or a duration before now such as 3h"
-        ) from None
-    if found.tzinfo is None:
-        raise UsageError(f"{option}: {text!r} has no time zone; use {text}Z for UTC")
-    return found
+        return moments.moment(text, reference=now, end=end)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None

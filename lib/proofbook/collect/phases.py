@@ -23,7 +23,8 @@ from proofbook.config.environment import Environment
 from proofbook.config.probes import COLLECTORS
 from proofbook.errors import CouldNotLook, ExtensionError
 from proofbook.evidence import store
-from proofbook.evidence.schema import LOG_PAST, REVISIONS
+from proofbook.evidence.log_tables import LOG_PAST
+from proofbook.evidence.schema import REVISIONS
 
 Say = Callable[[str], None]
 logger = logging.getLogger("proofbook.collect")

@@ -12,6 +12,7 @@ import httpx
 import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
+from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.services import health as services
 from proofbook.collect.session import Session, describe
@@ -30,7 +31,7 @@ async def watch(service: Service, *, during: Awaitable[Any], session: Session) -
     """Asks for the service's health at jittered times while `during` runs, and for `settle_s` after it.
 
     Returns:
-        One row per request: service, timestamp (UTC), at_s (since the start), status (nullable int), ok, error, total_s, revision.
+        One row per request: service, timestamp (UTC), at_s (since the start), status (nullable int), ok, error, total_s, revision, trace_id.
     """
     pace = session.environment.rollout
     began = time.perf_counter()
@@ -91,6 +92,7 @@ async def _ask(
 ) -> Mapping[str, object]:
     """One request outside the pace: a watch that waits its turn would not see a gap."""
     session.done["http requests"] += 1
+    headers = session.service_headers(service)
     row: dict[str, object] = {
         "service": service.name,
         "timestamp": pd.Timestamp.now("UTC"),
@@ -99,13 +101,14 @@ async def _ask(
         "ok": False,
         "error": "",
         "revision": None,
+        "trace_id": probe_marks.trace_sent(headers),
     }
     sent = time.perf_counter()
     try:
         answer = await answers.ask(
             client,
             service.health,
-            headers=session.service_headers(service),
+            headers=headers,
             within_s=MAX_ANSWER_S,
             timeout=MAX_ANSWER_S,
             **services.asking(service),

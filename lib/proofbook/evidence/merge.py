@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from proofbook.evidence import extensions, schema, store
-from proofbook.evidence.schema import LOG_KIND_TIMES, LOG_KINDS, LOG_PLACES, LOG_SOURCES, LOOKS
+from proofbook.evidence import extensions, log_tables, schema, store
+from proofbook.evidence.log_tables import LOG_KIND_TIMES, LOG_KINDS, LOG_PLACES, LOG_SOURCES
+from proofbook.evidence.schema import LOOKS
 from proofbook.evidence.table import LOOK, Merge, Table
 
 OF_LOGS = schema.merged_as(Merge.LOG_BUCKETS, Merge.LOG_TOTALS)
 BY_BUCKET = schema.merged_as(Merge.LOG_BUCKETS)
-GROUP = tuple(column.name for column in schema.GROUPED)
+GROUP = tuple(column.name for column in log_tables.GROUPED)
 
 
 def tables_of(

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from proofbook import paths
 from proofbook.errors import EvidenceError
-from proofbook.evidence import schema
+from proofbook.evidence import log_tables, schema
 from proofbook.files import digest, read_text, replace_text
 from proofbook.redaction.scrubbing import scrub, scrub_json
 
@@ -95,7 +95,7 @@ class Evidence:
             if problem:
                 raise EvidenceError(f"{paths.shown(path)}: {problem}")
             table = pd.read_parquet(path)
-            self._tables[key] = _entries(table) if name == schema.LOGS.name else table
+            self._tables[key] = _entries(table) if name == log_tables.LOGS.name else table
         return self._tables[key]
 
     def file(self, name: str, phase: str = "after") -> Path | None:

@@ -13,6 +13,8 @@ import pandas as pd
 from proofbook.errors import SchemaError
 
 TIME = "datetime64[us, UTC]"
+# When a column may be absent.
+OLDER = "in older evidence"
 # Names and texts; in pandas a dictionary each.
 MAP = "map"
 # By dtype: what pandas finds in values that may become it, and its types in a Parquet file.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -53,7 +55,7 @@ class Answer:
             else ""
         )
         head = f"{badge} <b>{finding_html.sentence(self.claim)}</b><br><span class='pb-statement'>{escape(self.statement)}</span>{needs}"
-        tables = as_html(self.table) + "".join(
+        tables = self._table_as_html() + "".join(
             f"<details><summary>{escape(title)}</summary>{as_html(rows)}</details>"
             for title, rows in self.more.items()
             if len(rows)
@@ -63,13 +65,33 @@ class Answer:
         return f"<div class='pb-finding tex2jax_ignore mathjax_ignore' style='border-left:4px solid {colour};padding:.3em .8em;margin:.5em 0'>{head}{tables}{notes}{rest}</div>"
 
     def __repr__(self) -> str:
-        parts = [f"{self.answer}: {self.claim}: {self.statement}", as_text(self.table)]
+        parts = [f"{self.answer}: {self.claim}: {self.statement}", self._table_as_text()]
         parts += [f"{title}\n{as_text(rows)}" for title, rows in self.more.items() if len(rows)]
         parts += self.notes
         if self.needed:
             parts.append(f"needed: {finding_html.in_words(self.needed)}")
         parts += [f"not established: {text}" for text in self.not_established]
         return "\n".join(part for part in parts if part)
+
+    def _table_as_html(self) -> str:
+        """What there is to see: the table, or what says it better."""
+        return as_html(self.table)
+
+    def _table_as_text(self) -> str:
+        return as_text(self.table)
+
+    def to_json(self) -> dict[str, object]:
+        """The answer as plain values, a table as its rows."""
+        kept = ("claim", "answer", "reason", "statement", "notes", "window", "not_established")
+        facts = (self.estimate, self.method, self.exposure, self.needed)
+        named = zip(("estimate", "method", "exposure", "needed"), facts, strict=True)
+        return {
+            **{name: getattr(self, name) for name in kept},
+            **{name: None if fact is None else dataclasses.asdict(fact) for name, fact in named},
+            "controls": [dataclasses.asdict(item) for item in self.controls],
+            "table": rows(self.table),
+            "more": {title: rows(table) for title, table in self.more.items()},
+        }
 
     def _finding(self) -> Finding:
         """The same as a finding, by which a card shows what it rests on."""
@@ -79,6 +101,14 @@ class Answer:
             estimate=self.estimate, method=self.method, exposure=self.exposure, window={"looked at": self.window},
             controls=self.controls, needed=self.needed, not_established=self.not_established,
         )  # fmt: skip
+
+
+def rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of a table as plain values, times as RFC 3339."""
+    found: list[dict[str, object]] = json.loads(
+        table.to_json(orient="records", date_format="iso", date_unit="us")
+    )
+    return found
 
 
 def as_html(rows: pd.DataFrame, *, most: int = MOST_ROWS) -> str:

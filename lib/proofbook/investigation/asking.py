@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,19 @@ import numpy as np
 import pandas as pd
 
 from proofbook.errors import UsageError
-from proofbook.investigation import conditions, differs, started, who
+from proofbook.investigation import changes, conditions, differs, started, who
 from proofbook.investigation.answers import Answer
+from proofbook.investigation.contrast import MOST_PLACEBOS
 from proofbook.investigation.differs import Question
-from proofbook.investigation.moments import Span, of_seconds
+from proofbook.investigation.moments import Moment, Span, moment, of_seconds, shown
+from proofbook.investigation.prepare import BRIEF, view_for
 from proofbook.investigation.units import Marks, Units
+from proofbook.judge.checks import log_changes
 from proofbook.judge.view import stamp
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
+    from proofbook.investigation.records import Records
 
 # What says the same as what was selected by: an error's level follows from its status.
 ALSO_ABOUT = {"status": ("severity",), "severity": ("status",)}
@@ -42,7 +47,7 @@ def counted(look: Look) -> Counted:
     read = look.records
     tally = read.ask(
         f"""SELECT count(*) FILTER (WHERE of_request AND NOT own) AS of_requests, count(*) FILTER (WHERE NOT own) AS entries,
-            count(DISTINCT unit) FILTER (WHERE own) AS own FROM {read.relation} WHERE {look.selected}"""
+            count(DISTINCT unit) FILTER (WHERE own) AS own FROM {view_for(look.selected)} WHERE {look.selected}"""
     ).iloc[0]
     # A look that selects nothing is about what a log is about.
     asks_requests = 2 * int(tally["of_requests"]) >= int(tally["entries"]) and len(read.requests) > 0
@@ -64,7 +69,7 @@ def marks(look: Look, units: Units) -> Marks:
     """Which units hold what a look selects by its conditions, at any time."""
     condition = conditions.conjunction(look.conditions)
     found = look.records.arrow(
-        f"SELECT DISTINCT unit FROM {look.records.relation} WHERE NOT own AND {condition}"
+        f"SELECT DISTINCT unit FROM {view_for(condition)} WHERE NOT own AND {condition}"
     )
     return units.marked(found["unit"].to_numpy())
 
@@ -106,6 +111,86 @@ def _proposed(look: Look) -> tuple[float, float] | None:
     row, last = answer.table.iloc[0], seconds(look.span)[1]
     ended = last if pd.isna(row["ended"]) else row["ended"].timestamp()
     return row["started"].timestamp(), ended
+
+
+def what_changed(look: Look, at: Moment | tuple[Moment, Moment] | None) -> Answer:
+    """The answer to `Look.changes`."""
+    chosen = _span_of_change(look, at)
+    if chosen is None:
+        return changes.UNASKED
+    span, asked = chosen
+    begins, ends = (moment.timestamp() for moment in span)
+    read, length = look.records, ends - begins
+    whole = math.floor((begins - read.span[0].timestamp()) / length + 0.01)
+    last = min(whole, MOST_PLACEBOS + changes.MOST_BEFORE)
+    place = f"greatest(0, ceil(({begins!r} - epoch(timestamp)) / {length!r}))::BIGINT"
+    inside = f"NOT own AND epoch(timestamp) >= {begins - last * length!r} AND epoch(timestamp) < {ends!r} AND {conditions.conjunction(look.conditions)}"
+    cells = read.ask(
+        f"""WITH counted AS (SELECT template, severity_number, {place} AS "window", floor(epoch(timestamp)) AS second, count(*) AS n, min(timestamp) AS first,
+            max(timestamp) AS last, string_agg(DISTINCT nullif(service_version, ''), ', ') AS revisions FROM {view_for(inside)} WHERE template IS NOT NULL AND {inside} GROUP BY ALL)
+        SELECT template, coalesce(severity_number, 0) AS severity_number, "window", sum(n)::BIGINT AS entries, sum(n * n)::BIGINT AS squares, min(first) AS first, max(last) AS last,
+            coalesce(string_agg(DISTINCT revisions, ', '), '') AS revisions FROM counted GROUP BY ALL ORDER BY ALL"""
+    )
+    if cells.empty:
+        return changes.unwritten(span, look.conditions_in_words)
+    load = read.ask(
+        f"""SELECT {place} AS "window", count(DISTINCT unit) FILTER (WHERE http_status IS NOT NULL) AS requests, count(DISTINCT floor(epoch(timestamp))) AS seconds
+        FROM {view_for(inside)} WHERE {inside} GROUP BY ALL"""
+    ).set_index("window").reindex(range(last + 1), fill_value=0)  # fmt: skip
+    return changes.judge(
+        changes.Question(
+            **_keyed(cells, read), requests=load["requests"].to_numpy(), seconds=load["seconds"].to_numpy(), span=span, in_words=look.conditions_in_words, asked=asked,
+        )
+    )  # fmt: skip
+
+
+def _keyed(cells: pd.DataFrame, read: Records) -> dict[str, pd.DataFrame]:
+    """The cells by key, as the judge of a deployment names them, and what each key is about: an error that was a remark before is new."""
+    raised = cells["template"].isin(read.exceptions)
+    titles = cells["severity_number"].map(log_changes.title)
+    key = ("message " + titles + " " + cells["template"]).where(~raised, "exception " + cells["template"])
+    cells = cells.assign(key=key, kind=raised.map({True: "exception", False: "message"}))
+    together = cells.groupby(["key", "window"], as_index=False).agg(
+        entries=("entries", "sum"), squares=("squares", "sum"), first=("first", "min"), last=("last", "max"), revisions=("revisions", ", ".join)
+    )  # fmt: skip
+    about = cells.groupby("key").agg(
+        kind=("kind", "first"), what=("template", "first"), severity_number=("severity_number", "max")
+    )
+    first = read.ask(
+        f"SELECT template, min(entry) AS entry FROM {BRIEF} WHERE template IS NOT NULL GROUP BY template"
+    )
+    named = first[first["template"].isin(about["what"])]
+    bodies = read.ask(
+        f"SELECT template, body FROM {read.relation} WHERE entry IN ({', '.join(map(str, named['entry'])) or -1})"
+    )
+    samples = bodies.set_index("template")["body"]
+    return {"cells": together, "about": about.assign(sample=samples.reindex(about["what"]).to_numpy())}
+
+
+def _span_of_change(look: Look, at: Moment | tuple[Moment, Moment] | None) -> tuple[Span, str] | None:
+    """The span that is compared with what lies before it, and how it was found where it was not given; None where there is none."""
+    own = look.records.own_span
+    end = own[1] + pd.Timedelta(microseconds=1)
+    if isinstance(at, tuple):
+        found = look.between(*at).stated_span
+        assert found is not None
+        return found, ""
+    if at is not None:
+        begins = moment(at, within=own)
+        ends = min(look.stated_span[1], end) if look.stated_span is not None else end
+        if not look.records.span[0] < begins < ends:
+            raise UsageError(
+                f"expected a moment within the log, {shown((look.records.span[0], ends))}, got {begins}"
+            )
+        # As long after it as the log reaches back before it.
+        return (begins, min(ends, begins + (begins - look.records.span[0]))), ""
+    if look.stated_span is not None:
+        return look.stated_span, ""
+    proposed = _proposed(look if look.conditions else look.where(conditions.WRONG))
+    if proposed is None:
+        return None
+    begins, ends = map(of_seconds, proposed)
+    return (begins, ends), "a span that was proposed since more went wrong then, "
 
 
 def since_when(look: Look) -> Answer:

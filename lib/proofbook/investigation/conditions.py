@@ -99,9 +99,11 @@ def as_call(verb: str, text: str, values: Mapping[str, object], fields: Mapping[
 def wrong(known: Known) -> Condition:
     """What went wrong by itself: answers of 500 and more, refused upgrades, lost connections, errors of no request."""
     refused = refused_upgrade(known)
-    lost = f"try_cast(fields['close_code'] AS INTEGER) IN ({', '.join(map(str, LOST))})"
+    lost = f" OR try_cast(fields['close_code'] AS INTEGER) IN ({', '.join(map(str, LOST))})"
+    if "close_code" not in known.keys:
+        lost = ""
     return Condition(
-        sql=f"coalesce(http_status >= 500 OR {refused} OR {lost} OR (http_status IS NULL AND severity_number >= {ERROR}), false)",
+        sql=f"coalesce(http_status >= 500 OR {refused}{lost} OR (http_status IS NULL AND severity_number >= {ERROR}), false)",
         in_words="wrong",
         about=("status", "severity"),
     )
@@ -109,7 +111,7 @@ def wrong(known: Known) -> Condition:
 
 def refused_upgrade(known: Known) -> str:
     """SQL: whether a request for a WebSocket was answered with an error: at a path where one was upgraded, or that says what it is for."""
-    sockets = [f"regexp_matches(path, {quoted(_SOCKET_PATH)})", "starts_with(http_url, 'ws')"]
+    sockets = [f"regexp_matches(path, {quoted(_SOCKET_PATH)})", "over_ws"]
     if known.socket_paths:
         sockets.append(f"path IN ({', '.join(map(quoted, known.socket_paths))})")
     return f"coalesce(http_status >= 400 AND ({' OR '.join(sockets)}), false)"

@@ -9,7 +9,7 @@ storms and habits of the system are in the reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -45,35 +45,6 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
-    """All that was found in the window in question, the strongest first. best: the largest score of each quiet window. scales: by fields."""
-
-    suspects: tuple[Suspect, ...]
-    best: Numbers
-    scales: dict[tuple[str, ...], float] = field(default_factory=dict)
-    tried_values: int = 0
-    tried_pairs: int = 0
-
-    def chance(self, score: float) -> float:
-        """How often anything so strong comes up."""
-        return float((1 + np.count_nonzero(self.best >= score)) / (1 + len(self.best)))
-
-    def judged(self, item: Tested) -> Suspect:
-        """What was tested, with its score and chance."""
-        score = item.strength / self.scales[item.names]
-        return Suspect(
-            tested=item,
-            score=score,
-            chance=self.chance(score),
-            is_called=self.is_called(item.strength, item.names),
-        )
-
-    def is_called(self, strength: float, names: tuple[str, ...]) -> bool:
-        """Whether something of these fields is called at such a strength."""
-        return len(self.best) >= LEAST_PLACEBOS and self.chance(strength / self.scales[names]) <= CALLED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Of one field, by window and value: selected units and others that have it, and by window how many have any value."""
 
@@ -92,6 +63,36 @@ class Counts:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio, holds = (x / of_x) / (np.maximum(y, 0.5) / np.maximum(of_y, 1)), x / of_x
         return np.where((x >= LEAST) & (ratio >= MIN_RATIO) & (holds >= MIN_HOLDS), found, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """All that was found in the window in question, the strongest first. best: the largest score of each quiet window. scales: by fields. counted: by field."""
+
+    suspects: tuple[Suspect, ...]
+    best: Numbers
+    scales: dict[tuple[str, ...], float] = field(default_factory=dict)
+    tried_values: int = 0
+    tried_pairs: int = 0
+    counted: Mapping[str, Counts] = field(default_factory=dict)
+
+    def chance(self, score: float) -> float:
+        """How often anything so strong comes up."""
+        return float((1 + np.count_nonzero(self.best >= score)) / (1 + len(self.best)))
+
+    def judged(self, item: Tested) -> Suspect:
+        """What was tested, with its score and chance."""
+        score = item.strength / self.scales[item.names]
+        return Suspect(
+            tested=item,
+            score=score,
+            chance=self.chance(score),
+            is_called=self.is_called(item.strength, item.names),
+        )
+
+    def is_called(self, strength: float, names: tuple[str, ...]) -> bool:
+        """Whether something of these fields is called at such a strength."""
+        return len(self.best) >= LEAST_PLACEBOS and self.chance(strength / self.scales[names]) <= CALLED
 
 
 def count(
@@ -151,7 +152,9 @@ def contrast(
         for name, values in strengths.items()
         for value in np.flatnonzero(values[0]).tolist()
     ]
-    values_tried = np.sum([(counts.selected >= LEAST).sum(axis=1) for counts in counted.values()], axis=0)
+    values_tried = np.zeros(number, dtype=np.int64)
+    for counts in counted.values():
+        values_tried += (counts.selected >= LEAST).sum(axis=1)
     pairs_tried = np.zeros(number, dtype=np.int64)
     if with_pairs and not moving:
         searched = pairs.search(
@@ -177,6 +180,7 @@ def contrast(
         scales=scales,
         tried_values=int(values_tried[0]),
         tried_pairs=int(pairs_tried[0]),
+        counted=counted,
     )
     ranked = sorted(
         map(result.judged, found), key=lambda item: (-item.score, -item.tested.strength, item.tested.parts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from proofbook.investigation import contrast, redundancy
+from proofbook.investigation import contrast, missing, redundancy
 from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
 from proofbook.investigation.contrast import CALLED, LEAST_PLACEBOS, MOST_PLACEBOS, Contrast, Suspect
 from proofbook.investigation.moments import of_seconds
@@ -100,6 +100,7 @@ def judge(question: Question) -> Answer:
     placebos = len(found.best)
     enough = placebos >= LEAST_PLACEBOS
     called = [item for item in left.suspects if item.is_called]
+    absent = missing.missing(found.counted, called=tuple(called))
     length_s = question.span_s[1] - question.span_s[0]
     return replace(
         blank,
@@ -111,6 +112,7 @@ def judge(question: Question) -> Answer:
             "More, weaker": _table(question, left.suspects[MOST_SHOWN:], placebos),
             "What goes with it: outcomes and messages, which are no causes": _table(question, left.outcomes, placebos),
             "Redundant beside these": _removed(question, left.removed, placebos),
+            "Missing among these: what the others have more often": _missing(question, absent, placebos),
         },
         notes=_notes(question, found),
         controls=_controls(found, placebos, length_s),
@@ -195,6 +197,19 @@ def _removed(question: Question, removed: Sequence[redundancy.Removed], placebos
         return table
     why = [f"{item.why} {named(question.units, item.beside.tested.parts)}" for item in removed]
     return table.drop(columns="called").assign(why=why)
+
+
+def _missing(question: Question, absent: Sequence[Suspect], placebos: int) -> pd.DataFrame:
+    return pd.DataFrame([
+        {
+            "missing": named(question.units, item.tested.parts),
+            "of these": f"{item.tested.selected:,} of {item.tested.of_selected:,} ({item.tested.holds:.1%})",
+            "of the others": f"{item.tested.others:,} of {item.tested.of_others:,} ({item.tested.others / max(1, item.tested.of_others):.1%})",
+            "as strong when nothing is wrong": f"{round(item.chance * (placebos + 1)) - 1} of {placebos} quiet windows",
+            "called": item.is_called,
+        }
+        for item in absent[:MOST_SHOWN]
+    ])  # fmt: skip
 
 
 def _notes(question: Question, found: Contrast) -> tuple[str, ...]:

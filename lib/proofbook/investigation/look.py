@@ -10,6 +10,7 @@ import pandas as pd
 
 from proofbook import paths
 from proofbook.collect.logs.entries import table
+from proofbook.config import moments as config_moments
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
 from proofbook.investigation import (
@@ -27,6 +28,9 @@ from proofbook.investigation import (
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
 from proofbook.investigation.draft import Draft
+from proofbook.investigation.following import alike, follow
+from proofbook.investigation.following.alike import Alike
+from proofbook.investigation.following.follow import Followed
 from proofbook.investigation.moments import Moment, Span
 from proofbook.investigation.overview import Overview
 from proofbook.investigation.records import Records
@@ -39,7 +43,7 @@ class Look:
     """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
 
     Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), judge
-    (`started`, `differs`, `who`), and keep (`pin`, `pins`, `draft`).
+    (`started`, `differs`, `changes`, `who`, `follow`, `like`), and keep (`pin`, `pins`, `draft`).
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class Look:
         """What was written up to `width` before and after a moment."""
         middle, half = (
             moments.moment(t, within=self.records.own_span),
-            pd.Timedelta(seconds=moments.seconds(width)),
+            pd.Timedelta(seconds=config_moments.seconds(width)),
         )
         return self.between(middle - half, middle + half)
 
@@ -147,7 +151,7 @@ class Look:
         return self._ask("SELECT * FROM entries ORDER BY entry")
 
     def entries(self, n: int = 50, *, skip: int = 0) -> pd.DataFrame:
-        """A page of entries in the order of time: the columns in which any of them holds something."""
+        """A page of entries in the order of time, by their numbers: the columns in which any of them holds something."""
         found = self._ask(f"SELECT * FROM entries ORDER BY entry LIMIT {int(n)} OFFSET {int(skip)}")
         return tables.telling(found)
 
@@ -192,9 +196,40 @@ class Look:
         """Since when there is so much of what is selected: moment, interval, rates, and how often the same log in another order shows as much."""
         return asking.since_when(self)
 
+    def changes(self, at: Moment | tuple[Moment, Moment] | None = None) -> Answer:
+        """What became of each kind of message and exception: new, gone, more or less, with how often as much changes at other moments.
+
+        Args:
+            at: a moment, which splits the log in two; or a span, which is compared with what lies before it. None means the span of this look,
+                or where none was stated the one in which more went wrong than before.
+        Raises:
+            UsageError: a time cannot be read, or lies outside of the log.
+        """
+        return asking.what_changed(self, at)
+
     def who(self) -> Answer:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
         return asking.who_is_affected(self)
+
+    def follow(self, x: object) -> Followed:
+        """One request from client to log and back: timings of its probe, entries, spans and the close, each with the rule by which it was joined and how often that rule is right here.
+
+        Args:
+            x: a row of `examples`, `entries` or a table of probes, the number of an entry, or a trace id.
+        Raises:
+            UnknownName: no entry, span or probe has this trace. UsageError: `x` is none of these.
+        """
+        return follow.follow(x, self.records)
+
+    def like(self, x: object) -> Alike:
+        """All requests that went the same way as the one of `x`, by the kinds of their entries in order, and the commonest that differs by one step.
+
+        `same` and `other` of the answer are looks at them.
+
+        Raises:
+            UnknownName, UsageError: as `follow`; or `x` belongs to no request.
+        """
+        return alike.alike(x, self)
 
     # Keeping ----------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,18 @@ NAMES: MappingProxyType[str, Name] = MappingProxyType({
 # What is counted for each request; the others are whole texts, or name a single request.
 COUNTED = tuple(name for name in NAMES if name not in ("url", "body", "trace_id"))
 BY_COLUMN = MappingProxyType({item.column: name for name, item in NAMES.items()})
+# Tables of probes.
+PROBES = (
+    "health",
+    "latency",
+    "latency_control",
+    "websocket",
+    "refusals",
+    "identities",
+    "shadow",
+    "rollout",
+    "held",
+)
 
 
 def meant(name: str) -> str | None:

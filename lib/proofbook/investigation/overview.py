@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from proofbook.config.duckdb_text import quoted
-from proofbook.investigation import conditions
+from proofbook.investigation import answers, conditions, prepare, tables
 from proofbook.investigation.moments import Span
 
 if TYPE_CHECKING:
@@ -74,13 +76,15 @@ class Overview:
 def of(look: Look) -> Overview:
     """The overview of a look."""
     counted = look.sql(
-        "SELECT count(*) AS entries, count(DISTINCT unit) FILTER (WHERE http_status IS NOT NULL AND NOT own) AS requests, count(DISTINCT unit) FILTER (WHERE own) AS own FROM entries"
+        "SELECT count(*) AS entries, count(DISTINCT unit) FILTER (WHERE http_status IS NOT NULL AND NOT own) AS requests, count(DISTINCT unit) FILTER (WHERE own) AS own FROM entries_brief"
     ).iloc[0]
     gap = look.sql(
-        "SELECT began, gap_s FROM (SELECT timestamp AS began, epoch(lead(timestamp) OVER (ORDER BY timestamp)) - epoch(timestamp) AS gap_s FROM entries) WHERE gap_s IS NOT NULL ORDER BY gap_s DESC, began LIMIT 1"
+        "SELECT began, gap_s FROM (SELECT timestamp AS began, epoch(lead(timestamp) OVER (ORDER BY timestamp)) - epoch(timestamp) AS gap_s FROM entries_brief) WHERE gap_s IS NOT NULL ORDER BY gap_s DESC, began LIMIT 1"
     )
     errors = look.sql(
-        "SELECT severity, what, entries, first, last FROM kinds WHERE severity IN ('ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY')"
+        f"""SELECT arg_max(severity_text, severity_number) AS severity, template AS what, count(*) AS entries, min(timestamp) AS first, max(timestamp) AS last
+        FROM entries_brief WHERE template IS NOT NULL GROUP BY template HAVING severity IN ('ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY')
+        ORDER BY {tables.SEVERITIES}, entries DESC, what"""
     )
     events = look.sql("SELECT timestamp, what FROM events ORDER BY timestamp LIMIT 12")
     reading = look.records.source.reading
@@ -113,11 +117,11 @@ def _groups(look: Look) -> tuple[Group, ...]:
     """The answers that went wrong (of a look with a condition: all), by status and path, the most frequent first."""
     known = look.records.known
     wrong = "true" if look.conditions else f"({conditions.wrong(known).sql})"
-    whole = look.records.relation
+    whole = prepare.BRIEF
     inside = f"timestamp BETWEEN TIMESTAMPTZ {quoted(look.span[0].isoformat())} AND TIMESTAMPTZ {quoted(look.span[1].isoformat())}"
     found = look.sql(
         f"""WITH hit AS (
-            SELECT *, {conditions.refused_upgrade(known)} AS refused FROM entries WHERE http_status IS NOT NULL AND NOT own AND {wrong}
+            SELECT *, {conditions.refused_upgrade(known)} AS refused FROM entries_brief WHERE http_status IS NOT NULL AND NOT own AND {wrong}
         ), grouped AS (
             SELECT http_status AS status, coalesce(path, '') AS path, count(*) AS n, min(timestamp) AS first, max(timestamp) AS last, bool_or(refused) AS refused,
                 count(DISTINCT http_remote_ip) AS addresses, mode(http_remote_ip) AS address, mode(http_user_agent) AS agent
@@ -156,13 +160,28 @@ def _lanes(look: Look, kinds: list[str]) -> tuple[Lane, ...]:
         for number, (condition, _) in enumerate(asked.values())
     )
     place = f"least({BUCKETS - 1}, floor((epoch(timestamp) - {first.timestamp()!r}) / {width_s!r})::BIGINT)"
-    found = look.sql(f"SELECT {place} AS bucket, {counts} FROM entries GROUP BY bucket").set_index("bucket")
+    found = look.sql(f"SELECT {place} AS bucket, {counts} FROM entries_brief GROUP BY bucket").set_index(
+        "bucket"
+    )
     whole = found.reindex(range(BUCKETS), fill_value=0)
     lanes = [
         Lane(title=title, counts=tuple(int(count) for count in whole[f"c{number}"]), kind=kind)
         for number, (title, (_, kind)) in enumerate(asked.items())
     ]
     return tuple(lane for lane in lanes if any(lane.counts))
+
+
+def to_json(shown: Overview) -> dict[str, object]:
+    """The overview as plain values."""
+    told = dataclasses.asdict(dataclasses.replace(shown, kinds=pd.DataFrame()))
+    found: dict[str, object] = json.loads(
+        json.dumps(told | {"kinds": answers.rows(shown.kinds)}, default=_plain)
+    )
+    return found
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, pd.Timestamp) else str(value)
 
 
 def in_words(group: Group) -> str:

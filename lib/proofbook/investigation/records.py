@@ -6,39 +6,35 @@ import functools
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import duckdb
-import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.backends.sql.datatypes import DuckDBType
 
 from proofbook import paths
-from proofbook.collect.logs import aggregates, places
 from proofbook.collect.logs import reader as log_reader
 from proofbook.collect.logs.entries import Reading, connect, entries_of, table
-from proofbook.collect.logs.formats import COLUMNS
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UsageError
 from proofbook.evidence import store
 from proofbook.investigation import conditions, practice, units
+from proofbook.investigation.following import traffic
+from proofbook.investigation.following.given import Row
+from proofbook.investigation.following.traffic import Traffic
 from proofbook.investigation.moments import Span
-from proofbook.investigation.names import USER_KEYS
+from proofbook.investigation.names import PROBES
+from proofbook.investigation.prepare import BRIEF, RELATION, prepare, view_for
 from proofbook.investigation.units import Units
-from proofbook.judge.log_text import templates, tracebacks
-from proofbook.probe_marks import PROBE_TRACE, USER_AGENT
 from proofbook.runs import folders
 
 # So many of its values are compared with a name that is not among them.
 MOST_NAMES = 500
 MOST_KEYS = 200
+MEMORY_LIMIT = "400MB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +54,7 @@ class Records:
     """The entries of a source, written once with what is derived from them, and an engine that answers about them.
 
     Columns beside those of the table `logs`: entry (number in the order of time), own (one of our probes caused it), path (values
-    masked), user, template (the message without its values; of an exception what was raised and where), unit (the request that it
+    masked), user, socket, template (the message without its values; of an exception what was raised and where), unit (the request that it
     belongs to, else itself), of_request.
     """
 
@@ -66,10 +62,15 @@ class Records:
         self.source = source
         # The files live as long as anything that looks at them.
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self.file = folder / "entries.parquet"
         self.engine = connect()
-        self.user_keys = _write(self.engine, source.files, self.file)
-        self.relation = f"read_parquet({quoted(str(self.file))})"
+        # Beside it there is a kernel with its libraries, and the values of the requests that are compared.
+        self.engine.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        self._prepared = prepare(self.engine, source.files, folder=folder)
+        # The keys under which it stood who asked, and the templates that are exceptions.
+        self.user_keys, self.exceptions = self._prepared.user_keys, self._prepared.exceptions
+        # The keys of the map `fields`, the most frequent first.
+        self.keys = self._prepared.keys[:MOST_KEYS]
+        self.relation = RELATION
 
     def ask(self, sql: str) -> pd.DataFrame:
         """The answer to a query of ours."""
@@ -83,24 +84,16 @@ class Records:
     @functools.cached_property
     def span(self) -> Span:
         """From the first entry to the last."""
-        first, last = self.ask(f"SELECT min(timestamp) a, max(timestamp) b FROM {self.relation}").iloc[0]
+        first, last = self.ask(f"SELECT min(timestamp) a, max(timestamp) b FROM {BRIEF}").iloc[0]
         return pd.Timestamp(first), pd.Timestamp(last)
 
     @functools.cached_property
     def own_span(self) -> Span:
         """The same of the source itself, without what is from before."""
         first, last = self.ask(
-            f"SELECT min(timestamp) a, max(timestamp) b FROM read_parquet({quoted(str(self.source.files[0]))})"
+            f"SELECT min(timestamp) a, max(timestamp) b FROM {entries_of(self._prepared.files[0])}"
         ).iloc[0]
         return pd.Timestamp(first), pd.Timestamp(last)
-
-    @functools.cached_property
-    def keys(self) -> tuple[str, ...]:
-        """The keys of the map `fields`, the most frequent first."""
-        found = self.ask(
-            f"SELECT k, count(*) n FROM (SELECT unnest(map_keys(fields)) k FROM {self.relation}) GROUP BY k ORDER BY n DESC, k LIMIT {MOST_KEYS}"
-        )
-        return tuple(found["k"])
 
     @functools.cached_property
     def requests(self) -> Units:
@@ -113,16 +106,53 @@ class Records:
         return units.of_records(self, of_requests=False)
 
     @functools.cached_property
+    def traffic(self) -> Traffic:
+        """When requests were open, by which lines without a trace are joined to them."""
+        return traffic.of(self)
+
+    @functools.cached_property
+    def count(self) -> int:
+        """How many entries there are."""
+        return self._prepared.count
+
+    def spans_of(self, trace: str) -> list[Row]:
+        """The spans of a trace, where the evidence has any."""
+        evidence = self.source.evidence
+        files = (
+            [
+                file
+                for phase in evidence.manifest.phases
+                if (file := evidence.file("spans", phase)) is not None
+            ]
+            if evidence
+            else []
+        )
+        held = f"FROM read_parquet([{', '.join(quoted(str(file)) for file in files)}]) WHERE trace_id = {quoted(trace)} ORDER BY started, span_id"
+        rows = self.ask(f"SELECT * {held}").to_dict("records") if files else []
+        return [{str(key): value for key, value in row.items()} for row in rows]
+
+    @functools.cached_property
+    def probes_without_traces(self) -> bool:
+        """Whether probes were recorded before their trace ids were kept."""
+        evidence = self.source.evidence
+        files = (
+            [evidence.file(name, phase) for phase in evidence.manifest.phases for name in PROBES]
+            if evidence
+            else []
+        )
+        return any("trace_id" not in pq.read_schema(file).names for file in files if file is not None)
+
+    @functools.cached_property
     def known(self) -> conditions.Known:
         """What conditions can name."""
         upgraded = self.ask(
-            f"SELECT DISTINCT path FROM {self.relation} WHERE http_status = 101 AND path IS NOT NULL ORDER BY path LIMIT {MOST_NAMES}"
+            f"SELECT DISTINCT path FROM {BRIEF} WHERE http_status = 101 AND path IS NOT NULL ORDER BY path LIMIT {MOST_NAMES}"
         )
         return conditions.Known(keys=self.keys, values=self._values, socket_paths=tuple(upgraded["path"]))
 
     def _values(self, sql: str, text: str) -> list[str]:
         found = self.ask(
-            f"SELECT DISTINCT v FROM (SELECT {sql}::VARCHAR v FROM {self.relation}) WHERE v = {quoted(text)} OR {conditions.like('v', text)} ORDER BY v <> {quoted(text)}, v LIMIT {MOST_NAMES}"
+            f"SELECT DISTINCT v FROM (SELECT {sql}::VARCHAR v FROM {view_for(sql)}) WHERE v = {quoted(text)} OR {conditions.like('v', text)} ORDER BY v <> {quoted(text)}, v LIMIT {MOST_NAMES}"
         )
         return [str(value) for value in found["v"]]
 
@@ -183,102 +213,3 @@ def _of_evidence(evidence: store.Evidence, shown: str) -> Source:
     if altered := evidence.altered():
         raise EvidenceError(altered[0])
     return Source(files=tuple(files), shown=shown, evidence=evidence)
-
-
-# Preparing ----------------------------------------------------------------------------------------------------------
-
-_RAW = {name: DuckDBType.from_string(kind) for name, kind in COLUMNS.items()}
-
-
-def _write(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -> list[str]:
-    """Writes the entries with what is derived from them; gives the keys under which it stood who asked."""
-    _check_columns(files)
-    latest, *older = map(entries_of, files)
-    # The log of before may reach into that of after; what both hold is counted once.
-    edges = f"(SELECT min(timestamp) FROM {latest}) AND (SELECT max(timestamp) FROM {latest})"
-    parts = [f"FROM {latest}", *(f"FROM {part} WHERE timestamp NOT BETWEEN {edges}" for part in older)]
-    engine.execute(
-        f"CREATE OR REPLACE TEMP VIEW raw AS {' UNION ALL BY NAME '.join(f'({part})' for part in parts)}"
-    )
-    user_keys = _user_keys(engine)
-    derived = str(ibis.to_sql(_derived(ibis.table(_RAW, name="raw"), user_keys), dialect="duckdb"))
-    first = to.with_name("derived.parquet")
-    engine.execute(f"COPY ({derived}) TO {quoted(str(first))} (FORMAT parquet)")
-    read = f"read_parquet({quoted(str(first))})"
-    _name_kinds(engine, read)
-    number = "row_number() OVER (ORDER BY timestamp, source, file, line) - 1"
-    numbered = f"SELECT {number} AS entry, e.* EXCLUDE (said, holds_traceback), k.template FROM {read} e LEFT JOIN kinds k ON e.said = k.said"
-    unit = "CASE WHEN trace_id <> '' THEN min(entry) OVER (PARTITION BY coalesce(nullif(trace_id, ''), entry::VARCHAR)) ELSE entry END"
-    asked = "coalesce(trace_id <> '', false) OR http_status IS NOT NULL"
-    engine.execute(
-        f"COPY (SELECT *, {unit} AS unit, {asked} AS of_request FROM ({numbered}) ORDER BY entry) TO {quoted(str(to))} (FORMAT parquet)"
-    )
-    engine.execute("DROP TABLE kinds")
-    engine.execute("DROP VIEW raw")
-    first.unlink()
-    return user_keys
-
-
-def _check_columns(files: Sequence[Path]) -> None:
-    """Raises UsageError where a Parquet file holds no entries."""
-    for file in files:
-        names = set(pq.read_schema(file).names)
-        if missing := {"timestamp", "body"} - names:
-            raise UsageError(
-                f"{paths.shown(file)}: expected entries with the columns of the table logs, got none called {min(missing)!r}; give the log itself"
-            )
-
-
-def _user_keys(engine: duckdb.DuckDBPyConnection) -> list[str]:
-    """The keys of entries under which it stands who asked, the surest first."""
-    found = engine.execute("SELECT DISTINCT unnest(map_keys(fields)) FROM raw").fetchall()
-    named = [
-        (USER_KEYS.index(wanted), key)
-        for (key,) in found
-        for wanted in USER_KEYS
-        if key == wanted or key.endswith(f".{wanted}")
-    ]
-    return list(dict.fromkeys(key for _, key in sorted(named)))
-
-
-def _derived(raw: Any, user_keys: Sequence[str]) -> Any:
-    """Entries with what one of them says by itself."""
-    body = raw.body.fill_null("")
-    holds = body.re_search(aggregates.HOLDS_TRACEBACK)
-    said = ibis.ifelse(holds, body.re_replace("[0-9]+", "#"), aggregates.masked(body))
-    own = raw.trace_id.fill_null("").startswith(PROBE_TRACE) | raw.http_user_agent.fill_null("").startswith(
-        USER_AGENT
-    )
-    users = [raw.fields.get(key) for key in user_keys] or [ibis.null("string")]
-    return raw.mutate(
-        own=own,
-        path=places.value_of(raw, "endpoint"),
-        user=ibis.coalesce(*users).nullif(""),
-        holds_traceback=holds,
-        said=ibis.ifelse(body.strip().isin(aggregates.EMPTY), ibis.null("string"), said),
-    )
-
-
-def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> None:
-    """Makes the table `kinds`: of every text with its values masked the template."""
-    found = table(
-        engine,
-        f"SELECT said, any_value(holds_traceback) AS held, min(body) AS sample FROM {read} WHERE said IS NOT NULL GROUP BY said ORDER BY count(*) DESC, said LIMIT {aggregates.MAX_KINDS}",
-    )
-    raised = {
-        said: parsed.raised.told
-        for said, held, sample in found.itertuples(index=False)
-        if held and (parsed := tracebacks.parse(sample))
-    }
-    shared = templates.merge(said for said in found["said"] if said not in raised)
-    kinds = pd.DataFrame(
-        {"said": found["said"], "template": [raised.get(said) or shared[said] for said in found["said"]]}
-    ).astype("object")
-    engine.register(
-        "kinds_found",
-        pa.Table.from_pandas(
-            kinds, schema=pa.schema({"said": pa.string(), "template": pa.string()}), preserve_index=False
-        ),
-    )
-    engine.execute("CREATE OR REPLACE TEMP TABLE kinds AS FROM kinds_found")
-    engine.unregister("kinds_found")

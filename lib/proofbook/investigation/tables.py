@@ -11,34 +11,28 @@ import pandas as pd
 from proofbook.config.duckdb_text import quoted
 from proofbook.evidence.store import Evidence
 from proofbook.investigation.moments import Span
+from proofbook.investigation.names import PROBES
+from proofbook.investigation.prepare import BRIEF, view_for
 from proofbook.investigation.records import Records
 
-# Tables of probes, and what each is about.
-PROBES = (
-    "health",
-    "latency",
-    "latency_control",
-    "websocket",
-    "refusals",
-    "identities",
-    "shadow",
-    "rollout",
-    "held",
-)
 _PROBE_COLUMNS = {
-    "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR",
+    "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR", "trace_id": "VARCHAR",
 }  # fmt: skip
 # What each column of `probes` is called in the tables of evidence, the first that is there.
 _CALLED = {
     "timestamp": ("timestamp",), "ok": ("ok", "reply_ok", "replied"), "status": ("status", "http_status"), "close_code": ("close_code",),
-    "took_s": ("total_s", "took_s", "upgrade_s"), "revision": ("revision",), "error": ("error",),
+    "took_s": ("total_s", "took_s", "upgrade_s"), "revision": ("revision",), "error": ("error",), "trace_id": ("trace_id",),
 }  # fmt: skip
-_SEVERITIES = "CASE WHEN max(severity_number) >= 17 THEN 0 WHEN max(severity_number) >= 13 THEN 1 ELSE 2 END"
+SEVERITIES = "CASE WHEN max(severity_number) >= 17 THEN 0 WHEN max(severity_number) >= 13 THEN 1 ELSE 2 END"
 
 
 def make_views(engine: duckdb.DuckDBPyConnection, read: Records, *, selected: str, span: Span) -> None:
     """Makes the views that mean the selected entries."""
     engine.execute(f"CREATE OR REPLACE TEMP VIEW entries AS SELECT * FROM {read.relation} WHERE {selected}")
+    # Not for those who ask: what a display asks about the same entries.
+    engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW entries_brief AS SELECT * FROM {view_for(selected)} WHERE {selected}"
+    )
     engine.execute(
         """CREATE OR REPLACE TEMP VIEW requests AS
         SELECT unit AS request, min(timestamp) AS timestamp, bool_or(own) AS own,
@@ -52,7 +46,7 @@ def make_views(engine: duckdb.DuckDBPyConnection, read: Records, *, selected: st
         f"""CREATE OR REPLACE TEMP VIEW kinds AS
         SELECT arg_max(severity_text, severity_number) AS severity, template AS what, count(*) AS entries,
             count(DISTINCT unit) FILTER (WHERE of_request) AS requests, min(timestamp) AS first, max(timestamp) AS last, min(body) AS sample
-        FROM entries WHERE template IS NOT NULL GROUP BY template ORDER BY {_SEVERITIES}, entries DESC, what"""
+        FROM entries WHERE template IS NOT NULL GROUP BY template ORDER BY {SEVERITIES}, entries DESC, what"""
     )
     _make(engine, "events", _events(read, span))
     if read.source.evidence is not None:
@@ -69,8 +63,8 @@ def _events(read: Records, span: Span) -> pd.DataFrame:
     """What happened at one moment: timestamp, kind, what, source. A revision that is there from the beginning began at no moment that is known."""
     first, last = read.span
     began = read.ask(
-        f"""SELECT min(timestamp) AS timestamp, 'revision' AS kind, service_name || ' ' || service_version || ' first wrote' AS what, any_value(source) AS source
-        FROM {read.relation} WHERE service_version <> '' AND NOT own GROUP BY service_name, service_version
+        f"""SELECT min(timestamp) AS timestamp, 'revision' AS kind, service_name || ' ' || service_version || ' first wrote' AS what, min(source) AS source
+        FROM {BRIEF} WHERE service_version <> '' AND NOT own GROUP BY service_name, service_version
         HAVING min(timestamp) > TIMESTAMPTZ {quoted((first + (last - first) / 50).isoformat())}"""
     )
     parts = [began.astype({"kind": "str", "what": "str", "source": "str"})]
@@ -125,7 +119,7 @@ def _probes(evidence: Evidence) -> pd.DataFrame:
             "close_code": "Int32",
             "took_s": "Float64",
         }
-        | dict.fromkeys(("phase", "what", "revision", "error"), "str")
+        | dict.fromkeys(("phase", "what", "revision", "error", "trace_id"), "str")
     )
 
 
@@ -135,8 +129,8 @@ def _first(names: Iterable[str], columns: Iterable[str]) -> str | None:
 
 
 def telling(found: pd.DataFrame) -> pd.DataFrame:
-    """A table without the columns in which nothing stands, or the same everywhere that says nothing by itself."""
-    dull = {"entry", "unit", "of_request", "observed_timestamp", "severity_number", "severity_source", "insert_hash", "fields_cut", "file", "line", "lines", "own", "header"}  # fmt: skip
+    """A table without the columns in which nothing stands, or the same everywhere that says nothing by itself; rows by the number of their entry."""
+    dull = {"entry", "unit", "of_request", "observed_timestamp", "severity_number", "severity_source", "insert_hash", "fields_cut", "file", "line", "lines", "own", "header", "socket", "over_ws"}  # fmt: skip
     held = [
         name
         for name in found
@@ -144,7 +138,7 @@ def telling(found: pd.DataFrame) -> pd.DataFrame:
         and not found[name].isna().all()
         and not (found[name].astype("object") == "").all()
     ]
-    return found[held]
+    return found[held].set_axis(pd.Index(found["entry"], name="entry"), axis="index")
 
 
 def missing_table(problem: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from proofbook.config.duckdb_text import quoted
 from proofbook.investigation.names import COUNTED, NAMES
+from proofbook.investigation.prepare import view_for
 
 if TYPE_CHECKING:
     from proofbook.investigation.records import Records
@@ -21,6 +22,8 @@ Marks = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
 # Of a field at most so many values are kept, the most frequent, and of the keys of entries the most frequent.
 MOST_VALUES, MOST_KEYS = 3000, 40
+# Keys are read so many at a time, so that the texts of all of them are never in memory together.
+KEYS_AT_ONCE = 4
 # Where numbers are cut.
 QUANTILES = (0.5, 0.9, 0.99)
 
@@ -88,21 +91,21 @@ def of_records(read: Records, *, of_requests: bool) -> Units:
     keys = [key for key in read.keys[:MOST_KEYS] if key not in read.user_keys]
     single = [name for name in COUNTED if not (NAMES[name].many and of_requests)]
     columns = [f'max("{NAMES[name].column}") AS c{number}' for number, name in enumerate(single)]
-    columns += [f"max(fields[{quoted(key)}]) AS k{number}" for number, key in enumerate(keys)]
     found = read.arrow(
-        f"SELECT unit, epoch(min(timestamp)) AS at_s, bool_or(http_status IS NOT NULL) AS asked, {', '.join(columns)} FROM {read.relation} WHERE {where} GROUP BY unit ORDER BY at_s, unit"
+        f"SELECT unit, epoch(min(timestamp)) AS at_s, bool_or(http_status IS NOT NULL) AS asked, {', '.join(columns)} FROM {view_for(*columns)} WHERE {where} GROUP BY unit ORDER BY at_s, unit"
     )
-    ids, at_s = found["unit"].to_numpy(), found["at_s"].to_numpy()
+    ids, at_s, asked = found["unit"].to_numpy(), found["at_s"].to_numpy(), found["asked"].to_numpy()
     fields = []
-    shorts = [read.known.short(key) for key in keys]
-    titles = [*single, *shorts]
-    for title, column in zip(titles, found.column_names[3:], strict=True):
-        fields.append(_of_column(title, found[column].combine_chunks()))
+    for title, name in zip(single, found.column_names[3:], strict=True):
+        fields.append(_of_column(title, found[name].combine_chunks()))
+    del found
+    places = np.argsort(ids, kind="stable")
+    for title, units, values in _of_keys(read, keys, where=where):
+        fields.append(_field(title, places[np.searchsorted(ids[places], units)], values, is_outcome=False))
     if of_requests:
-        places = np.argsort(ids, kind="stable")
         for name in (name for name in COUNTED if NAMES[name].many):
             pairs = read.arrow(
-                f'SELECT DISTINCT unit, "{NAMES[name].column}" AS v FROM {read.relation} WHERE {where} AND "{NAMES[name].column}" <> \'\''
+                f'SELECT DISTINCT unit, "{NAMES[name].column}" AS v FROM {view_for(NAMES[name].column)} WHERE {where} AND "{NAMES[name].column}" <> \'\''
             )
             units = places[np.searchsorted(ids[places], pairs["unit"].to_numpy())]
             fields.append(_field(name, units, pairs["v"].combine_chunks(), is_outcome=NAMES[name].is_outcome))
@@ -114,8 +117,18 @@ def of_records(read: Records, *, of_requests: bool) -> Units:
         word="requests" if of_requests else "entries",
         left_out=left_out,
         ids=ids,
-        asked=found["asked"].to_numpy(),
+        asked=asked,
     )
+
+
+def _of_keys(read: Records, keys: Sequence[str], *, where: str) -> Iterator[tuple[str, Places, pa.Array]]:
+    """Of each key of entries its name, the ids of units and the value that each has."""
+    for first in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[first : first + KEYS_AT_ONCE]
+        columns = ", ".join(f"max(fields[{quoted(key)}]) AS k{number}" for number, key in enumerate(some))
+        held = read.arrow(f"SELECT unit, {columns} FROM {read.relation} WHERE {where} GROUP BY unit")
+        for key, name in zip(some, held.column_names[1:], strict=True):
+            yield read.known.short(key), held["unit"].to_numpy(), held[name].combine_chunks()
 
 
 def _of_column(name: str, column: pa.Array) -> Field:

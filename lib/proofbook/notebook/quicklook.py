@@ -21,7 +21,7 @@ from proofbook.config import time_zones
 from proofbook.config.environment import Environment
 from proofbook.config.sources import LogSource
 from proofbook.errors import UsageError
-from proofbook.evidence.schema import LOG_UNREAD
+from proofbook.evidence.log_tables import LOG_UNREAD
 from proofbook.judge.checks import log_novelty
 from proofbook.judge.checks.log_coverage import Coverage, cover
 from proofbook.judge.view import View

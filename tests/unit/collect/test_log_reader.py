@@ -23,8 +23,8 @@ from proofbook.collect.logs.recorder import record
 from proofbook.config.case import Indicator, Symptom
 from proofbook.config.sources import LogSource
 from proofbook.evidence import store
+from proofbook.evidence.log_tables import ANY_LINE
 from proofbook.evidence.merge import tables_of
-from proofbook.evidence.schema import ANY_LINE
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks.log_coverage import cover
 from proofbook.judge.checks.log_covers import covers

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import json
+import re
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.errors import CouldNotLook
-from proofbook.evidence import schema
+from proofbook.evidence import log_tables
 from proofbook.judge import catalogue
 from proofbook.probe_marks import PROBE_TRACE
 
@@ -69,6 +70,8 @@ def test_probes_are_marked_and_health_is_more_than_a_status() -> None:
         assert all(
             "proofbook-probe" in request and f"traceparent: 00-{PROBE_TRACE}" in request for request in asked
         )
+        met = [re.search(r"traceparent: 00-(\w{32})-", request) for request in asked]
+        assert sorted(table["trace_id"]) == sorted(match[1] for match in met if match)
 
     asyncio.run(go())
 
@@ -225,5 +228,5 @@ def test_a_quick_look_needs_no_file(tmp_path: Path) -> None:
     )
     assert len(pb.logs(str(tmp_path / "export.json"))) == 1
     assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == tuple(
-        column.name for column in schema.LOGS.columns
+        column.name for column in log_tables.LOGS.columns
     )

@@ -569,7 +569,7 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
         seen.append({name.lower(): value for name, value in request.headers.raw_items()})
         return None
 
-    async def go() -> pd.DataFrame:
+    async def go() -> tuple[pd.DataFrame, pd.DataFrame]:
         async with serve(echo, "127.0.0.1", 0, process_request=look) as server:
             port = server.sockets[0].getsockname()[1]
             where = environment(
@@ -581,12 +581,12 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
             )
             session = Session(where, base=Path())
             socket = where.websockets[0]
-            await probes.make_journeys(
+            marked = await probes.make_journeys(
                 socket, user="u", session=session, checkpoints=(1,), decided=lambda _: True
             )
-            return await probes.make_unmarked_journeys(socket, user="u", session=session, count=1)
+            return marked[0], await probes.make_unmarked_journeys(socket, user="u", session=session, count=1)
 
-    shadows = asyncio.run(go())
+    marked, shadows = asyncio.run(go())
     # The three come in no certain order.
     probe, *strangers = seen
     (shadow,) = (headers for headers in strangers if "user-agent" not in headers)
@@ -596,6 +596,9 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
     )
     assert probe["user-agent"] == probe_marks.USER_AGENT and probe["x-e2e-test"] == "true"
     assert probe_marks.PROBE_TRACE in probe["traceparent"]
+    # The row holds the trace id that the server met, and of a stranger none.
+    assert marked["trace_id"].tolist() == [probe["traceparent"].split("-")[1]]
+    assert shadows["trace_id"].isna().all()
     assert shadow["x-tenant"] == "7"
     assert not {"user-agent", "traceparent", "x-e2e-test"} & shadow.keys()
     for stranger in (browser, uncompressed):

@@ -9,7 +9,7 @@ import builders
 import pandas as pd
 import pytest
 
-from proofbook.evidence import schema, store
+from proofbook.evidence import log_tables, schema, store
 from proofbook.evidence.merge import OF_LOGS, tables_of
 from proofbook.evidence.table import Column, Merge, Table
 
@@ -71,9 +71,9 @@ def test_a_second_that_two_exports_hold_counts_once_and_as_in_the_later_one(tmp_
         """The small tables of an export with so many entries in each of these seconds."""
         rows = [{"bucket": second, "entries": count} for second, count in counts]
         tables = {name: builders.table_of(schema.TABLES[name]) for name in OF_LOGS}
-        tables["log_rhythm"] = builders.table_of(schema.LOG_RHYTHM, *rows)
+        tables["log_rhythm"] = builders.table_of(log_tables.LOG_RHYTHM, *rows)
         tables["log_sources"] = builders.table_of(
-            schema.LOG_SOURCES, {"read": sum(count for _, count in counts)}
+            log_tables.LOG_SOURCES, {"read": sum(count for _, count in counts)}
         )
         return tables
 
@@ -88,7 +88,7 @@ def test_a_second_that_two_exports_hold_counts_once_and_as_in_the_later_one(tmp_
 def test_lines_that_two_readings_could_not_read_count_once(tmp_path: Path) -> None:
     def unread(*counts: tuple[float | None, int]) -> dict[str, pd.DataFrame]:
         rows = [{"source": "log", "bucket": bucket, "lines": lines} for bucket, lines in counts]
-        return {"log_unread": builders.table_of(schema.LOG_UNREAD, *rows)}
+        return {"log_unread": builders.table_of(log_tables.LOG_UNREAD, *rows)}
 
     found = merged(tmp_path, unread((None, 1), (10.0, 2)), unread((10.0, 3), (11.0, 1)), unread())[
         "log_unread"

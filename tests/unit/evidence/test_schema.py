@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.errors import EvidenceError, SchemaError
-from proofbook.evidence import schema, store
+from proofbook.evidence import log_tables, schema, store
 from proofbook.evidence.table import Column, Merge, Table
 from proofbook.judge.reasons import REASONS
 
@@ -91,8 +91,8 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_a_file_is_checked_by_the_types_in_it(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
-    row = {column.name: [None] for column in schema.LOGS.columns}
-    table = schema.LOGS.typed(pd.DataFrame(row))
+    row = {column.name: [None] for column in log_tables.LOGS.columns}
+    table = log_tables.LOGS.typed(pd.DataFrame(row))
     table.to_parquet(good, index=False)
     table.assign(line=["one"]).to_parquet(bad, index=False)
     with pytest.raises(SchemaError, match=r"^table 'logs', column 'line': expected Int64, got"):

@@ -156,3 +156,41 @@ def test_another_log_is_no_base_to_compare_with(incident: Look, tmp_path: Path) 
     other = pb.look(practice.incident(tmp_path / "other.json"))
     with pytest.raises(UsageError, match=r"give that as before= of pb\.look"):
         incident.where("wrong").differs(from_=other)
+
+
+MISSING = "Missing among these: what the others have more often"
+
+
+def with_a_step(seed: int, *, without_it: int) -> tuple[Units, np.ndarray]:
+    """Requests of which three in five write that they were charged; in the last window so many that did not are bad beside the usual ones."""
+    units, bad = drawn(seed)
+    rng = np.random.default_rng(seed)
+    charged = rng.random(len(units)) < 0.6
+    step = Field.of_texts("template", np.where(charged, "charged order <*>", None).astype(object), is_outcome=True)  # fmt: skip
+    rest = np.flatnonzero(~charged & (units.at_s >= QUIET * LENGTH_S))
+    bad = bad.copy()
+    bad[rng.choice(rest, without_it, replace=False)] = True
+    return dataclasses.replace(units, fields=(*units.fields, step)), bad
+
+
+def test_a_step_that_bad_requests_lack_is_missing_among_them() -> None:
+    answer = asked(*with_a_step(3, without_it=60))
+    first = answer.more[MISSING].iloc[0]
+    assert first["missing"] == "template = charged order <*>" and first["called"]
+    assert first["as strong when nothing is wrong"] == f"0 of {QUIET} quiet windows"
+
+
+def test_of_quiet_windows_hardly_any_lacks_something() -> None:
+    answers = [asked(*with_a_step(seed, without_it=0)) for seed in range(100, 120)]
+    # Where too few are bad there is no answer.
+    tables = [answer.more[MISSING] for answer in answers if answer.answer in (FOUND, NOTHING)]
+    shown = [table for table in tables if len(table)]
+    assert len(shown) >= 10 and sum(bool(table["called"].any()) for table in shown) <= 3
+
+
+def test_fewer_of_the_other_values_of_a_suspect_are_not_said_again() -> None:
+    answer = asked(*drawn(1, share=0.3))
+    assert called(answer)[0] == CAUSE
+    found = answer.more[MISSING]
+    names = found["missing"].str.split(" = ").str[0].tolist() if len(found) else []
+    assert not {"client", "region"} & set(names)

@@ -23,10 +23,21 @@ def entry(second: int, **more: object) -> dict[str, object]:
     return {"timestamp": f"2026-01-05T09:{second // 60:02}:{second % 60:02}Z", **more}
 
 
-ASKED: list[Callable[[Look], Answer]] = [Look.started, Look.differs, Look.who]
+def changed_in_the_middle(look: Look) -> Answer:
+    """What changed halfway; a log of one moment has no half."""
+    first, last = look.records.own_span
+    return look.changes(first + (last - first) / 2) if first < last else look.changes()
 
 
-@pytest.mark.parametrize("ask", ASKED)
+def followed(look: Look) -> Answer:
+    """The first entry of all, whatever is selected."""
+    return look.follow(0)
+
+
+ASKED: list[Callable[[Look], Answer]] = [Look.started, Look.differs, Look.who, Look.changes, changed_in_the_middle]  # fmt: skip
+
+
+@pytest.mark.parametrize("ask", [*ASKED, followed])
 @pytest.mark.parametrize(
     "entries",
     [
@@ -34,8 +45,19 @@ ASKED: list[Callable[[Look], Answer]] = [Look.started, Look.differs, Look.who]
         [entry(second, textPayload=f"beat {second}", severity="INFO") for second in range(90)],
         [entry(0, textPayload="all at once", severity="ERROR")] * 40,
         [entry(second, severity="ERROR", textPayload="down") for second in range(600)],
+        [
+            entry(
+                second,
+                httpRequest={
+                    "requestMethod": "GET",
+                    "requestUrl": "https://a/x",
+                    "status": 500 if second % 7 == 0 else 200,
+                },
+            )
+            for second in range(90)
+        ],
     ],
-    ids=["one entry", "nothing wrong", "one moment", "nothing but errors"],
+    ids=["one entry", "nothing wrong", "one moment", "nothing but errors", "nothing but requests"],
 )
 def test_what_cannot_be_answered_is_said(
     ask: Callable[[Look], Answer], entries: list[dict[str, object]], tmp_path: Path
@@ -46,7 +68,7 @@ def test_what_cannot_be_answered_is_said(
         answer = ask(selected)
         assert answer.statement and "nan" not in answer.statement
         assert repr(answer) and answer._repr_html_()
-        if ask is not Look.who:
+        if ask not in (Look.who, followed):
             assert answer.answer != FOUND
 
 

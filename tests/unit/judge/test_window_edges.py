@@ -11,7 +11,7 @@ from builders import START, table_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofbook.evidence.schema import LOG_MATCHES, LOG_PATTERNS, LOG_RHYTHM
+from proofbook.evidence.log_tables import LOG_MATCHES, LOG_PATTERNS, LOG_RHYTHM
 from proofbook.judge.checks.log_rows import cut_to, matching, others_in, silence_of
 from proofbook.judge.checks.log_silence import hits_per_block
 from proofbook.judge.view import View

@@ -18,7 +18,7 @@ from ibis import _
 from proofbook.collect.logs import places, requests, strangers
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
 from proofbook.config import status_pattern
-from proofbook.evidence import schema
+from proofbook.evidence import log_tables
 from proofbook.evidence.merge import GROUP, joined
 from proofbook.evidence.store import MASK
 from proofbook.evidence.table import Table
@@ -62,7 +62,7 @@ Ask: TypeAlias = Callable[..., pd.DataFrame]
 
 
 def in_engine(entries: Any) -> Ask:
-    """Answers from an Ibis table with the columns of `schema.LOGS`, on whatever engine it lies."""
+    """Answers from an Ibis table with the columns of `log_tables.LOGS`, on whatever engine it lies."""
     return lambda query, *arguments: frame(query(entries, *arguments))
 
 
@@ -143,7 +143,9 @@ def bucket_s(span_s: float) -> int:
 
 def _rhythm(ask: Ask, width_s: int) -> pd.DataFrame:
     keys = [*GROUP, "severity_text"]
-    return _counted(schema.LOG_RHYTHM, ask(_entries_per_bucket, width_s)).sort_values(keys, ignore_index=True)
+    return _counted(log_tables.LOG_RHYTHM, ask(_entries_per_bucket, width_s)).sort_values(
+        keys, ignore_index=True
+    )
 
 
 def _entries_per_bucket(entries: Any, width_s: int) -> Any:
@@ -173,15 +175,16 @@ def _looked_for(ask: Ask, patterns: Iterable[str], width_s: int, wide_s: int) ->
         both["affected"] = (both["untraced"] + both["traces"].fillna(0)).astype("int64")
         both["pattern"] = pattern
         tables.append(both)
-    columns = [column.name for column in schema.LOG_MATCHES.columns]
+    columns = [column.name for column in log_tables.LOG_MATCHES.columns]
     found = joined(tables)[columns] if tables else pd.DataFrame(columns=columns)
     matches = found.sort_values(["pattern", *GROUP], ignore_index=True)
     return {
-        "log_patterns": schema.LOG_PATTERNS.frame([(pattern,) for pattern in wanted]),
+        "log_patterns": log_tables.LOG_PATTERNS.frame([(pattern,) for pattern in wanted]),
         "log_matches": _counted(
-            schema.LOG_MATCHES, matches.assign(longest_s=matches["longest_s"].astype("float64").fillna(0.0))
+            log_tables.LOG_MATCHES,
+            matches.assign(longest_s=matches["longest_s"].astype("float64").fillna(0.0)),
         ),
-        "log_places": _counted(schema.LOG_PLACES, _where(ask, wanted, wide_s)),
+        "log_places": _counted(log_tables.LOG_PLACES, _where(ask, wanted, wide_s)),
     }
 
 
@@ -189,10 +192,10 @@ def _and_everywhere(found: dict[str, pd.DataFrame], ask: Ask, width_s: int) -> d
     """The tables, with the busiest places under no pattern: what was met in another recording is asked for here."""
     wide = max(width_s, places.WIDE_S)
     rows = [
-        ask(_busiest, place, wide).assign(pattern=schema.ANY_LINE, place=place, affected=0)
+        ask(_busiest, place, wide).assign(pattern=log_tables.ANY_LINE, place=place, affected=0)
         for place in places.KINDS
     ]
-    table = _counted(schema.LOG_PLACES, joined([found["log_places"], *rows]))
+    table = _counted(log_tables.LOG_PLACES, joined([found["log_places"], *rows]))
     keys = ["pattern", "place", "value", *GROUP]
     return {**found, "log_places": table.sort_values(keys, ignore_index=True)}
 
@@ -314,9 +317,9 @@ def _kinds(ask: Ask, width_s: int) -> dict[str, pd.DataFrame]:
     when = joined([ask(_when, part, width_s) for part in _PARTS])
     when = when.merge(kinds_table[["kind_id", *_A_KIND]], on=_A_KIND)
     return {
-        "log_kinds": _counted(schema.LOG_KINDS, kinds_table),
+        "log_kinds": _counted(log_tables.LOG_KINDS, kinds_table),
         "log_kind_times": _counted(
-            schema.LOG_KIND_TIMES, when.sort_values(["kind_id", *GROUP], ignore_index=True)
+            log_tables.LOG_KIND_TIMES, when.sort_values(["kind_id", *GROUP], ignore_index=True)
         ),
     }
 
@@ -360,7 +363,11 @@ _PARTS = (_exceptions, _messages)
 
 
 def _most_frequent(entries: Any, part: Callable[[Any], Any]) -> Any:
-    found = part(entries).group_by(_A_KIND).aggregate(entries=_.count(), sample=_.body.min())
+    found = (
+        part(entries)
+        .group_by(_A_KIND)
+        .aggregate(entries=_.count(), sample=_.body.min(), traced=_.trace_id.nullif("").count())
+    )
     return found.order_by([ibis.desc("entries"), "text", "severity_number"]).limit(MAX_KINDS)
 
 
@@ -379,7 +386,7 @@ def _canaries(ask: Ask, canaries: Iterable[str]) -> pd.DataFrame:
         *(ask(_holding, canary).assign(canary=canary) for canary in sorted(set(canaries))),
     ]
     found = joined(tables)[columns].sort_values(columns[:2], ignore_index=True)
-    return _counted(schema.LOG_CANARIES, found)
+    return _counted(log_tables.LOG_CANARIES, found)
 
 
 def _holding(entries: Any, canary: str) -> Any:

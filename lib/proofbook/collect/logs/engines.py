@@ -16,7 +16,7 @@ from proofbook.collect.logs.formats import COLUMNS, SAME_SEVERITY, SEVERITY_NUMB
 from proofbook.config import status_pattern
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.evidence.schema import ANY_LINE, ERROR_LINE, LOG_UNREAD
+from proofbook.evidence.log_tables import ANY_LINE, ERROR_LINE, LOG_UNREAD
 from proofbook.redaction.scrubbing import scrub
 
 # What the small tables are drawn from; the rest of an entry stays where it is.

@@ -20,7 +20,7 @@ from proofbook.config.log_formats import (
     TextFormat,
 )
 from proofbook.errors import ExtensionError
-from proofbook.evidence.schema import LOGS
+from proofbook.evidence.log_tables import LOGS
 from proofbook.evidence.table import MAP, TIME
 
 _DUCKDB = {

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from proofbook import paths
 from proofbook.errors import ProofbookError
 from proofbook.evidence import store
-from proofbook.evidence.schema import LOG_MATCHES, LOG_PAST, LOG_PATTERNS, LOG_RHYTHM, LOG_SOURCES
+from proofbook.evidence.log_tables import LOG_MATCHES, LOG_PAST, LOG_PATTERNS, LOG_RHYTHM, LOG_SOURCES
 
 # Of more earlier runs the newest are looked at: each costs a few milliseconds, and the oldest says least.
 MOST_RUNS = 200

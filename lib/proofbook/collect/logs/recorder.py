@@ -17,9 +17,9 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_uri import LOG_SOURCES
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
-from proofbook.evidence import merge, schema
+from proofbook.evidence import log_tables, merge
 from proofbook.evidence.assumptions import as_text
-from proofbook.evidence.schema import ANY_LINE, LOG_CANARIES, LOG_UNREAD, LOGS
+from proofbook.evidence.log_tables import ANY_LINE, LOG_CANARIES, LOG_UNREAD, LOGS
 
 
 def record(
@@ -57,13 +57,13 @@ def record(
     readings = {reading.source: reading for reading in [*read, *(reading for reading, _, _ in elsewhere)]}
     _leave_out_shares(together, readings)
     lost = [*(part for _, _, part in elsewhere), _unread_of(read, to, wanted, readings)]
-    about = schema.LOG_SOURCES.frame([_about(readings[source.name], source) for source in sources])
+    about = log_tables.LOG_SOURCES.frame([_about(readings[source.name], source) for source in sources])
     problems = [words for reading in readings.values() for words in (reading.problem, reading.note) if words]
     tables: dict[str, pd.DataFrame | Path] = {
         **together,
         LOG_UNREAD.name: LOG_UNREAD.cast(pd.concat(lost, ignore_index=True)),
         LOGS.name: to,
-        schema.LOG_SOURCES.name: about,
+        log_tables.LOG_SOURCES.name: about,
     }
     return tables, [*problems, *unusable_extensions()]
 

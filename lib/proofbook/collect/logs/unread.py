@@ -11,7 +11,7 @@ from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
 from proofbook.config import status_pattern
 from proofbook.config.duckdb_text import quoted
-from proofbook.evidence.schema import ANY_LINE, ERROR_LINE, LOG_UNREAD
+from proofbook.evidence.log_tables import ANY_LINE, ERROR_LINE, LOG_UNREAD
 
 # So many lines that follow each other are searched as one text too, since a traceback is one.
 MAX_RUN = 500

@@ -48,7 +48,7 @@ async def probe_health(
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
         body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none),
-        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, connect_s, tls_s, first_byte_s, total_s, revision,
+        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, connect_s, tls_s, first_byte_s, total_s, revision, trace_id,
         cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
@@ -114,14 +114,14 @@ async def time_endpoint(
 
     Returns:
         Two tables, the endpoint's and the health endpoint's, one row per request: service, path, timestamp (UTC), status
-        (nullable int), ok, error, total_s.
+        (nullable int), ok, error, total_s, trace_id.
     """
     paths = [
         which for number in range(count) for which in (path, service.health)[: 1 + (number % every == 0)]
     ]
     async with client_for(service, session, keep_alive=True) as client:
         rows = await side_by_side(_ask(service, "timed", which, client, session) for which in paths)
-    table = LATENCY.frame([{name: row[name] for name in LATENCY.required} for row in rows])
+    table = LATENCY.frame([{column.name: row[column.name] for column in LATENCY.columns} for row in rows])
     beside = pd.Series([which != path for which in paths])
     return table[~beside].reset_index(drop=True), table[beside].reset_index(drop=True)
 
@@ -173,24 +173,26 @@ async def _ask(
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
     """
-    marks: dict[str, float] = {}
+    moments: dict[str, float] = {}
     async with session.acquire("http requests"):
-        asked = {"service": service.name, "kind": kind, "path": path, "timestamp": pd.Timestamp.now("UTC")}
+        is_stranger = kind in PAGE_STRANGERS
+        headers = session.stranger_headers(service, kind) if is_stranger else session.service_headers(service)
+        asked = {"service": service.name, "kind": kind, "path": path, "timestamp": pd.Timestamp.now("UTC"), "trace_id": marks.trace_sent(headers)}  # fmt: skip
         began = time.perf_counter()
         try:
-            answer = await _answer(service, kind, path, client, session, marks)
+            answer = await _answer(service, kind, path, client, session, headers, moments)
         except httpx.HTTPError as error:
             if name_not_found(error):
                 raise CouldNotLook(
                     f"the host of service {service.name!r} ({urlsplit(str(client.base_url)).hostname}) does not resolve; check its url"
                 ) from None
             told = {**_NO_ANSWER, "error": describe(error)}
-            return {**asked, **told, "total_s": time.perf_counter() - began, **_phases(marks, began)}
+            return {**asked, **told, "total_s": time.perf_counter() - began, **_phases(moments, began)}
         total_s = time.perf_counter() - began
     if answer.status_code == 429:
         await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
     as_health = "health" if kind in PAGE_STRANGERS and path == service.health else kind
-    return {**asked, **_told(answer, service, as_health), "total_s": total_s, **_phases(marks, began)}
+    return {**asked, **_told(answer, service, as_health), "total_s": total_s, **_phases(moments, began)}
 
 
 _NO_ANSWER = {
@@ -214,20 +216,19 @@ async def _answer(
     path: str,
     client: httpx.AsyncClient,
     session: Session,
-    marks: dict[str, float],
+    headers: dict[str, str],
+    moments: dict[str, float],
 ) -> Answer:
-    """The answer; `marks` becomes when each part of the request began and ended."""
+    """The answer; `moments` becomes when each part of the request began and ended."""
 
     async def mark(event: str, _: Any) -> None:
-        marks[event] = time.perf_counter()
+        moments[event] = time.perf_counter()
 
     is_page = kind != "timed" and path not in service.timed
     return await answers.ask(
         client,
         path,
-        headers=session.stranger_headers(service, kind)
-        if kind in PAGE_STRANGERS
-        else session.service_headers(service),
+        headers=headers,
         trace=mark,
         **(asking(service) if kind == "unknown-path" or path == service.health else {}),
         within_s=session.environment.pace.timeout_s,

@@ -19,6 +19,7 @@ from websockets.frames import CloseCode
 from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
+from proofbook import probe_marks
 from proofbook.collect.session import Session, describe, is_loopback
 from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refuses
 from proofbook.collect.websocket.journey import Journey
@@ -63,6 +64,7 @@ async def connect(
         CouldNotLook: the host name does not resolve, or the server asks to wait for too long.
     """
     handshake = _handshake(endpoint, token, session, journey.token_kind, extra)
+    journey.trace_id = probe_marks.trace_sent(handshake.headers)
     try:
         connection = await _open(endpoint, session, journey, handshake, way)
         shown = token.reveal() if token is not None else None

@@ -49,6 +49,7 @@ class Journey:
     heard: str = ""
     deflate: bool | None = None
     understood: bool | None = None
+    trace_id: str | None = None
 
 
 def frame(journeys: Sequence[Journey]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from proofbook.evidence.schema import LOG_CANARIES, LOG_SOURCES
+from proofbook.evidence.log_tables import LOG_CANARIES, LOG_SOURCES
 from proofbook.judge.checks.log_rows import RHYTHM, entries_in
 from proofbook.judge.checks.log_unread import Unread, unread_in
 from proofbook.judge.findings import Control

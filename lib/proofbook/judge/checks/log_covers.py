@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.evidence.assumptions import of_text
-from proofbook.evidence.schema import LOG_CANARIES, LOG_SOURCES
+from proofbook.evidence.log_tables import LOG_CANARIES, LOG_SOURCES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_coverage import (
     Coverage,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.schema import ANY_LINE, LOG_PLACES
+from proofbook.evidence.log_tables import ANY_LINE, LOG_PLACES
 from proofbook.judge.checks.log_rows import on_new_revision, others_in, others_of_new, rows_in, without_probes
 from proofbook.judge.findings import Needed
 from proofbook.judge.view import View

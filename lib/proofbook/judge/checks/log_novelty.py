@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from proofbook.evidence.schema import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
+from proofbook.evidence.log_tables import ERROR_LINE, LOG_KIND_TIMES, LOG_KINDS
 from proofbook.judge.check import Mutant, Recipe
+from proofbook.judge.checks import log_changes
+from proofbook.judge.checks.log_changes import ERROR, Counted, title
 from proofbook.judge.checks.log_controls import comparable_load
 from proofbook.judge.checks.log_coverage import coverage_of
 from proofbook.judge.checks.log_rows import (
@@ -24,25 +26,10 @@ from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
 from proofbook.judge.view import InsufficientEvidence, View
-from proofbook.stats import events
 
-ERROR = 17
-# A rate must change by half to be called more or less: with many entries any change is significant.
-MIN_RATIO = 1.5
 # What takes the place of something is about as frequent.
 ALIKE = (0.2, 5.0)
-COLUMNS = ("change", "kind", "severity", "what", "before", "after", "ratio", "p", "first", "last", "revisions", "sample", "key")  # fmt: skip
 OF_USERS = "a look at who sends such requests; if they are users, a log that names the trace and the client of each request"
-_TITLES = ((21, "CRITICAL"), (17, "ERROR"), (13, "WARNING"), (9, "INFO"), (1, "DEBUG"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
-    """Entries per key in one window; `squares` sums n² per bucket, from which the size of bursts follows."""
-
-    table: pd.DataFrame
-    requests: int
-    buckets: int
 
 
 def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
@@ -56,49 +43,9 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
     """
     keys = view.once(_keys)
     counted = {which: _count(view, which, keys, source) for which in ("before", "after")}
-    before, after = counted["before"], counted["after"]
-    by_requests = min(before.requests, after.requests) > 0
-    exposure = (
-        (float(before.requests), float(after.requests))
-        if by_requests
-        else (float(before.buckets), float(after.buckets))
-    )
-    if min(exposure) <= 0:
-        raise InsufficientEvidence(
-            "no-evidence",
-            "the log holds no entries from before"
-            if exposure[0] <= 0
-            else "the log holds no entries from after",
-            repair="a log that reaches back to before the deployment",
-        )
-    names = sorted(set(before.table.index) | set(after.table.index))
-    rows = pd.DataFrame(index=pd.Index(names, name="key"))
-    for which, table in (("before", before.table), ("after", after.table)):
-        for column in ("entries", "squares"):
-            rows[f"{which}_{column}"] = table[column].reindex(rows.index).fillna(0).astype("int64")
-    rows["p"] = _p_values(rows, *exposure)
-    rows["p"] = events.holm(rows["p"].to_numpy())
-    rates = rows["before_entries"] / exposure[0], rows["after_entries"] / exposure[1]
-    rows["ratio"] = rates[1] / rates[0].replace(0, np.nan)
-    rows["change"] = [
-        _change(before_n, after_n, p, ratio, 1 - view.confidence)
-        for before_n, after_n, p, ratio in zip(
-            rows["before_entries"].tolist(),
-            rows["after_entries"].tolist(),
-            rows["p"].tolist(),
-            rows["ratio"].tolist(),
-            strict=True,
-        )
-    ]
-    about = keys.drop_duplicates("key").set_index("key").reindex(rows.index)
-    rows["severity_number"] = keys.groupby("key")["severity_number"].max().reindex(rows.index)
-    rows["kind"], rows["what"], rows["sample"] = about["kind"], about["what"], about["sample"]
-    seen = pd.concat([before.table, after.table]).groupby(level=0)
-    rows["first"], rows["last"] = seen["first"].min(), seen["last"].max()
-    rows["revisions"] = seen["revisions"].agg(lambda names: ", ".join(sorted({part for name in names for part in name.split(", ") if part})))  # fmt: skip
-    rows["before"], rows["after"] = rows["before_entries"], rows["after_entries"]
-    rows["severity"] = [_title(number) for number in rows["severity_number"]]
-    return _ranked(rows)
+    about = keys.drop_duplicates("key").set_index("key")[["kind", "what", "sample"]]
+    about["severity_number"] = keys.groupby("key")["severity_number"].max()
+    return log_changes.compare(counted["before"], counted["after"], about, alpha=1 - view.confidence)
 
 
 def kinds(view: View) -> pd.DataFrame:
@@ -108,7 +55,7 @@ def kinds(view: View) -> pd.DataFrame:
     about = keys.drop_duplicates("key").set_index("key")
     number = keys.groupby("key")["severity_number"].max()
     rows = counted.join(about[["kind", "what", "sample"]]).join(number)
-    rows["severity"] = [_title(value) for value in rows["severity_number"]]
+    rows["severity"] = [title(value) for value in rows["severity_number"]]
     weight = np.where(rows["kind"] == "exception", 0, np.where(rows["severity_number"] >= ERROR, 1, 2))
     ranked = (
         rows.assign(_weight=weight)
@@ -230,6 +177,16 @@ def strange(view: View, table: pd.DataFrame) -> pd.Series:
     return pd.Series(why_strange(view, table, keys[keys["phase"] == "after"]), index=table.index, dtype="str")
 
 
+def shares_traced(view: View, table: pd.DataFrame) -> pd.Series:
+    """For each row of `changes` the share of its entries that name a trace; missing where the evidence does not tell."""
+    keys = view.once(_keys)
+    if "traced" not in keys:
+        return pd.Series(float("nan"), index=table.index)
+    # What one of two phases does not tell is not told.
+    sums = keys.groupby("key")[["traced", "entries"]].agg(lambda counts: counts.sum(skipna=False))
+    return (sums["traced"] / sums["entries"]).reindex(table["key"]).set_axis(table.index).astype("float64")
+
+
 def new_and_about(table: pd.DataFrame, *, expected: float) -> str:
     """The row of `changes` that is new, a warning at least, and about as frequent as `expected`, in words; empty where there is none."""
     loud = is_error(table) | (table["severity"] == "WARNING")
@@ -264,7 +221,7 @@ def _keys(view: View) -> pd.DataFrame:
         if kind == "message":
             template = shared[text]
             # An error that was a remark before is new.
-            return f"message {_title(severity)} {template}", template
+            return f"message {title(severity)} {template}", template
         parsed = found[sample]
         if parsed is None:
             return f"exception {text}", str(sample)[:160]
@@ -277,7 +234,7 @@ def _keys(view: View) -> pd.DataFrame:
     return kinds.assign(key=[pair[0] for pair in pairs], what=[pair[1] for pair in pairs])
 
 
-def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _Counted:
+def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> Counted:
     """Entries per key in a window, our own probes and other revisions left out, with its requests and the buckets in which anything was written."""
     rhythm = others_of_new(view, source=source) if which == "after" else others_in(view, which, source=source)
     rows = _times(view, which, keys, source)
@@ -295,7 +252,7 @@ def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> _C
         named[named["service_version"] != ""].groupby("key")["service_version"].agg(", ".join)
     )
     table["revisions"] = table["revisions"].astype("object").fillna("")
-    return _Counted(
+    return Counted(
         table=table, requests=int(rhythm["requests"].sum()), buckets=int(rhythm["bucket"].nunique())
     )
 
@@ -307,45 +264,6 @@ def _times(view: View, which: str, keys: pd.DataFrame, source: str | None) -> pd
     recorded_before = view.recorded("log_kinds", "before") is not None
     phase = "before" if (which == "before" or view.before_as_after) and recorded_before else "after"
     return rows.merge(keys.loc[keys["phase"] == phase, ["kind_id", "key"]], on="kind_id")
-
-
-def _p_values(rows: pd.DataFrame, before: float, after: float) -> pd.Series:
-    """Two-sided, by the exact conditional test; entries that come in bursts count as that many fewer."""
-    total = rows["before_entries"] + rows["after_entries"]
-    burst = ((rows["before_squares"] + rows["after_squares"]) / total.replace(0, 1)).clip(lower=1.0)
-    first = np.ceil(rows["before_entries"] / burst).astype(int)
-    second = np.ceil(rows["after_entries"] / burst).astype(int)
-    return pd.Series(
-        events.rates_differ(first, second, share_after=after / (before + after)), index=rows.index
-    )  # fmt: skip
-
-
-def _change(before: int, after: int, p: float, ratio: float, alpha: float) -> str:
-    if p < alpha:
-        if before == 0:
-            return "new"
-        if after == 0:
-            return "gone"
-        if ratio >= MIN_RATIO:
-            return "more"
-        if ratio <= 1 / MIN_RATIO:
-            return "less"
-    return "unsure" if before == 0 or after == 0 else "same"
-
-
-def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
-    """New before more before gone before less; exceptions and errors first; then the surest, then the most frequent."""
-    order = {"new": 0, "more": 1, "gone": 2, "less": 3, "unsure": 4, "same": 5}
-    weight = np.where(rows["kind"] == "exception", 0, np.where(rows["severity_number"] >= ERROR, 1, 2))
-    ranked = rows.assign(
-        _change=rows["change"].map(order), _weight=weight, _most=-(rows["before"] + rows["after"])
-    )
-    ranked = ranked.reset_index().sort_values(["_change", "_weight", "p", "_most", "key"], ignore_index=True)
-    return ranked[list(COLUMNS)]
-
-
-def _title(number: float) -> str:
-    return next((title for least, title in _TITLES if number >= least), "")
 
 
 _MUTANT = 'Traceback (most recent call last):\n  File "/app/mutant.py", line 1, in added\nMutantError: not seen before'

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.schema import LOG_PAST
+from proofbook.evidence.log_tables import LOG_PAST
 from proofbook.judge.findings import History
 from proofbook.judge.view import View, stamp
 from proofbook.judge.window import Span

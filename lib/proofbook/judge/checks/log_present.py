@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proofbook.config.case import Signature
-from proofbook.evidence.schema import LOG_MATCHES
+from proofbook.evidence.log_tables import LOG_MATCHES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_controls import judge_unread_lines, near_miss_control
 from proofbook.judge.checks.log_coverage import coverage_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from proofbook.evidence.schema import LOG_PATTERNS, LOG_RHYTHM
+from proofbook.evidence.log_tables import LOG_PATTERNS, LOG_RHYTHM
 from proofbook.judge.checks.log_unread import lines_in
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.judge.window import Span

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from proofbook.evidence.schema import LOG_KINDS
+from proofbook.evidence.log_tables import LOG_KINDS
 from proofbook.judge.view import View
 
 # A user among so few of its requests may have come from where a scanner did.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.schema import ANY_LINE, LOG_UNREAD
+from proofbook.evidence.log_tables import ANY_LINE, LOG_UNREAD
 from proofbook.judge.findings import Control, percent
 from proofbook.judge.view import View
 

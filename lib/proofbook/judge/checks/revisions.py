@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from proofbook.evidence.schema import HEALTH, LOG_MATCHES, REVISIONS
+from proofbook.evidence.log_tables import LOG_MATCHES
+from proofbook.evidence.schema import HEALTH, REVISIONS
 from proofbook.judge.check import SEEN_SHARE, Mutant, Recipe
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View

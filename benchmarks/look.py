@@ -1,0 +1,151 @@
+"""How long a look at a large log takes, and how much memory: python benchmarks/look.py [--requests 500000]
+
+Every request writes two entries, as the practice log does with a line more: so a million entries are half a million requests. Each figure is of
+a process of its own that opens the log as a notebook does; the memory is the most that it ever held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from proofbook.evidence.log_tables import LOGS
+from proofbook.investigation import practice
+
+FOLLOWED = 20
+
+
+def write(to: Path, *, requests: int, hours: float = 6.0) -> None:
+    """Writes a log of `requests` requests with an incident at its end, as the table `logs`."""
+    made = practice.requests(
+        5, hours=hours, count=requests, incident=practice.Incident(begins_s=hours * 3600 - 900, share=0.4)
+    )
+    rng = np.random.default_rng(requests)
+    given, at = made.given, practice.BEGINS + pd.to_timedelta(made.at_s, unit="s")
+    trace = [f"{number:032x}" for number in rng.integers(1, 2**62, requests).tolist()]
+    fields = [
+        [("labels.client", client), ("labels.region", region), ("labels.user_id", user)]
+        for client, region, user in zip(given["client"], given["region"], given["user"], strict=True)
+    ]
+    common = {
+        "service_name": "api",
+        "service_version": given["revision"],
+        "service_instance_id": given["instance"],
+        "trace_id": trace,
+        "source": "log",
+        "fields": fields,
+    }
+    failed = made.status >= 500
+    asked = pd.DataFrame({
+        "timestamp": at, "severity_text": np.where(failed, "ERROR", "INFO"), "severity_number": np.where(failed, 17, 9), "http_method": "GET",
+        "http_url": "https://api.example.com" + given["path"], "http_status": made.status, "http_latency_s": rng.lognormal(-3, 0.6, requests),
+        "http_user_agent": given["agent"], "http_remote_ip": given["address"], **common,
+    })  # fmt: skip
+    said = np.where(failed, made.said + " " + given["user"], "served " + given["user"])
+    lines = pd.DataFrame(
+        {
+            "timestamp": at + pd.Timedelta(milliseconds=10),
+            "severity_text": np.where(failed, "ERROR", "INFO"),
+            "severity_number": np.where(failed, 17, 9),
+            "body": said,
+            **common,
+        }
+    )
+    whole = pd.concat([asked, lines]).sort_values("timestamp", kind="stable", ignore_index=True)
+    columns = {column.name: whole.get(column.name) for column in LOGS.columns}
+    table = LOGS.cast(pd.DataFrame(columns, index=whole.index))
+    kinds = [
+        (
+            name,
+            pa.map_(pa.string(), pa.string())
+            if name == "fields"
+            else pa.Schema.from_pandas(table[[name]]).field(name).type,
+        )
+        for name in table.columns
+        if name != "fields"
+    ]
+    schema = pa.schema([*kinds, ("fields", pa.map_(pa.string(), pa.string()))])
+    pq.write_table(
+        pa.Table.from_pandas(
+            table[[name for name, _ in kinds] + ["fields"]], schema=schema, preserve_index=False
+        ),
+        to,
+    )
+
+
+def measure(file: str) -> dict[str, tuple[float, float, float]]:
+    """Of each question to a log: seconds, seconds of the processor, and the most memory of the process so far in MB."""
+    import proofbook as pb
+    from proofbook.investigation import look as _  # noqa: F401  What is imported once is no part of a question.
+
+    found: dict[str, tuple[float, float, float]] = {}
+
+    def timed(name: str, work: Callable[[], Any], *, times: int = 1) -> Any:
+        began, processor = time.perf_counter(), time.process_time()
+        got = work()
+        took = time.perf_counter() - began, time.process_time() - processor
+        found[name] = (took[0] / times, took[1] / times, _memory_mb())
+        return got
+
+    look = timed("open", lambda: pb.look(file))
+    timed("first display", lambda: look._repr_html_())
+    bad = look.where("wrong")
+    timed("started, which counts the requests", bad.started)
+    timed("differs", bad.differs)
+    timed("changes", look.changes)
+    timed("who", bad.who)
+    rows = bad.examples(FOLLOWED)
+    timed("follow the first, which measures the rules", lambda: look.follow(rows.iloc[0]))
+    timed(
+        "follow another",
+        lambda: [look.follow(rows.iloc[place]) for place in range(1, len(rows))],
+        times=len(rows) - 1,
+    )
+    timed("like", lambda: look.like(rows.iloc[0]))
+    return found
+
+
+def _memory_mb() -> float:
+    """The most memory that this process held: not its parent, as `getrusage` counts."""
+    held = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(held.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=500_000)
+    parser.add_argument("--file", help="measure this log in this process, and print JSON")
+    parser.add_argument("--times", type=int, default=1, help="processes; shown is the least of each figure")
+    asked = parser.parse_args()
+    if asked.file:
+        print(json.dumps(measure(asked.file)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "log.parquet"
+        write(file, requests=asked.requests)
+        print(f"{2 * asked.requests:,} entries, {file.stat().st_size / 1e6:.0f} MB")
+        command = [sys.executable, __file__, "--file", str(file)]
+        runs = [
+            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            for _ in range(asked.times)
+        ]
+    print(f"{'':<46}{'seconds':>9}{'processor':>11}{'most MB':>9}")
+    for name in runs[0]:
+        least = [min(run[name][place] for run in runs) for place in range(3)]
+        print(f"{name:<46}{least[0]:>9.2f}{least[1]:>11.2f}{least[2]:>9.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Makes the entries of logs ready to be asked: what is derived from each is written beside the log, which stays as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.backends.sql.datatypes import DuckDBType
+
+from proofbook import paths
+from proofbook.collect.logs import aggregates, places
+from proofbook.collect.logs.entries import entries_of, rows_of, table
+from proofbook.collect.logs.formats import COLUMNS
+from proofbook.config.duckdb_text import quoted
+from proofbook.errors import UsageError
+from proofbook.investigation.names import USER_KEYS
+from proofbook.judge.log_text import templates, tracebacks
+from proofbook.probe_marks import PROBE_TRACE, USER_AGENT
+
+# The view that holds every entry with what is derived from it.
+RELATION = "written"
+# The view without what is wide, which most questions never read: no join, and a tenth of the bytes.
+BRIEF = "brief"
+_BRIEF = (
+    "timestamp", "severity_text", "severity_number", "service_name", "service_version", "service_instance_id", "http_method", "http_status", "http_latency_s",
+    "http_remote_ip", "http_user_agent", "source",
+)  # fmt: skip
+# Names that the brief view does not know, wherever they stand in a query: at worst a word of a text sends it to the whole.
+_WIDE = re.compile(rf"\b(?:{'|'.join(name for name in COLUMNS if name not in _BRIEF)})\b")
+_SOCKET = r"\b\d{1,3}(?:\.\d{1,3}){3}:\d{2,5}\b|\[[0-9a-f:]{3,39}\]:\d{2,5}\b"
+# It lives as long as the look: what is quick to write and read is worth more than a small file. Rows are held until a group of them is whole.
+_FORM = "FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 30720"
+_RAW = {name: DuckDBType.from_string(kind) for name, kind in COLUMNS.items()} | {"row": "int64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What was made ready. files: the logs, where they stay for as long as they are asked. count: of entries. keys: of the map `fields`, the most frequent first. user_keys: those under which it stood who asked. exceptions: the templates that are one."""
+
+    files: tuple[Path, ...]
+    count: int
+    keys: tuple[str, ...]
+    user_keys: tuple[str, ...]
+    exceptions: frozenset[str]
+
+
+def prepare(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], *, folder: Path) -> Prepared:
+    """Makes the view RELATION over logs: their columns, and entry, own, path, user, socket, template, unit, of_request, traced and over_ws; and the view BRIEF.
+
+    files: with the columns of `logs`, the latest first. To write the wide columns once more would take several times as long as all else.
+
+    Raises:
+        UsageError: a file holds no entries.
+    """
+    _check_columns(files)
+    kept = tuple(_kept(file, folder / f"log-{number}.parquet") for number, file in enumerate(files))
+    engine.execute(f"CREATE OR REPLACE VIEW raw AS {_raw(kept)}")
+    found = engine.execute(
+        "SELECT k FROM (SELECT unnest(map_keys(fields)) AS k FROM raw) GROUP BY k ORDER BY count(*) DESC, k"
+    ).fetchall()
+    keys = tuple(str(key) for (key,) in found)
+    user_keys = _user_keys(keys)
+    said, derived = (quoted(str(folder / name)) for name in ("said.parquet", "derived.parquet"))
+    raw = ibis.table(_RAW, name="raw")
+    engine.execute(f"COPY ({_sql(_of_text(raw))}) TO {said} ({_FORM})")
+    exceptions = _name_kinds(engine, f"read_parquet({said})")
+    _place(engine, said, derived, entries=_sql(_derived(raw, user_keys)))
+    (folder / "said.parquet").unlink()
+    read = f"read_parquet({derived})"
+    engine.execute(f"CREATE OR REPLACE VIEW {BRIEF} AS SELECT * EXCLUDE (row) FROM {read}")
+    added = "entry, own, path, user, socket, template, unit, of_request, traced, over_ws"
+    engine.execute(
+        f"CREATE OR REPLACE VIEW {RELATION} AS SELECT r.* EXCLUDE (row), {', '.join(f'd.{name}' for name in added.split(', '))} FROM raw r JOIN {read} d ON r.row = d.row"
+    )
+    count = int(pq.read_metadata(folder / "derived.parquet").num_rows)
+    return Prepared(files=kept, count=count, keys=keys, user_keys=tuple(user_keys), exceptions=exceptions)
+
+
+def _place(engine: duckdb.DuckDBPyConnection, said: str, derived: str, *, entries: str) -> None:
+    """Writes the file of what is derived: what entries say by themselves (SQL), with their places among the others and their templates."""
+    # In whatever order: the number of its row says where an entry stands, and what need not wait is not held.
+    engine.execute("SET preserve_insertion_order = false")
+    # Of what is sorted and joined only numbers are held, a digest in place of a trace id, and the sockets, which few lines name.
+    engine.execute(
+        "CREATE TEMP TABLE ranked AS SELECT row, row_number() OVER (ORDER BY timestamp, source, file, line, row) - 1 AS entry, hash(nullif(trace_id, '')) AS trace, nullif(trace_id, '') IS NOT NULL AS traced FROM raw"
+    )
+    engine.execute(
+        f"""CREATE TEMP TABLE placed AS WITH firsts AS (SELECT trace, min(entry) AS unit FROM ranked WHERE traced GROUP BY trace)
+        SELECT r.row, r.entry, CASE WHEN r.traced THEN f.unit ELSE r.entry END AS unit, k.kind, s.socket FROM ranked r
+        LEFT JOIN firsts f ON r.trace = f.trace LEFT JOIN (SELECT row, said, socket FROM read_parquet({said})) s ON r.row = s.row LEFT JOIN kinds k ON s.said = k.said"""
+    )
+    engine.execute("DROP TABLE ranked")
+    engine.execute(
+        f"""COPY (SELECT e.*, p.entry, p.unit, p.socket, k.template FROM ({entries}) e
+        LEFT JOIN placed p ON e.row = p.row LEFT JOIN kinds k ON p.kind = k.kind) TO {derived} ({_FORM})"""
+    )
+    engine.execute("SET preserve_insertion_order = true")
+    for name in ("kinds", "placed"):
+        engine.execute(f"DROP TABLE {name}")
+
+
+def view_for(*conditions: str) -> str:
+    """The view over which conditions can be asked: the brief one where they need no more."""
+    return RELATION if any(_WIDE.search(text) for text in conditions) else BRIEF
+
+
+def _check_columns(files: Sequence[Path]) -> None:
+    """Raises UsageError where a Parquet file holds no entries."""
+    for file in files:
+        names = set(pq.read_schema(file).names)
+        if missing := {"timestamp", "body"} - names:
+            raise UsageError(
+                f"{paths.shown(file)}: expected entries with the columns of the table logs, got none called {min(missing)!r}; give the log itself"
+            )
+
+
+def _kept(file: Path, to: Path) -> Path:
+    """The file under a name of its own: it stays when evidence is removed meanwhile."""
+    try:
+        os.link(file, to)
+    except OSError:
+        # Another file system, or one without links.
+        shutil.copyfile(file, to)
+    return to
+
+
+def _raw(files: Sequence[Path]) -> str:
+    """SQL for the entries of all files, each with the number of its row. What two logs hold is counted once: the log of before may reach into that of after."""
+    latest = entries_of(files[0])
+    edges = f"(SELECT min(timestamp) FROM {latest}) AND (SELECT max(timestamp) FROM {latest})"
+    parts: list[str] = []
+    passed = 0
+    for file in files:
+        rows = rows_of(file, more=[f"file_row_number + {passed} AS row"])
+        overlap = f" AND timestamp NOT BETWEEN {edges}" if parts else ""
+        parts.append(f"(SELECT * FROM {rows} WHERE timestamp IS NOT NULL{overlap})")
+        passed += pq.read_metadata(file).num_rows
+    return " UNION ALL BY NAME ".join(parts)
+
+
+def _user_keys(keys: Sequence[str]) -> list[str]:
+    """The keys of entries under which it stands who asked, the surest first."""
+    named = [
+        (USER_KEYS.index(wanted), key)
+        for key in keys
+        for wanted in USER_KEYS
+        if key == wanted or key.endswith(f".{wanted}")
+    ]
+    return list(dict.fromkeys(key for _, key in sorted(named)))
+
+
+def _sql(found: Any) -> str:
+    return str(ibis.to_sql(found, dialect="duckdb"))
+
+
+def _of_text(raw: Any) -> Any:
+    """Of each row its text without what is a value, and the socket that it names: what is dear to find, and found once."""
+    body = raw.body.fill_null("")
+    holds = body.re_search(aggregates.HOLDS_TRACEBACK)
+    said = ibis.ifelse(holds, body.re_replace("[0-9]+", "#"), aggregates.masked(body))
+    return raw.select(
+        row=raw.row,
+        # An address with a port, by which lines of one connection are joined.
+        socket=body.re_extract(_SOCKET, 0).nullif(""),
+        holds_traceback=holds,
+        said=ibis.ifelse(body.strip().isin(aggregates.EMPTY), ibis.null("string"), said),
+    )
+
+
+def _derived(raw: Any, user_keys: Sequence[str]) -> Any:
+    """What an entry says by itself, beside the number of its row."""
+    traced = raw.trace_id.nullif("").notnull()
+    own = raw.trace_id.fill_null("").startswith(PROBE_TRACE) | raw.http_user_agent.fill_null("").startswith(
+        USER_AGENT
+    )
+    users = [raw.fields.get(key) for key in user_keys] or [ibis.null("string")]
+    return raw.select(
+        *_BRIEF,
+        row=raw.row,
+        own=own,
+        path=places.value_of(raw, "endpoint"),
+        user=ibis.coalesce(*users).nullif(""),
+        of_request=traced | raw.http_status.notnull(),
+        traced=traced,
+        over_ws=raw.http_url.startswith("ws"),
+    )
+
+
+def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> frozenset[str]:
+    """Makes the table `kinds`: of every text with its values masked the template; gives those that are exceptions."""
+    found = table(
+        engine,
+        f"SELECT said, bool_or(holds_traceback) AS held, min(row) AS sample FROM {read} WHERE said IS NOT NULL GROUP BY said ORDER BY count(*) DESC, said LIMIT {aggregates.MAX_KINDS}",
+    )
+    held = found[found["held"]].set_index("sample")["said"]
+    bodies = table(
+        engine,
+        f"SELECT row, body FROM raw WHERE row IN ({', '.join(map(str, held.index)) or -1}) ORDER BY row",
+    )
+    raised = {
+        held[row]: parsed.raised.told
+        for row, body in bodies.itertuples(index=False)
+        if (parsed := tracebacks.parse(body))
+    }
+    shared = templates.merge(said for said in found["said"] if said not in raised)
+    kinds = pd.DataFrame(
+        {"said": found["said"], "template": [raised.get(said) or shared[said] for said in found["said"]]}
+    ).astype("object")
+    kinds["kind"] = range(len(kinds))
+    engine.register(
+        "kinds_found",
+        pa.Table.from_pandas(
+            kinds,
+            schema=pa.schema({"said": pa.string(), "template": pa.string(), "kind": pa.int64()}),
+            preserve_index=False,
+        ),
+    )
+    engine.execute("CREATE OR REPLACE TEMP TABLE kinds AS FROM kinds_found")
+    engine.unregister("kinds_found")
+    return frozenset(raised.values())
