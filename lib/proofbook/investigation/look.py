@@ -12,11 +12,12 @@ from proofbook import paths
 from proofbook.collect.logs.entries import table
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
-from proofbook.investigation import asking, conditions, examples, moments, overview, records, tables, view
+from proofbook.investigation import asking, conditions, examples, moments, records, tables
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
+from proofbook.investigation.display import markup, overview, plain
+from proofbook.investigation.display.overview import Overview
 from proofbook.investigation.moments import Moment, Span
-from proofbook.investigation.overview import Overview
 from proofbook.investigation.records import Records
 from proofbook.redaction import scrubbing
 
@@ -180,10 +181,10 @@ class Look:
         return overview.of(self)
 
     def _repr_html_(self) -> str:
-        return view.as_html(self.overview)
+        return markup.as_html(self.overview)
 
     def __repr__(self) -> str:
-        return view.as_text(self.overview)
+        return plain.as_text(self.overview)
 
     # Inside -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import ibis
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +32,7 @@ from proofbook.evidence import store
 from proofbook.investigation import conditions, practice, units
 from proofbook.investigation.moments import Span
 from proofbook.investigation.names import USER_KEYS
-from proofbook.investigation.units import Units
+from proofbook.investigation.units import Places, Units
 from proofbook.judge.log_text import templates, tracebacks
 from proofbook.probe_marks import PROBE_TRACE, USER_AGENT
 from proofbook.runs import folders
@@ -111,6 +112,22 @@ class Records:
     def others(self) -> Units:
         """The entries of no request, counted."""
         return units.of_records(self, of_requests=False)
+
+    @functools.cached_property
+    def wrong_entries(self) -> Places:
+        """The numbers of the entries that went wrong by themselves, in their order."""
+        return np.asarray(self._wrong["entry"].to_numpy(), dtype=np.int64)
+
+    @functools.cached_property
+    def wrong_units(self) -> Places:
+        """The units of those."""
+        return np.unique(self._wrong["unit"].to_numpy())
+
+    @functools.cached_property
+    def _wrong(self) -> pa.Table:
+        return self.arrow(
+            f"SELECT entry, unit FROM {self.relation} WHERE NOT own AND {conditions.wrong(self.known).sql} ORDER BY entry"
+        )
 
     @functools.cached_property
     def known(self) -> conditions.Known:
