@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,12 +34,22 @@ Where = Annotated[
     ),
 ]
 
+Html = Annotated[str, typer.Option("--html", metavar="FILE", help="Write it as one page that opens offline.")]
+
 
 @app.command()
 def look(
-    source: Source = "", before: Before = "", since: Since = "", until: Until = "", where: Where = ""
+    source: Source = "",
+    before: Before = "",
+    since: Since = "",
+    until: Until = "",
+    where: Where = "",
+    html: Html = "",
 ) -> None:
     """Look at a log or run: what went wrong, since when, what is different about it, who is affected."""
+    if html:
+        _write(html, {"source": source, "before": before, "since": since, "until": until, "where": where})
+        return
     from proofbook.investigation import look as looking
 
     found = looking.look(source, before=before or None, since=since or None, until=until or None)
@@ -51,3 +62,13 @@ def look(
 def _lines(text: str) -> str:
     """Text of a log, of which nothing steers the terminal; its lines stay lines."""
     return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _write(to: str, parameters: dict[str, str]) -> None:
+    from proofbook import paths
+    from proofbook.execution.executor import Executor
+    from proofbook.investigation import page
+
+    with Executor() as executor:
+        page.write(Path(to), executor=executor, base=paths.root(), parameters=parameters)
+    print(f"look: {to}")

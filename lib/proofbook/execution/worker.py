@@ -287,10 +287,14 @@ def _execute(work: Work, *, provisioner: str) -> str:
     _set_up_papermill(work, provisioner=provisioner)
     try:
         base = paths.root()
-        environment = environments.load(work.parameters["environment"], base=base)
-        environments.keep_private(environment, base=base)
+        needed: list[str] = []
+        # A notebook that asks of a log is given none.
+        if named := work.parameters.get("environment"):
+            environment = environments.load(named, base=base)
+            environments.keep_private(environment, base=base)
+            needed = environment.pass_env
         # What it names is known to the redaction by now; the kernel gets what it needs.
-        for name in os.environ.keys() - variables.passed(os.environ, environment.pass_env).keys():
+        for name in os.environ.keys() - variables.passed(os.environ, needed).keys():
             del os.environ[name]
         os.environ[JUDGED_BY_RUN] = "1"
         if not os.access(Path.home(), os.W_OK):

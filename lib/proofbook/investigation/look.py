@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
@@ -15,11 +16,14 @@ from proofbook.errors import UnknownName, UsageError
 from proofbook.investigation import asking, conditions, examples, moments, records, tables
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
-from proofbook.investigation.display import markup, overview, plain
+from proofbook.investigation.display import live, markup, overview, plain
 from proofbook.investigation.display.overview import Overview
 from proofbook.investigation.moments import Moment, Span
 from proofbook.investigation.records import Records
 from proofbook.redaction import scrubbing
+
+if TYPE_CHECKING:
+    from proofbook.investigation.display.widget import LookWidget
 
 VIEWS = ("entries", "requests", "probes", "kinds", "events")
 
@@ -41,6 +45,7 @@ class Look:
         self.records = read
         self.stated_span = span
         self.conditions = conditions
+        self._widget: LookWidget | None = None
 
     # Selecting --------------------------------------------------------------------------------------------------
 
@@ -179,6 +184,14 @@ class Look:
     def overview(self) -> Overview:
         """What a display of this look shows, as values."""
         return overview.of(self)
+
+    @property
+    def brushed(self) -> Look:
+        """What was last brushed and clicked on where this look was shown; this look itself, if nothing was."""
+        return self._widget.brushed.look if self._widget is not None else self
+
+    def _ipython_display_(self) -> None:
+        self._widget = live.show(self)
 
     def _repr_html_(self) -> str:
         return markup.as_html(self.overview)

@@ -114,6 +114,12 @@ class Records:
         return units.of_records(self, of_requests=False)
 
     @functools.cached_property
+    def times_us(self) -> Places:
+        """When each entry was written, in microseconds since 1970: entries are numbered in the order of time."""
+        found = self.arrow(f"SELECT epoch_us(timestamp) AS t FROM {self.relation} ORDER BY entry")
+        return np.asarray(found["t"].to_numpy(), dtype=np.int64)
+
+    @functools.cached_property
     def wrong_entries(self) -> Places:
         """The numbers of the entries that went wrong by themselves, in their order."""
         return np.asarray(self._wrong["entry"].to_numpy(), dtype=np.int64)

@@ -14,6 +14,8 @@ from proofbook.files import digest, parse_json, read_text
 from proofbook.runs import digests, record
 from proofbook.runs.record import JsonObject, RunRecord
 
+# A page that tells of no run says so.
+LOOK = '<meta name="proofbook-page" content="look">'
 _ABOUT = re.compile(r'<script type="application/json" id="proofbook-run">(.*?)</script>', re.DOTALL)
 
 
@@ -52,7 +54,7 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         text = ""
     about = _about(text)
     stated = digests.stated_digest(text)
-    if about is None or not stated:
+    if not stated or (about is None and LOOK not in text):
         raise UsageError(
             f"expected a run's id or folder, or a report that Proofbook wrote, got {paths.shown(path)}"
         )
@@ -65,6 +67,8 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
             held=whole,
         )
     ]
+    if about is None:
+        return answers
     if known is None:
         known = _find(about, path)
     if known is None:

@@ -18,8 +18,8 @@ from proofbook.errors import UnknownName, UsageError
 from proofbook.evidence import store
 from proofbook.evidence.store import Phase
 from proofbook.investigation import practice
-from proofbook.investigation.display import markup
 from proofbook.investigation.look import Look
+from proofbook.report import templating
 
 HOSTILE = r"<script>alert(1)</script> \[x\] $y$ <img src=x onerror=alert(1)>"
 
@@ -77,7 +77,7 @@ def test_text_takes_the_colour_of_the_page(hostile: Look) -> None:
     shown = hostile._repr_html_()
     # Words stand outside of the drawings, and nothing gives them or the paper a colour of ours.
     assert "<text" not in shown
-    colours = re.findall(r"[^-](?:color|background)[^:;{}]*:([^;}]+)", markup.style())
+    colours = re.findall(r"[^-](?:color|background)[^:;{}]*:([^;}]+)", templating.read("look.css"))
     assert {colour.strip() for colour in colours} <= {"var(--jp-ui-font-color0, inherit)", "inherit", "none"}
 
 

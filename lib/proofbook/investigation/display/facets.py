@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from proofbook.investigation import asking
-from proofbook.investigation.units import Field, Marks, Units
+from proofbook.investigation.moments import Span
+from proofbook.investigation.units import Field, Marks, Places, Units
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
@@ -48,16 +50,26 @@ class Facets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The units of a log, of all times, and which of them a look selects by its conditions."""
+    """The units of a log, of all times, which of them a look selects by its conditions, and the numbers of the entries that it selects."""
 
     units: Units
     selected: Marks
     wrong: Marks
     shown: tuple[Field, ...]
+    entries: Places
+    times_us: Places
 
-    def within(self, begins_s: float, ends_s: float) -> Facets:
-        """The facets of the units that begin in a window."""
-        low, high = np.searchsorted(self.units.at_s, (begins_s, ends_s))
+    def entries_of(self, look: Look) -> Places:
+        """The numbers of the entries in the window of a look."""
+        if look.stated_span is None:
+            return self.entries
+        window = [int(moment.value // 1000) for moment in _in_ns(look.stated_span)]
+        return self.entries[slice(*np.searchsorted(self.entries, np.searchsorted(self.times_us, window)))]
+
+    def facets_of(self, look: Look) -> Facets:
+        """The facets of the units that begin in the window of a look."""
+        window = [moment.timestamp() for moment in look.span]
+        low, high = np.searchsorted(self.units.at_s, window) if look.stated_span else (0, len(self.units))
         chosen = self.selected[low:high]
         return Facets(
             count=int(chosen.sum()),
@@ -80,10 +92,17 @@ class Tally:
 
 def tally(look: Look) -> Tally:
     """The units of a look without its window, so that every window of it counts alike."""
-    asked = asking.counted(type(look)(look.records, conditions=look.conditions))
+    whole = type(look)(look.records, conditions=look.conditions)
+    asked = asking.counted(whole)
     units = asked.units
     wrong = np.isin(units.ids, look.records.wrong_units) if units.ids is not None else np.zeros(len(units), dtype=bool)  # fmt: skip
-    return Tally(units=units, selected=asked.selected, wrong=wrong, shown=_shown(units))
+    read = look.records
+    entries = read.arrow(f"SELECT entry FROM {read.relation} WHERE {whole.selected} ORDER BY entry")["entry"].to_numpy()  # fmt: skip
+    return Tally(units=units, selected=asked.selected, wrong=wrong, shown=_shown(units), entries=entries, times_us=read.times_us)  # fmt: skip
+
+
+def _in_ns(span: Span) -> list[pd.Timestamp]:
+    return [moment.as_unit("ns") for moment in span]
 
 
 def _shown(units: Units) -> tuple[Field, ...]:

@@ -11,7 +11,8 @@ import pandas as pd
 from proofbook.redaction.scrubbing import for_others
 
 if TYPE_CHECKING:
-    from proofbook.investigation.look import Look
+    from proofbook.investigation.records import Records
+    from proofbook.investigation.units import Places
 
 MOST_LINES, MOST_CHARS = 50, 240
 
@@ -28,14 +29,12 @@ class Line:
     wrong: bool
 
 
-def of(look: Look) -> tuple[int, tuple[Line, ...]]:
-    """How many entries there are, and some of them in the order of time."""
-    read = look.records
-    entries = read.arrow(f"SELECT entry FROM {read.relation} WHERE {look.selected} ORDER BY entry")["entry"].to_numpy()  # fmt: skip
+def of(read: Records, entries: Places) -> tuple[Line, ...]:
+    """Some of these entries: first what went wrong, then others, each in the order of time."""
     went_wrong = np.isin(entries, read.wrong_entries, assume_unique=True)
     first = np.concatenate([entries[went_wrong][:MOST_LINES], entries[~went_wrong][:MOST_LINES]])[:MOST_LINES]
     if not len(first):
-        return 0, ()
+        return ()
     found = read.ask(
         f"""SELECT entry, timestamp, coalesce(severity_text, '') AS severity, left(coalesce(template, ''), 1) <> '' AS says, left(coalesce(body, ''), 2000) AS body,
             concat_ws(' ', http_status, http_method, coalesce(path, http_url)) AS asked, concat_ws(' ', nullif(service_name, ''), nullif(service_version, ''), nullif(service_instance_id, '')) AS of,
@@ -43,7 +42,7 @@ def of(look: Look) -> tuple[int, tuple[Line, ...]]:
         FROM {read.relation} WHERE entry BETWEEN {first.min()} AND {first.max()} AND entry IN ({", ".join(map(str, first.tolist()))}) ORDER BY entry"""
     )
     bad = set(entries[went_wrong][:MOST_LINES].tolist())
-    return len(entries), tuple(
+    return tuple(
         Line(
             at=pd.Timestamp(row["timestamp"]),
             severity=str(row["severity"]),
@@ -52,7 +51,7 @@ def of(look: Look) -> tuple[int, tuple[Line, ...]]:
             trace_id=str(row["trace_id"]),
             wrong=int(row["entry"]) in bad,
         )
-        for row in found.to_dict("records")
+        for row in sorted(found.to_dict("records"), key=lambda row: (int(row["entry"]) not in bad, row["entry"]))
     )  # fmt: skip
 
 

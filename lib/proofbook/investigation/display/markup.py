@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-
 from proofbook.investigation import answers
 from proofbook.investigation.display import overview, picture, plain
 from proofbook.investigation.display.facets import Facet
 from proofbook.investigation.display.lines import Line
 from proofbook.investigation.display.overview import Overview
+from proofbook.report import templating
 from proofbook.report.finding_html import escape
 
 # Whole values stand in code; what is shown of one is at most so long.
@@ -22,15 +20,9 @@ def as_html(shown: Overview) -> str:
     facts = "".join(f"<br>{escape(text)}" for text in plain.facts(shown))
     kinds = f"<details><summary>Errors by message</summary>{answers.as_html(shown.kinds)}</details>" if len(shown.kinds) else ""  # fmt: skip
     return (
-        f"<div class='pb-look tex2jax_ignore mathjax_ignore' data-pb-look='1'><style>{style()}</style>{head}{facts}</p>"
+        f"<div class='pb-look tex2jax_ignore mathjax_ignore' data-pb-look='1'><style>{templating.read('look.css')}</style>{head}{facts}</p>"
         f"{_said(shown)}<div class='pb-static'>{picture.as_svg(shown)}{_facets(shown)}{kinds}{_lines(shown)}</div></div>"
     )
-
-
-@lru_cache(maxsize=1)
-def style() -> str:
-    """The style sheet of looks, which a page of its own takes too."""
-    return (Path(__file__).parent / "look.css").read_text(encoding="utf-8")
 
 
 def _said(shown: Overview) -> str:

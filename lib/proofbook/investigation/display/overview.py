@@ -9,7 +9,6 @@ import pandas as pd
 
 from proofbook.config.duckdb_text import quoted
 from proofbook.investigation import conditions
-from proofbook.investigation.asking import seconds
 from proofbook.investigation.display import axis as axes
 from proofbook.investigation.display import facets, lanes, lines, rises
 from proofbook.investigation.display.axis import Axis
@@ -91,12 +90,13 @@ def of(look: Look) -> Overview:
     events = look.sql(f"SELECT timestamp, what FROM events ORDER BY timestamp LIMIT {MOST_EVENTS}")
     axis = axes.over(look.span)
     over_time = lanes.of(look, axis)
-    entries, some = lines.of(look)
+    tally = facets.tally(look)
+    entries = tally.entries_of(look)
     return Overview(
         source=look.records.source.shown,
         selection=look.in_words,
         span=look.span,
-        entries=entries,
+        entries=len(entries),
         requests=int(counted["requests"]),
         own=int(counted["own"]),
         changes=rises.of(look, over_time),
@@ -106,8 +106,8 @@ def of(look: Look) -> Overview:
         lanes=over_time,
         unknown=lanes.unknown(look, axis),
         events=tuple((pd.Timestamp(at), str(what)) for at, what in events.itertuples(index=False)),
-        facets=facets.tally(look).within(*seconds(look.span)),
-        lines=some,
+        facets=tally.facets_of(look),
+        lines=lines.of(look.records, entries),
         problems=_problems(look),
         is_selection=bool(look.conditions),
     )
