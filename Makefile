@@ -29,8 +29,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
 
+# Opens the notebook that asks. As root, as in a container, JupyterLab wants to be told so; it listens on this machine alone.
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+	@[ "$$(id -u)" != 0 ] || echo "You are root: JupyterLab starts with --allow-root, open to this machine alone. Run all cells of 10-incident for a recorded incident."
+	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" != 0 ] || echo --allow-root --no-browser) notebooks/10-incident.ipynb
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py

@@ -117,9 +117,7 @@ class Notebook:
 
     def outputs(self) -> list[Any]:
         """The outputs of all code cells as the saved file holds them."""
-        before = self.file.stat().st_mtime_ns
-        self.command("docmanager:save")
-        self.until(lambda: self.file.stat().st_mtime_ns != before)
+        self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.context.save() }")
         return outputs(self.file)
 
     def until(self, holds: Callable[[], bool], *, within_s: float = PATIENCE_S) -> float:
@@ -135,6 +133,43 @@ class Notebook:
         found = self.page.locator(place).first
         found.evaluate("(node) => node.scrollIntoView({ block: 'center' })")
         return found
+
+    def brush(self, start: float, end: float) -> None:
+        """Brushes from one part of the time axis to another, with the mouse."""
+        box = self.in_view(".pb-over").bounding_box()
+        middle = box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + box["width"] * start, middle)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + box["width"] * end, middle, steps=5)
+        self.page.mouse.up()
+
+    def contrasts(self, place: str) -> dict[str, float]:
+        """Every text in a place with the contrast (WCAG) that its colour has with the paper behind it."""
+        found: dict[str, float] = self.page.evaluate(CONTRASTS, place)
+        return found
+
+
+CONTRASTS = """(place) => {
+    const parts = (text) => { const [r, g, b, a = 1] = text.match(/[0-9.]+/g).map(Number); return [r, g, b, a]; };
+    const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
+    const light = (colour) => colour.slice(0, 3).map((part) => part / 255).map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, part, number) => sum + part * [0.2126, 0.7152, 0.0722][number], 0);
+    const found = {};
+    for (const node of document.querySelectorAll(`${place}, ${place} *`)) {
+        const text = [...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data.trim()).join(" ").trim();
+        if (!text || node.tagName === "STYLE") continue;
+        const behind = [];
+        let paper = node;
+        for (; paper; paper = paper.parentElement) {
+            behind.push(parts(getComputedStyle(paper).backgroundColor));
+            if (behind.at(-1)[3] === 1) break;
+        }
+        const ground = behind.reverse().reduce((below, colour) => over(colour, below), [255, 255, 255, 1]);
+        const [one, other] = [light(over(parts(getComputedStyle(node).color), ground)), light(ground)].sort((a, b) => b - a);
+        found[text.slice(0, 80)] = Math.min(found[text.slice(0, 80)] ?? 99, (one + 0.05) / (other + 0.05));
+    }
+    return found;
+}"""
 
 
 def outputs(file: Path) -> list[Any]:

@@ -11,7 +11,6 @@ from typing import Any
 import lab
 import papermill
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from conftest import with_notebooks
 from lab import Notebook
 from test_interrupted_notebook import AT_MOST_S, Server
@@ -68,16 +67,6 @@ def code(notebook: Notebook) -> str:
     return str(notebook.page.locator(".pb-code-line code").first.text_content())
 
 
-def drag(notebook: Notebook, start: float, end: float) -> None:
-    """Brushes from one part of the time axis to another, with the mouse."""
-    box = notebook.in_view(".pb-over").bounding_box()
-    middle = box["y"] + box["height"] / 2
-    notebook.page.mouse.move(box["x"] + box["width"] * start, middle)
-    notebook.page.mouse.down()
-    notebook.page.mouse.move(box["x"] + box["width"] * end, middle, steps=5)
-    notebook.page.mouse.up()
-
-
 def test_a_brush_changes_what_stands_below_and_its_code_gives_the_same(
     context: Any, address: str, base: Path
 ) -> None:
@@ -95,7 +84,7 @@ def test_a_brush_changes_what_stands_below_and_its_code_gives_the_same(
     assert head(notebook) == "24,147 entries, 24,000 requests, 147 of them went wrong"
     facets, entries = (notebook.page.locator(place).first.text_content() for place in (".pb-live .pb-facets", ".pb-live .pb-lines"))  # fmt: skip
 
-    drag(notebook, 0.95, 0.99)
+    notebook.brush(0.95, 0.99)
     took = notebook.until(lambda: not head(notebook).startswith("24,147"))
     print(f"a brush was followed after {took:.2f} s")
     assert code(notebook).startswith('look.between("13:42:00"')
@@ -146,7 +135,7 @@ def test_reopened_without_its_kernel_the_picture_is_there_and_no_error(
     notebook.run_all()
     notebook.outputs()
     notebook.command("notebook:shutdown-kernel")
-    notebook.page.locator('.jp-Notebook-ExecutionIndicator[data-status="unknown"]').or_(notebook.page.get_by_text("No Kernel")).first.wait_for()  # fmt: skip
+    notebook.until(lambda: notebook.status() == "")
     notebook.page.close()
     again = Notebook(context, address, base, "closed.ipynb")
     again.in_view(".pb-static")
@@ -164,15 +153,16 @@ def test_everything_can_be_read_on_light_and_on_dark_paper(
 ) -> None:
     notebook = new(context, address, base, theme.replace(" ", "-"))
     notebook.command("apputils:change-theme", theme=theme)
-    notebook.page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for()
+    notebook.page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for(state="attached")
     notebook.run_all()
-    drag(notebook, 0.9, 0.97)
+    notebook.brush(0.9, 0.97)
     notebook.until(lambda: "between" in code(notebook))
-    rules = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
-    for place in (".pb-look", ".pb-finding", ".dataframe"):
-        found = Axe().run(notebook.page, context=place, options=rules)
-        assert found.violations_count == 0, found.generate_report()
-        assert found.response["passes"], place
+    for place, least in ((".pb-look", 60), (".pb-finding", 20), (".dataframe", 5)):
+        texts = notebook.contrasts(place)
+        assert len(texts) >= least
+        assert min(texts.items(), key=lambda text: text[1])[1] >= 4.5, min(
+            texts.items(), key=lambda text: text[1]
+        )
 
 
 def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
