@@ -14,6 +14,7 @@ from proofbook import paths
 from proofbook.config import duckdb_text, toml
 from proofbook.config.fields import JmesPath, Name, Pattern
 from proofbook.config.references import Settings
+from proofbook.config.status_pattern import StatusPattern
 from proofbook.errors import ConfigurationError
 from proofbook.files import read_json
 
@@ -46,6 +47,11 @@ class Signature(Settings):
     examples: list[str] = Field(default_factory=list)
     near_misses: list[str] = Field(default_factory=list)
 
+    @property
+    def pattern(self) -> str:
+        """What is looked for in logs; empty: nothing."""
+        return self.log or ""
+
     @model_validator(mode="after")
     def _tried(self) -> Signature:
         if self.log is None:
@@ -60,22 +66,42 @@ class Signature(Settings):
 
 
 class Symptom(Signature):
-    """How the defect shows: a close code, a log signature, or a user id that is refused."""
+    """How the defect shows: a close code, a log signature, requests that are answered with a status, or a user id that is refused.
+
+    path: of such requests, without the query, `*` for anything; None: any.
+    """
 
     id: Name | None = None
     close_code: int | None = Field(default=None, ge=1000, le=4999)
     websocket: str | None = None
     refused_user: str | None = None
+    http_status: int | None = Field(default=None, ge=100, le=599)
+    path: str | None = None
     tolerated_rate: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Symptom:
-        stated = [key for key in ("log", "close_code", "refused_user") if getattr(self, key) is not None]
+        kinds = ("log", "close_code", "http_status", "refused_user")
+        stated = [key for key in kinds if getattr(self, key) is not None]
         if len(stated) != 1:
-            raise ValueError(
-                f"expected one of log, close_code, refused_user, got {' and '.join(stated) or 'none'}"
-            )
+            raise ValueError(f"expected one of {', '.join(kinds)}, got {' and '.join(stated) or 'none'}")
+        if self.path is not None and self.http_status is None:
+            raise ValueError(f"expected http_status beside path, got path={self.path!r} alone")
+        if self.http_status is not None and (self.examples or self.near_misses):
+            raise ValueError("expected examples and near_misses beside log only, got them beside http_status")
         return self
+
+    @property
+    def status_pattern(self) -> StatusPattern | None:
+        """The requests that show it; None where it shows otherwise."""
+        if self.http_status is None:
+            return None
+        return StatusPattern(least=self.http_status, most=self.http_status, path=self.path or "")
+
+    @property
+    def pattern(self) -> str:
+        """What is looked for in logs: text, or requests; empty: nothing."""
+        return str(self.status_pattern or self.log or "")
 
     @property
     def check_id(self) -> str:
@@ -84,6 +110,8 @@ class Symptom(Signature):
             return f"websocket-{self.id or self.close_code}-gone"
         if self.refused_user is not None:
             return f"identity-{self.id or _slug(self.refused_user)}-accepted"
+        if self.http_status is not None:
+            return f"log-{self.id or _slug(' '.join([str(self.http_status), self.path or '']))}-gone"
         return f"log-{self.id or _slug(self.log or '')}-gone"
 
 
@@ -302,8 +330,15 @@ class Case(Settings):
 
     def log_patterns(self) -> list[str]:
         """Every pattern that this case looks for in logs."""
-        symptoms = [symptom.log for fix in self.fixes for symptom in fix.symptoms]
-        stated = [*symptoms, *(item.log for item in self.indicators), self.deployment.started_log]
+        symptoms = [symptom for fix in self.fixes for symptom in fix.symptoms]
+        # What stands in the place of a refusal is looked for beside it.
+        refusals = [str(found.of_any_refusal) for item in symptoms if (found := item.status_pattern)]
+        stated = [
+            *(item.pattern for item in symptoms),
+            *refusals,
+            *(item.log for item in self.indicators),
+            self.deployment.started_log,
+        ]
         return sorted({pattern for pattern in stated if pattern})
 
     @model_validator(mode="after")

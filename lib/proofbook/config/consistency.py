@@ -34,7 +34,7 @@ def _names_problems(
     """What a symptom or an indicator names and the environment does not have."""
     sources = sorted(source.name for source in environment.logs)
     endpoints = sorted(socket.name for socket in environment.websockets)
-    if symptom.log is not None and not sources:
+    if symptom.pattern and not sources:
         yield key, _none_there(environment, "log")
     elif symptom.source is not None and symptom.source not in sources:
         yield f"{key}.source", _another(environment, "log", sources, symptom.source)

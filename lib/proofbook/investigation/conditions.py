@@ -82,6 +82,20 @@ def of(
     return found
 
 
+def as_call(verb: str, text: str, values: Mapping[str, object], fields: Mapping[str, object] | None) -> str:
+    """The call that states these conditions.
+
+    >>> as_call("where", "status>=500", {"path": "/ws"}, None)
+    "where('status>=500', path='/ws')"
+    """
+    parts = [
+        *([repr(text)] if text else []),
+        *([f"fields={dict(fields)!r}"] if fields else []),
+        *(f"{name}={value!r}" for name, value in values.items()),
+    ]
+    return f"{verb}({', '.join(parts)})"
+
+
 def wrong(known: Known) -> Condition:
     """What went wrong by itself: answers of 500 and more, refused upgrades, lost connections, errors of no request."""
     refused = refused_upgrade(known)

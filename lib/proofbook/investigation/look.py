@@ -13,11 +13,12 @@ from proofbook import paths
 from proofbook.collect.logs.entries import table
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
-from proofbook.investigation import asking, conditions, examples, moments, records, tables
+from proofbook.investigation import asking, conditions, draft, examples, moments, pins, records, tables
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
 from proofbook.investigation.display import live, markup, overview, plain
 from proofbook.investigation.display.overview import Overview
+from proofbook.investigation.draft import Draft
 from proofbook.investigation.moments import Moment, Span
 from proofbook.investigation.records import Records
 from proofbook.redaction import scrubbing
@@ -31,8 +32,8 @@ VIEWS = ("entries", "requests", "probes", "kinds", "events")
 class Look:
     """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
 
-    Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), and judge
-    (`started`, `differs`, `who`).
+    Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), judge
+    (`started`, `differs`, `who`), and keep (`pin`, `pins`, `draft`).
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class Look:
         *,
         span: Span | None = None,
         conditions: tuple[Condition, ...] = (),
+        steps: tuple[str, ...] = (),
     ) -> None:
         self.records = read
         self.stated_span = span
         self.conditions = conditions
+        self.steps = steps
         self._widget: LookWidget | None = None
 
     # Selecting --------------------------------------------------------------------------------------------------
@@ -61,7 +64,10 @@ class Look:
             raise UsageError(f"expected a time before the second, got {first} and {last}")
         if self.stated_span is not None:
             first, last = max(first, self.stated_span[0]), min(last, self.stated_span[1])
-        return self._with(span=(first, max(first, last)))
+        span = (first, max(first, last))
+        return self._with(
+            span=span, step=f"between({', '.join(repr(moment.isoformat()) for moment in span)})"
+        )
 
     def at(self, t: Moment, width: str | float = "1m") -> Look:
         """What was written up to `width` before and after a moment."""
@@ -85,7 +91,8 @@ class Look:
             UnknownName: a name or a value is not in this log; with the nearest.
         """
         found = conditions.of(condition, values, fields or {}, known=self.records.known)
-        return self._with(conditions=(*self.conditions, *found))
+        step = conditions.as_call("where", condition, values, fields)
+        return self._with(conditions=(*self.conditions, *found), step=step)
 
     def but(
         self, condition: str = "", /, *, fields: dict[str, object] | None = None, **values: object
@@ -97,7 +104,8 @@ class Look:
             in_words=" and ".join(item.in_words for item in found),
             about=tuple(name for item in found for name in item.about),
         )
-        return self._with(conditions=(*self.conditions, together.inverted()))
+        step = conditions.as_call("but", condition, values, fields)
+        return self._with(conditions=(*self.conditions, together.inverted()), step=step)
 
     def names(self) -> list[str]:
         """What can be asked for: names of every log, and the keys that entries of this one hold."""
@@ -120,6 +128,11 @@ class Look:
     def conditions_in_words(self) -> str:
         """What is selected but for the time."""
         return " and ".join(item.in_words for item in self.conditions) or "everything"
+
+    @property
+    def code(self) -> str:
+        """What selects the same in another look at this source: `look.between(…).where(…)`."""
+        return ".".join(["look", *self.steps])
 
     def __len__(self) -> int:
         return int(self._ask("SELECT count(*) n FROM entries")["n"].iloc[0])
@@ -178,6 +191,43 @@ class Look:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
         return asking.who_is_affected(self)
 
+    # Keeping ----------------------------------------------------------------------------------------------------
+
+    def pin(
+        self,
+        said: str,
+        *,
+        kind: pins.Kind = "observation",
+        refuted_if: str = "",
+        by: str = "",
+        file: str | Path = pins.FILE,
+    ) -> pins.Pin:
+        """Keeps an observation about what is selected, with its numbers, in a file beside the notebook; gives what was kept.
+
+        Args:
+            kind: "observation", "hypothesis" or "ruled out". refuted_if: of a hypothesis the condition (as `where` takes it) that no entry of the
+                same time holds if it is true. by: who says so.
+        Raises:
+            UsageError: nothing is said, nothing could refute a hypothesis, or the file cannot be written.
+        """
+        found = pins.of(self, said, kind=kind, refuted_if=refuted_if, by=by)
+        pins.add(found, Path(file))
+        return found
+
+    def pins(self, file: str | Path = pins.FILE) -> pd.DataFrame:
+        """The observations that were kept, the oldest first."""
+        return pins.as_table(pins.read(Path(file)))
+
+    def draft(self, name: str, *, title: str = "") -> Draft:
+        """A case by which a fix can be judged: what the selected requests wrote and others did not, as symptoms with examples; `save()` writes it.
+
+        Args:
+            name: of the case. title: what is wrong; empty: said by the first symptom.
+        Raises:
+            UsageError: it is no name of a case, or nothing that was written tells the selected requests from others.
+        """
+        return draft.of(self, name, title=title)
+
     # Displaying -------------------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -201,11 +251,18 @@ class Look:
 
     # Inside -----------------------------------------------------------------------------------------------------
 
-    def _with(self, *, span: Span | None = None, conditions: tuple[Condition, ...] | None = None) -> Look:
+    def of_same_time(self) -> Look:
+        """Everything that was written in the time of this look."""
+        return Look(self.records, span=self.stated_span)
+
+    def _with(
+        self, *, step: str, span: Span | None = None, conditions: tuple[Condition, ...] | None = None
+    ) -> Look:
         return Look(
             self.records,
             span=span or self.stated_span,
             conditions=self.conditions if conditions is None else conditions,
+            steps=(*self.steps, step),
         )
 
     @property

@@ -292,7 +292,7 @@ def _log(view: View, source: str | None, symptom: Symptom | None) -> Log:
         revision=view.windows.new_revision,
         unread=read.share,
     )
-    return basis if symptom is None else _of_symptom(view, source, symptom.log or "", basis)
+    return basis if symptom is None else _of_symptom(view, source, symptom.pattern, basis)
 
 
 def _of_symptom(view: View, source: str | None, pattern: str, basis: Log) -> Log:

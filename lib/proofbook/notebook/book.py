@@ -106,7 +106,7 @@ class Book:
         """The patterns that the case looks for in logs, by the id of their check."""
         symptoms = [symptom for fix in self.case.fixes for symptom in fix.symptoms]
         signs = {f"log-{item.id}-present": item.log for item in self.case.indicators if item.log}
-        return {symptom.check_id: symptom.log for symptom in symptoms if symptom.log} | signs
+        return {symptom.check_id: symptom.pattern for symptom in symptoms if symptom.pattern} | signs
 
     def require(self, *, conclusive: bool = False) -> None:
         """Raises if a required check judged so far failed, so that the task of a scheduler that executes this notebook fails.

@@ -91,7 +91,7 @@ def test_an_environment_that_cannot_be_gets_one_sentence(
         ),
         (
             'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\n[[fix.symptom]]\nid = "q"',
-            "mine.toml: fix[0].symptom[0]: expected one of log, close_code, refused_user, got none",
+            "mine.toml: fix[0].symptom[0]: expected one of log, close_code, http_status, refused_user, got none",
         ),
         (
             'title = "t"\n[[fix]]\nid = "a"\ntitle = "b"\npatch = "no.patch"\n[[fix.symptom]]\nlog = "x"',

@@ -17,6 +17,7 @@ from ibis import _
 
 from proofbook.collect.logs import places, requests, strangers
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
+from proofbook.config import status_pattern
 from proofbook.evidence import schema
 from proofbook.evidence.merge import GROUP, joined
 from proofbook.evidence.store import MASK
@@ -24,7 +25,7 @@ from proofbook.evidence.table import Table
 from proofbook.probe_marks import PROBE_TRACE
 
 # A bucket is one second while that makes no more than this many.
-MAX_BUCKETS = 300_000
+MAX_BUCKETS = 100_000
 WIDTHS_S = (1, 10, 60, 600, 3600)
 # Of a log longer than this, kinds and places have a row a minute: each second of three days would give millions.
 LONG_S, WIDE_S = 12 * 3600, 60
@@ -233,8 +234,7 @@ def _asked(entries: Any, pattern: str, place: str, width_s: int) -> Any:
     asked = _placed(entries, width_s).filter(
         _.http_status.notnull() & ~places.checks_health(_).fill_null(False)
     )
-    text = asked.header.fill_null("") + asked.body.fill_null("")
-    asked = asked.mutate(value=places.value_of(asked, place), itself=text.re_search(pattern))
+    asked = asked.mutate(value=places.value_of(asked, place), itself=_holds(asked, pattern))
     found = asked.filter(_.value.notnull()).left_join(hit, asked.trace_id == hit.hit_trace)
     return found.mutate(affected=(_.met.fill_null(False) | _.itself.fill_null(False)).cast("int64"))
 
@@ -257,10 +257,23 @@ def _asked_there(entries: Any, pattern: str, place: str, values: tuple[str, ...]
 
 
 def _hits(entries: Any, pattern: str, width_s: int) -> Any:
-    # As it is written: a pattern may name what stands before the message.
-    text = entries.header.fill_null("") + entries.body
-    found = _placed(entries, width_s).filter(text.re_search(pattern))
+    found = _placed(entries, width_s).filter(_holds(entries, pattern))
+    if status_pattern.of(pattern) is not None:
+        asked = found.http_method.fill_null("") + " " + found.http_url.fill_null("")
+        found = found.mutate(body=(asked + " " + found.http_status.cast("string")).strip())
     return found.select(*GROUP, "timestamp", "trace_id", "body", "severity_number")
+
+
+def _holds(entries: Any, pattern: str) -> Any:
+    """Whether an entry holds a pattern."""
+    requests = status_pattern.of(pattern)
+    if requests is None:
+        # As it is written: a pattern may name what stands before the message.
+        return (entries.header.fill_null("") + entries.body.fill_null("")).re_search(pattern)
+    found = entries.http_status.between(requests.least, requests.most).fill_null(False)
+    return (
+        found & places.path_of(entries).fill_null("").re_search(requests.of_path) if requests.path else found
+    )
 
 
 def _lines_hit(entries: Any, pattern: str, width_s: int) -> Any:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.formats import COLUMNS, SAME_SEVERITY, SEVERITY_NUMBERS
+from proofbook.config import status_pattern
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import ANY_LINE, ERROR_LINE, LOG_UNREAD
@@ -21,7 +22,7 @@ from proofbook.redaction.scrubbing import scrub
 # What the small tables are drawn from; the rest of an entry stays where it is.
 WANTED = (
     "timestamp", "severity_text", "body", "header", "service_name", "service_version", "trace_id", "http_url", "http_status",
-    "http_user_agent", "http_remote_ip",
+    "http_user_agent", "http_remote_ip", "http_method",
 )  # fmt: skip
 _TYPES = {"VARCHAR": "string", "INTEGER": "int32", "TIMESTAMPTZ": "timestamp('UTC')"}
 
@@ -36,7 +37,10 @@ def undated(rows: Any, source: LogSource, patterns: Sequence[str]) -> pd.DataFra
     """Rows of `log_unread` of the rows that have no time: nothing says when they were written."""
     lost = rows.filter(rows.timestamp.isnull() & rows.body.notnull())
     wanted = [(ANY_LINE, lost), (ERROR_LINE, lost.filter(lost.severity_number >= SEVERITY_NUMBERS["ERROR"]))]
-    wanted += [(pattern, lost.filter(lost.body.re_search(pattern))) for pattern in sorted(set(patterns))]
+    for pattern in sorted(set(patterns)):
+        # A line without a time may tell of a request in words.
+        requests = status_pattern.of(pattern)
+        wanted.append((pattern, lost.filter(lost.body.re_search(requests.in_text if requests else pattern))))
     found = []
     for name, part in wanted:
         told = aggregates.frame(part.aggregate(lines=part.count(), sample=part.body.min())).iloc[0]

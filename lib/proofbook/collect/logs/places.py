@@ -31,9 +31,13 @@ def value_of(entries: Any, place: str) -> Any:
     """Which endpoint or client a request had; null where it is not told."""
     if place == "client":
         return entries.http_remote_ip.nullif("")
-    path = entries.http_url.re_replace(r"^[a-zA-Z]+://[^/]*", "").re_replace(r"[?#].*$", "")
-    path = path.re_replace(_VERSION, r"/\1·\2").re_replace(_VALUE, f"/{MASK}").re_replace("·", "")
+    path = path_of(entries).re_replace(_VERSION, r"/\1·\2").re_replace(_VALUE, f"/{MASK}").re_replace("·", "")
     return ibis.ifelse(entries.http_url.isnull(), ibis.null("string"), path)
+
+
+def path_of(entries: Any) -> Any:
+    """The path that was asked for, without host and query."""
+    return entries.http_url.re_replace(r"^[a-zA-Z]+://[^/]*", "").re_replace(r"[?#].*$", "")
 
 
 def answered(entries: Any) -> Any:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.formats import SEVERITY_NUMBERS
+from proofbook.config import status_pattern
 from proofbook.config.duckdb_text import quoted
 from proofbook.evidence.schema import ANY_LINE, ERROR_LINE, LOG_UNREAD
 
@@ -48,6 +49,8 @@ def _width(engine: duckdb.DuckDBPyConnection, rows: str) -> int:
 
 def _matching(engine: duckdb.DuckDBPyConnection, name: str, pattern: str | None) -> pd.DataFrame:
     """Rows of one pattern: the lines that match, and one for a run of lines that matches only as a whole."""
+    if pattern is not None and (requests := status_pattern.of(pattern)) is not None:
+        pattern = requests.in_text
     hit = "true" if pattern is None else f"regexp_matches(body, {quoted(pattern)}, 's')"
     if name == ERROR_LINE:
         hit = f"({hit} OR severity_number >= {SEVERITY_NUMBERS['ERROR']})"

@@ -26,7 +26,7 @@ from proofbook.judge.checks.log_silence import (
     placebo_windows,
     recent,
 )
-from proofbook.judge.checks.log_told import Told, errors_control, told, told_needed
+from proofbook.judge.checks.log_told import Told, errors_control, refusals_control, told, told_needed
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import View, stamp
 from proofbook.judge.window import Span
@@ -361,7 +361,10 @@ def silence(
         met=there,
         told=said,
         serving=serving(view, pattern, source=source),
-        errors=None if alone else errors_control(view, source=source, hits=affected),
+        errors=None
+        if alone
+        else refusals_control(view, hits, pattern=pattern, source=source)
+        or errors_control(view, source=source, hits=affected),
         phases=tuple(_phases(view, hits, past, silent)),
         after=silent,
         gaps=gaps(before, hits, column=column, after=float(after[column].sum())),

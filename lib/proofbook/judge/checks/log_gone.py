@@ -51,7 +51,7 @@ class _Gone:
 
     @property
     def pattern(self) -> str:
-        return self.signature.log or ""
+        return self.signature.pattern
 
     def seen_before(self, view: View) -> pd.DataFrame | None:
         """What matched before; None where nobody looked, or before stands in the place of after."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.config import duckdb_text
+from proofbook.config import duckdb_text, status_pattern
 from proofbook.judge.checks.log_novelty import changes, new_and_about, strange
-from proofbook.judge.checks.log_rows import others_in, others_of_new, served
+from proofbook.judge.checks.log_rows import matching, on_new_revision, others_in, others_of_new, served
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import InsufficientEvidence, View
 
@@ -62,9 +62,11 @@ def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: fl
         return Told()
     if table.empty:
         return Told()
-    is_it = pd.Series(
-        duckdb_text.found_in(pattern, [str(text) for text in table["sample"]]), index=table.index
-    )
+    samples = [str(text) for text in table["sample"]]
+    # Messages are no requests: none of them is what a status names.
+    is_request = status_pattern.of(pattern) is not None
+    hit = [False] * len(samples) if is_request else duckdb_text.found_in(pattern, samples)
+    is_it = pd.Series(hit, index=table.index, dtype=bool)
     number = table["severity"].map(_LEVELS).fillna(0).astype(int)
     own = table[is_it & (table["before"] > 0)]
     most = own.groupby(number[own.index])["before"].sum() if len(own) else pd.Series(dtype="int64")
@@ -104,6 +106,36 @@ def errors_control(view: View, *, source: str | None, hits: int) -> Control | No
         guards=("pass",),
         expected="fewer requests that end with 500 or more, since as many did as met it",
         got=f"{errors[0]:,} of {asked[0]:,} requests before, {errors[1]:,} of {asked[1]:,} after ended with 500 or more",
+        held=held,
+        code="errors-remain",
+    )
+
+
+def refusals_control(view: View, hits: pd.DataFrame, *, pattern: str, source: str | None) -> Control | None:
+    """Comparability: other errors must not have come in the place of the status that a symptom names. None of a symptom that names no status.
+
+    hits: rows of `log_matches` of before.
+    """
+    named = status_pattern.of(pattern)
+    if named is None:
+        return None
+    anything = str(named.of_any_refusal)
+    before = matching(view, "before", anything, source=source)
+    after = on_new_revision(
+        view, matching(view, "after", anything, source=source), others_in(view, "after", source=source)
+    )
+    asked = served(others_in(view, "before", source=source)), served(others_of_new(view, source=source))
+    mine, all_before, rest = (int(rows["affected"].sum()) for rows in (hits, before, after))
+    other = max(0, all_before - mine) if named.least >= 400 else all_before
+    # As often as half of what is gone, beyond what there was beside it.
+    held = rest < 3 or rest / max(asked[1], 1) < (other + 0.5 * mine) / max(asked[0], 1)
+    place = f" for {named.path}" if named.path else ""
+    return Control(
+        kind="comparability",
+        name="no other error came in its place",
+        guards=("pass",),
+        expected=f"requests{place} that end with another error not more often than before",
+        got=f"{other:,} of {asked[0]:,} requests before, {rest:,} of {asked[1]:,} after ended with another error{place}",
         held=held,
         code="errors-remain",
     )

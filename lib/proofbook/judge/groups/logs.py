@@ -27,7 +27,7 @@ def log_checks(environment: Environment, case: Case) -> Iterator[Check]:
 
 
 def _of_source(environment: Environment, case: Case, source: str, *, suffix: str) -> Iterator[Check]:
-    reads = any(symptom.log for fix in case.fixes for symptom in fix.symptoms)
+    reads = any(symptom.pattern for fix in case.fixes for symptom in fix.symptoms)
     yield Check(
         id=f"log-coverage{suffix}",
         kind="guard",

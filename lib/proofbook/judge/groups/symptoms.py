@@ -50,8 +50,11 @@ def _symptom(environment: Environment, symptom: Symptom, most: float) -> tuple[s
             "websocket",
             symptoms.refusal_gone(symptom.refused_user, absent_rate=most),
         )
+    place = f" for {symptom.path}" if symptom.path else ""
     return (
-        f"“{symptom.log}” is gone from the log",
+        f"requests{place} are no longer answered with {symptom.http_status}"
+        if symptom.http_status is not None
+        else f"“{symptom.log}” is gone from the log",
         "logs",
         log_gone.gone(symptom, source=log_source(environment, symptom.source), absent_rate=most),
     )
