@@ -55,7 +55,9 @@ def with_code(context: Any, address: str, base: Path, name: str, code: str) -> N
     """A page with a notebook of one cell."""
     import nbformat
 
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), base / f"{name}.ipynb")  # fmt: skip
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
+    nbformat.write(notebook, base / f"{name}.ipynb")
     return Notebook(context, address, base, f"{name}.ipynb")
 
 
@@ -168,7 +170,7 @@ def test_everything_can_be_read_on_light_and_on_dark_paper(
 def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
     context: Any, address: str, base: Path
 ) -> None:
-    made = practice.requests(5, hours=6, count=250_000)
+    made = practice.requests(5, hours=6, count=120_000)
     practice.write(made, base / "long.json")
     source = f"import proofbook as pb\nlook = pb.look({str(base / 'long.json')!r})\nprint(len(look.records.source.files))"
     notebook = with_code(context, address, base, "long", source)

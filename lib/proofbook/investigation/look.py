@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 
 from proofbook import paths
-from proofbook.collect.logs.entries import table
+from proofbook.collect.logs.entries import stoppable, table
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
 from proofbook.investigation import asking, conditions, draft, examples, moments, pins, records, tables
@@ -314,7 +314,8 @@ def look(
     scrubbing.guard_kernel()
     tables.show_plainly()
     base = paths.root()
-    found = Look(records.opened(source, base=base, before=before or None))
+    with stoppable():
+        found = Look(records.opened(source, base=base, before=before or None))
     if not since and not until and not before:
         return found
     first, last = found.span

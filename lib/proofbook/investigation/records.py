@@ -22,7 +22,7 @@ from ibis.backends.sql.datatypes import DuckDBType
 from proofbook import paths
 from proofbook.collect.logs import aggregates, places
 from proofbook.collect.logs import reader as log_reader
-from proofbook.collect.logs.entries import Reading, connect, entries_of, table
+from proofbook.collect.logs.entries import Reading, connect, entries_of, stoppable, table
 from proofbook.collect.logs.formats import COLUMNS
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
@@ -79,7 +79,8 @@ class Records:
 
     def arrow(self, sql: str) -> pa.Table:
         """The same, in columns."""
-        return self.engine.cursor().execute(sql).to_arrow_table()
+        with stoppable():
+            return self.engine.cursor().execute(sql).to_arrow_table()
 
     @functools.cached_property
     def span(self) -> Span:
