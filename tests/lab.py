@@ -18,7 +18,7 @@ import trying
 MISSING = next((f"{name} is not installed: pip install 'proofbook[lab]'" for name in ("jupyterlab", "anywidget") if importlib.util.find_spec(name) is None), "")  # fmt: skip
 TOKEN = "of-this-test"
 # How long anything may take before something is broken, whoever else is at work on the machine.
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 @contextlib.contextmanager
