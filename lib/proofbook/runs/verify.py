@@ -58,15 +58,7 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         raise UsageError(
             f"expected a run's id or folder, or a report that Proofbook wrote, got {paths.shown(path)}"
         )
-    whole = digests.page_digest(text) == stated
-    answers = [
-        Answer(
-            what=f"{path.name} agrees with the digest that it states itself (sha256 {stated[:12]}…)"
-            if whole
-            else f"{path.name} was altered after it was written",
-            held=whole,
-        )
-    ]
+    answers = [_of_page(path.name, stated, whole=digests.page_digest(text) == stated)]
     if about is None:
         return answers
     if known is None:
@@ -83,6 +75,14 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         )
     )
     return answers
+
+
+def _of_page(name: str, stated: str, *, whole: bool) -> Answer:
+    if whole:
+        return Answer(
+            what=f"{name} agrees with the digest that it states itself (sha256 {stated[:12]}…)", held=True
+        )
+    return Answer(what=f"{name} was altered after it was written", held=False)
 
 
 def _about(text: str) -> JsonObject | None:

@@ -40,7 +40,7 @@ def test_the_code_that_is_shown_gives_the_same_numbers(
     of = Brush(look, look.overview)
     brushed = of.select(buckets, picks, name="it")
     told: dict[str, Any] = of.answer(brushed)
-    pasted: Look = eval(brushed.code, {"it": look})
+    pasted: Look = eval(brushed.as_code, {"it": look})
     assert told["problem"] == ""
     assert told["head"].startswith(f"{len(pasted):,} entries, {pasted.overview.facets.count:,} requests")
     assert [item["name"] for item in told["facets"]] == [item.name for item in pasted.overview.facets.facets]
@@ -53,7 +53,7 @@ def test_the_code_that_is_shown_gives_the_same_numbers(
 def test_what_cannot_be_selected_is_said_and_changes_nothing(look: Look) -> None:
     brushed = Brush(look, look.overview).select([], [("region", "mars")], name="look")
     assert "no region 'mars' in this log" in brushed.problem
-    assert brushed.look is look and brushed.code == "look"
+    assert brushed.look is look and brushed.as_code == "look"
 
 
 @pytest.mark.parametrize("buckets", [[-50, 1e9], [400, 400], [3, 3], [1], [1, 2, 3]])

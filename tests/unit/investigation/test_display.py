@@ -49,7 +49,7 @@ def test_the_first_change_says_what_since_when_and_whose_it_is(look: Look) -> No
 
 
 def test_the_code_of_a_change_selects_what_it_says(look: Look) -> None:
-    code = look.overview.changes[0].code
+    code = look.overview.changes[0].as_code
     assert eval(code, {"look": look}).started().statement.endswith("as strong in 0 of 199 reshuffled orders")
 
 

@@ -29,7 +29,7 @@ class Brushed:
     """A selection, and the code that it stands for."""
 
     look: Look
-    code: str
+    as_code: str
     problem: str = ""
 
 
@@ -55,9 +55,9 @@ class Brush:
             else:
                 look = self._picked(picks)
         except ProofbookError as error:
-            return Brushed(look=self._look, code=name, problem=str(error))
+            return Brushed(look=self._look, as_code=name, problem=str(error))
         calls += [gesture.where(field, value) for field, value in picks]
-        return Brushed(look=look, code=name + "".join(calls))
+        return Brushed(look=look, as_code=name + "".join(calls))
 
     def _picked(self, picks: Picks) -> Look:
         """The look with the values, of all its time; found once, since finding out whether a log has a value reads all of it."""
@@ -80,7 +80,7 @@ class Brush:
             self._tallies[key] = facets.tally(look)
         counted, entries = self._tallies[key].facets_of(look), self._tallies[key].entries_of(look)
         told: dict[str, Json] = {
-            "code": brushed.code,
+            "code": brushed.as_code,
             "problem": brushed.problem,
             "head": f"{len(entries):,} entries, {counted.count:,} {counted.word}, {counted.wrong:,} of them went wrong",
             "facets": [_facet(facet) for facet in counted.facets],

@@ -28,7 +28,7 @@ def as_html(shown: Overview) -> str:
 def _said(shown: Overview) -> str:
     """The strongest changes, and what answered wrong."""
     changes = "".join(
-        f"<li><b>▲ {escape(change.statement)}</b><br>{escape(change.who)} <code>{escape(change.code)}</code></li>"
+        f"<li><b>▲ {escape(change.statement)}</b><br>{escape(change.who)} <code>{escape(change.as_code)}</code></li>"
         for change in shown.changes
     )
     groups = "".join(f"<li>{escape(overview.in_words(group))}</li>" for group in shown.groups)

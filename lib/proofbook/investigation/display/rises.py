@@ -30,11 +30,11 @@ MOST_MARKS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rise:
-    """What rose. statement: what and since when, as `started` says it. who: whose it is, as facts. code: what selects it."""
+    """What rose. statement: what and since when, as `started` says it. who: whose it is, as facts. as_code: what selects it."""
 
     statement: str
     who: str
-    code: str
+    as_code: str
 
 
 def of(look: Look, lanes: Sequence[Lane]) -> tuple[Rise, ...]:
@@ -50,7 +50,7 @@ def of(look: Look, lanes: Sequence[Lane]) -> tuple[Rise, ...]:
             ended = row["ended"].timestamp() if row["ended"] == row["ended"] else seconds(look.span)[1]
             when = "since then" if row["ended"] != row["ended"] else "in that time"
             who = _whose(counted(one), row["not before"].timestamp(), ended, when=when)
-            found.append(Rise(statement=statement, who=who, code=f"look{where(lane.name, lane.value)}"))
+            found.append(Rise(statement=statement, who=who, as_code=f"look{where(lane.name, lane.value)}"))
     return tuple(found)
 
 

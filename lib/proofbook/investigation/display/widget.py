@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import anywidget
 import traitlets
 
 from proofbook.investigation.display import brush
 from proofbook.investigation.display.brush import Brush, Brushed
-from proofbook.investigation.look import Look
 from proofbook.report import templating
+
+if TYPE_CHECKING:
+    from proofbook.investigation.look import Look
 
 # Not by chance, so that the same notebook has the same outputs.
 _number = itertools.count(1)
@@ -49,7 +51,7 @@ class LookWidget(anywidget.AnyWidget):
         self.brushed = self._brush.select(buckets, picks, name=self._name())
         self.below = self._brush.answer(self.brushed)
 
-    def bundle(self) -> dict[str, Any]:
+    def bundle(self) -> dict[str, object]:
         """What an output holds of it."""
         view = {"model_id": self.model_id, "version_major": 2, "version_minor": 0}
         return {MIME: view, "text/plain": "(the same, to be brushed in JupyterLab)"}
