@@ -177,7 +177,8 @@ def command(summary: Summary) -> str:
     must show is not asked until it passes: it is watched, by tests that allow for it, and with samples that add up.
     """
     overall = summary.overall
-    if overall.verdict is Verdict.FAIL and summary.run_id and summary.evidence.file("logs", "after"):
+    log = summary.evidence.file("logs", "after")
+    if overall.verdict is Verdict.FAIL and summary.run_id and log is not None and log.exists():
         return f"proofbook look {summary.run_id} --html look.html    # what is different about what failed"
     first = next((item for item in summary.findings if item.id in overall.blocking), None)
     if overall.verdict is not Verdict.INCONCLUSIVE or first is None:

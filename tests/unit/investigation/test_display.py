@@ -142,3 +142,10 @@ def test_a_log_of_one_entry_and_an_empty_selection_are_shown(tmp_path: Path) -> 
     assert "0 entries" in none._repr_html_() and "No requests among these." in none._repr_html_()
     with pytest.raises(UsageError):
         one.between("08:00:01", "08:00:01")
+
+
+def test_errors_that_stand_in_no_answer_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    fine = [entry(second, httpRequest={"status": 200, "requestUrl": "https://a.example/x"}, trace=f"t/{second}") for second in range(60)]  # fmt: skip
+    broken = [entry(second + 0.1, "it broke", trace=f"t/{second}") for second in range(7)]
+    said = "no answer among these that went wrong; 7 requests went wrong by what was written of them"
+    assert said in repr(log(tmp_path, *fine, *broken))

@@ -46,7 +46,11 @@ def facts(shown: Overview) -> list[str]:
 
 def nothing(shown: Overview) -> str:
     """What is said where no group of answers is shown."""
-    return "no requests among these" if shown.is_selection else "no answer among these that went wrong"
+    if shown.is_selection:
+        return "no requests among these"
+    found = shown.facets
+    others = f"; {found.wrong:,} {found.word} went wrong by what was written of them" if found.wrong else ""
+    return f"no answer among these that went wrong{others}"
 
 
 def most(lane: Lane) -> str:
