@@ -29,8 +29,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
 
+# Opens the notebook that asks. As root, as in a container, JupyterLab wants to be told so, and there is no browser to open.
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+	@[ "$$(id -u)" != 0 ] || echo "You are root: JupyterLab starts with --allow-root for this machine alone. Open the address below and run all cells: the notebook shows an incident made up for practice."
+	@$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root --no-browser) --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/10-incident.ipynb
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py

@@ -211,15 +211,11 @@ def _execute(work: Work, *, provisioner: str) -> str:
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    from proofbook.config import environment as environments
-
     _set_up_papermill(work, provisioner=provisioner)
     try:
-        base = paths.root()
-        environment = environments.load(work.parameters["environment"], base=base)
-        environments.keep_private(environment, base=base)
         # What it names is known to the redaction by now; the kernel gets what it needs.
-        for name in os.environ.keys() - variables.passed(os.environ, environment.pass_env).keys():
+        needed = _needed(work.parameters.get("environment", ""))
+        for name in os.environ.keys() - variables.passed(os.environ, needed).keys():
             del os.environ[name]
         os.environ[JUDGED_BY_RUN] = "1"
         if not os.access(Path.home(), os.W_OK):
@@ -241,6 +237,18 @@ def _execute(work: Work, *, provisioner: str) -> str:
     except Exception as error:
         return _in_one_line(f"could not be executed ({type(error).__name__}: {error})")
     return ""
+
+
+def _needed(environment: str) -> list[str]:
+    """The variables that an environment lists for its notebooks, its secrets known from now on; a notebook that asks of a log is given no environment."""
+    from proofbook.config import environment as environments
+
+    if not environment:
+        return []
+    base = paths.root()
+    found = environments.load(environment, base=base)
+    environments.keep_private(found, base=base)
+    return found.pass_env
 
 
 def _set_up_papermill(work: Work, *, provisioner: str) -> None:

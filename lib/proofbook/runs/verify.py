@@ -14,6 +14,8 @@ from proofbook.files import digest, parse_json, read_text
 from proofbook.runs import digests, record
 from proofbook.runs.record import JsonObject, RunRecord
 
+# A page that tells of no run says so.
+LOOK = '<meta name="proofbook-page" content="look">'
 _ABOUT = re.compile(r'<script type="application/json" id="proofbook-run">(.*?)</script>', re.DOTALL)
 
 
@@ -52,19 +54,13 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         text = ""
     about = _about(text)
     stated = digests.stated_digest(text)
-    if about is None or not stated:
+    if not stated or (about is None and LOOK not in text):
         raise UsageError(
             f"expected a run's id or folder, or a report that Proofbook wrote, got {paths.shown(path)}"
         )
-    whole = digests.page_digest(text) == stated
-    answers = [
-        Answer(
-            what=f"{path.name} agrees with the digest that it states itself (sha256 {stated[:12]}…)"
-            if whole
-            else f"{path.name} was altered after it was written",
-            held=whole,
-        )
-    ]
+    answers = [_of_page(path.name, stated, whole=digests.page_digest(text) == stated)]
+    if about is None:
+        return answers
     if known is None:
         known = _find(about, path)
     if known is None:
@@ -79,6 +75,14 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         )
     )
     return answers
+
+
+def _of_page(name: str, stated: str, *, whole: bool) -> Answer:
+    if whole:
+        return Answer(
+            what=f"{name} agrees with the digest that it states itself (sha256 {stated[:12]}…)", held=True
+        )
+    return Answer(what=f"{name} was altered after it was written", held=False)
 
 
 def _about(text: str) -> JsonObject | None:

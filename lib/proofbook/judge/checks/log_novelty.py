@@ -183,8 +183,16 @@ def shares_traced(view: View, table: pd.DataFrame) -> pd.Series:
     if "traced" not in keys:
         return pd.Series(float("nan"), index=table.index)
     # What one of two phases does not tell is not told.
-    sums = keys.groupby("key")[["traced", "entries"]].agg(lambda counts: counts.sum(skipna=False))
-    return (sums["traced"] / sums["entries"]).reindex(table["key"]).set_axis(table.index).astype("float64")
+    told = keys.assign(traced=keys["traced"].astype("float64"))
+    sums = told.groupby("key")[["traced", "entries"]].sum(min_count=1)
+    untold = told["traced"].isna().groupby(told["key"]).any()
+    return (
+        (sums["traced"] / sums["entries"])
+        .mask(untold)
+        .reindex(table["key"])
+        .set_axis(table.index)
+        .astype("float64")
+    )
 
 
 def new_and_about(table: pd.DataFrame, *, expected: float) -> str:
