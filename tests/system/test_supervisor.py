@@ -61,6 +61,16 @@ found = {
     "places": tell({name: in_a_place for name in "abc"}, jobs=1),
     "notebooks": tell({"hangs": orders("hangs", 6), "dies": orders("dies", 300), "whole": orders("whole", 300)}, jobs=3),
 }
+def interrupts_itself():
+    os.kill(os.getpid(), signal.SIGINT)
+    found["step"] = "went on to its end"
+
+usual, supervisor.worker.load = supervisor.worker.load, interrupts_itself
+try:
+    tell({"never": lambda client: {}})
+except KeyboardInterrupt:
+    found["interrupted"] = "afterwards"
+supervisor.worker.load = usual
 found["other"] = other.poll()
 other.kill()
 other.wait()
@@ -130,3 +140,9 @@ def test_a_notebook_that_hangs_or_dies_costs_no_other_environment(found: dict[st
 def test_nothing_is_left_and_what_was_there_before_is_not_ended(found: dict[str, Any]) -> None:
     assert found["other"] is None
     assert found["children"] == []
+
+
+def test_an_interrupt_waits_until_what_is_being_loaded_is_loaded(found: dict[str, Any]) -> None:
+    # A compiled module that is interrupted fails with an ImportError, which would be told as an error of ours.
+    assert found["step"] == "went on to its end"
+    assert found["interrupted"] == "afterwards"

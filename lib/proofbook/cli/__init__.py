@@ -40,6 +40,9 @@ def main() -> None:
         with contextlib.suppress(OSError):
             os.write(2, f"internal error: {type(error).__name__}, and no more could be said of it\n".encode())
         code = EXIT_CODES["error"]
+    if code == EXIT_INTERRUPTED:
+        # `python -m` ends by SIGINT where one came while text was executed, as loading dataclasses does, unless other text was since.
+        exec("")
     sys.exit(code)
 
 
@@ -75,6 +78,9 @@ def _command() -> int:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
+    if code == EXIT_INTERRUPTED:
+        # Typer's own way to hand on Ctrl-C.
+        return _ended("interrupted", EXIT_INTERRUPTED)
     # Now, while it can still be told: a disk may be full.
     sys.stdout.flush()
     return code if isinstance(code, int) else 0

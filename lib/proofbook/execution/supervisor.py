@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -131,7 +132,8 @@ def run(
             if not load_first:
                 yield from supervisor.begun()
             # What few need is loaded sooner by each of them, while their notebooks are executed.
-            _load(load_more if supervisor.waiting and len(tasks) > supervisor.jobs else None)
+            many = supervisor.waiting and len(tasks) > supervisor.jobs
+            yield from _load(supervisor, load_more if many else None)
             while supervisor.busy:
                 yield from supervisor.begun()
                 yield from supervisor.heard()
@@ -140,13 +142,39 @@ def run(
             supervisor.end()
 
 
-def _load(more: Callable[[], None] | None) -> None:
-    worker.load(*worker.LOADED, worker.STATISTICS)
-    if more is not None:
-        more()
+def _load(supervisor: _Supervisor, more: Callable[[], None] | None) -> Iterator[Event]:
+    """Loads step by step, and hands on what is said meanwhile."""
+    steps: list[Callable[[], None]] = [worker.load]
+    steps += [partial(worker.load_one, name) for name in (*worker.LOADED, worker.STATISTICS)]
+    for step in [*steps, *([more] if more is not None else [])]:
+        with _uninterrupted():
+            step()
+        yield from supervisor.heard(wait_s=0)
     # What is loaded stays, so that the copies need not look through it, and share its memory.
     gc.collect()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Puts an interrupt off until the end: compiled modules that are interrupted while they load fail in ways of their own.
+
+    Raises:
+        KeyboardInterrupt: one came meanwhile.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are not for this thread.
+        yield
+        return
+    usual = {number: signal.signal(number, lambda got, _: came.append(got)) for number in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 class _Supervisor:
@@ -219,10 +247,10 @@ class _Supervisor:
         with contextlib.suppress(OSError):  # it has ended, which is noticed elsewhere
             self._processes[pid].connection.sendall(json.dumps(what).encode() + b"\n")
 
-    def heard(self) -> Iterator[Event]:
+    def heard(self, *, wait_s: float = TICK_S) -> Iterator[Event]:
         """What the processes of tasks say and ask for within a moment."""
         connections = {process.connection: process for process in self._processes.values()}
-        for connection in select.select(list(connections), [], [], TICK_S)[0]:
+        for connection in select.select(list(connections), [], [], wait_s)[0]:
             process = connections[connection]
             try:
                 came = connection.recv(1 << 20)

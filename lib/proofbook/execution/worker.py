@@ -93,6 +93,11 @@ def _serve(how: str, place: Path) -> None:
             answers.flush()
 
 
+def load_one(module: str) -> None:
+    """Loads a module."""
+    importlib.import_module(module)
+
+
 def load(*modules: str) -> None:
     """Loads what copies of this process need, and does once what each of them would do first."""
     if "debugpy" not in sys.modules:
@@ -102,7 +107,7 @@ def load(*modules: str) -> None:
             importlib.import_module("ipykernel.debugger")
         del sys.modules["debugpy"]
     for name in modules:
-        importlib.import_module(name)
+        load_one(name)
     import nbformat
     import plotly.io
     from plotly import graph_objects
