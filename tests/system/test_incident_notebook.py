@@ -49,9 +49,10 @@ def test_run_all_over_a_log_names_the_cause_and_shows_it_without_a_script(
     assert "client = 2.3 and region = eu, 19 of 22 of these" in said
     assert "found: since when: wrong: 2026-01-05 13:46:00 UTC" in said
     html = outputs(notebook, "text/html")
-    # The last two are tables of pandas, which bring a style and no script.
-    assert len(html) == 6 and not any("<script" in shown for shown in html)
-    assert all("mathjax_ignore" in shown for shown in html[:4])
+    # Two are tables of pandas, which bring a style and no script.
+    assert len(html) == 8 and not any("<script" in shown for shown in html)
+    assert all("mathjax_ignore" in shown for shown in (*html[:5], html[7]))
+    assert "pb-waterfall" in html[7]
     assert not any("tex2jax_process" in shown for shown in html)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -335,6 +336,7 @@ def look(
     before: str | Path | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
+    spans: str | Path | Sequence[str | Path] = (),
 ) -> Look:
     """What was written, to be asked: a log, or the evidence of a run.
 
@@ -343,14 +345,17 @@ def look(
             evidence; empty means an incident made up for practice.
         before: a log or run from quiet time before, to compare with; None or empty means what lies before the window.
         since, until: the time in question; what lies outside is kept to compare with.
+        spans: files of spans (OTLP, Jaeger or Zipkin JSON, CSV), which `follow` shows beside the entries of the same trace.
     Raises:
         UnknownName: there is no such run. UsageError: there is nothing to read, or a time cannot be read.
     """
     scrubbing.guard_kernel()
     tables.show_plainly()
     base = paths.root()
+    given = [spans] if isinstance(spans, str | Path) else spans
+    files = [str(file) for file in given if str(file)]
     with stoppable():
-        found = Look(records.opened(source, base=base, before=before or None))
+        found = Look(records.opened(source, base=base, before=before or None, spans=files))
     if not since and not until and not before:
         return found
     first, last = found.span

@@ -6,6 +6,7 @@ import functools
 import shutil
 import tempfile
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from proofbook import paths
 from proofbook.collect.logs import reader as log_reader
 from proofbook.collect.logs.entries import Reading, connect, entries_of, stoppable, table
+from proofbook.collect.traces.reader import read_spans
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
@@ -42,13 +44,14 @@ MEMORY_LIMIT = "400MB"
 class Source:
     """Where entries come from. files: Parquet files with the columns of `logs`, the latest first: of what two hold, the earlier part is taken from the older.
 
-    shown: as it was named. reading: how a log was read; None of evidence. evidence: the run's; None of a log.
+    shown: as it was named. reading: how a log was read; None of evidence. evidence: the run's; None of a log. spans: Parquet files with the columns of `spans`.
     """
 
     files: tuple[Path, ...]
     shown: str
     reading: Reading | None = None
     evidence: store.Evidence | None = None
+    spans: tuple[Path, ...] = ()
 
 
 class Records:
@@ -118,17 +121,8 @@ class Records:
         return self._prepared.count
 
     def spans_of(self, trace: str) -> list[Row]:
-        """The spans of a trace, where the evidence has any."""
-        evidence = self.source.evidence
-        files = (
-            [
-                file
-                for phase in evidence.manifest.phases
-                if (file := evidence.file("spans", phase)) is not None
-            ]
-            if evidence
-            else []
-        )
+        """The spans of a trace, where any were given or recorded."""
+        files = self.source.spans
         held = f"FROM read_parquet([{', '.join(quoted(str(file)) for file in files)}]) WHERE trace_id = {quoted(trace)} ORDER BY started, span_id"
         rows = self.ask(f"SELECT * {held}").to_dict("records") if files else []
         return [{str(key): value for key, value in row.items()} for row in rows]
@@ -181,8 +175,10 @@ class Records:
         return [str(value) for value in found["v"]]
 
 
-def opened(source: str | Path, *, base: Path, before: str | Path | None = None) -> Records:
-    """The records that a file, a short name or a run means, with those from before it.
+def opened(
+    source: str | Path, *, base: Path, before: str | Path | None = None, spans: Sequence[str] = ()
+) -> Records:
+    """The records that a file, a short name or a run means, with those from before it and the spans of its requests.
 
     Raises:
         UnknownName: there is no such run. UsageError: there is nothing to read.
@@ -194,6 +190,9 @@ def opened(source: str | Path, *, base: Path, before: str | Path | None = None) 
             (folder / "before").mkdir()
             earlier = find(before, base=base, folder=folder / "before")
             found = replace(found, files=(*found.files, *earlier.files))
+        if spans:
+            read_spans(spans, base=base, to=folder / "spans.parquet")
+            found = replace(found, spans=(*found.spans, folder / "spans.parquet"))
         return Records(found, folder=folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -236,4 +235,7 @@ def _of_evidence(evidence: store.Evidence, shown: str) -> Source:
         )
     if altered := evidence.altered():
         raise EvidenceError(altered[0])
-    return Source(files=tuple(files), shown=shown, evidence=evidence)
+    spans = [
+        file for phase in evidence.manifest.phases if (file := evidence.file("spans", phase)) is not None
+    ]
+    return Source(files=tuple(files), shown=shown, evidence=evidence, spans=tuple(spans))

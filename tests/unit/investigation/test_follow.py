@@ -261,6 +261,16 @@ def test_a_probe_of_older_evidence_is_shown_alone_and_why_is_said(run: Callable[
     assert any("recorded before trace ids were kept" in note for note in line.notes)
 
 
+def test_spans_of_a_file_stand_beside_the_lines_of_their_trace(tmp_path: Path) -> None:
+    log, spans = tmp_path / "export.json", tmp_path / "spans.csv"
+    log.write_text(said(0.05, "charged order 7", trace=TRACE))
+    spans.write_text(f"trace_id,span_id,parent_id,service,operation,start_time,duration_ms\n{TRACE},a,,shop,POST /orders,{BEGINS.isoformat()},80\n")  # fmt: skip
+    found = pb.look(log, spans=spans).follow(TRACE)
+    assert [(step.kind, step.what) for step in found.steps] == [("span", "shop POST /orders"), ("line", "INFO charged order 7")]  # fmt: skip
+    # The span is the request: none is looked for by time.
+    assert found.notes == () and found.answer == "found"
+
+
 def test_spans_of_the_trace_stand_in_their_order_of_calls(run: Callable[..., Look]) -> None:
     begins = BEGINS + pd.Timedelta(milliseconds=20)
     spans = SPANS.frame([

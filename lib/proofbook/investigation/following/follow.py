@@ -93,14 +93,15 @@ def follow(x: Any, read: Records) -> Followed:
         found.add(_rows(read, f"trace_id = {quoted(asked.trace)}"), Rule.TRACE)
         if found.rows and len(asked.trace) >= LEAST_TRACE:
             found.add(_in_text(read, asked.trace, found), Rule.IN_TEXT)
+    spans = read.spans_of(asked.trace) if asked.trace else []
     if found.rows:
-        _guess(read, seen, found)
+        _guess(read, seen, found, has_request=bool(spans))
     of_probe = Rule.TRACE if asked.trace and found.rows else Rule.GIVEN
     all_steps = [
         steps.of_entry(row, rule=rule, certain=certain, rivals=rivals, ended=seen.open.requests.ended)
         for row, rule, certain, rivals in found.rows.values()
     ]
-    all_steps += steps.of_spans(read.spans_of(asked.trace)) if asked.trace else []
+    all_steps += steps.of_spans(spans)
     all_steps += steps.of_probe(asked.probe, rule=of_probe) if asked.probe is not None else []
     order = {"span": 1, "request": 0, "probe": 0, "line": 2, "close": 3}
     ordered = sorted(all_steps, key=lambda step: (step.at, order[step.kind], step.entry or 0))
@@ -132,10 +133,10 @@ def _in_text(read: Records, trace: str, found: _Gathered) -> list[Row]:
     )
 
 
-def _guess(read: Records, seen: Traffic, found: _Gathered) -> None:
-    """Adds what no trace joins: the request of a line, lines of the request, and lines of the same socket."""
+def _guess(read: Records, seen: Traffic, found: _Gathered, *, has_request: bool) -> None:
+    """Adds what no trace joins: the request of a line (unless its spans are that), lines of the request, and lines of the same socket."""
     _add_by_socket(read, seen, found)
-    if not found.units:
+    if not found.units and not has_request:
         _add_request(read, seen, found)
     if found.units:
         _add_lines(read, seen, found)

@@ -17,8 +17,6 @@ _PHASES = (
     ("greeting_s", "wait for the greeting"), ("reply_s", "wait for the first reply"), ("first_byte_s", "wait for the headers"),
     ("dwell_s", "listen"), ("close_s", "close"),
 )  # fmt: skip
-# Phases of which the time is known only if they ended well.
-_WAITS = ("greeting", "reply", "dwell", "hold")
 ERROR = 17
 
 
@@ -97,10 +95,7 @@ def _end(probe: Probe, at: pd.Timestamp, *, rule: Rule) -> Step:
     if code is not None:
         reason, by = _text(row.get("close_reason")), _text(row.get("closed_by"))
         what = f"closed with {code:.0f}{f' ({reason})' if reason else ''}{f' by the {by}' if by else ''}"
-        if (
-            _number(row.get(f"{_text(row.get('closed_in'))}_s")) is None
-            and _text(row.get("closed_in")) in _WAITS
-        ):
+        if by == "server" and not _number(row.get("dwell_s")):
             # What it waited for never came, and so was not timed.
             what += ", at the earliest then"
     else:
