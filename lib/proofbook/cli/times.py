@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from proofbook.config import durations
+from proofbook.config.durations import UNITS_S
 from proofbook.errors import UsageError
 
-UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+__all__ = ["UNITS_S", "length_s", "moment"]
 
 
 def length_s(option: str, text: str) -> float:
@@ -19,12 +21,12 @@ def length_s(option: str, text: str) -> float:
     >>> length_s("--within", "10m")
     600.0
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
-    if found is None or float(found[1]) <= 0:
+    try:
+        return durations.seconds(text)
+    except ValueError:
         raise UsageError(
             f"{option}: not a duration: {text!r}; use a number and a unit, such as 90s, 5m or 24h"
-        )
-    return float(found[1]) * UNITS_S[found[2]]
+        ) from None
 
 
 def moment(option: str, text: str, *, now: dt.datetime) -> dt.datetime:
