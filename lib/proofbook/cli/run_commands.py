@@ -59,7 +59,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
-    from proofbook.pipeline import steps
+    from proofbook.pipeline import afterwards, steps
     from proofbook.pipeline.validate import validate
 
     base = paths.root()
@@ -74,7 +74,8 @@ def run(
         return _load(name, case, base)
 
     def execute(asked: Validation) -> Result:
-        folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
+        with afterwards.followed(asked.environment, base=base, say=say, is_news=not (evidence or notebook)):
+            folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
         if not as_json:
             print_result(folder, found)
         return Result.of(folder, found)
@@ -212,7 +213,7 @@ def watch(
 ) -> None:
     """Validate in rounds until the verdict is clear. The exit code is the verdict."""
     from proofbook.cli.times import length_s
-    from proofbook.pipeline import steps
+    from proofbook.pipeline import afterwards, steps
     from proofbook.pipeline import watch as watching
 
     base = paths.root()
@@ -220,9 +221,10 @@ def watch(
     _confirm_protected(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
     asked = _load(env, case, base)
-    folder, found = watching.watch(
-        asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
-    )
+    with afterwards.followed(asked.environment, base=base, say=say):
+        folder, found = watching.watch(
+            asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
+        )
     if not as_json:
         print_result(folder, found)
     end_with_worst([Result.of(folder, found)], as_json=as_json)

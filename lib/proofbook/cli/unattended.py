@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proofbook import paths
-from proofbook.cli.app import AsJson, app
+from proofbook.cli.app import AsJson, app, say
 from proofbook.cli.times import length_s
-from proofbook.errors import EXIT_OVERDUE, UsageError
+from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
+    from proofbook.notify.deliver import Desk
     from proofbook.runs.due import Due
 
 
@@ -37,6 +38,9 @@ def due(
         str,
         typer.Option("--grace", metavar="DURATION", help="How late a run may be. Default: half of --every."),
     ] = "",
+    notify: Annotated[
+        bool, typer.Option("--notify", help="Tell the receivers of an overdue environment, once.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which environments have had no finished run in time. Exit 5 if there is one."""
@@ -56,7 +60,72 @@ def due(
     else:
         for item in found:
             print(visible(item.in_words()))
+    if notify:
+        _tell_of(found, base)
     raise typer.Exit(EXIT_OVERDUE if any(item.is_overdue for item in found) else 0)
+
+
+def _tell_of(found: list[Due], base: Path) -> None:
+    from proofbook.pipeline import afterwards
+
+    for item in found:
+        afterwards.tell_of_due(item, base=base, say=say)
+
+
+@app.command()
+def notify(
+    env: Annotated[
+        list[str] | None, typer.Argument(metavar="ENV…", help="Environments. Default: all with `[notify]`.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Send again what could not be delivered.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to every receiver.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was told of an environment and what waits to be delivered. Exit 4 if something could not be delivered."""
+    from proofbook.notify import deliver
+
+    base, now = paths.root(), dt.datetime.now(dt.UTC)
+    desks = _desks(env, base)
+    if retry:
+        for at in desks:
+            deliver.retry(at, now=now)
+    answers = {at.environment.name: deliver.test(at, now=now) if test else {} for at in desks}
+    found = [deliver.standing(at) for at in desks]
+    if as_json:
+        print(json.dumps([{**item.to_json(), "test": answers[item.environment]} for item in found], indent=2))
+    else:
+        for item in found:
+            tried = [f"  {name}: {why or 'told'}" for name, why in answers[item.environment].items()]
+            print(visible("\n".join([*item.lines(), *tried])))
+    failed = any(why for answer in answers.values() for why in answer.values())
+    raise typer.Exit(EXIT_CODES["error"] if failed or (retry and any(item.waits for item in found)) else 0)
+
+
+def _desks(names: list[str] | None, base: Path) -> list[Desk]:
+    """The desks of these environments, else of all that have one.
+
+    Raises:
+        UsageError: one has none, or there is none at all.
+    """
+    from proofbook.config import environment as environments
+    from proofbook.notify import deliver
+
+    found = []
+    for name in names or paths.named("environments", base):
+        loaded = environments.load(name, base=base)
+        at = deliver.desk(loaded, base=base, say=say)
+        if at is not None:
+            environments.keep_private(loaded, base=base)
+            found.append(at)
+        elif names:
+            raise UsageError(
+                f"environment {loaded.name} names nobody to tell; add [notify] with a receiver to its file"
+            )
+    if not found:
+        raise UsageError(
+            "expected an environment that names somebody to tell, found none; add [notify] with a receiver to a file"
+        )
+    return found
 
 
 def _named(names: list[str] | None, every_s: float | None, base: Path) -> list[str]:

@@ -1,0 +1,71 @@
+"""What follows a run: people are told what is news. Nothing here ends a run or changes its verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from proofbook import paths
+from proofbook.config import durations
+from proofbook.config import environment as environments
+from proofbook.config.environment import Environment
+from proofbook.errors import ProofbookError
+from proofbook.notify import deliver
+from proofbook.runs import due, unexpected
+from proofbook.runs.due import Due
+
+Say = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def followed(environment: Environment, *, base: Path, say: Say, is_news: bool = True) -> Iterator[None]:
+    """Does what follows the run inside, also where that could not look; not where it was interrupted, since that says nothing.
+
+    Args:
+        is_news: whether the run is of the system as it is now, and whole; else nobody is told.
+    """
+    try:
+        yield
+    except Exception:
+        _follow(environment, base=base, say=say, is_news=is_news)
+        raise
+    _follow(environment, base=base, say=say, is_news=is_news)
+
+
+def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
+    """Tells that no run came, where somebody is to be told."""
+    with _told_if_broken(base, say):
+        environment = environments.load(found.environment, base=base)
+        environments.keep_private(environment, base=base)
+        at = deliver.desk(environment, base=base, say=say)
+        if at is not None:
+            deliver.of_due(at, found)
+
+
+def _follow(environment: Environment, *, base: Path, say: Say, is_news: bool) -> None:
+    now = dt.datetime.now(dt.UTC)
+    with _told_if_broken(base, say):
+        if environment.every:
+            every_s = durations.seconds(environment.every)
+            due.note([due.of(environment.name, every_s=every_s, grace_s=None, now=now, base=base)], base=base)
+    with _told_if_broken(base, say):
+        at = deliver.desk(environment, base=base, say=say)
+        run_id = _last_written(paths.outputs(base) / environment.name)
+        if is_news and at is not None and run_id:
+            deliver.of_run(at, run_id, now=now)
+
+
+@contextlib.contextmanager
+def _told_if_broken(base: Path, say: Say) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        say(str(error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base)))
+
+
+def _last_written(folder: Path) -> str:
+    """The run whose run.json was written last, whatever its id says of a clock that was wrong; empty without one."""
+    found = list(folder.glob("*/run.json"))
+    return max(found, key=lambda path: path.stat().st_mtime_ns).parent.name if found else ""
