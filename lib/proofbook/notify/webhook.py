@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 import httpx
 
 from proofbook.config.unattended import Webhook
 from proofbook.notify.notice import NotDelivered, Notice, lines
-from proofbook.redaction.scrubbing import for_others
+from proofbook.redaction.scrubbing import MASK, SHORTEST, for_others
 
 LONGEST_ANSWER = 120
 
@@ -37,10 +40,19 @@ def post(url: str, content: object, *, headers: dict[str, str], timeout_s: float
     except httpx.HTTPError as error:
         raise NotDelivered(f"cannot be reached ({_why(error)})") from None
     if not answer.is_success:
-        said = for_others(" ".join(answer.text.split()))[:LONGEST_ANSWER].replace(url, "")
+        said = _without_address(for_others(" ".join(answer.text.split())), url)[:LONGEST_ANSWER]
         raise NotDelivered(
             f"answered {answer.status_code} {answer.reason_phrase}{f': {said}' if said else ''}"
         )
+
+
+def _without_address(text: str, url: str) -> str:
+    """An answer without what it repeats of the address, by which anybody could post."""
+    parts = urlsplit(url)
+    pieces = [piece for piece in re.split(r"[/?&=]", f"{parts.path}?{parts.query}") if len(piece) >= SHORTEST]
+    for piece in (url, parts.path, *pieces):
+        text = text.replace(piece, MASK) if len(piece) >= SHORTEST else text
+    return text
 
 
 def _why(error: BaseException) -> str:
