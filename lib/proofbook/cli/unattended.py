@@ -12,7 +12,7 @@ import typer
 from proofbook import paths
 from proofbook.cli.app import AsJson, app, say
 from proofbook.cli.times import length_s
-from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, UsageError
+from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
@@ -191,3 +191,31 @@ def _as_json(item: Due) -> dict[str, object]:
         "last": last,
         "sentence": item.in_words(),
     }
+
+
+@app.command()
+def schedule(
+    env: Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--for", metavar="SCHEDULER", help="cron, systemd, github, gitlab, kubernetes or airflow."
+        ),
+    ],
+    every: Annotated[
+        str,
+        typer.Option(
+            "--every", metavar="DURATION", help="Time between runs. Default: the environment's `every`."
+        ),
+    ] = "",
+) -> None:
+    """Print what a scheduler needs to run environments again and again. Installs nothing."""
+    from proofbook.config import environment as environments
+    from proofbook.schedule import plan
+    from proofbook.schedule.forms import FORMS
+
+    if form not in FORMS:
+        raise UnknownName("scheduler", form, FORMS)
+    base = paths.root()
+    loaded = [environments.load(name, base=base) for name in env]
+    print(FORMS[form](plan.of(loaded, env, every=every, base=base)), end="")
