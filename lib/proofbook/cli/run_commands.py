@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,7 @@ def run(
     yes: Yes = False,
     assets: Assets = "inline",
     inconclusive_as: InconclusiveAs = "failure",
+    metrics: given.MetricsFile = "",
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
@@ -65,6 +67,7 @@ def run(
     base = paths.root()
     if run_id and len(env) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
+    followed = partial(afterwards.followed, base=base, say=say, metrics_file=given.from_here(metrics))
     files = options(assets, inconclusive_as)
     how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, say=say)
 
@@ -74,7 +77,7 @@ def run(
         return _load(name, case, base)
 
     def execute(asked: Validation) -> Result:
-        with afterwards.followed(asked.environment, base=base, say=say, is_news=not (evidence or notebook)):
+        with followed(asked.environment, is_news=not (evidence or notebook)):
             folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
         if not as_json:
             print_result(folder, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,9 @@ Evidence = Annotated[
 Notebooks = Annotated[
     list[str] | None,
     typer.Option("--notebook", metavar="NAME", help="Execute only this notebook; the run is then partial."),
+]
+MetricsFile = Annotated[
+    str, typer.Option("--metrics", metavar="FILE", help="Write metrics for Prometheus, such as x.prom.")
 ]
 Phase = Annotated[
     str, typer.Option("--phase", metavar="PHASE", help="Phase to record: before, rollout or after.")
@@ -125,3 +129,8 @@ ServerName = Annotated[
     ),
 ]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]
+
+
+def from_here(path: str) -> str:
+    """A path that was typed in the current folder, whole; nothing stays nothing."""
+    return str(Path(path).resolve()) if path else ""

@@ -22,7 +22,8 @@ from proofbook.notify.news import Ended
 from proofbook.notify.notice import OVERDUE, TROUBLE, NotDelivered, Notice
 from proofbook.notify.state import State
 from proofbook.runs import record
-from proofbook.runs.due import CLOCKS_DIFFER_S, Due
+from proofbook.runs.due import Due
+from proofbook.runs.newest import CLOCKS_DIFFER_S, is_news
 from proofbook.runs.provenance import rfc3339
 
 Receiver = Webhook | Mail | Alertmanager | Command
@@ -169,7 +170,7 @@ def _untold(
         except CouldNotLook:
             # No run, or a damaged one, which the page of all runs shows.
             continue
-        if run.case == this.case and ended.is_news(run):
+        if run.case == this.case and is_news(run):
             yield at.folder / name, run
 
 

@@ -14,14 +14,7 @@ from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import known_issues
 from proofbook.runs.record import RunRecord
 
-# Such a run says nothing of the system: it goes on, was ended by somebody, or has not been judged.
-NO_NEWS = ("unfinished", "interrupted", "not-judged", "locked")
 LONGEST = 400
-
-
-def is_news(run: RunRecord) -> bool:
-    """Whether a run says anything of its environment: it ended, or could not look."""
-    return bool(run.ended) or run.reason not in NO_NEWS
 
 
 def of(run: RunRecord, folder: Path, *, link: str) -> Ended:

@@ -1,4 +1,4 @@
-"""What follows a run: people are told what is news. Nothing here ends a run or changes its verdict."""
+"""What follows a run: people are told what is news, metrics are written. Nothing here ends a run or changes its verdict."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from proofbook import paths
 from proofbook.config import durations
 from proofbook.config import environment as environments
 from proofbook.config.environment import Environment
-from proofbook.errors import ProofbookError
+from proofbook.errors import CouldNotLook, ProofbookError
 from proofbook.notify import deliver
+from proofbook.report import metrics
 from proofbook.runs import due, unexpected
 from proofbook.runs.due import Due
 
@@ -20,18 +21,21 @@ Say = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def followed(environment: Environment, *, base: Path, say: Say, is_news: bool = True) -> Iterator[None]:
+def followed(
+    environment: Environment, *, base: Path, say: Say, is_news: bool = True, metrics_file: str = ""
+) -> Iterator[None]:
     """Does what follows the run inside, also where that could not look; not where it was interrupted, since that says nothing.
 
     Args:
-        is_news: whether the run is of the system as it is now, and whole; else nobody is told.
+        is_news: whether the run is of the system as it is now, and whole; else nobody is told. metrics_file: where metrics are
+            written, beside the file that the environment names.
     """
     try:
         yield
     except Exception:
-        _follow(environment, base=base, say=say, is_news=is_news)
+        _follow(environment, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
         raise
-    _follow(environment, base=base, say=say, is_news=is_news)
+    _follow(environment, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
 
 
 def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
@@ -44,7 +48,7 @@ def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
             deliver.of_due(at, found)
 
 
-def _follow(environment: Environment, *, base: Path, say: Say, is_news: bool) -> None:
+def _follow(environment: Environment, *, base: Path, say: Say, is_news: bool, metrics_file: str) -> None:
     now = dt.datetime.now(dt.UTC)
     with _told_if_broken(base, say):
         if environment.every:
@@ -55,6 +59,17 @@ def _follow(environment: Environment, *, base: Path, say: Say, is_news: bool) ->
         run_id = _last_written(paths.outputs(base) / environment.name)
         if is_news and at is not None and run_id:
             deliver.of_run(at, run_id, now=now)
+    named = [environment.metrics.textfile] if environment.metrics else []
+    for file in dict.fromkeys(filter(None, [*named, metrics_file])):
+        with _told_if_broken(base, say):
+            _write_metrics(paths.home(base) / file, base=base, now=now)
+
+
+def _write_metrics(file: Path, *, base: Path, now: dt.datetime) -> None:
+    try:
+        metrics.write(file, base=base, now=now)
+    except OSError as error:
+        raise CouldNotLook(f"metrics: {paths.shown(file)} cannot be written ({error.strerror})") from None
 
 
 @contextlib.contextmanager

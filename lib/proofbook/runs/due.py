@@ -16,18 +16,15 @@ from pathlib import Path
 from proofbook import paths
 from proofbook.concurrency import locks
 from proofbook.config.durations import in_words
-from proofbook.errors import CouldNotLook
 from proofbook.files import replace_text
 from proofbook.judge.findings import Verdict
-from proofbook.runs import record
+from proofbook.runs import newest, record
 from proofbook.runs.folders import file_mode
 from proofbook.runs.provenance import rfc3339
 
 FILE = "due.js"
 # Of the time between two runs; a run takes time itself, and schedulers start late.
 GRACE = 0.5
-# Clocks of machines that share outputs differ by less.
-CLOCKS_DIFFER_S = 300.0
 _CALL, _END = "due(", ");\n"
 _PATIENCE_S = 60.0
 
@@ -95,29 +92,11 @@ def of(environment: str, *, every_s: float, grace_s: float | None, now: dt.datet
 
 
 def last_finished(folder: Path, *, now: dt.datetime) -> Finished | None:
-    """The newest finished run in an environment's folder; None without one.
-
-    A run that ended in the future was made while the clock was wrong, and says nothing of today.
-    """
-    runs = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
-    latest = now + dt.timedelta(seconds=CLOCKS_DIFFER_S)
-    for run in runs:
-        if not run.name.startswith(".") and (found := _finished(run)) and found.ended <= latest:
-            return found
-    return None
-
-
-def _finished(folder: Path) -> Finished | None:
-    if not (folder / "run.json").is_file():
+    """The newest finished run in an environment's folder; None without one."""
+    run = newest.newest(folder, now=now, finished=True)
+    if run is None:
         return None
-    try:
-        run = record.read(folder)
-        ended = dt.datetime.fromisoformat(run.ended) if run.ended else None
-    except (CouldNotLook, ValueError):
-        return None
-    if ended is None or ended.tzinfo is None:
-        return None
-    return Finished(run_id=run.run_id, ended=ended, verdict=run.verdict, sentence=run.sentence)
+    return Finished(run_id=run.run_id, ended=newest.ended(run), verdict=run.verdict, sentence=run.sentence)
 
 
 def note(found: Sequence[Due], *, base: Path) -> None:
@@ -130,7 +109,7 @@ def note(found: Sequence[Due], *, base: Path) -> None:
     if not outputs.is_dir():
         return
     with contextlib.suppress(OSError), locks.held(outputs, patience_s=_PATIENCE_S):
-        known = _noted(outputs / FILE)
+        known = noted(outputs)
         for item in found:
             known[item.environment] = rfc3339(item.by) if item.by else ""
         lines = (
@@ -140,9 +119,10 @@ def note(found: Sequence[Due], *, base: Path) -> None:
         replace_text(outputs / FILE, "".join(lines), mode=file_mode())
 
 
-def _noted(path: Path) -> dict[str, str]:
+def noted(outputs: Path) -> dict[str, str]:
+    """When the next finished run of each environment is due, as noted; empty where none has ever finished."""
     found = {}
-    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+    with contextlib.suppress(OSError), (outputs / FILE).open(encoding="utf-8", errors="replace") as file:
         for line in file:
             # What was cut or altered is noted again with the next run.
             with contextlib.suppress(ValueError, KeyError, TypeError):

@@ -15,7 +15,7 @@ from proofbook.judge import verdict as verdicts
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.notify import ended, news, notice
 from proofbook.notify.news import Ended, Silence, Told
-from proofbook.runs import known_issues, record
+from proofbook.runs import known_issues, newest, record
 from proofbook.runs.due import Due, Finished
 
 WORDS = {"p": "pass", "f": "fail", "i": "inconclusive", "e": "error", "k": "known"}
@@ -186,6 +186,6 @@ def test_a_verdict_that_rests_on_more_than_findings_is_not_taken_for_accepted(tm
 @pytest.mark.parametrize("reason", ["unfinished", "interrupted"])
 def test_a_run_that_goes_on_or_was_interrupted_says_nothing(tmp_path: Path, reason: str) -> None:
     folder = told.add_run(tmp_path, "staging", told.START, "error", ended=None, reason=reason)
-    assert not ended.is_news(record.read(folder))
+    assert not newest.is_news(record.read(folder))
     other = told.add_run(tmp_path, "production", told.START, "error", ended=None, reason="could-not-look")
-    assert ended.is_news(record.read(other))
+    assert newest.is_news(record.read(other))
