@@ -77,7 +77,7 @@ def run(
         return _load(name, case, base)
 
     def execute(asked: Validation) -> Result:
-        with followed(asked.environment, is_news=not (evidence or notebook)):
+        with followed(asked, is_news=not (evidence or notebook)):
             folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
         if not as_json:
             print_result(folder, found)
@@ -224,7 +224,7 @@ def watch(
     _confirm_protected(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
     asked = _load(env, case, base)
-    with afterwards.followed(asked.environment, base=base, say=say):
+    with afterwards.followed(asked, base=base, say=say):
         folder, found = watching.watch(
             asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
         )

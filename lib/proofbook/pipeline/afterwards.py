@@ -1,4 +1,4 @@
-"""What follows a run: people are told what is news, metrics are written. Nothing here ends a run or changes its verdict."""
+"""What follows a run: people are told what is news, metrics are written, old runs are removed. Nothing here ends a run or changes its verdict."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from pathlib import Path
 from proofbook import paths
 from proofbook.config import durations
 from proofbook.config import environment as environments
-from proofbook.config.environment import Environment
+from proofbook.config.unattended import Retention
 from proofbook.errors import CouldNotLook, ProofbookError
+from proofbook.evidence import baseline
 from proofbook.notify import deliver
-from proofbook.report import metrics
-from proofbook.runs import due, unexpected
+from proofbook.report import index, metrics
+from proofbook.runs import due, history, retention, unexpected
 from proofbook.runs.due import Due
+from proofbook.validation import Validation
 
 Say = Callable[[str], None]
 
 
 @contextlib.contextmanager
 def followed(
-    environment: Environment, *, base: Path, say: Say, is_news: bool = True, metrics_file: str = ""
+    asked: Validation, *, base: Path, say: Say, is_news: bool = True, metrics_file: str = ""
 ) -> Iterator[None]:
     """Does what follows the run inside, also where that could not look; not where it was interrupted, since that says nothing.
 
@@ -33,9 +35,9 @@ def followed(
     try:
         yield
     except Exception:
-        _follow(environment, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+        _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
         raise
-    _follow(environment, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+    _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
 
 
 def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
@@ -48,7 +50,8 @@ def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
             deliver.of_due(at, found)
 
 
-def _follow(environment: Environment, *, base: Path, say: Say, is_news: bool, metrics_file: str) -> None:
+def _follow(asked: Validation, *, base: Path, say: Say, is_news: bool, metrics_file: str) -> None:
+    environment = asked.environment
     now = dt.datetime.now(dt.UTC)
     with _told_if_broken(base, say):
         if environment.every:
@@ -63,6 +66,25 @@ def _follow(environment: Environment, *, base: Path, say: Say, is_news: bool, me
     for file in dict.fromkeys(filter(None, [*named, metrics_file])):
         with _told_if_broken(base, say):
             _write_metrics(paths.home(base) / file, base=base, now=now)
+
+    with _told_if_broken(base, say):
+        if environment.retention is not None:
+            _remove_old(asked, environment.retention, base=base, say=say, now=now)
+
+
+def _remove_old(asked: Validation, policy: Retention, *, base: Path, say: Say, now: dt.datetime) -> None:
+    name = asked.environment.name
+    pinned = {baseline.pinned(paths.outputs(base) / name), asked.case.before}
+    entries = [item for item in history.entries(base=base, environment=name) if item.case == asked.case.name]
+    done = retention.remove(retention.old(entries, policy, pinned=pinned, now=now), base=base, now=now)
+    for problem in done.problems:
+        say(f"retention: not removed: {problem}")
+    if done.runs:
+        index.refresh(base=base)
+    if done.runs or done.evidence:
+        say(
+            f"retention: removed {done.runs} runs and the evidence of {done.evidence} more, {done.freed_bytes / 1e6:,.1f} MB"
+        )
 
 
 def _write_metrics(file: Path, *, base: Path, now: dt.datetime) -> None:

@@ -28,7 +28,7 @@ from proofbook.judge.findings import Finding
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
-from proofbook.runs import leak_scan, record, unexpected
+from proofbook.runs import leak_scan, record, retention, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
 from proofbook.runs.record import Notebook, Opening, Recorded, RunRecord, unfinished, write_unfinished
@@ -142,6 +142,7 @@ def render(folder: Path, *, options: writer.Options, base: Path) -> RunRecord:
     found = record.read(folder)
     if not found.ended:
         raise CouldNotLook(f"run {folder.name} did not end: {found.sentence}")
+    retention.check_whole(folder)
     kept = folder / "inputs" / f"{found.environment}.toml"
     if kept.is_file():
         environments.keep_private(environments.load(str(kept), base=base), base=base)

@@ -371,10 +371,10 @@ def test_a_receiver_that_never_answers_costs_the_run_its_time_limit_and_nothing_
 FOLLOW = """
 import sys
 from pathlib import Path
-from proofbook.config import environment as environments
 from proofbook.pipeline import afterwards
+from proofbook.validation import Validation
 base = Path(sys.argv[1])
-with afterwards.followed(environments.load(sys.argv[2], base=base), base=base, say=lambda line: print(line, flush=True)):
+with afterwards.followed(Validation.load(sys.argv[2], base=base), base=base, say=lambda line: print(line, flush=True)):
     pass
 """
 

@@ -24,11 +24,11 @@ import told
 from conftest import with_notebooks
 from trying import free_port
 
-from proofbook.config import environment as environments
 from proofbook.judge.findings import Verdict
 from proofbook.pipeline import afterwards
 from proofbook.report import metrics
 from proofbook.runs import due
+from proofbook.validation import Validation
 
 PROMTOOL, PROMETHEUS = shutil.which("promtool"), shutil.which("prometheus")
 NOW = told.START + dt.timedelta(hours=1)
@@ -87,7 +87,7 @@ def test_the_file_is_whole_and_readable_for_whoever_collects_it(
 
     def end() -> None:
         with afterwards.followed(
-            environments.load("staging", base=base),
+            Validation.load("staging", base=base),
             base=base,
             say=said.append,
             metrics_file=str(base / "other.prom"),
