@@ -23,6 +23,7 @@ from typing import IO, Any
 from proofbook import files
 from proofbook.execution import document, places, variables
 from proofbook.execution.endings import how_it_ended
+from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others
 
 logger = logging.getLogger("proofbook.execution")
@@ -106,9 +107,10 @@ class Executor:
         while len(done) < len(notebooks) and (line := answers.readline()):
             answer: dict[str, Any] = json.loads(line)
             name = answer["name"]
-            logger.debug("notebook %s ended after %.1f s", name, answer["seconds"])
+            logger.debug("notebook %s ended after %.1f s", name, answer["seconds"], extra={"notebook": name})
             done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
-            say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
+            with log_lines.bound(notebook=name):
+                say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
         for name in [name for name in notebooks if name not in done]:
             problem = f"the notebook runner {how_it_ended(self._process.wait())}{self._last_words()}"
             done[name] = _outcome(name, notebooks[name], folder, time.monotonic() - began, problem)

@@ -25,6 +25,7 @@ from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Executor
 from proofbook.files import digest, replace_text
 from proofbook.judge.findings import Finding
+from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
@@ -64,7 +65,8 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
     started = dt.datetime.now(dt.UTC)
     logger.info("run %s: recording phase %s of %s", folder.name, phase, asked.environment.name)
     try:
-        with locks.held(folder):
+        of_run = log_lines.bound(run=folder.name, environment=asked.environment.name, phase=phase)
+        with locks.held(folder), of_run:
             sync.run(
                 phases.record(
                     asked.environment,
@@ -184,7 +186,7 @@ def recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: st
         Locked: another process writes this run; nothing in it is touched.
         InternalError: instead of an unexpected exception, whose traceback is kept in the run.
     """
-    with locks.held(folder):
+    with locks.held(folder), log_lines.bound(run=folder.name, environment=asked.environment.name):
         yield from _recorded(folder, asked, started, again=again)
 
 
