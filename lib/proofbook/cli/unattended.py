@@ -20,27 +20,31 @@ if TYPE_CHECKING:
     from proofbook.runs.due import Due
 
 
+Environments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ENV…", help="Environments. Default: all that state `every`."),
+]
+Every = Annotated[
+    str,
+    typer.Option(
+        "--every", metavar="DURATION", help="Time between runs. Default: the environment's `every`."
+    ),
+]
+Grace = Annotated[
+    str,
+    typer.Option("--grace", metavar="DURATION", help="How late a run may be. Default: half of --every."),
+]
+TellsOfSilence = Annotated[
+    bool, typer.Option("--notify", help="Tell the receivers of an overdue environment, once.")
+]
+
+
 @app.command()
 def due(
-    env: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="ENV…", help="Environments. Default: all that state `every`."),
-    ] = None,
-    every: Annotated[
-        str,
-        typer.Option(
-            "--every",
-            metavar="DURATION",
-            help="Expected time between runs. Default: the environment's `every`.",
-        ),
-    ] = "",
-    grace: Annotated[
-        str,
-        typer.Option("--grace", metavar="DURATION", help="How late a run may be. Default: half of --every."),
-    ] = "",
-    notify: Annotated[
-        bool, typer.Option("--notify", help="Tell the receivers of an overdue environment, once.")
-    ] = False,
+    env: Environments = None,
+    every: Every = "",
+    grace: Grace = "",
+    notify: TellsOfSilence = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which environments have had no finished run in time. Exit 5 if there is one."""
@@ -202,12 +206,7 @@ def schedule(
             "--for", metavar="SCHEDULER", help="cron, systemd, github, gitlab, kubernetes or airflow."
         ),
     ],
-    every: Annotated[
-        str,
-        typer.Option(
-            "--every", metavar="DURATION", help="Time between runs. Default: the environment's `every`."
-        ),
-    ] = "",
+    every: Every = "",
 ) -> None:
     """Print what a scheduler needs to run environments again and again. Installs nothing."""
     from proofbook.config import environment as environments

@@ -15,7 +15,7 @@ from proofbook.redaction.scrubbing import for_others
 from proofbook.redaction.unseen import visible
 
 FIELDS = ("run", "environment", "phase", "notebook")
-PROGRESS = "proofbook.progress"
+PROGRESS = "proofbook.cli"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _bound: ContextVar[Mapping[str, str]] = ContextVar("proofbook_log_fields", default=_NOTHING)
 _format = "text"

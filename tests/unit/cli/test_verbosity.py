@@ -84,7 +84,7 @@ def test_json_says_in_each_line_when_and_of_what_it_is(in_folder: Path) -> None:
     of_phase = [line for line in lines if line.get("phase") == "before"]
     assert {line["environment"] for line in of_phase} == {"[redacted]"}
     assert len({line["run"] for line in of_phase}) == 1
-    assert {line["logger"] for line in of_phase} >= {"proofbook.progress", "proofbook.collect"}
+    assert {line["logger"] for line in of_phase} >= {"proofbook.cli", "proofbook.collect"}
 
 
 def test_json_says_mistakes_too_and_names_notebooks() -> None:
