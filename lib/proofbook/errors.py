@@ -8,6 +8,7 @@ ProofbookError
 │   │   └── MissingSecret   … and it is a secret
 │   └── Locked              another process writes the run or the index: exit 75, try again later
 ├── CouldNotLook            collecting or judging itself failed: exit 4
+│   ├── TimeIsOver          a run, or the whole command, was not done within its time
 │   ├── ExtensionError      something that another package registers cannot be used
 │   ├── EvidenceError       recorded evidence is absent, altered or of another version
 │   │   └── SchemaError     a table is not what its schema says
@@ -144,6 +145,12 @@ class CouldNotLook(ProofbookError):
     """Collecting or judging itself failed: the verdict is `error`, not `fail`."""
 
     reason = "could-not-look"
+
+
+class TimeIsOver(CouldNotLook):
+    """A run, or the whole command, was not done within the time that it was given."""
+
+    reason = "time-out"
 
 
 class ExtensionError(CouldNotLook):

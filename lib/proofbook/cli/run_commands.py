@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import json
 import os
 import shlex
 import sys
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proofbook import paths
-from proofbook.cli import results
+from proofbook.cli import environments, results
 from proofbook.cli import run_options as given
 from proofbook.cli.app import (
     AsJson,
@@ -40,20 +41,25 @@ from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
+    from proofbook.execution.executor import Orders
+    from proofbook.pipeline.steps import Options as RunOptions
     from proofbook.pipeline.try_options import Options
     from proofbook.validation import Validation
 
 
 @app.command()
 def run(
-    env: given.Environments,
+    env: given.Environments = None,
+    tag: given.Tags = None,
     case: Case = "",
     run_id: given.Continue = None,
     evidence: given.Evidence = None,
     before: Before = "",
     notebook: given.Notebooks = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     timeout_s: Timeout = 300.0,
+    run_timeout: given.RunTimeout = "",
+    total_timeout: given.TotalTimeout = "",
     yes: Yes = False,
     assets: Assets = "inline",
     inconclusive_as: InconclusiveAs = "failure",
@@ -61,29 +67,62 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
-    from proofbook.pipeline import afterwards, steps
-    from proofbook.pipeline.validate import validate
+    from proofbook.pipeline import steps
 
     base = paths.root()
-    if run_id and len(env) > 1:
+    limits = given.limits(jobs, run_timeout=run_timeout, total_timeout=total_timeout)
+    names = environments.chosen(env or (), tags=tag or (), base=base)
+    if run_id and len(names) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
-    followed = partial(afterwards.followed, base=base, say=say, metrics_file=given.from_here(metrics))
     files = options(assets, inconclusive_as)
-    how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, say=say)
+    how = steps.Options(
+        notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, to_job=len(names) == 1
+    )
+    asked = _Asked(
+        base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, metrics=given.from_here(metrics), options=how,
+    )  # fmt: skip
+    many = results.Many(base=base, as_json=as_json, limits=limits, loads_first=evidence is not None)
+    found = many.results(names, asked.prepare, asked.execute)
+    if len(names) > 1:
+        results.write_all(
+            dict(zip(names, found, strict=True)), base=base, inconclusive_as=inconclusive_as, say=say
+        )
+    end_with_worst(found, as_json=as_json)
 
-    def prepare(name: str) -> Validation:
-        if evidence is None:
-            _confirm_protected(name, base, yes=yes)
-        return _load(name, case, base)
 
-    def execute(asked: Validation) -> Result:
-        with followed(asked, is_news=not (evidence or notebook)):
-            folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
-        if not as_json:
-            print_result(folder, found)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What `run` asks of each of its environments."""
+
+    base: Path
+    case: str
+    yes: bool
+    run: str | None
+    evidence: str | None
+    before: str
+    metrics: str
+    options: RunOptions
+
+    def prepare(self, name: str) -> Validation:
+        if self.evidence is None:
+            _confirm_protected(name, self.base, yes=self.yes)
+        return _load(name, self.case, self.base)
+
+    def execute(self, asked: Validation, orders: Orders | None, say: Callable[[str], None]) -> Result:
+        from proofbook.pipeline import afterwards
+        from proofbook.pipeline.validate import validate
+
+        is_news = not (self.evidence or self.options.notebooks)
+        with afterwards.followed(asked, base=self.base, say=say, is_news=is_news, metrics_file=self.metrics):
+            folder, found = validate(
+                asked,
+                run=self.run,
+                evidence_path=self.evidence,
+                before=self.before,
+                orders=orders,
+                options=dataclasses.replace(self.options, say=say),
+            )
         return Result.of(folder, found)
-
-    end_with_worst(results.of_each(env, prepare, execute, base=base, say=say), as_json=as_json)
 
 
 @app.command("try")
@@ -104,7 +143,7 @@ def try_url(
     cert: given.Certificate = "",
     key: given.Key = "",
     server_name: given.ServerName = "",
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Validate any service without a configuration file. The exit code is the verdict."""
@@ -207,7 +246,7 @@ def watch(
     length: given.For = "24h",
     run_id: given.ContinueWatch = None,
     before: Before = "",
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     timeout_s: Timeout = 300.0,
     yes: Yes = False,
     assets: Assets = "inline",
@@ -236,7 +275,7 @@ def watch(
 @app.command()
 def replay(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")],
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Judge a run again from its evidence and print every difference. Exit 1 on any difference."""

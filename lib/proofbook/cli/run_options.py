@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-Environments = Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")]
+from proofbook.cli.times import length_s
+
+if TYPE_CHECKING:
+    from proofbook.execution.supervisor import Limits
+
+Environments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ENV…]", help="Environments: names, files, or quoted patterns such as 'eu-*'."),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Only environments with this tag; given twice, with both."),
+]
 Continue = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="Continue this run: collect missing phases, judge again."),
@@ -30,6 +42,18 @@ Notebooks = Annotated[
 ]
 MetricsFile = Annotated[
     str, typer.Option("--metrics", metavar="FILE", help="Write metrics for Prometheus, such as x.prom.")
+]
+RunTimeout = Annotated[
+    str,
+    typer.Option(
+        "--run-timeout", metavar="DURATION", help="Time limit of one environment: 90s, 30m. Default: none."
+    ),
+]
+TotalTimeout = Annotated[
+    str,
+    typer.Option(
+        "--total-timeout", metavar="DURATION", help="Time limit of the whole command: 30m, 2h. Default: none."
+    ),
 ]
 Phase = Annotated[
     str, typer.Option("--phase", metavar="PHASE", help="Phase to record: before, rollout or after.")
@@ -134,3 +158,18 @@ CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate a
 def from_here(path: str) -> str:
     """A path that was typed in the current folder, whole; nothing stays nothing."""
     return str(Path(path).resolve()) if path else ""
+
+
+def limits(jobs: int, *, run_timeout: str, total_timeout: str) -> Limits:
+    """How much of `run` goes on at once, and how long.
+
+    Raises:
+        UsageError: a text is no duration.
+    """
+    from proofbook.execution.supervisor import Limits
+
+    return Limits(
+        jobs=jobs,
+        run_s=length_s("--run-timeout", run_timeout) if run_timeout else None,
+        command_s=length_s("--total-timeout", total_timeout) if total_timeout else None,
+    )

@@ -18,7 +18,7 @@ from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
 
 
-def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list[str]:
+def replay(folder: Path, *, base: Path, jobs: int = 0, say: Say = print) -> list[str]:
     """One sentence for every difference after judging a run's evidence again; none when the findings are identical.
 
     Raises:

@@ -78,6 +78,15 @@ def convert(item: Executed, told: set[str], *, question: str = "") -> NotebookPa
     )
 
 
+def load() -> None:
+    """Compiles the converter's templates, by converting a notebook with one cell of each kind."""
+    import nbformat
+
+    made = nbformat.v4
+    cells = [made.new_markdown_cell("# a"), made.new_code_cell("a")]  # type: ignore[no-untyped-call]  # nbformat has no types
+    _as_html(made.new_notebook(cells=cells))  # type: ignore[no-untyped-call]  # as above
+
+
 def in_script(value: object) -> str:
     """JSON that may stand in a script element: nothing in it ends the element or begins a comment."""
     return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c").replace(">", "\\u003e")

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 ASSETS = "../../assets"
 
 
+def load() -> None:
+    """Loads the charts' library and the templates, which the first page would do and no other needs again."""
+    _packed_plotly()
+    notebook_part.load()
+
+
 def write(path: Path, *, run: RunRecord, executed: Sequence[Executed], shares_assets: bool = False) -> None:
     """Writes the report of a run in one step.
 

@@ -29,6 +29,11 @@ class Options:
 STANDARD = Options()
 
 
+def load() -> None:
+    """Does once, for every report that copies of this process will write, what each would do first."""
+    page.load()
+
+
 def write(folder: Path, *, run: RunRecord, executed: Sequence[Executed], options: Options) -> None:
     """Writes report, JUnit XML and summary of a run."""
     page.write(folder / "report.html", run=run, executed=executed, shares_assets=options.shares_assets)
