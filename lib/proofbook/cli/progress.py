@@ -25,7 +25,7 @@ class Progress:
         self.clear()
         place = f"{self.names[number]}{separator}" if len(self.names) > 1 else ""
         with log_lines.bound(environment=self.names[number]):
-            log_lines.say(f"{place}{line}")
+            log_lines.say(line, prefix=place)
         self._draw()
 
     def began(self, number: int) -> None:

@@ -24,6 +24,7 @@ from proofbook import files
 from proofbook.execution import document, places, variables
 from proofbook.execution.dispatch import Message
 from proofbook.execution.endings import how_it_ended
+from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others
 
 logger = logging.getLogger("proofbook.execution")

@@ -37,12 +37,16 @@ def bound(**fields: str) -> Iterator[None]:
         _bound.reset(token)
 
 
-def say(line: str) -> None:
-    """Prints a line of progress on standard error."""
+def say(line: str, *, prefix: str = "") -> None:
+    """Prints a line of progress on standard error.
+
+    Args:
+        prefix: what it is of, as text alone says it.
+    """
     if _format == "json":
         record = logging.LogRecord(PROGRESS, logging.INFO, "", 0, "%s", (for_others(line),), None)
-        line = JsonLines().format(record)
-    print(visible(line), file=sys.stderr, flush=True)
+        line, prefix = JsonLines().format(record), ""
+    print(visible(f"{prefix}{line}"), file=sys.stderr, flush=True)
 
 
 class JsonLines(logging.Formatter):
