@@ -12,10 +12,11 @@ import typer
 from proofbook import paths
 from proofbook.cli.app import AsJson, app, say
 from proofbook.cli.times import length_s
-from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, UnknownName, UsageError
+from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, ConfigurationError, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
+    from proofbook.config.environment import Environment as LoadedEnvironment
     from proofbook.notify.deliver import Desk
     from proofbook.runs.due import Due
 
@@ -114,21 +115,34 @@ def _desks(names: list[str] | None, base: Path) -> list[Desk]:
     from proofbook.config import environment as environments
     from proofbook.notify import deliver
 
+    chosen = {name: environments.load(name, base=base) for name in names} if names else _all(base)
     found = []
-    for name in names or paths.named("environments", base):
-        loaded = environments.load(name, base=base)
+    for name, loaded in chosen.items():
         at = deliver.desk(loaded, base=base, say=say)
         if at is not None:
             environments.keep_private(loaded, base=base)
             found.append(at)
         elif names:
             raise UsageError(
-                f"environment {loaded.name} names nobody to tell; add [notify] with a receiver to its file"
+                f"environment {name} names nobody to tell; add [notify] with a receiver to its file"
             )
     if not found:
         raise UsageError(
             "expected an environment that names somebody to tell, found none; add [notify] with a receiver to a file"
         )
+    return found
+
+
+def _all(base: Path) -> dict[str, LoadedEnvironment]:
+    """Every environment of the workspace that can be used; a mistake in the file of one is said, and hides no other."""
+    from proofbook.config import environment as environments
+
+    found = {}
+    for name in paths.named("environments", base):
+        try:
+            found[name] = environments.load(name, base=base)
+        except ConfigurationError as error:
+            say(str(error))
     return found
 
 
@@ -150,9 +164,7 @@ def _named(names: list[str] | None, every_s: float | None, base: Path) -> list[s
     if every_s is not None:
         found = sorted(with_runs)
     else:
-        found = [
-            name for name in paths.named("environments", base) if environments.load(name, base=base).every
-        ]
+        found = [name for name, loaded in _all(base).items() if loaded.every]
     if not found:
         raise UsageError(
             'expected environments, got none and none states how often it runs; name them, or write every = "1h" into their files'

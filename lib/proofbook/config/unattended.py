@@ -161,7 +161,7 @@ class Retention(Settings):
     """How many runs of each case stay when a run has ended.
 
     keep: the newest, whatever their verdict. evidence: so many of the newest keep evidence and executed notebooks too.
-    failures: the newest that failed. first_failures: the newest that failed where the run before had not; both stay whole.
+    failures: the newest that failed. first_failures: the newest that failed where the run before had not, with that one. They stay whole.
     """
 
     keep: int = Field(ge=1)

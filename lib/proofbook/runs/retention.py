@@ -51,7 +51,8 @@ def old(entries: Iterable[Entry], policy: Retention, *, pinned: Collection[str],
     """
     newest = sorted(entries, key=lambda entry: entry.run_id, reverse=True)
     failed = [entry.run_id for entry in newest if entry.verdict == "fail"]
-    whole = {*pinned, *failed[: policy.failures], *_first_failures(newest)[: policy.first_failures]}
+    began = [run for pair in _beginnings(newest)[: policy.first_failures] for run in pair]
+    whole = {*pinned, *failed[: policy.failures], *began}
     runs = history.prunable(newest, keep=policy.keep, pinned=whole, now=now)
     if policy.evidence is None:
         return Old(runs=tuple(runs), evidence=())
@@ -61,11 +62,14 @@ def old(entries: Iterable[Entry], policy: Retention, *, pinned: Collection[str],
     return Old(runs=tuple(runs), evidence=tuple(entry for entry in beyond if entry.run_id not in gone))
 
 
-def _first_failures(newest: Sequence[Entry]) -> list[str]:
-    """Runs that failed where the one before had not, newest first."""
+def _beginnings(newest: Sequence[Entry]) -> list[tuple[str, ...]]:
+    """Runs that failed where the one before had not, newest first, each with that one.
+
+    That one is kept too, so that a beginning is still known as one when what was between has gone.
+    """
     before = [*newest[1:], None]
     return [
-        entry.run_id
+        (entry.run_id, *((earlier.run_id,) if earlier is not None else ()))
         for entry, earlier in zip(newest, before, strict=True)
         if entry.verdict == "fail" and (earlier is None or earlier.verdict != "fail")
     ]

@@ -110,6 +110,17 @@ def test_what_cannot_be_asked_is_said_in_a_sentence(
     assert (answer.code, answer.last) == (2, sentence)
 
 
+def test_a_mistake_in_one_file_hides_no_other_environment(base: Path) -> None:
+    (base / "notebooks" / "environments" / "broken.toml").write_text("titel = 1\n")
+    answer = asking.ask("due")
+    assert (answer.code, answer.out) == (
+        5,
+        "staging: overdue: no run has ever finished; one every 1 h is expected\n",
+    )
+    assert "broken.toml: titel: unknown key; did you mean 'title'?" in answer.err
+    assert asking.ask("due", "broken").code == 2
+
+
 def test_nothing_to_ask_about_is_said_in_a_sentence(base: Path) -> None:
     told.state_environment(base, "staging")
     answer = asking.ask("due")

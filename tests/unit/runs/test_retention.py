@@ -74,11 +74,11 @@ def removed(
         ("pppppppp", {"keep": 3}, ".....WWW"),
         ("pppppppp", {"keep": 5, "evidence": 2}, "...rrrWW"),
         # The newest that passed and the newest that failed stay whole.
-        ("pfpiiiii", {"keep": 4, "evidence": 2, "failures": 1, "first_failures": 1}, ".WW.rrWW"),
+        ("pfpiiiii", {"keep": 4, "evidence": 2, "failures": 1, "first_failures": 1}, "WWW.rrWW"),
         # Failures stay longer than what passed, and the first of a row longer still.
-        ("pfffpppp", {"keep": 2, "failures": 2, "first_failures": 1}, ".WWW..WW"),
-        ("pffffppp", {"keep": 2, "failures": 1, "first_failures": 1}, ".W..W.WW"),
-        ("fpfpfppp", {"keep": 1, "failures": 1, "first_failures": 2}, "..W.W..W"),
+        ("pfffpppp", {"keep": 2, "failures": 2, "first_failures": 1}, "WWWW..WW"),
+        ("pffffppp", {"keep": 2, "failures": 1, "first_failures": 1}, "WW..W.WW"),
+        ("fpfpfppp", {"keep": 1, "failures": 1, "first_failures": 2}, ".WWWW..W"),
         ("pppp", {"keep": 4}, "WWWW"),
     ],
 )  # fmt: skip
@@ -90,6 +90,14 @@ def test_evidence_goes_before_findings_and_failures_last(
     assert left(folders) == expected
     removed(base, folders, **policy)
     assert left(folders) == expected, "a second time changes nothing"
+
+
+def test_how_failures_began_is_known_whatever_went_between(base: Path) -> None:
+    folders: list[Path] = []
+    for number, letter in enumerate("pppffppppfppppfffppppp"):
+        folders += made(base, letter, start=told.START + number * HOUR)
+        removed(base, folders, keep=2, failures=1, first_failures=3)
+    assert left(folders) == "..WW....WW...WW.W...WW"
 
 
 def test_what_is_pinned_or_written_stays_whole(base: Path) -> None:

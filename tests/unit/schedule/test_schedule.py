@@ -290,6 +290,62 @@ def test_the_dag_of_airflow_is_tried_once_and_skipped_if_inconclusive(
     assert calls(tmp_path)[0]["words"] == ["run", "staging", "--yes"]
 
 
+IN_AIRFLOW = """
+import os, sys
+from airflow.exceptions import AirflowException, AirflowSkipException
+from airflow.models import DagBag
+bag = DagBag(sys.argv[1], include_examples=False)
+assert not bag.import_errors, bag.import_errors
+(task,) = bag.dags["proofbook-staging"].tasks
+for code in ("0", "3", "1"):
+    os.environ["CODE"] = code
+    try:
+        task.execute({})
+        came = "success"
+    except AirflowSkipException:
+        came = "skipped"
+    except AirflowException:
+        came = "failed"
+    print(f"came {code} {came}", file=sys.stderr)
+"""
+# Airflow wants an environment of its own: it and notebooks need other versions of the same packages.
+AIRFLOW_PYTHON = os.environ.get("PROOFBOOK_AIRFLOW_PYTHON", "")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not AIRFLOW_PYTHON,
+    reason="no Airflow: set PROOFBOOK_AIRFLOW_PYTHON to the Python of an environment that has it",
+)
+def test_airflow_itself_runs_the_dag_and_skips_what_is_inconclusive(
+    base: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "proofbook.py").write_text(
+        FORMS["airflow"](replace(plan_of(base, "staging"), program=(str(stand_in),)))
+    )
+    variables = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    done = subprocess.run(
+        [AIRFLOW_PYTHON, "-c", IN_AIRFLOW, str(tmp_path / "dags")],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^came (\d \w+)$", done.stderr, flags=re.MULTILINE) == [
+        "0 success",
+        "3 skipped",
+        "1 failed",
+    ]
+    assert [item["words"] for item in calls(tmp_path)] == [["run", "staging", "--yes"]] * 3
+
+
 # What all have in common ----------------------------------------------------------------------------------------------
 
 
