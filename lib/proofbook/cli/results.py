@@ -46,6 +46,10 @@ class Result:
     def folder(self) -> Path | None:
         return Path(str(self.content["folder"])) if "folder" in self.content else None
 
+    @property
+    def reason(self) -> str:
+        return str(self.content["reason"])
+
     @classmethod
     def of(cls, folder: Path, found: RunRecord) -> Result:
         return cls(
@@ -178,7 +182,7 @@ def write_all(
         matrix.Ended(
             environment=Path(name).stem if name.endswith(".toml") else name,
             sentence=for_others(str(item.content["sentence"])),
-            reason=str(item.content["reason"]),
+            reason=item.reason,
             run=RunRecord.from_json(item.content) if item.folder else None,
             folder=item.folder,
         )

@@ -81,6 +81,7 @@ def run(
     asked = _Asked(
         base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, metrics=given.from_here(metrics), options=how,
     )  # fmt: skip
+    asked.check()
     many = results.Many(base=base, as_json=as_json, limits=limits, loads_first=evidence is not None)
     found = many.results(names, asked.prepare, asked.execute)
     if len(names) > 1:
@@ -102,6 +103,19 @@ class _Asked:
     before: str
     metrics: str
     options: RunOptions
+
+    def check(self) -> None:
+        """Finds what is wrong for every environment alike.
+
+        Raises:
+            UsageError: there is no such notebook or evidence.
+        """
+        from proofbook.execution import selection
+        from proofbook.pipeline import steps
+
+        if self.evidence is not None:
+            steps.evidence_of(self.evidence, base=self.base)
+        selection.select(self.options.notebooks, base=self.base)
 
     def prepare(self, name: str) -> Validation:
         if self.evidence is None:

@@ -11,6 +11,7 @@ import typer
 
 from proofbook import paths
 from proofbook.cli.app import AsJson, app, say
+from proofbook.cli.environments import chosen
 from proofbook.cli.times import length_s
 from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, ConfigurationError, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
@@ -115,9 +116,10 @@ def _desks(names: list[str] | None, base: Path) -> list[Desk]:
     from proofbook.config import environment as environments
     from proofbook.notify import deliver
 
-    chosen = {name: environments.load(name, base=base) for name in names} if names else _all(base)
+    meant = chosen(names, tags=(), base=base) if names else []
+    loaded_all = {name: environments.load(name, base=base) for name in meant} if names else _all(base)
     found = []
-    for name, loaded in chosen.items():
+    for name, loaded in loaded_all.items():
         at = deliver.desk(loaded, base=base, say=say)
         if at is not None:
             environments.keep_private(loaded, base=base)
@@ -138,7 +140,7 @@ def _all(base: Path) -> dict[str, LoadedEnvironment]:
     from proofbook.config import environment as environments
 
     found = {}
-    for name in paths.named("environments", base):
+    for name in chosen(["*"], tags=(), base=base) if paths.named("environments", base) else ():
         try:
             found[name] = environments.load(name, base=base)
         except ConfigurationError as error:
@@ -157,10 +159,15 @@ def _named(names: list[str] | None, every_s: float | None, base: Path) -> list[s
 
     with_runs = {folder.name for folder in environment_folders(base)}
     if names:
-        for name in names:
+        meant = [
+            name
+            for text in names
+            for name in ([text] if text in with_runs else chosen([text], tags=(), base=base))
+        ]
+        for name in meant:
             if name not in with_runs:
                 environments.find(name, base=base)
-        return [name if name in with_runs else Path(name).stem for name in names]
+        return list(dict.fromkeys(name if name in with_runs else Path(name).stem for name in meant))
     if every_s is not None:
         found = sorted(with_runs)
     else:
@@ -228,5 +235,6 @@ def schedule(
     if form not in FORMS:
         raise UnknownName("scheduler", form, FORMS)
     base = paths.root()
-    loaded = [environments.load(name, base=base) for name in env]
-    print(FORMS[form](plan.of(loaded, env, every=every, base=base)), end="")
+    named = chosen(env, tags=(), base=base)
+    loaded = [environments.load(name, base=base) for name in named]
+    print(FORMS[form](plan.of(loaded, named, every=every, base=base)), end="")

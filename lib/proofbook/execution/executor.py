@@ -77,10 +77,11 @@ class Orders:
         jobs: int = 0,
         timeout_s: float = 300.0,
         say: Callable[[str], None] = lambda _: None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> list[Executed]:
         """The outcome of every notebook, executed `jobs` at once (0: one a core); the copies with outputs are in `folder`.
 
-        A notebook over its time is ended with its kernel.
+        A notebook over its time is ended with its kernel. meanwhile: is done while they are executed.
         """
         folder.mkdir(parents=True, exist_ok=True)
         places = {
@@ -92,6 +93,7 @@ class Orders:
         order = {"notebooks": places, "parameters": parameters, "jobs": jobs, "timeout_s": timeout_s}
         with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells
             self.send({**order, "variables": dict(os.environ)})
+        meanwhile()
         done: dict[str, Executed] = {}
         while len(done) < len(notebooks) and (line := self.answers.readline()):
             answer: Message = json.loads(line)

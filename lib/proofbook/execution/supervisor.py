@@ -130,7 +130,8 @@ def run(
         try:
             if not load_first:
                 yield from supervisor.begun()
-            _load(load_more if load_first or supervisor.waiting else None)
+            # What few need is loaded sooner by each of them, while their notebooks are executed.
+            _load(load_more if supervisor.waiting and len(tasks) > supervisor.jobs else None)
             while supervisor.busy:
                 yield from supervisor.begun()
                 yield from supervisor.heard()
@@ -152,7 +153,7 @@ class _Supervisor:
     def __init__(self, tasks: Sequence[Task], limits: Limits, place: str) -> None:
         self._tasks, self._limits = list(tasks), limits
         self._processes: dict[int, _Process] = {}
-        jobs = limits.jobs or cores()
+        self.jobs = jobs = limits.jobs or cores()
         self._at_once = jobs + WAITING
         self._dispatcher = Dispatcher(start=self._start, place=place, jobs=jobs)
         self._over = None if limits.command_s is None else time.monotonic() + limits.command_s

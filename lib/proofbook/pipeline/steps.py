@@ -121,6 +121,7 @@ def judge(folder: Path, asked: Validation, *, executor: Orders, options: Options
             jobs=options.jobs,
             timeout_s=options.timeout_s,
             say=options.say,
+            meanwhile=writer.load,
         )
 
     executed = execute(chosen)
