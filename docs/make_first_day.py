@@ -39,23 +39,31 @@ HOURS = 30 * 24
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
-def file_of(url: str) -> str:
-    """An environment file, as the page shows it."""
-    return f"""every = "1h"
+BASE = """every = "1h"
 case = "shop"
 
 [[service]]
 name = "shop"
-url = "{url}"
+health = "/health"
 
 [notify]
 remind_every = "24h"
 [[notify.webhook]]
-url = {{ env = "CHAT_WEBHOOK" }}
+url = { env = "CHAT_WEBHOOK" }
 
 [retention]
 keep = 240
 evidence = 48
+"""
+
+
+def file_of(url: str) -> str:
+    """The file of one environment, as the page shows it."""
+    return f"""extends = "base.toml"
+
+[[service]]
+name = "shop"
+url = "{url}"
 """
 
 
@@ -140,6 +148,8 @@ def first_day(team: Team, shops: dict[str, Server]) -> None:
         (team.folder / "environments" / f"{name}.toml").write_text(
             file_of(f"http://127.0.0.1:{shop.server_address[1]}")
         )
+    (team.folder / "environments" / "base.toml").write_text(BASE)
+    team.blocks["base"] = BASE.rstrip()
     team.blocks["file"] = file_of("https://eu.shop.example.com").rstrip()
     team.types("first", "proofbook run eu us asia --yes --assets shared")
     team.types("test", "proofbook notify eu --test")
