@@ -37,6 +37,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/logs.py --with-peers
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/history.py
+	$(BIN)/python benchmarks/runner.py
 
 # A browser for the report's tests; without the right to install one, those tests skip and say so.
 .PHONY: chromium
