@@ -48,7 +48,7 @@ chromium:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
 	  echo "chromium is not installed and may not be installed by this user: the browser tests will skip; install it with: sudo apt-get install chromium"
 
-# Servers that we did not write, for the tests of `proofbook try`, and a writer of journals. Without the right to install them those tests skip and say so.
+# Servers that we did not write, for the tests of `proofbook try` and of notices, and a writer of journals. Without the right to install them those tests skip and say so.
 .PHONY: servers
 servers:
 	@missing=; \
@@ -56,6 +56,8 @@ servers:
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	{ command -v mosquitto || [ -x /usr/sbin/mosquitto ]; } >/dev/null || missing="$$missing mosquitto"; \
 	{ command -v nats-server || [ -x /usr/sbin/nats-server ]; } >/dev/null || missing="$$missing nats-server"; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	{ command -v prometheus-alertmanager || command -v alertmanager; } >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	[ -x /lib/systemd/systemd-journal-remote ] || missing="$$missing systemd-journal-remote"; \
 	[ -z "$$missing" ] || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; } || \

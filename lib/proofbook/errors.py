@@ -29,6 +29,8 @@ from pathlib import Path
 JUDGED_BY_RUN = "PROOFBOOK_JUDGED_BY_RUN"
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
 EXIT_USAGE = 2
+# `due`: an environment has had no finished run in time.
+EXIT_OVERDUE = 5
 # EX_TEMPFAIL of sysexits.h: the same command may succeed later.
 EXIT_LOCKED = 75
 EXIT_INTERRUPTED = 130

@@ -30,6 +30,8 @@ ORDER = (
     ("execution",),
     ("runs",),
     ("report",),
+    ("notify",),
+    ("schedule",),
     ("investigation",),
     ("notebook",),
     ("pipeline",),

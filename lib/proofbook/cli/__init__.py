@@ -106,10 +106,10 @@ def _explained(error: Exception) -> int:
 
 def _ended(sentence: str, code: int) -> int:
     """The code, after printing the sentence; output that nobody reads any more is dropped."""
-    from proofbook.redaction.unseen import visible
+    from proofbook.redaction import log_lines
 
     with contextlib.suppress(OSError):
-        print(visible(sentence), file=sys.stderr, flush=True)
+        log_lines.say(sentence)
     try:
         sys.stdout.flush()
     except OSError:

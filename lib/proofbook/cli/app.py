@@ -60,7 +60,11 @@ COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "m
 
 
 def say(line: str) -> None:
-    print(visible(line), file=sys.stderr, flush=True)
+    """Prints a line of progress."""
+    # Late, so that help is there at once.
+    from proofbook.redaction import log_lines
+
+    log_lines.say(line)
 
 
 def console() -> Console:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from proofbook.redaction import log_lines
 from proofbook.redaction.unseen import visible
 
 
@@ -23,7 +24,8 @@ class Progress:
         """Something that an environment says."""
         self.clear()
         place = f"{self.names[number]}{separator}" if len(self.names) > 1 else ""
-        print(visible(f"{place}{line}"), file=sys.stderr, flush=True)
+        with log_lines.bound(environment=self.names[number]):
+            log_lines.say(line, prefix=place)
         self._draw()
 
     def tell(self, number: int, what: str, text: str) -> None:

@@ -65,6 +65,7 @@ def run(
     yes: Yes = False,
     assets: Assets = "inline",
     inconclusive_as: InconclusiveAs = "failure",
+    metrics: given.MetricsFile = "",
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
@@ -79,7 +80,9 @@ def run(
     how = steps.Options(
         notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, to_job=len(names) == 1
     )
-    asked = _Asked(base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, options=how)
+    asked = _Asked(
+        base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, metrics=given.from_here(metrics), options=how,
+    )  # fmt: skip
     asked.check()
     if cluster:
         more = {"jobs": jobs, "timeout-s": timeout_s, "run-timeout": run_timeout, "assets": assets, "junit-inconclusive": inconclusive_as}  # fmt: skip
@@ -109,6 +112,7 @@ class _Asked:
     run: str | None
     evidence: str | None
     before: str
+    metrics: str
     options: RunOptions
 
     def check(self) -> None:
@@ -148,16 +152,19 @@ class _Asked:
         return _load(name, self.case, self.base)
 
     def execute(self, asked: Validation, orders: Orders | None, say: Callable[[str], None]) -> Result:
+        from proofbook.pipeline import afterwards
         from proofbook.pipeline.validate import validate
 
-        folder, found = validate(
-            asked,
-            run=self.run,
-            evidence_path=self.evidence,
-            before=self.before,
-            orders=orders,
-            options=dataclasses.replace(self.options, say=say),
-        )
+        is_news = not (self.evidence or self.options.notebooks)
+        with afterwards.followed(asked, base=self.base, say=say, is_news=is_news, metrics_file=self.metrics):
+            folder, found = validate(
+                asked,
+                run=self.run,
+                evidence_path=self.evidence,
+                before=self.before,
+                orders=orders,
+                options=dataclasses.replace(self.options, say=say),
+            )
         return Result.of(folder, found)
 
 
@@ -291,7 +298,7 @@ def watch(
 ) -> None:
     """Validate in rounds until the verdict is clear. The exit code is the verdict."""
     from proofbook.cli.times import length_s
-    from proofbook.pipeline import steps
+    from proofbook.pipeline import afterwards, steps
     from proofbook.pipeline import watch as watching
 
     base = paths.root()
@@ -299,9 +306,10 @@ def watch(
     _confirm_protected(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
     asked = _load(env, case, base)
-    folder, found = watching.watch(
-        asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
-    )
+    with afterwards.followed(asked, base=base, say=say):
+        folder, found = watching.watch(
+            asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
+        )
     if not as_json:
         print_result(folder, found)
     end_with_worst([Result.of(folder, found)], as_json=as_json)

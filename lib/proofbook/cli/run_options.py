@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +39,9 @@ Evidence = Annotated[
 Notebooks = Annotated[
     list[str] | None,
     typer.Option("--notebook", metavar="NAME", help="Execute only this notebook; the run is then partial."),
+]
+MetricsFile = Annotated[
+    str, typer.Option("--metrics", metavar="FILE", help="Write metrics for Prometheus, such as x.prom.")
 ]
 RunTimeout = Annotated[
     str,
@@ -155,6 +159,11 @@ ServerName = Annotated[
     ),
 ]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]
+
+
+def from_here(path: str) -> str:
+    """A path that was typed in the current folder, whole; nothing stays nothing."""
+    return str(Path(path).resolve()) if path else ""
 
 
 def limits(jobs: int, *, run_timeout: str, total_timeout: str) -> Limits:

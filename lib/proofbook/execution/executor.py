@@ -24,6 +24,7 @@ from proofbook import files
 from proofbook.execution import document, places, variables
 from proofbook.execution.dispatch import Message
 from proofbook.execution.endings import how_it_ended
+from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others
 
 logger = logging.getLogger("proofbook.execution")
@@ -97,9 +98,10 @@ class Orders:
         while len(done) < len(notebooks) and (line := self.answers.readline()):
             answer: Message = json.loads(line)
             name = answer["name"]
-            logger.debug("notebook %s ended after %.1f s", name, answer["seconds"])
+            logger.debug("notebook %s ended after %.1f s", name, answer["seconds"], extra={"notebook": name})
             done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
-            say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
+            with log_lines.bound(notebook=name):
+                say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
         for name in [name for name in notebooks if name not in done]:
             problem = self.why_ended()
             done[name] = _outcome(name, notebooks[name], folder, time.monotonic() - began, problem)

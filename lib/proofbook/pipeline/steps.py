@@ -33,10 +33,11 @@ from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Orders
 from proofbook.files import digest, replace_text
 from proofbook.judge.findings import Finding
+from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
-from proofbook.runs import leak_scan, record, unexpected
+from proofbook.runs import leak_scan, record, retention, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
 from proofbook.runs.record import Notebook, Opening, Recorded, RunRecord, unfinished, write_unfinished
@@ -73,7 +74,8 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
     started = dt.datetime.now(dt.UTC)
     logger.info("run %s: recording phase %s of %s", folder.name, phase, asked.environment.name)
     try:
-        with locks.held(folder):
+        of_run = log_lines.bound(run=folder.name, environment=asked.environment.name, phase=phase)
+        with locks.held(folder), of_run:
             sync.run(
                 phases.record(
                     asked.environment,
@@ -153,6 +155,7 @@ def render(folder: Path, *, options: writer.Options, base: Path) -> RunRecord:
     found = record.read(folder)
     if not found.ended:
         raise CouldNotLook(f"run {folder.name} did not end: {found.sentence}")
+    retention.check_whole(folder)
     kept = folder / "inputs" / f"{found.environment}.toml"
     if kept.is_file():
         environments.keep_private(environments.load(str(kept), base=base), base=base)
@@ -204,7 +207,7 @@ def recorded(
         Locked: another process writes this run; nothing in it is touched.
         InternalError: instead of an unexpected exception, whose traceback is kept in the run.
     """
-    with locks.held(folder):
+    with locks.held(folder), log_lines.bound(run=folder.name, environment=asked.environment.name):
         yield from _recorded(folder, asked, started, again=again, over=over)
 
 

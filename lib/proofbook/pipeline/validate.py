@@ -25,6 +25,7 @@ from proofbook.pipeline.steps import (
     keep_inputs,
     recorded,
 )
+from proofbook.redaction import log_lines
 from proofbook.runs import known_issues
 from proofbook.runs.folders import find, has_phase, new_folder
 from proofbook.runs.record import RunRecord
@@ -88,5 +89,7 @@ def _collect_missing(asked: Validation, folder: Path, *, options: Options) -> No
     if has_phase(folder, "after"):
         return
     if old is not None and not has_phase(folder, "before"):
-        sync.run(phases.record(old, case, "before", folder=to, base=base, say=say, alongside=True))
-    sync.run(phases.record(environment, case, "after", folder=to, base=base, say=say, until=until))
+        with log_lines.bound(phase="before"):
+            sync.run(phases.record(old, case, "before", folder=to, base=base, say=say, alongside=True))
+    with log_lines.bound(phase="after"):
+        sync.run(phases.record(environment, case, "after", folder=to, base=base, say=say, until=until))

@@ -11,7 +11,7 @@ from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import store
 from proofbook.execution import document
 from proofbook.files import digest, parse_json, read_text
-from proofbook.runs import digests, record
+from proofbook.runs import digests, record, retention
 from proofbook.runs.record import JsonObject, RunRecord
 
 # A page that tells of no run says so.
@@ -34,7 +34,17 @@ def run(folder: Path) -> list[Answer]:
         CouldNotLook: the folder holds no finished run.
     """
     found = record.read(folder)
-    answers = [_of_evidence(folder, found), *_of_notebooks(folder, found), _of_findings(folder, found)]
+    since = retention.removed_since(folder)
+    answers = (
+        [
+            Answer(
+                what=f"evidence and notebooks were removed on {since} by [retention]: not looked at",
+                held=True,
+            )
+        ]
+        if since
+        else [_of_evidence(folder, found), *_of_notebooks(folder, found), _of_findings(folder, found)]
+    )
     path = folder / "report.html"
     answers += (
         report(path, known=found) if path.exists() else [Answer(what="there is no report.html", held=False)]
