@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# What was compiled is kept: pytest spends half of the time in which it collects on compiling tests with their assertions.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: report test test-fast coverage lab bench check clean
 
 report: $(READY)
@@ -13,7 +16,7 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 8
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time; of a property and of a table of cases only some.
 test-fast: $(READY)

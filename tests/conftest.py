@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -62,7 +63,7 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.load_profile("default")
 # Of `--fast`: a tenth of the examples that a property has in `make test`, and so many cases of a table.
 settings.register_profile("fast", settings.default, max_examples=settings.default.max_examples // 10)
-FAST_CASES = 3
+FAST_CASES = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,6 +112,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return side_by_side.scheduler(config, log)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """None of tests/system with `--fast`: every worker would import it to leave it out."""
+    return True if collection_path == SYSTEM and config.getoption("--fast") else None
+
+
 def needs(item: pytest.Item, fixture: str) -> bool:
     return fixture in getattr(item, "fixturenames", ())
 
@@ -145,7 +151,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of the cases of each test the first, the last and what lies evenly between, in the order of the items."""
+    """Of the cases of each test the first, the last and what lies evenly between where more are wanted, in the order of the items."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
@@ -163,11 +169,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[machine.ROOM] = machine.Room(shared_folder(session.config))
     if WORKER:
         ids = [item.nodeid for item in session.items if needs(item, "rehearsal")]
-        side_by_side.tell_rehearsing(ids)
+        side_by_side.tell(
+            rehearsing=ids,
+            waiting=[item.nodeid for item in session.items if item.get_closest_marker("waits")],
+        )
         if ids and side_by_side.REHEARSING[0] == WORKER:
             # Held until it has recorded what is healthy, so that no other worker brings up a rehearsal for that.
             session.config.stash[HEALTHY_LOCK] = locked(session.config)
             session.config.stash[machine.ROOM].leave()
+    # Thousands of tests and the modules that they are in live to the end, and looking through them for garbage again and again
+    # takes a tenth of the time.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

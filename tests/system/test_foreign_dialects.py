@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from trying import SERVERS, Start, attempt, command, first_line, free_port, told
 
+pytestmark = pytest.mark.waits
+
 TOKEN = "correct-horse-battery-staple"
 Up = Callable[..., int]
 

@@ -23,6 +23,8 @@ from trying import SERVERS, Start, attempt, command, first_line, free_port, pyth
 
 from proofbook.rehearsal.certificates import Authority
 
+pytestmark = pytest.mark.waits
+
 MEASURED = ROOT / "benchmarks" / "measured.py"
 TOKEN = "correct-horse-battery-staple"
 

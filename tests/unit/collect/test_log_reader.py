@@ -37,6 +37,8 @@ from proofbook.judge.settle import settle
 from proofbook.judge.view import View, view_of
 from proofbook.judge.window import Windows
 
+pytestmark = pytest.mark.slow
+
 START = pd.Timestamp("2026-01-01T12:00:00Z")
 
 
@@ -198,7 +200,6 @@ def test_severity_comes_from_the_entry_else_from_the_text(
         )
     ).map(lambda value: json.dumps(value).encode())
 )
-@pytest.mark.slow
 def test_no_input_crashes_the_reader_and_no_line_vanishes(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

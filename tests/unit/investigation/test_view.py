@@ -20,6 +20,8 @@ from proofbook.evidence.store import Phase
 from proofbook.investigation import practice
 from proofbook.investigation.look import Look
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = r"<script>alert(1)</script> \[x\] $y$ <img src=x onerror=alert(1)>"
 
 
