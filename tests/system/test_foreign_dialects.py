@@ -122,6 +122,7 @@ def test_a_token_of_ours_that_is_wrong_is_not_its_fault(
     assert "who was let in, now or before: nobody" in done.stdout and "check token and path" in done.stdout
 
 
+@pytest.mark.long
 def test_a_graphql_server_that_executes_nothing_is_broken(node: Up, tmp_path: Path) -> None:
     done = tried(tmp_path / "here", node("graphql", SILENT="1"), "/graphql")
     assert done.returncode == 1, told(done)
@@ -148,6 +149,7 @@ dwell_s = 1.2
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("variables", "verdict"), [({"PING_MS": "300"}, 0), ({"PING_MS": "300", "SILENT": "1"}, 1)]
 )

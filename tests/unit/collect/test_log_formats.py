@@ -636,7 +636,7 @@ TEXT = st.sampled_from(
 )
 
 
-@examples(40)
+@examples(30)
 @given(
     parts=st.lists(st.one_of(GOOD, JUNK, TEXT), max_size=12),
     shape=st.sampled_from(["auto", "cloud-logging", "json", "text"]),
