@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import WSMsgType, web
 
 from proofbook.collect import phases
@@ -113,6 +114,15 @@ def attempt(url: str, *, base: Path, token: str = "", pace: dict[str, float] = P
         try_discovery.LOOPBACK_PACE = usual
     asked = Validation.load(str(files.environment), str(files.case), base=base)
     return judged(asked, files=files, said=said, until=until)
+
+
+def attempt_with(token: str, url: str, *, base: Path, **options: Any) -> Tried:
+    """A first try that shows a token; none where it is empty."""
+    if not token:
+        return attempt(url, base=base, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("A_TOKEN", token)
+        return attempt(url, base=base, token=token, token_env="A_TOKEN", **options)
 
 
 def judged(
