@@ -112,6 +112,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return side_by_side.scheduler(config, log)
 
 
+def shares(item: pytest.Item) -> bool:
+    """Whether it has a fixture that is made once for its module."""
+    found = getattr(item, "_fixtureinfo", None)
+    return bool(found) and any(made.scope == "module" for made_by in found.name2fixturedefs.values() for made in made_by)  # fmt: skip
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """None of tests/system with `--fast`: every worker would import it to leave it out."""
     return True if collection_path == SYSTEM and config.getoption("--fast") else None
@@ -172,6 +178,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         side_by_side.tell(
             rehearsing=ids,
             waiting=[item.nodeid for item in session.items if item.get_closest_marker("waits")],
+            together={item.nodeid: item.location[0] for item in session.items if shares(item)},
         )
         if ids and side_by_side.REHEARSING[0] == WORKER:
             # Held until it has recorded what is healthy, so that no other worker brings up a rehearsal for that.
@@ -445,6 +452,21 @@ def finished_run(workspace: Path, original_run: Path) -> Path:
     done = proofbook("history", cwd=workspace, workspace=workspace)
     assert done.returncode == 0, done.stderr
     return copy
+
+
+@pytest.fixture(scope="session")
+def node_modules(request: pytest.FixtureRequest) -> Path:
+    """Packages of Node from their registry, installed once for all workers."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("Node.js and npm are not installed and could not be: sudo apt-get install nodejs npm")
+
+    def make(folder: Path) -> None:
+        packages = ("ws@8", "socket.io@4", "graphql@16", "graphql-ws@6")
+        command = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), *packages]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(request.config, "node", make) / "node_modules"
 
 
 @pytest.fixture(scope="session")

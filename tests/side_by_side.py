@@ -1,6 +1,6 @@
 """How pytest-xdist shares the tests out: those with a rehearsal to the few workers that have one, the others one by one.
 
-Every second worker begins with the tests that wait and every other with those that compute, so that the two lie beside each
+Tests with a fixture of their module stay together, so that it is made once. Every second worker begins with the tests that wait and every other with those that compute, so that the two lie beside each
 other from the beginning to the end; whoever has none of his own left takes those of the others.
 """
 
@@ -20,11 +20,12 @@ REHEARSING = ("gw0", "gw1")
 NICE = 5
 
 
-def tell(*, rehearsing: list[str], waiting: list[str]) -> None:
-    """Tells the process that shares out which tests need a rehearsal and which wait: it collects none itself."""
+def tell(*, rehearsing: list[str], waiting: list[str], together: dict[str, str]) -> None:
+    """Tells the process that shares out, which collects none itself, which tests need a rehearsal, which wait, and which are of a group."""
     folder = Path(os.environ[guard.VARIABLE])
     file = folder / f"kinds-{os.getpid()}"
-    file.write_text(json.dumps({"rehearsing": rehearsing, "waiting": waiting}), encoding="utf-8")
+    kinds = {"rehearsing": rehearsing, "waiting": waiting, "together": together}
+    file.write_text(json.dumps(kinds), encoding="utf-8")
     file.replace(folder / "kinds")
 
 
@@ -39,12 +40,13 @@ def scheduler(config: Any, log: Any) -> Any:
             if self.collection is None:
                 kinds = json.loads((Path(os.environ[guard.VARIABLE]) / "kinds").read_text(encoding="utf-8"))
                 count = min(len(REHEARSING), self.numnodes)
-                self.part = {name: f"rehearsal {at % count}" for at, name in enumerate(kinds["rehearsing"])}
+                rehearsing = {name: f"rehearsal {at % count}" for at, name in enumerate(kinds["rehearsing"])}
+                self.part = {**kinds["together"], **rehearsing}
                 # They come first, so they go to the workers that come first.
                 self.assigned_work = dict(
                     sorted(self.assigned_work.items(), key=lambda item: item[0].gateway.id)
                 )
-                self.waiting = set(kinds["waiting"])
+                self.waiting = {self._split_scope(name) for name in kinds["waiting"]}
                 self.lines: dict[bool, deque[str]] | None = None
             super().schedule()
 

@@ -261,22 +261,6 @@ def test_what_is_well_in_words_of_its_own_is_healthy(
 # Node behind nginx ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package ws, from its registry."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("Node.js and npm are not installed and could not be: sudo apt-get install nodejs npm")
-    folder = tmp_path_factory.mktemp("node")
-    done = subprocess.run(
-        ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), "ws@8"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "node_modules"
-
-
 @pytest.fixture
 def behind_nginx(start: Start, node_modules: Path, tmp_path: Path) -> Callable[[str], tuple[int, Path]]:
     """The Node server behind nginx with TLS; gives nginx's port and the private CA."""

@@ -258,7 +258,8 @@ def test_whatever_cells_hold_each_row_is_whole_and_one_that_is_cut_is_not_lost(
 
 
 REAL = os.environ.get("PROOFBOOK_REAL_LOGS")
-INCIDENTS = sorted((Path(REAL) / "train-ticket").glob("*/logs.csv.gz")) if REAL else []
+# Every third of those that are alike in form; other services write in each.
+INCIDENTS = sorted((Path(REAL) / "train-ticket").glob("*/logs.csv.gz"))[::3] if REAL else []
 
 
 @pytest.mark.slow
