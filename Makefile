@@ -4,9 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# What was compiled is kept: pytest spends half of the time in which it collects on compiling tests with their assertions.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: report test test-fast coverage lab bench check clean
 
 report: $(READY)

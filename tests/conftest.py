@@ -32,6 +32,9 @@ from proofbook.judge.verdict import Overall
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.selfcheck.trial import Trial, judge
 
+# Every worker compiles every test with its assertions, which is half of collecting, unless one before it wrote that down.
+sys.dont_write_bytecode = False
+
 ROOT = Path(__file__).parent.parent
 # Whole runs, kernels, browsers, engines and servers of others: all of it is slow.
 SYSTEM = ROOT / "tests" / "system"
