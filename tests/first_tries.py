@@ -149,10 +149,11 @@ def judged(
 
 
 def described(environment: str, *, base: Path, case: str = 'title = "t"\n[targets]\nconnection = 0.95\nhealth = 0.95\n') -> Tried:  # fmt: skip
-    """What an environment that a person wrote leads to; its pace is stated here."""
+    """What an environment that a person wrote leads to; its pace is stated here, if not there."""
     files = quickstart.Files(environment=base / "environments" / "e.toml", case=base / "c.toml", target=0.95)
     files.environment.parent.mkdir(parents=True, exist_ok=True)
-    paced = "\n".join(["[pace]", *(f"{key} = {value}" for key, value in PACE.items()), environment])
+    pace = "\n".join(["[pace]", *(f"{key} = {value}" for key, value in PACE.items())])
+    paced = environment if "[pace]" in environment else f"{pace}\n{environment}"
     files.environment.write_text(paced)
     files.case.write_text(case)
     asked = Validation.load(str(files.environment), str(files.case), base=base)

@@ -15,8 +15,10 @@ from typing import Any
 
 import machine
 import pytest
-from first_tries import Tried, attempt_with
-from trying import SERVERS, Start, attempt, command, first_line, free_port, told
+from first_tries import Tried, attempt_with, described
+from trying import SERVERS, Start, attempt, first_line, free_port, told
+
+from proofbook.judge.findings import Verdict
 
 pytestmark = pytest.mark.waits
 
@@ -143,33 +145,29 @@ dwell_s = 1.2
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("variables", "verdict"), [({"PING_MS": "300"}, 0), ({"PING_MS": "300", "SILENT": "1"}, 1)]
+    ("variables", "verdict"), [({"PING_MS": "300"}, "pass"), ({"PING_MS": "300", "SILENT": "1"}, "fail")]
 )
 def test_an_event_of_socket_io_is_answered_between_heartbeats(
-    variables: dict[str, str], verdict: int, node: Up, tmp_path: Path, pytestconfig: pytest.Config
+    variables: dict[str, str], verdict: str, node: Up, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     text = EVENT.replace("PORT", str(node("socketio", **variables)))
 
-    def run(turn: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
-        here = tmp_path / f"here-{turn}"
-        (here / "environments").mkdir(parents=True)
-        (here / "environments" / "chat.toml").write_text(text)
-        return here, command(here, "run", "chat")
+    def run(turn: int) -> Tried:
+        return described(text, base=tmp_path / f"here-{turn}", case='title = "t"\n')
 
     # Who does not get to run for 0.3 s says too late that he is there.
-    here, done = machine.asked_again(
-        run, is_open=lambda ran: ran[1].returncode == 3, pids=machine.of_this_run, room=pytestconfig.stash[machine.ROOM]
+    found = machine.asked_again(
+        run, is_open=lambda ran: ran.verdict == "inconclusive", pids=machine.of_this_run, room=pytestconfig.stash[machine.ROOM]
     )  # fmt: skip
-    assert done.returncode == verdict, told(done)
-    found = json.loads(next((here / "outputs").glob("*/*/run.json")).read_text())["findings"]
-    verdicts = {item["id"]: (item["verdict"], item["statement"]) for item in found}
+    assert found.verdict == verdict, found.shown
     # Where nothing is answered, no more are made than that takes.
-    assert verdicts["websocket-connection"][0] == ("inconclusive" if verdict else "pass"), verdicts
-    assert verdicts["websocket-delivery"][0] == ("fail" if verdict else "pass"), verdicts
+    connection = Verdict.PASS if verdict == "pass" else Verdict.INCONCLUSIVE
+    assert found.findings["websocket-connection"].verdict is connection, found.shown
+    assert found.findings["websocket-delivery"].verdict.value == verdict, found.shown
     # Who does not say that he is there is thrown out after 0.6 s.
-    (here / "environments" / "chat.toml").write_text(text.replace("dwell_s", "answers = []\ndwell_s"))
-    if not verdict:
-        assert command(here, "run", "chat").returncode != 0
+    if verdict == "pass":
+        silent = text.replace("dwell_s", "answers = []\ndwell_s")
+        assert described(silent, base=tmp_path / "silent", case='title = "t"\n').verdict != "pass"
 
 
 LOOKALIKE = """
