@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def test_connections_that_stay_open_and_answer_at_the_end_pass() -> None:
 def test_an_end_of_what_is_idle_is_a_figure_where_nobody_says_how_long_it_must_live(code: int) -> None:
     found = held(ending_idle(0.2, code=code), held_s=1.0)
     assert found.told(HELD) == ("inconclusive", "idle-end"), found.findings[HELD].statement
-    assert f"were ended after 0.2 s, 2 by close {code}" in found.findings[HELD].statement
+    # A busy machine ends one of the two a little later.
+    ended = rf"were ended after 0\.\d (to \d\.\d )?s, 2 by close {code}"
+    assert re.search(ended, found.findings[HELD].statement), found.findings[HELD].statement
 
 
 @pytest.mark.slow
