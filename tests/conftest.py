@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,9 @@ settings.load_profile("default")
 # Of `--fast`: a tenth of the examples that a property has in `make test`, and so many cases of a table.
 settings.register_profile("fast", settings.default, max_examples=settings.default.max_examples // 10)
 FAST_CASES = 2
+# The processor time beyond which a test is named there, so that its author sees that it is slow; an idle machine takes half of it.
+FAST_S = 0.6
+TOOK = "seconds of the processor"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +84,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--fast"):
         settings.load_profile("fast")
+        # None of its commands executes notebooks or writes a report.
+        command_line.MODULES[:] = [
+            name for name in command_line.MODULES if name not in ("nbconvert", "loaded")
+        ]
     if WORKER:
         # Workers ignore Ctrl-C, and so would every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -201,6 +209,28 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         room.leave()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    before = time.process_time()
+    try:
+        return (yield)
+    finally:
+        if item.config.getoption("--fast"):
+            item.user_properties.append((TOOK, time.process_time() - before))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Names the tests of `--fast` that are not."""
+    took = {
+        report.nodeid: dict(report.user_properties).get(TOOK, 0.0)
+        for report in terminalreporter.getreports("passed")
+    }
+    if long := sorted((name for name in took if took[name] > FAST_S), key=lambda name: -took[name]):
+        terminalreporter.section(f"more than {FAST_S} s of processor time: mark them slow")
+        for name in long:
+            terminalreporter.line(f"{took[name]:.1f} s  {name}")
 
 
 @pytest.hookimpl(wrapper=True)
