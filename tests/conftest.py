@@ -422,6 +422,8 @@ def rehearsal(
         config.stash[UP] = up
         yield up
     finally:
+        if UP in config.stash:  # the last test of a worker was one of its users
+            del config.stash[UP]
         with contextlib.suppress(Exception):
             up.wait(up.trial.stop(), timeout_s=60)
         loop.call_soon_threadsafe(loop.stop)
