@@ -24,6 +24,8 @@ from proofbook.errors import UsageError
 from proofbook.evidence.store import read
 from proofbook.pipeline import rounds, watch
 
+pytestmark = pytest.mark.waits
+
 PLAN = rounds.Plan(
     environment="rehearsal", case="watched", asked="abc", every_s=60, for_s=3600, started="2026-01-01T00:00:00+00:00"
 )  # fmt: skip

@@ -21,6 +21,8 @@ from proofbook.investigation import practice
 from proofbook.investigation.look import Look
 from proofbook.report import templating
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = r"<script>alert(1)</script> \[x\] $y$ <img src=x onerror=alert(1)>"
 
 

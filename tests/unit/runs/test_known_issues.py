@@ -64,6 +64,7 @@ def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
     return told
 
 
+@pytest.mark.slow
 def test_a_known_issue_is_shown_is_no_news_changes_no_verdict_and_comes_back(in_folder: Path) -> None:
     (in_folder / "notebooks").mkdir()
     first = judged(in_folder, "20260104T090000Z-0000", dt.date(2026, 1, 4), shop_fails=False)
@@ -114,6 +115,7 @@ def test_what_cannot_be_accepted_is_one_sentence(
     assert not (in_folder / "outputs" / "e" / known_issues.FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_pinned_run_counts_as_before_and_is_not_pruned(in_folder: Path) -> None:
     base = in_folder
     judged(base, "20260101T090000Z-0000", dt.date(2026, 1, 1), shop_fails=True)
