@@ -49,7 +49,7 @@ def watched_case(rehearsal: Rehearsal) -> str:
     [
         (
             ["--every", "soon"],
-            "--every: not a duration: 'soon'; use a number and a unit, such as 90s, 5m or 24h",
+            "--every: not a duration: 'soon'; use a number and a unit, such as 90s, 5m, 24h or 7d",
         ),
         (["--every", "0s"], "--every: not a duration: '0s'"),
         (["--every", "1s"], "--every must be at least 5s, the time that a round takes, got 1s"),
