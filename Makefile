@@ -13,7 +13,7 @@ test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 8
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time; of a property and of a table of cases only some.
 test-fast: $(READY)
@@ -29,14 +29,17 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict lib
 
+# Opens the notebook that asks. As root, as in a container, JupyterLab wants to be told so, and there is no browser to open.
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+	@[ "$$(id -u)" != 0 ] || echo "You are root: JupyterLab starts with --allow-root for this machine alone. Open the address below and run all cells: the notebook shows an incident made up for practice."
+	@$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root --no-browser) --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/10-incident.ipynb
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/logs.py --with-peers
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/history.py
+	$(BIN)/python benchmarks/runner.py
 
 # A browser for the report's tests; without the right to install one, those tests skip and say so.
 .PHONY: chromium
@@ -45,7 +48,7 @@ chromium:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
 	  echo "chromium is not installed and may not be installed by this user: the browser tests will skip; install it with: sudo apt-get install chromium"
 
-# Servers that we did not write, for the tests of `proofbook try`, and a writer of journals. Without the right to install them those tests skip and say so.
+# Servers that we did not write, for the tests of `proofbook try` and of notices, and a writer of journals. Without the right to install them those tests skip and say so.
 .PHONY: servers
 servers:
 	@missing=; \
@@ -53,6 +56,8 @@ servers:
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	{ command -v mosquitto || [ -x /usr/sbin/mosquitto ]; } >/dev/null || missing="$$missing mosquitto"; \
 	{ command -v nats-server || [ -x /usr/sbin/nats-server ]; } >/dev/null || missing="$$missing nats-server"; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	{ command -v prometheus-alertmanager || command -v alertmanager; } >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	[ -x /lib/systemd/systemd-journal-remote ] || missing="$$missing systemd-journal-remote"; \
 	[ -z "$$missing" ] || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; } || \

@@ -24,6 +24,7 @@ from proofbook.execution import executor, variables, worker
 # What the commands import on their way; none of it reads the environment or starts a thread while it is imported.
 MODULES = [
     "pandas",
+    "httpcore",
     "proofbook.cli.commands",
     "proofbook.collect.logs.recorder",
     "proofbook.pipeline.validate",

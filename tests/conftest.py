@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,9 @@ from proofbook.judge.findings import Verdict
 from proofbook.judge.verdict import Overall
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.selfcheck.trial import Trial, judge
+
+# Every worker compiles every test with its assertions, which is half of collecting, unless one before it wrote that down.
+sys.dont_write_bytecode = False
 
 ROOT = Path(__file__).parent.parent
 # Whole runs, kernels, browsers, engines and servers of others: all of it is slow.
@@ -62,7 +67,10 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.load_profile("default")
 # Of `--fast`: a tenth of the examples that a property has in `make test`, and so many cases of a table.
 settings.register_profile("fast", settings.default, max_examples=settings.default.max_examples // 10)
-FAST_CASES = 3
+FAST_CASES = 2
+# The processor time beyond which a test is named there, so that its author sees that it is slow; an idle machine takes half of it.
+FAST_S = 0.6
+TOOK = "seconds of the processor"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,6 +84,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--fast"):
         settings.load_profile("fast")
+        # None of its commands executes notebooks or writes a report.
+        command_line.MODULES[:] = [
+            name for name in command_line.MODULES if name not in ("nbconvert", "loaded")
+        ]
     if WORKER:
         # Workers ignore Ctrl-C, and so would every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -109,6 +121,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return side_by_side.scheduler(config, log)
+
+
+def shares(item: pytest.Item) -> bool:
+    """Whether it has a fixture that is made once for its module."""
+    found = getattr(item, "_fixtureinfo", None)
+    return bool(found) and any(made.scope == "module" for made_by in found.name2fixturedefs.values() for made in made_by)  # fmt: skip
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """None of tests/system with `--fast`: every worker would import it to leave it out."""
+    return True if collection_path == SYSTEM and config.getoption("--fast") else None
 
 
 def needs(item: pytest.Item, fixture: str) -> bool:
@@ -145,7 +168,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of the cases of each test the first, the last and what lies evenly between, in the order of the items."""
+    """Of the cases of each test the first, the last and what lies evenly between where more are wanted, in the order of the items."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
@@ -163,11 +186,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[machine.ROOM] = machine.Room(shared_folder(session.config))
     if WORKER:
         ids = [item.nodeid for item in session.items if needs(item, "rehearsal")]
-        side_by_side.tell_rehearsing(ids)
+        side_by_side.tell(
+            rehearsing=ids,
+            waiting=[item.nodeid for item in session.items if item.get_closest_marker("waits")],
+            together={item.nodeid: item.location[0] for item in session.items if shares(item)},
+        )
         if ids and side_by_side.REHEARSING[0] == WORKER:
             # Held until it has recorded what is healthy, so that no other worker brings up a rehearsal for that.
             session.config.stash[HEALTHY_LOCK] = locked(session.config)
             session.config.stash[machine.ROOM].leave()
+    # Thousands of tests and the modules that they are in live to the end, and looking through them for garbage again and again
+    # takes a tenth of the time.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -178,6 +209,28 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         room.leave()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    before = time.process_time()
+    try:
+        return (yield)
+    finally:
+        if item.config.getoption("--fast"):
+            item.user_properties.append((TOOK, time.process_time() - before))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Names the tests of `--fast` that are not."""
+    took = {
+        report.nodeid: dict(report.user_properties).get(TOOK, 0.0)
+        for report in terminalreporter.getreports("passed")
+    }
+    if long := sorted((name for name in took if took[name] > FAST_S), key=lambda name: -took[name]):
+        terminalreporter.section(f"more than {FAST_S} s of processor time: mark them slow")
+        for name in long:
+            terminalreporter.line(f"{took[name]:.1f} s  {name}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -369,6 +422,8 @@ def rehearsal(
         config.stash[UP] = up
         yield up
     finally:
+        if UP in config.stash:  # the last test of a worker was one of its users
+            del config.stash[UP]
         with contextlib.suppress(Exception):
             up.wait(up.trial.stop(), timeout_s=60)
         loop.call_soon_threadsafe(loop.stop)
@@ -432,6 +487,21 @@ def finished_run(workspace: Path, original_run: Path) -> Path:
     done = proofbook("history", cwd=workspace, workspace=workspace)
     assert done.returncode == 0, done.stderr
     return copy
+
+
+@pytest.fixture(scope="session")
+def node_modules(request: pytest.FixtureRequest) -> Path:
+    """Packages of Node from their registry, installed once for all workers."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("Node.js and npm are not installed and could not be: sudo apt-get install nodejs npm")
+
+    def make(folder: Path) -> None:
+        packages = ("ws@8", "socket.io@4", "graphql@16", "graphql-ws@6")
+        command = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), *packages]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(request.config, "node", make) / "node_modules"
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import WSMsgType, web
 
 from proofbook.collect import phases
@@ -115,6 +116,15 @@ def attempt(url: str, *, base: Path, token: str = "", pace: dict[str, float] = P
     return judged(asked, files=files, said=said, until=until)
 
 
+def attempt_with(token: str, url: str, *, base: Path, **options: Any) -> Tried:
+    """A first try that shows a token; none where it is empty."""
+    if not token:
+        return attempt(url, base=base, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("A_TOKEN", token)
+        return attempt(url, base=base, token=token, token_env="A_TOKEN", **options)
+
+
 def judged(
     asked: Validation, *, files: quickstart.Files, said: list[str], until: float | None = None
 ) -> Tried:
@@ -139,10 +149,11 @@ def judged(
 
 
 def described(environment: str, *, base: Path, case: str = 'title = "t"\n[targets]\nconnection = 0.95\nhealth = 0.95\n') -> Tried:  # fmt: skip
-    """What an environment that a person wrote leads to; its pace is stated here."""
+    """What an environment that a person wrote leads to; its pace is stated here, if not there."""
     files = quickstart.Files(environment=base / "environments" / "e.toml", case=base / "c.toml", target=0.95)
     files.environment.parent.mkdir(parents=True, exist_ok=True)
-    paced = "\n".join(["[pace]", *(f"{key} = {value}" for key, value in PACE.items()), environment])
+    pace = "\n".join(["[pace]", *(f"{key} = {value}" for key, value in PACE.items())])
+    paced = environment if "[pace]" in environment else f"{pace}\n{environment}"
     files.environment.write_text(paced)
     files.case.write_text(case)
     asked = Validation.load(str(files.environment), str(files.case), base=base)

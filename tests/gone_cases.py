@@ -235,6 +235,27 @@ def renamed_to_a_warning() -> History:
     return it.traffic(UNTIL, 2 * UNTIL, revision="r-2", faults=0.05, symptom="could not finish chat turn, giving up", severity="WARNING", status=200)  # fmt: skip
 
 
+@case("E", FIXED)
+def warnings_of_a_cache_that_no_request_wrote() -> History:
+    it = faulty().traffic(UNTIL, 3 * UNTIL, revision="r-2")
+    return it.messages(UNTIL, 3 * UNTIL, "cache shard {} was evicted", per_min=1.0, severity="WARNING", revision="r-2")  # fmt: skip
+
+
+@case("E", NOT_KNOWN, "replaced", says="could not finish")
+def renamed_beside_warnings_of_a_cache() -> History:
+    it = faulty().traffic(UNTIL, 3 * UNTIL, revision="r-2", faults=0.06, symptom="could not finish", severity="WARNING", status=200)  # fmt: skip
+    return it.messages(UNTIL, 3 * UNTIL, "cache shard {} was evicted", per_min=1.0, severity="WARNING", revision="r-2")  # fmt: skip
+
+
+@case("E", NOT_KNOWN, "replaced", says="was evicted")
+def warnings_that_may_be_it_where_nothing_names_a_request() -> History:
+    it = (
+        History().traffic(0, UNTIL).messages(0, UNTIL, SYMPTOM, per_min=1.0, severity="ERROR", revision="r-1")
+    )
+    it.traffic(UNTIL, 3 * UNTIL, revision="r-2")
+    return it.messages(UNTIL, 3 * UNTIL, "cache shard {} was evicted", per_min=1.0, severity="WARNING", revision="r-2")  # fmt: skip
+
+
 @case("E", NOT_KNOWN, "replaced")
 def renamed_to_an_error() -> History:
     return faulty().traffic(UNTIL, 2 * UNTIL, revision="r-2", faults=0.05, symptom="depth was exceeded")

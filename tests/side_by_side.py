@@ -1,9 +1,14 @@
-"""How pytest-xdist shares the tests out: those with a rehearsal to the few workers that have one, the others one by one."""
+"""How pytest-xdist shares the tests out: those with a rehearsal to the few workers that have one, the others one by one.
+
+Tests with a fixture of their module stay together, so that it is made once. Every second worker begins with the tests that wait and every other with those that compute, so that the two lie beside each
+other from the beginning to the end; whoever has none of his own left takes those of the others.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +20,13 @@ REHEARSING = ("gw0", "gw1")
 NICE = 5
 
 
-def tell_rehearsing(ids: list[str]) -> None:
-    """Tells the process that shares out which tests need a rehearsal: it collects none itself."""
+def tell(*, rehearsing: list[str], waiting: list[str], together: dict[str, str]) -> None:
+    """Tells the process that shares out, which collects none itself, which tests need a rehearsal, which wait, and which are of a group."""
     folder = Path(os.environ[guard.VARIABLE])
-    file = folder / f"rehearsing-{os.getpid()}"
-    file.write_text(json.dumps(ids), encoding="utf-8")
-    file.replace(folder / "rehearsing")
+    file = folder / f"kinds-{os.getpid()}"
+    kinds = {"rehearsing": rehearsing, "waiting": waiting, "together": together}
+    file.write_text(json.dumps(kinds), encoding="utf-8")
+    file.replace(folder / "kinds")
 
 
 def scheduler(config: Any, log: Any) -> Any:
@@ -32,16 +38,31 @@ def scheduler(config: Any, log: Any) -> Any:
     class Sharing(LoadScopeScheduling):  # type: ignore[misc, unused-ignore]
         def schedule(self) -> None:
             if self.collection is None:
-                ids = json.loads(
-                    (Path(os.environ[guard.VARIABLE]) / "rehearsing").read_text(encoding="utf-8")
-                )
+                kinds = json.loads((Path(os.environ[guard.VARIABLE]) / "kinds").read_text(encoding="utf-8"))
                 count = min(len(REHEARSING), self.numnodes)
-                self.part = {name: f"rehearsal {number % count}" for number, name in enumerate(ids)}
+                rehearsing = {name: f"rehearsal {at % count}" for at, name in enumerate(kinds["rehearsing"])}
+                self.part = {**kinds["together"], **rehearsing}
                 # They come first, so they go to the workers that come first.
                 self.assigned_work = dict(
                     sorted(self.assigned_work.items(), key=lambda item: item[0].gateway.id)
                 )
+                self.waiting = {self._split_scope(name) for name in kinds["waiting"]}
+                self.lines: dict[bool, deque[str]] | None = None
             super().schedule()
+
+        def _assign_work_unit(self, node: Any) -> None:
+            if self.lines is None:
+                self.lines = {
+                    waits: deque(name for name in self.workqueue if (name in self.waiting) is waits)
+                    for waits in (True, False)
+                }
+            begins_waiting = int(node.gateway.id.removeprefix("gw")) % 2 == 1
+            has_begun = bool(self.assigned_work[node]) or node.gateway.id not in REHEARSING
+            for waits in (begins_waiting and has_begun, not (begins_waiting and has_begun)):
+                if self.lines[waits]:
+                    self.workqueue.move_to_end(self.lines[waits].popleft(), last=False)
+                    break
+            super()._assign_work_unit(node)
 
         def _split_scope(self, nodeid: str) -> str:
             return str(self.part.get(nodeid, nodeid))

@@ -8,6 +8,7 @@ ProofbookError
 │   │   └── MissingSecret   … and it is a secret
 │   └── Locked              another process writes the run or the index: exit 75, try again later
 ├── CouldNotLook            collecting or judging itself failed: exit 4
+│   ├── TimeIsOver          a run, or the whole command, was not done within its time
 │   ├── ExtensionError      something that another package registers cannot be used
 │   ├── EvidenceError       recorded evidence is absent, altered or of another version
 │   │   └── SchemaError     a table is not what its schema says
@@ -28,6 +29,8 @@ from pathlib import Path
 JUDGED_BY_RUN = "PROOFBOOK_JUDGED_BY_RUN"
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
 EXIT_USAGE = 2
+# `due`: an environment has had no finished run in time.
+EXIT_OVERDUE = 5
 # EX_TEMPFAIL of sysexits.h: the same command may succeed later.
 EXIT_LOCKED = 75
 EXIT_INTERRUPTED = 130
@@ -142,6 +145,12 @@ class CouldNotLook(ProofbookError):
     """Collecting or judging itself failed: the verdict is `error`, not `fail`."""
 
     reason = "could-not-look"
+
+
+class TimeIsOver(CouldNotLook):
+    """A run, or the whole command, was not done within the time that it was given."""
+
+    reason = "time-out"
 
 
 class ExtensionError(CouldNotLook):

@@ -80,7 +80,7 @@ def from_here(path: str, *, base: Path) -> str:
     return os.path.relpath(Path.cwd() / path, home(base))
 
 
-def _named(kind: str, base: Path) -> dict[str, Path]:
+def named(kind: str, base: Path) -> dict[str, Path]:
     """The files of a kind (`environments`, `cases`) by name; `*.example.toml` are none yet."""
     there = _toml_files(base / "notebooks" / kind)
     if _is_no_workspace(base):
@@ -113,7 +113,7 @@ def find_file(kind: Literal["environment", "case"], name: str, *, base: Path) ->
     Raises:
         UnknownName: neither a known name nor an existing file. UsageError: it is a file of a workspace that nobody is in.
     """
-    known = _named(f"{kind}s", base)
+    known = named(f"{kind}s", base)
     path = known.get(name)
     if path is None and name.endswith(".toml") and is_file(Path(name)):
         path = Path(name).resolve()

@@ -13,6 +13,7 @@ import pandas as pd
 from proofbook import paths
 from proofbook.config import case as cases
 from proofbook.config import environment as environments
+from proofbook.config import layers
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.errors import UsageError
@@ -86,8 +87,9 @@ class Validation:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of both files: another one means that something else is asked."""
-        files = [file for file in (self.environment_file, self.case_file) if file is not None]
+        """sha256 of both files, and of what they extend: another one means that something else is asked."""
+        files = [*(layers.read(self.environment_file).files if self.environment_file is not None else ())]
+        files += [self.case_file] if self.case_file is not None else []
         return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
     def parameters(self, evidence: Path) -> dict[str, str]:

@@ -42,14 +42,14 @@ def test_the_end_of_a_process_names_its_signal(code: int, words: str) -> None:
 
 
 def test_a_worker_that_is_killed_says_so(tmp_path: Path) -> None:
-    from proofbook.execution import worker
+    from proofbook.execution import dispatch
 
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.close(writing)
-    item = worker._Running(name="01-a", pid=0, said=reading)
+    item = dispatch.Running(name="01-a", pid=0, said=reading)
     # As os.waitpid reports a process that the kernel ended for its memory.
-    assert worker._problem(item, signal.SIGKILL) == (
+    assert dispatch.problem_of(item, signal.SIGKILL) == (
         "the notebook's process was killed by SIGKILL (out of memory?)"
     )
     os.close(reading)

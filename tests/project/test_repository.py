@@ -85,6 +85,7 @@ PASSED_ON = {
 }
 
 
+@pytest.mark.slow
 def test_every_reason_that_is_given_anywhere_is_in_the_list_and_every_one_of_the_list_is_given() -> None:
     from proofbook.judge.reasons import REASONS
 

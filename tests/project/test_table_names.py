@@ -206,6 +206,7 @@ def test_every_table_and_column_that_is_named_is_in_the_schema(name: str) -> Non
     assert not unknown_columns(SOURCES[name])
 
 
+@pytest.mark.slow
 def test_most_of_what_judges_read_is_looked_at() -> None:
     read = [name for text in SOURCES.values() for _, name in columns_read(ast.parse(text))]
     assert len(read) >= 200 and len(set(read)) >= 60, (len(read), len(set(read)))

@@ -260,6 +260,7 @@ def test_ctrl_c_ends_the_children_and_marks_the_run(workspace: Path, tmp_path: P
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in out + err
+    assert err.splitlines()[-1] == "interrupted"
     [kept] = tmp_path.glob("outputs/slow/*/run.json")
     assert json.loads(kept.read_text())["reason"] == "interrupted"
 

@@ -24,6 +24,8 @@ from proofbook.judge.window import find_windows
 from proofbook.notebook.book import Book
 from proofbook.validation import Assessment, Validation
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Book:

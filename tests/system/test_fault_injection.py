@@ -10,10 +10,11 @@ import pytest
 from conftest import ROOT
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--runs", "4", "--seed", "3"], "4 runs, 2 with a fault: 0 wrong"),
+        (["--runs", "2", "--seed", "3"], "2 runs, 1 with a fault: 0 wrong"),
         pytest.param(
             ["--runs", "1", "--only", "a user of no name"],
             "1 runs, 1 with a fault: 0 wrong",

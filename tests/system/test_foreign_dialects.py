@@ -13,29 +13,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import machine
 import pytest
-from trying import SERVERS, Start, attempt, command, first_line, free_port, told
+from first_tries import Tried, attempt_with, described
+from trying import SERVERS, Start, attempt, first_line, free_port, told
+
+from proofbook.judge.findings import Verdict
+
+pytestmark = pytest.mark.waits
 
 TOKEN = "correct-horse-battery-staple"
 Up = Callable[..., int]
 
 
-@pytest.fixture(scope="session")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("Node.js and npm are not installed and could not be: sudo apt-get install nodejs npm")
-    folder = tmp_path_factory.mktemp("node-dialects")
-    packages = ("ws@8", "socket.io@4", "graphql@16", "graphql-ws@6")
-    done = subprocess.run(
-        ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), *packages],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder / "node_modules"
-
-
 @pytest.fixture
-def node(start: Start, modules: Path) -> Up:
+def node(start: Start, node_modules: Path) -> Up:
     """Starts a Node server by its name; gives its port."""
 
     def up(name: str, **variables: str) -> int:
@@ -45,7 +37,7 @@ def node(start: Start, modules: Path) -> Up:
             str(SERVERS / f"node_{name}.js"),
             str(port),
             port=port,
-            NODE_PATH=str(modules),
+            NODE_PATH=str(node_modules),
             **variables,
         )
 
@@ -78,6 +70,12 @@ def tried(
     return attempt(folder, f"http://127.0.0.1:{port}", "--ws", path, *shows, *options, A_TOKEN=token)
 
 
+def judged(folder: Path, port: int, path: str, *, token: str = "") -> Tried:
+    """What a first try finds, in this process, without notebooks and at a faster pace: enough where a server fails."""
+    folder.mkdir()
+    return attempt_with(token, f"http://127.0.0.1:{port}", base=folder, ws=path)
+
+
 def kept(folder: Path) -> dict[str, Any]:
     (file,) = (folder / "environments").iterdir()
     service: dict[str, Any] = tomllib.loads(file.read_text())["service"][0]
@@ -105,27 +103,26 @@ def test_a_healthy_server_is_healthy_and_its_dialect_is_found(
 def test_a_server_that_lets_any_token_in_is_broken(
     server: str, path: str, dialect: str, node: Up, tmp_path: Path
 ) -> None:
-    done = tried(tmp_path / "here", node(server), path, token=TOKEN)
-    assert done.returncode == 1, told(done)
-    assert re.search(r"(\d+) of \1 bad tokens were let in \(missing, tampered\)", done.stdout)
+    found = judged(tmp_path / "here", node(server), path, token=TOKEN)
+    assert found.verdict == "fail", found.shown
+    assert re.search(r"(\d+) of \1 bad tokens were let in \(missing, tampered\)", found.shown), found.shown
 
 
 @pytest.mark.parametrize(("server", "path", "dialect"), NODE)
 def test_a_token_of_ours_that_is_wrong_is_not_its_fault(
     server: str, path: str, dialect: str, node: Up, tmp_path: Path
 ) -> None:
-    done = tried(tmp_path / "here", node(server, TOKEN=TOKEN), path, token="another-token")
-    assert done.returncode == 3 and first_line(done).startswith("? NOT KNOWN"), told(done)
-    assert ("invalid token" if server == "socketio" else "4403 (Forbidden)") in done.stdout
-    assert "who was let in, now or before: nobody" in done.stdout and "check token and path" in done.stdout
+    found = judged(tmp_path / "here", node(server, TOKEN=TOKEN), path, token="another-token")
+    assert found.verdict == "inconclusive" and found.opening.words.startswith("NOT KNOWN"), found.shown
+    assert ("invalid token" if server == "socketio" else "4403 (Forbidden)") in found.shown
+    assert "who was let in, now or before: nobody" in found.shown and "check token and path" in found.shown
 
 
 def test_a_graphql_server_that_executes_nothing_is_broken(node: Up, tmp_path: Path) -> None:
-    done = tried(tmp_path / "here", node("graphql", SILENT="1"), "/graphql")
-    assert done.returncode == 1, told(done)
-    assert (
-        "0 of 60 conversations were answered in full" in done.stdout and "no reply within 5 s" in done.stdout
-    )
+    found = judged(tmp_path / "here", node("graphql", SILENT="1"), "/graphql")
+    assert found.verdict == "fail", found.shown
+    assert "0 of 60 conversations were answered in full" in found.shown
+    assert "no reply within 5 s" in found.shown
 
 
 EVENT = """
@@ -146,27 +143,31 @@ dwell_s = 1.2
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("variables", "verdict"), [({"PING_MS": "300"}, 0), ({"PING_MS": "300", "SILENT": "1"}, 1)]
+    ("variables", "verdict"), [({"PING_MS": "300"}, "pass"), ({"PING_MS": "300", "SILENT": "1"}, "fail")]
 )
 def test_an_event_of_socket_io_is_answered_between_heartbeats(
-    variables: dict[str, str], verdict: int, node: Up, tmp_path: Path
+    variables: dict[str, str], verdict: str, node: Up, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    here = tmp_path / "here"
-    (here / "environments").mkdir(parents=True)
     text = EVENT.replace("PORT", str(node("socketio", **variables)))
-    (here / "environments" / "chat.toml").write_text(text)
-    done = command(here, "run", "chat")
-    assert done.returncode == verdict, told(done)
-    found = json.loads(next((here / "outputs").glob("*/*/run.json")).read_text())["findings"]
-    verdicts = {item["id"]: (item["verdict"], item["statement"]) for item in found}
+
+    def run(turn: int) -> Tried:
+        return described(text, base=tmp_path / f"here-{turn}", case='title = "t"\n')
+
+    # Who does not get to run for 0.3 s says too late that he is there.
+    found = machine.asked_again(
+        run, is_open=lambda ran: ran.verdict == "inconclusive", pids=machine.of_this_run, room=pytestconfig.stash[machine.ROOM]
+    )  # fmt: skip
+    assert found.verdict == verdict, found.shown
     # Where nothing is answered, no more are made than that takes.
-    assert verdicts["websocket-connection"][0] == ("inconclusive" if verdict else "pass"), verdicts
-    assert verdicts["websocket-delivery"][0] == ("fail" if verdict else "pass"), verdicts
+    connection = Verdict.PASS if verdict == "pass" else Verdict.INCONCLUSIVE
+    assert found.findings["websocket-connection"].verdict is connection, found.shown
+    assert found.findings["websocket-delivery"].verdict.value == verdict, found.shown
     # Who does not say that he is there is thrown out after 0.6 s.
-    (here / "environments" / "chat.toml").write_text(text.replace("dwell_s", "answers = []\ndwell_s"))
-    if not verdict:
-        assert command(here, "run", "chat").returncode != 0
+    if verdict == "pass":
+        silent = text.replace("dwell_s", "answers = []\ndwell_s")
+        assert described(silent, base=tmp_path / "silent", case='title = "t"\n').verdict != "pass"
 
 
 LOOKALIKE = """
@@ -236,17 +237,19 @@ def test_a_healthy_broker_is_healthy_without_a_page_for_health(
 def test_a_broker_that_lets_anybody_in_is_broken(
     name: str, path: str, dialect: str, broker: Up, tmp_path: Path
 ) -> None:
-    done = tried(tmp_path / "here", broker(name, ANYBODY[name]), path, token=TOKEN)
-    assert done.returncode == 1 and re.search(r"(\d+) of \1 bad tokens were let in", done.stdout), told(done)
+    found = judged(tmp_path / "here", broker(name, ANYBODY[name]), path, token=TOKEN)
+    assert found.verdict == "fail" and re.search(r"(\d+) of \1 bad tokens were let in", found.shown), (
+        found.shown
+    )
 
 
 @pytest.mark.parametrize(("name", "path", "dialect"), BROKERS)
 def test_a_wrong_password_for_a_broker_is_not_its_fault(
     name: str, path: str, dialect: str, broker: Up, passwords: None, tmp_path: Path
 ) -> None:
-    done = tried(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token="another-token")
-    assert done.returncode == 3 and first_line(done).startswith("? NOT KNOWN"), told(done)
-    assert ("CONNACK" if name == "mosquitto" else "Authorization Violation") in done.stdout
+    found = judged(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token="another-token")
+    assert found.verdict == "inconclusive" and found.opening.words.startswith("NOT KNOWN"), found.shown
+    assert ("CONNACK" if name == "mosquitto" else "Authorization Violation") in found.shown
 
 
 # Jupyter ----------------------------------------------------------------------------------------------------------------

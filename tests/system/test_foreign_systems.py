@@ -14,6 +14,8 @@ import pytest
 from first_tries import attempt
 from trying import Start, free_port, python
 
+pytestmark = pytest.mark.waits
+
 Fetch = Callable[[str], Path]
 
 

@@ -15,6 +15,8 @@ from jupyter_client.manager import start_new_kernel
 
 from proofbook.concurrency import sync
 
+pytestmark = pytest.mark.waits
+
 # What an interrupt may still let through: a request that was on its way.
 AT_MOST_S = 1.0
 

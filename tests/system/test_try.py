@@ -19,9 +19,12 @@ import linked
 import machine
 import pytest
 from conftest import ROOT
+from first_tries import attempt_with
 from trying import SERVERS, Start, attempt, command, first_line, free_port, python, told
 
 from proofbook.rehearsal.certificates import Authority
+
+pytestmark = pytest.mark.waits
 
 MEASURED = ROOT / "benchmarks" / "measured.py"
 TOKEN = "correct-horse-battery-staple"
@@ -185,9 +188,9 @@ def test_a_healthy_aiohttp_application_with_a_token_is_healthy(start: Start, tmp
 
 def test_a_login_that_any_token_passes_is_broken(start: Start, tmp_path: Path) -> None:
     port = python(start, "aiohttp_app", ANY_TOKEN="1")
-    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws", "--token-env", "API_TOKEN", API_TOKEN=TOKEN)  # fmt: skip
-    assert done.returncode == 1, told(done)
-    assert "bad tokens were let in (tampered)" in done.stdout
+    found = attempt_with(TOKEN, f"http://127.0.0.1:{port}", base=tmp_path, ws="/ws")
+    assert found.verdict == "fail", found.shown
+    assert "bad tokens were let in (tampered)" in found.shown
 
 
 def test_a_token_that_goes_as_a_subprotocol_is_found_out(start: Start, tmp_path: Path) -> None:
@@ -214,9 +217,9 @@ def test_what_throws_everybody_out_or_calls_itself_ill_is_broken(
     start: Start, tmp_path: Path, told_to: dict[str, str], sentence: str
 ) -> None:
     port = python(start, "as_told", **told_to)
-    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
-    assert done.returncode == 1 and first_line(done).startswith("✘ BROKEN"), told(done)
-    assert sentence in done.stdout, told(done)
+    found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/ws")
+    assert found.verdict == "fail" and found.opening.words == "BROKEN", found.shown
+    assert sentence in found.shown, found.shown
 
 
 @pytest.mark.parametrize(
@@ -235,9 +238,9 @@ def test_what_nobody_can_know_is_neither_healthy_nor_broken(
     start: Start, tmp_path: Path, told_to: dict[str, str], sentence: str
 ) -> None:
     port = python(start, "as_told", **told_to)
-    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
-    assert done.returncode == 3, told(done)
-    assert sentence in told(done)
+    found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/ws")
+    assert found.verdict == "inconclusive", found.shown
+    assert sentence in found.shown
 
 
 @pytest.mark.parametrize(
@@ -251,27 +254,11 @@ def test_what_is_well_in_words_of_its_own_is_healthy(
     start: Start, tmp_path: Path, told_to: dict[str, str]
 ) -> None:
     port = python(start, "as_told", **told_to)
-    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/ws")
-    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
+    found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/ws")
+    assert found.verdict == "pass" and found.opening.words == "HEALTHY", found.shown
 
 
 # Node behind nginx ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package ws, from its registry."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("Node.js and npm are not installed and could not be: sudo apt-get install nodejs npm")
-    folder = tmp_path_factory.mktemp("node")
-    done = subprocess.run(
-        ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), "ws@8"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "node_modules"
 
 
 @pytest.fixture
@@ -365,9 +352,9 @@ def test_a_healthy_tornado_application_on_ipv6_is_healthy(start: Start, tmp_path
 def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Start, tmp_path: Path) -> None:
     inner = python(start, "tornado_app", address="::1")
     port = python(start, "slow_proxy", arguments=(str(inner),), DELAY_S="8")
-    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}", "--ws", "/live")
-    assert done.returncode == 1, told(done)
-    assert first_line(done).startswith("✘ BROKEN") and "0 of 60" in done.stdout
+    found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/live")
+    assert found.verdict == "fail" and found.opening.words == "BROKEN", found.shown
+    assert "0 of 60" in found.shown
 
 
 # From a wheel -----------------------------------------------------------------------------------------------------
@@ -428,7 +415,7 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
         (["http://localhost:1", "--gone", "(", "--logs", "x.log"], "--gone: expected a regular expression, got '('"),
         (["http://localhost:1", "--since", "yesterday"], "--since: not a time: 'yesterday'; use 2026-11-24T09:40:00Z, 09:40, or a duration before now such as 3h"),
         (["http://localhost:1", "--since", "2126-01-01T00:00:00Z"], "--since must be in the past, got 2126-01-01T00:00:00+00:00"),
-        (["http://localhost:1", "--within", "soon"], "--within: not a duration: 'soon'; use a number and a unit, such as 90s, 5m or 24h"),
+        (["http://localhost:1", "--within", "soon"], "--within: not a duration: 'soon'; use a number and a unit, such as 90s, 5m, 24h or 7d"),
         (["http://localhost:1", "--logs", "splunk:main"], "--logs: expected gcp:PROJECT/SERVICE"),
         (["http://localhost:1", "--token-env", "NOT_THERE", "--ws", "/ws"], "--token-env: environment variable NOT_THERE is not set; export a token in it first"),
         # {"exp": 1700000000}

@@ -24,6 +24,8 @@ from proofbook.errors import UsageError
 from proofbook.evidence.store import read
 from proofbook.pipeline import rounds, watch
 
+pytestmark = pytest.mark.waits
+
 PLAN = rounds.Plan(
     environment="rehearsal", case="watched", asked="abc", every_s=60, for_s=3600, started="2026-01-01T00:00:00+00:00"
 )  # fmt: skip
@@ -47,7 +49,7 @@ def watched_case(rehearsal: Rehearsal) -> str:
     [
         (
             ["--every", "soon"],
-            "--every: not a duration: 'soon'; use a number and a unit, such as 90s, 5m or 24h",
+            "--every: not a duration: 'soon'; use a number and a unit, such as 90s, 5m, 24h or 7d",
         ),
         (["--every", "0s"], "--every: not a duration: '0s'"),
         (["--every", "1s"], "--every must be at least 5s, the time that a round takes, got 1s"),

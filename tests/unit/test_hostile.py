@@ -152,6 +152,7 @@ def test_a_manifest_names_no_file_elsewhere(phase: str, table: str, tmp_path: Pa
         store.read(place)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
 def test_a_packed_file_that_grows_as_no_log_does_is_given_up(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,10 +13,17 @@ from pathlib import Path
 from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 
 __all__ = ["main"]
+# As in `execution.elsewhere`, which any other command does without.
+ENDS_WITH = "PROOFBOOK_ENDS_WITH"
 
 
 def main() -> None:
     """Runs a command and ends this process with its exit code; an exception gives one sentence, never a traceback or the code of `fail`."""
+    if ENDS_WITH in os.environ:
+        # Begun by a worker of a cluster.
+        from proofbook.execution import elsewhere
+
+        elsewhere.end_with_parent()
     # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
@@ -33,6 +40,9 @@ def main() -> None:
         with contextlib.suppress(OSError):
             os.write(2, f"internal error: {type(error).__name__}, and no more could be said of it\n".encode())
         code = EXIT_CODES["error"]
+    if code == EXIT_INTERRUPTED:
+        # `python -m` ends by SIGINT where one came while text was executed, as loading dataclasses does, unless other text was since.
+        exec("")
     sys.exit(code)
 
 
@@ -68,6 +78,9 @@ def _command() -> int:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
+    if code == EXIT_INTERRUPTED:
+        # Typer's own way to hand on Ctrl-C.
+        return _ended("interrupted", EXIT_INTERRUPTED)
     # Now, while it can still be told: a disk may be full.
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
@@ -93,10 +106,10 @@ def _explained(error: Exception) -> int:
 
 def _ended(sentence: str, code: int) -> int:
     """The code, after printing the sentence; output that nobody reads any more is dropped."""
-    from proofbook.redaction.unseen import visible
+    from proofbook.redaction import log_lines
 
     with contextlib.suppress(OSError):
-        print(visible(sentence), file=sys.stderr, flush=True)
+        log_lines.say(sentence)
     try:
         sys.stdout.flush()
     except OSError:

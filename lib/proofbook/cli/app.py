@@ -35,7 +35,7 @@ Case = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Probe a protected environment without asking.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Notebooks executed in parallel.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Notebooks executed in parallel; 0 for one a core.")]
 Timeout = Annotated[float, typer.Option("--timeout-s", min=1, help="Time limit of one notebook, in seconds.")]
 Faults = Annotated[
     list[str] | None, typer.Option("--fault", help="Inject this fault; list: proofbook faults.")
@@ -60,7 +60,11 @@ COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "m
 
 
 def say(line: str) -> None:
-    print(visible(line), file=sys.stderr, flush=True)
+    """Prints a line of progress."""
+    # Late, so that help is there at once.
+    from proofbook.redaction import log_lines
+
+    log_lines.say(line)
 
 
 def console() -> Console:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from proofbook.cli import file_commands, logs, look, rehearsal, run_commands, run_readers, suspects, verbosity
+from proofbook.cli import (
+    file_commands,
+    logs,
+    look,
+    rehearsal,
+    run_commands,
+    run_readers,
+    suspects,
+    unattended,
+    verbosity,
+)
 from proofbook.cli.app import app
 
 __all__ = [
@@ -15,13 +25,14 @@ __all__ = [
     "run_commands",
     "run_readers",
     "suspects",
+    "unattended",
     "verbosity",
 ]
 
 # By use: validate, read the result, then the rest.
 ORDER = (
     "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
-    "logs", "look", "suspects", "demo", "rehearse", "faults", "schema",
+    "due", "notify", "schedule", "logs", "look", "suspects", "demo", "rehearse", "faults", "schema",
 )  # fmt: skip
 
 

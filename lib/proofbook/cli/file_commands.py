@@ -55,6 +55,8 @@ def check(env: Environment, case: CaseArgument = "", as_json: AsJson = False) ->
 def _lines_of_check(asked: Validation, missing: list[str]) -> Iterator[tuple[str, str]]:
     """The lines of `proofbook check`: a status, and the words after it."""
     yield "ok", f"{asked.environment.name}: {_counted(asked.environment)}"
+    for line in _origins(asked)[:1]:
+        yield "ok", line
     yield "ok", f"{asked.case.name}: {asked.case.title}" if asked.case.name else "no case"
     for name, item in asked.checks.items():
         yield "required" if item.required else "optional", f"{name}: {item.claim}"
@@ -76,6 +78,8 @@ def explain(env: Environment, case: CaseArgument = "") -> None:
     asked = Validation.load(env, case, base=paths.root())
     where, what = asked.environment, asked.case
     print(f"# {where.name}, with defaults\n{as_toml(where.in_full())}")
+    for line in _origins(asked):
+        print(f"# {line}")
     print(f"# {what.name or 'no case'}\n{as_toml(what)}")
     print("# The plan of: proofbook run ENV")
     for line in planning.describe_plan(where, what, "after"):
@@ -100,6 +104,23 @@ def schema(
         "case": Case.schema_of_files,
     }
     print(json.dumps(schemas[of](), indent=2))
+
+
+def _origins(asked: Validation) -> list[str]:
+    """What an environment extends, then where each of its values comes from; nothing for one that extends none."""
+    from proofbook.config import layers
+
+    if asked.environment_file is None:
+        return []
+    found = layers.read(asked.environment_file)
+    own, *others = map(paths.shown, found.files)
+    if not others:
+        return []
+    count = sum(file == found.files[0] for file in found.origins.values())
+    return [
+        f"{own} extends {', '.join(others)}; {count} of {len(found.origins)} values are its own",
+        *(f"{key}: {paths.shown(file)}" for key, file in sorted(found.origins.items())),
+    ]
 
 
 def _counted(where: environments.Environment) -> str:

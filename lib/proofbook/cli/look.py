@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,8 @@ Where = Annotated[
     ),
 ]
 
+Html = Annotated[str, typer.Option("--html", metavar="FILE", help="Write it as one page that opens offline.")]
+
 
 @app.command()
 def look(
@@ -42,10 +45,14 @@ def look(
     until: Until = "",
     where: Where = "",
     as_json: AsJson = False,
+    html: Html = "",
 ) -> None:
     """Look at a log or run: what went wrong, since when, what changed, what is different about it, who is affected."""
+    if html:
+        _write(html, {"source": source, "before": before, "since": since, "until": until, "where": where})
+        return
     from proofbook.investigation import look as looking
-    from proofbook.investigation import overview
+    from proofbook.investigation.display import overview
 
     found = looking.look(source, before=before or None, since=since or None, until=until or None)
     bad = found.where(where or "wrong")
@@ -69,3 +76,13 @@ def look(
 def _lines(text: str) -> str:
     """Text of a log, of which nothing steers the terminal; its lines stay lines."""
     return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _write(to: str, parameters: dict[str, str]) -> None:
+    from proofbook import paths
+    from proofbook.execution.executor import Executor
+    from proofbook.investigation import page
+
+    with Executor() as executor:
+        page.write(Path(to), executor=executor, base=paths.root(), parameters=parameters)
+    print(f"look: {to}")

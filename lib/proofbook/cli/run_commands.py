@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import json
 import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proofbook import paths
-from proofbook.cli import results
+from proofbook.cli import environments, results
 from proofbook.cli import run_options as given
 from proofbook.cli.app import (
     AsJson,
@@ -39,47 +41,131 @@ from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
+    from proofbook.cli.cluster import Cluster
+    from proofbook.execution.executor import Orders
+    from proofbook.pipeline.steps import Options as RunOptions
     from proofbook.pipeline.try_options import Options
     from proofbook.validation import Validation
 
 
 @app.command()
 def run(
-    env: given.Environments,
+    env: given.Environments = None,
+    tag: given.Tags = None,
     case: Case = "",
     run_id: given.Continue = None,
     evidence: given.Evidence = None,
     before: Before = "",
     notebook: given.Notebooks = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     timeout_s: Timeout = 300.0,
+    run_timeout: given.RunTimeout = "",
+    total_timeout: given.TotalTimeout = "",
+    cluster: given.ClusterAddress = "",
     yes: Yes = False,
     assets: Assets = "inline",
     inconclusive_as: InconclusiveAs = "failure",
+    metrics: given.MetricsFile = "",
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
     from proofbook.pipeline import steps
-    from proofbook.pipeline.validate import validate
 
     base = paths.root()
-    if run_id and len(env) > 1:
+    limits = given.limits(jobs, run_timeout=run_timeout, total_timeout=total_timeout)
+    names = environments.chosen(env or (), tags=tag or (), base=base)
+    if run_id and len(names) > 1:
         raise UsageError("--run continues one run, so it takes one environment")
     files = options(assets, inconclusive_as)
-    how = steps.Options(notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, say=say)
+    how = steps.Options(
+        notebooks=notebook or (), jobs=jobs, timeout_s=timeout_s, files=files, to_job=len(names) == 1
+    )
+    asked = _Asked(
+        base=base, case=case, yes=yes, run=run_id, evidence=evidence, before=before, metrics=given.from_here(metrics), options=how,
+    )  # fmt: skip
+    asked.check()
+    if cluster:
+        more = {"jobs": jobs, "timeout-s": timeout_s, "run-timeout": run_timeout, "assets": assets, "junit-inconclusive": inconclusive_as}  # fmt: skip
+        there = asked.elsewhere(cluster, more, command_s=limits.command_s)
+    many = results.Many(
+        base=base,
+        as_json=as_json,
+        limits=limits,
+        loads_first=evidence is not None,
+        cluster=there if cluster else None,
+    )
+    found = many.results(names, asked.prepare, asked.execute)
+    if len(names) > 1:
+        results.write_all(
+            dict(zip(names, found, strict=True)), base=base, inconclusive_as=inconclusive_as, say=say
+        )
+    end_with_worst(found, as_json=as_json)
 
-    def prepare(name: str) -> Validation:
-        if evidence is None:
-            _confirm_protected(name, base, yes=yes)
-        return _load(name, case, base)
 
-    def execute(asked: Validation) -> Result:
-        folder, found = validate(asked, run=run_id, evidence_path=evidence, before=before, options=how)
-        if not as_json:
-            print_result(folder, found)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What `run` asks of each of its environments."""
+
+    base: Path
+    case: str
+    yes: bool
+    run: str | None
+    evidence: str | None
+    before: str
+    metrics: str
+    options: RunOptions
+
+    def check(self) -> None:
+        """Finds what is wrong for every environment alike.
+
+        Raises:
+            UsageError: there is no such notebook or evidence.
+        """
+        from proofbook.execution import selection
+        from proofbook.pipeline import steps
+
+        if self.evidence is not None:
+            steps.evidence_of(self.evidence, base=self.base)
+        selection.select(self.options.notebooks, base=self.base)
+
+    def elsewhere(self, address: str, more: dict[str, object], *, command_s: float | None) -> Cluster:
+        """The cluster that does the same. more: the options of `run` that are nothing but handed on.
+
+        Raises:
+            UsageError: a run that is there already cannot be continued on a cluster.
+        """
+        from proofbook.cli.cluster import Cluster, words_of
+        from proofbook.pipeline import steps
+
+        if self.run:
+            raise UsageError("--run continues a run on this machine, so it does not go with --cluster")
+        evidence = str(steps.evidence_of(self.evidence, base=self.base)) if self.evidence else ""
+        case = str(Path(self.case).resolve()) if self.case.endswith(".toml") else self.case
+        same = {"case": case, "evidence": evidence, "before": self.before, "notebook": list(self.options.notebooks)}  # fmt: skip
+        # Whoever was asked here about a protected environment has answered.
+        words = words_of({**same, **more, "yes": True})
+        return Cluster(address=address, words=words, base=self.base, command_s=command_s)
+
+    def prepare(self, name: str) -> Validation:
+        if self.evidence is None:
+            _confirm_protected(name, self.base, yes=self.yes)
+        return _load(name, self.case, self.base)
+
+    def execute(self, asked: Validation, orders: Orders | None, say: Callable[[str], None]) -> Result:
+        from proofbook.pipeline import afterwards
+        from proofbook.pipeline.validate import validate
+
+        is_news = not (self.evidence or self.options.notebooks)
+        with afterwards.followed(asked, base=self.base, say=say, is_news=is_news, metrics_file=self.metrics):
+            folder, found = validate(
+                asked,
+                run=self.run,
+                evidence_path=self.evidence,
+                before=self.before,
+                orders=orders,
+                options=dataclasses.replace(self.options, say=say),
+            )
         return Result.of(folder, found)
-
-    end_with_worst(results.of_each(env, prepare, execute, base=base, say=say), as_json=as_json)
 
 
 @app.command("try")
@@ -100,7 +186,7 @@ def try_url(
     cert: given.Certificate = "",
     key: given.Key = "",
     server_name: given.ServerName = "",
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Validate any service without a configuration file. The exit code is the verdict."""
@@ -203,7 +289,7 @@ def watch(
     length: given.For = "24h",
     run_id: given.ContinueWatch = None,
     before: Before = "",
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     timeout_s: Timeout = 300.0,
     yes: Yes = False,
     assets: Assets = "inline",
@@ -212,7 +298,7 @@ def watch(
 ) -> None:
     """Validate in rounds until the verdict is clear. The exit code is the verdict."""
     from proofbook.cli.times import length_s
-    from proofbook.pipeline import steps
+    from proofbook.pipeline import afterwards, steps
     from proofbook.pipeline import watch as watching
 
     base = paths.root()
@@ -220,9 +306,10 @@ def watch(
     _confirm_protected(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
     asked = _load(env, case, base)
-    folder, found = watching.watch(
-        asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
-    )
+    with afterwards.followed(asked, base=base, say=say):
+        folder, found = watching.watch(
+            asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
+        )
     if not as_json:
         print_result(folder, found)
     end_with_worst([Result.of(folder, found)], as_json=as_json)
@@ -231,7 +318,7 @@ def watch(
 @app.command()
 def replay(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")],
-    jobs: Jobs = 2,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Judge a run again from its evidence and print every difference. Exit 1 on any difference."""

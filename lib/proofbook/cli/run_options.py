@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proofbook.cli.times import BEFORE_NOW
+from proofbook.cli.times import BEFORE_NOW, length_s
 
-Environments = Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")]
+if TYPE_CHECKING:
+    from proofbook.execution.supervisor import Limits
+
+Environments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ENV…]", help="Environments: names, files, or quoted patterns such as 'eu-*'."),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Only environments with this tag; given twice, with both."),
+]
 Continue = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="Continue this run: collect missing phases, judge again."),
@@ -28,6 +39,27 @@ Evidence = Annotated[
 Notebooks = Annotated[
     list[str] | None,
     typer.Option("--notebook", metavar="NAME", help="Execute only this notebook; the run is then partial."),
+]
+MetricsFile = Annotated[
+    str, typer.Option("--metrics", metavar="FILE", help="Write metrics for Prometheus, such as x.prom.")
+]
+RunTimeout = Annotated[
+    str,
+    typer.Option(
+        "--run-timeout", metavar="DURATION", help="Time limit of one environment: 90s, 30m. Default: none."
+    ),
+]
+TotalTimeout = Annotated[
+    str,
+    typer.Option(
+        "--total-timeout", metavar="DURATION", help="Time limit of the whole command: 30m, 2h. Default: none."
+    ),
+]
+ClusterAddress = Annotated[
+    str,
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="Dask scheduler whose workers do the runs: tcp://10.0.0.5:8786."
+    ),
 ]
 Phase = Annotated[
     str, typer.Option("--phase", metavar="PHASE", help="Phase to record: before, rollout or after.")
@@ -127,3 +159,23 @@ ServerName = Annotated[
     ),
 ]
 CaFile = Annotated[str, typer.Option("--ca", metavar="FILE", help="Certificate authority as a PEM file.")]
+
+
+def from_here(path: str) -> str:
+    """A path that was typed in the current folder, whole; nothing stays nothing."""
+    return str(Path(path).resolve()) if path else ""
+
+
+def limits(jobs: int, *, run_timeout: str, total_timeout: str) -> Limits:
+    """How much of `run` goes on at once, and how long.
+
+    Raises:
+        UsageError: a text is no duration.
+    """
+    from proofbook.execution.supervisor import Limits
+
+    return Limits(
+        jobs=jobs,
+        run_s=length_s("--run-timeout", run_timeout) if run_timeout else None,
+        command_s=length_s("--total-timeout", total_timeout) if total_timeout else None,
+    )

@@ -23,7 +23,7 @@ from proofbook.cli.app import (
     print_result,
 )
 from proofbook.cli.times import length_s
-from proofbook.config.moments import UNITS_S
+from proofbook.config.durations import UNITS_S
 from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 

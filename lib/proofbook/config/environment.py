@@ -5,19 +5,23 @@ from __future__ import annotations
 import ipaddress
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from proofbook import paths
-from proofbook.config import toml
-from proofbook.config.fields import MaskPattern
+from proofbook.config import layers, toml
+from proofbook.config.fields import Duration, MaskPattern
 from proofbook.config.probes import AnyProbe, references
 from proofbook.config.references import Reference, Settings
 from proofbook.config.services import Login, Pace, Rollout, Service, Tls, WebSocket, endpoint_of
 from proofbook.config.sources import Deployments, LogSource, Pseudonyms
-from proofbook.errors import MissingSecret
+from proofbook.config.unattended import Metrics, Notify, Retention
+from proofbook.errors import ConfigurationError, MissingSecret
 from proofbook.redaction import scrubbing
+
+Tag = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
 
 
 class Environment(Settings):
@@ -26,9 +30,13 @@ class Environment(Settings):
     redact: regular expressions for what must not be written anywhere, beside the secrets that it names and known shapes.
     held: ids of checks that have passed by what the file says; another `proofbook try` expects the same again.
     pass_env: environment variables that notebooks get beside those of Python and the system, such as `AWS_*`.
+    every: how often a finished run is expected; empty where nobody waits for one.
+    extends: a file whose values this one goes on from; see `layers`, which merges them, so that nothing of it is here.
     """
 
+    extends: str = Field(default="", exclude=True)
     title: str = ""
+    tags: list[Tag] = Field(default_factory=list)
     case: str = ""
     held: list[str] = Field(default_factory=list)
     hint: str = ""
@@ -47,6 +55,10 @@ class Environment(Settings):
     pass_env: list[str] = Field(default_factory=list)
     redact: list[MaskPattern] = Field(default_factory=list)
     pseudonyms: Pseudonyms | None = None
+    every: Duration = ""
+    notify: Notify | None = None
+    metrics: Metrics | None = None
+    retention: Retention | None = None
 
     name: str = Field(default="", exclude=True)
 
@@ -179,6 +191,7 @@ class Environment(Settings):
             named += headers.values()
         named += [value for item in self.websockets for value in item.query.values()]
         named += [found for item in self.probes for _, found, secret in references(item) if secret]
+        named += self.notify.secrets if self.notify else []
         return [reference for reference in named if reference is not None and reference.text is None]
 
     def tls(self, socket: WebSocket) -> Tls:
@@ -259,3 +272,18 @@ def keep_private(environment: Environment, *, base: Path) -> None:
 def find(name: str, *, base: Path) -> Path:
     """The environment's file."""
     return paths.find_file("environment", name, base=base)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file can be used as it is, and not only by files that extend it."""
+    try:
+        toml.load(Environment, path)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def kept_text(path: Path) -> str | None:
+    """An environment's file with all that it extends, as a file that extends nothing; None for one that is so already."""
+    found = layers.read(path)
+    return toml.text_of(found.values) if len(found.files) > 1 else None

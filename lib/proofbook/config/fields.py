@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from proofbook.config import duckdb_text as patterns
-from proofbook.config import log_uri, time_zones
+from proofbook.config import durations, log_uri, time_zones
 from proofbook.config.references import Reference
 from proofbook.redaction import scrubbing
 
@@ -74,6 +74,14 @@ def _jmespath(value: str) -> str:
     return value
 
 
+def _duration(value: str) -> str:
+    if value:
+        durations.seconds(value)
+    return value
+
+
+# Empty where none is stated.
+Duration = Annotated[str, AfterValidator(_duration)]
 JmesPath = Annotated[str, AfterValidator(_jmespath)]
 Pattern = Annotated[str, AfterValidator(_log_pattern)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]

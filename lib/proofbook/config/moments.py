@@ -9,10 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from proofbook.config import durations
 from proofbook.errors import UsageError
 
-UNITS_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?Z?")
 _DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
 
@@ -26,16 +25,10 @@ def seconds(text: str | float) -> float:
     >>> seconds("2m"), seconds("1.5h"), seconds(5)
     (120.0, 5400.0, 5.0)
     """
-    if isinstance(text, int | float):
-        found, unit = float(text), "s"
-    else:
-        match = _DURATION.fullmatch(text.strip())
-        if match is None:
-            raise UsageError(f"not a duration: {text!r}; use a number and a unit, such as 90s, 5m or 24h")
-        found, unit = float(match[1]), match[2]
-    if not found > 0:
-        raise UsageError(f"not a duration: {text!r}; it must be longer than nothing, such as 90s, 5m or 24h")
-    return found * UNITS_S[unit]
+    try:
+        return durations.seconds(f"{text}s" if isinstance(text, int | float) else text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def moment(
@@ -56,7 +49,7 @@ def moment(
     said = text.strip()
     if clock := _CLOCK.fullmatch(said):
         return _on_its_day(said, clock, reference=reference, since=since)
-    if _DURATION.fullmatch(said.removesuffix(" ago")):
+    if durations.FORM.fullmatch(said.removesuffix(" ago")):
         return reference - dt.timedelta(seconds=seconds(said.removesuffix(" ago")))
     try:
         found = dt.datetime.fromisoformat(said)

@@ -6,7 +6,6 @@ import datetime as dt
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +13,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from proofbook import paths
+from proofbook.config import layers
 from proofbook.config.fields import WRITTEN_SECRET
 from proofbook.config.references import Reference, Settings
 from proofbook.errors import ConfigurationError
-from proofbook.files import read_text
 
 
 def as_toml(model: BaseModel, *, prefix: str = "") -> str:
@@ -88,33 +87,21 @@ def load(model: type[Model], path: Path) -> Model:
     Raises:
         ConfigurationError: the file is absent, not TOML, or states something that cannot be.
     """
-    name = paths.shown(path)
-    data = _read(path, name)
+    found = layers.read(path) if layers.EXTENDS in model.model_fields else layers.alone(path)
     try:
-        return model.model_validate(data)
+        return model.model_validate(found.values)
     except ValidationError as error:
-        raise ConfigurationError(name, [_problem(item, model, data) for item in error.errors()]) from None
+        problems: dict[str, list[tuple[str, str]]] = {}
+        for item in error.errors():
+            key, what = _problem(item, model, found.values)
+            problems.setdefault(paths.shown(found.stated_in(key)), []).append((key, what))
+        name, first = next(iter(problems.items()))
+        raise ConfigurationError(name, first) from None
 
 
-def _read(path: Path, name: str) -> Mapping[str, object]:
-    """What a TOML file holds.
-
-    Raises:
-        ConfigurationError: it is absent, or not TOML.
-    """
-    try:
-        return tomllib.loads(read_text(path))
-    except FileNotFoundError:
-        why = "expected a TOML file, found nothing; check the name"
-    except UnicodeDecodeError as error:
-        why = f"expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at offset {error.start}; save the file as UTF-8"
-    except OSError as error:
-        why = f"cannot be read ({error.strerror})"
-    except RecursionError:
-        why = "expected TOML, got values that are nested too deeply"
-    except tomllib.TOMLDecodeError as error:
-        why = f"expected TOML, got a syntax error: {error}"
-    raise ConfigurationError(name, [("", why)])
+def text_of(values: Mapping[str, Any]) -> str:
+    """The text of a TOML file with these values, a line for each of its keys."""
+    return "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in values.items())
 
 
 def _problem(item: Any, model: type[BaseModel], data: Any) -> tuple[str, str]:

@@ -136,6 +136,7 @@ LOG_KINDS = Table(
         _ENTRIES,
         Column("severity_number", "int64", "highest severity as in OpenTelemetry; 0: none"),
         _SAMPLE,
+        Column("traced", "int64", "entries that name a trace", "entries", optional=OLDER),
         Column("of_requests", "int64", "of an error: traces with a request that wrote it", "requests", optional=OLDER),
         Column("of_users", "int64", "those of them that were not refused (400 to 499), or whose client or path got something else at another time", "requests", optional=OLDER),
     ),

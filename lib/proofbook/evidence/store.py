@@ -192,12 +192,16 @@ def copy(source: Path, folder: Path) -> None:
             raise EvidenceError(
                 f"{paths.shown(path)}: expected evidence to be files and folders, got a {'symlink' if path.is_symlink() else 'device or pipe'}; nothing was copied"
             )
+    # Under another name until it is whole: whoever is killed meanwhile leaves nothing that looks like evidence.
+    aside = folder.with_name(f".{folder.name}.copy")
+    shutil.rmtree(aside, ignore_errors=True)
     for path in found:
-        target = folder / path.relative_to(source)
+        target = aside / path.relative_to(source)
         if path.is_dir():
             target.mkdir(parents=True)
         else:
             shutil.copyfile(path, target, follow_symlinks=False)
+    aside.rename(folder)
 
 
 def copy_phase(source: Path, folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 PARAMETERS_TAG = "parameters"
+# Of the format: the only one that Jupyter has written since 2015.
+VERSION = 4
 # Where the runner writes what went wrong, in the notebook's metadata.
 _OURS = "proofbook"
 
@@ -41,12 +43,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A notebook. problem: what went wrong when it was executed. kernel, language: what it says that it wants, if anything."""
+    """A notebook. problem: what went wrong when it was executed. kernel, language: what it says that it wants, if anything.
+
+    version: of its format; 0 where it states none.
+    """
 
     cells: tuple[Cell, ...]
     problem: str = ""
     kernel: str = ""
     language: str = ""
+    version: int = 0
 
     @property
     def parameters(self) -> list[str]:
@@ -74,7 +80,7 @@ def read(path: Path) -> Document:
     """The notebook at `path`; of what is not as a notebook should be, what can be read of it.
 
     Raises:
-        CouldNotLook: the file cannot be read, or holds no JSON.
+        NotReadable: the file cannot be read, or holds no JSON.
     """
     content = _object(_content(path))
     about = _object(content.get("metadata"))
@@ -85,6 +91,7 @@ def read(path: Path) -> Document:
         problem=str(_object(about.get(_OURS)).get("problem") or ""),
         kernel=str(spec.get("name") or ""),
         language=str(spec.get("language") or ""),
+        version=version if isinstance(version := content.get("nbformat"), int) else 0,
     )
 
 
@@ -92,13 +99,17 @@ def _content(path: Path) -> object:
     try:
         return read_json(path)
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
+        raise NotReadable(path, error) from None
 
 
-def _unreadable(path: Path, error: Exception) -> CouldNotLook:
-    return CouldNotLook(
-        f"{paths.shown(path)}: expected an executed notebook, got something that cannot be read as one ({error})"
-    )
+class NotReadable(CouldNotLook):
+    """A file that should be an executed notebook and cannot be read as one. why: in the words of whoever tried."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        self.why = str(error)
+        super().__init__(
+            f"{paths.shown(path)}: expected an executed notebook, got something that cannot be read as one ({error})"
+        )
 
 
 def read_all(folder: Path) -> dict[str, Document]:
@@ -132,7 +143,7 @@ def to_convert(path: Path, *, change: Callable[[object], object]) -> NotebookNod
     """The notebook as nbconvert takes it, its content changed by `change` before.
 
     Raises:
-        CouldNotLook: it is none that can be read.
+        NotReadable: it is none that can be read.
     """
     import nbformat
 
@@ -142,7 +153,7 @@ def to_convert(path: Path, *, change: Callable[[object], object]) -> NotebookNod
     except (
         Exception
     ) as error:  # nbformat trusts what it reads: a part that is missing is a KeyError or an AttributeError
-        raise _unreadable(path, error) from None
+        raise NotReadable(path, error) from None
     return notebook
 
 

@@ -18,11 +18,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from proofbook import files
 from proofbook.execution import document, places, variables
+from proofbook.execution.dispatch import Message
 from proofbook.execution.endings import how_it_ended
+from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others
 
 logger = logging.getLogger("proofbook.execution")
@@ -38,7 +40,76 @@ class Executed:
     problem: str = ""
 
 
-class Executor:
+class Orders:
+    """Whoever orders notebooks: writes an order, and reads a line for each notebook that ended.
+
+    over: why the time of whoever orders is over; empty while it is not.
+    """
+
+    over = ""
+
+    def __init__(self, asked: IO[bytes], answers: IO[bytes]) -> None:
+        self.asked, self.answers = asked, answers
+
+    def send(self, what: Message) -> None:
+        """Writes an order."""
+        self.asked.write(json.dumps(what).encode() + b"\n")
+        self.asked.flush()
+
+    def over_now(self) -> str:
+        """Why the time is over; empty while it is not."""
+        return self.over
+
+    def place(self) -> contextlib.AbstractContextManager[None]:
+        """Inside it, a core is ours."""
+        return contextlib.nullcontext()
+
+    def why_ended(self) -> str:
+        """Why no answer comes any more, in words."""
+        raise NotImplementedError
+
+    def execute(
+        self,
+        notebooks: dict[str, Path],
+        *,
+        folder: Path,
+        parameters: dict[str, str],
+        jobs: int = 0,
+        timeout_s: float = 300.0,
+        say: Callable[[str], None] = lambda _: None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> list[Executed]:
+        """The outcome of every notebook, executed `jobs` at once (0: one a core); the copies with outputs are in `folder`.
+
+        A notebook over its time is ended with its kernel. meanwhile: is done while they are executed.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        places = {
+            name: [str(path.resolve()), str(folder.resolve() / f"{name}.ipynb")]
+            for name, path in notebooks.items()
+        }
+        logger.info("executing %d notebooks, %d at once: %s", len(notebooks), jobs, ", ".join(notebooks))
+        began = time.monotonic()
+        order = {"notebooks": places, "parameters": parameters, "jobs": jobs, "timeout_s": timeout_s}
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells
+            self.send({**order, "variables": dict(os.environ)})
+        meanwhile()
+        done: dict[str, Executed] = {}
+        while len(done) < len(notebooks) and (line := self.answers.readline()):
+            answer: Message = json.loads(line)
+            name = answer["name"]
+            logger.debug("notebook %s ended after %.1f s", name, answer["seconds"], extra={"notebook": name})
+            done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
+            with log_lines.bound(notebook=name):
+                say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
+        for name in [name for name in notebooks if name not in done]:
+            problem = self.why_ended()
+            done[name] = _outcome(name, notebooks[name], folder, time.monotonic() - began, problem)
+            say(f"{name}: {problem}")
+        return [done[name] for name in notebooks]
+
+
+class Executor(Orders):
     """A process that has loaded what notebooks need, once, and executes each in a copy of itself.
 
     It begins to load when it is made: make it while there is something else to do. Leaving the context ends it, and every
@@ -55,74 +126,29 @@ class Executor:
         place = self._left.enter_context(places.place())
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, which may say why it ended
         self._process = _started(how, place, self._said)
+        assert self._process.stdin is not None and self._process.stdout is not None
+        super().__init__(self._process.stdin, self._process.stdout)
 
     def __enter__(self) -> Executor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        asked, answers = self._pipes()
         # The end of its orders ends it too: a signal that comes just before it waits for the next one is not heard then.
         with contextlib.suppress(BrokenPipeError):
-            asked.close()
+            self.asked.close()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
-        answers.close()
+        self.answers.close()
         self._said.close()
         self._left.close()
 
-    def execute(
-        self,
-        notebooks: dict[str, Path],
-        *,
-        folder: Path,
-        parameters: dict[str, str],
-        jobs: int = 2,
-        timeout_s: float = 300.0,
-        say: Callable[[str], None] = lambda _: None,
-    ) -> list[Executed]:
-        """The outcome of every notebook, executed `jobs` at once; the copies with outputs are in `folder`.
-
-        A notebook over its time is ended with its kernel.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        asked, answers = self._pipes()
-        paths = {
-            name: [str(path.resolve()), str(folder.resolve() / f"{name}.ipynb")]
-            for name, path in notebooks.items()
-        }
-        order = {
-            "notebooks": paths,
-            "parameters": parameters,
-            "jobs": jobs,
-            "timeout_s": timeout_s,
-            "variables": dict(os.environ),
-        }
-        logger.info("executing %d notebooks, %d at once: %s", len(notebooks), jobs, ", ".join(notebooks))
-        began = time.monotonic()
-        with contextlib.suppress(BrokenPipeError):  # it has ended, which the lack of answers tells
-            asked.write(json.dumps(order).encode() + b"\n")
-            asked.flush()
-        done: dict[str, Executed] = {}
-        while len(done) < len(notebooks) and (line := answers.readline()):
-            answer: dict[str, Any] = json.loads(line)
-            name = answer["name"]
-            logger.debug("notebook %s ended after %.1f s", name, answer["seconds"])
-            done[name] = _outcome(name, notebooks[name], folder, answer["seconds"], answer["problem"])
-            say(f"{name}: {done[name].problem or 'executed'} ({done[name].seconds:.1f} s)")
-        for name in [name for name in notebooks if name not in done]:
-            problem = f"the notebook runner {how_it_ended(self._process.wait())}{self._last_words()}"
-            done[name] = _outcome(name, notebooks[name], folder, time.monotonic() - began, problem)
-            say(f"{name}: {problem}")
-        return [done[name] for name in notebooks]
+    def why_ended(self) -> str:
+        return f"the notebook runner {how_it_ended(self._process.wait())}{self._last_words()}"
 
     def _last_words(self) -> str:
         self._said.seek(0)
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
         return f": {lines[-1]}" if lines else ""
-
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        return self._process.stdin, self._process.stdout
 
 
 def _started(how: str, place: Path, said: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from proofbook import paths
-from proofbook.errors import UnknownName
+from proofbook.errors import UnknownName, UsageError
 from proofbook.execution import document
 
 PARAMETERS = ("environment", "case", "evidence")
@@ -20,7 +20,7 @@ def select(names: Sequence[str], *, base: Path) -> dict[str, Path]:
     """The judging notebooks asked for, all when none is named; `00-…` is never among them, since it runs last anyway.
 
     Raises:
-        UnknownName: there is no such notebook, or it lacks one of the three parameters.
+        UnknownName: there is no such notebook, or it lacks one of the three parameters. UsageError: a file is no notebook.
     """
     known = {name: path for name, path in paths.notebooks(base).items() if not name.startswith("00-")}
     for name in names:
@@ -28,10 +28,31 @@ def select(names: Sequence[str], *, base: Path) -> dict[str, Path]:
             raise UnknownName("notebook", name, known, where=paths.shown(base / "notebooks"))
     chosen = {name: known[name] for name in (names or known)}
     for path in chosen.values():
-        missing = [name for name in PARAMETERS if name not in parameters_of(path)]
+        known_ones = _checked(path)
+        missing = [name for name in PARAMETERS if name not in known_ones]
         if missing:
-            raise UnknownName("parameter", missing[0], parameters_of(path), where=paths.shown(path))
+            raise UnknownName("parameter", missing[0], known_ones, where=paths.shown(path))
     return chosen
+
+
+def _checked(path: Path) -> list[str]:
+    """The parameters of a file that should be a notebook.
+
+    Raises:
+        UsageError: it is none, of another version, or its parameters are no Python.
+    """
+    wanted = f"{paths.shown(path)}: expected a notebook of nbformat 4"
+    try:
+        found = document.read(path)
+        if found.version != document.VERSION:
+            raise UsageError(f"{wanted}, got {found.version or 'something else'}")
+        return found.parameters
+    except document.NotReadable as error:
+        raise UsageError(f"{wanted}, got something that cannot be read as one ({error.why})") from None
+    except SyntaxError as error:
+        raise UsageError(
+            f"{paths.shown(path)}: expected assignments in the cell tagged parameters, got what is no Python: {error.msg}, line {error.lineno}"
+        ) from None
 
 
 def parameters_of(path: Path) -> list[str]:

@@ -21,8 +21,8 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,10 +30,10 @@ from proofbook import paths
 from proofbook.config import json_schema
 from proofbook.errors import JUDGED_BY_RUN
 from proofbook.execution import document, endings, places, variables
-from proofbook.execution.endings import how_it_ended
+from proofbook.execution.dispatch import Dispatcher, Ended, Message, Running, Work, cores
+from proofbook.execution.saving import Saver
 from proofbook.judge import groups
-from proofbook.judge.findings import MIME
-from proofbook.redaction.scrubbing import for_others, in_value
+from proofbook.redaction.scrubbing import for_others
 
 ENGINE = "proofbook"
 # A chart over many points takes a few million; what is longer fits neither a notebook nor a report.
@@ -46,6 +46,7 @@ LOADED = (
     "jupyter_client.provisioning",
     "ipykernel.kernelapp",
     "IPython",
+    "proofbook.execution.shell",
     "pandas",
     "plotly.basedatatypes",
     "proofbook.notebook.book",
@@ -57,27 +58,6 @@ LOADED = (
 )
 # What only a comparison of before and after needs, and half a second to load.
 STATISTICS = "scipy.stats"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """One notebook to execute: its path, where its copy with outputs goes, its parameters, and the variables of whoever wants it."""
-
-    source: str
-    target: str
-    parameters: dict[str, str]
-    variables: dict[str, str]
-    place: str
-
-
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    """A notebook that is being executed; `said` is where its worker writes what went wrong."""
-
-    name: str
-    pid: int
-    said: int
-    began: float = field(default_factory=time.monotonic)
 
 
 def main(how: str, place: Path) -> None:
@@ -103,10 +83,19 @@ def _serve(how: str, place: Path) -> None:
         # What is loaded stays, so that the copies need not look through it, and share its memory.
         gc.collect()
         gc.freeze()
+    start = copy if warm else _anew
     while line := asked.readline():
-        for answer in _executed(json.loads(line), asked=asked, warm=warm, place=place):
-            answers.write(json.dumps(answer).encode() + b"\n")
+        order = json.loads(line)
+        for item in _executed(
+            order, Dispatcher(start=start, place=str(place), jobs=order["jobs"] or cores()), asked
+        ):
+            answers.write(json.dumps(item.to_json()).encode() + b"\n")
             answers.flush()
+
+
+def load_one(module: str) -> None:
+    """Loads a module."""
+    importlib.import_module(module)
 
 
 def load(*modules: str) -> None:
@@ -118,7 +107,7 @@ def load(*modules: str) -> None:
             importlib.import_module("ipykernel.debugger")
         del sys.modules["debugpy"]
     for name in modules:
-        importlib.import_module(name)
+        load_one(name)
     import nbformat
     import plotly.io
     from plotly import graph_objects
@@ -134,55 +123,18 @@ def load(*modules: str) -> None:
     ).to_dict()
 
 
-def _executed(order: dict[str, Any], *, asked: BinaryIO, warm: bool, place: Path) -> Iterator[dict[str, Any]]:
-    """The outcome of each notebook of an order (name, seconds, problem), in the order in which they ended."""
-    waiting = list(order["notebooks"].items())
-    running: list[_Running] = []
+def _executed(order: Message, dispatcher: Dispatcher, asked: BinaryIO) -> Iterator[Ended]:
+    """The outcome of each notebook of an order, in the order in which they ended."""
+    dispatcher.add(order)
     try:
-        while waiting or running:
-            while waiting and len(running) < order["jobs"]:
-                name, (source, target) = waiting.pop(0)
-                start = _copy if warm else _anew
-                work = Work(
-                    source=source,
-                    target=target,
-                    parameters=order["parameters"],
-                    variables=order["variables"],
-                    place=str(place),
-                )
-                running.append(start(name, work))
-            for item in list(running):
-                seconds = time.monotonic() - item.began
-                ended, status = os.waitpid(item.pid, os.WNOHANG)
-                if not ended and seconds < order["timeout_s"]:
-                    continue
-                running.remove(item)
-                if not ended:
-                    _end(item)
-                problem = f"did not end within {order['timeout_s']:.0f} s" if not ended else _problem(item, status)  # fmt: skip
-                os.close(item.said)
-                _end_strays(running)
-                yield {"name": item.name, "seconds": seconds, "problem": problem}
+        while not dispatcher.idle:
+            dispatcher.begin()
+            yield from dispatcher.ended()
             if _parent_ended(asked):
                 return
             time.sleep(0.02)
     finally:
-        for item in running:
-            _end(item)
-        _end_strays([])
-
-
-def _end_strays(running: Sequence[_Running]) -> None:
-    """Ends what notebooks that ended have left: processes of any session, which are children of this process by now."""
-    known = {item.pid for item in running}
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and (left := [pid for pid in endings.children() if pid not in known]):
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        time.sleep(0.005)
+        dispatcher.end()
 
 
 def _parent_ended(asked: BinaryIO) -> bool:
@@ -192,27 +144,33 @@ def _parent_ended(asked: BinaryIO) -> bool:
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def _copy(name: str, work: Work) -> _Running:
+def copy(name: str, work: Work, *, private: Iterable[int] = ()) -> Running:
+    """Begins to execute a notebook in a copy of this process. private: open files of this process that are not for notebooks."""
     said, tell = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(said)
+        for number in private:
+            os.close(number)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             endings.end_with_parent(parent)
-            from proofbook.execution import kernel
+            variables.forget_the_first()
+            from proofbook.execution import kernel, shell
 
             _set_apart()
-            _work(work, tell=tell, provisioner=kernel.wait_in_a_copy())
+            ours = shell.is_ours(Path(work.source))
+            _work(work, tell=tell, provisioner="" if ours else kernel.wait_in_a_copy())
         finally:
             os._exit(1)
     os.close(tell)
     os.set_blocking(said, False)
-    return _Running(name=name, pid=pid, said=said)
+    return Running(name=name, pid=pid, said=said)
 
 
-def _anew(name: str, work: Work) -> _Running:
+def _anew(name: str, work: Work) -> Running:
     said, tell = os.pipe()
     os.set_inheritable(tell, True)
     words = [sys.executable, "-m", "proofbook.execution.worker", "one", str(tell)]
@@ -226,31 +184,7 @@ def _anew(name: str, work: Work) -> _Running:
     with os.fdopen(write, "w") as orders:
         json.dump(asdict(work), orders)
     os.set_blocking(said, False)
-    return _Running(name=name, pid=pid, said=said)
-
-
-def _problem(item: _Running, status: int) -> str:
-    """What went wrong with a worker's notebook, in words; empty when all went well."""
-    try:
-        said = os.read(item.said, 65536).decode("utf-8", "replace")
-    except BlockingIOError:
-        said = ""
-    code = os.waitstatus_to_exitcode(status)
-    return said or (f"the notebook's process {how_it_ended(code)}" if code else "")
-
-
-def _end(item: _Running) -> None:
-    """Ends a worker and its kernel, which notices that its parent has gone."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(item.pid, sign)
-        deadline = time.monotonic() + 2
-        while time.monotonic() < deadline:
-            with contextlib.suppress(ChildProcessError):
-                if os.waitpid(item.pid, os.WNOHANG) == (0, 0):
-                    time.sleep(0.02)
-                    continue
-            return
+    return Running(name=name, pid=pid, said=said)
 
 
 def _set_apart() -> None:
@@ -282,15 +216,11 @@ def _execute(work: Work, *, provisioner: str) -> str:
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    from proofbook.config import environment as environments
-
     _set_up_papermill(work, provisioner=provisioner)
     try:
-        base = paths.root()
-        environment = environments.load(work.parameters["environment"], base=base)
-        environments.keep_private(environment, base=base)
         # What it names is known to the redaction by now; the kernel gets what it needs.
-        for name in os.environ.keys() - variables.passed(os.environ, environment.pass_env).keys():
+        needed = _needed(work.parameters.get("environment", ""))
+        for name in os.environ.keys() - variables.passed(os.environ, needed).keys():
             del os.environ[name]
         os.environ[JUDGED_BY_RUN] = "1"
         if not os.access(Path.home(), os.W_OK):
@@ -314,8 +244,20 @@ def _execute(work: Work, *, provisioner: str) -> str:
     return ""
 
 
+def _needed(environment: str) -> list[str]:
+    """The variables that an environment lists for its notebooks, its secrets known from now on; a notebook that asks of a log is given no environment."""
+    from proofbook.config import environment as environments
+
+    if not environment:
+        return []
+    base = paths.root()
+    found = environments.load(environment, base=base)
+    environments.keep_private(found, base=base)
+    return found.pass_env
+
+
 def _set_up_papermill(work: Work, *, provisioner: str) -> None:
-    """Registers how this process executes and saves: scrubbed on every save, whole or not at all."""
+    """Registers how this process executes and saves. provisioner: of kernels; empty where the notebook needs none."""
     from jupyter_client.provisioning.factory import KernelProvisionerFactory
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.iorw import LocalHandler, papermill_io
@@ -331,13 +273,19 @@ def _set_up_papermill(work: Work, *, provisioner: str) -> None:
     class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
-            _scrub_on_save(nb_man)
+            nb_man.save = Saver(nb_man, Path(work.target)).save
+            if not provisioner:
+                from proofbook.execution import shell
+
+                home = places.inside(Path(work.place)) / "ipython"
+                return shell.execute(nb_man, home=home, most_chars=MOST_OUTPUT_CHARS, cut=CUT)
             return _client(nb_man, kernel_name, places.inside(Path(work.place))).execute()
 
     papermill_engines.register(ENGINE, Engine)
     # A handler is found by how a path begins; this path is its alone.
     papermill_io.register(work.target, Whole())
-    KernelProvisionerFactory.instance().default_provisioner_name = provisioner
+    if provisioner:
+        KernelProvisionerFactory.instance().default_provisioner_name = provisioner
 
 
 def _in_one_line(text: str) -> str:
@@ -348,33 +296,6 @@ def _kernel_of(source: Path) -> dict[str, str]:
     """What Papermill must be told about a notebook that does not say which kernel it wants."""
     found = document.read(source)
     return {"kernel_name": found.kernel or "python3", "language": found.language or "python"}
-
-
-def _scrub_on_save(nb_man: Any) -> None:
-    """Redacts outputs before every save, also of a notebook that failed half-way."""
-    save = nb_man.save
-
-    def scrubbed(**kwargs: Any) -> None:
-        for cell in nb_man.nb.cells:
-            for output in cell.get("outputs", []):
-                for key in ("text", "traceback", "evalue"):
-                    if key in output:
-                        output[key] = in_value(output[key])
-                if "data" in output:
-                    output["data"] = type(output["data"])(
-                        {kind: _private(kind, value) for kind, value in output["data"].items()}
-                    )
-        save(**kwargs)
-
-    nb_man.save = scrubbed
-
-
-def _private(kind: str, value: Any) -> Any:
-    """An output with secrets and names redacted. Ids stay, as they are looked up; pictures hold no text."""
-    if kind.startswith(("image/", "audio/", "video/")) and kind != "image/svg+xml":
-        return value
-    changed = in_value(value)
-    return {**changed, "id": value["id"], "fix": value["fix"]} if kind == MIME else changed
 
 
 def _client(nb_man: Any, kernel_name: str, folder: Path) -> Any:
@@ -391,9 +312,7 @@ def _client(nb_man: Any, kernel_name: str, folder: Path) -> Any:
             manager.connection_file = f"{folder}/kernel.json"
             return manager
 
-        def output(
-            self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int
-        ) -> Any:
+        def output(self, outs: list[Any], msg: Message, display_id: str | None, cell_index: int) -> Any:
             size = len(json.dumps(msg["content"], default=str))
             before = said.get(cell_index, 0)
             said[cell_index] = before + size

@@ -21,6 +21,8 @@ COLOURS = {
     UNSURE: "var(--pb-inconclusive, #8a5c00)",
 }
 MOST_ROWS = 12
+# How a notebook's output carries an answer, so that a page can say it first.
+MIME = "application/vnd.proofbook.answer+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,10 @@ class Answer:
     controls: tuple[Control, ...] = ()
     needed: Needed | None = None
     not_established: tuple[str, ...] = ()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        told = {"claim": self.claim, "answer": self.answer, "statement": self.statement}
+        return {"text/html": self._repr_html_(), "text/plain": repr(self), MIME: told}
 
     def _repr_html_(self) -> str:
         escape, colour = finding_html.escape, COLOURS[self.answer]

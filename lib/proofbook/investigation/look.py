@@ -5,37 +5,31 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
 
 from proofbook import paths
-from proofbook.collect.logs.entries import table
+from proofbook.collect.logs.entries import stoppable, table
 from proofbook.config import moments as config_moments
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
-from proofbook.investigation import (
-    asking,
-    conditions,
-    draft,
-    examples,
-    moments,
-    overview,
-    pins,
-    records,
-    tables,
-    view,
-)
+from proofbook.investigation import asking, conditions, draft, examples, moments, pins, records, tables
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
+from proofbook.investigation.display import live, markup, overview, plain
+from proofbook.investigation.display.overview import Overview
 from proofbook.investigation.draft import Draft
 from proofbook.investigation.following import alike, follow
 from proofbook.investigation.following.alike import Alike
 from proofbook.investigation.following.follow import Followed
 from proofbook.investigation.moments import Moment, Span
-from proofbook.investigation.overview import Overview
 from proofbook.investigation.records import Records
 from proofbook.redaction import scrubbing
+
+if TYPE_CHECKING:
+    from proofbook.investigation.display.widget import LookWidget
 
 VIEWS = ("entries", "requests", "probes", "kinds", "events")
 
@@ -59,6 +53,7 @@ class Look:
         self.stated_span = span
         self.conditions = conditions
         self.steps = steps
+        self._widget: LookWidget | None = None
 
     # Selecting --------------------------------------------------------------------------------------------------
 
@@ -276,11 +271,19 @@ class Look:
         """What a display of this look shows, as values."""
         return overview.of(self)
 
+    @property
+    def brushed(self) -> Look:
+        """What was last brushed and clicked on where this look was shown; this look itself, if nothing was."""
+        return self._widget.brushed.look if self._widget is not None else self
+
+    def _ipython_display_(self) -> None:
+        self._widget = live.show(self)
+
     def _repr_html_(self) -> str:
-        return view.as_html(self.overview)
+        return markup.as_html(self.overview)
 
     def __repr__(self) -> str:
-        return view.as_text(self.overview)
+        return plain.as_text(self.overview)
 
     # Inside -----------------------------------------------------------------------------------------------------
 
@@ -351,7 +354,8 @@ def look(
     base = paths.root()
     given = [spans] if isinstance(spans, str | Path) else spans
     files = [str(file) for file in given if str(file)]
-    found = Look(records.opened(source, base=base, before=before or None, spans=files))
+    with stoppable():
+        found = Look(records.opened(source, base=base, before=before or None, spans=files))
     if not since and not until and not before:
         return found
     first, last = found.span

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from proofbook import paths
 from proofbook.collect.logs import reader as log_reader
-from proofbook.collect.logs.entries import Reading, connect, entries_of, table
+from proofbook.collect.logs.entries import Reading, connect, entries_of, stoppable, table
 from proofbook.collect.traces.reader import read_spans
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
@@ -30,7 +31,7 @@ from proofbook.investigation.following.traffic import Traffic
 from proofbook.investigation.moments import Span
 from proofbook.investigation.names import PROBES
 from proofbook.investigation.prepare import BRIEF, RELATION, prepare, view_for
-from proofbook.investigation.units import Units
+from proofbook.investigation.units import Places, Units
 from proofbook.runs import folders
 
 # So many of its values are compared with a name that is not among them.
@@ -82,7 +83,8 @@ class Records:
 
     def arrow(self, sql: str) -> pa.Table:
         """The same, in columns."""
-        return self.engine.cursor().execute(sql).to_arrow_table()
+        with stoppable():
+            return self.engine.cursor().execute(sql).to_arrow_table()
 
     @functools.cached_property
     def span(self) -> Span:
@@ -135,6 +137,28 @@ class Records:
             else []
         )
         return any("trace_id" not in pq.read_schema(file).names for file in files if file is not None)
+
+    @functools.cached_property
+    def times_us(self) -> Places:
+        """When each entry was written, in microseconds since 1970: entries are numbered in the order of time."""
+        found = self.arrow(f"SELECT epoch_us(timestamp) AS t FROM {BRIEF} ORDER BY entry")
+        return np.asarray(found["t"].to_numpy(), dtype=np.int64)
+
+    @functools.cached_property
+    def wrong_entries(self) -> Places:
+        """The numbers of the entries that went wrong by themselves, in their order."""
+        return np.asarray(self._wrong["entry"].to_numpy(), dtype=np.int64)
+
+    @functools.cached_property
+    def wrong_units(self) -> Places:
+        """The units of those."""
+        return np.unique(self._wrong["unit"].to_numpy())
+
+    @functools.cached_property
+    def _wrong(self) -> pa.Table:
+        return self.arrow(
+            f"SELECT entry, unit FROM {self.relation} WHERE NOT own AND {conditions.wrong(self.known).sql} ORDER BY entry"
+        )
 
     @functools.cached_property
     def known(self) -> conditions.Known:

@@ -151,6 +151,7 @@ REASONS: dict[str, Reason] = {
         "unfinished": ("the run has not ended, or its process was killed", "continue with the command that its sentence names"),
         "not-judged": ("the run holds evidence and was not judged", "judge it with the command that its sentence names"),
         "locked": ("another process is writing this run", "wait until it has ended, then try again"),
+        "time-out": ("the run, or the whole command, was not done within its time", "continue with the command that its sentence names, or give more time: --run-timeout, --total-timeout"),
         "interrupted": ("the run was interrupted", "continue with the command that its sentence names"),
         "partial": ("only some notebooks were executed, so required checks were not judged", "run it without --notebook"),
         "nothing-required": ("no required check was judged", "state a fix in the case, or mark a service as critical"),

@@ -13,18 +13,19 @@ from proofbook.execution import document, selection
 from proofbook.execution.executor import Executor
 from proofbook.judge import findings
 from proofbook.pipeline.steps import REPORT_NOTEBOOK, Say
-from proofbook.runs import record
+from proofbook.runs import record, retention
 from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
 
 
-def replay(folder: Path, *, base: Path, jobs: int = 2, say: Say = print) -> list[str]:
+def replay(folder: Path, *, base: Path, jobs: int = 0, say: Say = print) -> list[str]:
     """One sentence for every difference after judging a run's evidence again; none when the findings are identical.
 
     Raises:
         CouldNotLook: the run is not whole, or a notebook came to no end. UsageError: its files cannot be read.
     """
     recorded = record.read(folder)
+    retention.check_whole(folder)
     kept = store.read(folder / "evidence")
     environment, case = _inputs(folder, recorded)
     Validation.load(str(environment), str(case) if case is not None else "", base=base)

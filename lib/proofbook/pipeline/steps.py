@@ -19,16 +19,25 @@ from proofbook.collect import phases
 from proofbook.concurrency import locks, sync
 from proofbook.config import environment as environments
 from proofbook.config.case import AUTO, named_files
-from proofbook.errors import CouldNotLook, Locked, ProofbookError, SecretFound, UnknownName, UsageError
+from proofbook.errors import (
+    CouldNotLook,
+    Locked,
+    ProofbookError,
+    SecretFound,
+    TimeIsOver,
+    UnknownName,
+    UsageError,
+)
 from proofbook.evidence import baseline, store
 from proofbook.execution import document, selection
-from proofbook.execution.executor import Executed, Executor
+from proofbook.execution.executor import Executed, Orders
 from proofbook.files import digest, replace_text
 from proofbook.judge.findings import Finding
+from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
 from proofbook.report import diffs, index, markdown, summary, writer
 from proofbook.report import first_screen as opening
-from proofbook.runs import leak_scan, record, unexpected
+from proofbook.runs import leak_scan, record, retention, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
 from proofbook.runs.record import Notebook, Opening, Recorded, RunRecord, unfinished, write_unfinished
@@ -43,15 +52,16 @@ REPORT_NOTEBOOK = "00-validation-report"
 class Options:
     """How a run is judged and written.
 
-    notebooks: only these; all where none is named. jobs: notebooks executed at once. timeout_s: the longest time of one.
-    until: when probing ends at the latest, by `time.monotonic`.
+    notebooks: only these; all where none is named. jobs: notebooks executed at once; 0 for one a core. timeout_s: the longest time of one.
+    until: when probing ends at the latest, by `time.monotonic`. to_job: whether its summary is added to that of a CI job.
     """
 
     notebooks: Sequence[str] = ()
-    jobs: int = 2
+    jobs: int = 0
     timeout_s: float = 300.0
     until: float | None = None
     files: writer.Options = writer.STANDARD
+    to_job: bool = True
     say: Say = print
 
 
@@ -64,7 +74,8 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
     started = dt.datetime.now(dt.UTC)
     logger.info("run %s: recording phase %s of %s", folder.name, phase, asked.environment.name)
     try:
-        with locks.held(folder):
+        of_run = log_lines.bound(run=folder.name, environment=asked.environment.name, phase=phase)
+        with locks.held(folder), of_run:
             sync.run(
                 phases.record(
                     asked.environment,
@@ -89,7 +100,7 @@ def collect(asked: Validation, phase: str, *, folder: Path, during: Any = None, 
         raise broken from error
 
 
-def judge(folder: Path, asked: Validation, *, executor: Executor, options: Options) -> RunRecord:
+def judge(folder: Path, asked: Validation, *, executor: Orders, options: Options) -> RunRecord:
     """The record of a run, after executing the notebooks over its evidence and writing the report."""
     known = selection.select(options.notebooks, base=asked.base)
     chosen = known if options.notebooks else selection.with_something_to_judge(known, asked.checks)
@@ -110,22 +121,24 @@ def judge(folder: Path, asked: Validation, *, executor: Executor, options: Optio
             jobs=options.jobs,
             timeout_s=options.timeout_s,
             say=options.say,
+            meanwhile=writer.load,
         )
 
     executed = execute(chosen)
     if document.findings_in(folder / "notebooks"):
         executed += execute({REPORT_NOTEBOOK: paths.notebooks(asked.base)[REPORT_NOTEBOOK]})
-    found = _record(folder, summary.of_run(folder, asked), executed, started)
-    found = _give_out(folder, found, executed, options.files)
-    tell_others(folder, base=asked.base, say=options.say)
+    with executor.place():
+        found = _record(folder, summary.of_run(folder, asked), executed, started)
+        found = _give_out(folder, found, executed, options.files)
+    tell_others(folder, base=asked.base, to_job=options.to_job, say=options.say)
     return found
 
 
-def tell_others(folder: Path, *, base: Path, say: Say) -> None:
-    """Updates the index of all runs and the job summary; a problem there is printed and does not change this run."""
+def tell_others(folder: Path, *, base: Path, say: Say, to_job: bool = True) -> None:
+    """Updates the index of all runs and, with `to_job`, the job summary; a problem there is printed and does not change this run."""
     for tell in (
         lambda: index.add(folder, base=base),
-        lambda: markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
+        lambda: to_job and markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
     ):
         try:
             tell()
@@ -142,6 +155,7 @@ def render(folder: Path, *, options: writer.Options, base: Path) -> RunRecord:
     found = record.read(folder)
     if not found.ended:
         raise CouldNotLook(f"run {folder.name} did not end: {found.sentence}")
+    retention.check_whole(folder)
     kept = folder / "inputs" / f"{found.environment}.toml"
     if kept.is_file():
         environments.keep_private(environments.load(str(kept), base=base), base=base)
@@ -176,18 +190,30 @@ def _give_out(
 
 
 @contextlib.contextmanager
-def recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: str) -> Iterator[None]:
+def recorded(
+    folder: Path,
+    asked: Validation,
+    started: dt.datetime,
+    *,
+    again: str,
+    over: Callable[[], str] = lambda: "",
+) -> Iterator[None]:
     """Records in run.json, as `error` with its reason, whatever ends the work inside.
 
+    over: why an interrupt is none of the user's but the end of a time limit; empty where it is one.
+
     Raises:
+        TimeIsOver: that.
         Locked: another process writes this run; nothing in it is touched.
         InternalError: instead of an unexpected exception, whose traceback is kept in the run.
     """
-    with locks.held(folder):
-        yield from _recorded(folder, asked, started, again=again)
+    with locks.held(folder), log_lines.bound(run=folder.name, environment=asked.environment.name):
+        yield from _recorded(folder, asked, started, again=again, over=over)
 
 
-def _recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: str) -> Iterator[None]:
+def _recorded(
+    folder: Path, asked: Validation, started: dt.datetime, *, again: str, over: Callable[[], str]
+) -> Iterator[None]:
     (folder / unexpected.FILE).unlink(missing_ok=True)
     try:
         sentence = f"the run did not end; go on with: {again}"
@@ -198,6 +224,10 @@ def _recorded(folder: Path, asked: Validation, started: dt.datetime, *, again: s
         write_ended(folder, asked, started, error.reason, scrub(str(error)))
         raise
     except KeyboardInterrupt:
+        if why := over():
+            ended = TimeIsOver(f"{why}; go on with: {again}")
+            write_ended(folder, asked, started, ended.reason, str(ended))
+            raise ended from None
         write_ended(folder, asked, started, "interrupted", f"interrupted by the user; go on with: {again}")
         raise
     except Exception as error:
@@ -244,7 +274,11 @@ def keep_inputs(asked: Validation, *, folder: Path) -> None:
     inputs = folder / "inputs"
     (inputs / "case").mkdir(parents=True, exist_ok=True)
     if asked.environment_file is not None:
-        shutil.copyfile(asked.environment_file, inputs / asked.environment_file.name)
+        kept = inputs / asked.environment_file.name
+        if (text := environments.kept_text(asked.environment_file)) is not None:
+            replace_text(kept, text)
+        else:
+            shutil.copyfile(asked.environment_file, kept)
     if asked.case_file is not None:
         shutil.copyfile(asked.case_file, inputs / "case" / asked.case_file.name)
         diffs.record(asked.case, inputs=inputs)

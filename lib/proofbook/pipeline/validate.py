@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from proofbook.config import consistency
 from proofbook.config.environment import keep_private
 from proofbook.evidence import baseline, store
 from proofbook.execution import selection
-from proofbook.execution.executor import Executor
+from proofbook.execution.executor import Executor, Orders
 from proofbook.pipeline.steps import (
     STANDARD,
     Options,
@@ -24,6 +25,7 @@ from proofbook.pipeline.steps import (
     keep_inputs,
     recorded,
 )
+from proofbook.redaction import log_lines
 from proofbook.runs import known_issues
 from proofbook.runs.folders import find, has_phase, new_folder
 from proofbook.runs.record import RunRecord
@@ -37,6 +39,7 @@ def validate(
     evidence_path: str | None = None,
     before: str = "",
     once_recorded: Callable[[Path], Validation | None] = lambda _: None,
+    orders: Orders | None = None,
     options: Options = STANDARD,
 ) -> tuple[Path, RunRecord]:
     """The folder of a run and its record, after collecting missing evidence and judging it.
@@ -45,6 +48,7 @@ def validate(
         before: a run whose evidence counts as before, unless this run has its own.
         once_recorded: told the run's folder when its evidence is there and no notebook has been executed yet; may give
             another validation to go on with.
+        orders: executes the notebooks; None for a process that this call begins and ends.
     Raises:
         UsageError: known before anything is written. CouldNotLook: kept in run.json before it is raised.
     """
@@ -60,13 +64,17 @@ def validate(
         Session(environment, base=base)
     folder = find(run, base=base) if run else new_folder(environment.name, base=base)
     again = f"proofbook run {asked.words} --run {folder.name}"
-    with recorded(folder, asked, dt.datetime.now(dt.UTC), again=again):
+    over = orders.over_now if orders is not None else lambda: ""
+    with recorded(folder, asked, dt.datetime.now(dt.UTC), again=again, over=over):
         if source is not None and not (folder / "evidence").exists():
             store.copy(source, folder / "evidence")
         if earlier is not None and earlier != folder and not has_phase(folder, "before"):
             options.say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
         _collect_missing(asked, folder, options=options)
-        with Executor(compares=bool(asked.case.fixes) or has_phase(folder, "before")) as executor:
+        compares = bool(asked.case.fixes) or has_phase(folder, "before")
+        with (
+            contextlib.nullcontext(orders) if orders is not None else Executor(compares=compares) as executor
+        ):
             asked = once_recorded(folder) or asked
             keep_inputs(asked, folder=folder)
             found = judge(folder, asked, executor=executor, options=options)
@@ -81,5 +89,7 @@ def _collect_missing(asked: Validation, folder: Path, *, options: Options) -> No
     if has_phase(folder, "after"):
         return
     if old is not None and not has_phase(folder, "before"):
-        sync.run(phases.record(old, case, "before", folder=to, base=base, say=say, alongside=True))
-    sync.run(phases.record(environment, case, "after", folder=to, base=base, say=say, until=until))
+        with log_lines.bound(phase="before"):
+            sync.run(phases.record(old, case, "before", folder=to, base=base, say=say, alongside=True))
+    with log_lines.bound(phase="after"):
+        sync.run(phases.record(environment, case, "after", folder=to, base=base, say=say, until=until))

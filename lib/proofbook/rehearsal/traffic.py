@@ -24,6 +24,8 @@ REFUSED_USER = "staging-e2e-user-002"
 REFUSED_PER_S = 2.0
 # Without a token there is no traffic, and a log without traffic looks cut: on a busy machine it may take its time.
 LOGIN_S = 60.0
+# Tokens live for an hour, a rehearsal may live longer.
+RENEWED_S = 1200.0
 
 
 def trace_header() -> dict[str, str]:
@@ -48,8 +50,8 @@ async def chat(base: str, token: str, number: int) -> None:
             await asyncio.wait_for(socket.recv(), 5)
 
 
-async def main(base: str, auth: str, client_secret_file: str, share: str = "1") -> None:
-    secret = Path(client_secret_file).read_text(encoding="utf-8").strip()  # noqa: ASYNC240 — once, before anything runs
+async def log_in(auth: str, secret: str) -> list[str]:
+    """Tokens of all users, that of the one who is refused last."""
     tokens = []
     async with httpx.AsyncClient(timeout=LOGIN_S) as client:
         for user in (*USERS, REFUSED_USER):
@@ -57,18 +59,31 @@ async def main(base: str, auth: str, client_secret_file: str, share: str = "1") 
                 f"{auth}/token", json={"user_id": user}, headers={"X-Client-Secret": secret}
             )
             tokens.append(answer.json()["access_token"])
+    return tokens
+
+
+async def keep_logged_in(tokens: list[str], auth: str, secret: str, *, every_s: float = RENEWED_S) -> None:
+    """Replaces the tokens in the list again and again; while nobody gives new ones, the old ones stay."""
+    while True:
+        await asyncio.sleep(every_s)
+        with contextlib.suppress(httpx.HTTPError, KeyError, ValueError):
+            tokens[:] = await log_in(auth, secret)
+
+
+async def main(base: str, auth: str, client_secret_file: str, share: str = "1") -> None:
+    secret = Path(client_secret_file).read_text(encoding="utf-8").strip()  # noqa: ASYNC240 — once, before anything runs
+    tokens = await log_in(auth, secret)
     # No kept connections: they would tie the traffic to a revision that is going away.
     users = httpx.AsyncClient(base_url=base, timeout=5.0, limits=httpx.Limits(max_keepalive_connections=0))
-    running: set[asyncio.Task[None]] = set()
-    *ordinary, refused = tokens
+    running = {asyncio.create_task(keep_logged_in(tokens, auth, secret))}
     numbers = itertools.count()
     for tick in itertools.count():
         work = [list_threads(users)]
         if tick % round(HTTP_PER_S / CHATS_PER_S) == 0:
             number = next(numbers)
-            work.append(chat(base, ordinary[number % len(ordinary)], number))
+            work.append(chat(base, tokens[number % len(USERS)], number))
         if tick % round(HTTP_PER_S / REFUSED_PER_S) == 5:
-            work.append(chat(base, refused, next(numbers)))
+            work.append(chat(base, tokens[-1], next(numbers)))
         for coroutine in work:
             task = asyncio.create_task(coroutine)
             running.add(task)

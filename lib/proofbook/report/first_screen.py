@@ -171,12 +171,15 @@ def _facts(summary: Summary) -> list[Fact]:
 
 
 def command(summary: Summary) -> str:
-    """What to type next where the verdict is not known yet; empty in any other case.
+    """What to type next where the verdict is not known yet, or what failed can be looked at in its own log; empty in any other case.
 
     Silence in a log decides once, however often one looks: an occurrence ends it. So it may be asked again later. What probes
     must show is not asked until it passes: it is watched, by tests that allow for it, and with samples that add up.
     """
     overall = summary.overall
+    log = summary.evidence.file("logs", "after")
+    if overall.verdict is Verdict.FAIL and summary.run_id and log is not None and log.exists():
+        return f"proofbook look {summary.run_id} --html look.html    # what is different about what failed"
     first = next((item for item in summary.findings if item.id in overall.blocking), None)
     if overall.verdict is not Verdict.INCONCLUSIVE or first is None:
         return ""

@@ -12,7 +12,7 @@ from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Verdict
 from proofbook.report import templating
-from proofbook.runs import history
+from proofbook.runs import due, history
 from proofbook.runs.folders import file_mode
 from proofbook.runs.history import Entry
 
@@ -55,7 +55,11 @@ def refresh(*, base: Path) -> list[Entry]:
 
 
 def _write_page(base: Path) -> None:
-    replace_text(paths.outputs(base) / PAGE, render(), mode=file_mode())
+    outputs = paths.outputs(base)
+    replace_text(outputs / PAGE, render(), mode=file_mode())
+    if not (outputs / due.FILE).exists():
+        # The page asks for it also where no environment says how often it runs.
+        replace_text(outputs / due.FILE, "", mode=file_mode())
 
 
 def read(*, base: Path) -> list[Entry]:
@@ -73,6 +77,7 @@ def render() -> str:
         "index.html.j2",
         script="index.js",
         index=history.INDEX,
+        due=due.FILE,
         verdicts=[
             (verdict.value, findings.MARKS[verdict])
             for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from proofbook.judge.findings import Finding, Verdict
@@ -21,9 +21,26 @@ def render(
     run: RunRecord, findings: Iterable[Finding], *, inconclusive_as: InconclusiveAs = "failure"
 ) -> str:
     """The XML text of a run. A waived finding is skipped, with who waived it."""
-    suites = ET.Element("testsuites", name="proofbook")
-    suite = ET.SubElement(
-        suites,
+    return _text_of([_suite(run, findings, inconclusive_as=inconclusive_as)])
+
+
+def render_all(
+    runs: Iterable[RunRecord],
+    errors: Mapping[str, tuple[str, str]],
+    *,
+    inconclusive_as: InconclusiveAs = "failure",
+) -> str:
+    """The XML text of several runs, and of environments that have none, by name: a reason and a sentence."""
+    suites = [_suite(run, run.findings, inconclusive_as=inconclusive_as) for run in runs]
+    for name, (reason, sentence) in errors.items():
+        suite = ET.Element("testsuite", name=_text(name))
+        _error(suite, name, reason, sentence)
+        suites.append(_counted(suite))
+    return _text_of(suites)
+
+
+def _suite(run: RunRecord, findings: Iterable[Finding], *, inconclusive_as: InconclusiveAs) -> ET.Element:
+    suite = ET.Element(
         "testsuite",
         name=_text(f"{run.environment}: {run.case or 'no case'}"),
         timestamp=run.started,
@@ -40,13 +57,27 @@ def render(
         )
         _say(case, item, inconclusive_as=inconclusive_as)
     if run.verdict is Verdict.ERROR:
-        case = ET.SubElement(suite, "testcase", classname=f"{run.environment}.run", name="the run itself", time="0")  # fmt: skip
-        ET.SubElement(case, "error", type=run.reason, message=_text(run.sentence))
+        _error(suite, run.environment, run.reason, run.sentence)
+    return _counted(suite)
+
+
+def _error(suite: ET.Element, environment: str, reason: str, sentence: str) -> None:
+    case = ET.SubElement(suite, "testcase", classname=_text(f"{environment}.run"), name="the run itself", time="0")  # fmt: skip
+    ET.SubElement(case, "error", type=reason, message=_text(sentence))
+
+
+def _counted(suite: ET.Element) -> ET.Element:
     for kind, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(kind, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite)))
-    ET.indent(suites)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+    return suite
+
+
+def _text_of(suites: Iterable[ET.Element]) -> str:
+    whole = ET.Element("testsuites", name="proofbook")
+    whole.extend(suites)
+    ET.indent(whole)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(whole, encoding="unicode") + "\n"
 
 
 def _say(case: ET.Element, item: Finding, *, inconclusive_as: InconclusiveAs) -> None:

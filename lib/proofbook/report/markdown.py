@@ -36,11 +36,15 @@ def render(run: RunRecord) -> str:
             "",
         ]
     lines.append(f"Run `{run.run_id}`")
-    text = "\n".join(lines) + "\n"
-    if len(text) > MOST_CHARS:
-        kept = text[:MOST_CHARS].rpartition("\n")[0]
-        text = f"{kept}\n\nCut here: {len(found)} findings do not fit; see `proofbook show {run.run_id}`.\n"
-    return text
+    return cut("\n".join(lines) + "\n", what=f"{len(found)} findings", see=f"proofbook show {run.run_id}")
+
+
+def cut(text: str, *, what: str, see: str = "") -> str:
+    """The text, cut with a sentence where it is longer than GitHub takes. see: a command that shows all."""
+    if len(text) <= MOST_CHARS:
+        return text
+    kept = text[:MOST_CHARS].rpartition("\n")[0]
+    return f"{kept}\n\nCut here: {what} do not fit{f'; see `{see}`' if see else ''}.\n"
 
 
 def add_to_job_summary(text: str) -> bool:

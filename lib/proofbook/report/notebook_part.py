@@ -47,12 +47,12 @@ class NotebookPart:
     opens: bool
 
 
-def convert(item: Executed, told: set[str], *, question: str = "") -> NotebookPart:
+def convert(item: Executed, told: set[str], *, question: str = "", title: bool = True) -> NotebookPart:
     """A notebook as a part of the page.
 
     Args:
         told: findings whose cards are on the page already; those of this notebook are added.
-        question: its title, instead of the one that it has.
+        question: its title, instead of the one that it has. title: whether it is shown with one.
     """
     json_schema.skip_iri_grammar()
     # A lone half of a letter, as a cut log line leaves it, cannot be written at all.
@@ -60,6 +60,8 @@ def convert(item: Executed, told: set[str], *, question: str = "") -> NotebookPa
     left_out = _leave_out(notebook)
     if question:
         _ask(notebook, question)
+    if not title:
+        _untitle(notebook)
     outputs = _Outputs(told=frozenset(told))
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -76,6 +78,15 @@ def convert(item: Executed, told: set[str], *, question: str = "") -> NotebookPa
         figures=outputs.figures,
         opens=item.name.startswith(OWN) and "verdict" in outputs.sections,
     )
+
+
+def load() -> None:
+    """Compiles the converter's templates, by converting a notebook with one cell of each kind."""
+    import nbformat
+
+    made = nbformat.v4
+    cells = [made.new_markdown_cell("# a"), made.new_code_cell("a")]  # type: ignore[no-untyped-call]  # nbformat has no types
+    _as_html(made.new_notebook(cells=cells))  # type: ignore[no-untyped-call]  # as above
 
 
 def in_script(value: object) -> str:
@@ -201,6 +212,14 @@ def _ask(notebook: NotebookNode, question: str) -> None:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
             words = re.sub(r"([\\`*_{}\[\]<>&#$])", r"\\\1", unseen.encodable(" ".join(question.split())))
             cell.source = "\n".join([f"# {words}", *cell.source.splitlines()[1:]])
+            return
+
+
+def _untitle(notebook: NotebookNode) -> None:
+    """Takes the notebook's first heading: the page has one."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            cell.source = "\n".join(cell.source.splitlines()[1:])
             return
 
 

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 ASSETS = "../../assets"
 
 
+def load() -> None:
+    """Loads the charts' library and the templates, which the first page would do and no other needs again."""
+    _packed_plotly()
+    notebook_part.load()
+
+
 def write(path: Path, *, run: RunRecord, executed: Sequence[Executed], shares_assets: bool = False) -> None:
     """Writes the report of a run in one step.
 
@@ -60,11 +66,15 @@ def write(path: Path, *, run: RunRecord, executed: Sequence[Executed], shares_as
         about=in_script(about(run)),
         blank=BLANK,
     )
-    text = _without_paths(text)
-    replace_text(path, DIGEST.sub(rf"\g<1>{page_digest(text)}\g<3>", text, count=1))
+    replace_text(path, stamped(without_paths(text)))
 
 
-def _without_paths(text: str) -> str:
+def stamped(text: str) -> str:
+    """A page with its digest in its place."""
+    return DIGEST.sub(rf"\g<1>{page_digest(text)}\g<3>", text, count=1)
+
+
+def without_paths(text: str) -> str:
     """Without the folders of the machine that made the report: they help nobody who reads it."""
     for folder, shown in ((str(paths.home(paths.root())), "."), (str(Path.home()), "~")):
         if len(folder) > 1:

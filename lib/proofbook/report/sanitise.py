@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
+
 import nh3
 
 from proofbook.redaction.unseen import visible
 
-_TAGS = nh3.ALLOWED_TAGS | {"section", "tfoot"}
+# Of drawings the shapes alone: nothing that moves, links, asks for a file or holds HTML.
+_TAGS = nh3.ALLOWED_TAGS | {"section", "tfoot", "svg", "path", "title"}
 _ATTRIBUTES = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()} | {
     "*": {"class", "id", "title", "lang", "dir", "role", "style"},
     "details": {"open"},
     "time": {"datetime"},
     "th": {"scope", "rowspan", "colspan"},
     "table": {"border", "summary"},
+    "svg": {"viewBox", "width", "height", "preserveAspectRatio"},
+    "path": {
+        "d",
+        "fill",
+        "fill-opacity",
+        "stroke",
+        "stroke-width",
+        "stroke-opacity",
+        "stroke-dasharray",
+        "vector-effect",
+    },
 }
+# A colour by its name, by its number, or as the page has it; no address.
+_PAINT = re.compile(r"[a-zA-Z]+|#[0-9a-fA-F]{3,8}|var\(--[a-z-]+(?:, (?:#[0-9a-fA-F]{3,8}|[a-zA-Z]+))?\)")
 # Enough for tables and cards; nothing that takes a thing out of the flow of the page.
 _STYLES = {
     "color", "background-color", "opacity", "font-weight", "font-size", "font-style", "font-family", "text-align", "text-decoration",
@@ -42,6 +58,8 @@ def _kept(tag: str, name: str, value: str) -> str | None:
     """Links lead to a place in the page or out of it; pictures are in the page."""
     if name == "href":
         return value if value.startswith(("#", "https:", "http:", "mailto:")) else None
+    if name in ("fill", "stroke"):
+        return value if _PAINT.fullmatch(value) else None
     if name == "src":
         return value if value.startswith("data:image/") else None
     return value

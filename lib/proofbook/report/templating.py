@@ -15,12 +15,12 @@ FOLDER = Path(__file__).parent / "templates"
 
 def render(name: str, *, script: str = "", **values: Any) -> str:
     """A page; it gets `style`, and `script` with `script_hash` where it names the file of one."""
-    code = _read(script) if script else ""
+    code = read(script) if script else ""
     return (
         _environment()
         .get_template(name)
         .render(
-            style=_read("page.css"),
+            style=read("page.css"),
             script=code,
             script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
             **values,
@@ -28,7 +28,9 @@ def render(name: str, *, script: str = "", **values: Any) -> str:
     )
 
 
-def _read(name: str) -> str:
+@lru_cache(maxsize=8)
+def read(name: str) -> str:
+    """A style sheet or a script of this package."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 

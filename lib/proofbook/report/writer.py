@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,12 @@ class Options:
 
 
 STANDARD = Options()
+
+
+@lru_cache(maxsize=1)
+def load() -> None:
+    """Does once, for every report that copies of this process will write, what each would do first."""
+    page.load()
 
 
 def write(folder: Path, *, run: RunRecord, executed: Sequence[Executed], options: Options) -> None:

@@ -59,8 +59,8 @@ class Entry:
 _entry = TypeAdapter(Entry)
 
 
-def entries(*, base: Path) -> list[Entry]:
-    """Every run, oldest first, from the index where it still holds and from the runs where it does not.
+def entries(*, base: Path, environment: str = "") -> list[Entry]:
+    """Every run, of one environment or of all, oldest first, from the index where it still holds and from the runs where it does not.
 
     A run that cannot be read is there as an error and not left out.
     """
@@ -69,6 +69,7 @@ def entries(*, base: Path) -> list[Entry]:
     found = [
         known[key] if key in known and known[key].stamp == stamp else _read(folder, stamp)
         for folder, stamp in _folders(base)
+        if not environment or folder.parent.name == environment
         for key in [f"{folder.parent.name}/{folder.name}"]
     ]
     return sorted(found, key=lambda entry: (entry.run_id, entry.environment))

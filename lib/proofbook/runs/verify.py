@@ -11,9 +11,11 @@ from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import store
 from proofbook.execution import document
 from proofbook.files import digest, parse_json, read_text
-from proofbook.runs import digests, record
+from proofbook.runs import digests, record, retention
 from proofbook.runs.record import JsonObject, RunRecord
 
+# A page that tells of no run says so.
+LOOK = '<meta name="proofbook-page" content="look">'
 _ABOUT = re.compile(r'<script type="application/json" id="proofbook-run">(.*?)</script>', re.DOTALL)
 
 
@@ -32,7 +34,17 @@ def run(folder: Path) -> list[Answer]:
         CouldNotLook: the folder holds no finished run.
     """
     found = record.read(folder)
-    answers = [_of_evidence(folder, found), *_of_notebooks(folder, found), _of_findings(folder, found)]
+    since = retention.removed_since(folder)
+    answers = (
+        [
+            Answer(
+                what=f"evidence and notebooks were removed on {since} by [retention]: not looked at",
+                held=True,
+            )
+        ]
+        if since
+        else [_of_evidence(folder, found), *_of_notebooks(folder, found), _of_findings(folder, found)]
+    )
     path = folder / "report.html"
     answers += (
         report(path, known=found) if path.exists() else [Answer(what="there is no report.html", held=False)]
@@ -52,19 +64,13 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         text = ""
     about = _about(text)
     stated = digests.stated_digest(text)
-    if about is None or not stated:
+    if not stated or (about is None and LOOK not in text):
         raise UsageError(
             f"expected a run's id or folder, or a report that Proofbook wrote, got {paths.shown(path)}"
         )
-    whole = digests.page_digest(text) == stated
-    answers = [
-        Answer(
-            what=f"{path.name} agrees with the digest that it states itself (sha256 {stated[:12]}…)"
-            if whole
-            else f"{path.name} was altered after it was written",
-            held=whole,
-        )
-    ]
+    answers = [_of_page(path.name, stated, whole=digests.page_digest(text) == stated)]
+    if about is None:
+        return answers
     if known is None:
         known = _find(about, path)
     if known is None:
@@ -79,6 +85,14 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
         )
     )
     return answers
+
+
+def _of_page(name: str, stated: str, *, whole: bool) -> Answer:
+    if whole:
+        return Answer(
+            what=f"{name} agrees with the digest that it states itself (sha256 {stated[:12]}…)", held=True
+        )
+    return Answer(what=f"{name} was altered after it was written", held=False)
 
 
 def _about(text: str) -> JsonObject | None:

@@ -61,6 +61,11 @@ def rise(counts: Places, exposure: Floats, *, rng: np.random.Generator) -> Step 
     )  # fmt: skip
 
 
+def strongest(counts: Places, exposure: Floats) -> float:
+    """The strength of the strongest rise, to rank series by; 0.0 where there is none."""
+    return _strongest(counts.astype(np.float64), exposure.astype(np.float64), lasting=False)
+
+
 def chance(
     counts: Places,
     exposure: Floats,

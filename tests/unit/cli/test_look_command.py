@@ -11,6 +11,7 @@ from asking import ask
 from proofbook.investigation import practice
 
 
+@pytest.mark.slow
 def test_look_names_the_cause_of_an_incident(tmp_path: Path) -> None:
     file = practice.incident(tmp_path / "incident.json")
     done = ask("look", str(file))

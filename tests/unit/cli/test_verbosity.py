@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import logging
 import subprocess
 import sys
 from pathlib import Path
 
+import asking
 import pytest
 from conftest import proofbook
 
 from proofbook.cli.verbosity import NAME, log_to_stderr
-from proofbook.redaction import scrubbing
+from proofbook.redaction import log_lines, scrubbing
 from proofbook.redaction.log_filter import RedactingFilter
 
 SECRET = "correct-horse-battery"
@@ -69,6 +72,36 @@ def test_verbose_shows_steps_retries_and_requests_and_no_secret(in_folder: Path)
     ):
         assert any(words in line for line in lines), words
     assert SECRET not in "\n".join(lines)
+
+
+@pytest.mark.slow
+def test_json_says_in_each_line_when_and_of_what_it_is(in_folder: Path) -> None:
+    lines = [json.loads(line) for line in collected(in_folder, "--log-format", "json").splitlines()]
+    for line in lines:
+        assert dt.datetime.fromisoformat(line["time"]).tzinfo is not None
+        assert line["level"] in ("info", "warning") and line["logger"].startswith("proofbook.")
+    assert SECRET not in json.dumps(lines)
+    of_phase = [line for line in lines if line.get("phase") == "before"]
+    assert {line["environment"] for line in of_phase} == {"[redacted]"}
+    assert len({line["run"] for line in of_phase}) == 1
+    assert {line["logger"] for line in of_phase} >= {"proofbook.cli", "proofbook.collect"}
+
+
+def test_json_says_mistakes_too_and_names_notebooks() -> None:
+    answer = asking.ask("--log-format", "json", "show", "no-such-run")
+    assert answer.code == 2
+    assert json.loads(answer.err)["message"].startswith("there is no run 'no-such-run'")
+    assert asking.ask("show", "no-such-run").err.startswith("there is no run")
+    record = logging.LogRecord("proofbook.execution", logging.INFO, "x", 1, "ended", (), None)
+    record.notebook = "02-websocket"
+    with log_lines.bound(run="r", environment="eu"):
+        found = json.loads(log_lines.JsonLines().format(record))
+    assert (found["run"], found["environment"], found["notebook"], found["message"]) == (
+        "r",
+        "eu",
+        "02-websocket",
+        "ended",
+    )
 
 
 def test_no_record_shows_a_secret() -> None:

@@ -22,6 +22,8 @@ from proofbook.config.case import Case
 from proofbook.config.services import WebSocket
 from proofbook.judge.findings import Finding
 
+pytestmark = pytest.mark.waits
+
 ADDRESSES = "websocket-addresses"
 # Each a loopback address of its own, at which another server may listen on the same port.
 GOOD, OTHER, NOBODY = "127.0.0.1", "127.0.0.2", "127.0.0.3"
@@ -74,6 +76,7 @@ def told(finding: Finding) -> tuple[str, str]:
     return finding.verdict.value, finding.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["chat.test", "localhost"])
 @pytest.mark.parametrize(
     ("how", "says"),
@@ -102,6 +105,7 @@ def test_a_server_on_one_of_the_addresses_of_localhost_is_well(host: str) -> Non
     assert f"{NOBODY}: nothing listens there" in finding.statement
 
 
+@pytest.mark.slow
 def test_an_address_without_a_way_from_here_is_not_held_against_the_server() -> None:
     finding, _ = found([GOOD, FAR])
     assert told(finding) == ("inconclusive", "no-way"), finding.statement

@@ -11,6 +11,8 @@ from asked_more import Handler, ask, echo
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
+pytestmark = pytest.mark.waits
+
 AT_ONCE = "websocket-at-once"
 ONLY = {"message_bytes": 0, "characters": False, "compression": False, "addresses": False, "held": False}
 HELLO = {"greeting": {"regex": "^hello$"}, "send_json": None, "expect": None}
@@ -92,6 +94,7 @@ def sharing() -> Handler:
     return share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("server", "how"),
     [

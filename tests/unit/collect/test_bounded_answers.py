@@ -24,6 +24,8 @@ from proofbook.collect.session import Session
 from proofbook.config.environment import Environment
 from proofbook.errors import CouldNotLook
 
+pytestmark = pytest.mark.waits
+
 Pieces = AsyncIterator[bytes]
 T = TypeVar("T")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -24,6 +24,8 @@ from proofbook.config.environment import Environment
 from proofbook.errors import ConfigurationError, CouldNotLook
 from proofbook.rehearsal.certificates import Authority
 
+pytestmark = pytest.mark.waits
+
 NAME = "api.example.com"
 COOKIE, PASSWORD = "5f2c9b1e7d", "correct-horse-battery-staple"
 
@@ -180,6 +182,7 @@ def by_form(login_page: int, folder: Path, password: str) -> pd.DataFrame:
     return asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_login_by_a_form_gives_a_cookie_that_opens_the_websocket(login_page: int, tmp_path: Path) -> None:
     rows = by_form(login_page, tmp_path, PASSWORD).set_index("token_kind")
     assert rows.loc["good", "greeted"] and rows.loc["tampered", "http_status"] == 403

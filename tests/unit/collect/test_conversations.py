@@ -25,6 +25,8 @@ from proofbook.judge.checks import access
 from proofbook.judge.failure_summary import in_words
 from proofbook.protocol import TokenKind
 
+pytestmark = pytest.mark.waits
+
 Handler = Callable[[ServerConnection], Awaitable[None]]
 GOOD = "good-token-of-a-user"
 
@@ -114,6 +116,7 @@ async def beats(connection: ServerConnection) -> None:
         await connection.send(json.dumps({**json.loads(message), "type": "result"}))
 
 
+@pytest.mark.slow
 def test_a_heartbeat_is_answered_and_who_does_not_answer_it_is_thrown_out() -> None:
     rows = journeys(beats, answers=[{"to": {"regex": "^2$"}, "send": "3"}], **ASK)
     assert rows["made"].all() and rows["reply_ok"].all()
@@ -121,6 +124,7 @@ def test_a_heartbeat_is_answered_and_who_does_not_answer_it_is_thrown_out() -> N
     assert not rows["made"].any() and in_words(rows) == "3 ended with close 1002 (no heartbeat)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("states", "ok"),
     [
@@ -261,6 +265,7 @@ def test_a_refusal_may_come_late_and_with_a_code_that_is_stated(
     assert (access.explicitly_refused(bad) == (refused is True)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "told", ['{"type":"hello","authenticated":false}', '{"type":"goodbye"}', "no session"]
 )
@@ -302,6 +307,7 @@ def test_who_is_refused_at_the_first_message_was_not_let_in(
     assert (access.accepted(bad) == accepted).all() and (access.explicitly_refused(bad) == checks).all()
 
 
+@pytest.mark.slow
 def test_a_status_that_is_stated_refuses(tmp_path: Path) -> None:
     def only_good(connection: ServerConnection, request: Request) -> Response | None:
         good = request.headers.get("Authorization") == f"Bearer {GOOD}"
@@ -332,6 +338,7 @@ async def binary_login(connection: ServerConnection) -> None:
     await connection.wait_closed()
 
 
+@pytest.mark.slow
 def test_a_token_goes_into_bytes_beside_a_user_and_a_message_refuses(tmp_path: Path) -> None:
     first = {
         "send_base64": base64.b64encode(b"\x01{user}\x00{token}").decode(),
@@ -344,6 +351,7 @@ def test_a_token_goes_into_bytes_beside_a_user_and_a_message_refuses(tmp_path: P
     assert set(bad["token_kind"]) == {"missing", "tampered"} and access.explicitly_refused(bad).all()
 
 
+@pytest.mark.slow
 def test_where_the_path_does_not_matter_none_must_be_refused(tmp_path: Path) -> None:
     kinds = set(tries(after(0, 1008, greets=False), tmp_path, token=TOKEN)["token_kind"])
     assert TokenKind.AT_UNKNOWN_PATH in kinds

@@ -26,6 +26,8 @@ from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.validation import Assessment
 
+pytestmark = pytest.mark.waits
+
 GROUP = "proofbook.websocket_dialects"
 CASE = Case.model_validate({"title": "t", "targets": {"health": 0.8, "connection": 0.8, "delivery": 0.8}})
 SOCKET_IO = '''
@@ -136,6 +138,7 @@ def table(evidence: store.Evidence, name: str) -> pd.DataFrame:
     return found
 
 
+@pytest.mark.slow
 def test_a_chat_in_socket_io_is_logged_in_to_used_and_refuses_by_name(
     socket_io: None, tmp_path: Path
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_chat_in_socket_io_is_logged_in_to_used_and_refuses_by_name(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_chat_that_lets_anybody_in_fails(socket_io: None, tmp_path: Path) -> None:
     where, evidence = recorded(socketio_like.SocketIo(accepts=True), tmp_path)
     finding = judged(where, evidence)["websocket-refuses-bad-tokens"]

@@ -15,6 +15,8 @@ from first_tries import Answers, Tried, attempt, serving, with_socket
 from proofbook.collect.websocket import first_words
 from proofbook.judge.findings import Verdict
 
+pytestmark = [pytest.mark.waits, pytest.mark.slow]
+
 TOKEN = "good-token-of-a-user"
 BAD_TOKENS, DELIVERY = "websocket-refuses-bad-tokens", "websocket-delivery"
 PACE = {"per_s": 1000.0, "concurrency": 70, "timeout_s": 5.0}

@@ -47,6 +47,7 @@ RecursionError: maximum recursion depth exceeded
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ticks", [1, 50])
 def test_raw_lines_between_objects_are_found_by_patterns(ticks: int, tmp_path: Path) -> None:
     text = json_lines(*[TICK] * ticks) + TRACEBACK + json_lines(*[TICK] * ticks)
@@ -242,6 +243,7 @@ def test_months_in_other_languages_and_labels_of_tai64n_are_times(
     assert [row[:2] for row in rows(reading)] == [(time, "ERROR")] * 6
 
 
+@pytest.mark.slow
 def test_an_object_whose_time_is_not_known_keeps_its_text_for_patterns(tmp_path: Path) -> None:
     text = json_lines(TICK) + '{"Wann": "gestern", "Was": "RecursionError: too deep"}\n' + json_lines(TICK)
     (tmp_path / "log").write_text(text)
@@ -279,6 +281,7 @@ def test_a_year_that_a_line_names_is_that_of_its_time(tmp_path: Path) -> None:
     assert rows(reading) == [("2024-06-03T09:00:00", "ERROR", "broken")] and reading.assumed_years == ()
 
 
+@pytest.mark.slow
 def test_a_log_over_new_year_runs_forwards_in_both_orders(tmp_path: Path) -> None:
     lines = [f"{day} h app[1]: tick\n" for day in ("Nov  3 09:00:00", "Dec 31 23:59:59", "Jan  1 00:00:01", "Feb  3 09:00:00")]  # fmt: skip
     years = [2025, 2025, 2026, 2026]
@@ -349,6 +352,7 @@ def test_an_error_that_notes_the_status_it_led_to_is_an_error(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.slow
 def test_the_header_is_no_part_of_a_kind(tmp_path: Path) -> None:
     before = "Oct 31 23:00:00 host app[7]: heartbeat ok\n" * 60
     after = "Nov  1 00:00:00 host app[7]: heartbeat ok\n" * 60
@@ -361,6 +365,7 @@ def test_the_header_is_no_part_of_a_kind(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_pattern_finds_what_stands_in_the_header_too(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("2026-03-01T10:00:00Z ERROR [shop] broken\n" * 3)
     looked = look_at_log(LogSource(name="log", file="log"), patterns=["ERROR .* broken"], base=tmp_path)

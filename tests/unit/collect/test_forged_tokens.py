@@ -21,6 +21,8 @@ from proofbook.collect.websocket import probes
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.protocol import TokenKind
 
+pytestmark = [pytest.mark.waits, pytest.mark.slow]
+
 KEY = b"the key of the server"
 Believes = Callable[[str], bool]
 

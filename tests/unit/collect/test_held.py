@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from proofbook.collect import phases
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.evidence import store
+
+pytestmark = pytest.mark.waits
 
 HELD = "websocket-held"
 ONLY = {
@@ -60,13 +63,17 @@ def test_connections_that_stay_open_and_answer_at_the_end_pass() -> None:
     assert found.plan == ["ws: 2 idle connections held as long as the rest takes; then a message on each"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [1011, 1006, 1001])
 def test_an_end_of_what_is_idle_is_a_figure_where_nobody_says_how_long_it_must_live(code: int) -> None:
     found = held(ending_idle(0.2, code=code), held_s=1.0)
     assert found.told(HELD) == ("inconclusive", "idle-end"), found.findings[HELD].statement
-    assert f"were ended after 0.2 s, 2 by close {code}" in found.findings[HELD].statement
+    # A busy machine ends one of the two a little later.
+    ended = rf"were ended after 0\.\d (to \d\.\d )?s, 2 by close {code}"
+    assert re.search(ended, found.findings[HELD].statement), found.findings[HELD].statement
 
 
+@pytest.mark.slow
 def test_an_end_before_the_time_that_is_stated_fails_and_one_after_it_passes() -> None:
     found = held(ending_idle(0.2), required_s=2.0)
     assert found.told(HELD) == ("fail", "held"), found.findings[HELD].statement
@@ -93,6 +100,7 @@ def test_connections_that_were_held_for_less_than_is_stated_show_nothing_yet() -
     assert (finding.verdict.value, finding.reason) == ("inconclusive", "too-early"), finding.statement
 
 
+@pytest.mark.slow
 def test_connections_that_are_open_and_dead_fail_where_ordinary_ones_are_answered() -> None:
     async def falls_asleep(connection: ServerConnection) -> None:
         await asyncio.sleep(0.3)

@@ -25,6 +25,8 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.pipeline import try_discovery, try_options
 from proofbook.validation import Assessment
 
+pytestmark = pytest.mark.waits
+
 CASE = Case.model_validate(
     {"title": "t", "targets": dict.fromkeys(("health", "connection", "authentication", "delivery"), 0.8)}
 )
@@ -107,6 +109,7 @@ def test_a_server_whose_replies_are_others_fails(dialect: str, tmp_path: Path) -
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dialect", ["signalr", "stomp", "action-cable", "nats", "home-assistant", "node-red"]
 )
@@ -190,6 +193,7 @@ def test_what_a_dialect_states_is_explained_and_reads_the_same_again(dialect: st
     assert again.websockets == where.websockets and again.services[0].health == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("served", "kept"), [("node-red", "node-red"), ("json-rpc", "")])
 def test_the_path_of_a_product_makes_no_dialect_where_nothing_answers_as_it(
     served: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

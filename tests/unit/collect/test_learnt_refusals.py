@@ -14,6 +14,8 @@ from test_first_words import BAD_TOKENS, TOKEN, kept, with_token
 
 from proofbook.judge.findings import Verdict
 
+pytestmark = pytest.mark.waits
+
 Refuse = Callable[[web.Request], Any]
 
 
@@ -45,6 +47,7 @@ def by_close(code: int, reason: str = "", *, first: str = "", after_s: float = 0
     return refuse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("refuse", "refusal"),
     [
@@ -75,6 +78,7 @@ def test_how_a_wrong_token_is_refused_is_learnt(
     assert tried.verdict == "pass", tried.shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refuse", [by_status(503), by_close(1011), by_close(1000)])
 def test_what_may_be_a_fault_is_learnt_as_no_refusal(
     refuse: Refuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -85,6 +89,7 @@ def test_what_may_be_a_fault_is_learnt_as_no_refusal(
     assert tried.findings[BAD_TOKENS].reason == "unnamed-refusal", tried.findings[BAD_TOKENS].statement
 
 
+@pytest.mark.slow
 def test_a_wrong_token_that_is_thrown_out_late_proves_nothing_of_a_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +101,7 @@ def test_a_wrong_token_that_is_thrown_out_late_proves_nothing_of_a_server(
     assert "--query NAME=env:VARIABLE" in tried.shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "is_good",
     [

@@ -51,6 +51,7 @@ def test_nothing_is_assumed_where_day_and_month_are_the_same_or_a_form_is_stated
     assert stated.assumed == () and days(stated) == {"2026-03-04"}
 
 
+@pytest.mark.slow
 def test_the_evidence_of_a_log_holds_what_was_assumed(tmp_path: Path) -> None:
     (tmp_path / "us.log").write_text(BOTH["text"])
     (tmp_path / "iso.log").write_text("2026-04-03 10:00:00 INFO a started\n")
@@ -67,6 +68,7 @@ def test_the_evidence_of_a_log_holds_what_was_assumed(tmp_path: Path) -> None:
     assert {item.about for item in of_text(about["numbers"])} == {"level"}
 
 
+@pytest.mark.slow
 def test_the_command_names_what_was_assumed(tmp_path: Path) -> None:
     (tmp_path / "us.log").write_text(BOTH["text"])
     words = "assumed    03/04/2026 10:00:00 is 2026-04-03, since no line shows the order of day and month"

@@ -274,6 +274,7 @@ def test_more_entries_than_are_wanted_are_not_read_and_that_is_said(installed: P
 # Log formats --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_text_format_of_another_package_is_recognised_and_read(installed: Path, tmp_path: Path) -> None:
     before = read_text(tmp_path, BREWED, utc_offset="+01:00")
     assert before.shape == "text" and before.entries["service_name"].isna().all()
@@ -311,6 +312,7 @@ def test_a_form_of_time_without_a_year_is_of_the_last_year_that_puts_it_before_n
     assert [str(at) for at in reading.entries["timestamp"]] == ["2026-03-11 10:00:00+00:00", "2025-12-31 10:00:00+00:00"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_json_format_of_another_package_is_recognised_also_inside_its_wrapper(
     installed: Path, tmp_path: Path
 ) -> None:
@@ -395,6 +397,7 @@ def test_ours_keep_the_rules_that_others_must_keep(name: str) -> None:
     assert formats._problem_of(found) == ""
 
 
+@pytest.mark.slow
 def test_names_are_listed_and_files_are_checked_without_loading_what_reads_logs() -> None:
     heavy = ("ibis", "httpx", "pandas", "pyarrow", "numpy", "proofbook.collect.session", "proofbook.collect.logs.reader")  # fmt: skip
     code = f"""

@@ -66,6 +66,7 @@ def request(folder: Path, *, patterns: tuple[str, ...] = (), most: int = fetch.M
     )
 
 
+@pytest.mark.slow
 def test_gcloud_is_asked_for_the_whole_window_and_not_for_its_one_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +155,7 @@ def test_standard_input_is_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert read("-", tmp_path).kept == 3
 
 
+@pytest.mark.slow
 def test_a_quota_is_waited_for_and_what_was_read_until_it_ran_out_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_program_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
     assert "the program gcloud is not installed" in read("gcp:example/api", tmp_path).problem
 
 
+@pytest.mark.slow
 def test_kubectl_is_asked_for_every_line_and_for_those_before_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

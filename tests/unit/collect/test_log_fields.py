@@ -175,6 +175,7 @@ def test_a_word_is_no_trace(line: str, tmp_path: Path) -> None:
     assert column_of(reading, "trace_id") == column_of(reading, "span_id") == [None, None]
 
 
+@pytest.mark.slow
 def test_a_secret_that_is_a_name_or_stands_in_what_a_client_says_of_itself_is_redacted(
     tmp_path: Path,
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_secret_that_is_a_name_or_stands_in_what_a_client_says_of_itself_is_re
     assert "a1a1a1" not in read(tmp_path, ACCESS.replace("curl/8.1", token) * 2).entries.to_csv()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -296,6 +296,7 @@ def test_every_shape_is_found_and_read(name: str, tmp_path: Path) -> None:
     assert int(entries["lines"].sum()) == reading.lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", ["gzip", "zstd"])
 def test_packed_files_and_globs_are_read(pack: str, tmp_path: Path) -> None:
     for number in range(3):
@@ -318,6 +319,7 @@ def test_packed_files_and_globs_are_read(pack: str, tmp_path: Path) -> None:
     assert sorted(reading.entries["line"].unique()) == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_a_packed_file_that_was_cut_keeps_what_it_holds_and_says_so(tmp_path: Path) -> None:
     text = json_lines(
         *(cloud(f"number {number}", number % 60, insertId=str(number)) for number in range(5000))
@@ -339,6 +341,7 @@ def test_an_array_on_one_long_line_is_read_to_the_last_entry(packed: bool, tmp_p
         assert (reading.kept, reading.unparsed) == ((20_000, 0) if content is text else (19_999, 1))
 
 
+@pytest.mark.slow
 def test_lines_that_could_not_be_read_are_kept_whether_there_is_one_source_or_more(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(json_lines(cloud("fine", 0, insertId=name)) + f"lost in {name}\n")
@@ -483,6 +486,7 @@ def test_what_is_cut_of_a_line_of_fifty_megabytes_is_read_beside_it(kind: str, t
     assert kept == [(10_000_000, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
 def test_a_packed_log_is_read_up_to_where_it_is_cut(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     text = "".join(f"2026-03-01T10:00:00.{n:06d}Z INFO {hash(n)} said\n" for n in range(50_000)).encode()
@@ -500,6 +504,7 @@ def test_a_packed_log_is_read_up_to_where_it_is_cut(pack: Callable[[bytes], byte
     )
 
 
+@pytest.mark.slow
 def test_one_broken_line_costs_one_line_whatever_breaks_it(tmp_path: Path) -> None:
     good = json_lines(*(cloud(f"n {second}", second) for second in range(20))).encode()
     for number, broken in enumerate(
@@ -561,6 +566,7 @@ def test_a_pattern_that_would_backtrack_without_end_is_quick(tmp_path: Path) -> 
     assert len(per_minute(LogSource(name="log", file="log"), [r"(a+)+$"], base=tmp_path)) == 0
 
 
+@pytest.mark.slow
 def test_the_lines_after_one_that_a_pattern_matches_stay_in_its_body(tmp_path: Path) -> None:
     text = f"""{NOON}Z|api|Traceback (most recent call last):
   File "/app/x.py", line 1, in f
@@ -573,6 +579,7 @@ ValueError: deep
         assert reading.entries["body"].tolist() == [text.partition("api|")[2].split("\n2026")[0], "served"]
 
 
+@pytest.mark.slow
 def test_counts_straight_from_a_file_are_those_of_its_entries(tmp_path: Path) -> None:
     said = ["RecursionError: deep", "all well", 'quoted "RecursionError: x"', "caf\u00e9 RecursionError: y"]
     text = json_lines(*(cloud(said[number % 4], number % 60, insertId=str(number)) for number in range(240)))
@@ -629,7 +636,7 @@ TEXT = st.sampled_from(
 )
 
 
-@examples(40)
+@examples(30)
 @given(
     parts=st.lists(st.one_of(GOOD, JUNK, TEXT), max_size=12),
     shape=st.sampled_from(["auto", "cloud-logging", "json", "text"]),

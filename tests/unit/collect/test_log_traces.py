@@ -17,6 +17,8 @@ from proofbook.config.sources import LogSource
 from proofbook.judge.log_text.tracebacks import parse
 from proofbook.notebook.quicklook import look_at_log
 
+pytestmark = pytest.mark.slow
+
 
 def found_in(folder: Path, text: str) -> list[tuple[str, str, int]]:
     """Kind, what and entries of each kind in a log."""

@@ -74,6 +74,7 @@ def test_a_zone_that_a_line_names_counts_more_than_the_place_that_is_stated(tmp_
     assert times(read(tmp_path, text, **BERLIN)) == ["09:00", "04:30", "08:00"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("named", "stated", "expected"),
     [
@@ -111,6 +112,7 @@ def test_an_unknown_name_is_refused_with_those_that_are_near(written: str, answe
     assert answer in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_zone_by_name_and_says_what_it_assumed(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text(night("iso", ["01:10", "02:10", "03:10"]))
@@ -202,6 +204,7 @@ def test_a_refusal_says_how_a_zone_is_stated(text: str, tmp_path: Path) -> None:
 # The hour that comes twice -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_hour_that_comes_twice_is_told_by_the_order_of_the_lines(form: str, tmp_path: Path) -> None:
     forwards = read(tmp_path, night(form, NIGHT), **BERLIN)
@@ -228,6 +231,7 @@ def test_each_place_puts_its_clock_back_in_its_own_way(
     assert times(read(tmp_path, text, time_zone=zone)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("local", "expected", "reading"),
     [
@@ -301,6 +305,7 @@ def test_lines_without_a_time_stand_in_the_hour_of_the_entry_before_them(tmp_pat
     assert times(reading) == ["00:10", "00:50", "00:50", "01:10"]
 
 
+@pytest.mark.slow
 def test_counts_per_minute_know_the_hour_that_comes_twice(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(night("object", NIGHT))
     found = per_minute(LogSource(name="log", file="log", **BERLIN), ["info"], base=tmp_path)

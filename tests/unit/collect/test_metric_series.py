@@ -22,6 +22,8 @@ from proofbook.judge.findings import Judgement, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.judge.window import Windows
 
+pytestmark = pytest.mark.waits
+
 MB = 1_000_000
 READINGS, EVERY_S = 48, 0.02
 
@@ -93,6 +95,7 @@ def test_pools_that_all_stay_as_they_are_pass() -> None:
     assert found.verdict is not Verdict.FAIL, found.statement
 
 
+@pytest.mark.slow
 def test_pools_that_give_to_each_other_leak_where_each_counts_and_not_where_their_sum_does() -> None:
     _, each = read(leak_mb=0.0, moves_mb=4.0)
     assert each.verdict is Verdict.FAIL, each.statement

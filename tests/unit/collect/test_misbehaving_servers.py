@@ -33,6 +33,8 @@ from proofbook.judge.view import View
 from proofbook.judge.window import Windows
 from proofbook.protocol import TokenKind
 
+pytestmark = pytest.mark.waits
+
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
 

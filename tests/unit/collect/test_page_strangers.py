@@ -41,6 +41,7 @@ def test_a_health_page_that_refuses_browsers_is_not_healthy(
     assert f"/health as a browser: 0 of 5, 5 ended with HTTP {status}" in found.seen
 
 
+@pytest.mark.slow
 def test_a_page_of_an_api_that_refuses_browsers_is_noticed(tmp_path: Path) -> None:
     found = tried(tmp_path, "User-Agent", "Mozilla", refuses=True, path="/api/items").findings[HEALTH]
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "stranger-refused"), found.statement
@@ -68,6 +69,7 @@ def test_a_firewall_against_probes_is_no_fault_of_the_service(tmp_path: Path) ->
     assert "as a browser, 5 of 5 answered as healthy, and 60 of 60 refused" in found.seen
 
 
+@pytest.mark.slow
 def test_what_refuses_everybody_or_nobody_is_judged_as_before(tmp_path: Path) -> None:
     everybody = tried(tmp_path, "Host", "", refuses=True, status=503)
     assert everybody.findings[HEALTH].verdict is Verdict.FAIL, everybody.shown

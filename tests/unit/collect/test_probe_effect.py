@@ -13,6 +13,8 @@ from first_tries import WELL, Answers, attempt, page, serving, talk, with_socket
 
 from proofbook.judge.findings import Verdict
 
+pytestmark = [pytest.mark.waits, pytest.mark.slow]
+
 CONNECTION, HEALTH, AT_ONCE, HELD = "websocket-connection", "health-service", "websocket-at-once", "websocket-held"  # fmt: skip
 # As many at once as usual, and as quickly.
 PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}

@@ -10,6 +10,8 @@ from first_tries import attempt, page, serving, talk, with_socket
 
 from proofbook.judge.findings import Verdict
 
+pytestmark = pytest.mark.slow
+
 CONNECTION = "websocket-connection"
 
 

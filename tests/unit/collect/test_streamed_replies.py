@@ -19,6 +19,8 @@ from proofbook.config.environment import Environment
 from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.failure_summary import in_words
 
+pytestmark = pytest.mark.waits
+
 STREAM: dict[str, Any] = {
     "send_json": {"id": "{id}"},
     "expect": {"json": {"id": "{id}", "type": "token"}},
@@ -76,6 +78,7 @@ def test_the_message_that_ends_it_may_be_all_of_it() -> None:
     assert journeys(whole, **said)["reply_ok"].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("types", "code", "cut", "words"),
     [

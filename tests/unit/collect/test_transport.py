@@ -17,6 +17,8 @@ from proofbook.collect.services.transport import Cause
 from proofbook.judge.findings import Verdict
 from proofbook.rehearsal.certificates import Authority
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00"
 GREETS = with_socket(talk)
 

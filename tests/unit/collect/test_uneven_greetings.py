@@ -12,9 +12,12 @@ from first_tries import attempt, serving, talk, with_socket
 from proofbook.collect.websocket.look import _as_heard
 from proofbook.pipeline import quickstart, try_options
 
+pytestmark = pytest.mark.waits
+
 HELLO = '{"type": "hello"}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silent", [{1, 5}, {0, 3, 6}, {2, 4, 5}], ids=str)
 def test_who_is_not_greeted_where_most_are_is_not_served(silent: set[int], tmp_path: Path) -> None:
     number = itertools.count()
@@ -43,6 +46,7 @@ def test_what_is_told_by_chance_is_no_greeting(heard: list[str | bytes | None]) 
     assert found.greeting is None and found.remarks == (f"{told} of 8 connections were told something",)
 
 
+@pytest.mark.slow
 def test_who_is_greeted_each_time_is_asked_no_more_often_than_before(tmp_path: Path) -> None:
     number = itertools.count()
 
@@ -60,6 +64,7 @@ def test_who_is_greeted_each_time_is_asked_no_more_often_than_before(tmp_path: P
     assert next(number) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -80,6 +85,7 @@ def test_a_server_that_greets_everybody_with_an_error_is_not_called_well(error: 
     assert (finding.verdict.value, finding.reason) == ("inconclusive", "greeted-with-error"), tried.shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("well", ['{"type": "hello", "error": false}', '{"type": "errors-enabled"}', "errands of 7", '{"ok": true}'])  # fmt: skip
 def test_a_greeting_that_names_no_error_is_one(well: str, tmp_path: Path) -> None:
     async def socket(request: web.Request) -> web.WebSocketResponse:

@@ -11,6 +11,8 @@ from asked_more import ECHO, Asked, Handler, echo, read
 from asked_more import ask as ask_all
 from websockets.asyncio.server import ServerConnection
 
+pytestmark = pytest.mark.waits
+
 SIZES, CHARACTERS = "websocket-sizes", "websocket-characters"
 # Where silence is waited for.
 SHORT_S = 1.0
@@ -108,6 +110,7 @@ def test_a_limit_that_is_stated_is_a_figure_and_no_fault(limit: int) -> None:
     assert f"up to {answered:,} bytes" in found.findings[SIZES].statement
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["a message", "close 4009", "close 1000"])
 def test_a_server_that_says_in_its_own_words_that_a_message_is_too_long_is_not_broken(how: str) -> None:
     async def chat(connection: ServerConnection) -> None:
@@ -125,6 +128,7 @@ def test_a_server_that_says_in_its_own_words_that_a_message_is_too_long_is_not_b
     assert found.told(CHARACTERS) == ("pass", "")
 
 
+@pytest.mark.slow
 def test_a_server_that_talks_meanwhile_is_not_thereby_heard_to_answer() -> None:
     async def ticking(connection: ServerConnection) -> None:
         async def tick() -> None:

@@ -38,6 +38,8 @@ from proofbook.judge.window import Windows
 from proofbook.protocol import STRANGERS, TokenKind
 from proofbook.rehearsal.certificates import Authority
 
+pytestmark = pytest.mark.waits
+
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
 
@@ -275,6 +277,7 @@ def test_an_end_at_the_age_that_the_platform_allows_is_normal(dwell_s: float, ma
     assert connections.connected(frame([row]), chat, max_connection_s=3.0).tolist() == [made]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "column"),
     [

@@ -21,6 +21,8 @@ from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.validation import Assessment
 
+pytestmark = pytest.mark.waits
+
 TARGETS = dict.fromkeys(("health", "connection", "authentication", "delivery"), 0.8)
 CASE = Case.model_validate({"title": "t", "targets": TARGETS})
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -180,6 +182,7 @@ def test_a_server_that_takes_a_few_connections_at_once_is_asked_for_fewer(
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
 
 
+@pytest.mark.slow
 def test_a_wrong_token_that_is_swallowed_makes_no_slow_server(tmp_path: Path) -> None:
     async def refuses_at_the_first_message(connection: ServerConnection) -> None:
         async for _ in connection:
@@ -226,6 +229,7 @@ GREETS_OTHERWISE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", GREETS_OTHERWISE)
 def test_a_dialect_that_was_named_wrongly_is_not_the_fault_of_the_server(
     dialect: str, tmp_path: Path
@@ -239,6 +243,7 @@ def test_a_dialect_that_was_named_wrongly_is_not_the_fault_of_the_server(
     assert f"({GREETS_OTHERWISE[dialect]})" in found.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "says", ["", '0{"sid":"e1","pingInterval":25000}'], ids=["nothing", "the first word alone"]
 )

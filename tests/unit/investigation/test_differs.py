@@ -16,6 +16,8 @@ from proofbook.investigation.differs import Question
 from proofbook.investigation.look import Look
 from proofbook.investigation.units import Field, Units
 
+pytestmark = pytest.mark.slow
+
 LENGTH_S = 600.0
 QUIET = 24
 CAUSE = "client = 2.3 and region = eu"

@@ -19,6 +19,7 @@ def incident(tmp_path_factory: pytest.TempPathFactory) -> Look:
     return pb.look(practice.incident(tmp_path_factory.mktemp("log") / "incident.json"))
 
 
+@pytest.mark.slow
 def test_the_start_of_an_incident_lies_inside_what_is_said(incident: Look) -> None:
     answer = incident.where("status>=500").started()
     assert answer.answer == FOUND
@@ -28,6 +29,7 @@ def test_the_start_of_an_incident_lies_inside_what_is_said(incident: Look) -> No
     assert "of 199 reshuffled orders" in answer.statement
 
 
+@pytest.mark.slow
 def test_what_never_rose_has_no_start(incident: Look) -> None:
     answer = incident.where(path="/api/a").started()
     assert answer.answer == NOTHING and answer.table.empty

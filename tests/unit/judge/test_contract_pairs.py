@@ -53,6 +53,7 @@ def answer_of(pair: Pair) -> str:
     return BREAKS if any(item.sure for item in found) else NOT_SAID if found else FITS
 
 
+@pytest.mark.slow
 def test_no_breaking_pair_passes_and_no_harmless_one_fails() -> None:
     wrong = [
         (pair.name, pair.answer, got)
@@ -76,6 +77,7 @@ def test_every_definition_fits_itself_unless_a_part_of_it_is_elsewhere() -> None
         )
 
 
+@pytest.mark.slow
 def test_every_change_has_words_that_name_its_operation() -> None:
     for pair in PAIRS:
         for item in answers()[pair.name]:
@@ -209,6 +211,7 @@ JSONS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(BOUNDED, max_examples=100)
 @given(JSONS, JSONS)
 def test_no_document_is_too_odd_to_be_judged(one: Any, other: Any) -> None:
@@ -217,6 +220,7 @@ def test_no_document_is_too_odd_to_be_judged(one: Any, other: Any) -> None:
             assert sentence(item)
 
 
+@pytest.mark.slow
 @settings(BOUNDED, max_examples=120)
 @given(st.sampled_from([pair for pair in PAIRS if " sent" not in pair.name]), st.data())
 def test_no_part_of_a_definition_is_too_odd_to_be_judged(pair: Pair, data: st.DataObject) -> None:

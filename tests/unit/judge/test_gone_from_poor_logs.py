@@ -101,6 +101,7 @@ CANNOT: tuple[tuple[Callable[[], History], set[str], bool], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", CARRIES)
 def test_a_log_that_carries_it_is_believed(build: Callable[[], History], tmp_path: Path) -> None:
     found = judged(build(), tmp_path)

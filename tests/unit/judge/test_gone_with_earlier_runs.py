@@ -10,6 +10,8 @@ from log_histories import DAY, HOUR, SYMPTOM, History, between, by_day, earlier_
 from proofbook.evidence import store
 from proofbook.judge.findings import Finding, from_json
 
+pytestmark = pytest.mark.slow
+
 DAYS = 21
 DEPLOYED = DAYS * DAY + 3 * HOUR
 SPANS = [(day * DAY + 3 * HOUR, (day + 1) * DAY + 3 * HOUR) for day in range(DAYS - 1)]

@@ -28,6 +28,8 @@ from proofbook.notebook import figures
 from proofbook.notebook.quicklook import look_at_log
 from proofbook.stats.events import holm, rates_differ
 
+pytestmark = pytest.mark.slow
+
 START = pd.Timestamp("2026-01-01T12:00:00Z")
 
 PYTHON = """[ERROR] request 17 failed
@@ -266,7 +268,6 @@ def test_a_burst_is_not_evidence_of_a_rate(tmp_path: Path) -> None:
 # The command line and the real pair ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_the_command_line_shows_a_log_and_what_changed(tmp_path: Path, workspace: Path) -> None:
     crashes = [entry(400 + second, PYTHON.replace("{line}", str(second)), revision="r-2", severity="ERROR") for second in range(0, 300, 10)]  # fmt: skip
     for name, entries in (("old.jsonl", system(0, "r-1")), ("new.jsonl", system(400, "r-2") + crashes)):
@@ -279,7 +280,6 @@ def test_the_command_line_shows_a_log_and_what_changed(tmp_path: Path, workspace
     assert (told["read"], told["unparsed"], told["kinds"][0]["kind"]) == (960, 1, "exception")
 
 
-@pytest.mark.slow
 def test_the_command_line_searches_the_lines_that_it_could_not_read(tmp_path: Path, workspace: Path) -> None:
     entries = [json.dumps(entry(n, "[INFO] tick", revision="r-1")) for n in range(20)]
     entries.insert(

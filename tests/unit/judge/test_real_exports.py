@@ -24,6 +24,7 @@ def real_exports(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("real_exports")
 
 
+@pytest.mark.slow
 def test_real_exports_carry_no_more_than_is_said_of_them(real_exports: ModuleType) -> None:
     found = {item.name: item for item in map(real_exports.said_of, real_exports.exports(Path(str(REAL))))}
     whole = found["cloud-logging-2025-09-07"]
@@ -40,6 +41,7 @@ def test_real_exports_carry_no_more_than_is_said_of_them(real_exports: ModuleTyp
     assert any("(`log-empty-bodies`)" in line for line in emptied.may_not)
 
 
+@pytest.mark.slow
 def test_the_published_table_is_the_one_that_is_printed_and_names_nothing_of_the_logs(real_exports: ModuleType) -> None:  # fmt: skip
     published = (ROOT / "docs" / "explanation" / "measured.md").read_text(encoding="utf-8")
     for export in real_exports.exports(Path(str(REAL))):

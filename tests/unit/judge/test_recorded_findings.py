@@ -12,6 +12,7 @@ from recorded import NAMES, differences, evidence_of, judged_again, recorded, wi
 BOUND = re.compile(r"[(]at most|at least [0-9.]+% at|% confidence|luck alone|down for at most")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_recorded_evidence_gives_the_findings_that_it_gave_and_shows_no_bound_at_first(
     name: str, tmp_path: Path

@@ -99,6 +99,7 @@ def evidence_by_hand(folder: Path) -> tuple[Environment, Case, dict[tuple[str, s
 LOG_TABLES = {f"{phase}/{name}" for phase in ("before", "after") for name in ("log_rhythm", "log_sources", "log_canaries")}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("check_id", "names"),
     [
@@ -350,6 +351,7 @@ def recorded(tmp_path: Path, *, before: str, after: str, canary: bool | None = N
     return builders.view(tables, Windows(before=minute, after=minute))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "canary", "covered"),
     [
@@ -377,6 +379,7 @@ def test_a_canary_that_was_sent_is_found_in_the_log_or_it_is_not_this_log(
     assert established is (after != "nowhere")
 
 
+@pytest.mark.slow
 def test_a_canary_that_nobody_sent_must_not_be_found(tmp_path: Path) -> None:
     view = recorded(tmp_path, before="trace", after="trace")
     rows = view.need("log_canaries")

@@ -39,6 +39,7 @@ def no_requests() -> History:
     return it.messages(UNTIL, 2 * UNTIL, "step {} done", per_min=3, revision="r-2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "verdict", "reasons"),
     [

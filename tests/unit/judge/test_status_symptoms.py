@@ -49,6 +49,7 @@ def judged(history: History, folder: Path, *, looked_for: bool = True, more: str
     return found.judge(check)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looked_for", [True, False])
 def test_upgrades_that_are_refused_no_more_are_fixed(looked_for: bool, tmp_path: Path) -> None:
     found = judged(refused(), tmp_path, looked_for=looked_for)
@@ -57,12 +58,14 @@ def test_upgrades_that_are_refused_no_more_are_fixed(looked_for: bool, tmp_path:
     assert found.id == "log-403-ws-gone"
 
 
+@pytest.mark.slow
 def test_one_in_twenty_that_is_still_refused_is_not_fixed(tmp_path: Path) -> None:
     found = judged(refused(after=0.05), tmp_path)
     assert (found.verdict.value, found.reason) == ("fail", "still-there")
     assert "GET /ws 403" in found.statement
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instead", [401, 404, 502])
 def test_another_error_in_its_place_is_not_fixed(instead: int, tmp_path: Path) -> None:
     found = judged(refused(after=0.3, status_after=instead), tmp_path)
@@ -70,27 +73,32 @@ def test_another_error_in_its_place_is_not_fixed(instead: int, tmp_path: Path) -
     assert "ended with another error for /ws" in found.statement
 
 
+@pytest.mark.slow
 def test_a_path_that_nobody_asked_for_since_is_not_fixed(tmp_path: Path) -> None:
     found = judged(refused(per_min_after=0.0), tmp_path)
     assert found.verdict.value == "inconclusive"
 
 
+@pytest.mark.slow
 def test_the_same_status_at_another_path_is_another_matter(tmp_path: Path) -> None:
     it = refused().traffic(DEPLOYED, ENDED, url="/admin", status=403, faults=1.0, symptom=None, revision="r-2", per_min=1)  # fmt: skip
     it.traffic(0, DEPLOYED, url="/admin", status=403, faults=1.0, symptom=None, per_min=1)
     assert judged(it, tmp_path).verdict.value == "pass"
 
 
+@pytest.mark.slow
 def test_a_star_stands_for_any_part_of_a_path(tmp_path: Path) -> None:
     history = refused(url="https://api.example.com/rooms/7/ws?token=x", after=0.1)
     assert judged(history, tmp_path, path="/rooms/*/ws").reason == "still-there"
 
 
+@pytest.mark.slow
 def test_without_a_path_requests_for_any_path_count(tmp_path: Path) -> None:
     found = judged(refused(after=0.1), tmp_path, path=None)
     assert (found.id, found.reason) == ("log-403-gone", "still-there")
 
 
+@pytest.mark.slow
 def test_a_line_that_was_not_read_and_tells_of_it_counts(tmp_path: Path) -> None:
     found = judged(refused(), tmp_path, more="at noon GET /ws was answered with 403\n")
     assert found.verdict.value == "fail" and "403" in found.statement

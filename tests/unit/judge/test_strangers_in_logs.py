@@ -79,6 +79,7 @@ STRANGE = (scanners, scanners_of_known_paths, scanners_without_a_client, garbage
 OF_USERS = (users_who_are_refused_now, users_whose_requests_fail_now, a_path_that_users_had_before, an_error_of_no_request)  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", STRANGE)
 def test_new_errors_of_strangers_are_shown_and_do_not_veto(build: Callable[[], History], tmp_path: Path) -> None:  # fmt: skip
     found = judged_by(build(), tmp_path, "log-new-errors")
@@ -89,6 +90,7 @@ def test_new_errors_of_strangers_are_shown_and_do_not_veto(build: Callable[[], H
     assert (fix.verdict.value, fix.reason) == ("pass", ""), fix.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", OF_USERS)
 def test_new_errors_that_users_meet_veto(build: Callable[[], History], tmp_path: Path) -> None:
     found = judged_by(build(), tmp_path, "log-new-errors")

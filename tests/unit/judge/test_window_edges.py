@@ -33,6 +33,7 @@ def rhythm(times: np.ndarray, *, width_s: int = 1) -> pd.DataFrame:
     return table_of(LOG_RHYTHM, *rows)
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10_000),
     per_s=st.integers(1, 40),

@@ -17,6 +17,8 @@ from first_tries import WELL, attempt, page, serving, talk
 from proofbook.errors import CouldNotLook
 from proofbook.pipeline import try_again
 
+pytestmark = [pytest.mark.waits, pytest.mark.slow]
+
 HELLO = '{"type": "hello"}'
 
 

@@ -8,6 +8,8 @@ import pytest
 from aiohttp import web
 from first_tries import attempt, page, serving, talk
 
+pytestmark = pytest.mark.waits
+
 
 def at_root(answer: web.Response | None, *, socket: bool = True) -> object:
     """An application whose root answers so, and any other path with 404."""
@@ -40,6 +42,7 @@ def test_where_no_path_is_a_page_the_websocket_alone_is_judged(
     assert "no health page, so health is not measured" in tried.shown and why in tried.shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("root", "path", "socket"),
     [

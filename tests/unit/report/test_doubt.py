@@ -231,6 +231,7 @@ def screen(name: str, folder: Path) -> str:
     return first_screen.of(summarise(assessment, assessment.judge_all())).doubt
 
 
+@pytest.mark.slow
 def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_at(tmp_path: Path) -> None:
     live, alone = screen("healthy", tmp_path / "a"), screen("logs-only", tmp_path / "b")
     assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. Detection power: at least 22% (13 of 15 claims). Would add most: other characters."  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proofbook.report.page import _without_paths
+from proofbook.report.page import without_paths
 
 
 def test_only_paths_that_exist_here_are_shortened(
@@ -17,5 +17,5 @@ def test_only_paths_that_exist_here_are_shortened(
     monkeypatch.setenv("HOME", str(home))
     quoted = f'File "{home}/server/main.py", line 3; {home}/x.log; {home}ly/y'
     own = f"evidence = '{home}/mine'; see {home}/mine. And {workspace}/notebooks/02-websocket.ipynb"
-    assert _without_paths(quoted) == quoted
-    assert _without_paths(own) == "evidence = '~/mine'; see ~/mine. And ./notebooks/02-websocket.ipynb"
+    assert without_paths(quoted) == quoted
+    assert without_paths(own) == "evidence = '~/mine'; see ~/mine. And ./notebooks/02-websocket.ipynb"

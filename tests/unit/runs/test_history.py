@@ -16,7 +16,7 @@ from conftest import proofbook
 
 from proofbook.judge.findings import Estimate, Verdict
 from proofbook.report import index
-from proofbook.runs import diff, history, record
+from proofbook.runs import diff, due, history, record
 from proofbook.runs.history import Entry
 
 Open = Callable[..., tuple[Any, list[str]]]
@@ -188,6 +188,7 @@ def test_the_page_makes_the_rows_that_are_in_view_and_searches_all(base: Path, o
     ]
     history.write_index(many, base=base)
     (base / "outputs" / index.PAGE).write_text(index.render())
+    (base / "outputs" / due.FILE).write_text("")
     page, wrong = open_page(base / "outputs" / index.PAGE)
     rows = page.locator("tr[data-verdict]")
     assert rows.count() == 25 and "12/28" in rows.first.inner_text()

@@ -13,7 +13,9 @@ import made
 import pytest
 from conftest import proofbook
 
+from proofbook.collect.logs import reader as log_reader
 from proofbook.config import case, environment
+from proofbook.config.sources import LogSource
 from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import baseline, store
 from proofbook.judge.findings import Verdict
@@ -62,6 +64,7 @@ def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
     return told
 
 
+@pytest.mark.slow
 def test_a_known_issue_is_shown_is_no_news_changes_no_verdict_and_comes_back(in_folder: Path) -> None:
     (in_folder / "notebooks").mkdir()
     first = judged(in_folder, "20260104T090000Z-0000", dt.date(2026, 1, 4), shop_fails=False)
@@ -112,6 +115,7 @@ def test_what_cannot_be_accepted_is_one_sentence(
     assert not (in_folder / "outputs" / "e" / known_issues.FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_pinned_run_counts_as_before_and_is_not_pruned(in_folder: Path) -> None:
     base = in_folder
     judged(base, "20260101T090000Z-0000", dt.date(2026, 1, 1), shop_fails=True)
@@ -199,3 +203,23 @@ def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
     assert told.command == command and told.lines()[-2].strip() == command
     settled = first_screen.of(summary.summarise(book.assessment, book.judge_all(), folder=folder))
     assert settled.verdict == "pass" and settled.command == ""
+
+
+@pytest.mark.parametrize("has_log", [True, False])
+def test_what_failed_is_followed_by_the_command_that_looks_at_its_own_log(
+    in_folder: Path, has_log: bool
+) -> None:
+    run = "20260105T090000Z-0000"
+    folder = in_folder / "outputs" / "e" / run
+    at = dt.datetime(2026, 1, 5, 9, tzinfo=dt.UTC)
+    (in_folder / "log.json").write_text(json.dumps({"timestamp": at.isoformat(), "textPayload": "one"}))
+    log_reader.read_logs(LogSource(name="log", file=str(in_folder / "log.json")), base=Path(), to=in_folder / "logs.parquet")  # fmt: skip
+    asked = builders.health({"service": "api", "kind": "health", "timestamp": at, "status": 500, "ok": False})
+    tables = {"health": asked, **({"logs": in_folder / "logs.parquet"} if has_log else {})}
+    store.write_phase(folder / "evidence", environment="e", phase="after", tables=tables, recorded=store.Phase(started=at, ended=at))  # fmt: skip
+    (in_folder / "e.toml").write_text(ENVIRONMENT)
+    where = environment.load(str(in_folder / "e.toml"), base=in_folder)
+    book = Book(Assessment.of(where, case.Case(title="t"), store.read(folder / "evidence")))
+    told = first_screen.of(summary.summarise(book.assessment, [made.finding("bad", "this does not hold")], folder=folder))  # fmt: skip
+    assert told.verdict == "fail"
+    assert told.command == (f"proofbook look {run} --html look.html    # what is different about what failed" if has_log else "")  # fmt: skip

@@ -38,6 +38,7 @@ def test_looking_hourly_with_a_test_for_one_look_would_pass_a_bad_service_far_to
     assert passed.mean() > 0.10
 
 
+@pytest.mark.slow
 def test_the_watch_fails_a_good_service_as_seldom_as_many_checks_allow() -> None:
     rng = np.random.default_rng(2)
     test = sequential.Wald(good=0.001, bad=0.01, alpha=0.05, beta=0.05 / 30)

@@ -106,6 +106,7 @@ def test_blocks_stay_honest_under_bursts_where_poisson_does_not() -> None:
     assert fooled_blocks / 400 <= 0.02
 
 
+@pytest.mark.slow
 def test_latency_of_a_slower_service_is_not_called_as_good() -> None:
     rng = np.random.default_rng(6)
     before = 0.04 * rng.lognormal(0, 0.1, 600)

@@ -61,6 +61,7 @@ def test_so_is_that_of_looks_fixed_beforehand(target: float) -> None:
     assert 1 - passed.mean() == pytest.approx(power, abs=noise(power))
 
 
+@pytest.mark.slow
 def test_so_is_that_of_a_watch_that_may_look_as_often_as_it_likes() -> None:
     test = success_rate.sequential_test(view(looks=10), 0.95)
     rule = success_rate.rule_of(view(looks=10), target=0.95, planned=True)

@@ -44,6 +44,7 @@ def test_a_rate_that_grows_is_a_ramp() -> None:
     assert found.ramp[0] == pytest.approx(100, abs=25) and found.ramp[1] == pytest.approx(220, abs=25)
 
 
+@pytest.mark.slow
 def test_of_rates_that_do_not_change_few_are_said_to_rise() -> None:
     claimed = 0
     for seed in range(40):

@@ -363,7 +363,11 @@ _PARTS = (_exceptions, _messages)
 
 
 def _most_frequent(entries: Any, part: Callable[[Any], Any]) -> Any:
-    found = part(entries).group_by(_A_KIND).aggregate(entries=_.count(), sample=_.body.min())
+    found = (
+        part(entries)
+        .group_by(_A_KIND)
+        .aggregate(entries=_.count(), sample=_.body.min(), traced=_.trace_id.nullif("").count())
+    )
     return found.order_by([ibis.desc("entries"), "text", "severity_number"]).limit(MAX_KINDS)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -109,8 +109,23 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def table(engine: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
     """The answer to a query, through Arrow, which keeps types and time zones."""
-    found: pd.DataFrame = engine.execute(sql).to_arrow_table().to_pandas(maps_as_pydicts="lossy")
+    with stoppable():
+        found: pd.DataFrame = engine.execute(sql).to_arrow_table().to_pandas(maps_as_pydicts="lossy")
     return found
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """What is stopped in the middle of a query raises KeyboardInterrupt, as elsewhere.
+
+    DuckDB raises a RuntimeError of its own because of it, which looks like a defect.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def entries_of(path: Path) -> str:

@@ -177,6 +177,24 @@ def strange(view: View, table: pd.DataFrame) -> pd.Series:
     return pd.Series(why_strange(view, table, keys[keys["phase"] == "after"]), index=table.index, dtype="str")
 
 
+def shares_traced(view: View, table: pd.DataFrame) -> pd.Series:
+    """For each row of `changes` the share of its entries that name a trace; missing where the evidence does not tell."""
+    keys = view.once(_keys)
+    if "traced" not in keys:
+        return pd.Series(float("nan"), index=table.index)
+    # What one of two phases does not tell is not told.
+    told = keys.assign(traced=keys["traced"].astype("float64"))
+    sums = told.groupby("key")[["traced", "entries"]].sum(min_count=1)
+    untold = told["traced"].isna().groupby(told["key"]).any()
+    return (
+        (sums["traced"] / sums["entries"])
+        .mask(untold)
+        .reindex(table["key"])
+        .set_axis(table.index)
+        .astype("float64")
+    )
+
+
 def new_and_about(table: pd.DataFrame, *, expected: float) -> str:
     """The row of `changes` that is new, a warning at least, and about as frequent as `expected`, in words; empty where there is none."""
     loud = is_error(table) | (table["severity"] == "WARNING")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.config import duckdb_text, status_pattern
-from proofbook.judge.checks.log_novelty import changes, new_and_about, strange
+from proofbook.judge.checks.log_novelty import changes, new_and_about, shares_traced, strange
 from proofbook.judge.checks.log_rows import matching, on_new_revision, others_in, others_of_new, served
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import InsufficientEvidence, View
@@ -17,6 +17,8 @@ MIN_EXPECTED = 5.0
 MIN_OF_A_KIND = 10.0
 # A log that lost less than half of its messages is not taken for another one: a release may say less.
 THINNED = 0.5
+# A message belongs to requests if this share of its entries names a trace.
+MOST_TRACED = 0.95
 _LEVELS = {"CRITICAL": 21, "ERROR": 17, "WARNING": 13, "INFO": 9, "DEBUG": 1}
 
 
@@ -83,8 +85,20 @@ def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: fl
         expected=float(expected.sum()),
         got=int(beside["after"].sum()),
         share=min(1.0, max(of_kinds, whole)) if enough else 1.0,
-        instead=new_and_about(table[~is_it & (strange(view, table) == "")], expected=hits * ratio),
+        instead=new_and_about(
+            table[~is_it & ~_of_no_request(view, table, is_it) & (strange(view, table) == "")],
+            expected=hits * ratio,
+        ),
     )
+
+
+def _of_no_request(view: View, table: pd.DataFrame, is_it: pd.Series) -> pd.Series:
+    """For each row of `changes` whether it is written in no request, where the symptom was written in requests: another part of the program."""
+    traced = shares_traced(view, table)
+    of_symptom = traced[is_it & (table["before"] > 0)]
+    if of_symptom.empty or not (of_symptom >= MOST_TRACED).all():
+        return pd.Series(False, index=table.index)
+    return traced == 0
 
 
 def _changes(view: View, source: str | None) -> pd.DataFrame:

@@ -10,6 +10,10 @@
   // A run that was continued is there twice; what it became last counts.
   window.run = (entry) => runs.set(`${entry.environment}/${entry.run_id}`, entry);
 
+  // Environments and when the next finished run of each is due; empty where none has ever finished.
+  const due = new Map();
+  window.due = (item) => due.set(item.environment, item.by);
+
   const made = (name, text, values = {}) => {
     const element = Object.assign(document.createElement(name), values);
     if (text !== undefined) element.textContent = text;
@@ -89,7 +93,10 @@
       this.details.addEventListener("toggle", () => this.draw());
       scroll.append(table);
       this.details.append(this.summary, scroll, this.more);
-      this.section.append(made("h2", `${environment} · ${name}`), marks(recent), ...line(recent), this.details);
+      const late = overdue(environment) ? [" ", made("span", "overdue", { className: "pb-overdue" })] : [];
+      const heading = made("h2", `${environment} · ${name}`);
+      heading.append(...late);
+      this.section.append(heading, marks(recent), ...line(recent), this.details);
     }
 
     search(verdict, words) {
@@ -114,7 +121,23 @@
     }
   }
 
+  // Said by whoever reads the page and when, so that it shows also where nothing runs any more.
+  const overdue = (environment) => {
+    if (!due.has(environment)) return "";
+    const by = due.get(environment);
+    if (!by) return `${environment}: overdue: no run has ever finished`;
+    return Date.now() > Date.parse(by) ? `${environment}: overdue: a finished run was due by ${by.slice(0, 16).replace("T", " ")} UTC` : "";
+  };
+
+  const showOverdue = () => {
+    const list = document.getElementById("pb-overdue");
+    const lines = [...due.keys()].map(overdue).filter(Boolean);
+    list.replaceChildren(...lines.map((text) => made("li", text)));
+    list.hidden = lines.length === 0;
+  };
+
   const show = () => {
+    showOverdue();
     const named = new Map();
     const sorted = [...runs.values()].sort((a, b) => (a.run_id < b.run_id ? 1 : a.run_id > b.run_id ? -1 : 0));
     for (const entry of sorted) {
@@ -143,8 +166,12 @@
     apply();
   };
 
-  const index = made("script", undefined, { src: form.dataset.index });
-  index.addEventListener("load", show);
-  index.addEventListener("error", show);
-  document.head.append(index);
+  // What is due first, so that it is known when the runs are shown; without either file the rest is shown all the same.
+  const load = (source, then) => {
+    const script = made("script", undefined, { src: source });
+    script.addEventListener("load", then);
+    script.addEventListener("error", then);
+    document.head.append(script);
+  };
+  load(form.dataset.due, () => load(form.dataset.index, show));
 })();

@@ -11,13 +11,19 @@ import pandas as pd
 
 from proofbook.config.duckdb_text import quoted
 from proofbook.investigation import answers, conditions, prepare, tables
+from proofbook.investigation.display import axis as axes
+from proofbook.investigation.display import facets, lanes, lines, rises
+from proofbook.investigation.display.axis import Axis
+from proofbook.investigation.display.facets import Facets
+from proofbook.investigation.display.lanes import Lane
+from proofbook.investigation.display.lines import Line
+from proofbook.investigation.display.rises import Rise
 from proofbook.investigation.moments import Span
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
 
-BUCKETS = 120
-MOST_GROUPS, MOST_KINDS, MOST_LANES = 4, 4, 4
+MOST_GROUPS, MOST_KINDS, MOST_EVENTS = 4, 4, 12
 # A share that is worth a word: all of them, or most.
 MOST = 0.5
 
@@ -45,17 +51,8 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
-    """Counts over time. kind: `load`, `wrong` or `own`."""
-
-    title: str
-    counts: tuple[int, ...]
-    kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What is shown. gap_s, gap_at: the longest time in which nothing was written, and when it began. problems: what went wrong in reading."""
+    """What is shown. unknown: where nothing was written, in places on the axis. problems: what went wrong in reading."""
 
     source: str
     selection: str
@@ -63,54 +60,69 @@ class Overview:
     entries: int
     requests: int
     own: int
-    gap_s: float
-    gap_at: pd.Timestamp | None
+    changes: tuple[Rise, ...]
     groups: tuple[Group, ...]
     kinds: pd.DataFrame
+    axis: Axis
     lanes: tuple[Lane, ...]
+    unknown: tuple[tuple[float, float], ...]
     events: tuple[tuple[pd.Timestamp, str], ...]
+    facets: Facets
+    lines: tuple[Line, ...]
     problems: tuple[str, ...] = ()
     is_selection: bool = False
+
+    @property
+    def longest_unknown(self) -> tuple[pd.Timestamp, float] | None:
+        """When the longest time began in which nothing was written, and how many seconds it took; None where there is none."""
+        if not self.unknown:
+            return None
+        began, ended = max(self.unknown, key=lambda pair: pair[1] - pair[0])
+        return self.axis.at(began), (ended - began) * self.axis.width_s
 
 
 def of(look: Look) -> Overview:
     """The overview of a look."""
     counted = look.sql(
-        "SELECT count(*) AS entries, count(DISTINCT unit) FILTER (WHERE http_status IS NOT NULL AND NOT own) AS requests, count(DISTINCT unit) FILTER (WHERE own) AS own FROM entries_brief"
+        "SELECT count(DISTINCT unit) FILTER (WHERE http_status IS NOT NULL AND NOT own) AS requests, count(DISTINCT unit) FILTER (WHERE own) AS own FROM entries_brief"
     ).iloc[0]
-    gap = look.sql(
-        "SELECT began, gap_s FROM (SELECT timestamp AS began, epoch(lead(timestamp) OVER (ORDER BY timestamp)) - epoch(timestamp) AS gap_s FROM entries_brief) WHERE gap_s IS NOT NULL ORDER BY gap_s DESC, began LIMIT 1"
-    )
     errors = look.sql(
         f"""SELECT arg_max(severity_text, severity_number) AS severity, template AS what, count(*) AS entries, min(timestamp) AS first, max(timestamp) AS last
         FROM entries_brief WHERE template IS NOT NULL GROUP BY template HAVING severity IN ('ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY')
         ORDER BY {tables.SEVERITIES}, entries DESC, what"""
     )
-    events = look.sql("SELECT timestamp, what FROM events ORDER BY timestamp LIMIT 12")
-    reading = look.records.source.reading
-    problems = []
-    if reading is not None and reading.unparsed:
-        problems.append(
-            f"{reading.unparsed:,} of {reading.lines:,} lines could not be read, such as {reading.unparsed_sample[:120]!r}"
-        )
-    if reading is not None and reading.note:
-        problems.append(reading.note)
+    events = look.sql(f"SELECT timestamp, what FROM events ORDER BY timestamp LIMIT {MOST_EVENTS}")
+    axis = axes.over(look.span)
+    over_time = lanes.of(look, axis)
+    tally = facets.tally(look)
+    entries = tally.entries_of(look)
     return Overview(
         source=look.records.source.shown,
         selection=look.in_words,
         span=look.span,
-        entries=int(counted["entries"]),
+        entries=len(entries),
         requests=int(counted["requests"]),
         own=int(counted["own"]),
-        gap_s=float(gap["gap_s"].iloc[0]) if len(gap) else 0.0,
-        gap_at=pd.Timestamp(gap["began"].iloc[0]) if len(gap) else None,
+        changes=rises.of(look, over_time),
         groups=_groups(look),
         kinds=errors.head(MOST_KINDS),
-        lanes=_lanes(look, errors["what"].head(MOST_LANES).tolist()),
+        axis=axis,
+        lanes=over_time,
+        unknown=lanes.unknown(look, axis),
         events=tuple((pd.Timestamp(at), str(what)) for at, what in events.itertuples(index=False)),
-        problems=tuple(problems),
+        facets=tally.facets_of(look),
+        lines=lines.of(look.records, entries),
+        problems=_problems(look),
         is_selection=bool(look.conditions),
     )
+
+
+def _problems(look: Look) -> tuple[str, ...]:
+    reading = look.records.source.reading
+    if reading is None:
+        return ()
+    unread = f"{reading.unparsed:,} of {reading.lines:,} lines could not be read, such as {reading.unparsed_sample[:120]!r}"
+    return tuple(text for text in (unread if reading.unparsed else "", reading.note) if text)
 
 
 def _groups(look: Look) -> tuple[Group, ...]:
@@ -142,33 +154,6 @@ def _groups(look: Look) -> tuple[Group, ...]:
         )
         for row in found.to_dict("records")
     )  # fmt: skip
-
-
-def _lanes(look: Look, kinds: list[str]) -> tuple[Lane, ...]:
-    first, last = look.span
-    width_s = max((last - first).total_seconds(), 1.0) / BUCKETS
-    asked = {
-        "requests": ("http_status IS NOT NULL AND NOT own", "load"),
-        "answers of 4xx": ("http_status BETWEEN 400 AND 499 AND NOT own", "wrong"),
-        "answers of 5xx": ("http_status >= 500 AND NOT own", "wrong"),
-        **{kind: (f"template = {quoted(kind)} AND NOT own", "wrong") for kind in kinds},
-        "entries of no request": ("http_status IS NULL AND NOT own", "load"),
-        "our own probes": ("own", "own"),
-    }
-    counts = ", ".join(
-        f"count(*) FILTER (WHERE {condition}) AS c{number}"
-        for number, (condition, _) in enumerate(asked.values())
-    )
-    place = f"least({BUCKETS - 1}, floor((epoch(timestamp) - {first.timestamp()!r}) / {width_s!r})::BIGINT)"
-    found = look.sql(f"SELECT {place} AS bucket, {counts} FROM entries_brief GROUP BY bucket").set_index(
-        "bucket"
-    )
-    whole = found.reindex(range(BUCKETS), fill_value=0)
-    lanes = [
-        Lane(title=title, counts=tuple(int(count) for count in whole[f"c{number}"]), kind=kind)
-        for number, (title, (_, kind)) in enumerate(asked.items())
-    ]
-    return tuple(lane for lane in lanes if any(lane.counts))
 
 
 def to_json(shown: Overview) -> dict[str, object]:

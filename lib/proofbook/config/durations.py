@@ -1,0 +1,41 @@
+"""Lengths of time as people write them: `90s`, `5m`, `24h`, `7d`, `2w`."""
+
+from __future__ import annotations
+
+import re
+
+UNITS_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+# Longer than anything that anybody waits for, and dates would end before it does.
+LONGEST_S = 100 * 365 * 86400.0
+FORM = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|min|h|d|w)")
+_WORDS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def seconds(text: str) -> float:
+    """A length of time in seconds.
+
+    Raises:
+        ValueError: the text is none.
+
+    >>> seconds("10m"), seconds("1.5 h")
+    (600.0, 5400.0)
+    """
+    found = FORM.fullmatch(text.strip())
+    if found is None or not 0 < float(found[1]) * UNITS_S[found[2]] <= LONGEST_S:
+        raise ValueError(f"not a duration: {text!r}; use a number and a unit, such as 90s, 5m, 24h or 7d")
+    return float(found[1]) * UNITS_S[found[2]]
+
+
+def in_words(length_s: float) -> str:
+    """A length of time in its two largest units.
+
+    >>> in_words(3.0), in_words(7500), in_words(86400 * 3 + 60)
+    ('3 s', '2 h 5 min', '3 d')
+    """
+    left, parts = round(length_s), list[tuple[int, str]]()
+    for word, unit in _WORDS:
+        count, left = divmod(left, unit)
+        if count or parts:
+            parts.append((count, word))
+    shown = [f"{count} {word}" for count, word in parts[:2] if count]
+    return " ".join(shown) or "0 s"

@@ -1,0 +1,108 @@
+"""What follows a run: people are told what is news, metrics are written, old runs are removed. Nothing here ends a run or changes its verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from proofbook import paths
+from proofbook.config import durations
+from proofbook.config import environment as environments
+from proofbook.config.unattended import Retention
+from proofbook.errors import CouldNotLook, ProofbookError
+from proofbook.evidence import baseline
+from proofbook.notify import deliver
+from proofbook.report import index, metrics
+from proofbook.runs import due, history, retention, unexpected
+from proofbook.runs.due import Due
+from proofbook.validation import Validation
+
+Say = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def followed(
+    asked: Validation, *, base: Path, say: Say, is_news: bool = True, metrics_file: str = ""
+) -> Iterator[None]:
+    """Does what follows the run inside, also where that could not look; not where it was interrupted, since that says nothing.
+
+    Args:
+        is_news: whether the run is of the system as it is now, and whole; else nobody is told. metrics_file: where metrics are
+            written, beside the file that the environment names.
+    """
+    try:
+        yield
+    except Exception:
+        _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+        raise
+    _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+
+
+def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
+    """Tells that no run came, where somebody is to be told."""
+    with _told_if_broken(base, say):
+        environment = environments.load(found.environment, base=base)
+        environments.keep_private(environment, base=base)
+        at = deliver.desk(environment, base=base, say=say)
+        if at is not None:
+            deliver.of_due(at, found)
+
+
+def _follow(asked: Validation, *, base: Path, say: Say, is_news: bool, metrics_file: str) -> None:
+    environment = asked.environment
+    now = dt.datetime.now(dt.UTC)
+    with _told_if_broken(base, say):
+        if environment.every:
+            every_s = durations.seconds(environment.every)
+            due.note([due.of(environment.name, every_s=every_s, grace_s=None, now=now, base=base)], base=base)
+    with _told_if_broken(base, say):
+        at = deliver.desk(environment, base=base, say=say)
+        run_id = _last_written(paths.outputs(base) / environment.name)
+        if is_news and at is not None and run_id:
+            deliver.of_run(at, run_id, now=now)
+    named = [environment.metrics.textfile] if environment.metrics else []
+    for file in dict.fromkeys(filter(None, [*named, metrics_file])):
+        with _told_if_broken(base, say):
+            _write_metrics(paths.home(base) / file, base=base, now=now)
+
+    with _told_if_broken(base, say):
+        if environment.retention is not None:
+            _remove_old(asked, environment.retention, base=base, say=say, now=now)
+
+
+def _remove_old(asked: Validation, policy: Retention, *, base: Path, say: Say, now: dt.datetime) -> None:
+    name = asked.environment.name
+    pinned = {baseline.pinned(paths.outputs(base) / name), asked.case.before}
+    entries = [item for item in history.entries(base=base, environment=name) if item.case == asked.case.name]
+    done = retention.remove(retention.old(entries, policy, pinned=pinned, now=now), base=base, now=now)
+    for problem in done.problems:
+        say(f"retention: not removed: {problem}")
+    if done.runs:
+        index.refresh(base=base)
+    if done.runs or done.evidence:
+        say(
+            f"retention: removed {done.runs} runs and the evidence of {done.evidence} more, {done.freed_bytes / 1e6:,.1f} MB"
+        )
+
+
+def _write_metrics(file: Path, *, base: Path, now: dt.datetime) -> None:
+    try:
+        metrics.write(file, base=base, now=now)
+    except OSError as error:
+        raise CouldNotLook(f"metrics: {paths.shown(file)} cannot be written ({error.strerror})") from None
+
+
+@contextlib.contextmanager
+def _told_if_broken(base: Path, say: Say) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        say(str(error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base)))
+
+
+def _last_written(folder: Path) -> str:
+    """The run whose run.json was written last, whatever its id says of a clock that was wrong; empty without one."""
+    found = list(folder.glob("*/run.json"))
+    return max(found, key=lambda path: path.stat().st_mtime_ns).parent.name if found else ""

@@ -1,0 +1,107 @@
+"""Whole runs that nobody looks at: of a service that is well, breaks and is mended, with a chat that is told and that goes down."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import receivers
+from conftest import proofbook, with_notebooks
+
+from proofbook.runs import history, retention
+
+CASE = 'title = "The shop answers"\n'
+
+
+class Shop(http.server.ThreadingHTTPServer):
+    """A service whose health page says what `status` is."""
+
+    status = 200
+
+
+@contextlib.contextmanager
+def shop() -> Iterator[Shop]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = server.status if self.path == "/health" else 404
+            body = json.dumps({"status": "ok" if status == 200 else "error"}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with Shop(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.long
+def test_a_change_of_verdict_is_told_by_the_run_that_finds_it(tmp_path: Path) -> None:
+    base = with_notebooks(tmp_path)
+    (base / "notebooks" / "cases" / "shop.toml").write_text(CASE)
+    with shop() as server, receivers.webhook() as chat:
+        (base / "notebooks" / "environments" / "eu.toml").write_text(
+            f'every = "1h"\ncase = "shop"\n[[service]]\nname = "shop"\nurl = "http://127.0.0.1:{server.server_address[1]}"\n[pace]\nper_s = 200\n'
+            '[[notify.webhook]]\nurl = { env = "CHAT_WEBHOOK" }\n[metrics]\ntextfile = "eu.prom"\n[retention]\nkeep = 2\nevidence = 1\nfailures = 1\nfirst_failures = 1\n'
+        )
+
+        def run(*words: str) -> tuple[int, str]:
+            done = proofbook("run", "eu", *words, cwd=base, workspace=base, CHAT_WEBHOOK=chat.url)
+            assert "very-secret-path" not in done.stdout + done.stderr
+            return done.returncode, done.stderr
+
+        assert run()[0] == 0
+        server.status = 500
+        assert run()[0] == 1
+        assert len(chat.texts) == 1
+        # The chat is down when the service is mended: the run says so, and its verdict is what it is.
+        server.status, chat.answers = 200, [500]
+        code, said = run()
+        assert code == 0 and "notify: webhook was not told: answered 500" in said
+        before = len(list((base / "outputs" / "eu").glob("*/run.json")))
+        # Recorded evidence says nothing of now.
+        evidence = history.entries(base=base)[-1].run_id
+        assert run("--evidence", evidence)[0] == 0
+        assert len(chat.texts) == 1
+        code, said = run()
+        assert code == 0
+        assert [text.splitlines()[0] for text in chat.texts] == [
+            "✘ eu · shop: pass → fail",
+            "✔ eu · shop: recovered: fail → pass",
+        ]
+        assert "60 of 60" not in chat.texts[0] and "500" in chat.texts[0]
+        assert (
+            'proofbook_verdict{case="shop",environment="eu",verdict="pass"} 1.0'
+            in (base / "eu.prom").read_text()
+        )
+        runs = sorted((base / "outputs" / "eu").glob("*/run.json"))
+        assert before == 3 and len(runs) == 4, "the pass before the failure, the failure, and the newest two"
+        assert [bool(retention.removed_since(path.parent)) for path in runs] == [False, False, True, False]
+        done = proofbook("due", cwd=base, workspace=base)
+        assert done.returncode == 0 and done.stdout.startswith("eu: in time: the last run ended ")
+
+
+def test_a_run_that_could_not_look_is_told_too(tmp_path: Path) -> None:
+    base = with_notebooks(tmp_path)
+    (base / "notebooks" / "cases" / "shop.toml").write_text(CASE)
+    with receivers.webhook() as chat:
+        (base / "notebooks" / "environments" / "eu.toml").write_text(
+            'case = "shop"\n[[service]]\nname = "shop"\nurl = "http://no-such-host.invalid"\n[[notify.webhook]]\nurl = { env = "CHAT_WEBHOOK" }\n'
+        )
+        for _ in range(2):
+            done = proofbook("run", "eu", cwd=base, workspace=base, CHAT_WEBHOOK=chat.url)
+            assert done.returncode == 4, done.stderr
+        assert [text.splitlines()[0] for text in chat.texts] == ["! eu · shop: no earlier verdict → error"]
+        assert "no-such-host.invalid" in chat.texts[0]
