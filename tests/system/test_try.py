@@ -415,7 +415,7 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
         (["http://localhost:1", "--gone", "(", "--logs", "x.log"], "--gone: expected a regular expression, got '('"),
         (["http://localhost:1", "--since", "yesterday"], "--since: not a time: 'yesterday'; use 2026-11-24T09:40:00Z, 09:40, or a duration before now such as 3h"),
         (["http://localhost:1", "--since", "2126-01-01T00:00:00Z"], "--since must be in the past, got 2126-01-01T00:00:00+00:00"),
-        (["http://localhost:1", "--within", "soon"], "--within: not a duration: 'soon'; use a number and a unit, such as 90s, 5m, 24h or 7d"),
+        (["http://localhost:1", "--within", "soon"], "--within: expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got 'soon'"),
         (["http://localhost:1", "--logs", "splunk:main"], "--logs: expected gcp:PROJECT/SERVICE"),
         (["http://localhost:1", "--token-env", "NOT_THERE", "--ws", "/ws"], "--token-env: environment variable NOT_THERE is not set; export a token in it first"),
         # {"exp": 1700000000}

@@ -49,9 +49,12 @@ def watched_case(rehearsal: Rehearsal) -> str:
     [
         (
             ["--every", "soon"],
-            "--every: not a duration: 'soon'; use a number and a unit, such as 90s, 5m, 24h or 7d",
+            "--every: expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got 'soon'",
         ),
-        (["--every", "0s"], "--every: not a duration: '0s'"),
+        (
+            ["--every", "0s"],
+            "--every: expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got '0s'",
+        ),
         (["--every", "1s"], "--every must be at least 5s, the time that a round takes, got 1s"),
         (["--every", "10m", "--for", "5m"], "--for must be at least --every (600s), got 300s"),
     ],

@@ -22,7 +22,7 @@ def seconds(text: str) -> float:
     """
     found = FORM.fullmatch(text.strip())
     if found is None or not 0 < float(found[1]) * UNITS_S[found[2]] <= LONGEST_S:
-        raise ValueError(f"not a duration: {text!r}; use a number and a unit, such as 90s, 5m, 24h or 7d")
+        raise ValueError(f"expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got {text!r}")
     return float(found[1]) * UNITS_S[found[2]]
 
 

@@ -88,7 +88,7 @@ def test_a_name_that_is_typed_wrong_is_named_with_the_nearest(
         (lambda look: look.where(), "expected a condition"),
         (lambda look: look.between("10:00", "09:00"), "expected a time before the second"),
         (lambda look: look.between("soon", "09:00"), "not a time: "),
-        (lambda look: look.at("09:00", "2 parsecs"), "not a duration: '2 parsecs'"),
+        (lambda look: look.at("09:00", "2 parsecs"), "expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got '2 parsecs'"),
         (lambda look: look.sql("select nothing from entries"), "the query cannot be answered"),
         (lambda look: pb.look("nowhere.json"), "there is no such file"),
     ],

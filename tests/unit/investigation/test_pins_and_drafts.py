@@ -40,6 +40,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Look:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PROOFBOOK_WORKSPACE", raising=False)
     return tmp_path
 
 

@@ -583,7 +583,7 @@ def test_receivers_can_be_tried(base: Path, hook: receivers.Webhook) -> None:
     [
         ('[[notify.webhook]]\nurl = "https://hooks.example/very-secret"\n', 'notify.webhook[0].url: secrets must be references: { env = "NAME" } or { file = "path" }; the written value is not used, and not shown'),
         (TO_WEBHOOK + TO_WEBHOOK, "notify: expected different names of receivers, got 'webhook' twice; give them names"),
-        ('[notify]\nremind_every = "daily"\n' + TO_WEBHOOK, "notify.remind_every: not a duration: 'daily'; use a number and a unit, such as 90s, 5m, 24h or 7d"),
+        ('[notify]\nremind_every = "daily"\n' + TO_WEBHOOK, "notify.remind_every: expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got 'daily'"),
         ('[[notify.mail]]\nhost = "h"\nfrom = "a@b"\nto = ["c"]\n', "notify.mail[0]: expected mail addresses in to, got 'c'"),
         ('[[notify.mail]]\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"\n', "notify.mail[0]: expected user and password together, got user alone"),
         ('[notify]\nafter = 0\n' + TO_WEBHOOK, "notify.after: expected greater than or equal to 1, got 0"),

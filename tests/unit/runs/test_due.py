@@ -100,7 +100,7 @@ def test_the_command_says_it_by_its_exit_code_too(base: Path) -> None:
     [
         (("stagin",), "there is no environment 'stagin' in notebooks/environments; did you mean 'staging'?"),
         (("production",), 'expected to know how often production runs; say it: --every 1h, or every = "1h" in its file'),
-        (("staging", "--every", "hourly"), "--every: not a duration: 'hourly'; use a number and a unit, such as 90s, 5m, 24h or 7d"),
+        (("staging", "--every", "hourly"), "--every: expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got 'hourly'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_said_in_a_sentence(

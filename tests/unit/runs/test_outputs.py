@@ -134,7 +134,8 @@ def test_a_file_whose_name_is_no_name_is_refused_before_anything_is_written(
 ) -> None:
     place = tmp_path / "w"
     (place / "notebooks" / kind).mkdir(parents=True)
-    (place / "notebooks" / "02-websocket.ipynb").touch()
+    notebook = (workspace / "notebooks" / "02-websocket.ipynb").read_bytes()
+    (place / "notebooks" / "02-websocket.ipynb").write_bytes(notebook)
     file = place / "notebooks" / kind / f"{name}.toml"
     file.write_text(
         'title = "t"\n' if kind == "cases" else '[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'

@@ -405,7 +405,7 @@ def test_what_cron_cannot_say_is_a_clear_mistake(base: Path, every: str) -> None
     [
         (("stagin", "--for", "cron"), "there is no environment 'stagin' in notebooks/environments; did you mean 'staging'?"),
         (("staging", "--for", "crontab"), "there is no scheduler 'crontab'; did you mean 'cron'?"),
-        (("staging", "--for", "cron", "--every", "often"), "--every: not a duration: 'often'; use a number and a unit, such as 90s, 5m, 24h or 7d"),
+        (("staging", "--for", "cron", "--every", "often"), "--every: expected a duration, a number and a unit such as 90s, 5m, 24h or 7d, got 'often'"),
         (("staging", "--for", "cron", "--every", "30s"), "--every: expected at least 1m, got 30s; for shorter rounds: proofbook watch"),
         (("production", "--for", "cron"), "expected to know how often production runs; say it: --every 1h"),
         (("staging", "production", "--for", "cron"), "expected to know how often staging, production run; say it: --every 1h"),

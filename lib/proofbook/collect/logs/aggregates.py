@@ -26,7 +26,7 @@ from proofbook.probe_marks import PROBE_TRACE
 
 # A bucket is one second while that makes no more than this many.
 MAX_BUCKETS = 100_000
-WIDTHS_S = (1, 10, 60, 600, 3600)
+WIDTHS_S = (1, 10, 30, 60, 600, 3600)
 # Of a log longer than this, kinds and places have a row a minute: each second of three days would give millions.
 LONG_S, WIDE_S = 12 * 3600, 60
 # The rarest beyond this many kinds of message are counted, but not kept apart.
@@ -136,7 +136,7 @@ def bucket_s(span_s: float) -> int:
     """The width of a bucket in seconds.
 
     >>> bucket_s(3600), bucket_s(30 * 86400)
-    (1, 10)
+    (1, 30)
     """
     return next((width for width in WIDTHS_S if span_s / width <= MAX_BUCKETS), WIDTHS_S[-1])
 
