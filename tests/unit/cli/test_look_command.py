@@ -22,6 +22,7 @@ def test_look_names_the_cause_of_an_incident(tmp_path: Path) -> None:
     assert "who is affected" in done.out
 
 
+@pytest.mark.slow
 def test_look_gives_the_same_as_json(tmp_path: Path) -> None:
     file = practice.incident(tmp_path / "incident.json")
     done = ask("look", str(file), "--since", "15m", "--json")

@@ -105,6 +105,7 @@ def question(rng: np.random.Generator, *, windows: int, kinds: int) -> changes.Q
     return changes.Question(cells=pd.DataFrame(rows), about=about, requests=load, seconds=load, span=(BEGINS, BEGINS + pd.Timedelta(minutes=5)), in_words="everything")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_about_one_moment_in_twenty_is_called_where_nothing_is_special() -> None:
     rng = np.random.default_rng(11)
     answers = [changes.judge(question(rng, windows=30, kinds=12)) for _ in range(100)]

@@ -58,6 +58,7 @@ def test_a_system_in_which_nothing_rose_has_no_change(tmp_path: Path) -> None:
     assert pb.look(tmp_path / "quiet.json").overview.changes == ()
 
 
+@pytest.mark.slow
 def test_the_display_of_a_hostile_log_stays_small(tmp_path: Path) -> None:
     words = ["<b>", "\\[x\\]", "'\"", "🙂"]
     entries = [

@@ -385,6 +385,7 @@ def follow(base: Path, name: str = "staging") -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_who_is_killed_before_it_is_noted_tells_again_under_the_same_id(
     base: Path, hook: receivers.Webhook
 ) -> None:
@@ -415,6 +416,7 @@ def test_a_run_of_which_nobody_told_because_that_was_killed_is_made_up_for(
     ]
 
 
+@pytest.mark.slow
 def test_two_schedulers_that_start_the_same_tell_it_once(base: Path, hook: receivers.Webhook) -> None:
     place = Place(base, TO_WEBHOOK)
     place.end("pass")
