@@ -102,7 +102,7 @@ class Measured:
         """The rate with its interval.
 
         >>> Measured(rule=Rule.ONLY, tested=200, right=196).in_words
-        'right for 196 of 200 lines whose trace was hidden (98.0%, 95.0% to 99.5%)'
+        'right for 196 of 200 lines whose trace was hidden (98.0%, 95.5% to 99.3%)'
         """
         if self.rate is None:
             return f"not measured: {self.tested} lines of this log have the trace of a request and meet this rule, {LEAST_TESTED} are needed"
