@@ -122,9 +122,11 @@ class Waited:
 def waited_s(pid: int) -> float:
     """Seconds in which threads of a process could have run and were not let."""
     seconds = 0.0
-    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):
-            seconds += int(file.read_text().split()[1]) / 1e9
+    # A process, or one of its threads, may end meanwhile.
+    with contextlib.suppress(OSError):
+        for file in list(Path(f"/proc/{pid}/task").glob("*/schedstat")):
+            with contextlib.suppress(OSError):
+                seconds += int(file.read_text().split()[1]) / 1e9
     return seconds
 
 

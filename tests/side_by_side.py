@@ -16,6 +16,7 @@ import guard
 
 # Collecting is mostly waiting: two rehearsals leave half of two processors to the other tests, four disturb each other.
 REHEARSING = ("gw0", "gw1")
+REHEARSAL = "rehearsal "
 # The other workers give way to them.
 NICE = 5
 
@@ -40,7 +41,7 @@ def scheduler(config: Any, log: Any) -> Any:
             if self.collection is None:
                 kinds = json.loads((Path(os.environ[guard.VARIABLE]) / "kinds").read_text(encoding="utf-8"))
                 count = min(len(REHEARSING), self.numnodes)
-                rehearsing = {name: f"rehearsal {at % count}" for at, name in enumerate(kinds["rehearsing"])}
+                rehearsing = {name: f"{REHEARSAL}{at % count}" for at, name in enumerate(kinds["rehearsing"])}
                 self.part = {**kinds["together"], **rehearsing}
                 # They come first, so they go to the workers that come first.
                 self.assigned_work = dict(
@@ -56,13 +57,20 @@ def scheduler(config: Any, log: Any) -> Any:
                     waits: deque(name for name in self.workqueue if (name in self.waiting) is waits)
                     for waits in (True, False)
                 }
+            is_first = node.gateway.id in REHEARSING and not self.assigned_work[node]
+            rehearsing = next((name for name in self.workqueue if name.startswith(REHEARSAL)), None)
             begins_waiting = int(node.gateway.id.removeprefix("gw")) % 2 == 1
-            has_begun = bool(self.assigned_work[node]) or node.gateway.id not in REHEARSING
-            for waits in (begins_waiting and has_begun, not (begins_waiting and has_begun)):
-                if self.lines[waits]:
-                    self.workqueue.move_to_end(self.lines[waits].popleft(), last=False)
-                    break
+            if is_first and rehearsing is not None:
+                self._take(rehearsing)
+            else:
+                own, others = self.lines[begins_waiting], self.lines[not begins_waiting]
+                if line := own or others:
+                    self._take(line[0])
             super()._assign_work_unit(node)
+
+        def _take(self, name: str) -> None:
+            self.lines[name in self.waiting].remove(name)
+            self.workqueue.move_to_end(name, last=False)
 
         def _split_scope(self, nodeid: str) -> str:
             return str(self.part.get(nodeid, nodeid))
