@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from gone_cases import CASES, FIXED, NOT_KNOWN, Case
-from log_histories import judged
+from log_histories import History, assessed, judged, recorded
 
 from proofbook.judge.reasons import REASONS
 
@@ -30,3 +30,17 @@ def test_each_kind_of_deception_has_three_cases_and_one_that_is_well() -> None:
         mine = [case for case in CASES if case.kind == kind]
         assert len(mine) >= 3, kind
         assert kind == "R" or any(case.should == FIXED for case in mine), kind
+
+
+def test_a_pattern_of_a_few_lines_of_a_kind_is_of_requests_too(tmp_path: Path) -> None:
+    pattern = "room [5-9] was lost"
+    it = History()
+    for room in range(1, 10):
+        it.traffic(0, 240, per_min=0.5, faults=0.3, symptom=f"room {room} was lost")
+    it.traffic(240, 720, revision="r-2")
+    it.messages(240, 720, "cache shard {} was evicted", per_min=0.3, severity="WARNING", revision="r-2")
+    recorded(it, tmp_path, pattern=pattern)
+    found = assessed(tmp_path, pattern=pattern)
+    [check] = [item for item in found.checks.values() if item.kind == "fix"]
+    said = found.judge(check)
+    assert (said.verdict.value, said.reason) == ("pass", ""), said.seen

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proofbook.config import duckdb_text, status_pattern
+from proofbook.evidence.log_tables import LOG_PLACES
 from proofbook.judge.checks.log_novelty import changes, new_and_about, shares_traced, strange
-from proofbook.judge.checks.log_rows import matching, on_new_revision, others_in, others_of_new, served
+from proofbook.judge.checks.log_rows import (
+    matching,
+    on_new_revision,
+    others_in,
+    others_of_new,
+    rows_in,
+    served,
+    without_probes,
+)
 from proofbook.judge.findings import Control, Needed
 from proofbook.judge.view import InsufficientEvidence, View
 
@@ -86,19 +95,37 @@ def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: fl
         got=int(beside["after"].sum()),
         share=min(1.0, max(of_kinds, whole)) if enough else 1.0,
         instead=new_and_about(
-            table[~is_it & ~_of_no_request(view, table, is_it) & (strange(view, table) == "")],
+            table[
+                ~is_it
+                & ~_of_no_request(view, table, is_it, pattern=pattern, source=source)
+                & (strange(view, table) == "")
+            ],
             expected=hits * ratio,
         ),
     )
 
 
-def _of_no_request(view: View, table: pd.DataFrame, is_it: pd.Series) -> pd.Series:
+def _of_no_request(
+    view: View, table: pd.DataFrame, is_it: pd.Series, *, pattern: str, source: str | None
+) -> pd.Series:
     """For each row of `changes` whether it is written in no request, where the symptom was written in requests: another part of the program."""
     traced = shares_traced(view, table)
     of_symptom = traced[is_it & (table["before"] > 0)]
-    if of_symptom.empty or not (of_symptom >= MOST_TRACED).all():
-        return pd.Series(False, index=table.index)
-    return traced == 0
+    in_requests = bool((of_symptom >= MOST_TRACED).all()) and len(of_symptom) > 0
+    if in_requests or (of_symptom.empty and _met_by_requests(view, pattern, source=source)):
+        return traced == 0
+    return pd.Series(False, index=table.index)
+
+
+def _met_by_requests(view: View, pattern: str, *, source: str | None) -> bool:
+    """Whether what matched before belonged to requests whose endpoint is known: a pattern may match a few lines of a kind, and not its sample."""
+    try:
+        places = without_probes(rows_in(view, LOG_PLACES.name, "before", source=source))
+        hits = int(matching(view, "before", pattern, source=source)["affected"].sum())
+    except InsufficientEvidence:
+        return False
+    of_it = places[(places["pattern"] == pattern) & (places["place"] == "endpoint")]
+    return hits > 0 and int(of_it["affected"].sum()) >= MOST_TRACED * hits
 
 
 def _changes(view: View, source: str | None) -> pd.DataFrame:
