@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 
 import duckdb
@@ -19,6 +20,15 @@ def problem(pattern: str) -> str:
     except duckdb.Error as error:
         return str(error).splitlines()[0].removeprefix("Invalid Input Error: ").strip()
     return ""
+
+
+def literal(text: str) -> str:
+    """A regular expression that matches just this text.
+
+    >>> literal("a.b (c)")
+    'a\\\\.b \\\\(c\\\\)'
+    """
+    return re.sub(r"[\\.+*?()|\[\]{}^$]", lambda match: "\\" + match[0], text)
 
 
 def found_in(pattern: str, texts: Sequence[str]) -> list[bool]:

@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import dataclass
 
+from proofbook.config.duckdb_text import literal
+
 # Begins as no regular expression can, so that none is taken for it.
 _WRITTEN = re.compile(r'\(\?http_status (\d{3})(?: to (\d{3}))?(?: at ("(?:[^"\\]|\\.)*"))?\)')
 
@@ -30,13 +32,13 @@ class StatusPattern:
     @property
     def of_path(self) -> str:
         """A regular expression for whole paths."""
-        return "^" + ".*".join(map(_escaped, self.path.split("*"))) + "$" if self.path else ""
+        return "^" + ".*".join(map(literal, self.path.split("*"))) + "$" if self.path else ""
 
     @property
     def in_text(self) -> str:
         """A regular expression for lines that were not read and may tell of such a request."""
         first = r"\b[45]\d\d\b" if self.most != self.least else rf"\b{self.least}\b"
-        path = ".*".join(map(_escaped, self.path.split("*")))
+        path = ".*".join(map(literal, self.path.split("*")))
         return f"{path}.*{first}|{first}.*{path}" if path else first
 
     @property
@@ -58,7 +60,3 @@ def of(text: str) -> StatusPattern | None:
     return StatusPattern(
         least=least, most=int(found[2] or least), path=json.loads(found[3]) if found[3] else ""
     )
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"[\\.+*?()|\[\]{}^$]", lambda match: "\\" + match[0], text)

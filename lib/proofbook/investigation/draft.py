@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,6 @@ LONGEST_EXAMPLE = 300
 # A pattern of less says nothing by itself.
 LEAST_LETTERS = 8
 CONFIDENCE = 0.95
-_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _TEXT = "coalesce(header, '') || coalesce(body, '')"
 
 
@@ -278,7 +278,7 @@ def pattern_of(template: str, sample: str) -> str | None:
     if parsed is not None:
         kind, message = parsed.raised.type, parsed.raised.message.split("\n")[0]
         template = f"{kind}: {re.sub('[0-9]+', '<*>', message)}" if message else kind
-    parts = [_SPECIAL.sub(lambda match: "\\" + match[0], part) for part in template.split("<*>")]
+    parts = [duckdb_text.literal(part) for part in template.split("<*>")]
     while len(parts) > 1 and not re.search(r"\w", parts[-1]):
         # A value at the end need not be there.
         last = parts.pop()
@@ -361,6 +361,4 @@ def _in_comment(text: str) -> str:
 
 def _check(text: str, name: str) -> None:
     """Raises ValueError where the draft is no case: a fault of this module."""
-    import tomllib
-
     Case.model_validate(tomllib.loads(text)).model_copy(update={"name": name})
