@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -137,6 +138,10 @@ class _Asked:
         from proofbook.cli.cluster import Cluster, words_of
         from proofbook.pipeline import steps
 
+        if not re.fullmatch(r"[a-z]+://\S+:\d+", address):
+            raise UsageError(
+                f"--cluster: expected the address of a Dask scheduler such as tcp://10.0.0.5:8786, got {address!r}"
+            )
         if self.run:
             raise UsageError("--run continues a run on this machine, so it does not go with --cluster")
         evidence = str(steps.evidence_of(self.evidence, base=self.base)) if self.evidence else ""

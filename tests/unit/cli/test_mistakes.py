@@ -17,6 +17,10 @@ GUARDED = 'protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"
     ("arguments", "sentence"),
     [
         (["run", "stagin"], "there is no environment 'stagin'"),
+        (
+            ["run", "staging", "--cluster", "here"],
+            "--cluster: expected the address of a Dask scheduler such as tcp://10.0.0.5:8786, got 'here'",
+        ),
         (["run", "rehearsal", "--case", "ssot-fixs"], "did you mean 'ssot-fixes'?"),
         (["run", "rehearsal", "--notebook", "02-websockets"], "did you mean '02-websocket'?"),
         (["run", "rehearsal", "--run", "2026"], "there is no run '2026'"),
