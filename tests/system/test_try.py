@@ -367,9 +367,11 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
     made = tmp_path / "made"
     made.mkdir()
 
-    def do(*words: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+    def do(
+        *words: str | Path, cwd: Path = tmp_path, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV")
-        environment = {key: value for key, value in os.environ.items() if key not in left_out}
+        environment = {key: value for key, value in os.environ.items() if key not in left_out} | variables
         return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
     installed = linked.environment(made / "venv", wheel, extra="rehearsal")
@@ -381,7 +383,8 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
         here = tmp_path / f"here-{turn}"
         here.mkdir()
         address = f"http://127.0.0.1:{python(start, 'starlette_app')}"
-        return here, [do(program, "try", address, "--ws", "/ws", cwd=here), do(program, "demo", cwd=here)]
+        tried = do(program, "try", address, "--ws", "/ws", cwd=here)
+        return here, [tried, do(program, "demo", cwd=here, PROOFBOOK_OUTPUTS=str(here / "kept"))]
 
     # Whatever else the demo says, it says of a stack that is well, and that this machine kept waiting.
     here, (tried, shown) = machine.asked_again(
@@ -392,8 +395,9 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
     )
     assert tried.returncode == 0 and first_line(tried).startswith("✔ HEALTHY"), told(tried)
     assert shown.returncode == 0 and first_line(shown).startswith("✔ FIXED"), told(shown)
-    assert sorted(path.name for path in here.iterdir()) == ["cases", "environments", "outputs"]
-    assert len(list(here.glob("outputs/*/*/report.html"))) == 2
+    assert sorted(path.name for path in here.iterdir()) == ["cases", "environments", "kept", "outputs"]
+    assert len(list(here.glob("outputs/*/*/report.html"))) == 1
+    assert len(list(here.glob("kept/rehearsal/*/report.html"))) == 1
 
 
 # Bad input ------------------------------------------------------------------------------------------------------------

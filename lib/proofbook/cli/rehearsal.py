@@ -63,6 +63,11 @@ def _table_of_faults(faults: Mapping[str, Fault]) -> Table:
     return table
 
 
+def _up(base: Path) -> Path:
+    """The folder with the files that `environments/rehearsal.toml` names, wherever runs are kept."""
+    return paths.home(base) / "outputs" / "rehearsal" / "up"
+
+
 @app.command()
 def rehearse(
     fault: Faults = None,
@@ -76,7 +81,7 @@ def rehearse(
     """Run a staging stack on this machine until Ctrl-C: 15 s with two defects, then with their fix."""
     names = _known_faults(fault)
     base = paths.root()
-    up = paths.outputs(base) / "rehearsal" / "up"
+    up = _up(base)
     if deploy:
         stack = _rehearsal()
         print(f"deployed {stack.request_deployment(up, faults=names)}")
@@ -103,7 +108,7 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
 
     _known_faults(fault)
     base = paths.root()
-    up = paths.outputs(base) / "rehearsal" / "up"
+    up = _up(base)
     program = [sys.executable, "-m", "proofbook.cli", "rehearse"]
     chosen = [part for name in fault or [] for part in ("--fault", name)]
     with _rehearsal_process([*program, "--hold", *chosen], up):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import json
 import tempfile
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proofbook.cli.app import AsJson, app, console, plain
-from proofbook.cli.times import BEFORE_NOW, moment
+from proofbook.cli.times import TIME
 from proofbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ QuietMetrics = Annotated[
 ]
 Since = Annotated[
     str,
-    typer.Option("--since", metavar="TIME", help=f"When it began: {BEFORE_NOW}; what lies before is quiet."),
+    typer.Option("--since", metavar="TIME", help=f"When it began: {TIME} the last trace; what lies before is quiet."),
 ]
 LONGEST_MEASURE = len("time on the way")
 Shown = Annotated[int, typer.Option("--first", min=1, help="So many services are shown.")]
@@ -64,7 +63,6 @@ def suspects(
 
     if (before_logs or before_metrics) and not before:
         raise UsageError("expected --before with --before-logs and --before-metrics, got none; name the spans of quiet time")  # fmt: skip
-    began = moment("--since", since, now=dt.datetime.now(dt.UTC)) if since else None
     with tempfile.TemporaryDirectory(prefix="proofbook-") as name:
         folder = Path(name)
         given = recording.Exports(spans=tuple(spans), logs=tuple(logs or ()), measurements=tuple(metrics or ()))  # fmt: skip
@@ -73,7 +71,7 @@ def suspects(
         if before:
             earlier = recording.Exports(spans=tuple(before), logs=tuple(before_logs or ()), measurements=tuple(before_metrics or ()))  # fmt: skip
             quiet = recording.record(earlier, base=Path.cwd(), folder=folder / "quiet")
-        found = rank(asked.recorded, quiet=quiet.recorded if quiet else None, since=began)
+        found = rank(asked.recorded, quiet=quiet.recorded if quiet else None, since=since or None)
     if as_json:
         print(json.dumps(dataclasses.asdict(found), indent=2, default=str))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -44,11 +45,22 @@ def test_files_of_others_end_in_a_ranking(exports: str, tmp_path: Path) -> None:
     assert told["suspects"][0]["called"] is False and told["suspects"][0]["chance"] is None
 
 
+@pytest.mark.slow
+def test_a_duration_counts_back_from_the_last_trace(exports: str, tmp_path: Path) -> None:
+    asked = ("suspects", "--spans", "now/spans.csv", "--json", "--since")
+    told = [json.loads(proofbook(*asked, since, cwd=tmp_path, workspace=tmp_path).stdout) for since in ("20s", "40s")]  # fmt: skip
+    later, earlier = (dt.datetime.fromisoformat(ranking["since"]) for ranking in told)
+    assert later - earlier == dt.timedelta(seconds=20)
+    assert all(ranking["since_is_stated"] for ranking in told)
+    assert told[0]["traces"] < told[1]["traces"]
+
+
 MISTAKES = {
     ("--spans", "nothing.csv"): "expected a file of spans at nothing.csv, there is none; give its path or a pattern such as 'export/*.json'",
     ("--spans", "now/metrics.csv"): "expected spans in now/metrics.csv with a column for each of trace_id, span_id, got the columns service, timestamp, name, value; rename those that hold them",
     ("--spans", "now/spans.csv", "--before-logs", "quiet/app.log"): "expected --before with --before-logs and --before-metrics, got none; name the spans of quiet time",
     ("--spans", "now/spans.csv", "--since", "2027-01-01T00:00:00Z"): "expected traces from 2027-01-01 00:00:00 on, got none; give another --since",
+    ("--spans", "now/spans.csv", "--since", "soon"): "--since: not a time: 'soon'; use 2026-11-24T09:40:00Z, 09:40, or a duration before the end of the log such as 3h",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from proofbook.collect.logs.entries import connect
 from proofbook.collect.traces.names import service_sql
+from proofbook.config import moments
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UsageError
 from proofbook.investigation.services import blame, windows
@@ -44,14 +45,17 @@ class Recorded:
     measurements: tuple[Path, ...] = ()
 
 
-def rank(looked: Recorded, *, quiet: Recorded | None = None, since: dt.datetime | None = None) -> Ranking:
+def rank(
+    looked: Recorded, *, quiet: Recorded | None = None, since: dt.datetime | str | None = None
+) -> Ranking:
     """The services of a system, ranked by what speaks against them in the stretch looked at.
 
     Args:
-        quiet: recorded when nothing was wrong. since: when it began; None: it is looked for, and all before `since` is quiet.
+        quiet: recorded when nothing was wrong. since: when it began, in words as of `config.moments`, counted back from the last trace;
+            None: it is looked for, and all before `since` is quiet.
 
     Raises:
-        UsageError: no traces lie in the stretch, or none from before it.
+        UsageError: no traces lie in the stretch, or none from before it, or `since` is no time.
     """
     with closing(_engine(looked, quiet)) as engine:
         stretches = _windows(engine, since)
@@ -162,9 +166,15 @@ _EMPTY = {
 }
 
 
-def _windows(engine: duckdb.DuckDBPyConnection, since: dt.datetime | None) -> list[Window]:
+def _windows(engine: duckdb.DuckDBPyConnection, since: dt.datetime | str | None) -> list[Window]:
     begun = "SELECT epoch(coalesce(min(started) FILTER (parent_id IS NULL), min(started))) AS t FROM spans WHERE {} GROUP BY trace_id"
     new, old = (_times(engine, begun.format(which)) for which in ("NOT is_quiet", "is_quiet"))
+    if isinstance(since, str):
+        first, last = (dt.datetime.fromtimestamp(float(edge), dt.UTC) for edge in (new.min(), new.max()))
+        try:
+            since = moments.moment(since, reference=last, since=first)
+        except UsageError as error:
+            raise UsageError(f"--since: {error}") from None
     if since is not None:
         at = since.timestamp()
         old, new = np.concatenate([old, new[new < at]]), new[new >= at]
