@@ -367,9 +367,7 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
     made = tmp_path / "made"
     made.mkdir()
 
-    def do(
-        *words: str | Path, cwd: Path = tmp_path, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def do(*words: str | Path, cwd: Path = tmp_path, **variables: str) -> subprocess.CompletedProcess[str]:
         left_out = ("PROOFBOOK_WORKSPACE", "PROOFBOOK_OUTPUTS", "PYTHONPATH", "VIRTUAL_ENV")
         environment = {key: value for key, value in os.environ.items() if key not in left_out} | variables
         return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from proofbook.cli.app import AsJson, app, console, plain, say
 from proofbook.cli.times import BEFORE_NOW, moment
+from proofbook.config.durations import in_words
 from proofbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ def _print_reading(out: Console, looked: Any) -> None:
         *(f"assumed    {plain(item.in_words)}" for item in reading.assumed),
         f"severity   {counts}",
         *([f"requests   {_by_status(looked.requests)}"] if len(looked.requests) else []),
-        f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {coverage.covered_s:,.1f} s; longest silence {coverage.longest_gap_s:,.1f} s, unusual from {coverage.allowed_gap_s:,.1f} s",
+        f"span       {reading.first:%Y-%m-%d %H:%M:%S} to {reading.last:%Y-%m-%d %H:%M:%S} UTC, {in_words(coverage.covered_s, decimals=1)}; longest silence {in_words(coverage.longest_gap_s, decimals=1)}, unusual from {in_words(coverage.allowed_gap_s, decimals=1)}",
         f"coverage   {'[yellow]' + plain(why) + '[/]' if why else 'no gaps found'}",
     ):
         out.print(line, soft_wrap=True)

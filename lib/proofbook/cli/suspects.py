@@ -39,7 +39,9 @@ QuietMetrics = Annotated[
 ]
 Since = Annotated[
     str,
-    typer.Option("--since", metavar="TIME", help=f"When it began: {TIME} the last trace; what lies before is quiet."),
+    typer.Option(
+        "--since", metavar="TIME", help=f"When it began: {TIME} the last trace; what lies before is quiet."
+    ),
 ]
 LONGEST_MEASURE = len("time on the way")
 Shown = Annotated[int, typer.Option("--first", min=1, help="So many services are shown.")]

@@ -26,12 +26,16 @@ def seconds(text: str) -> float:
     return float(found[1]) * UNITS_S[found[2]]
 
 
-def in_words(length_s: float) -> str:
-    """A length of time in its two largest units.
+def in_words(length_s: float, *, decimals: int = 0) -> str:
+    """A length of time in its two largest units; in seconds with so many decimals below two minutes.
 
     >>> in_words(3.0), in_words(7500), in_words(86400 * 3 + 60)
     ('3 s', '2 h 5 min', '3 d')
+    >>> in_words(2.94, decimals=1), in_words(119.96, decimals=1), in_words(200.4, decimals=1)
+    ('2.9 s', '120.0 s', '3 min 20 s')
     """
+    if decimals and length_s < 120:
+        return f"{length_s:.{decimals}f} s"
     left, parts = round(length_s), list[tuple[int, str]]()
     for word, unit in _WORDS:
         count, left = divmod(left, unit)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from proofbook.config.durations import in_words
 from proofbook.evidence.log_tables import LOG_CANARIES, LOG_SOURCES
 from proofbook.judge.checks.log_rows import RHYTHM, entries_in
 from proofbook.judge.checks.log_unread import Unread, unread_in
@@ -51,7 +52,7 @@ class Coverage:
 
     def control(self, name: str, *, guards: tuple[str, ...]) -> Control:
         """The liveness control that this coverage is."""
-        span = f"{self.entries:,} entries over {self.covered_s:.0f} of {self.window_s:.0f} s"
+        span = f"{self.entries:,} entries over {in_words(self.covered_s)} of {in_words(self.window_s)}"
         got = span if self.held else f"{span}; {'; '.join(sentence for _, sentence in self.reasons)}"
         return Control(
             kind="liveness",
@@ -200,7 +201,7 @@ class _Reading:
         if self.canary and not found:
             found.append(("log-no-canary", self.canary))
         if self.ahead_s > MAX_SKEW_S:
-            ahead = f"the last entry is dated {self.ahead_s:,.0f} s after it was read"
+            ahead = f"the last entry is dated {in_words(self.ahead_s)} after it was read"
             found.append(("log-clock", f"{ahead}, so the clocks disagree"))
         return found
 
@@ -219,8 +220,8 @@ class _Reading:
     def gap(self) -> Iterator[Why]:
         """Whether a silence is unusual for this log."""
         if self.longest_s > self.allowed_s:
-            usual = f"while {self.allowed_s:.0f} s would be unusual"
-            yield ("log-gap", f"nothing was written for {self.longest_s:.0f} s, {usual}")
+            usual = f"while {in_words(self.allowed_s)} would be unusual"
+            yield ("log-gap", f"nothing was written for {in_words(self.longest_s)}, {usual}")
 
     def few(self) -> Iterator[Why]:
         """Whether so little was written that any silence would be usual."""
@@ -232,10 +233,10 @@ class _Reading:
         """Whether more was there than was read."""
         if self.cut and not self.stated:
             order = ", newest first," if self.newest_first else ""
-            span = f"they span {self.span_s:,.1f} s: what lies outside was not exported"
+            span = f"they span {in_words(self.span_s, decimals=1)}: what lies outside was not exported"
             yield ("log-cut", f"{self.cut}{order} and {span}")
         if self.sampled_s is not None and self.window_s < MIN_SLICES * self.sampled_s:
-            few = f"a few entries of every {self.sampled_s:,.0f} s cannot show what a window of {self.window_s:,.0f} s holds"
+            few = f"a few entries of every {in_words(self.sampled_s)} cannot show what a window of {in_words(self.window_s)} holds"
             yield ("log-cut", f"there was too much to read it whole, and {few}; narrow it with covers_s")
 
     def missing_content(self) -> Iterator[Why]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from proofbook.config.durations import in_words
 from proofbook.evidence.assumptions import of_text
 from proofbook.evidence.log_tables import LOG_CANARIES, LOG_SOURCES
 from proofbook.judge.check import Mutant, Recipe
@@ -59,7 +60,7 @@ class _Covers:
         assumed = of_text(str(about.get("assumed") or ""))
         twice = f", {int(about['duplicates']):,} of them twice" if about.get("duplicates") else ""
         whole = (
-            f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {after.longest_gap_s:.1f} s{lost}"
+            f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {in_words(after.longest_gap_s, decimals=1)}{lost}"
             + (f"; {note}" if note else "")
         )
         statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)
@@ -72,7 +73,7 @@ class _Covers:
                 name="first and last entry, silences against the source's own rhythm, limits hit, empty bodies",
                 null_hypothesis="the window is not covered",
             ),
-            threshold=f"no silence over {after.allowed_gap_s:.1f} s",
+            threshold=f"no silence over {in_words(after.allowed_gap_s, decimals=1)}",
             exposure=Exposure(n=after.entries, unit="entries"),
             controls=self.controls(view, after),
             not_established=(
@@ -167,4 +168,4 @@ def _part(cover: Coverage) -> str:
     if cover.first is None or cover.last is None:
         return "none of it covered"
     form = "%H:%M:%S" if cover.first.date() == cover.last.date() else "%Y-%m-%d %H:%M:%S"
-    return f"covering {cover.first.strftime(form)} to {cover.last.strftime(form)} UTC, spanning {cover.covered_s:,.1f} s"
+    return f"covering {cover.first.strftime(form)} to {cover.last.strftime(form)} UTC, spanning {in_words(cover.covered_s, decimals=1)}"
