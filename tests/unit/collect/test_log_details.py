@@ -360,3 +360,13 @@ def test_a_time_of_day_is_of_the_day_that_the_comment_before_it_states(tmp_path:
 def test_a_refusal_says_what_can_help(text: str, said: str, unsaid: str, tmp_path: Path) -> None:
     problem = read(tmp_path, text, **UTC).problem
     assert said in problem and unsaid not in problem
+
+
+def test_a_refusal_does_not_ask_for_what_was_stated(tmp_path: Path) -> None:
+    text = "x 2025-06-24  14:36:25 hello\nLog started: 2025-06-24  14:36:25\nfoo\n"
+    problem = read(tmp_path, text, time_form="%Y-%m-%d  %H:%M:%S", **UTC).problem
+    assert "none begins with a time as of time_form '%Y-%m-%d  %H:%M:%S', such as 'x 2025" in problem
+    assert "state time_form" not in problem and "state a pattern with the group timestamp" in problem
+    problem = read(tmp_path, text, pattern="^Opened: (?P<timestamp>.*)$", **UTC).problem
+    assert "the pattern gives a time that can be read in none of them, such as 'x 2025" in problem
+    assert "a pattern with the group" not in problem

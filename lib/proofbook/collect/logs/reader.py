@@ -336,11 +336,11 @@ def _problem(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str
     elif source.zone is None and "" in unread:
         hint = f"; {f'{word}, which follows the time, is no time zone that is known' if word else 'they state no time zone'}: {SET_ZONE}"
     else:
-        hint = _what_is_there(reading, parts)
+        hint = _what_is_there(reading, parts, source)
     return f"none of {reading.lines:,} lines of source {source.name!r} could be parsed{hint}"
 
 
-def _what_is_there(reading: Reading, parts: Sequence[_Part]) -> str:
+def _what_is_there(reading: Reading, parts: Sequence[_Part], source: LogSource) -> str:
     """Words for what a file holds instead of times that are known, and for what to state."""
     shape = parts[0].shape
     names = shape.columns.names if shape.columns else shape.keys
@@ -349,6 +349,10 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part]) -> str:
         shown = f"{', '.join(names[:MOST_KEYS])}{' …' if len(names) > MOST_KEYS else ''}"
         return f'; none of their {what} is known as a time: {shown}; say which one is, such as columns = {{ timestamp = "{names[0]}" }}, and with time_form how it is written'
     first = reading.unparsed_sample.split(" ⏎ ")[0].partition("\n")[0][:60]
+    if source.pattern:
+        return f"; the pattern gives a time that can be read in none of them, such as {first!r}: mend the pattern, or say with time_form how the times are written"
+    if source.time_form:
+        return f"; none begins with a time as of time_form {source.time_form!r}, such as {first!r}: where it stands elsewhere, state a pattern with the group timestamp"
     if times.has_clock(reading.unparsed_sample) and not times.has_date(reading.unparsed_sample):
         return f"; they hold times of day, but no date, such as {first!r}: have the program write the date too, or {_RUNTIME_ADDS_THEM}"
     state = "state time_form, such as %d.%m.%Y %H:%M:%S, or a pattern with the group timestamp"
