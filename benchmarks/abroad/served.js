@@ -251,6 +251,7 @@ function talk(connection, socket, said) {
 function turnedAway(connection, socket, said, refusal) {
   if (refusal.greets) greet(connection, socket, said);
   if (refusal.says) connection.send(refusal.says);
+  if (refusal.stays) return;
   const go = () => connection.close(refusal.code || 1008, refusal.reason || "");
   if (refusal.at_message) connection.onmessage = go;
   else later(refusal.after_ms, go);

@@ -219,6 +219,15 @@ def _(dice: Dice) -> Scene:
     return says(dice, page("", only="HEAD"), at=dice.of("/health", "/healthz"), make="bare")
 
 
+@kind("guest", "who shows a bad token is let in as a guest, and told so", UNASKED, OPEN, PASS)
+def _(dice: Dice) -> Scene:
+    told = dice.of('{"type":"hello","user":"guest"}', '{"type":"hello","guest":true}')
+    greeting = [{"text": f'{{"type":"hello","user":"{dice.word()}"}}'}]
+    return guarded(
+        dice, make=dice.make(*NODE), refusal={"says": told, "stays": True}, greeting=greeting, greeting_ms=0
+    )
+
+
 @kind("another-alphabet", "it says in a language of its own that it is well", UNASKED, OPEN, PASS)
 def _(dice: Dice) -> Scene:
     word = dice.of("Betriebsbereit", "正常", "работает", "en funcionamiento", "disponible")
