@@ -388,7 +388,6 @@ def _is_login_page(answer: Answer) -> bool:
 
 def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:
     """Keys of [[service]] that follow from a page that was asked several times: what it said each time, where it said that it is well."""
-    body = _object_of(seen[0])
     expected: dict[str, object] = dict(_product_of(seen))
     if said is not None and said.word is Word.WELL and said.path:
         again = [health_page.read(answer.text, is_html=answer.is_html) for answer in seen]
@@ -396,7 +395,9 @@ def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]
         if all(other == said for other in again):
             expected = {said.path: said.value, **expected}
     found: dict[str, object] = {"health_expect": {"json": expected}} if expected else {}
-    revision = next((key for key in _REVISION_KEYS if isinstance(body.get(key), str)), None)
+    bodies = [_object_of(answer) for answer in seen]
+    # What differs from one answer to the next names an instance, whatever it is called.
+    revision = next((key for key in _REVISION_KEYS if isinstance(value := bodies[0].get(key), str) and all(body.get(key) == value for body in bodies)), None)  # fmt: skip
     return {**found, "revision_path": revision} if revision else found
 
 
