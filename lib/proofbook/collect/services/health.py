@@ -150,9 +150,9 @@ def asking(service: Service) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def client_for(
-    service: Service, session: Session, *, keep_alive: bool
+    service: Service, session: Session, *, keep_alive: bool, at: str | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for a service; where that wants the token of the login, there is one by then.
+    """A client for a service; where that wants the token of the login, there is one by then. at: another address than its own.
 
     Raises:
         CouldNotLook: the login did not give one.
@@ -160,7 +160,7 @@ async def client_for(
     login = session.environment.login
     if service.sends_token and login is not None:
         await session.token(login.user)
-    url = session.service_urls[service.name]
+    url = at or session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
     speaks: dict[str, Any] = {}
     if service.health_method == "gRPC":
@@ -240,6 +240,11 @@ async def _answer(
         # Of what is only timed the body is received, as its users do, and not kept.
         keep_bytes=None if is_page else BODY_SAMPLE,
     )
+
+
+def is_well(answer: Answer, service: Service) -> bool:
+    """Whether an answer to a request for health is that of a healthy service."""
+    return bool(_told(answer, service, "health")["ok"])
 
 
 def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
