@@ -96,7 +96,9 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                 raise CouldNotLook(
                     f"the host {client.base_url.host} does not resolve; check the address"
                 ) from None
-            if not search.tried and (told := await _over_http2(item, paths, session)) is not None:
+            # Who speaks HTTP/2 alone says something at once.
+            is_silent = isinstance(error, httpx.TimeoutException) or bool(search.tried)
+            if not is_silent and (told := await _over_http2(item, paths, session)) is not None:
                 return told
             remark = f"nothing answers at {client.base_url}: {describe(error)}"
             return Health(
