@@ -391,7 +391,7 @@ def _is_login_page(answer: Answer) -> bool:
 def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:
     """Keys of [[service]] that follow from a page that was asked several times: what it said each time, where it said that it is well."""
     expected: dict[str, object] = dict(_product_of(seen))
-    if said is not None and said.word is Word.WELL and said.path:
+    if said is not None and said.word is Word.WELL and said.path and _object_of(seen[0]):
         again = [health_page.read(answer.text, is_html=answer.is_html) for answer in seen]
         # Only what was seen each time: a guess that was never fulfilled would fail a service for being described wrongly.
         if all(other == said for other in again):
