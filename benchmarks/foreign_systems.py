@@ -1,4 +1,4 @@
-"""Thirteen systems of others: how each is installed and started, what its manual tells, two ways to break it, and the two short files.
+"""Eighteen systems of others: how each is installed and started, what its manual tells, two ways to break it, and the two short files.
 
 Nothing is installed into the system or this environment: each finds its place in a folder of its own, from PyPI, npm or Debian.
 """
@@ -196,8 +196,9 @@ def _token(word: str) -> str:
 
 def _own_application(file: str) -> Callable[[Place, str], Found]:
     def start(place: Place, word: str) -> Found:
-        broken = {"BROKEN": "1"} if word == "raises" else {}
-        place.start(place.installed / "bin" / "python", SERVERS / file, str(place.port), TOKEN=_token(word), **broken)  # fmt: skip
+        broken = {"BROKEN": "1"} if word in ("raises", "ill") else {}
+        process = place.start(place.installed / "bin" / "python", SERVERS / file, str(place.port), TOKEN=_token(word), **broken)  # fmt: skip
+        _stops(process, word)
         return {}
 
     return start
@@ -408,6 +409,38 @@ def _synapse(place: Place, word: str) -> Found:
     return {}
 
 
+def _ganache(place: Place, word: str) -> Found:
+    program = place.installed / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
+    process = place.start("node", program, "--server.host=127.0.0.1", f"--server.port={place.port}", "--wallet.totalAccounts=1")  # fmt: skip
+    _stops(process, word)
+    if word == "ended":
+        process.kill()
+    return {}
+
+
+INFLUXDB = """
+reporting-disabled = true
+bind-address = "127.0.0.1:0"
+[meta]
+  dir = "HERE/meta"
+[data]
+  dir = "HERE/data"
+  wal-dir = "HERE/wal"
+[http]
+  bind-address = "127.0.0.1:PORT"
+"""
+
+
+def _influxdb(place: Place, word: str) -> Found:
+    file = place.write("influxdb.conf", INFLUXDB)
+    process = place.start(place.installed / "usr" / "bin" / "influxd", "-config", file)
+    await_page(f"http://127.0.0.1:{place.port}/ping", 204)
+    _stops(process, word)
+    if word == "ended":
+        process.kill()
+    return {}
+
+
 # The systems --------------------------------------------------------------------------------------------------------------
 
 PACE = "[pace]\nper_s = 50\nconcurrency = 10\ntimeout_s = 5\n"
@@ -424,6 +457,7 @@ ANYBODY = "any token is let in"
 ENDED = "the process ended"
 HALTED = "the process is stopped (SIGSTOP)"
 PYTHON = pip("litestar", "uvicorn[standard]", "channels", "daphne", "websockify", "jupyterlab")
+SPOKEN = npm("ws@8", "aedes@1", "stomp-broker-js@1", "ganache@7")
 NODE = npm("ws@8", "socket.io@4", "graphql@16", "graphql-ws@6")
 
 SYSTEMS = (
@@ -523,6 +557,41 @@ expect = { json = { "[0]" = "said", "[1].id" = "{id}", "[1].text" = "{text}" } }
         start=_synapse,
         broken={"halted": HALTED, "ended": ENDED},
         environment=PACE + SERVICE + 'timed = ["/_matrix/client/versions"]\n',
+    ),
+    System(
+        name="gRPC with its health service", source="grpc", get=pip("grpcio", "grpcio-health-checking"),
+        start=_own_application("grpc_app.py"),
+        broken={"ill": "it says NOT_SERVING", "halted": HALTED},
+        environment=PACE + SERVICE + 'health = "/grpc.health.v1.Health/Check"\nhealth_method = "gRPC"\nhealth_body = { service = "chat.Threads" }\n',
+    ),
+    System(
+        name="a STOMP broker of npm", source="spoken", get=SPOKEN, start=_node("stomp"),
+        options=("--ws", "/stomp", *WITH_TOKEN),
+        broken={"anybody": ANYBODY, "halted": HALTED},
+        environment="writes = true\n" + PACE + SERVICE + A_TOKEN + """[service.ws]
+path = "/stomp"
+dialect = "stomp"
+send = "SUBSCRIBE\\nid:{id}\\ndestination:/{id}\\n\\n\\u0000SEND\\ndestination:/{id}\\n\\n{text}"
+expect = { regex = "(?s)^\\\\s*MESSAGE.*destination:/{id}.*{text}" }
+""",
+    ),
+    System(
+        name="aedes, an MQTT broker of npm", source="spoken", get=SPOKEN, start=_node("aedes"),
+        options=("--ws", "/mqtt", *WITH_TOKEN),
+        broken={"anybody": ANYBODY, "halted": HALTED},
+        environment=PACE + SERVICE + 'health = ""\n' + A_TOKEN + 'ws = { path = "/mqtt", dialect = "mqtt" }\n',
+    ),
+    System(
+        name="Ganache 7 (JSON-RPC)", source="spoken", get=SPOKEN, start=_ganache,
+        options=("--ws", "/"),
+        broken={"halted": HALTED, "ended": ENDED},
+        environment=PACE + SERVICE + 'health = ""\n[service.ws]\npath = "/"\nany_path = true\ndialect = "json-rpc"\n'
+        + 'send_json = { jsonrpc = "2.0", id = "{id}", method = "eth_blockNumber", params = [] }\nexpect = { json = { id = "{id}", "result != `null`" = true } }\nharmless = true\n',
+    ),
+    System(
+        name="InfluxDB 1.6", source="influxdb", get=debian("influxdb"), start=_influxdb,
+        broken={"halted": HALTED, "ended": ENDED},
+        environment=PACE + SERVICE + 'health = "/ping"\nhealth_status = [204]\n',
     ),
 )  # fmt: skip
 

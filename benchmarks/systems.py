@@ -1,4 +1,4 @@
-"""Thirteen systems that nobody here wrote, as a new user meets them: the first `proofbook try`, two ways to break each, two short files.
+"""Eighteen systems that nobody here wrote, as a new user meets them: the first `proofbook try`, two ways to break each, two short files.
 
     python benchmarks/systems.py [FOLDER] [--only NAME] [--skip files|broken]
 

@@ -9,5 +9,8 @@ from abroad.sockets import SOCKETS
 from abroad.spoken import SPOKEN
 from abroad.stated import STATED
 from abroad.tokens import TOKENS
+from abroad.uncommon import UNCOMMON
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*PAGES, *SOCKETS, *TOKENS, *SPOKEN, *FRONTS, *STATED)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (*PAGES, *SOCKETS, *TOKENS, *SPOKEN, *FRONTS, *STATED, *UNCOMMON)
+}

@@ -12,19 +12,30 @@ function small(connection) {
   connection.onmessage = (data) => (data.length > 32768 ? connection.close(1011, "internal error") : connection.send(data));
 }
 
+// Who is connected, where replies go to another one.
+const people = [];
+
 // Answers {FIELD: id, text} with the same id and text, and says in between what is no reply; `how` may also be lost, twice, altered, late.
 function replies(connection, said) {
-  const { id = "id", text = "text", progress = false, how = "well", share = 1, wait_ms = 0 } = said.language;
+  const { id = "id", text = "text", progress = false, how = "well", share = 1, wait_ms = 0, most = 0 } = said.language;
+  if (how === "crossed") people.push(connection);
+  connection.onclose = () => { if (people.includes(connection)) people.splice(people.indexOf(connection), 1); };
   connection.onmessage = (data) => {
     const asked = JSON.parse(data);
     const wrong = Math.random() < share;
     const send = (value) => connection.send(JSON.stringify(value));
     if (progress) send({ type: "progress", [id]: asked[id], done: 0.5 });
     if (how === "lost" && wrong) return;
-    const told = how === "altered" && wrong ? `${asked[text]}?` : asked[text];
+    if (how === "short" && data.length > most) return;
+    const plain = how === "ascii" ? asked[text].replace(/[^\x00-\x7f]/g, "?") : asked[text];
+    const told = how === "altered" && wrong ? `${asked[text]}?` : plain;
     const reply = { type: "reply", [id]: asked[id], [text]: told };
     setTimeout(() => {
       if (how === "breaks" && wrong) return connection.close(1011, "internal error");
+      if (how === "crossed" && people.length > 1) {
+        const other = people[(people.indexOf(connection) + 1) % people.length];
+        return other.send(JSON.stringify(reply));
+      }
       send(reply);
       if (how === "twice" && wrong) send(reply);
     }, wait_ms * Math.random());

@@ -52,7 +52,9 @@ def lines(results: Sequence[Result]) -> list[str]:
 def _allowed(count: int, among: int, most: float | None) -> str:
     if most is None or not among:
         return ""
-    return f" ({count / among:.1%}; at most {most:.0%}: {'kept' if count <= most * among else 'NOT KEPT'})"
+    share, bound = count / among, proportion(count, among).high
+    told = "kept" if bound <= most else "kept, its bound is not" if share <= most else "NOT KEPT"
+    return f" ({share:.1%}, at 95 % at most {bound:.1%}; at most {most:.0%}: {told})"
 
 
 def as_json(results: Sequence[Result]) -> str:
@@ -67,7 +69,7 @@ def _anywhere(item: Result) -> list[str]:
 
 def as_markdown(results: Sequence[Result]) -> str:
     """The page docs/abroad.md."""
-    python = sum(item.make == "aiohttp" for item in results)
+    python = sum(item.make in ("aiohttp", "grpcio") for item in results)
     return "\n".join(
         [
             "# How often is a first try of somebody else's server wrong?",

@@ -23,6 +23,7 @@ const picked = (choices) => {
 const filled = (text) =>
   text
     .replaceAll("$HEX", () => crypto.randomBytes(8).toString("hex"))
+    .replaceAll("$ELSEWHERE", () => new Date(Date.now() + 9 * 3600 * 1000).toISOString().slice(0, 19).replace("T", " "))
     .replaceAll("$NOW", () => new Date().toISOString())
     .replaceAll("$UPTIME", () => String((Date.now() - started) / 1000))
     .replaceAll(/\$GROWS\((\d+),(\d+)\)/g, (_, from, each_s) => String(Math.round(Number(from) + (Number(each_s) * (Date.now() - started)) / 1000 + 20000 * (number++ % 5))))
@@ -44,11 +45,14 @@ function closed(doors, request) {
 function answer(request, response, page) {
   const door = closed(page.doors, request);
   if (door) page = door;
+  if (page.only && page.only !== request.method) page = { status: 405, type: "text/plain", body: "Method Not Allowed" };
   const { status = 200, type = "application/json", headers = {}, how = "" } = page;
   const body = Buffer.from((page.bom ? "\ufeff" : "") + filled(page.body || ""), page.latin1 ? "latin1" : "utf8");
   later(page.wait_ms, () => {
     if (how === "drop") return request.socket.destroy();
     if (how === "hang") return undefined;
+    if (how === "old") return request.socket.end(`HTTP/1.0 ${status}\r\nContent-Type: ${type}\r\n\r\n${body}`);
+    if (how === "early") response.writeEarlyHints({ link: "</style.css>; rel=preload; as=style" });
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader("Content-Type", type);
     if (spec.closes) response.setHeader("Connection", "close");
@@ -101,6 +105,7 @@ function known(token, rule) {
   if (rule.rule === "any") return token !== "";
   if (rule.rule === "everybody") return true;
   if (rule.rule === "none-is-guest") return token === "" || token === rule.good;
+  if (rule.rule === "longer") return token.startsWith(rule.good);
   if (rule.rule === "prefix") return token !== "" && token.slice(0, 12) === rule.good.slice(0, 12);
   try {
     const [head, body, signature] = token.split(".");
@@ -139,6 +144,7 @@ function bare(request, socket, head, { protocol, headers }, then) {
     send: (data) => socket.write(frame(Buffer.isBuffer(data) ? OPS.binary : OPS.text, Buffer.from(data))),
     close: (code, reason) => socket.end(frame(OPS.close, closing(code, reason))),
     onmessage: () => {},
+    onpong: () => {},
   };
   function read() {
     while (kept.length >= 2) {
@@ -153,6 +159,7 @@ function bare(request, socket, head, { protocol, headers }, then) {
       kept = kept.subarray(at + 4 + size);
       if (op === OPS.close) return void socket.end(frame(OPS.close, data.subarray(0, 2)));
       if (op === OPS.ping) socket.write(frame(OPS.pong, data));
+      if (op === OPS.pong) connection.onpong();
       if (op === OPS.text || op === OPS.binary) connection.onmessage(op === OPS.text ? data.toString() : data);
     }
   }
@@ -186,8 +193,9 @@ function ws(request, socket, head, { protocol, headers, deflate }, then) {
 
 const MAKES = { ws, faye, bare };
 
-function refuse(socket, { status = 403, body = "" }) {
-  socket.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+function refuse(socket, { status = 403, body = "", location = "" }) {
+  const sends = location ? `Location: ${location}\r\n` : "";
+  socket.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n${sends}Content-Type: text/plain\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
 function end(connection, socket, { how = "close", code = 1011, reason = "" }) {
@@ -210,11 +218,30 @@ function greet(connection, socket, said) {
   return socket.write(frame(0, Buffer.from(told.slice(half))));
 }
 
+function ping(connection, socket, { every_ms, within_ms }) {
+  let heard = Date.now();
+  connection.onpong = () => { heard = Date.now(); };
+  const beat = setInterval(() => (Date.now() - heard > within_ms ? socket.destroy() : socket.write(frame(OPS.ping, Buffer.from("there?")))), every_ms);
+  socket.on("close", () => clearInterval(beat));
+}
+
+const joined = new Set();
+
+function join(connection, socket) {
+  const tell = (type) => { for (const other of joined) other.send(JSON.stringify({ type, who: crypto.randomBytes(8).toString("hex") })); };
+  tell("join");
+  joined.add(connection);
+  socket.on("close", () => { joined.delete(connection); tell("leave"); });
+}
+
 function talk(connection, socket, said) {
   const speaker = languages[said.speaks || "nothing"];
+  socket.on("close", () => connection.onclose && connection.onclose());
   later(said.greeting_ms, () => {
     greet(connection, socket, said);
     speaker(connection, said);
+    if (said.pings) ping(connection, socket, said.pings);
+    if (said.joins) join(connection, socket);
     if (said.ends && (said.ends.share === undefined || chance(said.ends.share))) {
       later(said.ends.after_ms, () => end(connection, socket, said.ends));
     }
@@ -224,6 +251,7 @@ function talk(connection, socket, said) {
 function turnedAway(connection, socket, said, refusal) {
   if (refusal.greets) greet(connection, socket, said);
   if (refusal.says) connection.send(refusal.says);
+  if (refusal.stays) return;
   const go = () => connection.close(refusal.code || 1008, refusal.reason || "");
   if (refusal.at_message) connection.onmessage = go;
   else later(refusal.after_ms, go);

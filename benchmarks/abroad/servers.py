@@ -85,7 +85,10 @@ class Stage:
 
     def _program(self, server: Server, port: int, processes: list[subprocess.Popen[bytes]]) -> None:
         variables = {"NODE_PATH": str(self.modules)}
-        if server.make in ("socketio", "graphql"):
+        if server.make == "grpc":
+            command = [sys.executable, str(OTHERS / "grpc_app.py"), str(port)]
+            variables = {key: str(value) for key, value in server.words.items()}
+        elif server.make in ("socketio", "graphql"):
             command = ["node", str(OTHERS / f"node_{server.make}.js"), str(port)]
             variables |= {key: str(value) for key, value in server.words.items()}
         else:

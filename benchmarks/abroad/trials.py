@@ -115,7 +115,7 @@ def collect(name: str, turn: int, folder: Path, modules: Path) -> Result:
 
 
 def _make(scene: Scene) -> str:
-    name = {"bare": "node", "ws": "node ws", "faye": "node faye-websocket"}.get(scene.server.make, scene.server.make)  # fmt: skip
+    name = {"bare": "node", "grpc": "grpcio", "ws": "node ws", "faye": "node faye-websocket"}.get(scene.server.make, scene.server.make)  # fmt: skip
     return f"{name} behind nginx" if scene.server.front else name
 
 

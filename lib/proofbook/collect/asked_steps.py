@@ -1,4 +1,4 @@
-"""Steps that ask WebSocket endpoints for more than ordinary messages, as far as the case wants it."""
+"""Steps that ask WebSocket endpoints for more than ordinary messages, and services at every address, as far as the case wants it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from proofbook import connections
 from proofbook.collect.registry import Recorded, Step
+from proofbook.collect.services import addresses as service_addresses
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import addresses, at_once, held, unusual_messages
 from proofbook.collect.websocket.unusual_messages import Question
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
-from proofbook.config.services import WebSocket
+from proofbook.config.services import Service, WebSocket
 from proofbook.evidence.asked import ASKED
 
 
@@ -25,6 +26,9 @@ def asked_steps(environment: Environment, case: Case) -> Iterator[Step]:
             yield _at_once_step(socket, environment, count)
         if case.asks.addresses and environment.has_host_name(socket):
             yield _address_step(socket, environment)
+    for service in environment.services if case.asks.addresses else ():
+        if environment.asks_addresses(service):
+            yield _service_step(service)
 
 
 def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> Iterator[Step]:
@@ -70,6 +74,21 @@ def _address_step(socket: WebSocket, environment: Environment) -> Step:
     most = (each + addresses.MORE_TRIES) * addresses.MOST_ADDRESSES
     return Step(
         says=f"{socket.name}: {each} connections to each address of its host name, of which up to {addresses.MOST_ADDRESSES} are asked; up to {most} in all where some are not answered",
+        requests=each,
+        run=run,
+    )
+
+
+def _service_step(service: Service) -> Step:
+    """Health at every address of the service's name."""
+
+    async def run(session: Session) -> Recorded:
+        return {ASKED.name: await service_addresses.ask(service, session=session)}
+
+    each = addresses.TRIES
+    most = (each + addresses.MORE_TRIES) * addresses.MOST_ADDRESSES
+    return Step(
+        says=f"{service.name}: {each} health requests to each address of its host name, of which up to {addresses.MOST_ADDRESSES} are asked; up to {most} in all where some are not answered",
         requests=each,
         run=run,
     )

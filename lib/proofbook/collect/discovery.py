@@ -96,6 +96,10 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                 raise CouldNotLook(
                     f"the host {client.base_url.host} does not resolve; check the address"
                 ) from None
+            # Who speaks HTTP/2 alone says something at once.
+            is_silent = isinstance(error, httpx.TimeoutException) or bool(search.tried)
+            if not is_silent and (told := await _over_http2(item, paths, session)) is not None:
+                return told
             remark = f"nothing answers at {client.base_url}: {describe(error)}"
             return Health(
                 path=paths[0],
@@ -103,6 +107,15 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                 remarks=(remark, *_told(search.tried)),
                 no_http=not search.tried,
             )
+
+
+async def _over_http2(item: Service, paths: Sequence[str], session: Session) -> Health | None:
+    """What a server says of its health that speaks HTTP/2 only, as those of gRPC do; None where it is not known to be one."""
+    if paths not in (HEALTH_PATHS, [POSTED]):
+        return None
+    calls = item.model_copy(update={"health_method": "gRPC"})
+    async with health.client_for(calls, session, keep_alive=False) as client:
+        return await _Search(item=calls, client=client, session=session).posted("gRPC")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,7 +156,7 @@ class _Search:
         if found:
             path = min(found, key=lambda path: (path == "/", _rank(found[path])))
             return await self._described(path, found[path])
-        if paths == HEALTH_PATHS and (posted := await self._posted()) is not None:
+        if paths == HEALTH_PATHS and (posted := await self.posted()) is not None:
             return posted
         likely = next((path for path, why in self.tried.items() if path != "/" and why not in (*_NOWHERE, _ALIKE)), paths[0])  # fmt: skip
         return Health(
@@ -173,10 +186,10 @@ class _Search:
             found, settings={"sends_token": True, **found.settings}, remarks=(told, *found.remarks)
         )
 
-    async def _posted(self) -> Health | None:
-        """Health as gRPC over JSON tells it; None where it is not there, or answers as any other path does."""
+    async def posted(self, method: str = "POST") -> Health | None:
+        """Health as gRPC tells it, over JSON or over HTTP/2; None where it is not there, or answers as any other path does."""
         plain = self.item
-        self.item = plain.model_copy(update={"health_method": "POST"})
+        self.item = plain.model_copy(update={"health_method": method})
         try:
             answer, unknown = await self._ask(POSTED), await self._ask(self.item.unknown_path)
             if health_page.read(answer.text) is None or (unknown.status_code, unknown.body) == (answer.status_code, answer.body):  # fmt: skip
@@ -184,7 +197,7 @@ class _Search:
             if answer.status_code == 200 or answer.status_code >= 500:
                 self.unknown = unknown
                 found = await self._described(POSTED, answer)
-                return replace(found, settings={"health_method": "POST", **found.settings})
+                return replace(found, settings={"health_method": method, **found.settings})
         except httpx.HTTPError:
             # What answered a moment ago does not know this; that it is not there is what is said.
             return None
@@ -377,15 +390,16 @@ def _is_login_page(answer: Answer) -> bool:
 
 def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:
     """Keys of [[service]] that follow from a page that was asked several times: what it said each time, where it said that it is well."""
-    body = _object_of(seen[0])
     expected: dict[str, object] = dict(_product_of(seen))
-    if said is not None and said.word is Word.WELL and said.path:
+    if said is not None and said.word is Word.WELL and said.path and _object_of(seen[0]):
         again = [health_page.read(answer.text, is_html=answer.is_html) for answer in seen]
         # Only what was seen each time: a guess that was never fulfilled would fail a service for being described wrongly.
         if all(other == said for other in again):
             expected = {said.path: said.value, **expected}
     found: dict[str, object] = {"health_expect": {"json": expected}} if expected else {}
-    revision = next((key for key in _REVISION_KEYS if isinstance(body.get(key), str)), None)
+    bodies = [_object_of(answer) for answer in seen]
+    # What differs from one answer to the next names an instance, whatever it is called.
+    revision = next((key for key in _REVISION_KEYS if isinstance(value := bodies[0].get(key), str) and all(body.get(key) == value for body in bodies)), None)  # fmt: skip
     return {**found, "revision_path": revision} if revision else found
 
 

@@ -197,7 +197,7 @@ class Budgets(Settings):
 
 
 class Asks(Settings):
-    """What WebSocket endpoints are asked beyond ordinary messages; each may be turned off.
+    """What WebSocket endpoints are asked beyond ordinary messages, and services beyond their first address; each may be turned off.
 
     message_bytes: how long messages must at least be answered, or refused by name; beyond 64 KiB a frame states its length
     otherwise. 0: long ones are not asked. held_s: how long an idle connection must stay open; 0: nothing is

@@ -210,13 +210,12 @@ class Environment(Settings):
     def has_host_name(self, socket: WebSocket) -> bool:
         """Whether an endpoint's host may be a name, which stands for addresses, and is not one."""
         host = self.host_of(socket)
-        if host is None:
-            return True
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return True
-        return False
+        return host is None or _is_name(host)
+
+    def asks_addresses(self, service: Service) -> bool:
+        """Whether health is asked at every address of a service: its host is written, and is a name."""
+        url = service.url.text
+        return bool(service.health) and url is not None and _is_name(urlsplit(url).hostname or "")
 
     def delivers(self, socket: WebSocket) -> bool:
         """Whether messages are sent to this endpoint: it must say what to expect, and writing be allowed, or nothing be written."""
@@ -229,6 +228,15 @@ class Environment(Settings):
     def service(self, name: str) -> Service:
         """The service of that name."""
         return next(service for service in self.services if service.name == name)
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host is a name, which stands for addresses, and no address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def load(name: str, *, base: Path) -> Environment:

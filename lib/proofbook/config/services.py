@@ -143,7 +143,7 @@ class Service(Tls):
 
     before_url: where the old revision still answers; it is probed alongside, as before, where nothing else was recorded.
     health: empty where it serves no HTTP, only a WebSocket. health_body: the JSON that is sent where health_method is POST, as gRPC
-    over JSON wants it. health_max_age_s: how old may be what the page says by a time of its
+    over JSON wants it, or gRPC, over HTTP/2. health_max_age_s: how old may be what the page says by a time of its
     own that stands still. memory_series: whether each series of memory_metric (labels other
     than pod and instance, such as the pools of a JVM) has to keep the budget, or their sum.
     sends_token: whether its requests carry `Authorization: Bearer` with the token of the login. ws, token, logs: in short what [[websocket]], [login] and [[log]] say in full: its endpoint, a fixed token for it, and the
@@ -156,7 +156,7 @@ class Service(Tls):
     critical: bool = True
     health: str = "/health"
     health_status: list[int] = Field(default_factory=lambda: [200])
-    health_method: Literal["GET", "POST"] = "GET"
+    health_method: Literal["GET", "POST", "gRPC"] = "GET"
     health_body: dict[str, JsonValue] = Field(default_factory=dict)
     health_expect: Expectation | None = None
     health_max_age_s: float = Field(default=120.0, gt=0)
@@ -188,7 +188,7 @@ class Service(Tls):
                 f'expected health to be a path that starts with /, or "" where there is none, got {self.health!r}'
             )
         if self.health_body and self.health_method == "GET":
-            raise ValueError('expected health_method = "POST" beside health_body, got GET')
+            raise ValueError('expected health_method = "POST" or "gRPC" beside health_body, got GET')
         if not self.health and (self.timed or self.revision_path):
             wants = "timed" if self.timed else "revision_path"
             raise ValueError(

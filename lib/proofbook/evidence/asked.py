@@ -1,4 +1,4 @@
-"""The table of what a WebSocket was asked beyond its ordinary messages."""
+"""The table of what a WebSocket was asked beyond its ordinary messages, and a service beyond its first address."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Asks(StrEnum):
     CHARACTERS = "characters"
     AT_ONCE = "at-once"
     ADDRESS = "address"
+    HEALTH_ADDRESS = "health-address"
     HELD = "held"
 
 
@@ -33,7 +34,7 @@ class Reply(StrEnum):
 
 
 class Reach(StrEnum):
-    """How far one came to an address that gave no answer: values of `detail` of `address`."""
+    """How far one came to an address that gave no answer: values of `detail` of `address` and `health-address`."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -45,8 +46,8 @@ ASKED = Table(
     "asked",
     row="one message, or one connection, that asks for more than the ordinary ones",
     columns=(
-        Column("endpoint", "str", "name of the WebSocket endpoint in the environment"),
-        Column("asks", "str", "`ordinary` (to compare with), `size`, `characters`, `at-once`, `address` or `held`"),
+        Column("endpoint", "str", "name of the WebSocket endpoint in the environment; of the service where `asks` is `health-address`"),
+        Column("asks", "str", "`ordinary` (to compare with), `size`, `characters`, `at-once`, `address`, `health-address` or `held`"),
         Column("detail", "str", "the length that was wanted, which characters, `idle` or `busy` of held ones, how far one came to an address (`open`, `closed`, `silent`, `no-way`); else empty"),
         Column("connection", "int64", "number of the connection among those of this endpoint and question"),
         Column("timestamp", TIME, "when it was asked"),
@@ -56,8 +57,8 @@ ASKED = Table(
         Column("bytes", "Int64", "length of the message; missing: none was sent", "bytes"),
         Column("at_once", "int64", "connections that were to be open beside each other, this one among them", "connections"),
         Column("upgraded", "bool", "whether the upgrade was made"),
-        Column("http_status", "Int64", "status of the upgrade, 101 if it was made; missing: no answer"),
-        Column("let_in", "boolean", "whether it was let in, and greeted where a greeting is expected; missing: it was not upgraded"),
+        Column("http_status", "Int64", "status of the upgrade, 101 if it was made, or of the answer; missing: no answer"),
+        Column("let_in", "boolean", "whether it was let in, and greeted where a greeting is expected; of `health-address` whether it was answered as healthy; missing: it was not upgraded"),
         Column("reply", "str", "`as-expected`, `altered`, `anothers`, `other`, `none`; empty: nothing was said"),
         Column("echoed", "boolean", "whether the reply held the text that was sent; missing: there was none"),
         Column("close_code", "Int64", "code with which the server closed; missing: it did not"),

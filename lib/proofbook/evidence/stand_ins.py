@@ -15,6 +15,9 @@ _STANDS_IN = re.compile(
     r"|(?:geplante )?wartung(?:sarbeiten|sseite|smodus)?\W*$|(?:seite |site )?(?:in|im) (?:wartung|wartungsmodus)\W*$"
     r"|(?:site |service )?(?:est )?en maintenance|maintenance en cours|(?:sitio )?en mantenimiento|(?:sito )?in manutenzione|em manutenção"
     r"|(?:in )?onderhoud\W*$|przerwa techniczna|технические работы|メンテナンス|维护中"
+    # Boards of incidents.
+    r"|(?:major |partial |minor |critical )(?:system |service )?(?:outage|degradation)\b|(?:active |service |system )?outage\W*$"
+    r"|(?:some|several|all) (?:of our )?(?:systems|services) are (?:currently )?(?:down|unavailable|offline|experiencing)\b"
     # What proxies and platforms say of what is behind them.
     r"|(?:error |http |http error )?(?:\d{3} ?[-:|]? ?)?(?:bad gateway|gateway time-?out|internal server error|not found|forbidden|"
     r"(?:service |temporarily )(?:temporarily )?(?:unavailable|offline|down))\b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,35 @@ def test_who_sends_a_token_has_one(tmp_path: Path) -> None:
     stated = '[[service]]\nname = "service"\nurl = "http://127.0.0.1:9"\nsends_token = true\n'
     with pytest.raises(ConfigurationError, match=r"expected .login. or a token because service 'service'"):
         described(stated, base=tmp_path)
+
+
+def test_a_name_and_a_password_in_the_address_are_sent_and_written_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = "correct-horse-battery"
+    basic = f"Basic {base64.b64encode(f'probe:{password}'.encode()).decode()}"
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != basic:
+            return page("who are you?", 401, **{"WWW-Authenticate": "Basic"})
+        return page(WELL) if request.path == "/health" else page("not found", 404)
+
+    with serving(answer) as url:
+        monkeypatch.setenv("AN_ADDRESS", url.replace("//", f"//probe:{password}@"))
+        stated = '[[service]]\nname = "service"\nurl = { env = "AN_ADDRESS" }\n'
+        tried = described(stated, base=tmp_path)
+    assert tried.findings[HEALTH].verdict is Verdict.PASS, tried.shown
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert password not in tried.shown and password.encode() not in kept and basic[6:].encode() not in kept
+
+
+def test_a_first_page_that_sends_to_a_login_is_named_and_not_taken_for_health(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/login":
+            return page("<form><input type=password></form>", **{"Content-Type": "text/html"})
+        return page("", 302, Location="/login") if request.path == "/" else page("no", 404)
+
+    with serving(answer) as url:
+        tried = attempt(url, base=tmp_path)
+    assert tried.verdict == "inconclusive", tried.shown
+    assert "/ answers 302 to /login" in tried.shown

@@ -24,6 +24,14 @@ from proofbook.judge.findings import Verdict
         ('{"status": "ok", "redis": false}', Word.HALF, "redis = false"),
         ('{"status": "ok", "dbConnected": false}', Word.HALF, "dbConnected = false"),
         ('{"broker_reachable": false, "version": "3"}', Word.HALF, "broker_reachable = false"),
+        # Flags that say that nobody is served.
+        ('{"status": "ok", "maintenance": true}', Word.HALF, "maintenance = true"),
+        ('{"status": "ok", "isDraining": true, "debug": true}', Word.HALF, "isDraining = true"),
+        # JSON that is guarded against being a script, was written twice, or stands in lines.
+        (")]}',\n{\"status\": \"DOWN\"}", Word.ILL, "status = DOWN"),
+        ("for(;;);{\"status\": \"fail\"}", Word.ILL, "status = fail"),
+        ('"{\\"status\\": \\"DOWN\\"}"', Word.ILL, "status = DOWN"),
+        ('{"name": "a", "status": "UP"}\n{"name": "b", "status": "DOWN"}\n', Word.HALF, "[1].status = DOWN"),
         # Lists of parts in plain text.
         ("db: ok\nredis: FAIL\n", Word.HALF, "redis: FAIL"),
         ("db=ok, redis=down", Word.HALF, "redis=down"),
@@ -55,6 +63,8 @@ def test_what_a_page_with_200_says_that_is_wrong_is_read(text: str, word: Word, 
         "<title>Application error</title>",
         "<title>404 Not Found</title>",
         "<title>Error 503</title>",
+        "<h1>Partial System Outage</h1>",
+        "<h1>Some of our services are experiencing issues</h1>",
         "<title>We&#39;re sorry, but something went wrong (500)</title>",
         "<title>Acme</title><form><input name=user><input type=password></form>",
     ],
@@ -124,3 +134,12 @@ def test_a_service_that_was_starting_is_asked_again_and_not_broken() -> None:
     found, finding = looked_at(pages, then={"/health": (200, '{"status": "ok"}')}, then_after=12)
     assert found.path == "/health"
     assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "was-starting"), finding.statement
+
+
+@pytest.mark.parametrize("text", [')]}\',\n{"status": "UP"}', '"{\\"status\\": \\"UP\\"}"'])
+def test_a_page_that_is_well_in_a_wrapping_is_expected_to_say_nothing_that_cannot_be_looked_up(
+    text: str,
+) -> None:
+    found, finding = looked_at({"/health": (200, text)}, samples=72)
+    assert "health_expect" not in found.settings
+    assert finding.verdict is Verdict.PASS, finding.statement

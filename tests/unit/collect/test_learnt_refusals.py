@@ -118,3 +118,38 @@ def test_a_careless_comparison_is_found(
     with serving(guarded(by_status(401), is_good=is_good)) as url:
         found = with_token(url, tmp_path, monkeypatch).findings[BAD_TOKENS]
     assert (found.verdict, found.reason) == (Verdict.FAIL, "bad-token-accepted"), found.statement
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("user", "nobody"),
+    [
+        ('{"type": "hello", "user": "ann"}', '{"type": "hello", "user": "guest"}'),
+        ('{"type": "hello", "guest": false}', '{"type": "hello", "guest": true}'),
+        ('{"type": "hello", "authenticated": true}', '{"type": "hello", "authenticated": false}'),
+    ],
+)
+def test_who_is_let_in_as_nobody_in_particular_is_not_let_in_by_his_token(
+    user: str, nobody: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        is_good = request.headers.get("Authorization") == f"Bearer {TOKEN}"
+        return await talk(request, user if is_good else nobody)
+
+    with serving(with_socket(answer)) as url:
+        tried = with_token(url, tmp_path, monkeypatch)
+    assert "message" in kept(tried)["refusal"]
+    assert tried.verdict == "pass", tried.shown
+
+
+@pytest.mark.slow
+def test_who_calls_everybody_a_guest_and_lets_any_token_in_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await talk(request, '{"type": "hello", "user": "guest"}')
+
+    with serving(with_socket(answer)) as url:
+        tried = with_token(url, tmp_path, monkeypatch)
+    assert "refusal" not in kept(tried)
+    assert tried.findings[BAD_TOKENS].reason == "bad-token-accepted", tried.shown

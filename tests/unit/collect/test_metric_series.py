@@ -129,3 +129,31 @@ def test_what_leaks_in_every_pool_is_caught_by_the_mutant() -> None:
     (mutant,) = recipe.mutants
     broken = mutant.change(view)
     assert broken is not None and recipe.judge(broken).verdict is not Verdict.PASS
+
+
+# The same reading in the newer format and in the older one, as several clients write them.
+OPENMETRICS = """# TYPE process_resident_memory_bytes gauge
+# UNIT process_resident_memory_bytes bytes
+process_resident_memory_bytes{area="heap"} 1.5e+08 1764355201.123
+# TYPE requests counter
+requests_total{path="/a \\"b\\""} 17.0 # {trace_id="4bf92f3577b34da6"} 0.67 1764355201.5
+requests_created{path="/a \\"b\\""} 1764355200.0
+# TYPE build info
+build_info{version="1.2"} 1.0
+# TYPE mode stateset
+mode{mode="leader"} 1
+# TYPE process_start_time_seconds gauge
+process_start_time_seconds 1764355200.0
+# EOF
+"""
+
+
+@pytest.mark.parametrize("text", [OPENMETRICS, OPENMETRICS.replace("\n", "\r\n"), OPENMETRICS.replace("# EOF\n", "")], ids=["OpenMetrics", "ends of line of Windows", "no end"])  # fmt: skip
+def test_a_page_of_openmetrics_is_read(text: str) -> None:
+    where = Environment.model_validate({"service": [{"name": "a", "url": "http://127.0.0.1:1", "metrics": "/metrics"}]})  # fmt: skip
+    rows = metrics.read(text, service=where.services[0], at=pd.Timestamp.now("UTC"))
+    told = {(row[4], row[5]): row[6] for row in rows}
+    assert told == {
+        ('area="heap"', "process_resident_memory_bytes"): 150_000_000.0,
+        ("", "process_start_time_seconds"): 1764355200.0,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,20 @@ def test_a_greeting_that_names_an_instance_is_expected_of_no_other_instance(tmp_
         tried = attempt(url, base=tmp_path, ws="/ws")
     assert tried.verdict == "pass", tried.shown
     assert 'greeting = { json = { type = "hello" } }' in tried.files.environment.read_text()
+
+
+def test_what_differs_between_two_answers_is_no_revision_whatever_it_is_called(tmp_path: Path) -> None:
+    names = itertools.cycle(["blue-7", "green-7"])
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        is_health = request.path == "/health"
+        return (
+            page(f'{{"status": "ok", "build": "{next(names)}", "version": "1.2"}}')
+            if is_health
+            else page("no", 404)
+        )
+
+    with serving(answer) as url:
+        tried = attempt(url, base=tmp_path)
+    assert tried.verdict == "pass", tried.shown
+    assert 'revision_path = "version"' in tried.files.environment.read_text()

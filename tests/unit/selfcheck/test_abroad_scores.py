@@ -85,7 +85,7 @@ def test_the_page_counts_what_it_was_given_and_names_what_is_wrong(abroad: Any) 
     assert rates["well, however it was asked: ✘ all the same"] == (1, 3)
     assert rates["well: ✔"] == (1, 2)
     lines = publish.lines(results)
-    assert "1 of 2 · broken: ✔ all the same (50.0%; at most 2%: NOT KEPT)" in lines
+    assert "1 of 2 · broken: ✔ all the same (50.0%, at 95 % at most 97.5%; at most 2%: NOT KEPT)" in lines
     assert "false pass: flag-false, turn 0 (node), pass" in lines
     page = publish.as_markdown(results)
     assert (

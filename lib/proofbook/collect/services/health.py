@@ -20,7 +20,7 @@ from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.filling import match_fields
-from proofbook.collect.services import health_page, page_time, transport
+from proofbook.collect.services import grpc_calls, health_page, page_time, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, name_not_found, side_by_side
 from proofbook.config.conversation import Expectation
@@ -33,6 +33,7 @@ from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
 UNKNOWN_TRIES = 5
+_HEADERS_CAME = tuple(f"{protocol}.receive_response_headers.complete" for protocol in ("http11", "http2"))
 
 
 async def probe_health(
@@ -149,9 +150,9 @@ def asking(service: Service) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def client_for(
-    service: Service, session: Session, *, keep_alive: bool
+    service: Service, session: Session, *, keep_alive: bool, at: str | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for a service; where that wants the token of the login, there is one by then.
+    """A client for a service; where that wants the token of the login, there is one by then. at: another address than its own.
 
     Raises:
         CouldNotLook: the login did not give one.
@@ -159,9 +160,12 @@ async def client_for(
     login = session.environment.login
     if service.sends_token and login is not None:
         await session.token(login.user)
-    url = session.service_urls[service.name]
+    url = at or session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
-    async with session.client(url, tls=service, base_url=url, limits=limits) as client:
+    speaks: dict[str, Any] = {}
+    if service.health_method == "gRPC":
+        speaks["transport"] = grpc_calls.Transport(context=session.tls(service, url))
+    async with session.client(url, tls=service, base_url=url, limits=limits, **speaks) as client:
         yield client
 
 
@@ -238,6 +242,11 @@ async def _answer(
     )
 
 
+def is_well(answer: Answer, service: Service) -> bool:
+    """Whether an answer to a request for health is that of a healthy service."""
+    return bool(_told(answer, service, "health")["ok"])
+
+
 def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
     """What an answer says, as columns."""
     wanted = service.health_status if kind == "health" else [200]
@@ -284,12 +293,11 @@ def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
     def between(first: str, last: str) -> float | None:
         return marks[last] - marks[first] if first in marks and last in marks else None
 
+    headers = next((name for name in _HEADERS_CAME if name in marks), "")
     return {
         "connect_s": between("connection.connect_tcp.started", "connection.connect_tcp.complete"),
         "tls_s": between("connection.start_tls.started", "connection.start_tls.complete"),
-        "first_byte_s": marks["http11.receive_response_headers.complete"] - began
-        if "http11.receive_response_headers.complete" in marks
-        else None,
+        "first_byte_s": marks[headers] - began if headers else None,
     }
 
 

@@ -97,6 +97,8 @@ _TROUBLE = re.compile(
 _OF_ANOTHER_TIME = re.compile(
     r"last|prev|past|history|recent|descr|help|doc|note|hint|config|timeout|policy|message_?of", re.IGNORECASE
 )
+# A flag of which `true` says that the service is not there for its users.
+_AWAY = re.compile(r"(?:is|in|under)?(?:maintenance(?:mode)?|draining|degraded|shuttingdown|stopping)")
 # The last word of a key of which `false` says that a part is ill; features are turned on and off by other names.
 _PART_FLAG = re.compile(
     r"(?:healthy|connected|reachable|available|alive|ready|passed|passing|operational|working|ok)$",
@@ -123,6 +125,8 @@ _ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_LINE = 200
+# What keeps JSON from being loaded as a script.
+_GUARD = re.compile(r"\s*(?:\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\));)\s*")
 # Each check of a Kubernetes component with its outcome, and what the last line of such a page says.
 _CHECK = re.compile(r"^\[([+-])\]\S.*$", re.MULTILINE)
 _CHECKED = re.compile(r"^\S+ check (passed|failed)$", re.MULTILINE)
@@ -140,10 +144,15 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     >>> read("Unhealthy").word, read('{"version": "1.2"}')
     (<Word.ILL: 'ill'>, None)
     """
+    text = text[found.end() :] if (found := _GUARD.match(text)) else text
     try:
         page = parse_json(text)
     except ValueError:
-        return _of_words(text, is_html=is_html)
+        parts = _json_lines(text)
+        return _of_parts(parts) if parts else _of_words(text, is_html=is_html)
+    if isinstance(page, str) and page.lstrip().startswith("{"):
+        # Written as JSON twice.
+        return read(page)
     if isinstance(page, dict):
         return _of_object(page)
     if isinstance(page, list):
@@ -151,6 +160,17 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     if isinstance(page, str | bool):
         return Said(word=_meaning(page), path="", value=page)
     return None
+
+
+def _json_lines(text: str) -> list[object]:
+    """The objects of a page that has one on each line; none where it is no such page."""
+    lines = text.strip().splitlines()
+    if not 2 <= len(lines) <= _MOST_LINES or not all(line.startswith("{") for line in lines):
+        return []
+    try:
+        return [parse_json(line) for line in lines]
+    except ValueError:
+        return []
 
 
 def _of_words(text: str, *, is_html: bool) -> Said | None:
@@ -196,7 +216,7 @@ def _ill_part(page: dict[str, object], *, is_told: bool) -> Said | None:
     for key, value in page.items():
         if isinstance(value, str) and _is_bad_of_a_part(value):
             return Said(word=Word.HALF if is_told else Word.ILL, path=_quoted(key), value=value)
-        if _is_trouble(key, value):
+        if _is_trouble(key, value) or (value is True and _AWAY.fullmatch(_letters(key))):
             return Said(word=Word.HALF, path=_quoted(key), value=value)
     return None
 

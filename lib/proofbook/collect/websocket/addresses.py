@@ -71,11 +71,11 @@ async def _one(asker: Asker, address: Any) -> bool:
         settle(row, opened)
         if not opened.journey.upgraded and opened.journey.http_status is None:
             timeout_s = asker.session.environment.pace.timeout_s
-            row["detail"] = (await _reach(address, timeout_s=timeout_s)).value
+            row["detail"] = (await reach(address, timeout_s=timeout_s)).value
         return is_well
 
 
-async def _reach(address: Any, *, timeout_s: float) -> Reach:
+async def reach(address: Any, *, timeout_s: float) -> Reach:
     """How far one comes to an address that gave no answer."""
     family, kind, protocol, _, place = address
     try:

@@ -14,7 +14,7 @@ import websockets
 from websockets import http11
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, NegotiationError
 from websockets.frames import CloseCode
 from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
@@ -79,6 +79,9 @@ async def connect(
                 error.response.headers.get("Retry-After"),
                 host=session.host_of(endpoint),
             )
+    except NegotiationError as error:
+        said = f"an answer with a subprotocol or an extension that was not asked for: {error}"
+        journey.closed_in, journey.error = "upgrade", scrub(said)[:300]
     except (InvalidHandshake, ConnectionClosed, EOFError) as error:
         journey.closed_in, journey.error = "upgrade", describe(error)
     except TimeoutError:

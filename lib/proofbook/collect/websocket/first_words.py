@@ -38,6 +38,11 @@ _REFUSAL = re.compile(
     r"|(?:invalid|bad|wrong|expired|missing|unknown|no)[ _-](?:access[ _-])?(?:token|jwt|session|credentials?|password|signature|api[ _-]?key)",
     re.IGNORECASE,
 )
+# That who was connected is nobody in particular: let in as everybody is, and not by his token.
+_NOBODY = re.compile(
+    r':\s*"(?:guest|anonymous|anon|visitor|unauthenticated)"|"(?:is_?)?(?:guest|anonymous)"\s*:\s*true|"(?:is_?)?(?:authenticated|authorized|logged_?in)"\s*:\s*false',
+    re.IGNORECASE,
+)
 # With these a server ends what it has no word for.
 _UNNAMED = (1000, 1001, 1005, 1006, 1011)
 
@@ -74,8 +79,8 @@ async def _is_answered(line: Line, endpoint: WebSocket, asked: Sequence[dict[str
 
 @dataclass(slots=True, kw_only=True)
 class _Met:
-    """What one token met: whether it was connected for as long as it may take to refuse it, what came before and after our word, the
-    status of an upgrade that was not made, and the close code, where it was ended. after_s: when it was, where it was not yet connected.
+    """What one token met: whether it was connected for as long as it may take to refuse it, what came after our word (heard) and
+    before, the status of an upgrade that was not made, and the close code, where it was ended. after_s: when it was, where it was not yet connected.
     """
 
     connected: bool = False
@@ -85,6 +90,7 @@ class _Met:
     reason: str = ""
     after_s: float = 0.0
     heard: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
 
 
 async def learn_refusal(endpoint: WebSocket, *, session: Session) -> dict[str, object] | None:
@@ -101,11 +107,14 @@ async def learn_refusal(endpoint: WebSocket, *, session: Session) -> dict[str, o
     late: dict[str, object] = (
         {"within_s": float(math.ceil(2 * wrong.after_s))} if 2 * wrong.after_s > within_s else {}
     )
-    if _is_known(wrong):
+    as_nobody = next((found[0] for text in wrong.before if (found := _NOBODY.search(text))), "")
+    if _is_known(wrong) and not as_nobody:
         return late if wrong.ended and late else None
     right = await _meet(endpoint, good, session, max(within_s, wrong.after_s), speaks=wrong.connected)
     if not right.connected:
         return None
+    if as_nobody and not any(_NOBODY.search(text) for text in right.before):
+        return {"message": {"regex": re.escape(as_nobody)}, **late}
     if not wrong.connected:
         learnt = _learnt_at_once(wrong, right)
         return learnt and {**learnt, **late}
@@ -194,6 +203,7 @@ async def _meet(
             met.ended = True
         finally:
             met.after_s = 0.0 if met.connected else time.perf_counter() - began
+            met.before = before
             met.heard = [text for text in after if text not in before] if met.connected else [*before, *after]
             met.heard += [] if not line.last_heard or line.last_heard in met.heard else [line.last_heard]
             await close(journey, endpoint, line)

@@ -1,4 +1,4 @@
-"""Every address of an endpoint's name leads to it."""
+"""Every address of the name of an endpoint or a service leads to it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from proofbook.judge.findings import Control, Exposure, Judgement, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 
 
-def each_leads_there(endpoint: str, *, host: str) -> Recipe:
-    """A recipe for "every address of the name leads to the endpoint". host: the name; empty where it is not written."""
-    it = _Addresses(endpoint=endpoint, host=host)
+def each_leads_there(endpoint: str, *, host: str, asks: Asks = Asks.ADDRESS) -> Recipe:
+    """A recipe for "every address of the name leads to the endpoint". host: the name; empty where it is not written. asks: `address`, or `health-address` of a service."""
+    it = _Addresses(endpoint=endpoint, host=host, asks=asks)
     return Recipe(
         judge=it.judge, mutants=(Mutant(name="another server at the last address", change=it.other),)
     )
@@ -25,13 +25,14 @@ def each_leads_there(endpoint: str, *, host: str) -> Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Addresses:
-    """The connections to each address of one endpoint's name."""
+    """What became of each address of one name."""
 
     endpoint: str
     host: str
+    asks: Asks
 
     def mine(self, rows: pd.DataFrame) -> pd.Series:
-        return (rows["endpoint"] == self.endpoint) & (rows["asks"] == Asks.ADDRESS)
+        return (rows["endpoint"] == self.endpoint) & (rows["asks"] == self.asks)
 
     def judge(self, view: View) -> Judgement:
         rows = view.need(ASKED)
@@ -49,7 +50,9 @@ class _Addresses:
             raise InsufficientEvidence(
                 "no-samples",
                 f"none of {len(parts)} addresses gave what was expected each time: {_told(bad)}",
-                repair="see websocket-connection",
+                repair="see websocket-connection"
+                if self.asks is Asks.ADDRESS
+                else f"see health-{self.endpoint}",
             )
         well = sum(len(part) for part in good.values())
         kinds = {address: self.kind_of(address, part, good) for address, part in bad.items()}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import Service
+from proofbook.evidence.asked import Asks
 from proofbook.judge.check import Check
-from proofbook.judge.checks import certificates, probes
+from proofbook.judge.checks import addresses, certificates, probes
 from proofbook.judge.checks.health_controls import (
     had_started,
     not_challenged,
@@ -36,6 +38,15 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
     for item in environment.services:
         if item.health:
             yield _health(item, case)
+        if case.asks.addresses and environment.asks_addresses(item):
+            host = urlsplit(item.url.text or "").hostname or ""
+            yield Check(
+                id=f"health-addresses-{item.name}",
+                kind="guard",
+                claim=f"every address of the name {host} leads to {item.name}",
+                recipe=addresses.each_leads_there(item.name, host=host, asks=Asks.HEALTH_ADDRESS),
+                critical=item.critical,
+            )
         if item.is_encrypted:
             yield Check(
                 id=f"certificate-{item.name}",
