@@ -22,7 +22,7 @@ from proofbook.redaction.scrubbing import scrub, scrub_json
 
 SCHEMA_VERSION = 3
 PHASES = ("before", "rollout", "after")
-MANIFEST = "manifest.json"
+MANIFEST = paths.MANIFEST
 _TABLE_NAME = re.compile(r"\w[\w-]*")
 # What stands for a value in the text of a message, and the metric that says when a process began: written by collectors, known to judges.
 MASK = "<*>"
