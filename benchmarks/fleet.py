@@ -205,7 +205,7 @@ class Fleet:
         (notebooks / "environments" / "base.toml").write_text(BASE)
         for name in self.names:
             (notebooks / "environments" / f"{name}.toml").write_text(
-                f'extends = "base.toml"\n[[service]]\nname = "shop"\nurl = "{address}/{name}"\nhealth = "health"\n'
+                f'extends = "base.toml"\n[[service]]\nname = "shop"\nurl = "{address}/{name}"\nhealth = "/health"\n'
             )
         cells = ['environment = ""\ncase = ""\nevidence = ""', NOTEBOOK.format(planned=str(self.planned))]
         made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})  # fmt: skip
@@ -241,7 +241,9 @@ class Fleet:
         right = next(EXIT_CODES[verdict] for verdict in ("fail", "error", "pass") if verdict in verdicts)
         if code != right:
             self.wrong.append(f"the command ended with {code}, right is {right}")
-        if "Traceback" in err or "internal error" in err:
+        # A full disk is one of those.
+        is_full = any(item.fault == FILLS for item in runs.values())
+        if "Traceback" in err or ("internal error" in err and not is_full):
             self.wrong.append(f"the command broke: {err[-300:]}")
         self.look_after()
         return [str(found.get(name, {}).get("verdict")) for name in runs]
@@ -309,6 +311,7 @@ def main() -> int:
     given.add_argument("--rounds", type=int, default=13)
     given.add_argument("--share", type=float, default=0.05, help="of all runs, those that get a fault")
     given.add_argument("--timeout-s", type=int, default=60, help="of a notebook, such as one that hangs")
+    given.add_argument("--minutes", type=float, default=600, help="begin no round after that time")
     given.add_argument("--seed", type=int, default=1)
     given.add_argument("--keep", action="store_true", help="keep the folder of all runs")
     asked = given.parse_args()
@@ -325,7 +328,7 @@ def main() -> int:
             (fleet.outputs).mkdir()
             if not disks.MISSING:
                 held.enter_context(disks.mounted(fleet.outputs / names[0], size_kb=DISK_KB))
-            code = watched(fleet, runs, server=server, chat=chat, collector=collector, chance=chance)
+            code = watched(fleet, runs, until=time.monotonic() + 60 * asked.minutes, server=server, chat=chat, collector=collector, chance=chance)  # fmt: skip
     finally:
         if asked.keep:
             print(f"kept: {folder}")
@@ -335,11 +338,14 @@ def main() -> int:
 
 
 def watched(
-    fleet: Fleet, runs: Mapping[str, Sequence[Planned]], *, server: Services, chat: receivers.Webhook, collector: receivers.Collector, chance: random.Random
+    fleet: Fleet, runs: Mapping[str, Sequence[Planned]], *, until: float, server: Services, chat: receivers.Webhook, collector: receivers.Collector, chance: random.Random
 ) -> int:  # fmt: skip
     """Exit code 1 where anything was wrong, once every round is over and told."""
     began, rounds = time.monotonic(), len(runs[fleet.names[0]])
     for number in range(rounds):
+        if time.monotonic() > until:
+            rounds, runs = number, {name: items[:number] for name, items in runs.items()}
+            break
         now = {name: items[number] for name, items in runs.items()}
         server.broken = {name for name, item in now.items() if not item.healthy}
         # The chat is down for a while, and so is the receiver of metrics.

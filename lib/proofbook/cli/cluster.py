@@ -136,6 +136,10 @@ def _end(client: Any, futures: Sequence[Any], command: str) -> None:
 @contextlib.contextmanager
 def _client(address: str) -> Iterator[Any]:
     try:
+        import dask
+
+        # What it says of a cluster that is gone, in tracebacks, is said here in a sentence.
+        dask.config.set({"logging": {name: "critical" for name in ("distributed", "distributed.client")}})
         import distributed
     except ImportError:
         raise UsageError("--cluster: expected Dask to be installed, found it is not: pip install 'proofbook[cluster]'") from None  # fmt: skip
