@@ -1,4 +1,4 @@
-"""Receivers of notices on loopback: a webhook, an SMTP server, and an Alertmanager that tells the webhook."""
+"""Receivers on loopback: a webhook, an SMTP server, an Alertmanager that tells the webhook, and one of metrics by OTLP."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from google.protobuf import json_format
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from trying import free_port
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -150,6 +155,74 @@ def alertmanager(folder: Path, *, tells: str, port: int = 0) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.kill()
+
+
+@dataclass
+class Collector:
+    """What came by OTLP: points as (metric, its attributes, value), and the headers of each request.
+
+    refuses: says of each next request that so many points were refused; down: answers 503.
+    """
+
+    url: str = ""
+    points: list[tuple[str, dict[str, str], float]] = field(default_factory=list)
+    times_s: set[float] = field(default_factory=set)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    refuses: int = 0
+    down: bool = False
+
+    def take(self, body: bytes) -> bytes:
+        """Reads a request by the protocol's own definition, which knows no other field, and answers by it."""
+        request = json_format.Parse(body, ExportMetricsServiceRequest())
+        for resource in request.resource_metrics:
+            assert [item.key for item in resource.resource.attributes] == ["service.name"]
+            for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
+                for point in metric.gauge.data_points:
+                    labels = {item.key: item.value.string_value for item in point.attributes}
+                    self.points.append((metric.name, labels, point.as_double))
+                    self.times_s.add(point.time_unix_nano / 1e9)
+        answer = ExportMetricsServiceResponse()
+        if self.refuses:
+            answer.partial_success.rejected_data_points = self.refuses
+            answer.partial_success.error_message = "out of order"
+        return json_format.MessageToJson(answer).encode()
+
+
+@contextlib.contextmanager
+def collector() -> Iterator[Collector]:
+    """A receiver of metrics by OTLP/HTTP in JSON."""
+    found = Collector()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.headers.append(dict(self.headers))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, said = 503, b"come back later"
+            if not found.down:
+                try:
+                    assert self.path == "/v1/metrics" and self.headers["Content-Type"] == "application/json"
+                    status, said = 200, found.take(body)
+                except Exception as error:
+                    found.wrong.append(f"{self.path}: {error}")
+                    status, said = 400, str(error).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        found.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield found
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def answers(url: str) -> bool:

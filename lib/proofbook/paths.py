@@ -13,6 +13,8 @@ from proofbook.errors import UnknownName, UsageError
 # The wheel carries a copy of the notebooks; an editable install has those of the checkout.
 _IN_WHEEL = Path(__file__).parent / "shipped"
 LONGEST_NAME = 100
+# What a folder of evidence is known by.
+MANIFEST = "manifest.json"
 # Notebooks that ask and judge nothing: no run executes them.
 LOOKING = ("10-incident",)
 _NAME = re.compile(r"\w[\w .+-]*")

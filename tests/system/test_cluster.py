@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -64,31 +65,53 @@ def worker(started: list[subprocess.Popen[bytes]], folder: Path, address: str, *
     return found
 
 
+@dataclass(frozen=True)
+class Place:
+    """A workspace with a notebook of its own that may wait. notes: where that notebook writes what it does."""
+
+    workspace: Path
+    notes: Path
+
+    def begin(self, names: list[str], evidence: Path, address: str) -> subprocess.Popen[str]:
+        """The command, over the environments of these files."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "proofbook.cli", "run", *names, "--case", CASE, "--evidence", str(evidence), "--cluster", address, "--json"],
+            cwd=self.notes, env={**os.environ, "PROOFBOOK_WORKSPACE": str(self.workspace), "PROOFBOOK_OUTPUTS": str(self.notes / "outputs")},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def place(workspace: Path, tmp_path: Path) -> Place:
+    """The notebook waits where `waits` says so, once it has written its process into `waiting`."""
+    folder = tmp_path / "place"
+    (folder / "notebooks").mkdir(parents=True)
+    for kind in ("environments", "cases"):
+        (folder / "notebooks" / kind).symlink_to(workspace / "notebooks" / kind)
+    for path in paths.notebooks(ROOT).values():
+        (folder / "notebooks" / path.name).symlink_to(path)
+    return Place(workspace=folder, notes=tmp_path)
+
+
+def waits(place: Place, condition: str) -> Path:
+    """Where its notebook writes its process, and waits, if that holds of `notes`; else it ends."""
+    waiting = place.notes / "waiting"
+    code = f"import os, pathlib, time\nnotes = pathlib.Path({str(place.notes)!r})\nwaiting = notes / 'waiting'\nif {condition}:\n    waiting.write_text(str(os.getpid()))\n    time.sleep(900)"
+    notebook(place.workspace / "notebooks", code)
+    return waiting
+
+
 def test_a_worker_that_is_killed_costs_no_run_and_doubles_none(
-    workspace: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+    place: Place, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
     evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
     address = scheduler(started, tmp_path)
     workers = [worker(started, tmp_path, address) for _ in range(2)]
     names = environments(tmp_path, "one", "two", "three")
-    place = tmp_path / "place"
-    (place / "notebooks").mkdir(parents=True)
-    for kind in ("environments", "cases"):
-        (place / "notebooks" / kind).symlink_to(workspace / "notebooks" / kind)
-    for path in paths.notebooks(ROOT).values():
-        (place / "notebooks" / path.name).symlink_to(path)
-    first = tmp_path / "first"
-    # The first time it says which process executes it, and waits to be killed; any other time it ends.
-    notebook(
-        place / "notebooks",
-        f"import os, pathlib, time\npath = pathlib.Path({str(first)!r})\nif not path.exists():\n    path.write_text(str(os.getpid()))\n    time.sleep(900)",
-    )
-    command = subprocess.Popen(
-        [sys.executable, "-m", "proofbook.cli", "run", *names, "--case", CASE, "--evidence", str(evidence), "--cluster", address, "--json"],
-        cwd=tmp_path, env={**os.environ, "PROOFBOOK_WORKSPACE": str(place), "PROOFBOOK_OUTPUTS": str(tmp_path / "outputs")},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    kernel = pid_in(first)
+    # The first one waits to be killed; any other ends.
+    kernel_in = waits(place, "not waiting.exists()")
+    command = place.begin(names, evidence, address)
+    kernel = pid_in(kernel_in)
     [busy] = [item for item in workers if is_below(kernel, item.pid)]
     busy.send_signal(signal.SIGKILL)
     assert gone(kernel)
@@ -100,6 +123,42 @@ def test_a_worker_that_is_killed_costs_no_run_and_doubles_none(
     runs = sorted(path.parent.parent.name for path in tmp_path.glob("outputs/*/*/run.json"))
     assert runs == ["one", "three", "two"]
     assert len(list(tmp_path.glob("outputs/*/*/report.html"))) == 3
+
+
+def test_what_ended_before_a_cluster_was_lost_is_kept_and_the_rest_can_go_on_here(
+    place: Place, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
+    address = scheduler(started, tmp_path)
+    worker(started, tmp_path, address)
+    names = environments(tmp_path, "one", "two", "three")
+    kernel_in = waits(place, "list(notes.glob('outputs/*/*/report.html'))")
+    command = place.begin(names, evidence, address)
+    kernel = pid_in(kernel_in)
+    # The scheduler was begun first.
+    started[0].send_signal(signal.SIGKILL)
+    out, err = command.communicate(timeout=120)
+    assert command.returncode == 4, err
+    first, *others = json.loads(out)
+    assert (first["environment"], first["verdict"]) == ("one", "pass")
+    assert (Path(first["folder"]) / "report.html").is_file()
+    kept = [next(tmp_path.glob(f"outputs/{name}/*/run.json")) for name in ("two", "three")]
+    said = [
+        f"the cluster at {address} was lost before the run had ended; go on with: proofbook run {name} --run {path.parent.name}"
+        for name, path in zip(names[1:], kept, strict=True)
+    ]
+    assert [item["sentence"] for item in others] == said
+    assert [json.loads(path.read_text())["reason"] for path in kept] == ["unfinished"] * 2
+    # And nothing that Dask says of it.
+    *lines, last = err.splitlines()
+    assert sorted(lines) == sorted(
+        f"{name}: {sentence}" for name, sentence in zip(("two", "three"), said, strict=True)
+    )
+    assert last.startswith("3 environments: 2 error, 1 pass; all of them: ")
+    assert gone(kernel), "the worker has ended what it began"
+    waits(place, "False")
+    done = proofbook("run", names[1], "--run", kept[0].parent.name, "--case", CASE, "--evidence", str(evidence), cwd=tmp_path, workspace=place.workspace, PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def is_below(pid: int, ancestor: int) -> bool:

@@ -20,7 +20,7 @@ from proofbook.execution import elsewhere
 from proofbook.runs import record
 from proofbook.runs.folders import new_folder
 
-# How long a scheduler may take to answer, at the start and after it was lost.
+# How long a scheduler may take to answer.
 ANSWER_S = 15.0
 LOOK_S = 0.5
 
@@ -37,81 +37,109 @@ class Cluster:
     def results(self, environments: Mapping[int, str]) -> Generator[tuple[int, Result]]:
         """The result of each environment by its number, as they come.
 
-        A run whose worker is lost is continued by another worker, in the same folder.
+        A run whose worker is lost is continued by another worker, in the same folder. Of a cluster that is lost in the middle,
+        what had ended by then is kept.
 
         Raises:
             CouldNotLook: nobody answers at the address. UsageError: Dask is not installed.
         """
         with _client(self.address) as client:
             executor, command = client.get_executor(), secrets.token_hex(8)
-            futures = {
-                executor.submit(
+            runs: dict[Any, _Begun] = {}
+            for number, name in environments.items():
+                begun = self._begun(number, name)
+                future = executor.submit(
                     elsewhere.run,
-                    self._words(name),
+                    [begun.path, "--run", begun.folder.name, *self.words],
                     wanted=elsewhere.version(),
                     command=command,
                     variables=self._variables(),
-                ): number
-                for number, name in environments.items()
-            }
+                )
+                runs[future] = begun
             try:
-                yield from self._done(client, futures, environments)
+                yield from self._done(runs)
             finally:
-                for future in futures:
-                    future.cancel()
-                with contextlib.suppress(Exception):  # whoever is gone has ended what it began
-                    client.run(elsewhere.end, command)
+                _end(client, list(runs), command)
 
-    def _words(self, name: str) -> list[str]:
-        """What is typed on the worker: this environment, and a run that is begun now, so that who comes second continues it."""
-        stem = Path(name).stem if name.endswith(".toml") else name
+    def _begun(self, number: int, name: str) -> _Begun:
+        """A run that is begun now, so that whoever comes second continues it."""
+        is_file = name.endswith(".toml")
+        stem = Path(name).stem if is_file else name
         folder = new_folder(stem, base=self.base)
+        begun = _Begun(number=number, name=name, path=str(Path(name).resolve()) if is_file else name, folder=folder)  # fmt: skip
         record.write_unfinished(
-            folder, stem, "", dt.datetime.now(dt.UTC), "unfinished", f"the run did not end; go on with: proofbook run {name} --run {folder.name}"
+            folder, stem, "", dt.datetime.now(dt.UTC), "unfinished", f"the run did not end; {begun.how_to_go_on}"
         )  # fmt: skip
-        path = str(Path(name).resolve()) if name.endswith(".toml") else name
-        return [path, "--run", folder.name, *self.words]
+        return begun
 
     def _variables(self) -> dict[str, str]:
         named = {"PROOFBOOK_WORKSPACE": str(self.base), "PROOFBOOK_OUTPUTS": str(paths.outputs(self.base))}
         return named if "PROOFBOOK_WORKSPACE" in os.environ or paths.home(self.base) == self.base else {"PROOFBOOK_OUTPUTS": named["PROOFBOOK_OUTPUTS"]}  # fmt: skip
 
-    def _done(
-        self, client: Any, futures: Mapping[Any, int], environments: Mapping[int, str]
-    ) -> Iterator[tuple[int, Result]]:
-        left, over = set(futures), None if self.command_s is None else time.monotonic() + self.command_s
-        answered = time.monotonic()
+    def _done(self, runs: Mapping[Any, _Begun]) -> Iterator[tuple[int, Result]]:
+        left, over = set(runs), None if self.command_s is None else time.monotonic() + self.command_s
         while left:
             done, left = concurrent.futures.wait(left, timeout=LOOK_S, return_when=concurrent.futures.FIRST_COMPLETED)  # fmt: skip
             for future in done:
-                yield futures[future], _result(future, environments[futures[future]])
-            now = time.monotonic()
-            answered = now if client.status == "running" else answered
-            why = (
-                f"the command was not done within {self.command_s:g} s (--total-timeout)"
-                if over is not None and now > over
-                else f"the cluster at {self.address} was lost"
-                if now - answered > ANSWER_S
-                else ""
-            )
-            if why:
-                yield from ((futures[item], Result.of_error(environments[futures[item]], CouldNotLook(why))) for item in left)  # fmt: skip
+                yield runs[future].number, self._result(future, runs[future])
+            if over is not None and time.monotonic() > over:
+                why = f"the command was not done within {self.command_s:g} s (--total-timeout)"
+                yield from ((runs[future].number, runs[future].without_answer(why)) for future in left)
                 return
 
+    def _result(self, future: Any, run: _Begun) -> Result:
+        try:
+            answer = future.result()
+        except concurrent.futures.CancelledError:
+            # Nobody but us cancels, and Dask itself, once it has lost its scheduler.
+            return run.without_answer(f"the cluster at {self.address} was lost before the run had ended")
+        except Exception as error:
+            return run.without_answer(f"the cluster gave the run up: {type(error).__name__}: {error}")
+        if answer.content is None:
+            return Result.of_error(run.name, CouldNotLook(answer.refused))
+        return Result(content=dict(answer.content), exit_code=answer.exit_code)
 
-def _result(future: Any, environment: str) -> Result:
-    try:
-        answer = future.result()
-    except (concurrent.futures.CancelledError, Exception) as error:
-        return Result.of_error(environment, CouldNotLook(f"the cluster gave the run up: {type(error).__name__}: {error}"))  # fmt: skip
-    if answer.content is None:
-        return Result.of_error(environment, CouldNotLook(answer.refused))
-    return Result(content=dict(answer.content), exit_code=answer.exit_code)
+
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    """A run that is begun here. name: its environment as it was typed; path: as a worker finds it."""
+
+    number: int
+    name: str
+    path: str
+    folder: Path
+
+    @property
+    def how_to_go_on(self) -> str:
+        return f"go on with: proofbook run {self.name} --run {self.folder.name}"
+
+    def without_answer(self, why: str) -> Result:
+        """What the run has written if it ended all the same, else why there is nothing."""
+        with contextlib.suppress(CouldNotLook):
+            found = record.read(self.folder)
+            if found.ended:
+                return Result.of(self.folder, found)
+        return Result.of_error(self.name, CouldNotLook(f"{why}; {self.how_to_go_on}"))
+
+
+def _end(client: Any, futures: Sequence[Any], command: str) -> None:
+    """Ends what is under way for a command; nothing where all of it is done, or the cluster is gone: it has ended what it began."""
+    left = [future for future in futures if not future.done()]
+    for future in left:
+        future.cancel()
+    if left and client.status == "running":
+        # Of the system, Dask's own among them: the cluster goes at this moment.
+        with contextlib.suppress(OSError):
+            client.run(elsewhere.end, command, on_error="ignore")
 
 
 @contextlib.contextmanager
 def _client(address: str) -> Iterator[Any]:
     try:
+        import dask
+
+        # What it says of a cluster that is gone, in tracebacks, is said here in a sentence.
+        dask.config.set({"logging": {name: "critical" for name in ("distributed", "distributed.client")}})
         import distributed
     except ImportError:
         raise UsageError("--cluster: expected Dask to be installed, found it is not: pip install 'proofbook[cluster]'") from None  # fmt: skip

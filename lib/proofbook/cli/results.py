@@ -133,7 +133,6 @@ class Many:
         progress: Progress,
     ) -> Generator[tuple[int, Result]]:
         from proofbook.execution import supervisor
-        from proofbook.report import writer
 
         names = {number: environments[number] for number in ready}
         if self.cluster is not None:
@@ -151,7 +150,7 @@ class Many:
 
         tasks = {supervisor.Task(name=environments[number], work=partial(work, number)): number for number in ready}  # fmt: skip
         events = supervisor.run(
-            list(tasks), limits=self.limits, load_first=self.loads_first, load_more=writer.load
+            list(tasks), limits=self.limits, load_first=self.loads_first, load_more=_load_the_rest
         )
         with contextlib.closing(events):
             for event in events:
@@ -162,6 +161,14 @@ class Many:
                     yield number, Result.of_error(event.task.name, CouldNotLook(event.text))
                 else:
                     progress.tell(number, event.what, event.text)
+
+
+def _load_the_rest() -> None:
+    """Loads what an environment's process needs beside its notebooks."""
+    from proofbook.pipeline import afterwards, validate  # noqa: F401  # to be loaded
+    from proofbook.report import writer
+
+    writer.load()
 
 
 def _attempt(environment: str, work: Callable[[], Done], *, base: Path) -> Done | Result:

@@ -39,6 +39,7 @@ from proofbook.cli.app import (
 )
 from proofbook.cli.results import Result, end_with_worst
 from proofbook.errors import EXIT_CODES, CouldNotLook, UnknownName, UsageError
+from proofbook.execution import loading
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Collect missing evidence, judge it and write the report. The exit code is the verdict."""
-    from proofbook.pipeline import steps
+    with loading.quickly():
+        from proofbook.pipeline import steps
 
     base = paths.root()
     limits = given.limits(jobs, run_timeout=run_timeout, total_timeout=total_timeout)

@@ -1,12 +1,17 @@
-"""Text for DuckDB: quoted literals, RE2 patterns, and names of time zones."""
+"""Text for DuckDB: quoted literals, RE2 patterns, and names of time zones.
+
+It is loaded when it is first asked: most files hold no pattern, and `proofbook due` reads many of them.
+"""
 
 from __future__ import annotations
 
 import functools
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 
 def problem(pattern: str) -> str:
@@ -15,6 +20,8 @@ def problem(pattern: str) -> str:
     >>> problem("x(?!y)")
     'invalid perl operator: (?!'
     """
+    import duckdb
+
     try:
         _engine().execute("SELECT regexp_matches('', $1)", [pattern]).fetchall()
     except duckdb.Error as error:
@@ -47,6 +54,8 @@ def time_form_problem(form: str) -> str:
     >>> time_form_problem("%d.%m.%Y %H:%M"), bool(time_form_problem("%Q"))
     ('', True)
     """
+    import duckdb
+
     try:
         _engine().execute(f"SELECT try_strptime('', {quoted(form)})").fetchall()
     except duckdb.Error as error:
@@ -63,6 +72,8 @@ def time_zones() -> frozenset[str]:
 
 @functools.cache
 def _engine() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
     return duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
 
 

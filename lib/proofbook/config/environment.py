@@ -191,7 +191,7 @@ class Environment(Settings):
             named += headers.values()
         named += [value for item in self.websockets for value in item.query.values()]
         named += [found for item in self.probes for _, found, secret in references(item) if secret]
-        named += self.notify.secrets if self.notify else []
+        named += [found for item in (self.notify, self.metrics) if item for found in item.secrets]
         return [reference for reference in named if reference is not None and reference.text is None]
 
     def tls(self, socket: WebSocket) -> Tls:

@@ -152,9 +152,29 @@ class Notify(Settings):
 
 
 class Metrics(Settings):
-    """A file of metrics in Prometheus' text format, for node_exporter's textfile collector; its name ends with `.prom`."""
+    """Where metrics of runs go. textfile: a file in Prometheus' text format; otlp: a receiver of OpenTelemetry's protocol, OTLP/HTTP.
 
-    textfile: str = Field(pattern=r"\.prom$")
+    otlp: the URL that `/v1/metrics` is added to. otlp_token: sent to it as `Authorization: Bearer`.
+    """
+
+    textfile: str | None = Field(default=None, pattern=r"\.prom$")
+    otlp: TextOrReference | None = None
+    otlp_token: SecretReference | None = None
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Metrics:
+        if self.textfile is None and self.otlp is None:
+            raise ValueError("expected textfile or otlp, got neither")
+        if self.otlp_token is not None and self.otlp is None:
+            raise ValueError("expected otlp beside otlp_token, got the token alone")
+        if self.otlp is not None and self.otlp.text is not None:
+            check_url(self.otlp.text, ("http", "https"))
+        return self
+
+    @property
+    def secrets(self) -> list[Reference | None]:
+        """What is named and may not be written anywhere."""
+        return [self.otlp_token, self.otlp]
 
 
 class Retention(Settings):

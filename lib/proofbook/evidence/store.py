@@ -22,7 +22,9 @@ from proofbook.redaction.scrubbing import scrub, scrub_json
 
 SCHEMA_VERSION = 3
 PHASES = ("before", "rollout", "after")
-MANIFEST = "manifest.json"
+MANIFEST = paths.MANIFEST
+# From so many on, threads read a table sooner.
+MANY_ROWS = 100_000
 _TABLE_NAME = re.compile(r"\w[\w-]*")
 # What stands for a value in the text of a message, and the metric that says when a process began: written by collectors, known to judges.
 MASK = "<*>"
@@ -94,7 +96,7 @@ class Evidence:
             problem = _difference(path, recorded.tables[name])
             if problem:
                 raise EvidenceError(f"{paths.shown(path)}: {problem}")
-            table = pd.read_parquet(path)
+            table = _read(path)
             self._tables[key] = _entries(table) if name == log_tables.LOGS.name else table
         return self._tables[key]
 
@@ -223,6 +225,14 @@ def _entries(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that are entries; where a row is a line, its number is the line's."""
     lines = table["line"].fillna(pd.Series(range(1, len(table) + 1), index=table.index)).astype("int64")
     return table.assign(line=lines)[table["timestamp"].notna()].reset_index(drop=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The table of a file; one of few rows without the threads that a copy of this process would first have to start."""
+    with parquet.ParquetFile(path) as file:
+        many = file.metadata.num_rows > MANY_ROWS
+        table: pd.DataFrame = file.read(use_threads=many).to_pandas(use_threads=many)
+        return table
 
 
 def _difference(path: Path, recorded: Table) -> str:

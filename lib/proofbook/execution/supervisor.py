@@ -25,7 +25,7 @@ from functools import partial
 from typing import Any
 
 from proofbook.config import json_schema
-from proofbook.execution import endings, places, worker
+from proofbook.execution import endings, loading, places, worker
 from proofbook.execution.dispatch import Dispatcher, Ended, Message, Running, cores
 from proofbook.execution.endings import how_it_ended
 from proofbook.execution.executor import Orders
@@ -146,13 +146,13 @@ def _load(supervisor: _Supervisor, more: Callable[[], None] | None) -> Iterator[
     """Loads step by step, and hands on what is said meanwhile."""
     steps: list[Callable[[], None]] = [worker.load]
     steps += [partial(worker.load_one, name) for name in (*worker.LOADED, worker.STATISTICS)]
-    for step in [*steps, *([more] if more is not None else [])]:
-        with _uninterrupted():
-            step()
-        yield from supervisor.heard(wait_s=0)
-    # What is loaded stays, so that the copies need not look through it, and share its memory.
-    gc.collect()
-    gc.freeze()
+    with loading.quickly():
+        for step in [*steps, *([more] if more is not None else [])]:
+            with _uninterrupted():
+                step()
+            yield from supervisor.heard(wait_s=0)
+        # What is loaded stays, so that the copies need not look through it, and share its memory.
+        gc.freeze()
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 from proofbook import paths
 from proofbook.config import json_schema
 from proofbook.errors import JUDGED_BY_RUN
-from proofbook.execution import document, endings, places, variables
+from proofbook.execution import document, endings, loading, places, variables
 from proofbook.execution.dispatch import Dispatcher, Ended, Message, Running, Work, cores
 from proofbook.execution.saving import Saver
 from proofbook.judge import groups
@@ -46,6 +46,9 @@ LOADED = (
     "jupyter_client.provisioning",
     "ipykernel.kernelapp",
     "IPython",
+    "IPython.core.completerlib",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
     "proofbook.execution.shell",
     "pandas",
     "plotly.basedatatypes",
@@ -54,6 +57,8 @@ LOADED = (
     "proofbook.notebook.tables",
     "proofbook.notebook.report",
     "pyarrow.dataset",
+    "duckdb",
+    "multiprocessing.reduction",
     *(f"proofbook.judge.groups.{item.name}" for item in pkgutil.iter_modules(groups.__path__)),
 )
 # What only a comparison of before and after needs, and half a second to load.
@@ -79,10 +84,10 @@ def _serve(how: str, place: Path) -> None:
     warm = how != "cold"
     if warm:
         warnings.filterwarnings("ignore", ".*multi-threaded.*fork")  # of any thread; see above for ours
-        load(*LOADED, *([STATISTICS] if how == "warm" else []))
-        # What is loaded stays, so that the copies need not look through it, and share its memory.
-        gc.collect()
-        gc.freeze()
+        with loading.quickly():
+            load(*LOADED, *([STATISTICS] if how == "warm" else []))
+            # What is loaded stays, so that the copies need not look through it, and share its memory.
+            gc.freeze()
     start = copy if warm else _anew
     while line := asked.readline():
         order = json.loads(line)
@@ -110,17 +115,36 @@ def load(*modules: str) -> None:
         load_one(name)
     import nbformat
     import plotly.io
-    from plotly import graph_objects
 
     # The schema of notebooks is compiled on its first use.
     nbformat.validate(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]  # nbformat has no types
+    renderers = plotly.io.renderers
     if "PLOTLY_RENDERER" not in os.environ:
         # What Plotly chooses in a kernel; here there is none to tell it.
-        plotly.io.renderers.default = "plotly_mimetype"
-    # The first chart loads the classes and defaults of all that it is made of.
-    graph_objects.Figure([graph_objects.Scatter(), graph_objects.Bar()]).update_layout(
-        template="none"
-    ).to_dict()
+        renderers.default = "plotly_mimetype"
+    _show_something()
+
+
+def _show_something() -> None:
+    """Draws a chart and a table: the first of each loads the classes and defaults of all that it is made of."""
+    import pandas
+    from plotly import graph_objects
+
+    numbers = pandas.Series([1.0])
+    figure = graph_objects.Figure(
+        [
+            graph_objects.Scatter(x=pandas.to_datetime(["2026-01-01"]), y=numbers, marker={"size": 5}, line={"width": 1}, error_x={"value": 1}),
+            graph_objects.Bar(x=numbers, y=["a"], marker={"color": "#000"}),
+        ]
+    )  # fmt: skip
+    figure.update_layout(
+        template="none", title={"text": "a"}, font={"size": 12}, legend={"x": 0}, margin={"t": 1},
+        xaxis={"title": {"text": "a"}}, yaxis={"title": {"text": "a"}},
+    )  # fmt: skip
+    figure.add_shape(type="line", line={"width": 1})
+    figure.add_annotation(text="a")
+    figure.to_dict()
+    pandas.DataFrame({"a": ["b"], "c": [1.0]}).to_html()
 
 
 def _executed(order: Message, dispatcher: Dispatcher, asked: BinaryIO) -> Iterator[Ended]:

@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from proofbook.stats.proportions import Interval
+if TYPE_CHECKING:
+    from proofbook.stats.proportions import Interval
 
 Plain = TypeVar("Plain", bound=Mapping[str, Any])
 

@@ -25,8 +25,8 @@ def tell(notice: Notice, receiver: Webhook, *, url: str) -> None:
     post(url, {"text": text}, headers={"Idempotency-Key": notice.id}, timeout_s=receiver.timeout_s)
 
 
-def post(url: str, content: object, *, headers: dict[str, str], timeout_s: float) -> None:
-    """Posts JSON.
+def post(url: str, content: object, *, headers: dict[str, str], timeout_s: float) -> str:
+    """What is answered to JSON that was taken.
 
     Raises:
         NotDelivered: it was not taken. The sentence names no URL, since that may be a secret.
@@ -44,6 +44,7 @@ def post(url: str, content: object, *, headers: dict[str, str], timeout_s: float
         raise NotDelivered(
             f"answered {answer.status_code} {answer.reason_phrase}{f': {said}' if said else ''}"
         )
+    return answer.text
 
 
 def _without_address(text: str, url: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 from proofbook import paths
 from proofbook.config import durations
 from proofbook.config import environment as environments
-from proofbook.config.unattended import Retention
+from proofbook.config.unattended import Metrics, Retention
 from proofbook.errors import CouldNotLook, ProofbookError
 from proofbook.evidence import baseline
-from proofbook.notify import deliver
+from proofbook.notify import deliver, otlp
 from proofbook.report import index, metrics
 from proofbook.runs import due, history, retention, unexpected
 from proofbook.runs.due import Due
@@ -62,11 +62,14 @@ def _follow(asked: Validation, *, base: Path, say: Say, is_news: bool, metrics_f
         run_id = _last_written(paths.outputs(base) / environment.name)
         if is_news and at is not None and run_id:
             deliver.of_run(at, run_id, now=now)
-    named = [environment.metrics.textfile] if environment.metrics else []
-    for file in dict.fromkeys(filter(None, [*named, metrics_file])):
+    wanted = environment.metrics
+    stated = wanted.textfile if wanted else None
+    for file in dict.fromkeys(filter(None, [stated, metrics_file])):
         with _told_if_broken(base, say):
             _write_metrics(paths.home(base) / file, base=base, now=now)
-
+    with _told_if_broken(base, say):
+        if wanted is not None and wanted.otlp is not None:
+            _send_metrics(environment.name, wanted, base=base, now=now)
     with _told_if_broken(base, say):
         if environment.retention is not None:
             _remove_old(asked, environment.retention, base=base, say=say, now=now)
@@ -92,6 +95,15 @@ def _write_metrics(file: Path, *, base: Path, now: dt.datetime) -> None:
         metrics.write(file, base=base, now=now)
     except OSError as error:
         raise CouldNotLook(f"metrics: {paths.shown(file)} cannot be written ({error.strerror})") from None
+
+
+def _send_metrics(environment: str, wanted: Metrics, *, base: Path, now: dt.datetime) -> None:
+    assert wanted.otlp is not None
+    home, where = paths.home(base), f"{environment}: metrics"
+    url = wanted.otlp.read(base=home, where=f"{where}.otlp")
+    secret = wanted.otlp_token
+    token = secret.read_secret(base=home, where=f"{where}.otlp_token") if secret else None
+    otlp.send(metrics.of(environment, base=base, now=now), url=url, token=token, now=now)
 
 
 @contextlib.contextmanager

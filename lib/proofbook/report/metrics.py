@@ -1,4 +1,4 @@
-"""Metrics of all environments in Prometheus' text format, for node_exporter's textfile collector.
+"""Metrics of environments, and their file in Prometheus' text format for node_exporter's textfile collector.
 
 One file holds them all, so that environments may share it: whoever ends last writes what is so of everybody.
 """
@@ -36,11 +36,17 @@ def write(file: Path, *, base: Path, now: dt.datetime) -> None:
 def text(*, base: Path, now: dt.datetime) -> str:
     """The metrics of the newest run of each environment."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Environments(list(environment_folders(base)), due.noted(paths.outputs(base)), now))
+    registry.register(Environments(environment_folders(base), due.noted(paths.outputs(base)), now))
     return generate_latest(registry).decode()
 
 
-class _Environments(Collector):
+def of(environment: str, *, base: Path, now: dt.datetime) -> list[Metric]:
+    """The metrics of the newest run of one environment."""
+    outputs = paths.outputs(base)
+    return list(Environments([outputs / environment], due.noted(outputs), now).collect())
+
+
+class Environments(Collector):
     """The metrics of environments, by their folders; due: when the next run of each is."""
 
     def __init__(self, folders: Iterable[Path], due_by: dict[str, str], now: dt.datetime) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from proofbook import paths
 from proofbook.errors import UnknownName, UsageError
-from proofbook.evidence import store
-from proofbook.validation import evidence_folder
 
 # What names the newest run.
 LAST = "last"
@@ -60,13 +58,16 @@ def evidence(text: str, *, base: Path) -> Path:
     Raises:
         UnknownName: there is no such run. UsageError: that path holds no evidence, or several runs begin so.
     """
+    # Late, here and below: whoever lists runs reads none of their tables.
+    from proofbook.validation import evidence_folder
+
     is_path = "/" in text or "." in text or Path(text).exists() or not text
     return evidence_folder(text if is_path else str(match(text, base=base)), base=base)
 
 
 def is_run(path: Path) -> bool:
     """Whether that folder holds a run, finished or not."""
-    return any(map(paths.is_file, (path / "run.json", path / "evidence" / store.MANIFEST)))
+    return any(map(paths.is_file, (path / "run.json", path / "evidence" / paths.MANIFEST)))
 
 
 def new_folder(environment: str, *, base: Path) -> Path:
@@ -118,6 +119,8 @@ def file_mode() -> int:
 
 
 def has_phase(folder: Path, phase: str) -> bool:
+    from proofbook.evidence import store
+
     path = folder / "evidence"
     return (path / store.MANIFEST).is_file() and phase in store.read(path).manifest.phases
 

@@ -23,7 +23,6 @@ from pydantic import TypeAdapter
 from proofbook import paths
 from proofbook.concurrency import locks
 from proofbook.errors import Locked, ProofbookError
-from proofbook.evidence import store
 from proofbook.files import replace_text
 from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import record
@@ -119,7 +118,7 @@ def _stamp(folder: Path) -> str:
     try:
         found = (folder / "run.json").stat()
     except OSError:
-        found = (folder / "evidence" / store.MANIFEST).stat()
+        found = (folder / "evidence" / paths.MANIFEST).stat()
     return f"{found.st_mtime_ns}-{found.st_size}"
 
 
