@@ -52,9 +52,13 @@ class Result:
         return str(self.content["reason"])
 
     @classmethod
-    def of(cls, folder: Path, found: RunRecord) -> Result:
+    def of(cls, folder: Path, found: RunRecord, *, not_stored: str = "") -> Result:
+        """not_stored: why the run is not in the object store; that is an error, which only a failure outweighs."""
+        code = EXIT_CODES[found.verdict.value]
+        more = {"not_stored": not_stored} if not_stored else {}
         return cls(
-            content={"folder": str(folder), **found.to_json()}, exit_code=EXIT_CODES[found.verdict.value]
+            content={"folder": str(folder), **found.to_json(), **more},
+            exit_code=max(code, EXIT_CODES["error"], key=WORST.index) if not_stored else code,
         )
 
     @classmethod

@@ -1,10 +1,11 @@
-"""What follows a run: people are told what is news, metrics are written, old runs are removed. Nothing here ends a run or changes its verdict."""
+"""What follows a run: it is sent to the object store, people are told what is news, metrics are written, old runs are removed. Nothing here ends a run or changes its verdict."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from proofbook import paths
@@ -15,29 +16,61 @@ from proofbook.errors import CouldNotLook, ProofbookError
 from proofbook.evidence import baseline
 from proofbook.notify import deliver
 from proofbook.report import index, metrics
-from proofbook.runs import due, history, retention, unexpected
+from proofbook.runs import due, history, object_store, retention, unexpected
 from proofbook.runs.due import Due
 from proofbook.validation import Validation
 
 Say = Callable[[str], None]
 
 
+@dataclass(slots=True)
+class After:
+    """What became of a run. not_stored: why it is not in the object store that keeps the runs, in a sentence; empty where it is."""
+
+    not_stored: str = ""
+
+
 @contextlib.contextmanager
 def followed(
     asked: Validation, *, base: Path, say: Say, is_news: bool = True, metrics_file: str = ""
-) -> Iterator[None]:
+) -> Iterator[After]:
     """Does what follows the run inside, also where that could not look; not where it was interrupted, since that says nothing.
 
     Args:
         is_news: whether the run is of the system as it is now, and whole; else nobody is told. metrics_file: where metrics are
             written, beside the file that the environment names.
+
+    Raises:
+        CouldNotLook: before the run begins, an object store keeps the runs, and cannot be read.
     """
-    try:
-        yield
-    except Exception:
+    object_store.refresh(base=base, environment=asked.environment.name)
+    after = After()
+
+    def follow() -> None:
+        # Before anybody is told: a message may link to the report, and what others told meanwhile is not told again.
+        after.not_stored = _send(asked, base=base)
         _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+        after.not_stored = after.not_stored or _send(asked, base=base)
+        if after.not_stored:
+            say(after.not_stored)
+
+    try:
+        yield after
+    except Exception:
+        follow()
         raise
-    _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+    follow()
+
+
+def _send(asked: Validation, *, base: Path) -> str:
+    """Why not all of an environment is in the object store, after sending what is not and reading what others sent; empty where it is."""
+    name = asked.environment.name
+    try:
+        object_store.send(base=base, environment=name)
+        object_store.refresh(base=base, environment=name, anew=True)
+    except Exception as error:
+        return str(error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base))
+    return ""
 
 
 def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
@@ -76,7 +109,9 @@ def _remove_old(asked: Validation, policy: Retention, *, base: Path, say: Say, n
     name = asked.environment.name
     pinned = {baseline.pinned(paths.outputs(base) / name), asked.case.before}
     entries = [item for item in history.entries(base=base, environment=name) if item.case == asked.case.name]
-    done = retention.remove(retention.old(entries, policy, pinned=pinned, now=now), base=base, now=now)
+    old = retention.old(entries, policy, pinned=pinned, now=now)
+    done = retention.remove(old, base=base, now=now)
+    object_store.remove(base=base, runs=[f"{name}/{item.run_id}" for item in old.runs], evidence=[f"{name}/{item.run_id}" for item in old.evidence])  # fmt: skip
     for problem in done.problems:
         say(f"retention: not removed: {problem}")
     if done.runs:

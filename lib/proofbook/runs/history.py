@@ -27,7 +27,8 @@ from proofbook.evidence import store
 from proofbook.files import replace_text
 from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import record
-from proofbook.runs.folders import environment_folders, file_mode
+from proofbook.runs.folders import environment_folders
+from proofbook.runs.permissions import file_mode
 
 INDEX = "runs.js"
 # Another one means that lines are read otherwise, and so not at all.

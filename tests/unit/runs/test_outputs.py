@@ -17,7 +17,7 @@ from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.judge.findings import Verdict
 from proofbook.pipeline import replay
 from proofbook.report import index
-from proofbook.runs import folders, history, record, verify
+from proofbook.runs import folders, history, permissions, record, verify
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def test_a_run_can_be_read_by_its_owner_alone_unless_said_otherwise(
         return tuple(stat.S_IMODE(path.stat().st_mode) for path in written)
 
     assert modes() == (0o700, 0o600, 0o600)
-    monkeypatch.setenv(folders.MODE_VARIABLE, "0750")
+    monkeypatch.setenv(permissions.MODE_VARIABLE, "0750")
     assert modes() == (0o750, 0o640, 0o640)
     for wrong in ("rwx", "0077", "9999", "-1", "1777"):
-        monkeypatch.setenv(folders.MODE_VARIABLE, wrong)
+        monkeypatch.setenv(permissions.MODE_VARIABLE, wrong)
         with pytest.raises(UsageError, match="PROOFBOOK_OUTPUTS_MODE: expected the permissions of a folder"):
             folders.new_folder("staging", base=base)
 
