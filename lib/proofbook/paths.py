@@ -18,7 +18,9 @@ LOOKING = ("10-incident",)
 _NAME = re.compile(r"\w[\w .+-]*")
 # Object stores in which runs can be kept, each with the package that fsspec speaks with it by; `file` is a folder like any other.
 STORES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs", "file": ""}
-_ADDRESS = re.compile(r"(?P<kind>[A-Za-z][\w+.-]*)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<more>.*)", re.DOTALL)
+_ADDRESS = re.compile(
+    r"(?P<kind>[A-Za-z][\w+.-]*)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<more>.*)", re.DOTALL
+)
 SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).parents[2]
 # What is used outside a workspace, too; any other file of a checkout belongs to whoever keeps it there.
 FOR_ALL = {"environments": "rehearsal", "cases": "ssot-fixes"}

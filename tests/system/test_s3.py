@@ -61,7 +61,7 @@ class S3:
         """From now on it takes so many requests, and then none of a key that it does not know, as ours is."""
         self.ask("POST", "/moto-api/reset-auth", str(requests).encode())
 
-    def keys(self) -> list[str]:
+    def objects(self) -> list[str]:
         import boto3
 
         client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}", aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")  # fmt: skip
@@ -86,7 +86,9 @@ def s3(tmp_path: Path) -> Iterator[S3]:
                 found.ask("PUT", "/runs")
                 break
             except OSError:
-                assert server.poll() is None and time.monotonic() < deadline, (tmp_path / "s3.log").read_text()
+                assert server.poll() is None and time.monotonic() < deadline, (
+                    tmp_path / "s3.log"
+                ).read_text()
                 time.sleep(0.1)
         yield found
     finally:
@@ -121,7 +123,9 @@ def test_a_run_of_one_machine_is_read_verified_and_replayed_on_another(
 ) -> None:
     evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
     names = environments(tmp_path, "one", "two")
-    done = asked("run", *names, "--case", CASE, "--evidence", str(evidence), "--notebook", "02-websocket", "--json")
+    done = asked(
+        "run", *names, "--case", CASE, "--evidence", str(evidence), "--notebook", "02-websocket", "--json"
+    )
     runs = [Path(item["folder"]).name for item in json.loads(done.stdout)]
     assert done.returncode == 3 and "not_stored" not in done.stdout, done.stderr
     listed = asked("history", "--json", machine="there")
@@ -131,28 +135,40 @@ def test_a_run_of_one_machine_is_read_verified_and_replayed_on_another(
         assert not (there / "evidence").exists(), "what nobody asks for is not brought"
         verified = asked("verify", run, machine="there")
         assert verified.returncode == 0, verified.stdout
-    assert asked("replay", runs[0], machine="there").stdout.endswith("identical: every finding and every digest\n")
+    assert asked("replay", runs[0], machine="there").stdout.endswith(
+        "identical: every finding and every digest\n"
+    )
     assert asked("compare", *runs, machine="there").returncode == 0
     assert asked("due", "one", "--every", "1h", machine="there").returncode == 0
     assert asked("report", runs[1], machine="there").returncode == 0
     assert asked("verify", runs[1], machine="elsewhere").returncode == 0
     # A run goes on where the first machine ended.
-    again = asked("run", names[0], "--case", CASE, "--run", runs[0], "--notebook", "02-websocket", machine="there")
+    again = asked(
+        "run", names[0], "--case", CASE, "--run", runs[0], "--notebook", "02-websocket", machine="there"
+    )
     assert again.returncode == 3, again.stderr
     assert len(json.loads(asked("history", "--json").stdout)) == 2
-    assert len({key.split("/")[2] for key in s3.keys()}) == 2
+    assert len({key.split("/")[2] for key in s3.objects()}) == 2
     texts = "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file() and path.suffix in (".json", ".html", ".ipynb", ".md", ".js"))  # fmt: skip
     assert SECRET not in texts + done.stdout + done.stderr
 
 
-def test_two_schedulers_that_begin_the_same_at_once_lose_nothing(
-    s3: S3, asked: Any, tmp_path: Path
-) -> None:
+def test_two_schedulers_that_begin_the_same_at_once_lose_nothing(s3: S3, asked: Any, tmp_path: Path) -> None:
     evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
     [name] = environments(tmp_path, "one")
 
     def run(machine: str) -> list[dict[str, Any]]:
-        words = ("run", name, "--case", CASE, "--evidence", str(evidence), "--notebook", "02-websocket", "--json")
+        words = (
+            "run",
+            name,
+            "--case",
+            CASE,
+            "--evidence",
+            str(evidence),
+            "--notebook",
+            "02-websocket",
+            "--json",
+        )
         done = asked(*words, machine=machine)
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return found
@@ -171,21 +187,25 @@ def test_a_store_that_forgets_us_half_way_costs_nothing(
     s3: S3, asked: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = add(s3, workspace, monkeypatch)
-    before = len(s3.keys())
+    before = len(s3.objects())
     for requests in (1, 3, 5):
         s3.trusts_for(requests)
         done = asked("push")
         assert done.returncode == 4, done.stdout
         assert done.stderr.startswith("s3://runs/team refused: "), done.stderr
-        assert done.stderr.endswith(f"; what was not sent stays in {run}; send it: proofbook push {run.name}\n")
+        assert done.stderr.endswith(
+            f"; what was not sent stays in {run}; send it: proofbook push {run.name}\n"
+        )
         assert SECRET not in done.stderr and done.stderr.count("\n") == 1
         s3.trusts_for(10**9)
-        assert f"team/staging/{run.name}/run.json" not in s3.keys()
-    assert len(s3.keys()) > before, "it was half-way"
+        assert f"team/staging/{run.name}/run.json" not in s3.objects()
+    assert len(s3.objects()) > before, "it was half-way"
     assert asked("history", "--json", machine="there").stdout == "[]\n"
     assert asked("push").stdout == f"sent staging/{run.name}\n"
     assert asked("verify", run.name, machine="there").returncode in (0, 1)
-    assert [item["run_id"] for item in json.loads(asked("history", "--json", machine="there").stdout)] == [run.name]
+    assert [item["run_id"] for item in json.loads(asked("history", "--json", machine="there").stdout)] == [
+        run.name
+    ]
 
 
 def test_a_run_that_cannot_be_sent_is_an_error_and_is_sent_with_the_next(
@@ -232,11 +252,21 @@ def test_a_store_that_never_answers_is_given_up_in_time(s3: S3, asked: Any) -> N
         began = time.monotonic()
         done = asked("history", AWS_ENDPOINT_URL=address, PROOFBOOK_STORE_TIMEOUT_S="3")
     assert done.returncode == 4 and time.monotonic() - began < 60
-    assert done.stderr == "s3://runs/team does not answer: nothing moved for 3 s (PROOFBOOK_STORE_TIMEOUT_S)\n"
+    assert (
+        done.stderr == "s3://runs/team does not answer: nothing moved for 3 s (PROOFBOOK_STORE_TIMEOUT_S)\n"
+    )
 
 
 def test_without_credentials_it_says_which_are_wanted(s3: S3, asked: Any, tmp_path: Path) -> None:
-    nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+    nothing = {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "HOME": str(tmp_path),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     done = asked("history", **nothing)
     assert done.returncode == 2
-    assert done.stderr == "s3://runs/team: expected credentials in the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, found none that can be used\n"
+    assert (
+        done.stderr
+        == "s3://runs/team: expected credentials in the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, found none that can be used\n"
+    )

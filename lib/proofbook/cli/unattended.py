@@ -13,7 +13,14 @@ from proofbook import paths
 from proofbook.cli.app import AsJson, app, say
 from proofbook.cli.environments import chosen
 from proofbook.cli.times import length_s
-from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, ConfigurationError, CouldNotLook, UnknownName, UsageError
+from proofbook.errors import (
+    EXIT_CODES,
+    EXIT_OVERDUE,
+    ConfigurationError,
+    CouldNotLook,
+    UnknownName,
+    UsageError,
+)
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:

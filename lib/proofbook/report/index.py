@@ -13,8 +13,8 @@ from proofbook.judge import findings
 from proofbook.judge.findings import Verdict
 from proofbook.report import templating
 from proofbook.runs import due, history, object_store
-from proofbook.runs.permissions import file_mode
 from proofbook.runs.history import Entry
+from proofbook.runs.permissions import file_mode
 
 logger = logging.getLogger(__name__)
 PAGE = "index.html"

@@ -82,7 +82,9 @@ class Place:
         for path, info in self.client.find(place, detail=True).items():
             parts = path.removeprefix(self.root).strip("/").split("/")
             # What was put there by others may be called anything.
-            if not all(map(paths.is_name, parts[:2])) or any(part.startswith(".") or not part for part in parts):
+            if not all(map(paths.is_name, parts[:2])) or any(
+                part.startswith(".") or not part for part in parts
+            ):
                 continue
             if len(parts) > 2:
                 there = found.setdefault(parts[0], There())
@@ -262,9 +264,8 @@ def _to_be_sent(folder: Path) -> Iterator[str]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not path.is_file() or any(part.startswith(".") for part in name.split("/")):
             continue
-        if about.get("ended") or name == RUN:
-            yield name
-        elif about.get("reason") != "secret-found" and name.startswith(("evidence/", "inputs/")):
+        is_recorded = about.get("reason") != "secret-found" and name.startswith(("evidence/", "inputs/"))
+        if name == RUN or about.get("ended") or is_recorded:
             yield name
 
 
@@ -334,7 +335,9 @@ def _delete(folder: Path) -> None:
 
 def _stamp(info: Info) -> str:
     """What a file of the store is known by: it is another where the content is, or was written anew."""
-    marks = (info.get(name) for name in ("ETag", "etag", "md5Hash", "mtime", "modified", "LastModified", "created"))
+    marks = (
+        info.get(name) for name in ("ETag", "etag", "md5Hash", "mtime", "modified", "LastModified", "created")
+    )
     known = str(next((mark for mark in marks if mark), "")).strip('"')
     return f"{known}-{info.get('size')}"
 
@@ -366,7 +369,9 @@ def why(error: BaseException, address: str) -> tuple[str, bool]:
     """What went wrong with a store in words, and whether it was known without asking it."""
     kind = address.partition("://")[0]
     if isinstance(error, ImportError):
-        package, by = (paths.STORES[kind], f"'proofbook[{kind}]'") if paths.STORES[kind] else ("fsspec", "fsspec")
+        package, by = (
+            (paths.STORES[kind], f"'proofbook[{kind}]'") if paths.STORES[kind] else ("fsspec", "fsspec")
+        )
         return f"{address}: expected {package} to be installed, found it is not: pip install {by}", True
     name = type(error).__name__
     if "Credential" in name:
@@ -401,9 +406,7 @@ def main() -> None:
     answer: dict[str, object]
     try:
         place = opened(order["address"], here=Path(order["here"]), mode=order["mode"], alive=beat)
-        problems = [
-            line for step in order["steps"] for line in STEPS[step.pop("do")](place, **step) or ()
-        ]
+        problems = [line for step in order["steps"] for line in STEPS[step.pop("do")](place, **step) or ()]
         answer = {"problems": problems}
     except (Locked, Changed) as error:
         answer = {"ended": str(error), "usage": False}

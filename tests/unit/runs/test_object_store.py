@@ -81,9 +81,7 @@ def test_ids_of_runs_are_long_enough_for_machines_that_know_nothing_of_each_othe
     assert len(folders.new_run_id()) == 21
 
 
-def test_commands_read_a_run_that_only_the_store_has(
-    store: Path, workspace: Path, tmp_path: Path
-) -> None:
+def test_commands_read_a_run_that_only_the_store_has(store: Path, workspace: Path, tmp_path: Path) -> None:
     here = add(workspace)
     assert asking.ask("push").out == f"sent staging/{RUN}\n"
     assert asking.ask("push").out == f"nothing waits: file://{store} has all runs that are here\n"
@@ -117,7 +115,9 @@ def test_a_store_that_takes_nothing_costs_no_run_and_says_where_it_is(
     store.write_text("a file, where a folder is wanted")
     done = asking.ask("push")
     assert done.code == 4 and done.last.startswith(f"file://{store} could not be used: ")
-    assert done.last.endswith(f"; what was not sent stays in {paths.shown(here)}; send it: proofbook push {RUN}")
+    assert done.last.endswith(
+        f"; what was not sent stays in {paths.shown(here)}; send it: proofbook push {RUN}"
+    )
     assert done.err.count("\n") == 1 and here.is_dir()
     store.unlink()
     store.mkdir()
@@ -127,11 +127,17 @@ def test_a_store_that_takes_nothing_costs_no_run_and_says_where_it_is(
 def test_pushing_without_a_store_and_forcing_everything_are_refused(
     store: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert asking.ask("push", "--force").last == "--force replaces what somebody else wrote, so it takes the runs that are meant"
+    assert (
+        asking.ask("push", "--force").last
+        == "--force replaces what somebody else wrote, so it takes the runs that are meant"
+    )
     monkeypatch.delenv("PROOFBOOK_OUTPUTS")
     told = asking.ask("push")
     assert told.code == 2
-    assert told.last == "expected an object store to send runs to, found none; name it: PROOFBOOK_OUTPUTS=s3://BUCKET/PREFIX"
+    assert (
+        told.last
+        == "expected an object store to send runs to, found none; name it: PROOFBOOK_OUTPUTS=s3://BUCKET/PREFIX"
+    )
 
 
 def test_a_store_where_nothing_moves_is_given_up(
@@ -142,7 +148,9 @@ def test_a_store_where_nothing_moves_is_given_up(
     (slow / "fsspec.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(slow), prepend=":")
     monkeypatch.setenv(object_store.PATIENCE_VARIABLE, "1")
-    with pytest.raises(CouldNotLook, match=r"does not answer: nothing moved for 1 s \(PROOFBOOK_STORE_TIMEOUT_S\)"):
+    with pytest.raises(
+        CouldNotLook, match=r"does not answer: nothing moved for 1 s \(PROOFBOOK_STORE_TIMEOUT_S\)"
+    ):
         object_store.refresh(base=workspace)
     for wrong in ("0", "soon", "1e9"):
         monkeypatch.setenv(object_store.PATIENCE_VARIABLE, wrong)
