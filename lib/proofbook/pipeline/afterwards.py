@@ -43,7 +43,7 @@ def followed(
     Raises:
         CouldNotLook: before the run begins, an object store keeps the runs, and cannot be read.
     """
-    object_store.refresh(base=base, environment=asked.environment.name)
+    object_store.refresh(base=base, environment=asked.environment.name, past=bool(asked.environment.logs))
     after = After()
 
     def follow() -> None:

@@ -33,18 +33,18 @@ FRESH_S = 10.0
 _refreshed: dict[tuple[str, str], float] = {}
 
 
-def refresh(*, base: Path, environment: str = "", anew: bool = False) -> None:
+def refresh(*, base: Path, environment: str = "", anew: bool = False, past: bool = False) -> None:
     """Brings what each run in the store says of itself, of one environment or of all; nothing where a folder keeps the runs.
 
     Args:
-        anew: also where that was done a moment ago.
+        anew: also where that was done a moment ago. past: also what earlier runs read in logs.
     Raises:
         CouldNotLook: the store cannot be read. UsageError: its address or its client cannot be used.
     """
     address = _asked()
     last = max(_refreshed.get((address, name), float("-inf")) for name in (environment, ""))
-    if address and (anew or time.monotonic() - last > FRESH_S):
-        _ask([{"do": "refresh", "environment": environment}], base=base)
+    if address and (anew or past or time.monotonic() - last > FRESH_S):
+        _ask([{"do": "refresh", "environment": environment, "past": past}], base=base)
         _refreshed[address, environment] = time.monotonic()
 
 

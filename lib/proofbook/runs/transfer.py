@@ -33,6 +33,10 @@ from proofbook.runs.stored import MANIFEST, RUN, STATE, Mark
 # As in `history` and `retention`: how the name of what is being deleted ends, and what says that evidence was.
 DELETED, REMOVED = ".deleted", "evidence-removed.json"
 LARGE = ("evidence", "notebooks")
+# What a mark says while a run is being sent.
+SENDING = "sending"
+# The tables by which a run tells later ones what it read in a log, and of how many runs; as in `collect.logs.past`.
+PAST, MOST_PAST = ("log_rhythm", "log_patterns", "log_sources", "log_matches"), 200
 PATIENCE_S = 60.0
 BEAT_S = 1.0
 # Clients wait for minutes, and try again for as long; `object_store` gives up sooner than that.
@@ -141,15 +145,17 @@ class Place:
         return Moves()
 
 
-def refresh(place: Place, *, environment: str = "") -> None:
+def refresh(place: Place, *, environment: str = "", past: bool = False) -> None:
     """Brings what each run of the store says of itself, and takes away here what the store no longer has.
 
-    What is to be sent from here stays as it is.
+    What is to be sent from here stays as it is. past: also what earlier runs read in logs, which a run takes into account.
     """
     for name, there in place.listed(environment).items():
         folder = place.here / name
         folder.mkdir(parents=True, exist_ok=True)
         _bring(place, folder, there.runs)
+        if past:
+            _bring_past(place, folder, there.runs)
         # An environment without any run may be a store that was emptied: then what is here is all there is.
         for path in stored.runs(place.here, name) if there.runs else ():
             if path.name not in there.runs and stored.of(path) is not None and not stored.waits(path):
@@ -180,6 +186,20 @@ def _bring(place: Place, folder: Path, runs: Mapping[str, Mapping[str, Info]]) -
     finally:
         for aside in asides:
             aside.unlink(missing_ok=True)
+
+
+def _bring_past(place: Place, folder: Path, runs: Mapping[str, Mapping[str, Info]]) -> None:
+    read = [run for run in sorted(runs, reverse=True) if any("/log_rhythm." in name for name in runs[run])]
+    wanted = [
+        f"{run}/{name}"
+        for run in read[:MOST_PAST]
+        if not stored.is_whole(folder / run)
+        for name, info in runs[run].items()
+        if name == MANIFEST or (name.startswith("evidence/") and Path(name).stem in PAST)
+        # What was brought half has another size.
+        if not (folder / run / name).is_file() or (folder / run / name).stat().st_size != info["size"]
+    ]
+    place.get([f"{folder.name}/{name}" for name in wanted], [folder / name for name in wanted])
 
 
 def fetch(place: Place, *, run: str) -> None:
@@ -233,11 +253,16 @@ def _send(place: Place, folder: Path, *, force: bool) -> None:
     run, files = f"{folder.parent.name}/{folder.name}", list(_to_be_sent(folder))
     here, there, known = stored.stamp(folder), place.of_run(run), stored.of(folder)
     key = RUN if RUN in there else MANIFEST
-    ours = key not in there or (known is not None and known.there == _stamp(there[key]))
+    ours = key not in there or (
+        known is not None
+        # Where this machine had begun to send, run.json is gone until it ends.
+        and (known.there == _stamp(there[key]) or (known.here == SENDING and key != RUN))
+    )
     if not (ours or force or ((folder / key).is_file() and place.holds(f"{run}/{key}", folder / key))):
         raise Changed(
             f"run {folder.name} in the store was written by somebody else since it was copied here; to keep theirs delete the folder, to keep this one: proofbook push {folder.name} --force"
         )
+    stored.write(folder, Mark(here=SENDING, there=known.there if known else "", whole=known is None or known.whole))  # fmt: skip
     last = [name for name in (MANIFEST, RUN) if name in files]
     new = [name for name in files if name not in last and not _is_same(there.get(name), folder / name)]
     old = [name for name in there if name not in files] if known is None or known.whole else []

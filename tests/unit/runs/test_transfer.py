@@ -13,7 +13,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from other_process import held_by_another
 
-from proofbook.evidence import baseline
+from proofbook.collect.logs import past
+from proofbook.evidence import baseline, log_tables
 from proofbook.judge.findings import Verdict
 from proofbook.notify import state
 from proofbook.runs import known_issues, record, stored, transfer
@@ -269,6 +270,47 @@ def test_a_run_that_changes_while_it_is_brought_is_brought_by_nobody(here: Place
     with pytest.raises(transfer.Changed, match="was written by somebody else meanwhile; try again"):
         transfer.fetch(changing, run=f"staging/{RUN}")
     assert not list(there.here.rglob("*.deleted")) and not (there.here / "staging" / RUN).exists()
+
+
+def test_evidence_that_grew_is_sent_again_wherever_that_stopped(here: Place, there: Place) -> None:
+    run = add(here)
+    transfer.send(here)
+    (run / "evidence" / "before").mkdir()
+    (run / "evidence" / "before" / "health.parquet").write_bytes(b"rows")
+    (run / "evidence" / "manifest.json").write_text('{"environment": "staging", "phases": {}}')
+    made.write_run(run, [made.finding("x", "it is well", Verdict("pass"))], [], verdict="pass")
+    for taken in range(len(files(run))):
+        Failing.left = taken
+        with pytest.raises(PermissionError):
+            transfer.send(here)
+    Failing.left = 10**9
+    assert transfer.send(here) == []
+    transfer.refresh(there)
+    transfer.fetch(there, run=f"staging/{RUN}")
+    assert files(there.here / "staging" / RUN) == files(run)
+
+
+def test_what_earlier_runs_read_in_logs_is_there_before_a_run_on_another_machine(
+    here: Place, there: Place
+) -> None:
+    for number in range(3):
+        run = add(here, RUN[:-1] + str(number))
+        for name in transfer.PAST:
+            (run / "evidence" / "after" / f"{name}.parquet").write_bytes(b"rows of a log")
+    add(here, RUN[:-1] + "9")
+    transfer.send(here)
+    transfer.refresh(there, past=True)
+    tables = [f"evidence/after/{name}.parquet" for name in transfer.PAST]
+    for number in range(3):
+        copy = there.here / "staging" / (RUN[:-1] + str(number))
+        assert sorted(files(copy)) == sorted([*tables, "evidence/manifest.json", "run.json"])
+        assert not stored.is_whole(copy)
+    (copy / tables[0]).write_bytes(b"half")
+    transfer.refresh(there, past=True)
+    assert (copy / tables[0]).read_bytes() == b"rows of a log"
+    assert list(files(there.here / "staging" / (RUN[:-1] + "9"))) == ["run.json"]
+    known = {table.name for table in (log_tables.LOG_RHYTHM, log_tables.LOG_PATTERNS, log_tables.LOG_SOURCES, log_tables.LOG_MATCHES)}  # fmt: skip
+    assert set(transfer.PAST) == known and transfer.MOST_PAST == past.MOST_RUNS
 
 
 def test_a_damaged_mark_costs_nothing(here: Place) -> None:
