@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from proofbook import paths
+from proofbook.cli.app import say
 from proofbook.cli.results import Result
 from proofbook.errors import CouldNotLook, UsageError
 from proofbook.execution import elsewhere
-from proofbook.runs import record
+from proofbook.runs import object_store, record
 from proofbook.runs.folders import new_folder
 
 # How long a scheduler may take to answer, at the start and after it was lost.
@@ -42,6 +43,8 @@ class Cluster:
         Raises:
             CouldNotLook: nobody answers at the address. UsageError: Dask is not installed.
         """
+        # For the workers the copy of an object store is a folder like any other; what they write there is sent from here.
+        object_store.refresh(base=self.base, anew=True)
         with _client(self.address) as client:
             executor, command = client.get_executor(), secrets.token_hex(8)
             futures = {
@@ -76,6 +79,16 @@ class Cluster:
         named = {"PROOFBOOK_WORKSPACE": str(self.base), "PROOFBOOK_OUTPUTS": str(paths.outputs(self.base))}
         return named if "PROOFBOOK_WORKSPACE" in os.environ or paths.home(self.base) == self.base else {"PROOFBOOK_OUTPUTS": named["PROOFBOOK_OUTPUTS"]}  # fmt: skip
 
+    def _stored(self, result: Result) -> Result:
+        """The same, after its run was sent to the object store, where one keeps the runs."""
+        try:
+            if result.folder is not None:
+                object_store.send(base=self.base, environment=result.folder.parent.name)
+        except CouldNotLook as error:
+            say(str(error))
+            return result.not_stored(str(error))
+        return result
+
     def _done(
         self, client: Any, futures: Mapping[Any, int], environments: Mapping[int, str]
     ) -> Iterator[tuple[int, Result]]:
@@ -84,7 +97,7 @@ class Cluster:
         while left:
             done, left = concurrent.futures.wait(left, timeout=LOOK_S, return_when=concurrent.futures.FIRST_COMPLETED)  # fmt: skip
             for future in done:
-                yield futures[future], _result(future, environments[futures[future]])
+                yield futures[future], self._stored(_result(future, environments[futures[future]]))
             now = time.monotonic()
             answered = now if client.status == "running" else answered
             why = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -52,14 +52,17 @@ class Result:
         return str(self.content["reason"])
 
     @classmethod
-    def of(cls, folder: Path, found: RunRecord, *, not_stored: str = "") -> Result:
-        """not_stored: why the run is not in the object store; that is an error, which only a failure outweighs."""
-        code = EXIT_CODES[found.verdict.value]
-        more = {"not_stored": not_stored} if not_stored else {}
+    def of(cls, folder: Path, found: RunRecord) -> Result:
         return cls(
-            content={"folder": str(folder), **found.to_json(), **more},
-            exit_code=max(code, EXIT_CODES["error"], key=WORST.index) if not_stored else code,
+            content={"folder": str(folder), **found.to_json()}, exit_code=EXIT_CODES[found.verdict.value]
         )
+
+    def not_stored(self, why: str) -> Result:
+        """The same of a run that is not in the object store: an error, which only a failure outweighs. Itself where it is."""
+        if not why:
+            return self
+        worse = max(self.exit_code, EXIT_CODES["error"], key=WORST.index)
+        return replace(self, content={**self.content, "not_stored": why}, exit_code=worse)
 
     @classmethod
     def of_error(cls, environment: str, error: ProofbookError) -> Result:

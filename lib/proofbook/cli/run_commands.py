@@ -173,7 +173,7 @@ class _Asked:
                 orders=orders,
                 options=dataclasses.replace(self.options, say=say),
             )
-        return Result.of(folder, found, not_stored=after.not_stored)
+        return Result.of(folder, found).not_stored(after.not_stored)
 
 
 @app.command("try")
@@ -324,7 +324,7 @@ def watch(
         )
     if not as_json:
         print_result(folder, found)
-    end_with_worst([Result.of(folder, found, not_stored=after.not_stored)], as_json=as_json)
+    end_with_worst([Result.of(folder, found).not_stored(after.not_stored)], as_json=as_json)
 
 
 @app.command()

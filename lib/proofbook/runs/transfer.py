@@ -402,7 +402,7 @@ def why(error: BaseException, address: str) -> tuple[str, bool]:
     if "Credential" in name:
         return f"{address}: expected credentials in the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, found none that can be used", True  # fmt: skip
     # Addresses with what was asked for may hold a signature.
-    said = re.sub(r"\?\S*", "?…", " ".join(str(error).split()))[:200]
+    said = re.sub(r"\?\S*", "?…", " ".join(str(error).split()))[:200].rstrip(".")
     if isinstance(error, PermissionError):
         return f"{address} refused: {said}", False
     if isinstance(error, FileNotFoundError):
