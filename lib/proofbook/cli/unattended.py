@@ -266,7 +266,10 @@ def schedule(
 @app.command()
 def push(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN…]", help="Runs. Default: all that wait.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN…]", help="Runs, also folders of runs elsewhere. Default: all that wait."
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also over what somebody else wrote into the store meanwhile.")
@@ -283,7 +286,8 @@ def push(
         )
     if force and not runs:
         raise UsageError("--force replaces what somebody else wrote, so it takes the runs that are meant")
-    sent = object_store.send(base=base, runs=[find(run, base=base) for run in runs or ()], force=force)
+    meant = [object_store.copied(find(run, base=base), base=base) for run in runs or ()]
+    sent = object_store.send(base=base, runs=meant, force=force)
     for run in sent:
         print(f"sent {run}")
     if not sent:

@@ -9,7 +9,9 @@ import contextlib
 import datetime as dt
 import json
 import os
+import secrets
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +27,7 @@ from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import stored
 from proofbook.runs.permissions import mode
 from proofbook.runs.provenance import rfc3339
+from proofbook.runs.stored import DELETED
 
 # How long a store may take without anything moving, in seconds; the variable says otherwise.
 PATIENCE_S, PATIENCE_VARIABLE = 60.0, "PROOFBOOK_STORE_TIMEOUT_S"
@@ -59,6 +62,26 @@ def fetched(folder: Path, *, base: Path) -> Path:
     return folder
 
 
+def copied(folder: Path, *, base: Path) -> Path:
+    """The folder of a run in the copy of the store, after copying a run of another folder to there; one that is there already stays.
+
+    Raises:
+        UsageError: that folder is not of an environment.
+    """
+    target = paths.outputs(base) / folder.parent.name / folder.name
+    if not (paths.is_name(target.parent.name) and paths.is_name(target.name)):
+        raise UsageError(f"expected a run in the folder of its environment, got {paths.shown(folder)}")
+    if not target.exists():
+        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}{DELETED}")
+        try:
+            shutil.copytree(folder, aside, symlinks=True)
+            aside.chmod(mode())
+            aside.rename(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return target
+
+
 def send(*, base: Path, environment: str = "", runs: Sequence[Path] = (), force: bool = False) -> list[str]:
     """The runs that were sent, of those that wait or of those that are named, as `ENVIRONMENT/RUN`; none where a folder keeps the runs.
 
@@ -67,7 +90,8 @@ def send(*, base: Path, environment: str = "", runs: Sequence[Path] = (), force:
     """
     if not _asked():
         return []
-    before = set(_named(runs or waiting(base=base, environment=environment)))
+    meant = runs or waiting(base=base, environment=environment)
+    before = set(_named(folder for folder in meant if force or stored.waits(folder)))
     step = {"do": "send", "environment": environment, "runs": _named(runs), "force": force}
     try:
         problems = _ask([step], base=base)

@@ -14,6 +14,8 @@ from pathlib import Path
 from proofbook.files import digest, read_json, replace_text
 
 MARK = ".stored.json"
+# How the name of what is being deleted, or is not whole yet, ends; `prune` takes away what a process that was killed left.
+DELETED = ".deleted"
 RUN, MANIFEST = "run.json", "evidence/manifest.json"
 # What lies beside the runs of an environment and is no copy of what they say.
 STATE = ("baseline.json", "known-issues.json", "notify.json")

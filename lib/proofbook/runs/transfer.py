@@ -28,10 +28,10 @@ from proofbook.errors import Locked
 from proofbook.execution import endings
 from proofbook.files import digest, read_json
 from proofbook.runs import stored
-from proofbook.runs.stored import MANIFEST, RUN, STATE, Mark
+from proofbook.runs.stored import DELETED, MANIFEST, RUN, STATE, Mark
 
-# As in `history` and `retention`: how the name of what is being deleted ends, and what says that evidence was.
-DELETED, REMOVED = ".deleted", "evidence-removed.json"
+# As in `retention`: what says that evidence was removed.
+REMOVED = "evidence-removed.json"
 LARGE = ("evidence", "notebooks")
 # What a mark says while a run is being sent.
 SENDING = "sending"

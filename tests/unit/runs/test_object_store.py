@@ -99,6 +99,15 @@ def test_commands_read_a_run_that_only_the_store_has(store: Path, workspace: Pat
     assert (store / "staging" / "known-issues.json").is_file()
 
 
+def test_runs_of_a_folder_are_brought_into_a_store(store: Path, workspace: Path, tmp_path: Path) -> None:
+    here = add(workspace)
+    shutil.move(here.parent.parent, tmp_path / "outputs")
+    old = tmp_path / "outputs" / "staging" / RUN
+    assert asking.ask("push", str(old)).out == f"sent staging/{RUN}\n"
+    assert (store / "staging" / RUN / "run.json").read_bytes() == (old / "run.json").read_bytes()
+    assert asking.ask("push", str(old)).out == f"nothing waits: file://{store} has all runs that are here\n"
+
+
 def test_what_is_pruned_is_pruned_in_the_store(store: Path, workspace: Path) -> None:
     for number in range(1, 5):
         add(workspace, RUN[:-1] + str(number), verdict="inconclusive")

@@ -17,7 +17,7 @@ from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.judge.findings import Verdict
 from proofbook.pipeline import replay
 from proofbook.report import index
-from proofbook.runs import folders, history, permissions, record, verify
+from proofbook.runs import folders, history, permissions, record, stored, verify
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_nothing_is_written_listed_or_deleted_through_a_symlink(base: Path) -> N
 
 def test_what_cannot_be_deleted_stays_and_the_rest_goes(base: Path) -> None:
     held, gone, free = (add(base, f"2026010{day}T000000Z-0000") for day in (1, 2, 3))
-    (held.parent / f".20250101T000000Z-0000.ab{history.DELETED}").mkdir()  # of a prune that was killed
+    (held.parent / f".20250101T000000Z-0000.ab{stored.DELETED}").mkdir()  # of a prune that was killed
     entries = history.entries(base=base)
     made_of = {entry.run_id: entry for entry in entries}
     history.prune([made_of[gone.name]], base=base)
