@@ -48,8 +48,10 @@ def followed(
 
     def follow() -> None:
         # Before anybody is told: a message may link to the report, and what others told meanwhile is not told again.
+        # Which run that was is asked first: what is brought from the store is written later.
+        run_id = _last_written(paths.outputs(base) / asked.environment.name) if is_news else ""
         after.not_stored = _send(asked, base=base)
-        _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+        _follow(asked, run_id, base=base, say=say, metrics_file=metrics_file)
         after.not_stored = after.not_stored or _send(asked, base=base)
         if after.not_stored:
             say(after.not_stored)
@@ -83,7 +85,8 @@ def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
             deliver.of_due(at, found)
 
 
-def _follow(asked: Validation, *, base: Path, say: Say, is_news: bool, metrics_file: str) -> None:
+def _follow(asked: Validation, run_id: str, *, base: Path, say: Say, metrics_file: str) -> None:
+    """Does what follows a run. run_id: the run of which people are told; empty where it is no news."""
     environment = asked.environment
     now = dt.datetime.now(dt.UTC)
     with _told_if_broken(base, say):
@@ -92,8 +95,7 @@ def _follow(asked: Validation, *, base: Path, say: Say, is_news: bool, metrics_f
             due.note([due.of(environment.name, every_s=every_s, grace_s=None, now=now, base=base)], base=base)
     with _told_if_broken(base, say):
         at = deliver.desk(environment, base=base, say=say)
-        run_id = _last_written(paths.outputs(base) / environment.name)
-        if is_news and at is not None and run_id:
+        if at is not None and run_id:
             deliver.of_run(at, run_id, now=now)
     named = [environment.metrics.textfile] if environment.metrics else []
     for file in dict.fromkeys(filter(None, [*named, metrics_file])):

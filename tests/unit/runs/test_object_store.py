@@ -9,11 +9,15 @@ from pathlib import Path
 import asking
 import made
 import pytest
+import told
+from conftest import with_notebooks
 
 from proofbook import paths
 from proofbook.errors import CouldNotLook, UsageError
 from proofbook.judge.findings import Verdict
+from proofbook.pipeline import afterwards
 from proofbook.runs import folders, object_store, stored
+from proofbook.validation import Validation
 
 pytestmark = pytest.mark.slow
 RUN = "20260101T000000Z-000000000001"
@@ -147,6 +151,25 @@ def test_pushing_without_a_store_and_forcing_everything_are_refused(
         told.last
         == "expected an object store to send runs to, found none; name it: PROOFBOOK_OUTPUTS=s3://BUCKET/PREFIX"
     )
+
+
+def test_a_change_is_told_once_whichever_machine_sees_it(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = with_notebooks(tmp_path)
+    monkeypatch.setenv("PROOFBOOK_WORKSPACE", str(place))
+    heard = tmp_path / "heard.jsonl"
+    told.state_environment(place, "staging", f'[notify]\n[[notify.command]]\nrun = ["/bin/sh", "-c", "cat >> {heard}; echo >> {heard}"]\n')  # fmt: skip
+    asked, said = Validation.load("staging", base=place), list[str]()
+    seen = (("here", "pass"), ("there", "fail"), ("here", "fail"), ("elsewhere", "fail"), ("there", "pass"))
+    for number, (machine, verdict) in enumerate(seen):
+        monkeypatch.setenv("PROOFBOOK_SCRATCH", str(tmp_path / machine))
+        with afterwards.followed(asked, base=place, say=said.append) as after:
+            add(place, RUN[:-1] + str(number), verdict)
+        assert (after.not_stored, said) == ("", [])
+    notices = [json.loads(line) for line in heard.read_text().splitlines() if line]
+    assert [(item["was"], item["now"]) for item in notices] == [("pass", "fail"), ("fail", "pass")]
+    assert [item["run_id"] for item in json.loads(asking.ask("history", "--json").out)] == [RUN[:-1] + str(number) for number in range(5)]  # fmt: skip
 
 
 def test_a_store_where_nothing_moves_is_given_up(
