@@ -167,9 +167,20 @@ def test_a_change_is_told_once_whichever_machine_sees_it(
         with afterwards.followed(asked, base=place, say=said.append) as after:
             add(place, RUN[:-1] + str(number), verdict)
         assert (after.not_stored, said) == ("", [])
+    with afterwards.followed(asked, base=place, say=said.append):
+        add(place, RUN[:-1] + "9", "fail")
+        # Somebody else ends a run meanwhile, which is brought here after ours was written.
+        with monkeypatch.context() as other:
+            other.setenv("PROOFBOOK_SCRATCH", str(tmp_path / "other"))
+            add(place, RUN[:-1] + "8", "pass")
+            object_store.send(base=place)
     notices = [json.loads(line) for line in heard.read_text().splitlines() if line]
-    assert [(item["was"], item["now"]) for item in notices] == [("pass", "fail"), ("fail", "pass")]
-    assert [item["run_id"] for item in json.loads(asking.ask("history", "--json").out)] == [RUN[:-1] + str(number) for number in range(5)]  # fmt: skip
+    assert [(item["was"], item["now"]) for item in notices] == [
+        ("pass", "fail"),
+        ("fail", "pass"),
+        ("pass", "fail"),
+    ]
+    assert [item["run_id"] for item in json.loads(asking.ask("history", "--json").out)] == [RUN[:-1] + number for number in "0123489"]  # fmt: skip
 
 
 def test_a_store_where_nothing_moves_is_given_up(
