@@ -50,7 +50,7 @@ def followed(
         # Before anybody is told: a message may link to the report, and what others told meanwhile is not told again.
         # Which run that was is asked first: what is brought from the store is written later.
         run_id = _last_written(paths.outputs(base) / asked.environment.name) if is_news else ""
-        after.not_stored = _send(asked, base=base)
+        after.not_stored = _send(asked, base=base, anew=True)
         _follow(asked, run_id, base=base, say=say, metrics_file=metrics_file)
         after.not_stored = after.not_stored or _send(asked, base=base)
         if after.not_stored:
@@ -64,12 +64,10 @@ def followed(
     follow()
 
 
-def _send(asked: Validation, *, base: Path) -> str:
-    """Why not all of an environment is in the object store, after sending what is not and reading what others sent; empty where it is."""
-    name = asked.environment.name
+def _send(asked: Validation, *, base: Path, anew: bool = False) -> str:
+    """Why not all of an environment is in the object store, after sending it; empty where it is. anew: after bringing what others sent, too."""
     try:
-        object_store.send(base=base, environment=name)
-        object_store.refresh(base=base, environment=name, anew=True)
+        object_store.send(base=base, environment=asked.environment.name, anew=anew)
     except Exception as error:
         return str(error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base))
     return ""

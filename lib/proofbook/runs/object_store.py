@@ -82,25 +82,36 @@ def copied(folder: Path, *, base: Path) -> Path:
     return target
 
 
-def send(*, base: Path, environment: str = "", runs: Sequence[Path] = (), force: bool = False) -> list[str]:
+def send(
+    *, base: Path, environment: str = "", runs: Sequence[Path] = (), force: bool = False, anew: bool = False
+) -> list[str]:
     """The runs that were sent, of those that wait or of those that are named, as `ENVIRONMENT/RUN`; none where a folder keeps the runs.
 
+    Args:
+        force: also over what somebody else wrote meanwhile. anew: brings what others sent, too.
     Raises:
         CouldNotLook: one is not in the store; it stays here, and the sentence says where. UsageError: as `refresh`.
     """
-    if not _asked():
+    if not _asked() or not (anew or _is_anything_new(base, environment, runs)):
         return []
     meant = runs or waiting(base=base, environment=environment)
     before = set(_named(folder for folder in meant if force or stored.waits(folder)))
-    step = {"do": "send", "environment": environment, "runs": _named(runs), "force": force}
+    steps = [{"do": "send", "environment": environment, "runs": _named(runs), "force": force}]
+    steps += [{"do": "refresh", "environment": environment}] if anew else []
     try:
-        problems = _ask([step], base=base)
+        problems = _ask(steps, base=base)
     except CouldNotLook as error:
         problems = [str(error)]
     left = waiting(base=base, environment=environment)
     if problems:
         raise CouldNotLook("; ".join([*problems, *_where(left)]))
     return sorted(before - set(_named(left)))
+
+
+def _is_anything_new(base: Path, environment: str, runs: Sequence[Path]) -> bool:
+    outputs = paths.outputs(base)
+    places = [outputs / environment] if environment else stored.folders(outputs)
+    return bool(runs) or any(map(stored.is_state_changed, places)) or bool(waiting(base=base, environment=environment))  # fmt: skip
 
 
 def remove(*, base: Path, runs: Iterable[str] = (), evidence: Iterable[str] = ()) -> None:

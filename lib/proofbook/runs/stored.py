@@ -79,6 +79,11 @@ def digests(environment: Path) -> dict[str, str]:
     return {name: digest(environment / name) for name in STATE if (environment / name).is_file()}
 
 
+def is_state_changed(environment: Path) -> bool:
+    """Whether a file beside the runs of an environment is another than the store has, as far as is known here."""
+    return digests(environment) != {name: mark.here for name, mark in of_state(environment).items()}
+
+
 def runs(outputs: Path, environment: str = "") -> Iterator[Path]:
     """The folders that may hold runs, of one environment or of all, in their order."""
     for place in [outputs / environment] if environment else folders(outputs):
