@@ -52,7 +52,7 @@ class S3:
         }
 
     def ask(self, method: str, path: str, body: bytes = b"") -> bytes:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method, headers={"Content-Type": "text/plain"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             content: bytes = answer.read()
             return content
@@ -184,7 +184,7 @@ def test_two_schedulers_that_begin_the_same_at_once_lose_nothing(s3: S3, asked: 
 
 
 def test_a_store_that_forgets_us_half_way_costs_nothing(
-    s3: S3, asked: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch
+    s3: S3, asked: Any, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = add(s3, workspace, monkeypatch)
     before = len(s3.objects())
@@ -194,7 +194,7 @@ def test_a_store_that_forgets_us_half_way_costs_nothing(
         assert done.returncode == 4, done.stdout
         assert done.stderr.startswith("s3://runs/team refused: "), done.stderr
         assert done.stderr.endswith(
-            f"; what was not sent stays in {run}; send it: proofbook push {run.name}\n"
+            f"; what was not sent stays in {run.relative_to(tmp_path)}; send it: proofbook push {run.name}\n"
         )
         assert SECRET not in done.stderr and done.stderr.count("\n") == 1
         s3.trusts_for(10**9)
