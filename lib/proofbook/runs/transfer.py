@@ -86,11 +86,9 @@ class Place:
         for path, info in self.client.find(place, detail=True).items():
             parts = path.removeprefix(self.root).strip("/").split("/")
             # What was put there by others may be called anything.
-            if not all(map(paths.is_name, parts[:2])) or any(
-                part.startswith(".") or not part for part in parts
-            ):
+            if not all(map(paths.is_name, parts[:2])) or info.get("type") != "file":
                 continue
-            if len(parts) > 2:
+            if len(parts) > 2 and not any(part.startswith(".") or not part for part in parts):
                 there = found.setdefault(parts[0], There())
                 there.runs.setdefault(parts[1], {})["/".join(parts[2:])] = info
             elif len(parts) == 2 and parts[1] in STATE:
