@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,6 @@ import made
 import pytest
 import recorded
 from conftest import proofbook
-from test_many_environments import CASE, environments
 
 from proofbook import paths
 from proofbook.judge.findings import Verdict
@@ -52,7 +52,12 @@ class S3:
         }
 
     def ask(self, method: str, path: str, body: bytes = b"") -> bytes:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method, headers={"Content-Type": "text/plain"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=body,
+            method=method,
+            headers={"Content-Type": "text/plain"},
+        )
         with urllib.request.urlopen(request, timeout=30) as answer:
             content: bytes = answer.read()
             return content
@@ -98,6 +103,16 @@ def s3(tmp_path: Path) -> Iterator[S3]:
 
 
 @pytest.fixture
+def words(tmp_path: Path) -> tuple[str, ...]:
+    """What judges recorded evidence of a small system again, as environment `one`."""
+    run = recorded.run_of_version("2026-11-28", to=tmp_path / "recorded")
+    shutil.copyfile(run / "inputs" / "small.toml", tmp_path / "one.toml")
+    shutil.copyfile(run / "inputs" / "small.toml", tmp_path / "two.toml")
+    case, evidence = run / "inputs" / "case" / "small.toml", run / "evidence"
+    return ("run", str(tmp_path / "one.toml"), "--case", str(case), "--evidence", str(evidence), "--notebook", "01-service-health", "--json")  # fmt: skip
+
+
+@pytest.fixture
 def asked(s3: S3, workspace: Path, tmp_path: Path) -> Any:
     """A command on a machine."""
 
@@ -119,58 +134,39 @@ def add(s3: S3, workspace: Path, monkeypatch: pytest.MonkeyPatch, number: int = 
 
 
 def test_a_run_of_one_machine_is_read_verified_and_replayed_on_another(
-    s3: S3, asked: Any, tmp_path: Path
+    s3: S3, asked: Any, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
-    names = environments(tmp_path, "one", "two")
-    done = asked(
-        "run", *names, "--case", CASE, "--evidence", str(evidence), "--notebook", "02-websocket", "--json"
-    )
+    done = asked(*words[:2], str(tmp_path / "two.toml"), *words[2:])
     runs = [Path(item["folder"]).name for item in json.loads(done.stdout)]
     assert done.returncode == 3 and "not_stored" not in done.stdout, done.stderr
     listed = asked("history", "--json", machine="there")
     assert sorted(item["run_id"] for item in json.loads(listed.stdout)) == sorted(runs)
     for run, environment in zip(runs, ("one", "two"), strict=True):
         there = next((tmp_path / "machines" / "there").glob(f"*/{environment}/{run}"))
-        assert not (there / "evidence").exists(), "what nobody asks for is not brought"
+        assert not (there / "report.html").exists(), "what nobody asks for is not brought"
         verified = asked("verify", run, machine="there")
         assert verified.returncode == 0, verified.stdout
-    assert asked("replay", runs[0], machine="there").stdout.endswith(
-        "identical: every finding and every digest\n"
-    )
+    same = asked("replay", runs[0], machine="there")
+    assert same.stdout == "identical: every finding and every digest\n", same.stdout
     assert asked("compare", *runs, machine="there").returncode == 0
     assert asked("due", "one", "--every", "1h", machine="there").returncode == 0
     assert asked("report", runs[1], machine="there").returncode == 0
     assert asked("verify", runs[1], machine="elsewhere").returncode == 0
     # A run goes on where the first machine ended.
-    again = asked(
-        "run", names[0], "--case", CASE, "--run", runs[0], "--notebook", "02-websocket", machine="there"
-    )
+    again = asked(*words[:2], "--run", runs[0], *words[2:], machine="there")
     assert again.returncode == 3, again.stderr
     assert len(json.loads(asked("history", "--json").stdout)) == 2
-    assert len({key.split("/")[2] for key in s3.objects()}) == 2
+    assert asked("verify", runs[0]).returncode == 0
+    assert {key.split("/")[2] for key in s3.objects()} == set(runs)
     texts = "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file() and path.suffix in (".json", ".html", ".ipynb", ".md", ".js"))  # fmt: skip
     assert SECRET not in texts + done.stdout + done.stderr
 
 
-def test_two_schedulers_that_begin_the_same_at_once_lose_nothing(s3: S3, asked: Any, tmp_path: Path) -> None:
-    evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
-    [name] = environments(tmp_path, "one")
-
+def test_two_schedulers_that_begin_the_same_at_once_lose_nothing(
+    s3: S3, asked: Any, words: tuple[str, ...]
+) -> None:
     def run(machine: str) -> list[dict[str, Any]]:
-        words = (
-            "run",
-            name,
-            "--case",
-            CASE,
-            "--evidence",
-            str(evidence),
-            "--notebook",
-            "02-websocket",
-            "--json",
-        )
-        done = asked(*words, machine=machine)
-        found: list[dict[str, Any]] = json.loads(done.stdout)
+        found: list[dict[str, Any]] = json.loads(asked(*words, machine=machine).stdout)
         return found
 
     with ThreadPoolExecutor() as pool:
@@ -209,13 +205,10 @@ def test_a_store_that_forgets_us_half_way_costs_nothing(
 
 
 def test_a_run_that_cannot_be_sent_is_an_error_and_is_sent_with_the_next(
-    s3: S3, asked: Any, tmp_path: Path
+    s3: S3, asked: Any, words: tuple[str, ...]
 ) -> None:
-    evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
-    [name] = environments(tmp_path, "one")
-    words = ("run", name, "--case", CASE, "--evidence", str(evidence), "--notebook", "02-websocket", "--json")
     # Enough to begin, and not to send all.
-    s3.trusts_for(8)
+    s3.trusts_for(15)
     done = asked(*words)
     [found] = json.loads(done.stdout)
     assert done.returncode == 4 and found["verdict"] == "inconclusive", done.stderr
@@ -235,12 +228,10 @@ def test_a_run_that_cannot_be_sent_is_an_error_and_is_sent_with_the_next(
     ],
 )
 def test_a_store_that_is_not_there_is_known_before_a_run_begins(
-    s3: S3, asked: Any, tmp_path: Path, wrong: dict[str, str], begins: str
+    s3: S3, asked: Any, words: tuple[str, ...], tmp_path: Path, wrong: dict[str, str], begins: str
 ) -> None:
-    evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
-    [name] = environments(tmp_path, "one")
-    for words in (("history",), ("run", name, "--case", CASE, "--evidence", str(evidence))):
-        done = asked(*words, **wrong)
+    for command in (("history",), words[:-1]):
+        done = asked(*command, **wrong)
         assert (done.returncode, done.stdout) == (4, "")
         assert done.stderr.splitlines()[-1].startswith(begins), done.stderr
     assert not list((tmp_path / "machines").glob("*/*/*/*"))
