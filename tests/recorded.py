@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from proofbook.evidence import store
 from proofbook.validation import Validation
 
 GOLDEN = Path(__file__).parent / "golden"
+VERSIONS = GOLDEN / "versions"
 NAMES = (
     "healthy",
     "auth-bypass",
@@ -34,6 +36,14 @@ def evidence_of(name: str, *, to: Path) -> Path:
         shutil.copytree(GOLDEN / "shared", to, dirs_exist_ok=True)
     shutil.copytree(GOLDEN / name, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("findings.json"))
     return to
+
+
+def run_of_version(name: str, *, to: Path) -> Path:
+    """The folder of the run that the version of that day recorded, unpacked into the outputs `to`."""
+    with tarfile.open(VERSIONS / f"{name}.tar.xz") as packed:
+        packed.extractall(to, filter="data")
+        (run,) = {to / Path(item).parts[0] / Path(item).parts[1] for item in packed.getnames() if "/" in item}
+    return run
 
 
 def asked_of(name: str, *, base: Path) -> Validation:

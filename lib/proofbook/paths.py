@@ -18,6 +18,11 @@ MANIFEST = "manifest.json"
 # Notebooks that ask and judge nothing: no run executes them.
 LOOKING = ("10-incident",)
 _NAME = re.compile(r"\w[\w .+-]*")
+# Object stores in which runs can be kept, each with the package that fsspec speaks with it by; `file` is a folder like any other.
+STORES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs", "file": ""}
+_ADDRESS = re.compile(
+    r"(?P<kind>[A-Za-z][\w+.-]*)://(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<more>.*)", re.DOTALL
+)
 SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).parents[2]
 # What is used outside a workspace, too; any other file of a checkout belongs to whoever keeps it there.
 FOR_ALL = {"environments": "rehearsal", "cases": "ssot-fixes"}
@@ -102,11 +107,50 @@ def notebooks(base: Path) -> dict[str, Path]:
 
 
 def outputs(base: Path) -> Path:
-    """Where runs are kept: `outputs/` of the workspace, or PROOFBOOK_OUTPUTS (relative to the current folder)."""
+    """Where runs are kept on this machine: `outputs/` of the workspace, or PROOFBOOK_OUTPUTS (relative to the current folder).
+
+    Where that is the address of an object store it is the copy of the store: a folder for each address in `.outputs/` of the
+    workspace, or in PROOFBOOK_SCRATCH.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    if address := store():
+        import hashlib  # late: few need it
+
+        scratch = os.environ.get("PROOFBOOK_SCRATCH")
+        place = Path(scratch).resolve() if scratch else home(base) / ".outputs"
+        words = re.sub(r"[^A-Za-z0-9]+", "-", address).strip("-")[:60]
+        return place / f"{words}-{hashlib.sha256(address.encode()).hexdigest()[:6]}"
     named = os.environ.get("PROOFBOOK_OUTPUTS")
     if named:
         return Path(named).resolve()
     return home(base) / "outputs"
+
+
+def store() -> str:
+    """The address of the object store that keeps the runs, such as `s3://bucket/proofbook`; empty where a folder keeps them.
+
+    Raises:
+        UsageError: it is of an unknown kind, names no bucket, or holds what must not be shown.
+    """
+    found = _ADDRESS.fullmatch(os.environ.get("PROOFBOOK_OUTPUTS", ""))
+    if found is None:
+        return ""
+    kind, host, path = found["kind"].lower(), found["host"], found["path"].rstrip("/")
+    if "@" in host or found["more"]:
+        # What came is not repeated: it may be a password.
+        raise UsageError(
+            "PROOFBOOK_OUTPUTS: expected an address without user, password and query, since it is shown in messages; what opens the store belongs into the variables of its client, such as AWS_ACCESS_KEY_ID or AZURE_STORAGE_ACCOUNT_NAME"
+        )
+    if kind not in STORES:
+        known = ", ".join(f"{name}://" for name in STORES)
+        raise UsageError(f"PROOFBOOK_OUTPUTS: expected a folder, or an address that begins with one of {known}, got {kind}://")  # fmt: skip
+    if bool(host) is (kind == "file") or not re.fullmatch(r"[\w.-]*(/[\w=+. -]*[\w=+ -])*", host + path):
+        raise UsageError(
+            f"PROOFBOOK_OUTPUTS: expected an address such as {kind}://{'/srv/runs' if kind == 'file' else 'bucket/proofbook'}, of letters, digits and . _ - + =, got {kind}://{host}{path}"
+        )
+    return f"{kind}://{host}{path}"
 
 
 def find_file(kind: Literal["environment", "case"], name: str, *, base: Path) -> Path:

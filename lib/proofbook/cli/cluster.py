@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from proofbook import paths
+from proofbook.cli.app import say
 from proofbook.cli.results import Result
 from proofbook.errors import CouldNotLook, UsageError
 from proofbook.execution import elsewhere
-from proofbook.runs import record
+from proofbook.runs import object_store, record
 from proofbook.runs.folders import new_folder
 
 # How long a scheduler may take to answer.
@@ -43,6 +44,8 @@ class Cluster:
         Raises:
             CouldNotLook: nobody answers at the address. UsageError: Dask is not installed.
         """
+        # For the workers the copy of an object store is a folder like any other; what they write there is sent from here.
+        object_store.refresh(base=self.base, anew=True)
         with _client(self.address) as client:
             executor, command = client.get_executor(), secrets.token_hex(8)
             runs: dict[Any, _Begun] = {}
@@ -76,12 +79,22 @@ class Cluster:
         named = {"PROOFBOOK_WORKSPACE": str(self.base), "PROOFBOOK_OUTPUTS": str(paths.outputs(self.base))}
         return named if "PROOFBOOK_WORKSPACE" in os.environ or paths.home(self.base) == self.base else {"PROOFBOOK_OUTPUTS": named["PROOFBOOK_OUTPUTS"]}  # fmt: skip
 
+    def _stored(self, result: Result) -> Result:
+        """The same, after its run was sent to the object store, where one keeps the runs."""
+        try:
+            if result.folder is not None:
+                object_store.send(base=self.base, environment=result.folder.parent.name)
+        except CouldNotLook as error:
+            say(str(error))
+            return result.not_stored(str(error))
+        return result
+
     def _done(self, runs: Mapping[Any, _Begun]) -> Iterator[tuple[int, Result]]:
         left, over = set(runs), None if self.command_s is None else time.monotonic() + self.command_s
         while left:
             done, left = concurrent.futures.wait(left, timeout=LOOK_S, return_when=concurrent.futures.FIRST_COMPLETED)  # fmt: skip
             for future in done:
-                yield runs[future].number, self._result(future, runs[future])
+                yield runs[future].number, self._stored(self._result(future, runs[future]))
             if over is not None and time.monotonic() > over:
                 why = f"the command was not done within {self.command_s:g} s (--total-timeout)"
                 yield from ((runs[future].number, runs[future].without_answer(why)) for future in left)

@@ -32,7 +32,7 @@ __all__ = [
 # By use: validate, read the result, then the rest.
 ORDER = (
     "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
-    "due", "notify", "schedule", "logs", "look", "suspects", "demo", "rehearse", "faults", "schema",
+    "due", "notify", "schedule", "push", "logs", "look", "suspects", "demo", "rehearse", "faults", "schema",
 )  # fmt: skip
 
 

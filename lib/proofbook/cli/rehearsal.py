@@ -103,6 +103,7 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
     """Deploy a fix on a staging stack on this machine and validate it, in about a minute."""
     from proofbook.pipeline import steps
     from proofbook.pipeline import validate as runs
+    from proofbook.runs import object_store
     from proofbook.runs.folders import new_folder
     from proofbook.validation import Validation
 
@@ -124,6 +125,7 @@ def demo(fault: Faults = None, jobs: Jobs = 2, as_json: AsJson = False) -> None:
         )
         steps.collect(asked, "after", folder=folder, say=say)
     folder, found = runs.validate(asked, run=str(folder), options=steps.Options(jobs=jobs, say=say))
+    object_store.send(base=base, environment="rehearsal")
     if as_json:
         print(json.dumps({"folder": str(folder), **found.to_json()}, indent=2))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -56,6 +56,13 @@ class Result:
         return cls(
             content={"folder": str(folder), **found.to_json()}, exit_code=EXIT_CODES[found.verdict.value]
         )
+
+    def not_stored(self, why: str) -> Result:
+        """The same of a run that is not in the object store: an error, which only a failure outweighs. Itself where it is."""
+        if not why:
+            return self
+        worse = max(self.exit_code, EXIT_CODES["error"], key=WORST.index)
+        return replace(self, content={**self.content, "not_stored": why}, exit_code=worse)
 
     @classmethod
     def of_error(cls, environment: str, error: ProofbookError) -> Result:

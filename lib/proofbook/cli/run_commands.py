@@ -163,7 +163,10 @@ class _Asked:
         from proofbook.pipeline.validate import validate
 
         is_news = not (self.evidence or self.options.notebooks)
-        with afterwards.followed(asked, base=self.base, say=say, is_news=is_news, metrics_file=self.metrics):
+        following = afterwards.followed(
+            asked, base=self.base, say=say, is_news=is_news, metrics_file=self.metrics
+        )
+        with following as after:
             folder, found = validate(
                 asked,
                 run=self.run,
@@ -172,7 +175,7 @@ class _Asked:
                 orders=orders,
                 options=dataclasses.replace(self.options, say=say),
             )
-        return Result.of(folder, found)
+        return Result.of(folder, found).not_stored(after.not_stored)
 
 
 @app.command("try")
@@ -232,6 +235,7 @@ def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: boo
     from proofbook.evidence import store
     from proofbook.pipeline import quickstart, steps
     from proofbook.pipeline.validate import validate
+    from proofbook.runs import object_store
 
     until = None if wanted.within_s is None else time.monotonic() + wanted.within_s
     files = quickstart.prepare(wanted, base=base, say=say)
@@ -250,6 +254,7 @@ def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: boo
     asked = _load(str(files.environment), str(files.case), base)
     how = steps.Options(jobs=jobs, until=until, say=say)
     folder, judged = validate(asked, once_recorded=answer, options=how)
+    object_store.send(base=base, environment=asked.environment.name)
     if as_json:
         print(json.dumps({"folder": str(folder), **judged.to_json()}, indent=2))
     else:
@@ -270,6 +275,7 @@ def collect(
     """Record one phase of evidence, such as before a deployment, and print the run's id."""
     from proofbook.evidence.store import PHASES
     from proofbook.pipeline import steps
+    from proofbook.runs import object_store
     from proofbook.runs.folders import find, new_folder
 
     base = paths.root()
@@ -281,6 +287,7 @@ def collect(
     asked = _check_can_start(env, case, base, phase=phase)
     folder = find(run_id, base=base) if run_id else new_folder(Path(env).stem, base=base)
     steps.collect(asked, phase, folder=folder, during=deploy_with(during, base) if during else None, say=say)
+    object_store.send(base=base, environment=asked.environment.name)
     print(
         json.dumps({"run": folder.name, "folder": str(folder)})
         if as_json
@@ -313,13 +320,13 @@ def watch(
     _confirm_protected(env, base, yes=yes)
     how = steps.Options(jobs=jobs, timeout_s=timeout_s, files=options(assets, inconclusive_as), say=say)
     asked = _load(env, case, base)
-    with afterwards.followed(asked, base=base, say=say):
+    with afterwards.followed(asked, base=base, say=say) as after:
         folder, found = watching.watch(
             asked, every_s=every_s, for_s=for_s, run=run_id, before=before, options=how
         )
     if not as_json:
         print_result(folder, found)
-    end_with_worst([Result.of(folder, found)], as_json=as_json)
+    end_with_worst([Result.of(folder, found).not_stored(after.not_stored)], as_json=as_json)
 
 
 @app.command()

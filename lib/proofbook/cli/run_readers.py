@@ -64,6 +64,7 @@ def report(
     """Render a run's report again from its findings."""
     from proofbook.pipeline import steps
     from proofbook.report import mail as mails
+    from proofbook.runs import object_store
     from proofbook.runs.folders import find
 
     base = paths.root()
@@ -76,6 +77,7 @@ def report(
         print(
             f"mail: {paths.shown(path)} and {path.with_suffix('.eml').name}, {path.stat().st_size:,} bytes{left_out}"
         )
+    object_store.send(base=base, environment=folder.parent.name)
 
 
 @app.command()
@@ -198,6 +200,7 @@ def prune(
     from proofbook.evidence import baseline as baselines
     from proofbook.report import index
     from proofbook.runs import history as past
+    from proofbook.runs import object_store
 
     base = paths.root()
     every = index.read(base=base)
@@ -220,6 +223,7 @@ def prune(
         print(f"{len(gone)} of {len(entries)} runs would be deleted; to do so: add --yes")
         return
     done = past.prune(gone, base=base)
+    object_store.remove(base=base, runs=[f"{entry.environment}/{entry.run_id}" for entry in gone])
     index.read(base=base)
     print(f"deleted {done.runs} runs, {done.freed_bytes / 1e6:,.1f} MB")
     if done.problems:
@@ -233,14 +237,18 @@ def baseline(
 ) -> None:
     """Pin a run as the baseline: the evidence from before for later runs of its environment."""
     from proofbook.evidence import baseline as pins
+    from proofbook.runs import object_store
     from proofbook.runs.folders import find
 
-    folder = find(run_id, base=paths.root())
+    base = paths.root()
+    folder = find(run_id, base=base)
     if end:
         pins.unpin(folder.parent)
+        object_store.send(base=base, environment=folder.parent.name)
         print(f"no run of {folder.parent.name} is pinned any more")
         return
     phase = pins.pin(folder)
+    object_store.send(base=base, environment=folder.parent.name)
     print(
         f"{phase} of run {folder.name} counts as before for later runs of {folder.parent.name}; end that with: proofbook baseline {folder.name} --end"
     )
@@ -257,10 +265,11 @@ def accept(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why it may stay for so long.")],
 ) -> None:
     """Accept a finding as a known issue until a date. It is still shown and changes no verdict."""
-    from proofbook.runs import known_issues, record
+    from proofbook.runs import known_issues, object_store, record
     from proofbook.runs.folders import find
 
-    folder = find(run_id, base=paths.root())
+    base = paths.root()
+    folder = find(run_id, base=base)
     today = dt.datetime.now(dt.UTC).date()
     item = known_issues.accept(
         record.read(folder),
@@ -271,4 +280,5 @@ def accept(
         why=why,
         today=today,
     )
+    object_store.send(base=base, environment=folder.parent.name)
     print(f"{finding}: {item.in_words()}; its verdict stays what it is")

@@ -13,7 +13,14 @@ from proofbook import paths
 from proofbook.cli.app import AsJson, app, say
 from proofbook.cli.environments import chosen
 from proofbook.cli.times import length_s
-from proofbook.errors import EXIT_CODES, EXIT_OVERDUE, ConfigurationError, UnknownName, UsageError
+from proofbook.errors import (
+    EXIT_CODES,
+    EXIT_OVERDUE,
+    ConfigurationError,
+    CouldNotLook,
+    UnknownName,
+    UsageError,
+)
 from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
@@ -51,8 +58,10 @@ def due(
 ) -> None:
     """Say which environments have had no finished run in time. Exit 5 if there is one."""
     from proofbook.runs import due as dues
+    from proofbook.runs import object_store
 
     base = paths.root()
+    object_store.refresh(base=base)
     every_s = length_s("--every", every) if every else None
     grace_s = length_s("--grace", grace) if grace else None
     now = dt.datetime.now(dt.UTC)
@@ -68,7 +77,18 @@ def due(
             print(visible(item.in_words()))
     if notify:
         _tell_of(found, base)
+        _send(base)
     raise typer.Exit(EXIT_OVERDUE if any(item.is_overdue for item in found) else 0)
+
+
+def _send(base: Path) -> None:
+    """Sends what was told to the object store; that it could not be changes no exit code."""
+    from proofbook.runs import object_store
+
+    try:
+        object_store.send(base=base)
+    except CouldNotLook as error:
+        say(str(error))
 
 
 def _tell_of(found: list[Due], base: Path) -> None:
@@ -89,12 +109,15 @@ def notify(
 ) -> None:
     """Show what was told of an environment and what waits to be delivered. Exit 4 if something could not be delivered."""
     from proofbook.notify import deliver
+    from proofbook.runs import object_store
 
     base, now = paths.root(), dt.datetime.now(dt.UTC)
+    object_store.refresh(base=base)
     desks = _desks(env, base)
     if retry:
         for at in desks:
             deliver.retry(at, now=now)
+        _send(base)
     answers = {at.environment.name: deliver.test(at, now=now) if test else {} for at in desks}
     found = [deliver.standing(at) for at in desks]
     if as_json:
@@ -238,3 +261,34 @@ def schedule(
     named = chosen(env, tags=(), base=base)
     loaded = [environments.load(name, base=base) for name in named]
     print(FORMS[form](plan.of(loaded, named, every=every, base=base)), end="")
+
+
+@app.command()
+def push(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN…]", help="Runs, also folders of runs elsewhere. Default: all that wait."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also over what somebody else wrote into the store meanwhile.")
+    ] = False,
+) -> None:
+    """Send runs to the object store that keeps them, where that failed before. Exit 4 if something could not be sent."""
+    from proofbook.runs import object_store
+    from proofbook.runs.folders import find
+
+    base = paths.root()
+    if not paths.store():
+        raise UsageError(
+            "expected an object store to send runs to, found none; name it: PROOFBOOK_OUTPUTS=s3://BUCKET/PREFIX"
+        )
+    if force and not runs:
+        raise UsageError("--force replaces what somebody else wrote, so it takes the runs that are meant")
+    meant = [object_store.copied(find(run, base=base), base=base) for run in runs or ()]
+    sent = object_store.send(base=base, runs=meant, force=force)
+    for run in sent:
+        print(f"sent {run}")
+    if not sent:
+        print(f"nothing waits: {paths.store()} has all runs that are here")

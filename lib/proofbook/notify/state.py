@@ -16,7 +16,7 @@ from proofbook import paths
 from proofbook.files import read_text, replace_text
 from proofbook.notify.news import Silence, Told
 from proofbook.notify.notice import Notice
-from proofbook.runs.folders import file_mode
+from proofbook.runs.permissions import file_mode
 
 FILE = "notify.json"
 VERSION = 1

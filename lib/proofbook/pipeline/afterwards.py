@@ -1,10 +1,11 @@
-"""What follows a run: people are told what is news, metrics are written, old runs are removed. Nothing here ends a run or changes its verdict."""
+"""What follows a run: it is sent to the object store, people are told what is news, metrics are written, old runs are removed. Nothing here ends a run or changes its verdict."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from proofbook import paths
@@ -15,29 +16,61 @@ from proofbook.errors import CouldNotLook, ProofbookError
 from proofbook.evidence import baseline
 from proofbook.notify import deliver, otlp
 from proofbook.report import index, metrics
-from proofbook.runs import due, history, retention, unexpected
+from proofbook.runs import due, history, object_store, retention, unexpected
 from proofbook.runs.due import Due
 from proofbook.validation import Validation
 
 Say = Callable[[str], None]
 
 
+@dataclass(slots=True)
+class After:
+    """What became of a run. not_stored: why it is not in the object store that keeps the runs, in a sentence; empty where it is."""
+
+    not_stored: str = ""
+
+
 @contextlib.contextmanager
 def followed(
     asked: Validation, *, base: Path, say: Say, is_news: bool = True, metrics_file: str = ""
-) -> Iterator[None]:
+) -> Iterator[After]:
     """Does what follows the run inside, also where that could not look; not where it was interrupted, since that says nothing.
 
     Args:
         is_news: whether the run is of the system as it is now, and whole; else nobody is told. metrics_file: where metrics are
             written, beside the file that the environment names.
+
+    Raises:
+        CouldNotLook: before the run begins, an object store keeps the runs, and cannot be read.
     """
+    object_store.refresh(base=base, environment=asked.environment.name, past=bool(asked.environment.logs))
+    after = After()
+
+    def follow() -> None:
+        # Before anybody is told: a message may link to the report, and what others told meanwhile is not told again.
+        # Which run that was is asked first: what is brought from the store is written later.
+        run_id = _last_written(paths.outputs(base) / asked.environment.name) if is_news else ""
+        after.not_stored = _send(asked, base=base, anew=True)
+        _follow(asked, run_id, base=base, say=say, metrics_file=metrics_file)
+        after.not_stored = after.not_stored or _send(asked, base=base)
+        if after.not_stored:
+            say(after.not_stored)
+
     try:
-        yield
+        yield after
     except Exception:
-        _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+        follow()
         raise
-    _follow(asked, base=base, say=say, is_news=is_news, metrics_file=metrics_file)
+    follow()
+
+
+def _send(asked: Validation, *, base: Path, anew: bool = False) -> str:
+    """Why not all of an environment is in the object store, after sending it; empty where it is. anew: after bringing what others sent, too."""
+    try:
+        object_store.send(base=base, environment=asked.environment.name, anew=anew)
+    except Exception as error:
+        return str(error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base))
+    return ""
 
 
 def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
@@ -50,7 +83,8 @@ def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
             deliver.of_due(at, found)
 
 
-def _follow(asked: Validation, *, base: Path, say: Say, is_news: bool, metrics_file: str) -> None:
+def _follow(asked: Validation, run_id: str, *, base: Path, say: Say, metrics_file: str) -> None:
+    """Does what follows a run. run_id: the run of which people are told; empty where it is no news."""
     environment = asked.environment
     now = dt.datetime.now(dt.UTC)
     with _told_if_broken(base, say):
@@ -59,8 +93,7 @@ def _follow(asked: Validation, *, base: Path, say: Say, is_news: bool, metrics_f
             due.note([due.of(environment.name, every_s=every_s, grace_s=None, now=now, base=base)], base=base)
     with _told_if_broken(base, say):
         at = deliver.desk(environment, base=base, say=say)
-        run_id = _last_written(paths.outputs(base) / environment.name)
-        if is_news and at is not None and run_id:
+        if at is not None and run_id:
             deliver.of_run(at, run_id, now=now)
     wanted = environment.metrics
     stated = wanted.textfile if wanted else None
@@ -79,7 +112,9 @@ def _remove_old(asked: Validation, policy: Retention, *, base: Path, say: Say, n
     name = asked.environment.name
     pinned = {baseline.pinned(paths.outputs(base) / name), asked.case.before}
     entries = [item for item in history.entries(base=base, environment=name) if item.case == asked.case.name]
-    done = retention.remove(retention.old(entries, policy, pinned=pinned, now=now), base=base, now=now)
+    old = retention.old(entries, policy, pinned=pinned, now=now)
+    done = retention.remove(old, base=base, now=now)
+    object_store.remove(base=base, runs=[f"{name}/{item.run_id}" for item in old.runs], evidence=[f"{name}/{item.run_id}" for item in old.evidence])  # fmt: skip
     for problem in done.problems:
         say(f"retention: not removed: {problem}")
     if done.runs:

@@ -12,9 +12,9 @@ from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Verdict
 from proofbook.report import templating
-from proofbook.runs import due, history
-from proofbook.runs.folders import file_mode
+from proofbook.runs import due, history, object_store
 from proofbook.runs.history import Entry
+from proofbook.runs.permissions import file_mode
 
 logger = logging.getLogger(__name__)
 PAGE = "index.html"
@@ -63,7 +63,12 @@ def _write_page(base: Path) -> None:
 
 
 def read(*, base: Path) -> list[Entry]:
-    """Every run, oldest first; writes index and page where that can be: who may only read sees the runs all the same."""
+    """Every run, oldest first; writes index and page where that can be: who may only read sees the runs all the same.
+
+    Raises:
+        CouldNotLook: an object store keeps the runs, and cannot be read.
+    """
+    object_store.refresh(base=base)
     try:
         return refresh(base=base)
     except (OSError, Locked) as error:

@@ -13,7 +13,7 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.redaction import unseen
 from proofbook.report import junit, markdown, templating
 from proofbook.report.junit import InconclusiveAs
-from proofbook.runs.folders import file_mode
+from proofbook.runs.permissions import file_mode
 from proofbook.runs.record import RunRecord
 
 PAGE, JUNIT, SUMMARY = "environments.html", "environments.junit.xml", "environments.md"

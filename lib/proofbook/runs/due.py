@@ -19,7 +19,7 @@ from proofbook.config.durations import in_words
 from proofbook.files import replace_text
 from proofbook.judge.findings import Verdict
 from proofbook.runs import newest, record
-from proofbook.runs.folders import file_mode
+from proofbook.runs.permissions import file_mode
 from proofbook.runs.provenance import rfc3339
 
 FILE = "due.js"

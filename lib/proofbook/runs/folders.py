@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import secrets
 from pathlib import Path
 
 from proofbook import paths
 from proofbook.errors import UnknownName, UsageError
+from proofbook.runs import object_store
+from proofbook.runs.permissions import mode
 
 # What names the newest run.
 LAST = "last"
-MODE_VARIABLE = "PROOFBOOK_OUTPUTS_MODE"
 
 
 def new_run_id() -> str:
-    """Sorts by time: `20261124T104128Z-1f3a`."""
-    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    """Sorts by time: `20261124T104128Z-1f3a`; longer in an object store, where no folder keeps two machines from taking the same."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(6 if paths.store() else 2)}"
 
 
 def find(run: str, *, base: Path) -> Path:
     """The folder of a run, from its id or its path.
 
     Raises:
-        UnknownName: there is none.
+        UnknownName: there is none. CouldNotLook: an object store keeps the runs, and cannot be read.
     """
+    object_store.refresh(base=base)
     for path in (Path(run), *(folder / run for folder in environment_folders(base))):
         if is_run(path):
-            return path.resolve()
+            return object_store.fetched(path.resolve(), base=base)
     known = [path.name for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path) and not path.name.startswith(".")]  # fmt: skip
     raise UnknownName("run", run, known[-5:], where=paths.shown(paths.outputs(base)))
 
@@ -37,18 +38,19 @@ def match(run: str, *, base: Path) -> Path:
     """The folder of a run that a text means: a path, an id, a beginning that only one id has, or `last`.
 
     Raises:
-        UnknownName: there is none. UsageError: several begin so.
+        UnknownName: there is none. UsageError: several begin so. CouldNotLook: an object store keeps the runs, and cannot be read.
     """
+    object_store.refresh(base=base)
     ids = {path.name: path for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path) and not path.name.startswith(".")}  # fmt: skip
     if run == LAST and ids:
-        return ids[max(ids)].resolve()
+        return object_store.fetched(ids[max(ids)].resolve(), base=base)
     beginning = [name for name in sorted(ids) if run and name.startswith(run)]
     if run not in ids and len(beginning) > 1:
         raise UsageError(
             f"expected the beginning of one run, got {run!r}, with which {len(beginning)} begin: {', '.join(beginning[-5:])}"
         )
     if beginning and not is_run(Path(run)):
-        return ids[run if run in ids else beginning[0]].resolve()
+        return object_store.fetched(ids[run if run in ids else beginning[0]].resolve(), base=base)
     return find(run, base=base)
 
 
@@ -93,31 +95,6 @@ def new_folder(environment: str, *, base: Path) -> Path:
     return folder
 
 
-def mode() -> int:
-    """The permissions of a run's folder: its owner's alone unless PROOFBOOK_OUTPUTS_MODE says otherwise.
-
-    Raises:
-        UsageError: it says nothing usable.
-    """
-    said = os.environ.get(MODE_VARIABLE, "")
-    if not said:
-        return 0o700
-    try:
-        found = int(said, 8)
-    except ValueError:
-        found = -1
-    if not 0o700 <= found <= 0o777:
-        raise UsageError(
-            f"{MODE_VARIABLE}: expected the permissions of a folder that its owner may use, such as 750, got {said!r}"
-        )
-    return found
-
-
-def file_mode() -> int:
-    """The permissions of a file beside the runs, as of their folders."""
-    return mode() & 0o666
-
-
 def has_phase(folder: Path, phase: str) -> bool:
     from proofbook.evidence import store
 
@@ -126,6 +103,7 @@ def has_phase(folder: Path, phase: str) -> bool:
 
 
 def environment_folders(base: Path) -> list[Path]:
+    """The folders of runs, one for each environment."""
     folder = paths.outputs(base)
     if not folder.is_dir():
         return []

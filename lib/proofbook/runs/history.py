@@ -26,14 +26,14 @@ from proofbook.errors import Locked, ProofbookError
 from proofbook.files import replace_text
 from proofbook.redaction.scrubbing import for_others
 from proofbook.runs import record
-from proofbook.runs.folders import environment_folders, file_mode
+from proofbook.runs.folders import environment_folders
+from proofbook.runs.permissions import file_mode
+from proofbook.runs.stored import DELETED
 
 INDEX = "runs.js"
 # Another one means that lines are read otherwise, and so not at all.
 _FIRST = "// Proofbook, index of runs, version 1. Written anew by: proofbook history\n"
 _CALL, _END = "run(", ");\n"
-# How the name of a run ends that is being deleted.
-DELETED = ".deleted"
 # What did not end may still be going on: a watch takes days.
 UNFINISHED_DAYS = 8
 

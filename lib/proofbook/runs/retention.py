@@ -16,9 +16,10 @@ from proofbook.config.unattended import Retention
 from proofbook.errors import CouldNotLook, Locked
 from proofbook.files import read_json, replace_text
 from proofbook.runs import history
-from proofbook.runs.history import DELETED, Entry
+from proofbook.runs.history import Entry
 from proofbook.runs.provenance import rfc3339
 from proofbook.runs.record import moment
+from proofbook.runs.stored import DELETED
 
 # Says that a run had evidence and executed notebooks, and since when it has them no more.
 REMOVED = "evidence-removed.json"

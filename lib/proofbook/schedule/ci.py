@@ -1,4 +1,7 @@
-"""Files for GitHub Actions and GitLab CI. A checkout there is new each time, so `outputs/` is carried over as a cache: without it no verdict could change."""
+"""Files for GitHub Actions and GitLab CI.
+
+A checkout there is new each time, so `outputs/` is carried over as a cache, unless an object store keeps the runs: without it no verdict could change.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,20 @@ def github(plan: Plan) -> str:
     """A workflow for GitHub Actions."""
     run = shlex.join(["proofbook", *plan.run(here=False)])
     key = f"{plan.name}-${{{{ github.run_id }}}}"
+    kept = _kept(plan)
     steps = [
         {"uses": "actions/checkout@v4"},
         {"uses": "actions/setup-python@v5", "with": {"python-version": PYTHON}},
-        {"run": INSTALL},
-        {"uses": "actions/cache/restore@v4", "with": {"path": "outputs", "key": key, "restore-keys": f"{plan.name}-"}},
+        {"run": _install(plan)},
+        *([] if plan.store else [{"uses": "actions/cache/restore@v4", "with": {"path": "outputs", "key": key, "restore-keys": f"{plan.name}-"}}]),
         {"name": "Validate", "run": "\n".join([CODE.format(run=run), 'if [ "$code" -eq 3 ]; then echo "::warning::inconclusive"; exit 0; fi', 'exit "$code"', ""])},
-        {"uses": "actions/cache/save@v4", "if": "always()", "with": {"path": "outputs", "key": key}},
-        {"uses": "actions/upload-artifact@v4", "if": "always()", "with": {"name": "outputs", "path": "outputs/", "retention-days": 7}},
+        *([] if plan.store else [{"uses": "actions/cache/save@v4", "if": "always()", "with": {"path": "outputs", "key": key}}]),
+        {"uses": "actions/upload-artifact@v4", "if": "always()", "with": {"name": "outputs", "path": kept, "retention-days": 7, **({"include-hidden-files": True} if plan.store else {})}},
     ]  # fmt: skip
     job = {
         "runs-on": "ubuntu-latest",
         "timeout-minutes": max(1, plan.every_s // 60),
-        **_with("env", {name: f"${{{{ secrets.{name} }}}}" for name in plan.secrets}),
+        **_with("env", {**_stored(plan), **{name: f"${{{{ secrets.{name} }}}}" for name in plan.secrets}}),
         "steps": steps,
     }
     return _yaml(
@@ -60,10 +64,11 @@ def gitlab(plan: Plan) -> str:
         "interruptible": False,
         "retry": 0,
         "timeout": f"{max(1, plan.every_s // 60)} minutes",
-        "cache": {"key": plan.name, "paths": ["outputs/"], "when": "always"},
-        "script": [INSTALL, shlex.join(["proofbook", *plan.run(here=False)])],
+        **({} if plan.store else {"cache": {"key": plan.name, "paths": ["outputs/"], "when": "always"}}),
+        **_with("variables", _stored(plan)),
+        "script": [_install(plan), shlex.join(["proofbook", *plan.run(here=False)])],
         "allow_failure": {"exit_codes": [3]},
-        "artifacts": {"when": "always", "paths": ["outputs/"], "expire_in": "1 week"},
+        "artifacts": {"when": "always", "paths": [_kept(plan)], "expire_in": "1 week"},
     }
     notes = [
         f".gitlab-ci.yml; then, under Build > Pipeline schedules: {cron_times(plan)}",
@@ -72,6 +77,21 @@ def gitlab(plan: Plan) -> str:
         f"proofbook {shlex.join(plan.due(here=False))}",
     ]
     return _yaml(plan, notes, {plan.name: job})
+
+
+def _install(plan: Plan) -> str:
+    """What installs Proofbook, with the client of the store."""
+    kind = plan.store.partition("://")[0]
+    return f"{INSTALL.removesuffix('.')}'.[{kind}]'" if kind not in ("", "file") else INSTALL
+
+
+def _kept(plan: Plan) -> str:
+    """The folder in which runs are found afterwards, sent to a store or not."""
+    return ".outputs/" if plan.store else "outputs/"
+
+
+def _stored(plan: Plan) -> dict[str, str]:
+    return {"PROOFBOOK_OUTPUTS": plan.store} if plan.store else {}
 
 
 def _secrets(plan: Plan, where: str) -> list[str]:

@@ -46,7 +46,9 @@ def _job(plan: Plan, name: str, script: str, times: str) -> dict[str, object]:
         "image": IMAGE,
         "command": ["/bin/sh", "-c", script],
         "env": [
-            {"name": "PROOFBOOK_OUTPUTS", "value": OUTPUTS},
+            *([{"name": "PROOFBOOK_OUTPUTS", "value": plan.store}] if plan.store else []),
+            # The volume holds what could not be sent to a store, too.
+            {"name": "PROOFBOOK_SCRATCH" if plan.store else "PROOFBOOK_OUTPUTS", "value": OUTPUTS},
             *_secrets(plan.secrets, plan.name),
         ],
         "volumeMounts": [{"name": "outputs", "mountPath": OUTPUTS}, {"name": "tmp", "mountPath": "/tmp"}],

@@ -21,7 +21,12 @@ from proofbook.config.references import Reference
 from proofbook.errors import UsageError
 
 # Where runs are kept and which workspace is meant may be said by variables; a scheduler has none of them.
-OURS = ("PROOFBOOK_OUTPUTS", "PROOFBOOK_OUTPUTS_MODE", "PROOFBOOK_WORKSPACE")
+OURS = ("PROOFBOOK_OUTPUTS", "PROOFBOOK_OUTPUTS_MODE", "PROOFBOOK_SCRATCH", "PROOFBOOK_WORKSPACE")
+# By which the clients of object stores are let in; those that are set now are wanted then.
+OF_STORES = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_PROFILE",
+    "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_CONNECTION_STRING",
+)  # fmt: skip
 MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86400, 7 * 86400
 HALF_AN_HOUR = 30
 
@@ -32,7 +37,7 @@ class Plan:
 
     environments: as they are named where the workspace is a checkout; files: the same, with whole paths of this machine.
     program: the words by which Proofbook is started here. tells: whether every one of them names somebody to tell. secrets: names of variables that the environments read; their values
-    stand nowhere. variables: others, with their values.
+    stand nowhere. variables: others, with their values. store: the address of the object store that keeps the runs; empty where outputs does.
     """
 
     environments: tuple[str, ...]
@@ -45,6 +50,7 @@ class Plan:
     secrets: tuple[str, ...]
     variables: tuple[tuple[str, str], ...]
     user: str
+    store: str = ""
 
     @property
     def every_s(self) -> int:
@@ -91,7 +97,8 @@ def of(environments: list[Environment], named: list[str], *, every: str, base: P
         raise UsageError(f"--every: {error}") from None
     if length_s < MINUTE_S:
         raise UsageError(f"--every: expected at least 1m, got {chosen}; for shorter rounds: proofbook watch")
-    folder = paths.home(base)
+    folder, store = paths.home(base), paths.store()
+    named_secrets = {name for item in environments for name in _variables(item)}
     return Plan(
         environments=tuple(named),
         files=tuple(str(Path(name).resolve()) if name.endswith(".toml") else name for name in named),
@@ -100,15 +107,16 @@ def of(environments: list[Environment], named: list[str], *, every: str, base: P
         folder=folder,
         outputs=paths.outputs(base),
         tells=all(item.notify is not None and item.notify.receivers for item in environments),
-        secrets=tuple(sorted({name for item in environments for name in _variables(item)})),
+        secrets=tuple(sorted(named_secrets | {name for name in OF_STORES if store and os.environ.get(name)})),
         variables=tuple((name, _absolute(name)) for name in OURS if os.environ.get(name)),
         user=_user(),
+        store=store,
     )
 
 
 def _absolute(name: str) -> str:
     value = os.environ[name]
-    return value if name.endswith("_MODE") else str(Path(value).resolve())
+    return value if name.endswith("_MODE") or "://" in value else str(Path(value).resolve())
 
 
 def _program() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.judge.findings import Verdict
 from proofbook.pipeline import replay
 from proofbook.report import index
-from proofbook.runs import folders, history, record, verify
+from proofbook.runs import folders, history, permissions, record, stored, verify
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def test_a_run_can_be_read_by_its_owner_alone_unless_said_otherwise(
         return tuple(stat.S_IMODE(path.stat().st_mode) for path in written)
 
     assert modes() == (0o700, 0o600, 0o600)
-    monkeypatch.setenv(folders.MODE_VARIABLE, "0750")
+    monkeypatch.setenv(permissions.MODE_VARIABLE, "0750")
     assert modes() == (0o750, 0o640, 0o640)
     for wrong in ("rwx", "0077", "9999", "-1", "1777"):
-        monkeypatch.setenv(folders.MODE_VARIABLE, wrong)
+        monkeypatch.setenv(permissions.MODE_VARIABLE, wrong)
         with pytest.raises(UsageError, match="PROOFBOOK_OUTPUTS_MODE: expected the permissions of a folder"):
             folders.new_folder("staging", base=base)
 
@@ -73,7 +73,7 @@ def test_nothing_is_written_listed_or_deleted_through_a_symlink(base: Path) -> N
 
 def test_what_cannot_be_deleted_stays_and_the_rest_goes(base: Path) -> None:
     held, gone, free = (add(base, f"2026010{day}T000000Z-0000") for day in (1, 2, 3))
-    (held.parent / f".20250101T000000Z-0000.ab{history.DELETED}").mkdir()  # of a prune that was killed
+    (held.parent / f".20250101T000000Z-0000.ab{stored.DELETED}").mkdir()  # of a prune that was killed
     entries = history.entries(base=base)
     made_of = {entry.run_id: entry for entry in entries}
     history.prune([made_of[gone.name]], base=base)

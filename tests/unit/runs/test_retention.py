@@ -16,7 +16,7 @@ from proofbook.config.unattended import Retention
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import baseline
 from proofbook.pipeline import afterwards, replay
-from proofbook.runs import history, retention, verify
+from proofbook.runs import history, retention, stored, verify
 from proofbook.validation import Validation
 
 HOUR = dt.timedelta(hours=1)
@@ -150,7 +150,7 @@ def test_a_run_without_its_evidence_says_so_and_is_not_altered(base: Path) -> No
 
 def test_who_was_killed_meanwhile_leaves_nothing_that_stays(base: Path) -> None:
     folders = made(base, "pp")
-    half = folders[0] / f".evidence.00ff{history.DELETED}"
+    half = folders[0] / f".evidence.00ff{stored.DELETED}"
     (folders[0] / "evidence").rename(half)
     removed(base, folders, keep=2, evidence=1)
     assert not half.exists() and left(folders) == "rW"

@@ -366,6 +366,19 @@ def test_where_outputs_are_kept_is_said_to_the_scheduler_too(
     assert str(tmp_path / "kept") in FORMS[form](plan_of(base, "staging"))
 
 
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_an_object_store_is_named_to_the_scheduler_and_what_opens_it_is_not(
+    base: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("PROOFBOOK_OUTPUTS", "s3://runs/team")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-value-of-the-key")
+    text = FORMS[form](plan_of(base, "staging"))
+    assert "s3://runs/team" in text and "AWS_SECRET_ACCESS_KEY" in text and "the-value" not in text
+    # What was told before comes from the store, and what could not be sent stays where somebody finds it.
+    assert "actions/cache" not in text and "cache:" not in text
+    assert ("PROOFBOOK_SCRATCH" in text) is (form == "kubernetes")
+
+
 def times(base: Path, every: str) -> str:
     return plans.cron_times(plan_of(base, "staging", every=every))
 
