@@ -7,6 +7,7 @@ wrapped documents, OTLP) is first written out as such; bytes that DuckDB does no
 from __future__ import annotations
 
 import datetime as dt
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -290,7 +291,7 @@ def _describe(reading: Reading, engine: duckdb.DuckDBPyConnection, now: dt.datet
     told = table(
         engine,
         f"""SELECT count(*) AS kept, min(timestamp) AS first, max(timestamp) AS last,
-        count(*) FILTER (trim(body) IN {aggregates.EMPTY} AND http_status IS NULL) AS empty, coalesce(sum(fields_cut), 0) AS cut,
+        count(*) FILTER (regexp_full_match(body, {quoted(_EMPTY)}) AND http_status IS NULL) AS empty, coalesce(sum(fields_cut), 0) AS cut,
         coalesce(median(epoch(observed_timestamp) - epoch(timestamp)), 0) AS delay FROM {entries}""",
     ).iloc[0]
     reading.kept, reading.empty_bodies, reading.delay_s = (
@@ -360,5 +361,7 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part]) -> str:
 _RUNTIME_ADDS_THEM = (
     "have the container runtime add them (docker logs --timestamps, kubectl logs --timestamps)"
 )
+# A text that says nothing, as DuckDB's `trim` would leave one of aggregates.EMPTY: to trim every text takes four times as long.
+_EMPTY = rf"\p{{Zs}}*(?:{'|'.join(map(re.escape, aggregates.EMPTY))})\p{{Zs}}*"
 # A day with its year.
 _A_DAY = r"\b20\d\d-[01]\d-[0-3]\d"
