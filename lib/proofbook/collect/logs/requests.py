@@ -107,7 +107,11 @@ def of_line(form: RequestForm, line: str) -> str:
     found = _extracted(line, form.pattern, form.parts)
     if form.in_quotes:
         parts = {name: f"asked.{name}" for name in _IN_QUOTES}
-        parts |= {"status": "substr(pieces[3], 2, 3)", "response_bytes": "rtrim(substr(pieces[3], 6))", "user_agent": "pieces[6]"}
+        parts |= {
+            "status": "substr(pieces[3], 2, 3)",
+            "response_bytes": "rtrim(substr(pieces[3], 6))",
+            "user_agent": "pieces[6]",
+        }
         quick = ", ".join(f"'{name}': {parts[name]}" for name in form.parts)
         found = f"CASE WHEN asked.method <> '' THEN {{{quick}}} ELSE {found} END"
     return f"CASE WHEN contains({line}, {quoted(form.hint)}) THEN {found} END" if form.hint else found
@@ -140,7 +144,9 @@ def nothing(form: RequestForm) -> str:
 
 def address_of(line: str) -> str:
     """SQL: who asked, of a line of an access log; NULL where it does not begin so."""
-    found = (f"nullif(regexp_extract({line}, {quoted(pattern)}, 1), '')" for pattern in (_ADDRESS_FIRST, _ADDRESS))
+    found = (
+        f"nullif(regexp_extract({line}, {quoted(pattern)}, 1), '')" for pattern in (_ADDRESS_FIRST, _ADDRESS)
+    )
     return f"coalesce({', '.join(found)})"
 
 

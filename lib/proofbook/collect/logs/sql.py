@@ -219,7 +219,7 @@ def _asked(fields: Fields) -> str:
     """The relation `asked`: what the requests in lines of text ask for, where it is quickly found."""
     form = fields.shape.request
     if not (fields.may_request and form.in_quotes):
-        return "asked AS (FROM inside),"
+        return "asked AS (SELECT * FROM inside),"
     return f"""pieced AS (SELECT *, CASE WHEN NOT is_json THEN {requests.pieces_of(form, "rest")} END AS pieces FROM inside),
 asked AS (SELECT *, {requests.in_quotes("pieces")} AS asked FROM pieced),"""
 
@@ -401,6 +401,8 @@ def _unwrapped(shape: Shape, lines: str) -> str:
         return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines{cells} FROM (
             SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{listed([inner, time])}])) END AS d FROM ({lines}))"""
     if isinstance(wrapper, TextFormat):
-        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines{cells}
-            FROM (SELECT *, regexp_extract(text, {quoted(wrapper.pattern)}, 1) AS k FROM ({lines}))"""
+        pattern = quoted(wrapper.pattern)
+        within = f"CASE WHEN starts_with(text, k.whole) THEN substr(text, length(k.whole) + 1) ELSE regexp_replace(text, {pattern}, '') END"
+        return f"""SELECT CASE WHEN k.time = '' THEN text ELSE {within} END AS rest, nullif(k.time, '') AS ts0, line, lines{cells}
+            FROM (SELECT *, regexp_extract(text, {quoted(f"({wrapper.pattern})")}, ['whole', 'time']) AS k FROM ({lines}))"""
     return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines{cells} FROM ({lines})"
