@@ -169,13 +169,13 @@ def _read_file(
     return _placed(part, opened.strays, engine=engine, name=f"placed_{work.name}")
 
 
-def _placed(part: _Part, strays: Sequence[int], *, engine: duckdb.DuckDBPyConnection, name: str) -> _Part:
+def _placed(part: _Part, strays: pa.ChunkedArray, *, engine: duckdb.DuckDBPyConnection, name: str) -> _Part:
     """The part, with a time for each entry without one of its own: that of the entry before it, else of the one after.
 
     Args:
         strays: numbers of the lines that neither begin an entry nor go on with one. name: of the table to make.
     """
-    if not strays:
+    if not len(strays):
         return part
     engine.register("strays", pa.table({"line": strays}))
     alone = f"(SELECT line FROM {part.dated} SEMI JOIN strays USING (line) WHERE timestamp IS NULL AND body <> '')"

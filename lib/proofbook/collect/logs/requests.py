@@ -113,7 +113,7 @@ def of_line(form: RequestForm, line: str) -> str:
             "user_agent": "pieces[6]",
         }
         quick = ", ".join(f"'{name}': {parts[name]}" for name in form.parts)
-        found = f"CASE WHEN asked.method <> '' THEN {{{quick}}} ELSE {found} END"
+        return f"CASE WHEN asked.method <> '' THEN {{{quick}}} WHEN pieces IS NOT NULL THEN {found} END"
     return f"CASE WHEN contains({line}, {quoted(form.hint)}) THEN {found} END" if form.hint else found
 
 
