@@ -64,6 +64,13 @@ def test_a_request_taken_apart_at_its_quotes_is_the_one_that_its_pattern_finds(l
     assert quick == _value(slow, line)
 
 
+def test_a_line_of_nginx_is_taken_apart_at_its_quotes() -> None:
+    form = requests.FORMS[0]
+    line = f'{START}"GET /api HTTP/1.1" 200 12 "https://shop.example/" "curl/8"'
+    asked = _value(requests.in_quotes("pieces"), line, among=f"{requests.pieces_of(form, 'text')} AS pieces")
+    assert asked == {"method": "GET", "url": "/api", "protocol": "HTTP/1.1"}
+
+
 @pytest.mark.parametrize(
     ("line", "address"),
     [
