@@ -27,6 +27,7 @@ LEVELS = (
     "trace[1-9]?|trce|trc|debug[1-9]?|dbug|dbg|verbose|vrb|finest|finer|fine|config|information|informational|info|inf|notice|note|success|"
     "warning|warn|wrn|error|eror|err|fail|failure|severe|critical|crit|crt|fatal|fata|ftl|panic|dpanic|alert|emergency|emerg|log"
 )
+USUAL_LEVELS = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
 # What joins two tracebacks, and what begins the trace of a goroutine.
 CHAINS = (
     "During handling of the above exception|The above exception was the direct cause|Caused by:(?: |$)|Wrapped by: |Suppressed: |--- End of |---> "
@@ -74,6 +75,11 @@ class Level:
     before: str
     word: str
     is_mark: bool = False
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is one of LEVELS, as a word of its own."""
+        return self.word.startswith(r"\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

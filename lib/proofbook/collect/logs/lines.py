@@ -55,11 +55,12 @@ class Rule:
 class Pieces:
     """How a container runtime cuts long lines: each line is an entry, or a piece of one.
 
-    is_open: RE2's pattern of a line that the next one of its stream goes on with. split: a line's stream, and what it adds to
-    the pieces before it. join: the line so far and what is added to it, as one.
+    is_open: RE2's pattern of a line that the next one of its stream goes on with. hints: one of these stands in every such line.
+    split: a line's stream, and what it adds to the pieces before it. join: the line so far and what is added to it, as one.
     """
 
     is_open: str
+    hints: tuple[bytes, ...]
     split: Callable[[str], tuple[str, str]]
     join: Callable[[str, str], str]
 
@@ -184,7 +185,8 @@ class _Block:
         self, text: pa.StringArray, filled: npt.NDArray[np.int64], rule: Pieces, *, keep_open: bool
     ) -> _Done:
         """Lines that were cut as one each. What is still open at the end is left for the next block."""
-        is_open = _matches(text, rule.is_open)
+        may_be_open = any(hint in self._data for hint in rule.hints)
+        is_open = _matches(text, rule.is_open) if may_be_open else np.zeros(len(text), bool)
         if not is_open.any():
             return self.split(None, begun=True, keep_open=False)
         found: list[list[Any]] = []  # text, place of its first line, lines

@@ -75,8 +75,6 @@ class Opened:
 
     Args:
         work: a folder that is not there yet, for what must be written on the way.
-    Attributes:
-        strays: numbers of the lines that stand alone, as they are read.
     Raises:
         CouldNotLook: the file is absent, empty or cannot be read.
     """
@@ -95,7 +93,7 @@ class Opened:
         self.path, self.shown, self.source = path, shown, source
         self.engine, self.work, self.now = engine, work, now
         self.problem: CouldNotLook | None = None
-        self.strays: list[int] = []
+        self._strays: list[pa.Array] = []
         head = log_files.head_of(path, shown)
         whole = len(head) < log_files.HEAD_BYTES
         text = lines.plain(head).decode("utf-8", "replace").lstrip("\ufeff")
@@ -125,6 +123,11 @@ class Opened:
                     f"expected {key} among the {kind} of {self.shown}, found {', '.join(names)}"
                 )
 
+    @property
+    def strays(self) -> pa.ChunkedArray:
+        """Numbers of the lines that stand alone, of what was read so far."""
+        return pa.chunked_array(self._strays, pa.int64())
+
     def attempts(self, *, holding: Sequence[str] | None = None) -> Iterator[str]:
         """SQL for the entries, one way after the other; the next is for when the one before failed."""
         with self.path.open("rb") as file:
@@ -149,7 +152,7 @@ class Opened:
             self.shape = of_source(self._stated, _sample(_head_text(path), whole=False))
         # Few objects have a name twice, and to look for that takes a while.
         for may_repeat in (False, True) if holding is None else (True,):
-            self.strays = []
+            self._strays = []
             with log_files.opened(path) as stream:
                 self.engine.register(_LINES, self._lines(stream))
                 try:
@@ -168,7 +171,7 @@ class Opened:
             found = rows.rows(stream, columns) if columns else lines.entries(stream, rule=self.shape.rule)
             try:
                 for batch in found:
-                    self.strays += batch["line"].filter(batch["stray"]).to_pylist()
+                    self._strays.append(batch["line"].filter(batch["stray"]))
                     yield batch
             except CouldNotLook as error:
                 # What asks for them says only that something went wrong.

@@ -37,14 +37,15 @@ def rows(file: Bytes, columns: Columns) -> Iterator[pa.RecordBatch]:
     open_, line, now = b"", 1, _Told(names=columns.names_in_rows)
     for data, is_last in lines.blocks(file):
         block = open_ + data
-        starts = _starts(block, quoted=columns.quoted)
+        edges = _edges(block, quoted=columns.quoted)
         # The last row may go on in the next block, unless a quote is broken.
-        whole = len(block) if is_last or len(block) - starts[-1] > lines.MAX_ENTRY_BYTES else int(starts[-1])
-        open_ = block[whole:]
-        for part in _between_comments(block[:whole], columns, now, first_line=line):
+        last = int(edges.starts[-1])
+        whole = len(block) if is_last or len(block) - last > lines.MAX_ENTRY_BYTES else last
+        open_, edges = block[whole:], edges.until(whole)
+        for part in _between_comments(block[:whole], columns, now, first_line=line, edges=edges):
             now = part.told
             yield _batch(part, columns)
-        line += block.count(b"\n", 0, whole)
+        line += len(edges.ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,23 @@ class _Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Edges:
+    """Where each line ends, and where each row begins and the last one ends."""
+
+    ends: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    def until(self, place: int) -> _Edges:
+        """Those up to a place at which a row ends."""
+        return _Edges(ends=self.ends[self.ends < place], starts=self.starts[self.starts <= place])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
     """Whole rows under the same comments."""
 
     data: bytes
+    edges: _Edges
     first_line: int
     told: _Told
 
@@ -68,23 +82,26 @@ class _Part:
         return self.told.names
 
 
-def _starts(data: bytes, *, quoted: bool) -> npt.NDArray[np.int64]:
-    """Where each row begins, and the last one ends: behind a line end that is in no quotes."""
+def _edges(data: bytes, *, quoted: bool) -> _Edges:
+    """The edges of the rows in a text: a row ends at a line end that is in no quotes."""
     array = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(array == _NEWLINE)
+    ends = last = np.flatnonzero(array == _NEWLINE)
     if quoted:
         quotes = np.flatnonzero(array == _QUOTE)
         if len(quotes):
-            ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
-    return np.concatenate([np.zeros(1, np.int64), ends + 1])
+            last = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    return _Edges(ends=ends, starts=np.concatenate([np.zeros(1, np.int64), last + 1]))
 
 
-def _between_comments(data: bytes, columns: Columns, told: _Told, *, first_line: int) -> Iterator[_Part]:
+def _between_comments(
+    data: bytes, columns: Columns, told: _Told, *, first_line: int, edges: _Edges
+) -> Iterator[_Part]:
     """The rows of a block; of a file that names its columns in comments, those between the comments."""
     if columns.padded:
         data = re.sub(rb" {2,}", b" ", data)
+        edges = _edges(data, quoted=columns.quoted)
     if not columns.has_comments or not (data.startswith(b"#") or b"\n#" in data):
-        yield _Part(data=data, first_line=first_line, told=told)
+        yield _Part(data=data, edges=edges, first_line=first_line, told=told)
         return
     pending: list[bytes] = []
     begun, number = first_line, first_line
@@ -94,18 +111,23 @@ def _between_comments(data: bytes, columns: Columns, told: _Told, *, first_line:
             pending.append(line)
             continue
         if pending:
-            yield _Part(data=b"".join(pending), first_line=begun, told=told)
+            yield _part(pending, columns, told, first_line=begun)
             pending = []
         text = line.decode().rstrip()
         if named := NAMED_FIELDS.match(text):
             told = replace(told, names=fields_of(named))
         elif dated := DATED.match(text):
             told = replace(told, date=dated[1])
-    yield _Part(data=b"".join(pending), first_line=begun, told=told)
+    yield _part(pending, columns, told, first_line=begun)
+
+
+def _part(pending: Sequence[bytes], columns: Columns, told: _Told, *, first_line: int) -> _Part:
+    data = b"".join(pending)
+    return _Part(data=data, edges=_edges(data, quoted=columns.quoted), first_line=first_line, told=told)
 
 
 def _batch(part: _Part, columns: Columns) -> pa.RecordBatch:
-    starts = _starts(part.data, quoted=columns.quoted)
+    starts, ends = part.edges.starts, part.edges.ends
     if starts[-1] < len(part.data):
         starts = np.append(starts, len(part.data))
     filled = np.flatnonzero(np.diff(starts) > 1)
@@ -113,21 +135,23 @@ def _batch(part: _Part, columns: Columns) -> pa.RecordBatch:
     cells = _cells(part, columns, count=len(filled)) if len(filled) else None
     if cells is None:
         return _one_by_one(part, columns)
-    ends = np.flatnonzero(np.frombuffer(part.data, np.uint8) == _NEWLINE)
     first = np.searchsorted(ends, edges[0])
     taken = np.searchsorted(ends, edges[1]) - first
-    text = lines.texts(part.data, starts.astype(np.int32)).take(pa.array(filled))
+    undated = _undated(cells, columns)
+    # Of a row with a time, its message is what is asked for; to copy all the others takes a while.
+    is_message = np.array(pc.invert(undated)) if columns.body else np.zeros(len(filled), bool)
+    text = lines.texts(part.data, starts.astype(np.int32)).take(pa.array(filled, mask=is_message))
     batch = pa.RecordBatch.from_arrays(
         [
             pc.ascii_rtrim(text, characters="\n"),
             pa.array(part.first_line + first),
             pa.array(taken.astype(np.int32)),
-            _undated(cells, columns),
+            undated,
             cells,
         ],
         schema=schema_of(columns),
     )
-    return batch.filter(pc.invert(_are_header(cells, columns)))
+    return _without_header(batch, part, columns)
 
 
 def _undated(cells: pa.StructArray, columns: Columns) -> pa.BooleanArray:
@@ -139,10 +163,14 @@ def _undated(cells: pa.StructArray, columns: Columns) -> pa.BooleanArray:
     return pc.invert(pc.fill_null(has_digit, False))
 
 
-def _are_header(cells: pa.StructArray, columns: Columns) -> pa.BooleanArray:
-    """Which rows are the header, which stands again where files were put together."""
-    found = pc.equal(pc.utf8_trim_whitespace(cells.field(0)), columns.names[0])
-    return pc.and_(found, pc.equal(pc.utf8_trim_whitespace(cells.field(1)), columns.names[1]))
+def _without_header(batch: pa.RecordBatch, part: _Part, columns: Columns) -> pa.RecordBatch:
+    """The rows that are not the header, which stands again where files were put together."""
+    first = columns.names[0]
+    if '"' not in first and first.encode() not in part.data:
+        return batch
+    cells = batch["cells"]
+    named = (pc.equal(pc.utf8_trim_whitespace(cells.field(place)), columns.names[place]) for place in (0, 1))
+    return batch.filter(pc.invert(pc.fill_null(pc.and_(*named), False)))
 
 
 def _cells(part: _Part, columns: Columns, *, count: int) -> pa.StructArray | None:
@@ -216,7 +244,7 @@ def _one_by_one(part: _Part, columns: Columns) -> pa.RecordBatch:
         ],
         schema=schema_of(columns),
     )
-    return batch.filter(pc.invert(pc.fill_null(_are_header(batch["cells"], columns), False)))
+    return _without_header(batch, part, columns)
 
 
 def _is_above(text: str, columns: Columns) -> bool:

@@ -51,10 +51,14 @@ def _docker_joined(line: str, added: str) -> str:
 # A line of a container that is too long comes in pieces: of Docker each but the last has no end of line.
 PIECES: dict[str, Pieces] = {
     "container": Pieces(
-        is_open=r"^\S+ (?:stdout|stderr) P ", split=_cri_pieces, join=lambda line, added: line + added
+        is_open=r"^\S+ (?:stdout|stderr) P ",
+        hints=(b" stdout P ", b" stderr P "),
+        split=_cri_pieces,
+        join=lambda line, added: line + added,
     ),
     "docker-json": Pieces(
         is_open=r'^\{"log": ?"(?:[^"\\]|\\.)*(?:[^n"\\]|[^\\]n|\\[^n]|\\\\n)", ?"stream":',
+        hints=(b'"stream":',),
         split=_docker_pieces,
         join=_docker_joined,
     ),

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from proofbook.collect.logs import fields as extra
 from proofbook.collect.logs import formats, requests, severities, times, timestamps, typed_objects, zones
-from proofbook.collect.logs.layout import Layout
+from proofbook.collect.logs.layout import USUAL_LEVELS, Layout
+from proofbook.collect.logs.objects import Fields, json_paths, listed
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import DETAILS, LOG_FORMATS, JsonFormat, TextFormat
 from proofbook.redaction.scrubbing import Rule, suspect
-
-
-def first_of(expressions: Iterable[str]) -> str:
-    """SQL: the first of the expressions that is neither NULL nor empty."""
-    given = [f"nullif({item}, '')" for item in expressions]
-    return f"coalesce({', '.join(given)})" if given else "NULL::VARCHAR"
 
 
 def stripped(text: str) -> str:
@@ -67,16 +61,19 @@ def entries_sql(
         only_bodies: nothing but times and bodies is looked for. may_repeat: whether an object may have a name twice; if not, and
             one has, the query fails.
     """
-    fields = _Fields(shape, typed=typed, only_bodies=only_bodies, may_repeat=may_repeat)
+    fields = Fields(shape, typed=typed, only_bodies=only_bodies, may_repeat=may_repeat)
     stated = {**shape.numbers, **shape.format.severities}
     dated = timestamps.of_entry(shape, zone=zone, year=now.year)
     return f"""
 WITH {_opened(fields, lines)},
-inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{_listed(fields.inner)}])) END AS p FROM opened),
-found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}header, written, zone, yearless, {_named(_found(fields))} FROM inside),
+inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{listed(fields.inner)}])) END AS p FROM opened),
+{_asked(fields)}
+found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}header, written, zone, yearless, {_named(_found(fields))} FROM asked),
 dated AS (SELECT *, {_named(dated)} FROM found),
 told AS (SELECT *, {_named(_told(fields, rules))} FROM dated),
-clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies))}, {severities.named("severity", stated)} AS by_entry FROM told),
+marked AS (SELECT *, {"true" if only_bodies else f"regexp_matches({_looked_at(fields)}, {quoted(f'{_marks(rules)}|{requests.MAY_NAME_ID}')})"} AS is_marked FROM told),
+parted AS (SELECT *, {_named(_parted(fields, rules))} FROM marked),
+clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies))}, {severities.named("severity", stated)} AS by_entry FROM parted),
 worded AS (SELECT *, {"NULL::VARCHAR" if only_bodies else _part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {severities.first_word()} END AS word FROM worded),
 judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
@@ -102,12 +99,15 @@ def _in_request(part: str, shape: Shape) -> str:
     return f"nullif(q.{part}, '')" if part in shape.request.parts else "NULL::VARCHAR"
 
 
-def _identity(fields: _Fields) -> str:
+def _identity(fields: Fields) -> str:
     """SQL: the columns that say whose and which request's an entry is, and what it holds beside."""
     in_request = functools.partial(_in_request, shape=fields.shape)
     said = "CASE WHEN is_json THEN said ELSE rest END"
+    # Of an object whose time is not known, the text that was looked at is not what it says.
+    may_name_id = "is_marked OR (is_json AND t1 IS NULL)"
     ids = {
-        thing: requests.ids_in(said, thing, in_brackets=fields.shape.traced) for thing in requests.PATTERNS
+        thing: f"CASE WHEN {may_name_id} THEN {requests.ids_in(said, thing, in_brackets=fields.shape.traced)} END"
+        for thing in requests.PATTERNS
     }
     address = f"CASE WHEN q.status <> '' THEN {requests.address_of('rest')} END"
     alone = f", CASE WHEN NOT is_json THEN {requests.status_alone('rest')} END" if fields.may_request else ""
@@ -150,100 +150,56 @@ _BESIDE = ("header", "url0", "agent0")
 def _part_of(name: str) -> str:
     """SQL: one of the texts that were cleaned as one, NULL where it is empty."""
     place = 1 + _BESIDE.index(name)
-    return f"CASE WHEN is_clean THEN nullif({name}, '') ELSE nullif(string_split(beside2, {quoted(extra.BETWEEN)})[{place}], '') END"
+    return f"CASE WHEN are_parts_clean THEN nullif({name}, '') ELSE nullif(string_split(beside2, {quoted(extra.BETWEEN)})[{place}], '') END"
 
 
-def _told(fields: _Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
+def _marks(rules: tuple[Rule, ...]) -> str:
+    """The pattern of what is to be cleaned."""
+    return f"{formats.CONTROL}|{suspect(rules)}"
+
+
+def _looked_at(fields: Fields) -> str:
+    """SQL: the text in which secrets and ids are looked for: most entries hold neither, and one look says so."""
+    if fields.typed:
+        return "body0"
+    # A stack trace may stand in a cell of its own.
+    text = "rest" if fields.shape.columns is None else "concat_ws(chr(10), rest, stack)"
+    return f"CASE WHEN is_json THEN body0 ELSE {text} END"
+
+
+def _told(fields: Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
     """What is written of an entry, as it stands there, and whether its fields may hold a secret or are long."""
     body = f"CASE WHEN {_WITH_STACK} THEN ltrim(coalesce(said, '') || chr(10) || stack, chr(10)) ELSE coalesce(said, '') END"
-    beside = (f"coalesce({name}, '')" for name in _BESIDE)
     return {
         # Of an object whose time is not known every key may be the one that a pattern is of.
         "body0": f"CASE WHEN t1 IS NULL AND is_json AND rest <> '' THEN rest ELSE {body} END",
         "url0": f"coalesce(url, {_in_request('url', fields.shape)})",
         "agent0": f"coalesce(user_agent, {_in_request('user_agent', fields.shape)})",
         "map0": extra.as_map("listed", may_repeat=fields.may_repeat),
-        "is_suspect": f"strlen(map0::VARCHAR) > {extra.MOST_CHARS} OR regexp_matches(map0::VARCHAR, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})",
-        "is_clean": _is_clean(fields, rules),
-        "beside0": f"CASE WHEN NOT is_clean THEN {f' || {quoted(extra.BETWEEN)} || '.join(beside)} END",
+        "is_suspect": f"strlen(map0::VARCHAR) > {extra.MOST_CHARS} OR regexp_matches(map0::VARCHAR, {quoted(_marks(rules))})",
     }
 
 
-def _is_clean(fields: _Fields, rules: tuple[Rule, ...]) -> str:
-    """SQL: whether no part of a line of text may hold what is to be cleaned, by one look at the whole."""
-    if fields.only_bodies or fields.shape.of_json or fields.shape.columns is not None:
-        return "false"
+def _parted(fields: Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
+    """Whether the body, and what stands beside it, is surely to be kept as it is; and what stands beside it, if not."""
     # A part that begins within a word may be a secret, though the whole is none.
-    is_apart = "(header IS NULL OR right(header, 1) IN (' ', '\t', ':', ']', '|', ')', '>', '}', ',', ';'))"
-    return f"NOT is_json AND {is_apart} AND NOT regexp_matches(rest, {quoted(f'{formats.CONTROL}|{suspect(rules)}')})"
+    is_apart = "is_json OR header IS NULL OR ends_with(header, ' ') OR right(header, 1) IN ('\t', ':', ']', '|', ')', '>', '}', ',', ';')"
+    is_clean = f"CASE WHEN NOT ({is_apart}) THEN false WHEN NOT is_marked THEN true ELSE NOT regexp_matches({_looked_at(fields)}, {quoted(_marks(rules))}) END"
+    in_line = not (fields.typed or fields.only_bodies or fields.shape.columns is not None)
+    parts = (f"coalesce({name}, '')" for name in _BESIDE)
+    is_any = " OR ".join(f"{name} <> ''" for name in _BESIDE)
+    return {
+        "is_clean": is_clean,
+        "are_parts_clean": "is_clean AND NOT is_json" if in_line else "false",
+        "beside0": f"CASE WHEN NOT are_parts_clean AND ({is_any}) THEN {f' || {quoted(extra.BETWEEN)} || '.join(parts)} END",
+    }
 
 
-class _Fields:
-    """Where a shape keeps what an entry has, as SQL."""
-
-    def __init__(self, shape: Shape, *, typed: bool, only_bodies: bool, may_repeat: bool) -> None:
-        self.shape, self.typed, self.only_bodies, self.may_repeat = shape, typed, only_bodies, may_repeat
-        self.groups = formats.groups_of(shape.pattern)
-        wanted = ("timestamp", "fraction", "body", "payload", "stack") if only_bodies else tuple(shape.places)
-        self.places = {name: paths for name, paths in shape.places.items() if name in wanted}
-        found = (key for paths in self.places.values() for path in paths for key in _json_paths(path))
-        self.keys = list(dict.fromkeys(found))
-        # To look for what the sample does not have takes longer than all else, so most lines are spared that.
-        self.usual = [key for key in self.keys if not _absent(key, shape.names)] or self.keys
-        self.texts = [key for path in formats.PAYLOAD_TEXT for key in _json_paths(path)]
-        self.inner = [*self.texts, *(key for path in formats.PAYLOAD_STACK for key in _json_paths(path))]
-        self.may_request = not shape.of_json and not self.groups
-
-    def at(self, name: str, *others: str) -> str:
-        """The first thing found where this shape keeps `name`, or in the group that a stated pattern gives that name."""
-        paths = self.places.get(name, ())
-        cells = self.cells(name)
-        found = (
-            [typed_objects.column_of(path) for path in paths]
-            if self.typed
-            else self._in_objects([key for path in paths for key in _json_paths(path)])
-        )
-        in_group = name in self.groups and name not in ("timestamp", "body")
-        return first_of([*cells, *found, *others, *([f"g.{name}"] if in_group else [])])
-
-    def _in_objects(self, keys: Sequence[str]) -> list[str]:
-        """SQL: what stands under these keys of an object, the first that is there."""
-        usual = [f"r[{1 + self.usual.index(key)}]" for key in keys if key in self.usual]
-        if self.usual == self.keys:
-            # Nothing is asked of the lines of text, which are most of them.
-            few = usual and not self.shape.of_json and self.shape.columns is None
-            return [f"CASE WHEN r IS NOT NULL THEN {first_of(usual)} END"] if few else usual
-        every = first_of(f"rare[{1 + self.keys.index(key)}]" for key in keys)
-        return [f"CASE WHEN rare IS NOT NULL THEN {every} ELSE {first_of(usual)} END"]
-
-    @property
-    def rare(self) -> str:
-        """SQL: what stands under every key, of an object that may have some that the sample has not; else NULL."""
-        unusual = sorted({name for key in self.keys for name in _absent(key, self.shape.names)})
-        if self.usual == self.keys or not unusual:
-            return "NULL::VARCHAR[]"
-        pattern = '"(?:' + "|".join(map(re.escape, unusual)) + r')"\s*:'
-        return f"CASE WHEN regexp_matches(object, {quoted(pattern)}) THEN try(json_extract_string(object, [{_listed(self.keys)}])) END"
-
-    def cells(self, name: str) -> list[str]:
-        """The cells that hold it, of a file in columns; a sign for nothing is none."""
-        columns = self.shape.columns
-        if columns is None or name in ("timestamp", "body"):
-            return []
-        return [columns.cell(column) for column in columns.places.get(name, ())]
-
-
-def _absent(key: str, names: frozenset[str]) -> list[str]:
-    """Names of a JSONPath's steps that a sample has not: if there are none, what it leads to may be usual."""
-    steps = re.findall(r'"([^"]+)"|(\w+)', key.removeprefix("$"))
-    return [name for name in (quoted_ or plain for quoted_, plain in steps) if name not in names][:1]
-
-
-def _opened(fields: _Fields, lines: str) -> str:
+def _opened(fields: Fields, lines: str) -> str:
     """The relations up to `opened`: each line without its wrapper, taken apart as JSON and by the pattern."""
     if fields.typed:
         return f"opened AS (SELECT *, {_NO_LAYOUT}, true AS is_json, {fields.at('payload')} AS payload FROM ({lines}))"
-    pattern, groups = quoted(fields.shape.pattern), _listed(fields.groups)
+    pattern, groups = quoted(fields.shape.pattern), listed(fields.groups)
     matched = f", regexp_extract(first, {pattern}, [{groups}]) AS g" if fields.groups else ""
     # Raw lines may follow an object, and the name of a container or a header stand before it.
     named = f"WHEN regexp_matches(first, {quoted(formats.OBJECT_AFTER_NAME)}) THEN substr(first, strpos(first, '{{'))"
@@ -254,8 +210,18 @@ def _opened(fields: _Fields, lines: str) -> str:
 lined AS (SELECT *, CASE WHEN lines > 1 THEN split_part(rest, chr(10), 1) ELSE rest END AS first FROM wrapped),
 {_laid_out(fields.shape)}
 objects AS (SELECT *, {object_} AS object FROM laid_out),
-parsed AS (SELECT *, try(json_extract_string(object, [{_listed(fields.usual)}])) AS r, {fields.rare} AS rare{matched} FROM objects),
-opened AS (SELECT *, r IS NOT NULL AS is_json, {fields.at("payload")} AS payload FROM parsed)"""
+parsed AS (SELECT *, try(json_extract_string(object, [{listed(fields.usual)}])) AS r, {fields.rare} AS rare{matched} FROM objects),
+kept AS (SELECT *, r IS NOT NULL AS is_json, {fields.in_object} AS o FROM parsed),
+opened AS (SELECT *, {fields.at("payload")} AS payload FROM kept)"""
+
+
+def _asked(fields: Fields) -> str:
+    """The relation `asked`: what the requests in lines of text ask for, where it is quickly found."""
+    form = fields.shape.request
+    if not (fields.may_request and form.in_quotes):
+        return "asked AS (SELECT * FROM inside),"
+    return f"""pieced AS (SELECT *, CASE WHEN NOT is_json THEN {requests.pieces_of(form, "rest")} END AS pieces FROM inside),
+asked AS (SELECT *, {requests.in_quotes("pieces")} AS asked FROM pieced),"""
 
 
 def _laid_out(shape: Shape) -> str:
@@ -281,7 +247,7 @@ def _laid_out(shape: Shape) -> str:
     time = of(_time_of)
     written = of(
         lambda layout: (
-            times.local_sql(layout.form, "time_text", year=times.LEAP_YEAR)
+            times.local_sql(layout.form, "time_text", year=times.LEAP_YEAR, is_bare="is_bare")
             if layout.form
             else "NULL::TIMESTAMP"
         )
@@ -290,8 +256,9 @@ def _laid_out(shape: Shape) -> str:
     return f"""{", ".join(steps)},
 headed AS (SELECT *, {header} AS header FROM {before}),
 timed AS (SELECT *, {time} AS time_text FROM headed),
+bared AS (SELECT *, {zones.is_bare("time_text")} AS is_bare, {of(_from_level)} AS from_level FROM timed),
 laid_out AS (SELECT *, {written} AS written, {of(_zone_of)} AS zone,
-    {of(_level_of)} AS said_level, coalesce({yearless}, false) AS yearless FROM timed),"""
+    {of(_level_of)} AS said_level, coalesce({yearless}, false) AS yearless FROM bared),"""
 
 
 def _time_of(layout: Layout) -> str:
@@ -306,23 +273,35 @@ def _zone_of(layout: Layout) -> str:
     if layout.form is None or layout.form.is_utc:
         return "'Z'" if layout.form else "''"
     if layout.form.is_iso:
-        return f"CASE WHEN {zones.is_bare('time_text')} THEN '' ELSE coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '') END"
+        return f"CASE WHEN is_bare THEN '' ELSE coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '') END"
     return f"coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '')"
 
 
-def _level_of(layout: Layout) -> str:
-    """SQL: the level in `header`, or NULL."""
+def _from_level(layout: Layout) -> str:
+    """SQL: the part of `header` whose first level is that of the line, or NULL."""
     if layout.level is None:
-        return "NULL"
+        return "NULL::VARCHAR"
     before = f"regexp_extract(header, {quoted(layout.level.before)})"
     if layout.begins_with_time and layout.level.before == layout.begins:
         before = "time_text"
-    after = f"substr(header, length({before}) + 1)" if layout.level.before != "^" else "header"
-    word = f"nullif(regexp_extract({after}, {quoted(layout.level.word)}), '')"
-    return severities.of_mark(word) if layout.level.is_mark else word
+    return f"substr(header, length({before}) + 1)" if layout.level.before != "^" else "header"
 
 
-def _found(fields: _Fields) -> dict[str, str]:
+def _level_of(layout: Layout) -> str:
+    """SQL: the level in `from_level`, or NULL."""
+    if layout.level is None:
+        return "NULL"
+    word = f"nullif(regexp_extract(from_level, {quoted(layout.level.word)}), '')"
+    if layout.level.is_mark:
+        return severities.of_mark(word)
+    if not layout.level.is_word:
+        return word
+    # Most stand alone after a space, and a pattern of all words for levels takes three times as long.
+    first = "split_part(from_level, ' ', 2)"
+    return f"CASE WHEN starts_with(from_level, ' ') AND {first} IN ({listed(USUAL_LEVELS)}) THEN {first} ELSE {word} END"
+
+
+def _found(fields: Fields) -> dict[str, str]:
     """What an entry says, by name, as it stands there."""
     shape, at = fields.shape, fields.at
     texts = len(fields.texts)
@@ -355,7 +334,7 @@ def _found(fields: _Fields) -> dict[str, str]:
     }
 
 
-def _time_in_object(fields: _Fields) -> str:
+def _time_in_object(fields: Fields) -> str:
     """SQL: the text of the time of an object, with what stands apart of its second."""
     time = fields.at("timestamp")
     if "fraction" not in fields.places:
@@ -363,7 +342,7 @@ def _time_in_object(fields: _Fields) -> str:
     return f"CASE WHEN regexp_full_match({time}, '[0-9]{{9,10}}') THEN {time} || '.' || lpad(coalesce({fields.at('fraction')}, '0'), 9, '0') ELSE {time} END"
 
 
-def _extra_of(fields: _Fields) -> str:
+def _extra_of(fields: Fields) -> str:
     """SQL: what an entry holds beside what has a column of its own, as a list."""
     shape, columns = fields.shape, fields.shape.columns
     told = (*formats.PAYLOAD_TEXT[:2], *formats.PAYLOAD_STACK)
@@ -414,30 +393,16 @@ def _named(expressions: Mapping[str, str]) -> str:
     return ", ".join(f"{expression} AS {name}" for name, expression in expressions.items())
 
 
-def _listed(texts: Iterable[str]) -> str:
-    return ", ".join(map(quoted, texts))
-
-
 def _unwrapped(shape: Shape, lines: str) -> str:
     cells = ", cells" if shape.columns else ""
     wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
     if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
-        inner, time = (_json_paths(path)[0] for path in wrapper.wraps)
+        inner, time = (json_paths(path)[0] for path in wrapper.wraps)
         return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines{cells} FROM (
-            SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{_listed([inner, time])}])) END AS d FROM ({lines}))"""
+            SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{listed([inner, time])}])) END AS d FROM ({lines}))"""
     if isinstance(wrapper, TextFormat):
-        return f"""SELECT CASE WHEN k = '' THEN text ELSE regexp_replace(text, {quoted(wrapper.pattern)}, '') END AS rest, nullif(k, '') AS ts0, line, lines{cells}
-            FROM (SELECT *, regexp_extract(text, {quoted(wrapper.pattern)}, 1) AS k FROM ({lines}))"""
+        pattern = quoted(wrapper.pattern)
+        within = f"CASE WHEN starts_with(text, k.whole) THEN substr(text, length(k.whole) + 1) ELSE regexp_replace(text, {pattern}, '') END"
+        return f"""SELECT CASE WHEN k.time = '' THEN text ELSE {within} END AS rest, nullif(k.time, '') AS ts0, line, lines{cells}
+            FROM (SELECT *, regexp_extract(text, {quoted(f"({wrapper.pattern})")}, ['whole', 'time']) AS k FROM ({lines}))"""
     return f"SELECT text AS rest, NULL::VARCHAR AS ts0, line, lines{cells} FROM ({lines})"
-
-
-def _json_paths(path: str) -> list[str]:
-    """The JSONPaths of `a.b`: nested, and, since a key may hold a dot itself, as one key."""
-    steps = path.split(".")
-    nested = "$" + "".join(f".{step}" if step.isidentifier() else f'."{step}"' for step in steps)
-    certain = steps[0] in ("resource", "labels", "httpRequest", "http_request")
-    if len(steps) == 1 or certain:
-        return [nested]
-    # Such as "log.level" in `_source`.
-    inner = [f"""$."{steps[0]}"."{".".join(steps[1:])}\""""] if len(steps) > 2 else []
-    return [nested, f'$."{path}"', *inner]

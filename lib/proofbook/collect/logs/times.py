@@ -282,16 +282,16 @@ def _seconds(epoch: str) -> float:
     return float(epoch) / {10: 1, 13: 1e3, 16: 1e6, 19: 1e9}[digits]
 
 
-def local_sql(form: TimeForm, text: str, *, year: int) -> str:
+def local_sql(form: TimeForm, text: str, *, year: int, is_bare: str = "") -> str:
     """SQL: a TIMESTAMP from a text that is a time in that form, whatever zone it names; NULL where it is no time, such as 30 February.
 
-    year: of a form that names none.
+    year: of a form that names none. is_bare: SQL for what `zones.is_bare` says of the text, where that is known.
     """
     if form.is_iso:
         plain = rf"regexp_replace(replace({text}, ',', '.'), '[ \t_]+', ' ')"
         slow = rf"try_cast(regexp_extract({plain}, '^[0-9]+-[0-9]+-[0-9]+[T ][0-9 :.]*[0-9]') AS TIMESTAMP)"
         # Most say no zone, and nothing but a comma must be changed in them.
-        quick = f"CASE WHEN {zones.is_bare(text)} THEN try_cast(replace({text}, ',', '.') AS TIMESTAMP) END"
+        quick = f"CASE WHEN {is_bare or zones.is_bare(text)} THEN try_cast(replace({text}, ',', '.') AS TIMESTAMP) END"
         return f"coalesce({quick}, {slow})"
     groups = ", ".join(quoted(part) for part in form.parts)
     slow = f"list_transform([regexp_extract({text}, {quoted(form.pattern)}, [{groups}])], p -> {_of_parts(form, 'p', year=year)})[1]"

@@ -81,9 +81,7 @@ def of_entry(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
         of_line = zones.place_sql("zone", otherwise=text_zone, places=shape.places_in_lines)
         place = f"CASE WHEN is_json AND {at_json} IS NOT NULL THEN {_place_in('t', json_zone, shape.places_in_objects)} WHEN ts0 IS NOT NULL THEN NULL WHEN header IS NOT NULL THEN {of_line} ELSE {_place_in('t', text_zone)} END"
         # Whether it was summer time depends on the year.
-        laid_out = (
-            f"CASE WHEN yearless AND {of_line} IS NOT NULL THEN timezone('UTC', written) ELSE {laid_out} END"
-        )
+        laid_out = f"CASE WHEN yearless AND {of_line} IS NOT NULL THEN {zones.in_zone('written', 'Z')} ELSE {laid_out} END"
     # What put a line into the log dates it, and not what its text says.
     if shape.wrapper:
         at_json, outside = f"coalesce({at_json}, {outside})", f"WHEN ts0 IS NOT NULL THEN {outside} "
