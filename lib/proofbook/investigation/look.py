@@ -38,7 +38,7 @@ class Look:
     """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
 
     Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), judge
-    (`started`, `differs`, `changes`, `who`, `follow`, `like`), and keep (`pin`, `pins`, `draft`).
+    (`started`, `differs`, `changes`, `who`, `probes`, `follow`, `like`), and keep (`pin`, `pins`, `draft`).
     """
 
     def __init__(
@@ -206,6 +206,10 @@ class Look:
     def who(self) -> Answer:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
         return asking.who_is_affected(self)
+
+    def probes(self) -> Answer:
+        """What became of the answers to our own probes, of a run: each outcome after against before, and what was lost during the rollout; whatever is selected."""
+        return asking.what_probes_met(self)
 
     def follow(self, x: object) -> Followed:
         """One request from client to log and back: timings of its probe, entries, spans and the close, each with the rule by which it was joined and how often that rule is right here.
