@@ -227,9 +227,9 @@ def who_is_affected(look: Look) -> Answer:
 def what_probes_met(look: Look) -> Answer:
     """The answer to `Look.probes`."""
     evidence = look.records.source.evidence
-    if evidence is None:
+    if evidence is None or not look.records.has_probes:
         raise UsageError(
-            f"expected a run, whose probes were recorded, and {look.records.source.shown} is a log; give the run's id, or `last`"
+            f"expected a run, whose probes were recorded, and {look.records.source.shown} is a log alone; give the run's id, or `last`"
         )
     return probed.judge(probed.Outcomes.of(evidence))
 

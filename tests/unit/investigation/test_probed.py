@@ -42,7 +42,9 @@ def test_what_more_probes_met_than_before_is_found_and_said_first(tmp_path: Path
     first = answer.table.iloc[0]
     assert first["outcome"] == "greeted, closed with 1011" and first["called"]
     assert (first["before"], first["after"]) == ("0 of 60", "20 of 60")
-    assert answer.statement.startswith("websocket ws: greeted, closed with 1011, 0 of 60 before, 20 of 60 after")
+    assert answer.statement.startswith(
+        "websocket ws: greeted, closed with 1011, 0 of 60 before, 20 of 60 after"
+    )
 
 
 def test_what_comes_up_as_often_by_luck_is_not_called(tmp_path: Path) -> None:
