@@ -22,7 +22,7 @@ from proofbook.collect.traces.reader import read_spans
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
-from proofbook.errors import EvidenceError, UsageError
+from proofbook.errors import EvidenceError, UnknownName, UsageError
 from proofbook.evidence import store
 from proofbook.investigation import conditions, live, practice, units
 from proofbook.investigation.following import traffic
@@ -231,7 +231,11 @@ def find(source: str | Path, *, base: Path, folder: Path) -> Source:
         raise UsageError(
             f"expected a log, a run's folder, a run's id or `last`, got {text}, and there is no such file"
         )
-    return _of_evidence(store.read(folders.evidence(text, base=base)), text)
+    try:
+        return _of_evidence(store.read(folders.evidence(text, base=base)), text)
+    except UnknownName as error:
+        known = [*error.known, *paths.named("environments", base)]
+        raise UnknownName("run or environment", text, known, where=error.where) from None
 
 
 def find_live(environment: str, *, base: Path) -> Source:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import proofbook as pb
-from proofbook.errors import ConfigurationError, UsageError
+from proofbook.errors import ConfigurationError, UnknownName, UsageError
 from proofbook.evidence import store
+from proofbook.runs import verify
 
 
 class Shop:
@@ -100,6 +101,23 @@ def test_an_environment_without_a_log_or_with_none_that_can_be_read_leaves_nothi
     with pytest.raises(ConfigurationError, match="title"):
         pb.look("shop")
     assert not list((tmp_path / "outputs").rglob("evidence"))
+
+
+def test_what_was_kept_can_be_verified(shop: Shop, tmp_path: Path) -> None:
+    shop.writes(0, 5)
+    pb.look("shop")
+    (kept,) = (tmp_path / "outputs" / "shop" / "looks").glob("*")
+    (answer,) = verify.run(kept)
+    assert answer.held and "tables are as they were kept" in answer.what
+    (kept / "evidence" / "look" / "log_kinds.parquet").write_bytes(b"else")
+    (answer,) = verify.run(kept)
+    assert not answer.held and "log_kinds.parquet" in answer.what
+
+
+def test_a_misspelt_environment_is_named(shop: Shop) -> None:
+    shop.writes(0, 5)
+    with pytest.raises(UnknownName, match=r"no run or environment 'shpo'.* did you mean 'shop'"):
+        pb.look("shpo")
 
 
 def test_secrets_in_a_log_are_not_kept(shop: Shop, tmp_path: Path) -> None:
