@@ -18,7 +18,7 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.toml import toml_value
 from proofbook.errors import UsageError
 from proofbook.files import replace_text
-from proofbook.investigation import answers
+from proofbook.investigation import answers, pins
 from proofbook.judge.log_text import tracebacks
 from proofbook.report import finding_html
 
@@ -157,12 +157,18 @@ def of(look: Look, name: str, *, title: str) -> Draft:
         raise UsageError(
             f"expected messages that tell {look.in_words} from other requests, found none{': ' + left_out[0] if left_out else ''}; select what wrote something of its own, such as look.where(severity='ERROR')"
         )
-    text = _as_toml(look, title or signs[0].said, signs)
+    text = _as_toml(look, title or _pinned(look) or signs[0].said, signs)
     _check(text, name)
     return Draft(
         name=name, text=text, file=paths.kept("cases", paths.root()) / f"{name}.toml", signs=tuple(signs),
         selected=selected, asked=asked, left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _pinned(look: Look) -> str:
+    """What was last pinned of this very selection; empty if nothing was, or it was ruled out."""
+    said = [pin.said for pin in pins.about(look.records.source.shown) if pin.select == look.code and pin.kind != "ruled out"]  # fmt: skip
+    return said[-1] if said else ""
 
 
 def _sizes(look: Look) -> tuple[int, int]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 
 from proofbook.config.duckdb_text import quoted
-from proofbook.errors import ConfigurationError
 from proofbook.evidence.store import LOOK, STARTED, Evidence
 from proofbook.investigation import pins
 from proofbook.investigation.moments import Span, of_seconds
@@ -88,11 +86,5 @@ def _held(evidence: Evidence) -> Iterator[Event]:
 
 def _pinned(read: Records) -> Iterator[Event]:
     """From when what was pinned of this source was seen."""
-    try:
-        kept = pins.read(Path(pins.FILE))
-    except ConfigurationError:
-        # Whoever asks for the pins is told; a display goes on without them.
-        kept = []
-    for pin in kept:
-        if pin.source == read.source.shown:
-            yield pd.Timestamp(pin.first), "pin", f"pinned: {pin.said}", pins.FILE
+    for pin in pins.about(read.source.shown):
+        yield pd.Timestamp(pin.first), "pin", f"pinned: {pin.said}", pins.FILE

@@ -281,7 +281,7 @@ class Look:
         """A case by which a fix can be judged: what the selected requests wrote and others did not, as symptoms with examples; `save()` writes it.
 
         Args:
-            name: of the case. title: what is wrong; empty: said by the first symptom.
+            name: of the case. title: what is wrong; empty: what was pinned of this selection, else said by the first symptom.
         Raises:
             UsageError: it is no name of a case, or nothing that was written tells the selected requests from others.
         """

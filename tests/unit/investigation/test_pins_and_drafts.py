@@ -133,6 +133,16 @@ def test_a_saved_draft_is_a_case_that_can_be_checked_and_none_is_overwritten(see
     draft.save(replace=True)
 
 
+def test_a_draft_is_called_what_was_pinned_of_its_selection(seen: Look, here: Path) -> None:
+    bad = seen.where("wrong")
+    bad.pin("chats fail since the release")
+    bad.pin("it is the disk", kind="ruled out")
+    seen.where(path="/ws").pin("another selection")
+    assert 'title = "chats fail since the release"' in bad.draft("x").text
+    assert 'title = "else"' in bad.draft("x", title="else").text
+    assert "chats fail" not in seen.where("wrong").where("status>=500").draft("x").text
+
+
 @pytest.mark.parametrize(
     ("name", "selection", "said"),
     [("../x", "wrong", "expected a name"), ("x", "status=200", "tell status=200 from other requests")],
