@@ -118,6 +118,16 @@ def test_what_is_written_at_other_times_without_anything_wrong_is_no_symptom(tmp
     assert any("decoding" in said and "was not wrong" in said for said in draft.left_out)
 
 
+def test_a_step_on_the_way_to_an_error_is_no_symptom(tmp_path: Path) -> None:
+    # All that chat fail, so all that say that they began to chat failed.
+    it = History(seed=5).traffic(0, HOUR, url="/list")
+    it.traffic(0, HOUR, url="/chat", said="chat of {} began", faults=1.0, symptom="Decode failed: frame 9 of client 2.3")  # fmt: skip
+    draft = look_at(it, tmp_path).where("wrong").draft("x")
+    assert any("Decode failed" in sign.said for sign in draft.signs)
+    assert not any("began" in sign.said for sign in draft.signs)
+    assert any("began" in said and "wrote an error too" in said for said in draft.left_out)
+
+
 def test_so_many_clean_requests_are_needed_that_the_rate_would_have_shown(seen: Look) -> None:
     draft = seen.where(path="/ws").where("status=403").draft("refused")
     share = draft.signs[0].requests / draft.asked
