@@ -81,7 +81,9 @@ def _held(evidence: Evidence) -> Iterator[Event]:
     of_all = held.groupby("endpoint").size()
     closed = ended[ended["closed_by"] == "server"]
     for (endpoint, code), some in closed.groupby(["endpoint", "close_code"]):
-        yield some["ended"].median(), "closed", f"{len(some)} of {of_all[endpoint]} held sockets of {endpoint} closed with {code}", "proofbook"  # fmt: skip
+        middle = some["ended"].sort_values().iloc[len(some) // 2]
+        what = f"{len(some)} of {of_all[str(endpoint)]} held sockets of {endpoint} closed with {code}"
+        yield pd.Timestamp(middle), "closed", what, "proofbook"
 
 
 def _pinned(read: Records) -> Iterator[Event]:

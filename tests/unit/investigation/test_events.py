@@ -71,7 +71,7 @@ def test_revisions_starts_probing_and_closed_sockets_are_events(run: Look) -> No
     assert [(when, what) for when, kind, what in found if kind == "revision"] == [
         (40, "backend r-2 first wrote")
     ]
-    assert (42, "closed", "2 of 3 held sockets of ws closed with 1012") in found
+    assert (43, "closed", "2 of 3 held sockets of ws closed with 1012") in found
     assert {what for _, kind, what in found if kind == "probing"} == {
         f"our probes ({phase}) {word}" for phase in ("rollout", "after") for word in ("began", "ended")
     }

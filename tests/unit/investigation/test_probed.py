@@ -86,6 +86,14 @@ def test_requests_that_take_longer_than_nearly_all_of_before_are_counted(tmp_pat
     assert (first["before"], first["after"]) == ("2 of 200", "20 of 200")
 
 
+def test_a_moment_in_which_the_machine_was_slow_is_not_called(tmp_path: Path) -> None:
+    quick = [(1, {"total_s": 0.04 + number / 1e5}) for number in range(400)]
+    moment = [(1, {"total_s": 0.4 if 100 <= number < 118 else 0.04}) for number in range(400)]
+    apart = [(1, {"total_s": 0.4 if number % 22 == 0 else 0.04}) for number in range(400)]
+    assert asked(tmp_path / "a", schema.LATENCY, before=quick, after=moment).answer == NOTHING
+    assert asked(tmp_path / "b", schema.LATENCY, before=quick, after=apart).answer == FOUND
+
+
 def test_what_was_lost_during_a_rollout_is_told_without_a_before_and_not_called(tmp_path: Path) -> None:
     answer = asked(
         tmp_path,
