@@ -1,6 +1,7 @@
 """How often a look names a suspect when nothing is wrong, how often it names the one that is there, and how well it says since when.
 
     OMP_NUM_THREADS=1 python benchmarks/suspects.py [--looks 1000] [--seeds 200] [--onsets 500] [--only NAME] [--draw 0]
+    python benchmarks/suspects.py --faults outputs/matrix/pass-1 outputs/matrix/pass-2    the rehearsal's faults, as collected
 
 Everything is drawn from fixed seeds by `proofbook.investigation.practice`: hours of requests whose load wanders, with storms in which one
 instance fails for twenty seconds, and where a cause is seeded, requests of one client version in one region that fail. A look
@@ -12,8 +13,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
+import suspects_of_faults
 
 from proofbook.investigation import differs, practice, started
 from proofbook.investigation.answers import FOUND, Answer
@@ -267,7 +270,11 @@ def main() -> None:
     parser.add_argument("--onsets", type=int, default=500)
     parser.add_argument("--only", default="")
     parser.add_argument("--draw", type=int, default=0)
+    parser.add_argument("--faults", type=Path, nargs="+", metavar="FOLDER", help="look at collected faults")
     given = parser.parse_args()
+    if given.faults:
+        print(*suspects_of_faults.lines(*suspects_of_faults.looked_at(given.faults)), sep="\n")
+        return
     global draw
     draw = given.draw
     parts: dict[str, Callable[[], list[Row]]] = {

@@ -16,7 +16,7 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="Log, short name of a log, run (its id, the beginning of one, last), or folder. Default: an incident made up for practice.",
+        help="Log, short name of a log, run (its id, the beginning of one, last), folder, or environment, whose logs are read now. Default: an incident made up for practice.",
     ),
 ]
 Before = Annotated[
@@ -62,6 +62,8 @@ def look(
         "differs": bad.differs(),
         "who": bad.who(),
     }
+    if found.records.has_probes:
+        answers["probes"] = found.probes()
     if as_json:
         told = {"look": overview.to_json(found.overview)} | {
             name: item.to_json() for name, item in answers.items()

@@ -22,6 +22,8 @@ from proofbook.redaction.scrubbing import scrub, scrub_json
 
 SCHEMA_VERSION = 3
 PHASES = ("before", "rollout", "after")
+# What was read of the logs when somebody looked, without a probe.
+LOOK = "look"
 MANIFEST = paths.MANIFEST
 # From so many on, threads read a table sooner.
 MANY_ROWS = 100_000
@@ -68,8 +70,10 @@ class Manifest(BaseModel):
     def _check_names(self) -> Manifest:
         """They become parts of paths, and evidence may come from anywhere."""
         for phase, recorded in self.phases.items():
-            if phase not in PHASES or not all(map(_TABLE_NAME.fullmatch, recorded.tables)):
-                raise ValueError(f"expected phases {', '.join(PHASES)} with tables of names like theirs")
+            if phase not in (*PHASES, LOOK) or not all(map(_TABLE_NAME.fullmatch, recorded.tables)):
+                raise ValueError(
+                    f"expected phases {', '.join((*PHASES, LOOK))} with tables of names like theirs"
+                )
         return self
 
 

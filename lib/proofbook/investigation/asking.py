@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from proofbook.errors import UsageError
-from proofbook.investigation import changes, conditions, differs, started, who
+from proofbook.investigation import changes, conditions, differs, probed, started, who
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.contrast import MOST_PLACEBOS
 from proofbook.investigation.differs import Question
@@ -222,6 +222,16 @@ def who_is_affected(look: Look) -> Answer:
             own=asked.own,
         )
     )
+
+
+def what_probes_met(look: Look) -> Answer:
+    """The answer to `Look.probes`."""
+    evidence = look.records.source.evidence
+    if evidence is None or not look.records.has_probes:
+        raise UsageError(
+            f"expected a run, whose probes were recorded, and {look.records.source.shown} is a log alone; give the run's id, or `last`"
+        )
+    return probed.judge(probed.Outcomes.of(evidence))
 
 
 def seconds(span: Span) -> tuple[float, float]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -18,7 +19,8 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.toml import toml_value
 from proofbook.errors import UsageError
 from proofbook.files import replace_text
-from proofbook.investigation import answers
+from proofbook.investigation import answers, pins
+from proofbook.investigation.conditions import ERROR
 from proofbook.judge.log_text import tracebacks
 from proofbook.report import finding_html
 
@@ -30,6 +32,8 @@ LEAST_RATIO = 3.0
 LEAST_REQUESTS = 2
 # What most of its writers wrote without being selected at another time is no sign of what is wrong.
 LEAST_SELECTED = 0.5
+# A message below a warning is a step on the way to an error where nearly all of its writers wrote one.
+MOSTLY, WARNING = 0.95, 13
 MOST_SYMPTOMS, MOST_EXAMPLES, MOST_NEAR_MISSES = 3, 3, 2
 LONGEST_EXAMPLE = 300
 # A pattern of less says nothing by itself.
@@ -157,12 +161,18 @@ def of(look: Look, name: str, *, title: str) -> Draft:
         raise UsageError(
             f"expected messages that tell {look.in_words} from other requests, found none{': ' + left_out[0] if left_out else ''}; select what wrote something of its own, such as look.where(severity='ERROR')"
         )
-    text = _as_toml(look, title or signs[0].said, signs)
+    text = _as_toml(look, title or _pinned(look) or signs[0].said, signs)
     _check(text, name)
     return Draft(
         name=name, text=text, file=paths.kept("cases", paths.root()) / f"{name}.toml", signs=tuple(signs),
         selected=selected, asked=asked, left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _pinned(look: Look) -> str:
+    """What was last pinned of this very selection; empty if nothing was, or it was ruled out."""
+    said = [pin.said for pin in pins.about(look.records.source.shown) if pin.select == look.code and pin.kind != "ruled out"]  # fmt: skip
+    return said[-1] if said else ""
 
 
 def _sizes(look: Look) -> tuple[int, int]:
@@ -179,6 +189,8 @@ def _messages(look: Look, *, selected: int, others: int) -> tuple[list[Sign], li
         sign = _sign(look, str(row["template"]), str(row["sample"]), requests=int(row["requests"]), others=int(row["others"]))  # fmt: skip
         if isinstance(sign, str):
             left_out.append(sign)
+        elif _is_step(row):
+            left_out.append(f"“{sign.said}” is no symptom: nearly all that wrote it wrote an error too, which says more.")  # fmt: skip
         else:
             signs.append(sign)
         if len(signs) == MOST_SYMPTOMS:
@@ -215,17 +227,30 @@ def _candidates(look: Look, *, selected: int, others: int) -> pd.DataFrame:
     """Messages that a greater share of the selected requests wrote than of the others, the most frequent first: template, sample, requests, others."""
     whole = look.of_same_time()
     found = whole.sql(
-        f"""WITH chosen AS (SELECT DISTINCT unit FROM entries WHERE {look.selected})
+        f"""WITH chosen AS (SELECT DISTINCT unit FROM entries WHERE {look.selected}), broken AS (SELECT DISTINCT unit FROM entries WHERE {_grave(look)})
         SELECT template, min(body) FILTER (chosen.unit IS NOT NULL) AS sample, max(severity_number) AS severity_number,
             count(DISTINCT entries.unit) FILTER (chosen.unit IS NOT NULL) AS requests,
-            count(DISTINCT entries.unit) FILTER (chosen.unit IS NULL) AS others
-        FROM entries LEFT JOIN chosen ON entries.unit = chosen.unit WHERE template IS NOT NULL AND NOT own
+            count(DISTINCT entries.unit) FILTER (chosen.unit IS NULL) AS others, bool_or({_grave(look)}) AS is_grave,
+            count(DISTINCT broken.unit) FILTER (chosen.unit IS NOT NULL) AS broken
+        FROM entries LEFT JOIN chosen ON entries.unit = chosen.unit LEFT JOIN broken ON entries.unit = broken.unit WHERE template IS NOT NULL AND NOT own
         GROUP BY template HAVING requests >= {LEAST_REQUESTS} ORDER BY requests DESC, severity_number DESC, template"""
     )
     share, elsewhere = found["requests"] / selected, (found["others"] + 0.5) / (others + 1)
     # Where everything is selected nothing can be told apart: errors are taken.
-    telling = share >= LEAST_RATIO * elsewhere if others else found["severity_number"] >= 17
+    telling = share >= LEAST_RATIO * elsewhere if others else found["severity_number"] >= ERROR
     return found[telling]
+
+
+def _grave(look: Look) -> str:
+    """SQL for whether an entry says by itself that something broke."""
+    raised = ", ".join(map(quoted, sorted(look.records.exceptions))) or "NULL"
+    return f"coalesce(severity_number >= {ERROR} OR http_status >= 500 OR template IN ({raised}), false)"
+
+
+def _is_step(row: dict[Hashable, Any]) -> bool:
+    """Whether a message is a step on the way to an error: where all requests of a kind fail, they write what they always did too."""
+    is_plain = not row["is_grave"] and not row["severity_number"] >= WARNING
+    return is_plain and row["broken"] >= MOSTLY * row["requests"]
 
 
 def _sign(look: Look, template: str, sample: str, *, requests: int, others: int) -> Sign | str:

@@ -37,8 +37,8 @@ VIEWS = ("entries", "requests", "probes", "kinds", "events")
 class Look:
     """Some of the entries of a log or run. Nothing changes it: whatever selects gives another.
 
-    Made by `look`. Its methods select (`between`, `at`, `where`, `but`), show (`kinds`, `examples`, `entries`, `table`, `sql`), judge
-    (`started`, `differs`, `changes`, `who`, `follow`, `like`), and keep (`pin`, `pins`, `draft`).
+    Made by `look`. Its methods select (`between`, `at`, `where`, `but`, `more`), show (`kinds`, `examples`, `entries`, `table`, `sql`), judge
+    (`started`, `differs`, `changes`, `who`, `probes`, `follow`, `like`), and keep (`pin`, `pins`, `draft`).
     """
 
     def __init__(
@@ -111,6 +111,25 @@ class Look:
         )
         step = conditions.as_call("but", condition, values, fields)
         return self._with(conditions=(*self.conditions, together.inverted()), step=step)
+
+    def more(self) -> Look:
+        """The same selection with what has been written since, of the logs of an environment: they are read anew, and what is not in them any more stays.
+
+        Raises:
+            UsageError: it is no look at an environment, or its logs cannot be read.
+        """
+        if not self.records.source.live:
+            raise UsageError(
+                f"expected a look at an environment, whose logs go on, and {self.records.source.shown} is as it is; give the name of an environment to pb.look"
+            )
+        before = self.records.own_span[1]
+        with stoppable():
+            read = records.opened_again(self.records, base=paths.root())
+        span = self.stated_span
+        if span is not None and span[1] > before:
+            # It went to the end, and does so again.
+            span = (span[0], read.own_span[1] + pd.Timedelta(microseconds=1))
+        return Look(read, span=span, conditions=self.conditions, steps=self.steps)
 
     def names(self) -> list[str]:
         """What can be asked for: names of every log, and the keys that entries of this one hold."""
@@ -207,6 +226,10 @@ class Look:
         """Who is affected: of users, addresses, agents, instances, revisions and paths how many of how many; our own probes apart."""
         return asking.who_is_affected(self)
 
+    def probes(self) -> Answer:
+        """What became of the answers to our own probes, of a run: each outcome after against before, and what was lost during the rollout; whatever is selected."""
+        return asking.what_probes_met(self)
+
     def follow(self, x: object) -> Followed:
         """One request from client to log and back: timings of its probe, entries, spans and the close, each with the rule by which it was joined and how often that rule is right here.
 
@@ -258,7 +281,7 @@ class Look:
         """A case by which a fix can be judged: what the selected requests wrote and others did not, as symptoms with examples; `save()` writes it.
 
         Args:
-            name: of the case. title: what is wrong; empty: said by the first symptom.
+            name: of the case. title: what is wrong; empty: what was pinned of this selection, else said by the first symptom.
         Raises:
             UsageError: it is no name of a case, or nothing that was written tells the selected requests from others.
         """
@@ -338,11 +361,11 @@ def look(
     until: Moment | None = None,
     spans: str | Path | Sequence[str | Path] = (),
 ) -> Look:
-    """What was written, to be asked: a log, or the evidence of a run.
+    """What was written, to be asked: a log, the evidence of a run, or the logs of an environment as they are now.
 
     Args:
-        source: a log file, a short name such as gcp:PROJECT/SERVICE, a run (its id, the beginning of one, `last`, its folder), or a folder of
-            evidence; empty means an incident made up for practice.
+        source: a log file, a short name such as gcp:PROJECT/SERVICE, a run (its id, the beginning of one, `last`, its folder), a folder of
+            evidence, or the name of an environment, whose logs are read now and kept; empty means an incident made up for practice.
         before: a log or run from quiet time before, to compare with; None or empty means what lies before the window.
         since, until: the time in question; what lies outside is kept to compare with.
         spans: files of spans (OTLP, Jaeger or Zipkin JSON, CSV), which `follow` shows beside the entries of the same trace.

@@ -13,7 +13,7 @@ from proofbook import paths
 from proofbook.concurrency import locks
 from proofbook.config import toml
 from proofbook.config.case import Moment
-from proofbook.errors import UsageError
+from proofbook.errors import ConfigurationError, UsageError
 from proofbook.files import digest, replace_text
 
 if TYPE_CHECKING:
@@ -119,6 +119,14 @@ def read(file: Path) -> list[Pin]:
         ConfigurationError: it holds something else.
     """
     return toml.load(Pins, file).pins if file.exists() else []
+
+
+def about(source: str, *, file: Path = Path(FILE)) -> list[Pin]:
+    """What was pinned of a source, the oldest first. A file that holds something else holds no pins: whoever asks for these is told so by `read`."""
+    try:
+        return [pin for pin in read(file) if pin.source == source]
+    except ConfigurationError:
+        return []
 
 
 def as_table(pins: list[Pin]) -> pd.DataFrame:

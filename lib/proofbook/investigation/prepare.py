@@ -136,14 +136,13 @@ def _kept(file: Path, to: Path) -> Path:
 
 def _raw(files: Sequence[Path]) -> str:
     """SQL for the entries of all files, each with the number of its row. What two logs hold is counted once: the log of before may reach into that of after."""
-    latest = entries_of(files[0])
-    edges = f"(SELECT min(timestamp) FROM {latest}) AND (SELECT max(timestamp) FROM {latest})"
     parts: list[str] = []
-    passed = 0
+    overlap, passed = "", 0
     for file in files:
         rows = rows_of(file, more=[f"file_row_number + {passed} AS row"])
-        overlap = f" AND timestamp NOT BETWEEN {edges}" if parts else ""
         parts.append(f"(SELECT * FROM {rows} WHERE timestamp IS NOT NULL{overlap})")
+        held = entries_of(file)
+        overlap += f" AND timestamp NOT BETWEEN (SELECT min(timestamp) FROM {held}) AND (SELECT max(timestamp) FROM {held})"
         passed += pq.read_metadata(file).num_rows
     return " UNION ALL BY NAME ".join(parts)
 

@@ -22,9 +22,9 @@ from proofbook.collect.traces.reader import read_spans
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
-from proofbook.errors import EvidenceError, UsageError
+from proofbook.errors import EvidenceError, UnknownName, UsageError
 from proofbook.evidence import store
-from proofbook.investigation import conditions, practice, units
+from proofbook.investigation import conditions, live, practice, units
 from proofbook.investigation.following import traffic
 from proofbook.investigation.following.given import Row
 from proofbook.investigation.following.traffic import Traffic
@@ -45,6 +45,7 @@ class Source:
     """Where entries come from. files: Parquet files with the columns of `logs`, the latest first: of what two hold, the earlier part is taken from the older.
 
     shown: as it was named. reading: how a log was read; None of evidence. evidence: the run's; None of a log. spans: Parquet files with the columns of `spans`.
+    live: the environment whose logs they are; empty of what is not written any more.
     """
 
     files: tuple[Path, ...]
@@ -52,6 +53,7 @@ class Source:
     reading: Reading | None = None
     evidence: store.Evidence | None = None
     spans: tuple[Path, ...] = ()
+    live: str = ""
 
 
 class Records:
@@ -115,6 +117,11 @@ class Records:
         """When requests were open, by which lines without a trace are joined to them."""
         return traffic.of(self)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The logs, kept for as long as these records."""
+        return self._prepared.files
+
     @functools.cached_property
     def count(self) -> int:
         """How many entries there are."""
@@ -126,6 +133,12 @@ class Records:
         held = f"FROM read_parquet([{', '.join(quoted(str(file)) for file in files)}]) WHERE trace_id = {quoted(trace)} ORDER BY started, span_id"
         rows = self.ask(f"SELECT * {held}").to_dict("records") if files else []
         return [{str(key): value for key, value in row.items()} for row in rows]
+
+    @property
+    def has_probes(self) -> bool:
+        """Whether they are of a run, whose probes were recorded."""
+        evidence = self.source.evidence
+        return evidence is not None and any(phase != store.LOOK for phase in evidence.manifest.phases)
 
     @functools.cached_property
     def probes_without_traces(self) -> bool:
@@ -200,8 +213,10 @@ def opened(
 
 
 def find(source: str | Path, *, base: Path, folder: Path) -> Source:
-    """Where the entries are that a text means: a file, a short name, the folder of a run or of evidence, a run's id or its beginning, `last`; nothing means an incident made up for practice."""
+    """Where the entries are that a text means: an environment, whose logs are read now, a file, a short name, the folder of a run or of evidence, a run's id or its beginning, `last`; nothing means an incident made up for practice."""
     text = str(source)
+    if text and live.is_environment(text, base=base):
+        return find_live(text, base=base)
     if not text:
         file = practice.incident(folder / "practice.json")
         return _of_log(LogSource(name="log", file=str(file)), "an incident made up for practice", folder)
@@ -216,7 +231,30 @@ def find(source: str | Path, *, base: Path, folder: Path) -> Source:
         raise UsageError(
             f"expected a log, a run's folder, a run's id or `last`, got {text}, and there is no such file"
         )
-    return _of_evidence(store.read(folders.evidence(text, base=base)), text)
+    try:
+        return _of_evidence(store.read(folders.evidence(text, base=base)), text)
+    except UnknownName as error:
+        known = [*error.known, *paths.named("environments", base)]
+        raise UnknownName("run or environment", text, known, where=error.where) from None
+
+
+def find_live(environment: str, *, base: Path) -> Source:
+    """Where the entries are that an environment's logs hold now."""
+    kept = live.read(environment, base=base)
+    return replace(_of_evidence(store.read(kept), paths.shown(kept.parent)), live=environment)
+
+
+def opened_again(earlier: Records, *, base: Path) -> Records:
+    """The records of what the environment's logs hold now, and of what they held before and hold no more."""
+    folder = Path(tempfile.mkdtemp(prefix="proofbook-look-"))
+    try:
+        found = find_live(earlier.source.live, base=base)
+        # Those that were given lie where the earlier records do, and go with them.
+        spans = tuple(Path(shutil.copy(file, folder / f"spans-{number}.parquet")) for number, file in enumerate(earlier.source.spans))  # fmt: skip
+        return Records(replace(found, files=(*found.files, *earlier.files), spans=spans), folder=folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _of_log(source: LogSource, shown: str, folder: Path) -> Source:
@@ -228,7 +266,11 @@ def _of_log(source: LogSource, shown: str, folder: Path) -> Source:
 
 
 def _of_evidence(evidence: store.Evidence, shown: str) -> Source:
-    files = [file for phase in ("after", "before") if (file := evidence.file("logs", phase)) is not None]
+    files = [
+        file
+        for phase in (store.LOOK, "after", "before")
+        if (file := evidence.file("logs", phase)) is not None
+    ]
     if not files:
         raise UsageError(
             f"expected a log in the evidence of {shown}, found none; name a log in the environment and record it again"

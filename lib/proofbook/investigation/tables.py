@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import duckdb
 import pandas as pd
 
-from proofbook.config.duckdb_text import quoted
 from proofbook.evidence.store import Evidence
+from proofbook.investigation import events
 from proofbook.investigation.moments import Span
 from proofbook.investigation.names import PROBES
-from proofbook.investigation.prepare import BRIEF, view_for
+from proofbook.investigation.prepare import view_for
 from proofbook.investigation.records import Records
 
 _PROBE_COLUMNS = {
@@ -48,7 +48,7 @@ def make_views(engine: duckdb.DuckDBPyConnection, read: Records, *, selected: st
             count(DISTINCT unit) FILTER (WHERE of_request) AS requests, min(timestamp) AS first, max(timestamp) AS last, min(body) AS sample
         FROM entries WHERE template IS NOT NULL GROUP BY template ORDER BY {SEVERITIES}, entries DESC, what"""
     )
-    _make(engine, "events", _events(read, span))
+    _make(engine, "events", events.of(read, span))
     if read.source.evidence is not None:
         _make(engine, "probes", _probes(read.source.evidence))
 
@@ -57,41 +57,6 @@ def _make(engine: duckdb.DuckDBPyConnection, name: str, rows: pd.DataFrame) -> N
     engine.register(f"{name}_found", rows)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_found")
     engine.unregister(f"{name}_found")
-
-
-def _events(read: Records, span: Span) -> pd.DataFrame:
-    """What happened at one moment: timestamp, kind, what, source. A revision that is there from the beginning began at no moment that is known."""
-    first, last = read.span
-    began = read.ask(
-        f"""SELECT min(timestamp) AS timestamp, 'revision' AS kind, service_name || ' ' || service_version || ' first wrote' AS what, min(source) AS source
-        FROM {BRIEF} WHERE service_version <> '' AND NOT own GROUP BY service_name, service_version
-        HAVING min(timestamp) > TIMESTAMPTZ {quoted((first + (last - first) / 50).isoformat())}"""
-    )
-    parts = [began.astype({"kind": "str", "what": "str", "source": "str"})]
-    if read.source.evidence is not None:
-        parts.append(_phases(read.source.evidence))
-    whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    inside = whole["timestamp"].between(*span)
-    return whole[inside].sort_values("timestamp", ignore_index=True)
-
-
-def _phases(evidence: Evidence) -> pd.DataFrame:
-    """When our own probing began and ended."""
-    rows = []
-    for phase in evidence.manifest.phases:
-        window = evidence.window(phase)
-        if window is not None:
-            for moment, word in zip(window, ("began", "ended"), strict=True):
-                rows.append(
-                    {
-                        "timestamp": moment,
-                        "kind": "probing",
-                        "what": f"our probes ({phase}) {word}",
-                        "source": "proofbook",
-                    }
-                )
-    found = pd.DataFrame(rows, columns=["timestamp", "kind", "what", "source"])
-    return found.assign(timestamp=pd.to_datetime(found["timestamp"], utc=True))
 
 
 def _probes(evidence: Evidence) -> pd.DataFrame:

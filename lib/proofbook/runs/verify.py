@@ -11,7 +11,7 @@ from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import store
 from proofbook.execution import document
 from proofbook.files import digest, parse_json, read_text
-from proofbook.runs import digests, record, retention
+from proofbook.runs import digests, folders, record, retention
 from proofbook.runs.record import JsonObject, RunRecord
 
 # A page that tells of no run says so.
@@ -33,6 +33,8 @@ def run(folder: Path) -> list[Answer]:
     Raises:
         CouldNotLook: the folder holds no finished run.
     """
+    if folders.has_phase(folder, store.LOOK) and not (folder / "run.json").exists():
+        return _of_look(folder)
     found = record.read(folder)
     since = retention.removed_since(folder)
     answers = (
@@ -130,6 +132,13 @@ def _of_findings(folder: Path, found: RunRecord) -> Answer:
         else "the findings of run.json are not those of the notebooks",
         held=same,
     )
+
+
+def _of_look(folder: Path) -> list[Answer]:
+    """Of logs that were kept when somebody looked at them, which is no run."""
+    kept = store.read(folder / "evidence")
+    altered = [Answer(what=sentence, held=False) for sentence in kept.altered()]
+    return altered or [Answer(what=f"{len(kept.digests())} tables are as they were kept when the logs were looked at", held=True)]  # fmt: skip
 
 
 def _of_evidence(folder: Path, found: RunRecord) -> Answer:

@@ -118,6 +118,16 @@ def test_what_is_written_at_other_times_without_anything_wrong_is_no_symptom(tmp
     assert any("decoding" in said and "was not wrong" in said for said in draft.left_out)
 
 
+def test_a_step_on_the_way_to_an_error_is_no_symptom(tmp_path: Path) -> None:
+    # All that chat fail, so all that say that they began to chat failed.
+    it = History(seed=5).traffic(0, HOUR, url="/list")
+    it.traffic(0, HOUR, url="/chat", said="chat of {} began", faults=1.0, symptom="Decode failed: frame 9 of client 2.3")  # fmt: skip
+    draft = look_at(it, tmp_path).where("wrong").draft("x")
+    assert any("Decode failed" in sign.said for sign in draft.signs)
+    assert not any("began" in sign.said for sign in draft.signs)
+    assert any("began" in said and "wrote an error too" in said for said in draft.left_out)
+
+
 def test_so_many_clean_requests_are_needed_that_the_rate_would_have_shown(seen: Look) -> None:
     draft = seen.where(path="/ws").where("status=403").draft("refused")
     share = draft.signs[0].requests / draft.asked
@@ -131,6 +141,16 @@ def test_a_saved_draft_is_a_case_that_can_be_checked_and_none_is_overwritten(see
     with pytest.raises(UsageError, match="is there already"):
         draft.save()
     draft.save(replace=True)
+
+
+def test_a_draft_is_called_what_was_pinned_of_its_selection(seen: Look, here: Path) -> None:
+    bad = seen.where("wrong")
+    bad.pin("chats fail since the release")
+    bad.pin("it is the disk", kind="ruled out")
+    seen.where(path="/ws").pin("another selection")
+    assert 'title = "chats fail since the release"' in bad.draft("x").text
+    assert 'title = "else"' in bad.draft("x", title="else").text
+    assert "chats fail" not in seen.where("wrong").where("status>=500").draft("x").text
 
 
 @pytest.mark.parametrize(

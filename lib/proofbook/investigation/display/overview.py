@@ -91,7 +91,8 @@ def of(look: Look) -> Overview:
         FROM entries_brief WHERE template IS NOT NULL GROUP BY template HAVING severity IN ('ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY')
         ORDER BY {tables.SEVERITIES}, entries DESC, what"""
     )
-    events = look.sql(f"SELECT timestamp, what FROM events ORDER BY timestamp LIMIT {MOST_EVENTS}")
+    # Of many the latest: what is asked about is mostly near the end.
+    events = look.sql(f"SELECT timestamp, what FROM (FROM events ORDER BY timestamp DESC, what LIMIT {MOST_EVENTS}) ORDER BY timestamp, what")  # fmt: skip
     axis = axes.over(look.span)
     over_time = lanes.of(look, axis)
     tally = facets.tally(look)

@@ -1,0 +1,111 @@
+"""Drafts of cases put to the test: an incident is collected from a rehearsal, a case drafted from a look at it, and judged over what came after."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from proofbook.errors import ProofbookError
+from proofbook.evidence import store
+from proofbook.investigation.look import Look, look
+from proofbook.judge.findings import Finding, Verdict
+from proofbook.judge.verdict import overall
+from proofbook.selfcheck.trial import ENVIRONMENT, Trial
+from proofbook.validation import Validation
+
+# What is there when someone looks, then deployed again with the fault, and without it.
+INCIDENT, UNFIXED, FIXED = "incident", "unfixed", "fixed"
+# Of Proofbook's verdicts the worst counts.
+_WORST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What became of the draft made of one fault.
+
+    code: the selection that was pinned. symptoms: of the draft. problem: why there is no draft, or why `proofbook check` refuses it.
+    verdicts: of the draft's claims, by INCIDENT, UNFIXED and FIXED; whole: of all checks of such a run. sees_before: whether over
+    FIXED every claim is known to fail on what was recorded before. why: the statements of the claims over FIXED and UNFIXED.
+    """
+
+    name: str
+    code: str = ""
+    symptoms: tuple[str, ...] = ()
+    problem: str = ""
+    verdicts: dict[str, Verdict] | None = None
+    whole: dict[str, Verdict] | None = None
+    sees_before: bool = False
+    why: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        """Whether the draft passes with the fix and without it does not, neither before nor after."""
+        wanted = {INCIDENT: Verdict.FAIL, UNFIXED: Verdict.FAIL, FIXED: Verdict.PASS}
+        return self.sees_before and self.verdicts == wanted
+
+
+async def collect(trial: Trial, fault: str, folder: Path, *, observe_s: float) -> None:
+    """Records what a user would have: a run in which the fault came, one in which it stayed, and one in which it went.
+
+    The two last have the first run's after as their before.
+    """
+    for name, faults in ((INCIDENT, [fault]), (UNFIXED, [fault]), (FIXED, [])):
+        place = folder / name
+        if name == INCIDENT:
+            shutil.copytree(trial.shared, place)
+        else:
+            _copy_as_before(folder / INCIDENT, place)
+        await trial.stack.deploy("after", faults)
+        await trial.record("after", place, observe_s=observe_s, small=True)
+
+
+def _copy_as_before(source: Path, folder: Path) -> None:
+    recorded = store.read(source).manifest
+    store.copy_phase(source / "after", folder, environment=recorded.environment, phase="before", recorded=recorded.phases["after"])  # fmt: skip
+
+
+def attempt(fault: str, folder: Path, base: Path) -> Tried:
+    """The draft of a fault's incident, and how it judges. base: the workspace, which PROOFBOOK_WORKSPACE names; the draft is kept there."""
+    try:
+        bad = in_question(look(folder / INCIDENT))
+        bad.pin(f"seen since the deployment: {bad.conditions_in_words}", file=folder / "observations.toml")
+        draft = bad.draft(fault)
+        draft.save(replace=True)
+        asked = Validation.load(ENVIRONMENT, fault, base=base)
+    except ProofbookError as error:
+        return Tried(name=fault, problem=str(error))
+    judged = {name: asked.over(store.read(folder / name)).judge_all() for name in (INCIDENT, UNFIXED, FIXED)}
+    claims = {name: [item for item in found if item.kind == "fix"] for name, found in judged.items()}
+    return Tried(
+        name=fault,
+        code=bad.code,
+        symptoms=tuple(sign.in_words for sign in draft.signs),
+        verdicts={name: _worst(found) for name, found in claims.items()},
+        whole={name: overall(found).verdict for name, found in judged.items()},
+        sees_before=all(_sees_before(item) for item in claims[FIXED]),
+        why=tuple(f"{name}: {item.statement}" for name in (UNFIXED, FIXED) for item in claims[name]),
+    )
+
+
+def in_question(seen: Look) -> Look:
+    """What an analyst selects who does not know the fault: what went wrong since the latest revision, else the message that is new with it."""
+    began = seen.sql("SELECT max(timestamp) AS began FROM events WHERE kind = 'revision'")["began"].iloc[0]
+    since = seen if pd.isna(began) else seen.between(began, seen.span[1] + pd.Timedelta(microseconds=1))
+    bad = since.where("wrong")
+    if len(bad):
+        return bad
+    changed = since.changes().table
+    new = [] if changed.empty else changed.loc[changed["change"].isin(["new", "more"]), "what"].tolist()
+    return since.where(template=new[0]) if new else bad
+
+
+def _worst(found: list[Finding]) -> Verdict:
+    there = {item.verdict for item in found}
+    return next((verdict for verdict in _WORST if verdict in there), Verdict.INCONCLUSIVE)
+
+
+def _sees_before(claim: Finding) -> bool:
+    return any(control.kind == "before" and control.held for control in claim.controls)
