@@ -84,6 +84,8 @@ def write(to: Path, *, requests: int, hours: float = 6.0) -> None:
             table[[name for name, _ in kinds] + ["fields"]], schema=schema, preserve_index=False
         ),
         to,
+        # As evidence is written.
+        row_group_size=122_880,
     )
 
 
