@@ -27,19 +27,26 @@ import refused_upgrades  # noqa: E402  what tests use is found there
 from proofbook.investigation import practice  # noqa: E402
 
 PLACE = ROOT / "docs" / "tasks"
-EVIDENCE = PLACE / "evidence"
+EVIDENCE, PICTURES = PLACE / "evidence", PLACE / "pictures"
+WIDTH = 1280
 # The runs by the names that the tasks use, which do not say what is wrong with them; and the fault that was seeded.
 RUNS = {"run-1": "api-type-changed", "run-2": "held-sockets-dropped", "run-3": "frequent-1011"}
 MOST_LINES = 8
-SHOP = 'title = "Shop, from its log alone"\n\n[[log]]\nname = "api"\nfile = "incident.json"\n'
+SHOP = 'title = "Shop, from its log alone"\ncase = "decode-failed"\nevery = "1h"\n\n[[log]]\nname = "api"\nfile = "incident.json"\n'
+
+
+HEAD = """# Four tasks of an analyst
+
+Each is a notebook of at most eight lines of code that begins with a question and ends with the answer. They are executed by `python docs/make_tasks.py`, and a test executes them again. What they look at is ours: runs recorded from the rehearsal with a fault that was seeded, an export that is made up, the incident for practice. How well looks answer is [measured](../explanation/looks-measured.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One task. cells: Markdown begins with #, everything else is code; says: what its outputs must say."""
+    """One task. cells: Markdown begins with #, everything else is code. answer: in a sentence; says: what its outputs must say for that."""
 
     name: str
     cells: tuple[str, ...]
+    answer: str
     says: tuple[str, ...]
 
     @property
@@ -60,6 +67,7 @@ TASKS = (
             "## What the log says of it\n\nThe same seconds, by what was written in them.",
             'look.sql("SELECT min(timestamp) AS began, max(timestamp) AS ended, close_code, count(*) AS n FROM probes WHERE NOT ok GROUP BY close_code")',
         ),
+        answer="",
         says=(),
     ),
     Task(
@@ -72,6 +80,7 @@ TASKS = (
             "## What is left when the burst is over\n\nWhat went wrong by itself after it, by message.",
             'look.between("09:24", "09:36").where("wrong").kinds()',
         ),
+        answer="",
         says=(),
     ),
     Task(
@@ -82,6 +91,7 @@ TASKS = (
             "## From the probe to its lines\n\nThe probe was sent with a trace id, so its lines are known and not guessed.",
             'lost = look.sql("FROM probes WHERE close_code = 1011").iloc[0]\nlook.follow(lost)',
         ),
+        answer="",
         says=(),
     ),
     Task(
@@ -90,10 +100,11 @@ TASKS = (
             "# From what was seen to a check that comes every hour\n\nThe incident for practice. What was seen is kept, becomes a case by which a fix can be judged, and the case is put on a schedule.",
             'import proofbook as pb\n\nbad = pb.look("incident.json").where(template="Decode failed*")\nbad.pin("requests fail since 13:45, of client 2.3 in eu alone")',
             "## The case\n\nIts symptom is the message, with examples and near-misses; it is written when it is saved.",
-            'bad.draft("decode-failed").save()',
+            'draft = bad.draft("decode-failed")\ndraft.save()\ndraft',
             "## Judged, and put on a schedule\n\nIt must fail on the log of the incident: a check counts only if it could have failed.",
-            "!proofbook run shop --case decode-failed --yes\n!proofbook schedule shop --case decode-failed --every 1h --for cron",
+            "!proofbook run shop --yes\n!proofbook schedule shop --for cron",
         ),
+        answer="",
         says=(),
     ),
 )  # fmt: skip
@@ -171,33 +182,71 @@ def write(names: Sequence[str] = ()) -> None:
         for task in TASKS:
             if not names or task.name in names:
                 nbformat.write(executed(task, base, base / "executed.ipynb"), PLACE / f"{task.name}.ipynb")
+    (PLACE / "README.md").write_text(contents(), encoding="utf-8")
 
 
-def record() -> None:
-    """Records the runs from the rehearsal, each with its fault."""
+def pictures() -> None:
+    """Makes a picture of each notebook as it is on light and on dark paper."""
+    from nbconvert.exporters import HTMLExporter
+    from playwright.sync_api import sync_playwright
+
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])  # fmt: skip
+        for task in TASKS:
+            for scheme in ("light", "dark"):
+                made, _ = HTMLExporter(template_name="lab", theme=scheme).from_filename(str(PLACE / f"{task.name}.ipynb"))  # fmt: skip
+                file = Path(folder) / f"{task.name}-{scheme}.html"
+                file.write_text(made, encoding="utf-8")
+                page = browser.new_context(offline=True, viewport={"width": WIDTH, "height": 800}, color_scheme=scheme).new_page()  # fmt: skip
+                page.goto(file.as_uri())
+                page.locator("main").screenshot(path=PICTURES / f"{task.name}-{scheme}.png")
+        browser.close()
+
+
+def contents() -> str:
+    """The page that shows all of them."""
+    parts = [HEAD]
+    for task in TASKS:
+        title, _, rest = task.cells[0].removeprefix("# ").partition("\n\n")
+        code = "\n\n".join(cell for cell in task.cells if not cell.startswith("#"))
+        parts += [
+            f"## {title}",
+            rest,
+            f"```python\n{code}\n```",
+            f"{task.answer} [The notebook]({task.name}.ipynb).",
+        ]
+        parts.append(f'<picture><source media="(prefers-color-scheme: dark)" srcset="pictures/{task.name}-dark.png"><img alt="{task.answer}" src="pictures/{task.name}-light.png"></picture>')  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def record(names: Sequence[str] = ()) -> None:
+    """Records the runs from the rehearsal, each with its fault. From a checkout at /srv/proofbook: tracebacks name their files."""
     from proofbook.rehearsal.faults import FAULTS
     from proofbook.selfcheck.trial import Trial
 
-    async def all_of_them(base: Path) -> None:
+    async def of(base: Path, name: str, fault: str) -> None:
         trial = Trial(base, shared=base / "shared")
-        await trial.start()
         try:
-            for name, fault in RUNS.items():
-                shutil.rmtree(EVIDENCE / name, ignore_errors=True)
-                await trial.collect(FAULTS[fault], to=EVIDENCE / name, small=True)
+            await trial.start()
+            await trial.collect(FAULTS[fault], to=EVIDENCE / name, small=True)
         finally:
             await trial.stop()
 
-    with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder).resolve()
-        shutil.copytree(ROOT / "notebooks", base / "notebooks")
-        EVIDENCE.mkdir(exist_ok=True)
-        asyncio.run(all_of_them(base))
+    EVIDENCE.mkdir(parents=True, exist_ok=True)
+    for name, fault in RUNS.items():
+        if not names or name in names:
+            with tempfile.TemporaryDirectory() as folder:
+                shutil.rmtree(EVIDENCE / name, ignore_errors=True)
+                shutil.copytree(ROOT / "notebooks", Path(folder) / "notebooks")
+                asyncio.run(of(Path(folder).resolve(), name, fault))
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["record"]:
-            record()
+        case ["record", *names]:
+            record(names)
+        case ["pictures"]:
+            pictures()
         case names:
             write(names)
