@@ -14,6 +14,7 @@ from proofbook.files import parse_json
 from proofbook.investigation import probes
 from proofbook.investigation.moments import Span
 from proofbook.judge import failure_summary
+from proofbook.judge.checks import access
 from proofbook.judge.checks.restarts import restarts
 from proofbook.judge.contracts import compare, words
 from proofbook.protocol import GOOD_KINDS
@@ -220,19 +221,24 @@ def _amount(value: float) -> str:
 
 
 def _users(evidence: Evidence) -> Iterator[Met]:
-    """User ids that are answered otherwise than before."""
+    """User ids that are answered otherwise than before, in every try by name; a time-out is neither."""
     old, new = (evidence.table(IDENTITIES.name, phase) for phase in ("before", "after"))
     if old is None or new is None:
         return
-    had, has = (
-        rows["greeted"].fillna(False).astype(bool).groupby(rows["user"]).mean() for rows in (old, new)
-    )
+    entered, refused = _always(access.accepted(old), old), _always(access.explicitly_refused(old), old)
+    enters, refuses = _always(access.accepted(new), new), _always(access.explicitly_refused(new), new)
     for said, chosen in (
-        ("refused, and were let in before", has[(has == 0) & (had.reindex(has.index) == 1)]),
-        ("let in, and were refused before", has[(has == 1) & (had.reindex(has.index) == 0)]),
+        ("refused, and were let in before", refuses & entered),
+        ("let in, and were refused before", enters & refused),
     ):
-        if len(chosen):
-            yield Met(statement=f"user ids that are {said}: {_some(sorted(map(str, chosen.index)))}", share=0.0)  # fmt: skip
+        if chosen:
+            yield Met(statement=f"user ids that are {said}: {_some(sorted(chosen))}", share=0.0)
+
+
+def _always(holds: pd.Series, rows: pd.DataFrame) -> set[str]:
+    """The user ids for which it holds in every try."""
+    every = holds.groupby(rows["user"]).all()
+    return set(map(str, every[every].index))
 
 
 def _some(names: list[str]) -> str:
