@@ -1,4 +1,4 @@
-"""How long a look at a large log takes, and how much memory: python benchmarks/look.py [--requests 500000]
+"""How long a look at a large log takes, and how much memory: python benchmarks/look.py [--requests 500000]; `--notebook` times the incident notebook.
 
 Every request writes two entries, as the practice log does with a line more: so a million entries are half a million requests. Each figure is of
 a process of its own that opens the log as a notebook does; the memory is the most that it ever held.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ import pyarrow.parquet as pq
 from proofbook.evidence.log_tables import LOGS
 from proofbook.investigation import practice
 
-FOLLOWED = 20
+FOLLOWED, BRUSHES = 20, 50
+INCIDENT = Path(__file__).parent.parent / "notebooks" / "10-incident.ipynb"
 
 
 def write(to: Path, *, requests: int, hours: float = 6.0) -> None:
@@ -82,6 +84,8 @@ def write(to: Path, *, requests: int, hours: float = 6.0) -> None:
             table[[name for name, _ in kinds] + ["fields"]], schema=schema, preserve_index=False
         ),
         to,
+        # As evidence is written.
+        row_group_size=122_880,
     )
 
 
@@ -114,7 +118,60 @@ def measure(file: str) -> dict[str, tuple[float, float, float]]:
         times=len(rows) - 1,
     )
     timed("like", lambda: look.like(rows.iloc[0]))
+    found[f"a brush to its values and entries, 95th percentile of {BRUSHES}"] = (
+        *_brushed(look),
+        _memory_mb(),
+    )
     return found
+
+
+def _brushed(look: Any) -> tuple[float, float]:
+    """The 95th percentile of seconds, and of those of the processor, of brushes of all widths."""
+    from proofbook.investigation.display.brush import Brush
+
+    shown, rng = look.overview, np.random.default_rng(BRUSHES)
+    brush = Brush(look, shown)
+    brush.answer(brush.select([], [], name="look"))
+    took = []
+    for first, last in rng.uniform(0, shown.axis.buckets, (BRUSHES, 2)).tolist():
+        began, processor = time.perf_counter(), time.process_time()
+        brush.answer(brush.select([first, last], [], name="look"))
+        took.append((time.perf_counter() - began, time.process_time() - processor))
+    return float(np.quantile([one for one, _ in took], 0.95)), float(np.quantile([one for _, one in took], 0.95))  # fmt: skip
+
+
+def notebook() -> None:
+    """Runs the incident notebook with nothing given in a kernel of its own, and prints when its first picture was there."""
+    import nbformat
+    from jupyter_client.manager import start_new_kernel
+
+    cells = [cell.source for cell in nbformat.read(INCIDENT, as_version=4).cells if cell.cell_type == "code"]
+    began = time.perf_counter()
+    manager, client = start_new_kernel()
+    pid, first = manager.provisioner.pid, []
+
+    def heard(message: dict[str, Any]) -> None:
+        if message["msg_type"] == "display_data" and not first:
+            first.append((time.perf_counter() - began, _processor_s(pid)))
+
+    try:
+        for source in cells:
+            reply = client.execute_interactive(source, output_hook=heard, timeout=600)
+            assert reply["content"]["status"] == "ok", reply["content"]
+        print(f"first picture {first[0][0]:.1f} s after the kernel was asked for ({first[0][1]:.1f} s of the processor)")  # fmt: skip
+        print(
+            f"all of it     {time.perf_counter() - began:.1f} s ({_processor_s(pid):.1f} s of the processor)"
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.context.destroy(linger=0)
+
+
+def _processor_s(pid: int) -> float:
+    """What a process used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory_mb() -> float:
@@ -128,7 +185,11 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=500_000)
     parser.add_argument("--file", help="measure this log in this process, and print JSON")
     parser.add_argument("--times", type=int, default=1, help="processes; shown is the least of each figure")
+    parser.add_argument("--notebook", action="store_true", help="time the incident notebook instead")
     asked = parser.parse_args()
+    if asked.notebook:
+        notebook()
+        return
     if asked.file:
         print(json.dumps(measure(asked.file)))
         return
@@ -141,10 +202,10 @@ def main() -> None:
             json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             for _ in range(asked.times)
         ]
-    print(f"{'':<46}{'seconds':>9}{'processor':>11}{'most MB':>9}")
+    print(f"{'':<58}{'seconds':>9}{'processor':>11}{'most MB':>9}")
     for name in runs[0]:
         least = [min(run[name][place] for run in runs) for place in range(3)]
-        print(f"{name:<46}{least[0]:>9.2f}{least[1]:>11.2f}{least[2]:>9.0f}")
+        print(f"{name:<58}{least[0]:>9.2f}{least[1]:>11.2f}{least[2]:>9.0f}")
 
 
 if __name__ == "__main__":

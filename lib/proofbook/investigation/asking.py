@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from proofbook.errors import UsageError
-from proofbook.investigation import changes, conditions, differs, probed, started, who
+from proofbook.investigation import changes, conditions, differs, outcomes, started, who
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.contrast import MOST_PLACEBOS
 from proofbook.investigation.differs import Question
@@ -231,7 +231,7 @@ def what_probes_met(look: Look) -> Answer:
         raise UsageError(
             f"expected a run, whose probes were recorded, and {look.records.source.shown} is a log alone; give the run's id, or `last`"
         )
-    return probed.judge(probed.Outcomes.of(evidence))
+    return outcomes.judge(outcomes.Outcomes.of(evidence))
 
 
 def seconds(span: Span) -> tuple[float, float]:

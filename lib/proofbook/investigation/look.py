@@ -15,7 +15,17 @@ from proofbook.collect.logs.entries import stoppable, table
 from proofbook.config import moments as config_moments
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UnknownName, UsageError
-from proofbook.investigation import asking, conditions, draft, examples, moments, pins, records, tables
+from proofbook.investigation import (
+    asking,
+    completion,
+    conditions,
+    draft,
+    examples,
+    moments,
+    pins,
+    records,
+    tables,
+)
 from proofbook.investigation.answers import Answer
 from proofbook.investigation.conditions import Condition
 from proofbook.investigation.display import live, markup, overview, plain
@@ -31,6 +41,17 @@ from proofbook.redaction import scrubbing
 if TYPE_CHECKING:
     from proofbook.investigation.display.widget import LookWidget
 
+# What other modules ask of a look, and nobody types.
+_INSIDE = (
+    "records",
+    "stated_span",
+    "conditions",
+    "conditions_in_words",
+    "in_words",
+    "steps",
+    "of_same_time",
+    "selected",
+)
 VIEWS = ("entries", "requests", "probes", "kinds", "events")
 
 
@@ -308,6 +329,10 @@ class Look:
     def __repr__(self) -> str:
         return plain.as_text(self.overview)
 
+    def __dir__(self) -> list[str]:
+        """What is there to be asked, as Tab offers it."""
+        return [name for name in super().__dir__() if name not in _INSIDE]
+
     # Inside -----------------------------------------------------------------------------------------------------
 
     def of_same_time(self) -> Look:
@@ -373,6 +398,7 @@ def look(
         UnknownName: there is no such run. UsageError: there is nothing to read, or a time cannot be read.
     """
     scrubbing.guard_kernel()
+    completion.offer()
     tables.show_plainly()
     base = paths.root()
     given = [spans] if isinstance(spans, str | Path) else spans

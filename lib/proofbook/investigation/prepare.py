@@ -72,7 +72,7 @@ def prepare(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], *, folder:
     user_keys = _user_keys(keys)
     said, derived = (quoted(str(folder / name)) for name in ("said.parquet", "derived.parquet"))
     raw = ibis.table(_RAW, name="raw")
-    engine.execute(f"COPY ({_sql(_of_text(raw))}) TO {said} ({_FORM})")
+    engine.execute(f"COPY ({_of_text(raw)}) TO {said} ({_FORM})")
     exceptions = _name_kinds(engine, f"read_parquet({said})")
     _place(engine, said, derived, entries=_sql(_derived(raw, user_keys)))
     (folder / "said.parquet").unlink()
@@ -162,18 +162,22 @@ def _sql(found: Any) -> str:
     return str(ibis.to_sql(found, dialect="duckdb"))
 
 
-def _of_text(raw: Any) -> Any:
-    """Of each row its text without what is a value, and the socket that it names: what is dear to find, and found once."""
-    body = raw.body.fill_null("")
-    holds = body.re_search(aggregates.HOLDS_TRACEBACK)
-    said = ibis.ifelse(holds, body.re_replace("[0-9]+", "#"), aggregates.masked(body))
-    return raw.select(
+def _of_text(raw: Any) -> str:
+    """SQL: of each row its text without what is a value, and the socket that it names: what is dear to find, and found once."""
+    body = raw.body
+    # Each in a column of its own, and of the text as it lies in the file: so it is found once for a text that comes again and again.
+    found = raw.select(
         row=raw.row,
         # An address with a port, by which lines of one connection are joined.
-        socket=body.re_extract(_SOCKET, 0).nullif(""),
-        holds_traceback=holds,
-        said=ibis.ifelse(body.strip().isin(aggregates.EMPTY), ibis.null("string"), said),
+        socket=body.re_extract(_SOCKET, 0),
+        holds=body.re_search(aggregates.HOLDS_TRACEBACK),
+        bare=body.strip(),
+        masked=aggregates.masked(body),
+        body=body,
     )
+    nothing = ", ".join(map(quoted, aggregates.EMPTY))
+    return f"""SELECT row, nullif(socket, '') AS socket, coalesce(holds, false) AS holds_traceback,
+        CASE WHEN bare IS NULL OR bare IN ({nothing}) THEN NULL WHEN holds THEN regexp_replace(body, '[0-9]+', '#', 'g') ELSE masked END AS said FROM ({_sql(found)})"""
 
 
 def _derived(raw: Any, user_keys: Sequence[str]) -> Any:

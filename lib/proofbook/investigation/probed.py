@@ -1,236 +1,246 @@
-"""What became of the answers to our own probes: each outcome after, against before; and what was lost where there is no before."""
+"""What our own probes met, as sentences: what failed, how connections ended, what a definition breaks. Where a log is silent, they are not."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from proofbook.evidence.store import MASK, Evidence
-from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
-from proofbook.investigation.conditions import LOST
-from proofbook.judge.findings import Exposure, Method, Needed
-from proofbook.stats import events, hypergeometric
+from proofbook.evidence.schema import CERTIFICATES, IDENTITIES, LATENCY, MESSAGES, METRICS, OPENAPI
+from proofbook.evidence.store import STARTED, Evidence
+from proofbook.files import parse_json
+from proofbook.investigation import probes
+from proofbook.investigation.moments import Span
+from proofbook.judge import failure_summary
+from proofbook.judge.checks import access
+from proofbook.judge.checks.restarts import restarts
+from proofbook.judge.contracts import compare, words
+from proofbook.protocol import GOOD_KINDS
+from proofbook.stats import bootstrap, trends
 
-CLAIM = "what changed in the answers to our own probes"
-ALPHA = 0.05
-# How slow the slowest of before were; told only where before holds enough of them.
-SLOW_QUANTILE, LEAST_TIMED = 0.99, 100
-# A busy machine is slow for a moment: requests of one stretch are slow together.
-TOGETHER, LEAST_STRETCHES = 20, 5
-METHOD = Method(
-    name="exact test of each outcome's share, before against after, by Holm over all of them",
-    confidence=1 - ALPHA,
-    side="two-sided",
-    null_hypothesis="probes were answered alike before and after",
-    source="Fisher 1935; Holm 1979",
-)
-_CONNECTIONS = {
-    "websocket": (),
-    "shadow": ("token_kind",),
-    "refusals": ("token_kind",),
-    "identities": ("user",),
-    "held": (),
-}
-_REQUESTS = {"health": ("service", "kind", "path"), "latency": ("service", "path"), "rollout": ("service",)}
-_REPLIES = {
-    "reply_lost": "a reply lost", "reply_altered": "a reply altered", "reply_duplicated": "a reply sent twice",
-    "reply_reordered": "replies out of order",
+# What each table of probes tries.
+_TRIES = {
+    "health": "requests for health of", "latency": "timed requests to", "latency_control": "requests for health of", "rollout": "requests for health of",
+    "websocket": "conversations over", "shadow": "conversations without a mark over", "refusals": "tries at", "held": "held connections of",
 }  # fmt: skip
-_NONE = pd.DataFrame(columns=["probe", "outcome", "before", "after", "called", "p"]).astype(
-    {"called": bool, "p": float}
-)
-_IN_TIME = "in time"
-Row = Mapping[str, Any]
-Told = tuple[str, str, bool, float]
+# What a connection spends its time with.
+_PARTS = ("resolve_s", "tcp_s", "tls_s", "upgrade_s", "greeting_s", "reply_s", "dwell_s")
+# A certificate that ends sooner is worth a word; medians that are not higher by this are not; fewer times say nothing of a median.
+SOON_DAYS, SLOWER, LEAST_TIMES = 14.0, 1.2, 30
+# Of what is there: less growth is how processes begin.
+GROWN = 0.1
+MOST, MOST_NAMES = 6, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcomes:
-    """Outcomes of probes, one a row: phase, probe, outcome, wrong (whether it was lost, whatever was expected), weight (less than 1 of what comes in bursts)."""
+class Met:
+    """One thing that probes met. span: when, where it has a time. share: of the tries that failed, by which it is ranked."""
 
-    rows: pd.DataFrame
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> Outcomes:
-        """The outcomes that a run recorded."""
-        found = [(phase, *told) for phase in evidence.manifest.phases for told in _of_phase(evidence, phase)]
-        return cls(rows=pd.DataFrame(found, columns=["phase", "probe", "outcome", "wrong", "weight"]))
+    statement: str
+    share: float
+    span: Span | None = None
 
 
-def judge(outcomes: Outcomes) -> Answer:
-    """The answer."""
-    rows = outcomes.rows
-    before, after = (rows[rows["phase"] == phase] for phase in ("before", "after"))
-    compared = _compared(before, after)
-    with_before = (rows["phase"] == "after") & rows["probe"].isin(before["probe"])
-    lost = _lost(rows[~with_before & (rows["phase"] != "before")])
-    called, differ = compared[compared["called"]], compared["p"] <= ALPHA
-    table = pd.concat([part for part in (compared[differ], lost) if len(part)] or [called], ignore_index=True)
-    found = Answer(
-        claim=CLAIM, answer=FOUND if len(called) else NOTHING, statement=_statement(called, lost), table=_shown(table), method=METHOD,
-        exposure=Exposure(n=len(rows), unit="probes"), more={"As often as before": _shown(compared[~differ])},
-        not_established=("why they were answered otherwise", "that probes of one phase do not depend on each other"),
-    )  # fmt: skip
-    if len(compared):
-        return found
-    return replace(
-        found,
-        answer=UNSURE,
-        reason="no-evidence",
-        statement=found.statement if len(lost) else "nothing to compare",
-        needed=Needed(what="a run that records before and after"),
-    )
+def met(evidence: Evidence, within: Span | None = None) -> tuple[Met, ...]:
+    """What went wrong for our probes in and after a deployment, and what is otherwise than before; the most first.
+
+    within: only what was tried then; what has no time is left out.
+    """
+    found = [*_failed(evidence, within)]
+    if within is None:
+        found += [*_definitions(evidence), *_messages(evidence), *_certificates(evidence), *_slower(evidence), *_restarted(evidence), *_grown(evidence), *_users(evidence)]  # fmt: skip
+    return tuple(sorted(found, key=lambda item: -item.share))[:MOST]
 
 
-def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.drop(columns="p")
+def _failed(evidence: Evidence, within: Span | None) -> Iterator[Met]:
+    """Tries that failed, by table and by whom they asked."""
+    before = {(name, who): rows for phase, name, rows in _tried(evidence, None) for who, rows in _by_place(rows) if phase == "before"}  # fmt: skip
+    phases = set(evidence.manifest.phases) - {"before"} or {"before"}
+    for phase, name, rows in _tried(evidence, within):
+        for who, part in _by_place(rows) if phase in phases and name in _TRIES else ():
+            failed = part[part["well"] == False]  # noqa: E712  of a column with missing values
+            if failed.empty:
+                continue
+            earlier = before.get((name, who))
+            was = "" if earlier is None or phase == "before" else f"; before: {int((earlier['well'] == False).sum()):,} of {len(earlier):,}"  # noqa: E712  # fmt: skip
+            span = failed["ended"].min(), failed["ended"].max()
+            ended = failure_summary.in_words(failed)
+            told = f"{len(failed):,} of {len(part):,} {_TRIES[name]} {who} failed ({phase}), {_when(span)}: {ended}{was}"
+            yield Met(statement=told if name != "refusals" else _let_in(who, part), share=len(failed) / len(part), span=span)  # fmt: skip
 
 
-def _statement(called: pd.DataFrame, lost: pd.DataFrame) -> str:
-    told = [f"{row['probe']}: {row['outcome']}, {row['before']} before, {row['after']} after" for row in called.head(1).to_dict("records")]  # fmt: skip
-    told += [f"{row['probe']}: {row['outcome']}, {row['after']}" for row in lost.head(1).to_dict("records")]
-    return "; ".join(told) or "answered as before"
+def _tried(evidence: Evidence, within: Span | None) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for phase, name, rows in probes.tables(evidence):
+        tried = rows.assign(well=probes.went_well(name, rows), ended=_ended(rows))
+        yield phase, name, tried if within is None else tried[tried["ended"].between(*within)]
 
 
-def _compared(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Each outcome of probes that were sent in both phases, the surest change first."""
-    both = set(before["probe"]) & set(after["probe"])
-    first, second = (part[part["probe"].isin(both)] for part in (before, after))
-    counts = pd.DataFrame({
-        f"{what}_{phase}": part.groupby(["probe", "outcome"])["weight"].agg(how)
-        for phase, part in (("before", first), ("after", second)) for what, how in (("hits", "size"), ("alone", "sum"))
-    }).fillna(0).reset_index()  # fmt: skip
-    # What was in time is all that was not late: counted once.
-    counts = counts[counts["outcome"] != _IN_TIME]
-    if counts.empty:
-        return _NONE
-    of_before, of_after = (counts["probe"].map(part["probe"].value_counts()) for part in (first, second))
-    alone_before, alone_after = (np.floor(counts[f"alone_{phase}"].to_numpy(dtype=float) + 1e-9) for phase in ("before", "after"))  # fmt: skip
-    whole, having = of_before + of_after, alone_before + alone_after
-    more = hypergeometric.tails(alone_after, of=whole, having=having, size=of_after)
-    fewer = hypergeometric.tails(alone_before, of=whole, having=having, size=of_before)
-    p = np.minimum(1.0, 2 * 10.0 ** -np.maximum(more, fewer))
-    found = pd.DataFrame({
-        "probe": counts["probe"], "outcome": counts["outcome"],
-        "before": [f"{hits:,.0f} of {n:,}" for hits, n in zip(counts["hits_before"], of_before, strict=True)],
-        "after": [f"{hits:,.0f} of {n:,}" for hits, n in zip(counts["hits_after"], of_after, strict=True)],
-        "called": events.holm(p) <= ALPHA, "p": p, "strength": np.maximum(more, fewer).round(6),
-    })  # fmt: skip
-    # What is new is told before what is gone, of two that are as sure.
-    found = found.assign(lost=fewer > more).sort_values(["strength", "lost", "probe", "outcome"], ascending=[False, True, True, True], ignore_index=True)  # fmt: skip
-    return found.drop(columns=["strength", "lost"])
+def _ended(rows: pd.DataFrame) -> pd.Series:
+    """When each was over: a held connection begins long before it is lost."""
+    took_s = rows[[name for name in (*_PARTS, "total_s") if name in rows]].fillna(0.0).sum(axis="columns")
+    return rows["timestamp"] + pd.to_timedelta(took_s, unit="s")
 
 
-def _lost(rows: pd.DataFrame) -> pd.DataFrame:
-    """What was lost among probes that nothing before is to be held against, the greatest share first."""
-    wrong = rows[rows["wrong"].astype(bool)].groupby(["probe", "outcome"]).size().rename("hits").reset_index()
-    if wrong.empty:
-        return _NONE
-    of = wrong["probe"].map(rows["probe"].value_counts())
-    told = pd.DataFrame({
-        "probe": wrong["probe"], "outcome": wrong["outcome"], "before": "not sent", "after": [f"{hits:,} of {n:,}" for hits, n in zip(wrong["hits"], of, strict=True)],
-        "called": False, "p": 1.0,
-    })  # fmt: skip
-    return told.iloc[np.argsort(-(wrong["hits"] / of).to_numpy(dtype=float), kind="stable")]
-
-
-def _of_phase(evidence: Evidence, phase: str) -> Iterator[Told]:
-    """Of every probe of a phase: which, its outcome, whether it was lost, and its weight."""
-    kinds: list[tuple[Mapping[str, tuple[str, ...]], Callable[[Row], tuple[str, bool]]]] = [(_CONNECTIONS, _of_connection), (_REQUESTS, _of_request)]  # fmt: skip
-    for tables, outcome in kinds:
-        for name, keys in tables.items():
-            for row in _records(evidence.table(name, phase)):
-                which = [str(row[key]).partition("?")[0] for key in (*_first(row, "endpoint"), *keys)]
-                yield (" ".join([name, *which]), *outcome(row), 1.0)
-    for row in _records(evidence.table("messages", phase)):
-        yield f"messages {row['endpoint']}", _shape(str(row["body"])), False, 1.0
-    yield from _times(evidence, phase)
-
-
-def _records(table: pd.DataFrame | None) -> list[dict[str, Any]]:
-    if table is None:
-        return []
-    return [{str(key): value for key, value in row.items()} for row in table.astype("object").to_dict("records")]  # fmt: skip
-
-
-def _first(row: Row, *names: str) -> tuple[str, ...]:
-    return tuple(name for name in names if name in row)
-
-
-def _of_connection(row: Row) -> tuple[str, bool]:
-    """What became of a connection, and whether it was lost."""
-    if not row["upgraded"]:
-        return _of_answer(row["http_status"], row["error"])
-    code: int | None = None if pd.isna(row["close_code"]) else int(row["close_code"])
-    greeted: list[str] = [] if pd.isna(row["greeted"]) else ["greeted" if row["greeted"] else "not greeted"]
-    ended: list[str] = (
-        [f"closed with {code}"] if code is not None and (row["closed_by"] == "server" or code in LOST) else []
-    )
-    replies = [words for name, words in _REPLIES.items() if row[name]]
-    return ", ".join([*greeted, *ended, *replies]) or "upgraded", code in LOST
-
-
-def _of_request(row: Row) -> tuple[str, bool]:
-    """What became of a request, and whether it was lost."""
-    said, wrong = _of_answer(row["status"], row["error"])
-    otherwise = row.get("kind") == "health" and not row["ok"] and said.startswith("answered 2")
-    return f"{said}, and not as expected" if otherwise else said, wrong
-
-
-def _of_answer(status: Any, error: Any) -> tuple[str, bool]:
-    if pd.isna(status):
-        return (
-            f"no answer: {re.sub('[0-9]+', MASK, str(error).splitlines()[0] if error else 'none came')}",
-            True,
+def _by_place(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    if "endpoint" in rows:
+        yield from ((str(name), part) for name, part in rows.groupby("endpoint"))
+    elif "path" in rows and "kind" not in rows:
+        yield from (
+            (f"{service} {path}", part) for (service, path), part in rows.groupby(["service", "path"])
         )
-    return f"answered {int(status)}", int(status) >= 500
+    else:
+        yield from ((str(name), part) for name, part in rows.groupby("service"))
 
 
-def _shape(body: str) -> str:
-    """The keys of a message, in their order."""
-    try:
-        return ", ".join(sorted(_keys(json.loads(body), ""))) or "no keys"
-    except ValueError:
-        return "no JSON"
+def _let_in(endpoint: str, rows: pd.DataFrame) -> str:
+    """What became of tokens that should, and of those that should not be taken."""
+    wrong = rows[rows["well"] == False]  # noqa: E712  of a column with missing values
+    bad = ~rows["token_kind"].isin(GOOD_KINDS)
+    kinds = wrong["token_kind"][bad].value_counts().sort_index()
+    if kinds.empty:
+        return (
+            f"{len(wrong):,} of {int((~bad).sum()):,} tries with a good token at {endpoint} were not let in"
+        )
+    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    return (
+        f"{int(kinds.sum()):,} of {int(bad.sum()):,} tries with bad tokens at {endpoint} were let in ({told})"
+    )
 
 
-def _keys(value: Any, at: str) -> Iterator[str]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _keys(inner, f"{at}.{key}" if at else str(key))
-    elif at:
-        yield at
+def _when(span: Span) -> str:
+    first, last = (f"{at:%H:%M:%S}.{at.microsecond // 100_000}" for at in span)
+    return f"at {first}" if first == last else f"{first} to {last}"
 
 
-def _times(evidence: Evidence, phase: str) -> Iterator[Told]:
-    """Of timed requests whether they took longer than nearly all of before; what was slow together counts as often as it would have come alone."""
-    before, table = evidence.table("latency", "before"), evidence.table("latency", phase)
-    if before is None or table is None:
-        return
-    usual = {
-        key: times.to_numpy(dtype=float) for key, times in before.groupby(["service", "path"])["total_s"]
-    }
-    for key, times in table.groupby(["service", "path"])["total_s"]:
-        if key not in usual or len(usual[key]) < LEAST_TIMED:
+def _definitions(evidence: Evidence) -> Iterator[Met]:
+    """What an API definition took from its clients."""
+    for service, (old, new) in _before_and_after(evidence, OPENAPI.name, "document"):
+        try:
+            documents = parse_json(old), parse_json(new)
+        except ValueError:
             continue
-        limit = float(np.quantile(usual[key], SLOW_QUANTILE))
-        over = times.to_numpy(dtype=float) > limit
-        weight = 1 / _dispersion(over)
-        probe = f"time of {' '.join(map(str, key))}"
-        for is_over in over:
-            yield (probe, f"more than {1000 * limit:.0f} ms", False, weight) if is_over else (probe, _IN_TIME, False, 1.0)  # fmt: skip
+        broken = [change for change in compare.changes(*documents) if change.sure]
+        if broken:
+            told = "; ".join(words.sentence(change) for change in broken[:MOST_NAMES])
+            more = f"; and {len(broken) - MOST_NAMES} more" if len(broken) > MOST_NAMES else ""
+            yield Met(
+                statement=f"the API definition of {service} breaks its clients: {told}{more}", share=1.0
+            )
 
 
-def _dispersion(hits: NDArray[np.bool_]) -> float:
-    """By how much hits come in bursts: the variance of their number in a stretch over its mean, at least 1."""
-    counts = hits[: len(hits) // TOGETHER * TOGETHER].reshape(-1, TOGETHER).sum(axis=1)
-    if len(counts) < LEAST_STRETCHES or not counts.any():
-        return 1.0
-    return max(1.0, float(counts.var(ddof=1) / counts.mean()))
+def _before_and_after(evidence: Evidence, table: str, column: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    found = [evidence.table(table, phase) for phase in ("before", "after")]
+    if any(rows is None for rows in found):
+        return
+    old, new = (rows.drop_duplicates("service", keep="last").set_index("service")[column] for rows in found if rows is not None)  # fmt: skip
+    yield from ((str(service), (str(old[service]), str(new[service]))) for service in old.index.intersection(new.index))  # fmt: skip
+
+
+def _messages(evidence: Evidence) -> Iterator[Met]:
+    """Fields that messages over a WebSocket had before, and have no more."""
+    old, new = (evidence.table(MESSAGES.name, phase) for phase in ("before", "after"))
+    if old is None or new is None:
+        return
+    for endpoint, rows in new.groupby("endpoint"):
+        had, has = (_fields(part["body"]) for part in (old[old["endpoint"] == endpoint], rows))
+        gone, come = ([name for name in sorted(one - other) if name.rpartition(".")[0] not in one - other] for one, other in ((had, has), (has, had)))  # fmt: skip
+        if gone:
+            beside = [name for name in come if name.rpartition(".")[0] in {name.rpartition(".")[0] for name in gone}]  # fmt: skip
+            told = f", and have {_some(beside)}, which they had not" if beside else ""
+            yield Met(statement=f"messages of {endpoint} no longer have {_some(gone)}{told}", share=1.0)
+
+
+def _fields(bodies: Iterable[str]) -> set[str]:
+    """The places of fields in messages, such as `data.user_id`."""
+    found: set[str] = set()
+
+    def add(value: object, place: str) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                found.add(f"{place}{key}")
+                add(inner, f"{place}{key}.")
+
+    for body in bodies:
+        try:
+            add(parse_json(body), "")
+        except ValueError:
+            continue
+    return found
+
+
+def _certificates(evidence: Evidence) -> Iterator[Met]:
+    rows = evidence.table(CERTIFICATES.name, "after")
+    for row in [] if rows is None else rows[rows["reached"]].to_dict("records"):
+        if not row["verified"]:
+            yield Met(statement=f"clients that check the certificate of {row['service']} refuse it: {row['problem']}", share=1.0)  # fmt: skip
+        elif row["days"] < SOON_DAYS:
+            yield Met(statement=f"the certificate of {row['service']} expires in {row['days']:.1f} days", share=0.5)  # fmt: skip
+
+
+def _slower(evidence: Evidence) -> Iterator[Met]:
+    """Paths whose median latency rose for certain."""
+    found = [evidence.table(LATENCY.name, phase) for phase in ("before", "after")]
+    if any(rows is None for rows in found):
+        return
+    old, new = ({place: rows["total_s"].to_numpy(dtype=np.float64) for place, rows in _by_place(rows[rows["ok"]])} for rows in found if rows is not None)  # fmt: skip
+    for place in sorted(old.keys() & new.keys()):
+        if min(len(old[place]), len(new[place])) < LEAST_TIMES:
+            continue
+        ratio = bootstrap.median_ratio(old[place], new[place])
+        if ratio.low > SLOWER:
+            medians = [f"{1000 * np.median(values):.3g} ms" for values in (old[place], new[place])]
+            yield Met(statement=f"{place} takes {ratio.value:.2f} times as long as before ({ratio.low:.2f} at the least): {' → '.join(medians)}", share=0.5)  # fmt: skip
+
+
+def _restarted(evidence: Evidence) -> Iterator[Met]:
+    rows = evidence.table(METRICS.name, "after")
+    rows = rows[rows["name"] == STARTED] if rows is not None else None
+    for service, part in [] if rows is None else rows.sort_values("timestamp").groupby("service"):
+        number, _ = restarts(part)
+        if number:
+            yield Met(statement=f"processes of {service} took another's place {number} times while it was watched", share=0.5)  # fmt: skip
+
+
+def _grown(evidence: Evidence) -> Iterator[Met]:
+    """Readings that grew all the while, for certain and by more than a tenth."""
+    rows = evidence.table(METRICS.name, "after")
+    if rows is None or "at_s" not in rows:
+        return
+    for (service, name), part in rows[rows["name"] != STARTED].groupby(["service", "name"]):
+        apart = [(one["at_s"].to_numpy(dtype=np.float64), one["value"].to_numpy(dtype=np.float64)) for _, one in part.groupby("instance")]  # fmt: skip
+        slope, took_s = trends.batch_slope(apart), float(np.ptp(part["at_s"]))
+        if slope is not None and slope.low * took_s > GROWN * float(part["value"].median()):
+            ends = [float(part.sort_values("at_s")["value"].iloc[place]) for place in (0, -1)]
+            yield Met(statement=f"{name} of {service} grew all the while, from {_amount(ends[0])} to {_amount(ends[1])} in {took_s:.0f} s", share=0.5)  # fmt: skip
+
+
+def _amount(value: float) -> str:
+    return f"{value / 1e6:,.0f} million" if value >= 1e7 else f"{value:,.3g}"
+
+
+def _users(evidence: Evidence) -> Iterator[Met]:
+    """User ids that are answered otherwise than before, in every try by name; a time-out is neither."""
+    old, new = (evidence.table(IDENTITIES.name, phase) for phase in ("before", "after"))
+    if old is None or new is None:
+        return
+    entered, refused = _always(access.accepted(old), old), _always(access.explicitly_refused(old), old)
+    enters, refuses = _always(access.accepted(new), new), _always(access.explicitly_refused(new), new)
+    for said, chosen in (
+        ("refused, and were let in before", refuses & entered),
+        ("let in, and were refused before", enters & refused),
+    ):
+        if chosen:
+            yield Met(statement=f"user ids that are {said}: {_some(sorted(chosen))}", share=0.0)
+
+
+def _always(holds: pd.Series, rows: pd.DataFrame) -> set[str]:
+    """The user ids for which it holds in every try."""
+    every = holds.groupby(rows["user"]).all()
+    return set(map(str, every[every].index))
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}"

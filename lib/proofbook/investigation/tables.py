@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import duckdb
 import pandas as pd
 
-from proofbook.evidence.store import Evidence
-from proofbook.investigation import events
+from proofbook.investigation import events, probes
 from proofbook.investigation.moments import Span
-from proofbook.investigation.names import PROBES
 from proofbook.investigation.prepare import view_for
 from proofbook.investigation.records import Records
 
-_PROBE_COLUMNS = {
-    "timestamp": "TIMESTAMPTZ", "phase": "VARCHAR", "what": "VARCHAR", "ok": "BOOLEAN", "status": "INTEGER", "close_code": "INTEGER", "took_s": "DOUBLE", "revision": "VARCHAR", "error": "VARCHAR", "trace_id": "VARCHAR",
-}  # fmt: skip
-# What each column of `probes` is called in the tables of evidence, the first that is there.
-_CALLED = {
-    "timestamp": ("timestamp",), "ok": ("ok", "reply_ok", "replied"), "status": ("status", "http_status"), "close_code": ("close_code",),
-    "took_s": ("total_s", "took_s", "upgrade_s"), "revision": ("revision",), "error": ("error",), "trace_id": ("trace_id",),
-}  # fmt: skip
 SEVERITIES = "CASE WHEN max(severity_number) >= 17 THEN 0 WHEN max(severity_number) >= 13 THEN 1 ELSE 2 END"
 
 
@@ -50,47 +39,13 @@ def make_views(engine: duckdb.DuckDBPyConnection, read: Records, *, selected: st
     )
     _make(engine, "events", events.of(read, span))
     if read.source.evidence is not None:
-        _make(engine, "probes", _probes(read.source.evidence))
+        _make(engine, "probes", probes.whole(read.source.evidence))
 
 
 def _make(engine: duckdb.DuckDBPyConnection, name: str, rows: pd.DataFrame) -> None:
     engine.register(f"{name}_found", rows)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_found")
     engine.unregister(f"{name}_found")
-
-
-def _probes(evidence: Evidence) -> pd.DataFrame:
-    """Every request and connection of our own probes, in one table."""
-    parts = []
-    for phase in evidence.manifest.phases:
-        for name in PROBES:
-            found = evidence.table(name, phase)
-            if found is None or found.empty:
-                continue
-            given = {
-                column: found[there] if (there := _first(called, found.columns)) else None
-                for column, called in _CALLED.items()
-            }
-            parts.append(pd.DataFrame(given, index=found.index).assign(phase=phase, what=name))
-    empty = pd.DataFrame({name: pd.Series(dtype="object") for name in _PROBE_COLUMNS})
-    whole = (
-        pd.concat([empty, *(part.astype("object") for part in parts)], ignore_index=True) if parts else empty
-    )
-    return whole[list(_PROBE_COLUMNS)].astype(
-        {
-            "timestamp": "datetime64[us, UTC]",
-            "ok": "boolean",
-            "status": "Int32",
-            "close_code": "Int32",
-            "took_s": "Float64",
-        }
-        | dict.fromkeys(("phase", "what", "revision", "error", "trace_id"), "str")
-    )
-
-
-def _first(names: Iterable[str], columns: Iterable[str]) -> str | None:
-    there = set(columns)
-    return next((name for name in names if name in there), None)
 
 
 def telling(found: pd.DataFrame) -> pd.DataFrame:

@@ -95,19 +95,20 @@ def of_records(read: Records, *, of_requests: bool) -> Units:
         f"SELECT unit, epoch(min(timestamp)) AS at_s, bool_or(http_status IS NOT NULL) AS asked, {', '.join(columns)} FROM {view_for(*columns)} WHERE {where} GROUP BY unit ORDER BY at_s, unit"
     )
     ids, at_s, asked = found["unit"].to_numpy(), found["at_s"].to_numpy(), found["asked"].to_numpy()
-    fields = []
+    fields, each = [], np.arange(len(ids))
     for title, name in zip(single, found.column_names[3:], strict=True):
-        fields.append(_of_column(title, found[name].combine_chunks()))
+        fields.append(_of_column(title, each, found[name].combine_chunks()))
     del found
-    places = np.argsort(ids, kind="stable")
+    places = np.empty(read.count, dtype=np.int64)
+    places[ids] = each
     for title, units, values in _of_keys(read, keys, where=where):
-        fields.append(_field(title, places[np.searchsorted(ids[places], units)], values, is_outcome=False))
+        fields.append(_field(title, places[units], values, is_outcome=False))
     if of_requests:
         for name in (name for name in COUNTED if NAMES[name].many):
             pairs = read.arrow(
                 f'SELECT DISTINCT unit, "{NAMES[name].column}" AS v FROM {view_for(NAMES[name].column)} WHERE {where} AND "{NAMES[name].column}" <> \'\''
             )
-            units = places[np.searchsorted(ids[places], pairs["unit"].to_numpy())]
+            units = places[pairs["unit"].to_numpy()]
             fields.append(_field(name, units, pairs["v"].combine_chunks(), is_outcome=NAMES[name].is_outcome))
     fields = [field for field in fields if field.values]
     left_out = tuple((field.name, why) for field in fields if (why := _why_not(field)))
@@ -131,52 +132,54 @@ def _of_keys(read: Records, keys: Sequence[str], *, where: str) -> Iterator[tupl
             yield read.known.short(key), held["unit"].to_numpy(), held[name].combine_chunks()
 
 
-def _of_column(name: str, column: pa.Array) -> Field:
+def _of_column(name: str, units: Places, column: pa.Array) -> Field:
     about = NAMES.get(name)
+    is_outcome = about is not None and about.is_outcome
     if about is not None and about.is_number and name != "status":
-        return Field.of_texts(
-            name, _cut(column.to_numpy(zero_copy_only=False).astype(float)), is_outcome=about.is_outcome
-        )
-    return _field(
-        name,
-        np.arange(len(column)),
-        column.cast(pa.string()),
-        is_outcome=about is not None and about.is_outcome,
-    )
+        column = _cut(column.to_numpy(zero_copy_only=False).astype(float))
+    else:
+        column = column.cast(pa.string())
+    return _field(name, units, column, is_outcome=is_outcome)
 
 
-def _cut(values: Numbers) -> NDArray[np.object_]:
+def _cut(values: Numbers) -> pa.Array:
     """Numbers as the part of all of them that they lie in."""
     known = np.isfinite(values)
-    found = np.full(len(values), None, dtype=object)
     if not known.any():
-        return found
+        return pa.nulls(len(values), pa.string())
     edges = np.unique(np.quantile(values[known], QUANTILES))
     titles = [f"up to {edges[0]:.3g}", *(f"over {edge:.3g}" for edge in edges)]
-    found[known] = np.array(titles, dtype=object)[np.searchsorted(edges, values[known], side="left")]
-    return found
+    parts = pa.array(np.searchsorted(edges, values, side="left").astype(np.int32), mask=~known)
+    coded = pa.DictionaryArray.from_arrays(parts, pa.array(titles))
+    # Edges that lie close together may have the same title.
+    return coded if len(set(titles)) == len(titles) else coded.cast(pa.string())
 
 
 def _field(name: str, units: Places, column: pa.Array, *, is_outcome: bool) -> Field:
     coded = column.dictionary_encode()
-    has = np.asarray(coded.indices.is_valid()) if coded.null_count else np.ones(len(coded), dtype=bool)
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     values = [str(value) for value in coded.dictionary.to_pylist()]
-    empty = [number for number, value in enumerate(values) if value == ""]
-    has &= ~np.isin(codes, empty)
-    units, codes = units[has], codes[has]
-    frequent = np.argsort(-np.bincount(codes, minlength=len(values)), kind="stable")[:MOST_VALUES]
-    frequent = frequent[np.bincount(codes, minlength=len(values))[frequent] > 0]
+    codes = coded.indices.fill_null(0).to_numpy(zero_copy_only=False)
+    if coded.null_count:
+        has = np.asarray(coded.indices.is_valid())
+        units, codes = units[has], codes[has]
+    counts = np.bincount(codes, minlength=len(values))
+    there = np.count_nonzero(counts)
+    counts[[number for number, value in enumerate(values) if value == ""]] = 0
+    frequent = np.argsort(-counts, kind="stable")[:MOST_VALUES]
+    frequent = frequent[counts[frequent] > 0]
     number = np.full(len(values) + 1, -1)
     number[frequent] = np.arange(len(frequent))
     codes = number[codes]
-    units, codes = units[codes >= 0], codes[codes >= 0]
-    order = np.argsort(units, kind="stable")
+    if len(frequent) < there:
+        units, codes = units[codes >= 0], codes[codes >= 0]
+    if len(units) > 1 and (np.diff(units) < 0).any():
+        order = np.argsort(units, kind="stable")
+        units, codes = units[order], codes[order]
     return Field(
         name=name,
         values=tuple(values[place] for place in frequent),
-        units=units[order],
-        codes=codes[order],
+        units=units,
+        codes=codes,
         is_outcome=is_outcome,
     )
 

@@ -1,112 +1,92 @@
-"""What became of the answers to our own probes, after against before, and what was lost where there is no before."""
+"""What a look at a run says of its own probes: sentences about what failed, and silence where nothing did."""
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import builders
 import pandas as pd
 import pytest
+from recorded import evidence_of
 
-import proofbook as pb
-from proofbook.errors import UsageError
-from proofbook.evidence import schema, store
-from proofbook.evidence.table import Table
-from proofbook.investigation import probed
-from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
+from proofbook.evidence import store
+from proofbook.evidence.store import Evidence
+from proofbook.investigation import probed, probes
 
-NOON = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
-Rows = Sequence[tuple[int, dict[str, Any]]]
+# What the fix was for is answered otherwise than before, in every run of that case.
+OF_THE_FIX = "user ids that are let in, and were refused before: staging-e2e-user-001, staging-e2e-user-42"
 
 
-def rows(table: Table, parts: Rows) -> pd.DataFrame:
-    return builders.table_of(table, *(row for count, row in parts for _ in range(count)))
+def said(evidence: Evidence) -> list[str]:
+    return [item.statement for item in probed.met(evidence)]
 
 
-def asked(folder: Path, table: Table, **phases: Rows) -> Answer:
-    for number, (phase, parts) in enumerate(phases.items()):
-        builders.write(folder, {table.name: rows(table, parts)}, at=NOON + dt.timedelta(hours=number), phase=phase)  # fmt: skip
-    return probed.judge(probed.Outcomes.of(store.read(folder)))
+def evidence(name: str, folder: Path) -> Evidence:
+    return store.read(evidence_of(name, to=folder))
 
 
-CLOSED = {"close_code": 1011, "closed_by": "server"}
-
-
-def test_what_more_probes_met_than_before_is_found_and_said_first(tmp_path: Path) -> None:
-    answer = asked(tmp_path, schema.WEBSOCKET, before=[(60, {})], after=[(40, {}), (20, CLOSED)])
-    assert answer.answer == FOUND
-    first = answer.table.iloc[0]
-    assert first["outcome"] == "greeted, closed with 1011" and first["called"]
-    assert (first["before"], first["after"]) == ("0 of 60", "20 of 60")
-    assert answer.statement.startswith(
-        "websocket ws: greeted, closed with 1011, 0 of 60 before, 20 of 60 after"
-    )
-
-
-def test_what_comes_up_as_often_by_luck_is_not_called(tmp_path: Path) -> None:
-    answer = asked(tmp_path, schema.WEBSOCKET, before=[(60, {})], after=[(59, {}), (1, CLOSED)])
-    assert answer.answer == NOTHING and answer.table.empty
-    assert "1 of 60" in str(answer.more["As often as before"]["after"].tolist())
+@pytest.mark.parametrize("name", ["healthy", "log-truncated"])
+def test_nothing_is_said_of_probes_that_went_well(name: str, tmp_path: Path) -> None:
+    assert said(evidence(name, tmp_path)) == [OF_THE_FIX]
 
 
 @pytest.mark.parametrize(
-    ("table", "row", "probe", "outcome"),
+    ("name", "sentence"),
     [
-        (schema.REFUSALS, {"token_kind": "tampered"}, "refusals ws tampered", "greeted"),
-        (schema.IDENTITIES, {"user": "user_9", **builders.refused(403)}, "identities ws user_9", "answered 403"),
-        (schema.WEBSOCKET, {"greeted": False}, "websocket ws", "not greeted"),
-        (schema.WEBSOCKET, {"reply_lost": 1}, "websocket ws", "greeted, a reply lost"),
-        (schema.WEBSOCKET, {"upgraded": False, "http_status": None, "error": "timed out after 3 s"}, "websocket ws", "no answer: timed out after <*> s"),
-        (schema.HEALTH, {"ok": False}, "health s health /", "answered 200, and not as expected"),
-        (schema.HEALTH, {"kind": "unknown-path", "path": "/none?x=17"}, "health s unknown-path /none", "answered 200"),
-        (schema.MESSAGES, {"body": json.dumps({"a": {"c": 1}, "b": 2})}, "messages ws", "a.c, b"),
+        ("auth-bypass", "20 of 25 tries with bad tokens at chat were let in (5 expired, 5 tampered, 5 tampered with X-E2E-Test, 5 wrong-audience)"),
+        ("fix-not-deployed", "60 of 60 conversations over chat failed (after), 23:35:17.0 to 23:35:18.5: 60 ended with close 1011 (internal error); before: 60 of 60"),
+        ("memory-leak", "process_resident_memory_bytes of backend grew all the while, from 99 million to 122 million in 12 s"),
+        ("message-schema-changed", "messages of chat no longer have data.user_id, and have data.uid, which they had not"),
     ],
 )  # fmt: skip
-def test_an_outcome_is_told_in_words(
-    table: Table, row: dict[str, Any], probe: str, outcome: str, tmp_path: Path
+def test_the_first_sentence_names_what_the_probes_met(name: str, sentence: str, tmp_path: Path) -> None:
+    assert said(evidence(name, tmp_path))[0] == sentence
+
+
+def altered(folder: Path, phase: str, table: str, change: dict[str, object], *, first: int) -> Evidence:
+    """Healthy evidence with other values in the first rows of a table."""
+    found = evidence("healthy", folder)
+    rows = found.table(table, phase)
+    assert rows is not None
+    for column, value in change.items():
+        rows.loc[rows.index[:first], column] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("phase", "table", "change", "first", "sentence"),
+    [
+        ("rollout", "held", {"close_code": 1006, "closed_by": "server"}, 60, "60 of 60 held connections of chat failed (rollout), 23:34:16.1 to 23:34:17.1: 60 ended with close 1006"),
+        ("rollout", "rollout", {"ok": False, "status": pd.NA, "error": "ConnectError", "service": "backend"}, 20, "ended with ConnectError"),
+        ("after", "certificates", {"days": 4.9}, 1, "the certificate of frontend expires in 4.9 days"),
+        ("after", "certificates", {"verified": False, "problem": "it has expired"}, 1, "clients that check the certificate of frontend refuse it: it has expired"),
+        ("after", "health", {"ok": False, "kind": "health", "service": "auth", "status": 503}, 3, "requests for health of auth failed (after)"),
+    ],
+)  # fmt: skip
+def test_each_table_of_probes_has_its_sentence(
+    phase: str, table: str, change: dict[str, object], first: int, sentence: str, tmp_path: Path
 ) -> None:
-    usual = {key: value for key, value in row.items() if key in ("token_kind", "user", "kind", "path")}
-    otherwise = {**usual, **({"body": "{}"} if table is schema.MESSAGES else builders.refused(401) if table in (schema.REFUSALS, schema.WEBSOCKET) else {"status": 404} if table is schema.HEALTH else {})}  # fmt: skip
-    answer = asked(tmp_path, table, before=[(30, otherwise)], after=[(30, row)])
-    told = answer.table.set_index(["probe", "outcome"])
-    assert told.loc[(probe, outcome), "after"] == "30 of 30"
-    assert told.loc[(probe, outcome), "before"] == "0 of 30"
+    assert sentence in said(altered(tmp_path, phase, table, change, first=first))[0]
 
 
-def test_requests_that_take_longer_than_nearly_all_of_before_are_counted(tmp_path: Path) -> None:
-    quick = [(1, {"total_s": 0.04 + number / 1e5}) for number in range(200)]
-    slow = [(1, {"total_s": 0.4 if number % 10 == 0 else 0.04}) for number in range(200)]
-    answer = asked(tmp_path, schema.LATENCY, before=quick, after=slow)
-    first = answer.table.iloc[0]
-    assert first["probe"] == "time of s /" and first["outcome"] == "more than 42 ms"
-    assert (first["before"], first["after"]) == ("2 of 200", "20 of 200")
+def test_a_definition_that_takes_something_from_its_clients_is_said_first(tmp_path: Path) -> None:
+    found = evidence("healthy", tmp_path)
+    rows = found.table("openapi", "after")
+    assert rows is not None
+    rows["document"] = rows["document"].str.replace('"integer"', '"string"')
+    assert said(found)[0].startswith("the API definition of backend breaks its clients: GET /api/threads")
 
 
-def test_a_moment_in_which_the_machine_was_slow_is_not_called(tmp_path: Path) -> None:
-    quick = [(1, {"total_s": 0.04 + number / 1e5}) for number in range(400)]
-    moment = [(1, {"total_s": 0.4 if 100 <= number < 118 else 0.04}) for number in range(400)]
-    apart = [(1, {"total_s": 0.4 if number % 22 == 0 else 0.04}) for number in range(400)]
-    assert asked(tmp_path / "a", schema.LATENCY, before=quick, after=moment).answer == NOTHING
-    assert asked(tmp_path / "b", schema.LATENCY, before=quick, after=apart).answer == FOUND
+def test_of_a_window_only_what_was_tried_in_it_is_said(tmp_path: Path) -> None:
+    found = evidence("fix-not-deployed", tmp_path)
+    (one,) = probed.met(found, (pd.Timestamp("2026-11-27T23:35:22Z"), pd.Timestamp("2026-11-27T23:35:24Z")))
+    assert one.statement.startswith("20 of 20 conversations without a mark")
 
 
-def test_what_was_lost_during_a_rollout_is_told_without_a_before_and_not_called(tmp_path: Path) -> None:
-    answer = asked(
-        tmp_path,
-        schema.ROLLOUT,
-        rollout=[(80, {}), (20, {"status": None, "error": "connection refused", "ok": False})],
-    )
-    assert answer.answer == UNSURE and answer.needed is not None
-    assert list(answer.table["outcome"]) == ["no answer: connection refused"]
-    assert not answer.table["called"].any() and answer.table["after"].iloc[0] == "20 of 100"
-
-
-def test_a_log_has_no_probes_and_says_so(tmp_path: Path) -> None:
-    log = tmp_path / "log.json"
-    log.write_text(json.dumps({"timestamp": "2026-01-05T09:00:00Z", "textPayload": "a line of text"}))
-    with pytest.raises(UsageError, match="expected a run, whose probes were recorded"):
-        pb.look(log).probes()
+def test_probes_of_which_only_a_case_knows_what_should_be_are_neither_well_nor_not(tmp_path: Path) -> None:
+    whole = probes.whole(evidence("healthy", tmp_path))
+    of_users = whole["what"] == "identities"
+    assert whole["ok"][of_users].isna().all()
+    after = whole[~of_users & (whole["phase"] != "before")]
+    assert len(after) > 1000 and after["ok"].all() and not after["ok"].isna().any()
+    # Before the fix every conversation was lost.
+    assert not whole["ok"][(whole["what"] == "websocket") & (whole["phase"] == "before")].any()

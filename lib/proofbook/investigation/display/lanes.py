@@ -146,8 +146,8 @@ def _probes(look: Look, axis: Axis) -> list[Lane]:
         )
         return [Lane(title="our own probes", kind="own", values=tuple(map(int, _filled(own.set_index("bucket")["n"], axis))))]  # fmt: skip
     found = look.sql(
-        f"SELECT {axis.bucket} AS bucket, CASE WHEN ok THEN 'our probes: ok' ELSE 'our probes: failed' END AS what, count(*) AS n FROM probes WHERE timestamp IS NOT NULL GROUP BY ALL"
-        f" UNION ALL SELECT {axis.bucket}, 'our probes: closed with ' || close_code, count(*) FROM probes WHERE timestamp IS NOT NULL AND close_code <> 1000 GROUP BY ALL"
+        f"SELECT {axis.bucket} AS bucket, CASE WHEN ok THEN 'our probes: ok' ELSE 'our probes: failed' END AS what, count(*) AS n FROM probes WHERE timestamp IS NOT NULL AND ok IS NOT NULL GROUP BY ALL"
+        f" UNION ALL SELECT {axis.bucket}, 'our probes: closed with ' || close_code, count(*) FROM probes WHERE timestamp IS NOT NULL AND NOT ok AND close_code <> 1000 GROUP BY ALL"
     )
     found = found[found["bucket"].between(0, axis.buckets - 1)]
     totals = found.groupby("what")["n"].sum()

@@ -26,15 +26,19 @@ def as_html(shown: Overview) -> str:
 
 
 def _said(shown: Overview) -> str:
-    """The strongest changes, and what answered wrong."""
+    """What our own probes met, the strongest changes, and what answered wrong."""
+    met = "".join(f"<li><b>■ {escape(plain.of_probes(item))}</b>{_code(plain.when(item, shown))}</li>" for item in shown.met)  # fmt: skip
     changes = "".join(
         f"<li><b>▲ {escape(change.statement)}</b><br>{escape(change.who)} <code>{escape(change.as_code)}</code></li>"
         for change in shown.changes
     )
     groups = "".join(f"<li>{escape(overview.in_words(group))}</li>" for group in shown.groups)
-    if not groups and not changes:
-        return f"<p>{escape(plain.nothing(shown).capitalize())}.</p>"
-    return f"<ul class='pb-changes'>{changes}{groups}</ul>"
+    said = f"<ul class='pb-changes'>{met}{changes}{groups}</ul>" if met or changes or groups else ""
+    return said if changes or groups else f"{said}<p>{escape(plain.nothing(shown).capitalize())}.</p>"
+
+
+def _code(text: str) -> str:
+    return f" <code>{escape(text)}</code>" if text else ""
 
 
 def _facets(shown: Overview) -> str:

@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from proofbook.config.duckdb_text import quoted
-from proofbook.investigation import answers, conditions, prepare, tables
+from proofbook.investigation import answers, conditions, prepare, probed, tables
 from proofbook.investigation.display import axis as axes
-from proofbook.investigation.display import facets, lanes, lines, rises
+from proofbook.investigation.display import facets, lanes, lines, rhythm, rises
 from proofbook.investigation.display.axis import Axis
 from proofbook.investigation.display.facets import Facets
 from proofbook.investigation.display.lanes import Lane
 from proofbook.investigation.display.lines import Line
 from proofbook.investigation.display.rises import Rise
 from proofbook.investigation.moments import Span
+from proofbook.investigation.probed import Met
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
 
 MOST_GROUPS, MOST_KINDS, MOST_EVENTS = 4, 4, 12
+# What comes more often than this has lanes to show how.
+MOST_TIMES = 2000
 # A share that is worth a word: all of them, or most.
 MOST = 0.5
 
@@ -52,7 +55,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What is shown. unknown: where nothing was written, in places on the axis. problems: what went wrong in reading."""
+    """What is shown. met: of a run what its probes met. unknown: where nothing was written, in places on the axis. problems: what went wrong in reading."""
 
     source: str
     selection: str
@@ -60,6 +63,7 @@ class Overview:
     entries: int
     requests: int
     own: int
+    met: tuple[Met, ...]
     changes: tuple[Rise, ...]
     groups: tuple[Group, ...]
     kinds: pd.DataFrame
@@ -89,7 +93,7 @@ def of(look: Look) -> Overview:
     errors = look.sql(
         f"""SELECT arg_max(severity_text, severity_number) AS severity, template AS what, count(*) AS entries, min(timestamp) AS first, max(timestamp) AS last
         FROM entries_brief WHERE template IS NOT NULL GROUP BY template HAVING severity IN ('ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY')
-        ORDER BY {tables.SEVERITIES}, entries DESC, what"""
+        ORDER BY {tables.SEVERITIES}, entries DESC, what LIMIT {MOST_KINDS}"""
     )
     # Of many the latest: what is asked about is mostly near the end.
     events = look.sql(f"SELECT timestamp, what FROM (FROM events ORDER BY timestamp DESC, what LIMIT {MOST_EVENTS}) ORDER BY timestamp, what")  # fmt: skip
@@ -104,9 +108,10 @@ def of(look: Look) -> Overview:
         entries=len(entries),
         requests=int(counted["requests"]),
         own=int(counted["own"]),
+        met=_met(look),
         changes=rises.of(look, over_time),
         groups=_groups(look),
-        kinds=errors.head(MOST_KINDS),
+        kinds=errors.assign(rhythm=[_rhythm(look, str(what)) for what in errors["what"]]),
         axis=axis,
         lanes=over_time,
         unknown=lanes.unknown(look, axis),
@@ -116,6 +121,19 @@ def of(look: Look) -> Overview:
         problems=_problems(look),
         is_selection=bool(look.conditions),
     )
+
+
+def _rhythm(look: Look, template: str) -> str:
+    """How a message lies over time."""
+    found = look.sql(f"SELECT epoch(timestamp) AS at_s FROM entries_brief WHERE template = {quoted(template)} ORDER BY timestamp LIMIT {MOST_TIMES}")  # fmt: skip
+    length_s = (look.span[1] - look.span[0]).total_seconds()
+    return "" if len(found) == MOST_TIMES else rhythm.of(found["at_s"].to_numpy(dtype="float64"), length_s=length_s)  # fmt: skip
+
+
+def _met(look: Look) -> tuple[Met, ...]:
+    """What the probes of a run met in the time of a look; a condition on entries says nothing of them."""
+    evidence = look.records.source.evidence
+    return () if evidence is None or look.conditions else probed.met(evidence, look.stated_span)
 
 
 def _problems(look: Look) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ import pandas as pd
 
 from proofbook.investigation import answers, moments
 from proofbook.investigation.display import overview
+from proofbook.investigation.display.gesture import between
 from proofbook.investigation.display.lanes import Lane
 from proofbook.investigation.display.overview import Overview
+from proofbook.investigation.probed import Met
 from proofbook.report.finding_html import duration
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -18,6 +20,7 @@ _WIDE, _TITLE = 60, 38
 def as_text(shown: Overview) -> str:
     """The overview for a terminal."""
     out = [f"{shown.source}: {shown.selection}", *facts(shown)]
+    out += [f"  ■ {of_probes(item)}" for item in shown.met]
     for change in shown.changes:
         out += [f"  ▲ {change.statement}", f"    {change.who}"]
     out += [f"  {overview.in_words(group)}" for group in shown.groups] or [f"  {nothing(shown)}"]
@@ -51,6 +54,19 @@ def nothing(shown: Overview) -> str:
     found = shown.facets
     others = f"; {found.wrong:,} {found.word} went wrong by what was written of them" if found.wrong else ""
     return f"no answer among these that went wrong{others}"
+
+
+def of_probes(met: Met) -> str:
+    """What our own probes met, said as such."""
+    return f"our probes: {met.statement}"
+
+
+def when(met: Met, shown: Overview) -> str:
+    """What selects the time in which probes met something, in whole seconds; empty where it has none."""
+    if met.span is None:
+        return ""
+    first, last = met.span[0].floor("s"), met.span[1].floor("s") + pd.Timedelta(seconds=1)
+    return f"look{between((first, last), within=shown.span)}"
 
 
 def most(lane: Lane) -> str:
