@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
-from first_tries import Answers, Tried, attempt, serving, with_socket
+from first_tries import Answers, Tried, attempt, attempt_with, serving, with_socket
 
 from proofbook.collect.websocket import first_words
 from proofbook.judge.findings import Verdict
@@ -83,7 +83,57 @@ def test_a_silent_server_is_asked_and_its_dialect_found(
     assert kept(tried) == {"path": "/ws", "dialect": dialect} and f"it speaks {dialect}" in tried.shown
     assert tried.findings[DELIVERY].verdict is Verdict.PASS, tried.shown
     plan = next(line for line in tried.said if "connections to /ws" in line)
-    assert "2 more that each ask a question of a dialect (json-rpc, signalr)" in plan
+    assert "4 more that each ask a question of a dialect (json-rpc, signalr, stomp, mqtt)" in plan
+
+
+async def stomp(request: web.Request) -> web.StreamResponse:
+    """A broker that says nothing before CONNECT, and knows one passcode."""
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        if message.type == WSMsgType.TEXT and message.data.startswith("CONNECT\n"):
+            told = (
+                "CONNECTED\nversion:1.1"
+                if f"passcode:{TOKEN}\n" in message.data
+                else "ERROR\nmessage:Access refused"
+            )
+            await socket.send_str(f"{told}\n\n\x00")
+        elif message.type == WSMsgType.TEXT:
+            await socket.send_str("ERROR\nmessage:what is that?\n\n\x00")
+    return socket
+
+
+async def mqtt(request: web.Request) -> web.StreamResponse:
+    """A broker that takes whatever subprotocol is offered first, and knows one password."""
+    offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")[0].strip()
+    socket = web.WebSocketResponse(protocols=[offered] if offered else [])
+    await socket.prepare(request)
+    async for message in socket:
+        if message.type == WSMsgType.BINARY and message.data[0] == 0x10:
+            await socket.send_bytes(
+                b"\x20\x02\x00\x00"
+                if message.data.endswith(len(TOKEN).to_bytes(2, "big") + TOKEN.encode())
+                else b"\x20\x02\x00\x05"
+            )
+        elif message.type == WSMsgType.BINARY and message.data[0] == 0xC0:
+            await socket.send_bytes(b"\xd0\x00")
+        else:
+            await socket.close(code=1000)
+    return socket
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("broker", "dialect"), [(stomp, "stomp"), (mqtt, "mqtt")])
+@pytest.mark.parametrize(("token", "verdict"), [(TOKEN, "pass"), ("another-token-of-a-user", "inconclusive")])
+def test_a_broker_that_waits_for_a_client_to_come_in_is_found_and_refuses_by_its_own_word(
+    broker: Answers, dialect: str, token: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_words, "ANSWER_WAIT_S", 30.0 if dialect == "stomp" else 1.0)
+    monkeypatch.setattr(first_words, "ASKED", (dialect,))
+    with serving(with_socket(broker)) as url:
+        tried = attempt_with(token, url, base=tmp_path, ws="/ws")
+    assert kept(tried)["dialect"] == dialect, tried.shown
+    assert tried.verdict == verdict, tried.shown
 
 
 @pytest.mark.parametrize("talk", [same, nothing])

@@ -75,27 +75,7 @@ async def _one(service: Service, address: Any, session: Session) -> dict[str, ob
     shown = f"{url.netloc.rpartition('@')[0]}@" if "@" in url.netloc else ""
     there = url._replace(netloc=f"{shown}{host}:{address[4][1]}").geturl()
     named = service.model_copy(update={"server_name": service.server_name or url.hostname})
-    row: dict[str, object] = {
-        "endpoint": service.name,
-        "asks": Asks.HEALTH_ADDRESS.value,
-        "detail": "",
-        "connection": 0,
-        "timestamp": pd.Timestamp.now("UTC"),
-        "address": address[4][0],
-        "deflate": pd.NA,
-        "offered": False,
-        "bytes": pd.NA,
-        "at_once": 1,
-        "upgraded": False,
-        "http_status": pd.NA,
-        "let_in": False,
-        "reply": Reply.NOT_ASKED.value,
-        "echoed": pd.NA,
-        "close_code": pd.NA,
-        "open_s": 0.0,
-        "error": "",
-        "heard": "",
-    }
+    row = _row(service, address[4][0])
     async with (
         health.client_for(named, session, keep_alive=False, at=there) as client,
         session.acquire("http requests"),
@@ -117,4 +97,29 @@ async def _one(service: Service, address: Any, session: Session) -> dict[str, ob
         "http_status": answer.status_code,
         "let_in": well,
         "heard": "" if well else scrub(answer.text[:HEARD_CHARS]),
+    }
+
+
+def _row(service: Service, address: str) -> dict[str, object]:
+    """A row of a request that had no answer yet."""
+    return {
+        "endpoint": service.name,
+        "asks": Asks.HEALTH_ADDRESS.value,
+        "detail": "",
+        "connection": 0,
+        "timestamp": pd.Timestamp.now("UTC"),
+        "address": address,
+        "deflate": pd.NA,
+        "offered": False,
+        "bytes": pd.NA,
+        "at_once": 1,
+        "upgraded": False,
+        "http_status": pd.NA,
+        "let_in": False,
+        "reply": Reply.NOT_ASKED.value,
+        "echoed": pd.NA,
+        "close_code": pd.NA,
+        "open_s": 0.0,
+        "error": "",
+        "heard": "",
     }

@@ -22,10 +22,12 @@ from proofbook.config.services import WebSocket
 from proofbook.protocol import FULL_STATUS, REFUSED_CODES, REFUSED_STATUS
 from proofbook.redaction.scrubbing import Secret, scrub
 
-# Those that are silent until they are spoken to, and have a question that changes nothing.
-ASKED = ("json-rpc", "signalr")
+# Those that are silent until they are spoken to, and have a question, or a way to come in, that changes nothing.
+ASKED = ("json-rpc", "signalr", "stomp", "mqtt")
 # What JSON-RPC calls an answer; who only sends back what was sent gives none.
 _MUST_HOLD = {"json-rpc": r'"(?:result|error)"\s*:'}
+# As no other server says it.
+_REFUSES_AS = {"stomp": r"^\s*ERROR\s(?s:.*)\bmessage:", "mqtt": "^CONNACK "}
 ANSWER_WAIT_S = 1.0
 # Who is refused at once, or a moment later; and by what most applications know as no more than a sign of life.
 WORD = '{"type":"ping"}'
@@ -57,12 +59,16 @@ async def answers_as(endpoint: WebSocket, *, session: Session) -> bool:
             return False
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
-                await line.enter()
+                if await line.enter() and endpoint.expect is None:
+                    return True
                 asked = what_to_say(endpoint, user)[:1]
                 await line.send(say(endpoint, asked[0]))
                 session.done["messages sent"] += 1
                 return await _is_answered(line, endpoint, asked)
-        except (Refused, ConnectionClosed, OSError):  # a TimeoutError is one
+        except Refused as error:
+            # Who refuses in the words of the dialect speaks it.
+            return re.search(_REFUSES_AS.get(endpoint.dialect, "$."), str(error)) is not None
+        except (ConnectionClosed, OSError):  # a TimeoutError is one
             return False
         finally:
             await close(journey, endpoint, line)
