@@ -139,7 +139,7 @@ def _client(address: str) -> Iterator[Any]:
         import dask
 
         # What it says of a cluster that is gone, in tracebacks, is said here in a sentence.
-        dask.config.set({"logging": {name: "critical" for name in ("distributed", "distributed.client")}})
+        dask.config.set({"logging": dict.fromkeys(("distributed", "distributed.client"), "critical")})
         import distributed
     except ImportError:
         raise UsageError("--cluster: expected Dask to be installed, found it is not: pip install 'proofbook[cluster]'") from None  # fmt: skip
