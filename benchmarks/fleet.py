@@ -108,8 +108,8 @@ def plan(
     chosen = chance.sample(places, faults)
     given = dict(zip(chosen, (kind for _ in chosen for kind in kinds if kind != FILLS), strict=False))
     if FILLS in kinds:
-        # Followed by a round without it, which must recover.
-        given[names[0], max(0, rounds - 2)] = FILLS
+        # In the middle: on a full disk nothing can be noted, so it is the next round that tells of it.
+        given[names[0], rounds // 2] = FILLS
     return {
         name: [Planned(healthy=well, fault=given.get((name, number), "")) for number, well in enumerate(states)]
         for name, states in healthy.items()
