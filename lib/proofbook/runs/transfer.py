@@ -18,7 +18,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ PAST, MOST_PAST = ("log_rhythm", "log_patterns", "log_sources", "log_matches"), 
 PATIENCE_S = 60.0
 BEAT_S = 1.0
 # Clients wait for minutes, and try again for as long; `object_store` gives up sooner than that.
-PATIENT = {
+PATIENT: Mapping[str, Mapping[str, Any]] = {
     "s3": {
         "config_kwargs": {
             "connect_timeout": 5,
@@ -56,6 +56,15 @@ Info = Mapping[str, Any]
 
 class Changed(Exception):
     """Somebody else wrote a run meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of an order. problems: sentences about single runs. ended: the one that ended it. misused: that was known without asking the store."""
+
+    problems: list[str] = field(default_factory=list)
+    ended: str = ""
+    misused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,7 +423,7 @@ STEPS: Mapping[str, Callable[..., list[str] | None]] = {"refresh": refresh, "fet
 
 
 def main() -> None:
-    """Does what is ordered, and prints the answer: sentences about single runs, or the one that ended it."""
+    """Does what is ordered, and prints the answer; before that, empty lines while something moves."""
     order = json.loads(sys.stdin.readline())
     if sys.platform == "linux":
         endings.end_with_parent(order["parent"])
@@ -424,19 +433,18 @@ def main() -> None:
         nonlocal last
         if time.monotonic() - last > BEAT_S:
             last = time.monotonic()
-            print(json.dumps({"alive": True}), flush=True)
+            print(flush=True)
 
-    answer: dict[str, object]
     try:
         place = opened(order["address"], here=Path(order["here"]), mode=order["mode"], alive=beat)
         problems = [line for step in order["steps"] for line in STEPS[step.pop("do")](place, **step) or ()]
-        answer = {"problems": problems}
+        answer = Answer(problems=problems)
     except (Locked, Changed) as error:
-        answer = {"ended": str(error), "usage": False}
+        answer = Answer(ended=str(error))
     except Exception as error:
         sentence, known = why(error, order["address"])
-        answer = {"ended": sentence, "usage": known}
-    print(json.dumps(answer), flush=True)
+        answer = Answer(ended=sentence, misused=known)
+    print(json.dumps(asdict(answer)), flush=True)
 
 
 if __name__ == "__main__":
