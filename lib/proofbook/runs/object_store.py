@@ -15,9 +15,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from proofbook import paths
 from proofbook.concurrency import locks
@@ -28,6 +27,7 @@ from proofbook.runs import stored
 from proofbook.runs.permissions import mode
 from proofbook.runs.provenance import rfc3339
 from proofbook.runs.stored import DELETED
+from proofbook.runs.transfer import Answer
 
 # How long a store may take without anything moving, in seconds; the variable says otherwise.
 PATIENCE_S, PATIENCE_VARIABLE = 60.0, "PROOFBOOK_STORE_TIMEOUT_S"
@@ -96,7 +96,7 @@ def send(
         return []
     meant = runs or waiting(base=base, environment=environment)
     before = set(_named(folder for folder in meant if force or stored.waits(folder)))
-    steps = [{"do": "send", "environment": environment, "runs": _named(runs), "force": force}]
+    steps: list[Mapping[str, object]] = [{"do": "send", "environment": environment, "runs": _named(runs), "force": force}]  # fmt: skip
     steps += [{"do": "refresh", "environment": environment}] if anew else []
     try:
         problems = _ask(steps, base=base)
@@ -120,10 +120,10 @@ def remove(*, base: Path, runs: Iterable[str] = (), evidence: Iterable[str] = ()
     Raises:
         CouldNotLook, UsageError: as `refresh`.
     """
-    step = {"do": "remove", "runs": list(runs), "evidence": list(evidence)}
-    if _asked() and (step["runs"] or step["evidence"]):
+    meant = {"runs": list(runs), "evidence": list(evidence)}
+    if _asked() and any(meant.values()):
         removed = json.dumps({"at": rfc3339(dt.datetime.now(dt.UTC))}) + "\n"
-        _ask([{**step, "removed": removed}], base=base)
+        _ask([{"do": "remove", **meant, "removed": removed}], base=base)
 
 
 def waiting(*, base: Path, environment: str = "") -> list[Path]:
@@ -155,7 +155,7 @@ def _is_free(folder: Path) -> bool:
     return False
 
 
-def _ask(steps: Sequence[dict[str, Any]], *, base: Path) -> list[str]:
+def _ask(steps: Sequence[Mapping[str, object]], *, base: Path) -> list[str]:
     """Sentences about single runs, after a process of its own did these steps; see `transfer`.
 
     Raises:
@@ -176,13 +176,13 @@ def _ask(steps: Sequence[dict[str, Any]], *, base: Path) -> list[str]:
             answer = _answer(process, json.dumps(order), address)
         finally:
             process.kill()
-    if "ended" in answer:
-        sentence = for_others(str(answer["ended"]))
-        raise UsageError(sentence) if answer["usage"] else CouldNotLook(sentence)
-    return [for_others(str(line)) for line in answer["problems"]]
+    if answer.ended:
+        sentence = for_others(answer.ended)
+        raise UsageError(sentence) if answer.misused else CouldNotLook(sentence)
+    return [for_others(line) for line in answer.problems]
 
 
-def _answer(process: subprocess.Popen[bytes], order: str, address: str) -> dict[str, Any]:
+def _answer(process: subprocess.Popen[bytes], order: str, address: str) -> Answer:
     """The answer to an order; a sentence instead where none comes, or nothing moves for too long."""
     assert process.stdin is not None and process.stdout is not None
     with contextlib.suppress(BrokenPipeError):
@@ -192,13 +192,11 @@ def _answer(process: subprocess.Popen[bytes], order: str, address: str) -> dict[
     while select.select([process.stdout], [], [], patience_s)[0]:
         got = os.read(process.stdout.fileno(), 65536)
         if not got:
-            return {"ended": f"{address}: the process that copies {how_it_ended(process.wait())}", "usage": False}  # fmt: skip
+            return Answer(ended=f"{address}: the process that copies {how_it_ended(process.wait())}")
         *lines, half = (half + got).split(b"\n")
-        for answer in map(json.loads, lines):
-            if "alive" not in answer:
-                found: dict[str, Any] = answer
-                return found
-    return {"ended": f"{address} does not answer: nothing moved for {patience_s:g} s ({PATIENCE_VARIABLE})", "usage": False}  # fmt: skip
+        for line in filter(None, lines):
+            return Answer(**json.loads(line))
+    return Answer(ended=f"{address} does not answer: nothing moved for {patience_s:g} s ({PATIENCE_VARIABLE})")  # fmt: skip
 
 
 def _patience_s() -> float:

@@ -8,26 +8,22 @@ A run is in the store once its run.json is, which is sent last and removed first
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
-import re
 import secrets
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from proofbook import paths
 from proofbook.concurrency import locks
 from proofbook.errors import Locked
 from proofbook.execution import endings
 from proofbook.files import digest, read_json
 from proofbook.runs import stored
+from proofbook.runs.place import Info, Place, There, is_same, opened, stamp_of, why
 from proofbook.runs.stored import DELETED, MANIFEST, RUN, STATE, Mark
 
 # As in `retention`: what says that evidence was removed.
@@ -39,19 +35,6 @@ SENDING = "sending"
 PAST, MOST_PAST = ("log_rhythm", "log_patterns", "log_sources", "log_matches"), 200
 PATIENCE_S = 60.0
 BEAT_S = 1.0
-# Clients wait for minutes, and try again for as long; `object_store` gives up sooner than that.
-PATIENT = {
-    "s3": {
-        "config_kwargs": {
-            "connect_timeout": 5,
-            "read_timeout": 30,
-            "retries": {"max_attempts": 2, "mode": "standard"},
-        }
-    },
-    "file": {"auto_mkdir": True},
-}
-
-Info = Mapping[str, Any]
 
 
 class Changed(Exception):
@@ -59,88 +42,12 @@ class Changed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class There:
-    """What the store has of an environment: of each run its files, and the files beside them, with what is known of each."""
+class Answer:
+    """What came of an order. problems: sentences about single runs. ended: the one that ended it. misused: that was known without asking the store."""
 
-    runs: dict[str, dict[str, Info]] = field(default_factory=dict)
-    state: dict[str, Info] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A store, and the folder here that is the copy of it.
-
-    client: a file system of fsspec. root: the address in it. mode: permissions of a run's folder. alive: told that something moves.
-    """
-
-    client: Any
-    root: str
-    here: Path
-    mode: int = 0o700
-    alive: Callable[[], None] = lambda: None
-
-    def listed(self, under: str = "") -> dict[str, There]:
-        """What the store has, by environment. under: of one environment, or of one run as `ENVIRONMENT/RUN`."""
-        place = f"{self.root}/{under}".rstrip("/")
-        found: dict[str, There] = {}
-        for path, info in self.client.find(place, detail=True).items():
-            parts = path.removeprefix(self.root).strip("/").split("/")
-            # What was put there by others may be called anything.
-            if not all(map(paths.is_name, parts[:2])) or info.get("type") != "file":
-                continue
-            if len(parts) > 2 and not any(part.startswith(".") or not part for part in parts):
-                there = found.setdefault(parts[0], There())
-                there.runs.setdefault(parts[1], {})["/".join(parts[2:])] = info
-            elif len(parts) == 2 and parts[1] in STATE:
-                found.setdefault(parts[0], There()).state[parts[1]] = info
-        self.alive()
-        return found
-
-    def of_run(self, run: str) -> dict[str, Info]:
-        """What the store has of a run, which is named as `ENVIRONMENT/RUN`."""
-        environment, _, name = run.partition("/")
-        return self.listed(run).get(environment, There()).runs.get(name, {})
-
-    def put(self, files: Sequence[Path], to: Sequence[str]) -> None:
-        """Writes files to these places in the store."""
-        if files:
-            self.client.put([str(path) for path in files], [f"{self.root}/{name}" for name in to], callback=self._callback())  # fmt: skip
-
-    def get(self, files: Sequence[str], to: Sequence[Path]) -> None:
-        """Writes files of the store to these places here."""
-        if files:
-            self.client.get([f"{self.root}/{name}" for name in files], [str(path) for path in to], callback=self._callback())  # fmt: skip
-
-    def stamp(self, name: str) -> str:
-        """What a file beside the runs of an environment is known by now, as a list of files has it: asked for alone, some clients tell the same in other words."""
-        folder = f"{self.root}/{name}".rpartition("/")[0]
-        listed = {info["name"].rpartition("/")[2]: info for info in self.client.ls(folder, detail=True)}
-        return _stamp(listed.get(name.rpartition("/")[2], {}))
-
-    def holds(self, name: str, file: Path) -> bool:
-        """Whether a file of the store has the content of a file here, which is small."""
-        return bool(self.client.cat_file(f"{self.root}/{name}") == file.read_bytes())
-
-    def remove(self, files: Sequence[str]) -> None:
-        """Removes files of the store; those that are gone already are gone as they should be."""
-        for name in files:
-            with contextlib.suppress(FileNotFoundError):
-                self.client.rm_file(f"{self.root}/{name}")
-            self.alive()
-
-    def _callback(self) -> Any:
-        from fsspec.callbacks import Callback
-
-        alive = self.alive
-
-        class Moves(Callback):  # type: ignore[misc]  # it has no types
-            def call(self, *_: Any, **__: Any) -> None:
-                alive()
-
-            def branched(self, *_: Any, **__: Any) -> Any:
-                return self
-
-        return Moves()
+    problems: list[str] = field(default_factory=list)
+    ended: str = ""
+    misused: bool = False
 
 
 def refresh(place: Place, *, environment: str = "", past: bool = False) -> None:
@@ -167,8 +74,8 @@ def _bring(place: Place, folder: Path, runs: Mapping[str, Mapping[str, Info]]) -
     for run, files in runs.items():
         key = RUN if RUN in files else MANIFEST
         here, known = folder / run, stored.of(folder / run)
-        if key in files and not stored.waits(here) and (known is None or known.there != _stamp(files[key])):
-            wanted.append((here, key, _stamp(files[key])))
+        if key in files and not stored.waits(here) and (known is None or known.there != stamp_of(files[key])):
+            wanted.append((here, key, stamp_of(files[key])))
     for here, _, _ in wanted:
         here.mkdir(mode=place.mode, exist_ok=True)
     asides = [here / f".{secrets.token_hex(8)}.new" for here, _, _ in wanted]
@@ -215,10 +122,10 @@ def fetch(place: Place, *, run: str) -> None:
         aside.mkdir(parents=True)
         aside.chmod(place.mode)
         place.get([f"{run}/{name}" for name in files], [aside / name for name in files])
-        changed = _stamp(place.of_run(run).get(key, {})) != _stamp(files[key])
+        changed = stamp_of(place.of_run(run).get(key, {})) != stamp_of(files[key])
         if changed or any((aside / name).stat().st_size != info["size"] for name, info in files.items()):
             raise Changed(f"run {folder.name} was written by somebody else meanwhile; try again")
-        stored.write(aside, Mark(here=stored.stamp(aside), there=_stamp(files[key])))
+        stored.write(aside, Mark(here=stored.stamp(aside), there=stamp_of(files[key])))
         if folder.exists():
             _delete(folder)
         aside.rename(folder)
@@ -254,7 +161,7 @@ def _send(place: Place, folder: Path, *, force: bool) -> None:
     ours = key not in there or (
         known is not None
         # Where this machine had begun to send, run.json is gone until it ends.
-        and (known.there == _stamp(there[key]) or (known.here == SENDING and key != RUN))
+        and (known.there == stamp_of(there[key]) or (known.here == SENDING and key != RUN))
     )
     if not (ours or force or ((folder / key).is_file() and place.holds(f"{run}/{key}", folder / key))):
         raise Changed(
@@ -262,15 +169,15 @@ def _send(place: Place, folder: Path, *, force: bool) -> None:
         )
     stored.write(folder, Mark(here=SENDING, there=known.there if known else "", whole=known is None or known.whole))  # fmt: skip
     last = [name for name in (MANIFEST, RUN) if name in files]
-    new = [name for name in files if name not in last and not _is_same(there.get(name), folder / name)]
+    new = [name for name in files if name not in last and not is_same(there.get(name), folder / name)]
     old = [name for name in there if name not in files] if known is None or known.whole else []
-    if RUN in there and (new or old or not _is_same(there.get(MANIFEST), folder / MANIFEST)):
+    if RUN in there and (new or old or not is_same(there.get(MANIFEST), folder / MANIFEST)):
         place.remove([f"{run}/{RUN}"])
     place.put([folder / name for name in new], [f"{run}/{name}" for name in new])
     for name in last:
         place.put([folder / name], [f"{run}/{name}"])
     place.remove([f"{run}/{name}" for name in old])
-    stored.write(folder, Mark(here=here, there=_stamp(place.of_run(run).get(last[-1], {}))))
+    stored.write(folder, Mark(here=here, there=stamp_of(place.of_run(run).get(last[-1], {}))))
 
 
 def _to_be_sent(folder: Path) -> Iterator[str]:
@@ -315,7 +222,7 @@ def _bring_state(place: Place, folder: Path, there: Mapping[str, Info]) -> None:
     with locks.held(folder, patience_s=PATIENCE_S):
         marks, here = stored.of_state(folder), stored.digests(folder)
         for name in STATE:
-            known, stamp = marks.get(name), _stamp(there[name]) if name in there else ""
+            known, stamp = marks.get(name), stamp_of(there[name]) if name in there else ""
             if stamp == (known.there if known else "") or here.get(name, "") != (known.here if known else ""):
                 continue
             if stamp:
@@ -356,65 +263,11 @@ def _delete(folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _stamp(info: Info) -> str:
-    """What a file of the store is known by: it is another where the content is, or was written anew."""
-    marks = (
-        info.get(name) for name in ("ETag", "etag", "md5Hash", "mtime", "modified", "LastModified", "created")
-    )
-    known = str(next((mark for mark in marks if mark), "")).strip('"')
-    return f"{known}-{info.get('size')}"
-
-
-def _is_same(info: Info | None, path: Path) -> bool:
-    """Whether the store says that a file has the content of this one; no where it does not say."""
-    if info is None or not path.is_file():
-        return info is None and not path.exists()
-    if info.get("size") != path.stat().st_size:
-        return False
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-    return found.hexdigest() == str(info.get("ETag")).strip('"') or base64.b64encode(
-        found.digest()
-    ).decode() == info.get("md5Hash")
-
-
-def opened(address: str, *, here: Path, mode: int, alive: Callable[[], None]) -> Place:
-    """The store of an address. Its secrets come from the variables of this process."""
-    import fsspec
-
-    kind, _, rest = address.partition("://")
-    client = fsspec.filesystem(kind, use_listings_cache=False, skip_instance_cache=True, **PATIENT.get(kind, {}))  # fmt: skip
-    root = rest if kind == "file" else client._strip_protocol(address)
-    return Place(client=client, root=root.rstrip("/"), here=here, mode=mode, alive=alive)
-
-
-def why(error: BaseException, address: str) -> tuple[str, bool]:
-    """What went wrong with a store in words, and whether it was known without asking it."""
-    kind = address.partition("://")[0]
-    if isinstance(error, ImportError):
-        package, by = (
-            (paths.STORES[kind], f"'proofbook[{kind}]'") if paths.STORES[kind] else ("fsspec", "fsspec")
-        )
-        return f"{address}: expected {package} to be installed, found it is not: pip install {by}", True
-    name = type(error).__name__
-    if "Credential" in name:
-        return f"{address}: expected credentials in the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, found none that can be used", True  # fmt: skip
-    # Addresses with what was asked for may hold a signature.
-    said = re.sub(r"\?\S*", "?…", " ".join(str(error).split()))[:200].rstrip(".")
-    if isinstance(error, PermissionError):
-        return f"{address} refused: {said}", False
-    if isinstance(error, FileNotFoundError):
-        return f"there is no {address}: {said}", False
-    if isinstance(error, TimeoutError | ConnectionError) or "Timeout" in name or "Connect" in name:
-        return f"{address} does not answer: {said}", False
-    return f"{address} could not be used: {name}: {said}", False
-
-
 STEPS: Mapping[str, Callable[..., list[str] | None]] = {"refresh": refresh, "fetch": fetch, "send": send, "remove": remove}  # fmt: skip
 
 
 def main() -> None:
-    """Does what is ordered, and prints the answer: sentences about single runs, or the one that ended it."""
+    """Does what is ordered, and prints the answer; before that, empty lines while something moves."""
     order = json.loads(sys.stdin.readline())
     if sys.platform == "linux":
         endings.end_with_parent(order["parent"])
@@ -424,19 +277,18 @@ def main() -> None:
         nonlocal last
         if time.monotonic() - last > BEAT_S:
             last = time.monotonic()
-            print(json.dumps({"alive": True}), flush=True)
+            print(flush=True)
 
-    answer: dict[str, object]
     try:
         place = opened(order["address"], here=Path(order["here"]), mode=order["mode"], alive=beat)
         problems = [line for step in order["steps"] for line in STEPS[step.pop("do")](place, **step) or ()]
-        answer = {"problems": problems}
+        answer = Answer(problems=problems)
     except (Locked, Changed) as error:
-        answer = {"ended": str(error), "usage": False}
+        answer = Answer(ended=str(error))
     except Exception as error:
         sentence, known = why(error, order["address"])
-        answer = {"ended": sentence, "usage": known}
-    print(json.dumps(answer), flush=True)
+        answer = Answer(ended=sentence, misused=known)
+    print(json.dumps(asdict(answer)), flush=True)
 
 
 if __name__ == "__main__":

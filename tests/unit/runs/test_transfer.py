@@ -18,7 +18,7 @@ from proofbook.evidence import baseline, log_tables
 from proofbook.judge.findings import Verdict
 from proofbook.notify import state
 from proofbook.runs import known_issues, record, stored, transfer
-from proofbook.runs.transfer import Place
+from proofbook.runs.place import Place, why
 
 RUN = "20260101T000000Z-000000000001"
 
@@ -340,4 +340,4 @@ def test_a_damaged_mark_costs_nothing(here: Place) -> None:
 def test_what_went_wrong_is_a_sentence_without_what_opens_the_store(
     error: Exception, sentence: str, known: bool
 ) -> None:
-    assert transfer.why(error, "s3://b/p") == (sentence, known)
+    assert why(error, "s3://b/p") == (sentence, known)
