@@ -2,6 +2,7 @@
 
     python benchmarks/logs.py            # 400 MB, a million messages: about three minutes
     python benchmarks/logs.py --large    # also 0.1, 1 and 10 GB: time and memory; needs 12 GB of disk
+    python benchmarks/logs.py --forms    # only the other forms, 400 MB of each: text, access lines, CRI and CSV around JSON
 
 Everything is measured in one run on one machine, the least of three; the figures that matter are the ratios. What is not
 installed (jq, orjson, Drain3) is left out with a word: `--with-peers` makes an environment of its own for the last two.
@@ -10,6 +11,7 @@ installed (jq, orjson, Drain3) is left out with a word: `--with-peers` makes an 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -21,7 +23,7 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import log_forms
@@ -209,12 +211,15 @@ import resource, sys, time
 from pathlib import Path
 from proofbook.collect.logs import reader, recorder
 from proofbook.config.sources import LogSource
-began = time.perf_counter()
+began, cpu_began = time.perf_counter(), time.process_time()
 to = Path(sys.argv[2])
 reading = reader.read_logs(LogSource(name='log', file=sys.argv[1], utc_offset='+00:00'), base=Path('/'), to=to)
-read_s = time.perf_counter() - began
-recorder.summarise(to, sys.argv[3:])
-print(reading.read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, read_s, time.perf_counter() - began)
+read_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
+read_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+if sys.argv[3:]:
+    recorder.summarise(to, sys.argv[3:])
+whole_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(reading.read, read_mb, whole_mb, read_s, cpu_s, time.perf_counter() - began)
 """
 
 
@@ -266,12 +271,46 @@ def peers(folder: Path) -> str:
     return python
 
 
-def _converted(path: Path, to: Path) -> tuple[int, int, float, float]:
-    """Entries read, most memory in MB, and the seconds to read and with the small tables, of a process of its own."""
-    command = [sys.executable, "-c", CONVERT, str(path), str(to), *PATTERNS]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    count, memory, read_s, whole_s = done.stdout.split()
-    return int(count), int(memory), float(read_s), float(whole_s)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """What a process of its own took to read a log, and to draw the small tables where patterns are given: seconds, and most memory."""
+
+    entries: int
+    read_mb: int
+    whole_mb: int
+    read_s: float
+    cpu_s: float
+    whole_s: float
+
+
+def _converted(path: Path, to: Path, patterns: Sequence[str] = ()) -> Converted:
+    command = [sys.executable, "-c", CONVERT, str(path), str(to), *patterns]
+    entries, read_mb, whole_mb, *seconds = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout.split()
+    read_s, cpu_s, whole_s = map(float, seconds)
+    return Converted(
+        entries=int(entries),
+        read_mb=int(read_mb),
+        whole_mb=int(whole_mb),
+        read_s=read_s,
+        cpu_s=cpu_s,
+        whole_s=whole_s,
+    )
+
+
+def print_forms(folder: Path, *, megabytes: float) -> None:
+    """The table of the other forms. CPU seconds are those that others on the machine do not change."""
+    print(
+        "\n| form | MB | entries | read to evidence | MB/s | CPU | MB/s of one core | most memory |\n|---|---|---|---|---|---|---|---|"
+    )
+    for form, written in log_forms.write(folder, megabytes=megabytes, traceback=TRACEBACK):
+        done = _converted(written, folder / "form.parquet")
+        size = written.stat().st_size / 1e6
+        print(
+            f"| {form} | {size:,.0f} | {done.entries:,} | {done.read_s:.1f} s | {size / done.read_s:,.0f} | {done.cpu_s:.1f} s | {size / done.cpu_s:,.0f} | {done.read_mb:,} MB |",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -281,7 +320,12 @@ def main() -> None:
     wanted.add_argument("--megabytes", type=float, default=400)
     wanted.add_argument("--large", action="store_true")
     wanted.add_argument("--with-peers", action="store_true")
+    wanted.add_argument("--forms", action="store_true")
     chosen = wanted.parse_args()
+    if chosen.forms:
+        with tempfile.TemporaryDirectory(prefix="bench-logs-") as name:
+            print_forms(Path(name), megabytes=chosen.megabytes)
+        return
     from proofbook.collect.logs import counts as log_counts
     from proofbook.collect.logs import reader
     from proofbook.config.sources import LogSource
@@ -349,14 +393,7 @@ def main() -> None:
         if python:
             seconds = in_python(python, DRAIN, str(messages))
             print(f"Drain3 on the same messages: {seconds:.1f} s, {seconds / mined:.0f} times as long")
-        print("\n| form | MB | entries | read to evidence | MB/s | most memory |\n|---|---|---|---|---|---|")
-        for form, written in log_forms.write(folder, megabytes=chosen.megabytes / 4, traceback=TRACEBACK):
-            count, memory, read_s, _ = _converted(written, folder / "form.parquet")
-            megabytes = written.stat().st_size / 1e6
-            print(
-                f"| {form} | {megabytes:,.0f} | {count:,} | {read_s:.1f} s | {megabytes / read_s:,.0f} | {memory:,} MB |",
-                flush=True,
-            )
+        print_forms(folder, megabytes=chosen.megabytes / 4)
         if chosen.large:
             print(
                 "\n| input | entries | read | per GB | with small tables | most memory |\n|---|---|---|---|---|---|"
@@ -365,9 +402,9 @@ def main() -> None:
             write_log(short, megabytes=100)
             for gigabytes in (0.1, 1, 10):
                 write_copies(short, path, megabytes=gigabytes * 1000)
-                count, memory, read_s, whole_s = _converted(path, to)
+                done = _converted(path, to, PATTERNS)
                 print(
-                    f"| {gigabytes:g} GB | {count:,} | {read_s:.1f} s | {read_s / gigabytes:.1f} s | {whole_s:.1f} s | {memory:,} MB |",
+                    f"| {gigabytes:g} GB | {done.entries:,} | {done.read_s:.1f} s | {done.read_s / gigabytes:.1f} s | {done.whole_s:.1f} s | {done.whole_mb:,} MB |",
                     flush=True,
                 )
     print(f"\nthis process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB at most")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from proofbook.collect.logs import aggregates, layout, requests, rows, zones
+from proofbook.collect.logs import aggregates, layout, lines, opening, requests, rows, zones
 from proofbook.collect.logs.columns import Columns
 from proofbook.collect.logs.entries import connect
 from proofbook.collect.logs.reader import EMPTY, read_logs
@@ -156,8 +159,8 @@ def test_the_usual_levels_are_levels() -> None:
     ],
 )
 def test_a_level_after_a_space_is_read_as_any_other(tmp_path: Path, rest: str, level: str) -> None:
-    lines = [f"2026-03-01 10:00:{n:02d},123{rest} {n}\n" for n in range(20)]
-    (tmp_path / "app.log").write_text("".join(lines))
+    text = "".join(f"2026-03-01 10:00:{n:02d},123{rest} {n}\n" for n in range(20))
+    (tmp_path / "app.log").write_text(text)
     source = LogSource(name="app", file="app.log", utc_offset="+00:00")
     reading = read_logs(source, base=tmp_path, to=tmp_path / "entries.parquet")
     assert reading.counts == {level: 20}
@@ -174,3 +177,24 @@ def test_a_header_that_stands_again_is_no_row_also_where_its_name_holds_a_quote(
     data = head + b"2026-03-01 10:00:00,one\n" + head + b"2026-03-01 10:00:01,two\n"
     found = list(rows.rows(io.BytesIO(data), columns))
     assert [row for batch in found for row in batch["line"].to_pylist()] == [2, 4]
+
+
+def test_lines_are_not_read_far_ahead_of_what_is_done_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block, ahead = 1 << 16, 1 << 20
+    monkeypatch.setattr(lines, "BLOCK_BYTES", block)
+    monkeypatch.setattr(opening, "AHEAD_BYTES", ahead)
+    (tmp_path / "app.log").write_text("2026-03-01 10:00:00,123 INFO app: ready and waiting\n" * 160_000)
+    held, begun = [], pa.total_allocated_bytes()
+    entries = lines.entries
+
+    def watched(*args: Any, **more: Any) -> Iterator[pa.RecordBatch]:
+        for batch in entries(*args, **more):
+            held.append(pa.total_allocated_bytes() - begun)
+            yield batch
+
+    monkeypatch.setattr(lines, "entries", watched)
+    source = LogSource(name="app", file="app.log", utc_offset="+00:00")
+    assert read_logs(source, base=tmp_path, to=tmp_path / "entries.parquet").kept == 160_000
+    assert len(held) > 100 and max(held) < ahead + 8 * block

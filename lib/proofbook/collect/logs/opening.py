@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,9 @@ from proofbook.redaction.scrubbing import rules, scrub
 
 SAMPLE_LINES = 2000
 SMALL_BYTES = 1024 * 1024
+# Arrow would read up to a gigabyte ahead of DuckDB. It waits for so much to be taken; no longer than that, since others may
+# hold as much.
+AHEAD_BYTES, WAIT_S = 1 << 26, 2.0
 _LINES = "lines_of_text"
 # Of DuckDB's optimizers, those that look at every expression and win time for each row.
 _FOR_LARGE = ("expression_rewriter", "common_subexpressions")
@@ -166,6 +170,7 @@ class Opened:
         """Lines as they are where each is an entry, else entries of text."""
 
         columns = self.shape.columns
+        held = pa.total_allocated_bytes()
 
         def batches() -> Iterator[pa.RecordBatch]:
             found = rows.rows(stream, columns) if columns else lines.entries(stream, rule=self.shape.rule)
@@ -173,6 +178,7 @@ class Opened:
                 for batch in found:
                     self._strays.append(batch["line"].filter(batch["stray"]))
                     yield batch
+                    _wait_until_taken(held + AHEAD_BYTES)
             except CouldNotLook as error:
                 # What asks for them says only that something went wrong.
                 self.problem = error
@@ -210,6 +216,12 @@ class Opened:
             only_bodies=only_bodies,
             may_repeat=may_repeat,
         )
+
+
+def _wait_until_taken(most_bytes: int) -> None:
+    until = time.monotonic() + WAIT_S
+    while pa.total_allocated_bytes() > most_bytes and time.monotonic() < until:
+        time.sleep(0.002)
 
 
 def _stated(source: LogSource) -> Stated:

@@ -137,16 +137,14 @@ def _batch(part: _Part, columns: Columns) -> pa.RecordBatch:
         return _one_by_one(part, columns)
     first = np.searchsorted(ends, edges[0])
     taken = np.searchsorted(ends, edges[1]) - first
-    undated = _undated(cells, columns)
-    # Of a row with a time, its message is what is asked for; to copy all the others takes a while.
-    is_message = np.array(pc.invert(undated)) if columns.body else np.zeros(len(filled), bool)
-    text = lines.texts(part.data, starts.astype(np.int32)).take(pa.array(filled, mask=is_message))
+    text = lines.texts(part.data, starts.astype(np.int32))
+    text = text if len(filled) == len(text) else text.take(pa.array(filled))
     batch = pa.RecordBatch.from_arrays(
         [
             pc.ascii_rtrim(text, characters="\n"),
             pa.array(part.first_line + first),
             pa.array(taken.astype(np.int32)),
-            undated,
+            _undated(cells, columns),
             cells,
         ],
         schema=schema_of(columns),
