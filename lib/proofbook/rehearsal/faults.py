@@ -138,7 +138,7 @@ _CATALOGUE = (
     _always("health-only", "health is 200, every upgrade gets 503", "no connection was made; that nothing closed with 1011 then proves nothing", "websocket-connection", suspect="answered 503"),
     # Health
     _always("health-for-any-path", "any path is 200 and healthy", "a path that must not exist is healthy too, so the check could not have failed", "health-backend", verdict="inconclusive", suspect="unknown-path"),
-    Fault(name="health-lies", what="health is 200 while three in ten API requests end in 500", verdict="fail", finding=("log-error-rate",), why="the platform's request log shows the errors", miss=0.0, miss_because="about 150 of 500 logged requests fail, 1 % may", suspect="path = /api/threads"),
+    Fault(name="health-lies", what="health is 200 while three in ten API requests end in 500", verdict="fail", finding=("log-error-rate",), why="the platform's request log shows the errors", miss=0.0, miss_because="about 150 of 500 logged requests fail, 1 % may", suspect="/api/threads"),
     _always("degraded-called-healthy", "health is 200 and says degraded", "the body is expected to say healthy", "health-backend", suspect="not as expected"),
     # Memory and restarts
     Fault(name="memory-leak", what="the backend keeps 2 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.01, miss_because="six times the budget", grows=True),
