@@ -25,7 +25,7 @@ from proofbook.selfcheck.drafting import FIXED, INCIDENT, UNFIXED, Tried
 from proofbook.selfcheck.trial import Trial
 
 # How long each deployment is watched: users meet it once a second, or so much more seldom.
-USUAL_S = 20.0
+USUAL_S = 12.0
 FAULTS = {
     "fix-not-deployed": USUAL_S,
     "recursion-not-fixed": USUAL_S,

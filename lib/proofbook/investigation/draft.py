@@ -151,8 +151,9 @@ def of(look: Look, name: str, *, title: str) -> Draft:
         )
     selected, asked = _sizes(look)
     if not selected:
+        holds = "only what our own probes caused" if len(look) else "nothing"
         raise UsageError(
-            f"expected a selection that holds something, and {look.in_words} holds nothing; widen it"
+            f"expected a selection that holds something, and {look.in_words} holds {holds}; widen it"
         )
     found, left_out = _messages(look, selected=selected, others=asked - selected)
     found += _statuses(look, selected=selected, others=asked - selected)
@@ -312,7 +313,10 @@ def pattern_of(template: str, sample: str) -> str | None:
     while len(parts) > 1 and not re.search(r"\w", parts[0]):
         parts.pop(0)
     pattern = re.sub(r"^[\s:,;|-]+", "", r"\S+".join(parts)).strip()
-    return pattern if len(re.sub(r"\\S\+|[\W\d_]", "", pattern)) >= LEAST_LETTERS else None
+    if parsed is None and re.search(r"\s\s|[^\S ]", sample.strip()):
+        # A template has one blank where the message has a new line or several.
+        pattern = pattern.replace(" ", r"\s+")
+    return pattern if len(re.sub(r"\\[sS]\+|[\W\d_]", "", pattern)) >= LEAST_LETTERS else None
 
 
 def _examples(look: Look, template: str, pattern: str) -> tuple[str, ...]:

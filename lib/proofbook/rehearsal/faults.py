@@ -118,7 +118,7 @@ _CATALOGUE = (
     _always("fix-not-deployed", "a new revision name over the old code", "every chat message still closes with 1011", GONE, LOG_GONE, "identity-staging-e2e-user-001-accepted", suspect="RecursionError"),
     _always("recursion-not-fixed", "only the id manager was fixed", "every chat message still closes with 1011", GONE, LOG_GONE, suspect="RecursionError"),
     Fault(name="fixed-on-one-of-two", what="two instances of the new revision, one with the old code", verdict="fail", finding=(GONE, LOG_GONE), why="half of the conversations close with 1011", miss=0.0, miss_because="0.5^365", suspect="RecursionError"),
-    Fault(name="old-revision-serves", what="the old revision still answers one request in ten", verdict="fail", finding=("deployment-revision-backend", GONE), why="health names the old revision, and its conversations close with 1011", miss=0.0, miss_because="0.9^365", suspect="RecursionError"),
+    Fault(name="old-revision-serves", what="the old revision still answers one request in ten", verdict="fail", finding=("deployment-revision-backend", GONE), why="health names the old revision, and its conversations close with 1011", miss=0.0, miss_because="0.9^365", suspect="revision = backend-00001"),
     Fault(name="intermittent-1011", what="2 % of conversations still take the old path", verdict="fail", finding=(GONE,), why="one occurrence on the fixed revision refutes “gone”", miss=0.0007, miss_because="0.98^365", rate=0.02, suspect="closed with 1011"),
     Fault(name="frequent-1011", what="10 % of conversations still take the old path", verdict="fail", finding=(GONE,), why="one occurrence on the fixed revision refutes “gone”", miss=0.0, miss_because="0.9^365", rate=0.10, suspect="closed with 1011"),
     Fault(name="rare-1011", what="0.3 % of conversations still take the old path: rarer than the plan claims to see", verdict="fail", finding=(GONE,), why="where it shows it fails; where it does not, the bound of the pass lies above 0.3 %", miss=0.334, miss_because="0.997^365", rate=0.003),
@@ -138,7 +138,7 @@ _CATALOGUE = (
     _always("health-only", "health is 200, every upgrade gets 503", "no connection was made; that nothing closed with 1011 then proves nothing", "websocket-connection", suspect="answered 503"),
     # Health
     _always("health-for-any-path", "any path is 200 and healthy", "a path that must not exist is healthy too, so the check could not have failed", "health-backend", verdict="inconclusive", suspect="unknown-path"),
-    Fault(name="health-lies", what="health is 200 while three in ten API requests end in 500", verdict="fail", finding=("log-error-rate",), why="the platform's request log shows the errors", miss=0.0, miss_because="about 150 of 500 logged requests fail, 1 % may", suspect="path = /api/threads"),
+    Fault(name="health-lies", what="health is 200 while three in ten API requests end in 500", verdict="fail", finding=("log-error-rate",), why="the platform's request log shows the errors", miss=0.0, miss_because="about 150 of 500 logged requests fail, 1 % may", suspect="/api/threads"),
     _always("degraded-called-healthy", "health is 200 and says degraded", "the body is expected to say healthy", "health-backend", suspect="not as expected"),
     # Memory and restarts
     Fault(name="memory-leak", what="the backend keeps 2 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.01, miss_because="six times the budget", grows=True),

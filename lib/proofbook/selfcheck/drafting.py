@@ -95,7 +95,7 @@ def in_question(seen: Look) -> Look:
     began = seen.sql("SELECT max(timestamp) AS began FROM events WHERE kind = 'revision'")["began"].iloc[0]
     since = seen if pd.isna(began) else seen.between(began, seen.span[1] + pd.Timedelta(microseconds=1))
     bad = since.where("wrong")
-    if len(bad):
+    if bad.sql("SELECT count(*) AS n FROM entries WHERE NOT own")["n"].iloc[0]:
         return bad
     changed = since.changes().table
     new = [] if changed.empty else changed.loc[changed["change"].isin(["new", "more"]), "what"].tolist()

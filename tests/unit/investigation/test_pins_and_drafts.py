@@ -167,12 +167,24 @@ def test_nothing_selected_gives_no_draft(seen: Look) -> None:
         seen.where("status=500 and path=/ws").draft("x")
 
 
+def test_what_only_our_own_probes_caused_gives_no_draft(tmp_path: Path) -> None:
+    it = History(seed=3).traffic(0, HOUR, url="/chat")
+    it.ask(60, "/chat", status=500, trace="70726f6f66aaaaaaaaaaaaaaaaaaaaaa")
+    with pytest.raises(UsageError, match="holds only what our own probes caused"):
+        look_at(it, tmp_path).where("status=500").draft("x")
+
+
 @pytest.mark.parametrize(
     ("template", "sample", "pattern"),
     [
         ("took <*> ms", "", None),
         ("<*>", "", None),
         ("a|b (c) failed for <*>: $<*> lost", "", r"a\|b \(c\) failed for \S+: \$\S+ lost"),
+        (
+            "from <*>: hello Message lost",
+            "from ann: hello\nMessage lost",
+            r"from\s+\S+:\s+hello\s+Message\s+lost",
+        ),
         ("x", TRACEBACK, r"ValueError: frame \S+ of client \S+\.\S+ is too short"),
     ],
 )
