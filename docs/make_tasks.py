@@ -62,13 +62,16 @@ TASKS = (
         cells=(
             "# Something is wrong: what, since when, who?\n\nTwo recorded runs of the rehearsal. A fault was seeded in each, and nothing here knows which.",
             'import proofbook as pb\n\npb.look("run-1")',
-            "## The other run\n\nThe log says nothing of this one either; what the probes met says when to look.",
+            "## The other run\n\nHere too the log is silent; what the probes met says what it is, and when to look.",
             'look = pb.look("run-2")\nlook',
-            "## What the log says of it\n\nThe same seconds, by what was written in them.",
-            'look.sql("SELECT min(timestamp) AS began, max(timestamp) AS ended, close_code, count(*) AS n FROM probes WHERE NOT ok GROUP BY close_code")',
+            "## What the log says of these seconds\n\nThe code stands beside the sentence. An old revision ends and a new one begins: it took the connections with it.",
+            'look.between("09:06:47", "09:06:53").kinds()',
         ),
-        answer="",
-        says=(),
+        answer="Of the first run an API definition breaks its clients: a field of GET /api/threads may be a string, and was an integer. Of the second all 60 held connections were lost with 1006, within five seconds of a deployment.",
+        says=(
+            "the API definition of backend breaks its clients: GET /api/threads: the answer 200[].messages may be string, was integer",
+            "60 of 60 held connections of chat failed (rollout), 09:06:47.5 to 09:06:52.2: 60 ended with close 1006",
+        ),
     ),
     Task(
         name="2-an-export",
@@ -80,8 +83,12 @@ TASKS = (
             "## What is left when the burst is over\n\nWhat went wrong by itself after it, by message.",
             'look.between("09:24", "09:36").where("wrong").kinds()',
         ),
-        answer="",
-        says=(),
+        answer="All 52 upgrades of /ws were refused, for one address, and 37 of them for the team's own tests. Under that noise a call that checks tokens fails every two minutes, and goes on.",
+        says=(
+            "52 of 52 upgrades of /ws refused with 403, 09:21:31 to 09:34:00: all from one address (192.0.2.146), 37 of them by one agent (shop-e2e-tests/1.0)",
+            "every 2 min",
+            "accounts cannot be asked and there is no other way to check a token",
+        ),
     ),
     Task(
         name="3-one-request",
@@ -89,10 +96,10 @@ TASKS = (
             "# One failed connection, from the client to the log and back\n\nA run in which some conversations over a WebSocket are lost. Which lines of the log belong to one of them, and how was it closed?",
             'import proofbook as pb\n\nlook = pb.look("run-3")\nlook',
             "## From the probe to its lines\n\nThe probe was sent with a trace id, so its lines are known and not guessed.",
-            'lost = look.sql("FROM probes WHERE close_code = 1011").iloc[0]\nlook.follow(lost)',
+            "lost = look.sql(\"FROM probes WHERE close_code = 1011 AND phase = 'after'\").iloc[0]\nlook.follow(lost)",
         ),
-        answer="",
-        says=(),
+        answer="The server closed it with 1011 while a reply was waited for: its handler failed, which it wrote under the trace of this very connection.",
+        says=("closed with 1011 (internal error) by the server", "WebSocket handler failed for user=user_1", "same trace"),
     ),
     Task(
         name="4-case-and-schedule",
@@ -104,8 +111,8 @@ TASKS = (
             "## Judged, and put on a schedule\n\nIt must fail on the log of the incident: a check counts only if it could have failed.",
             "!proofbook run shop --yes\n!proofbook schedule shop --for cron",
         ),
-        answer="",
-        says=(),
+        answer="The symptom becomes a case that fails on the log of the incident, as it must, and a line for cron.",
+        says=("Decode failed: unexpected frame of client", "On what is selected the claim fails, as it must", "proofbook run shop --yes"),
     ),
 )  # fmt: skip
 
