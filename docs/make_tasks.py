@@ -7,6 +7,7 @@ from the rehearsal with a seeded fault (docs/tasks/evidence), an export that is 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ from proofbook.investigation import practice  # noqa: E402
 
 PLACE = ROOT / "docs" / "tasks"
 EVIDENCE, PICTURES = PLACE / "evidence", PLACE / "pictures"
-WIDTH = 1280
+WIDTH, COLOURS = 1280, 64
 # The runs by the names that the tasks use, which do not say what is wrong with them; and the fault that was seeded.
 RUNS = {"run-1": "api-type-changed", "run-2": "held-sockets-dropped", "run-3": "frequent-1011"}
 MOST_LINES = 8
@@ -38,6 +39,16 @@ SHOP = 'title = "Shop, from its log alone"\ncase = "decode-failed"\nevery = "1h"
 HEAD = """# Four tasks of an analyst
 
 Each is a notebook of at most eight lines of code that begins with a question and ends with the answer. They are executed by `python docs/make_tasks.py`, and a test executes them again. What they look at is ours: runs recorded from the rehearsal with a fault that was seeded, an export that is made up, the incident for practice. How well looks answer is [measured](../explanation/looks-measured.md)."""
+
+
+# What a run prints of itself, and of the terminal that it prints to.
+_OF_A_RUN = {
+    r"\d{8}T\d{6}Z-[0-9a-f]{4}": "20260106T100000Z-0000",
+    r"\d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d UTC": "6 Jan 2026 10:00 UTC",
+    r"executed \(\d+\.\d s\)": "executed",
+    r"nothing sent in \d+ s": "nothing sent",
+    r"\x1b\[[0-9;]*m": "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +190,9 @@ def _settled(output: nbformat.NotebookNode, base: Path) -> nbformat.NotebookNode
 def settled(text: str, base: Path) -> str:
     """A text without what differs from one time to the next."""
     text = text.replace(str(base), "/srv/shop").replace(str(Path(sys.executable).parent), "/srv/shop/.venv/bin")  # fmt: skip
-    return re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{4}", "20260106T100000Z-0000", text)
+    for pattern, instead in _OF_A_RUN.items():
+        text = re.sub(pattern, instead, text)
+    return text
 
 
 def write(names: Sequence[str] = ()) -> None:
@@ -195,6 +208,7 @@ def write(names: Sequence[str] = ()) -> None:
 def pictures() -> None:
     """Makes a picture of each notebook as it is on light and on dark paper."""
     from nbconvert.exporters import HTMLExporter
+    from PIL import Image
     from playwright.sync_api import sync_playwright
 
     PICTURES.mkdir(exist_ok=True)
@@ -207,7 +221,9 @@ def pictures() -> None:
                 file.write_text(made, encoding="utf-8")
                 page = browser.new_context(offline=True, viewport={"width": WIDTH, "height": 800}, color_scheme=scheme).new_page()  # fmt: skip
                 page.goto(file.as_uri())
-                page.locator("main").screenshot(path=PICTURES / f"{task.name}-{scheme}.png")
+                taken = page.locator("main").screenshot()
+                # Few colours are in it, and a fourth of the bytes.
+                Image.open(io.BytesIO(taken)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURES / f"{task.name}-{scheme}.png", optimize=True)  # fmt: skip
         browser.close()
 
 
