@@ -183,7 +183,8 @@ def _settled(output: nbformat.NotebookNode, base: Path) -> nbformat.NotebookNode
             del data[kind]
         output.data = {kind: settled(text, base) for kind, text in data.items()}
     if "text" in output:
-        output.text = settled(output.text, base)
+        # A terminal ends lines in its own way, and not the same each time.
+        output.text = re.sub(r"[\r\n]+", "\n", settled(output.text, base))
     return output
 
 
