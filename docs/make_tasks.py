@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,8 +167,20 @@ def executed(task: Task, base: Path, to: Path) -> nbformat.NotebookNode:
     for cell, done in zip(made.cells, ran.cells, strict=True):
         if cell.cell_type == "code":
             cell.execution_count = done.execution_count
-            cell.outputs = [_settled(output, base) for output in done.outputs if not _is_widget(output)]
+            cell.outputs = _joined(output for output in done.outputs if not _is_widget(output))
+            cell.outputs = [_settled(output, base) for output in cell.outputs]
     return made
+
+
+def _joined(outputs: Iterable[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Outputs of which a stream is one, in however many pieces it came."""
+    found: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if found and output.output_type == "stream" and found[-1].get("name") == output.name:
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def _is_widget(output: nbformat.NotebookNode) -> bool:
