@@ -109,7 +109,7 @@ TASKS = (
             "## From the probe to its lines\n\nThe probe was sent with a trace id, so its lines are known and not guessed.",
             "lost = look.sql(\"FROM probes WHERE close_code = 1011 AND phase = 'after'\").iloc[0]\nlook.follow(lost)",
         ),
-        answer="The server closed it with 1011 while a reply was waited for: its handler failed, which it wrote under the trace of this very connection.",
+        answer="The server closed it with 1011 (internal error): its handler failed, which it wrote under the trace of this very connection.",
         says=("closed with 1011 (internal error) by the server", "WebSocket handler failed for user=user_1", "same trace"),
     ),
     Task(
@@ -245,14 +245,14 @@ def contents() -> str:
     parts = [HEAD]
     for task in TASKS:
         title, _, rest = task.cells[0].removeprefix("# ").partition("\n\n")
-        code = "\n\n".join(cell for cell in task.cells if not cell.startswith("#"))
-        parts += [
-            f"## {title}",
-            rest,
-            f"```python\n{code}\n```",
-            f"{task.answer} [The notebook]({task.name}.ipynb).",
-        ]
-        parts.append(f'<picture><source media="(prefers-color-scheme: dark)" srcset="pictures/{task.name}-dark.png"><img alt="{task.answer}" src="pictures/{task.name}-light.png"></picture>')  # fmt: skip
+        cells = [cell for cell in task.cells if not cell.startswith("#")]
+        code = "\n\n".join(cell for cell in cells if not cell.startswith("!"))
+        parts += [f"## {title}", rest, f"```python\n{code}\n```"]
+        if typed := [cell.replace("!", "") for cell in cells if cell.startswith("!")]:
+            parts.append("```\n" + "\n".join(typed) + "\n```")
+        parts.append(f"{task.answer} [The notebook]({task.name}.ipynb).")
+        dark, light = (f"pictures/{task.name}-{scheme}.png" for scheme in ("dark", "light"))
+        parts.append(f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}"><img alt="{task.answer}" src="{light}"></picture>')  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
