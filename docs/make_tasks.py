@@ -7,12 +7,13 @@ from the rehearsal with a seeded fault (docs/tasks/evidence), an export that is 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from proofbook.investigation import practice  # noqa: E402
 
 PLACE = ROOT / "docs" / "tasks"
 EVIDENCE, PICTURES = PLACE / "evidence", PLACE / "pictures"
-WIDTH = 1280
+WIDTH, COLOURS = 1280, 64
 # The runs by the names that the tasks use, which do not say what is wrong with them; and the fault that was seeded.
 RUNS = {"run-1": "api-type-changed", "run-2": "held-sockets-dropped", "run-3": "frequent-1011"}
 MOST_LINES = 8
@@ -38,6 +39,16 @@ SHOP = 'title = "Shop, from its log alone"\ncase = "decode-failed"\nevery = "1h"
 HEAD = """# Four tasks of an analyst
 
 Each is a notebook of at most eight lines of code that begins with a question and ends with the answer. They are executed by `python docs/make_tasks.py`, and a test executes them again. What they look at is ours: runs recorded from the rehearsal with a fault that was seeded, an export that is made up, the incident for practice. How well looks answer is [measured](../explanation/looks-measured.md)."""
+
+
+# What a run prints of itself, and of the terminal that it prints to.
+_OF_A_RUN = {
+    r"\d{8}T\d{6}Z-[0-9a-f]{4}": "20260106T100000Z-0000",
+    r"\d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d UTC": "6 Jan 2026 10:00 UTC",
+    r"executed \(\d+\.\d s\)": "executed",
+    r"nothing sent in \d+ s": "nothing sent",
+    r"\x1b\[[0-9;]*m": "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +73,16 @@ TASKS = (
         cells=(
             "# Something is wrong: what, since when, who?\n\nTwo recorded runs of the rehearsal. A fault was seeded in each, and nothing here knows which.",
             'import proofbook as pb\n\npb.look("run-1")',
-            "## The other run\n\nThe log says nothing of this one either; what the probes met says when to look.",
+            "## The other run\n\nHere too the log is silent; what the probes met says what it is, and when to look.",
             'look = pb.look("run-2")\nlook',
-            "## What the log says of it\n\nThe same seconds, by what was written in them.",
-            'look.sql("SELECT min(timestamp) AS began, max(timestamp) AS ended, close_code, count(*) AS n FROM probes WHERE NOT ok GROUP BY close_code")',
+            "## What the log says of these seconds\n\nThe code stands beside the sentence. An old revision ends and a new one begins: it took the connections with it.",
+            'look.between("09:06:47", "09:06:53").kinds()',
         ),
-        answer="",
-        says=(),
+        answer="Of the first run an API definition breaks its clients: a field of GET /api/threads may be a string, and was an integer. Of the second all 60 held connections were lost with 1006, within five seconds of a deployment.",
+        says=(
+            "the API definition of backend breaks its clients: GET /api/threads: the answer 200[].messages may be string, was integer",
+            "60 of 60 held connections of chat failed (rollout), 09:06:47.5 to 09:06:52.2: 60 ended with close 1006",
+        ),
     ),
     Task(
         name="2-an-export",
@@ -80,8 +94,12 @@ TASKS = (
             "## What is left when the burst is over\n\nWhat went wrong by itself after it, by message.",
             'look.between("09:24", "09:36").where("wrong").kinds()',
         ),
-        answer="",
-        says=(),
+        answer="All 52 upgrades of /ws were refused, for one address, and 37 of them for the team's own tests. Under that noise a call that checks tokens fails every two minutes, and goes on.",
+        says=(
+            "52 of 52 upgrades of /ws refused with 403, 09:21:31 to 09:34:00: all from one address (192.0.2.146), 37 of them by one agent (shop-e2e-tests/1.0)",
+            "every 2 min",
+            "accounts cannot be asked and there is no other way to check a token",
+        ),
     ),
     Task(
         name="3-one-request",
@@ -89,10 +107,10 @@ TASKS = (
             "# One failed connection, from the client to the log and back\n\nA run in which some conversations over a WebSocket are lost. Which lines of the log belong to one of them, and how was it closed?",
             'import proofbook as pb\n\nlook = pb.look("run-3")\nlook',
             "## From the probe to its lines\n\nThe probe was sent with a trace id, so its lines are known and not guessed.",
-            'lost = look.sql("FROM probes WHERE close_code = 1011").iloc[0]\nlook.follow(lost)',
+            "lost = look.sql(\"FROM probes WHERE close_code = 1011 AND phase = 'after'\").iloc[0]\nlook.follow(lost)",
         ),
-        answer="",
-        says=(),
+        answer="The server closed it with 1011 (internal error): its handler failed, which it wrote under the trace of this very connection.",
+        says=("closed with 1011 (internal error) by the server", "WebSocket handler failed for user=user_1", "same trace"),
     ),
     Task(
         name="4-case-and-schedule",
@@ -104,8 +122,8 @@ TASKS = (
             "## Judged, and put on a schedule\n\nIt must fail on the log of the incident: a check counts only if it could have failed.",
             "!proofbook run shop --yes\n!proofbook schedule shop --for cron",
         ),
-        answer="",
-        says=(),
+        answer="The symptom becomes a case that fails on the log of the incident, as it must, and a line for cron.",
+        says=("Decode failed: unexpected frame of client", "On what is selected the claim fails, as it must", "proofbook run shop --yes"),
     ),
 )  # fmt: skip
 
@@ -149,8 +167,20 @@ def executed(task: Task, base: Path, to: Path) -> nbformat.NotebookNode:
     for cell, done in zip(made.cells, ran.cells, strict=True):
         if cell.cell_type == "code":
             cell.execution_count = done.execution_count
-            cell.outputs = [_settled(output, base) for output in done.outputs if not _is_widget(output)]
+            cell.outputs = _joined(output for output in done.outputs if not _is_widget(output))
+            cell.outputs = [_settled(output, base) for output in cell.outputs]
     return made
+
+
+def _joined(outputs: Iterable[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Outputs of which a stream is one, in however many pieces it came."""
+    found: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if found and output.output_type == "stream" and found[-1].get("name") == output.name:
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def _is_widget(output: nbformat.NotebookNode) -> bool:
@@ -165,14 +195,17 @@ def _settled(output: nbformat.NotebookNode, base: Path) -> nbformat.NotebookNode
             del data[kind]
         output.data = {kind: settled(text, base) for kind, text in data.items()}
     if "text" in output:
-        output.text = settled(output.text, base)
+        # A terminal ends lines in its own way, and not the same each time.
+        output.text = re.sub(r"[\r\n]+", "\n", settled(output.text, base))
     return output
 
 
 def settled(text: str, base: Path) -> str:
     """A text without what differs from one time to the next."""
     text = text.replace(str(base), "/srv/shop").replace(str(Path(sys.executable).parent), "/srv/shop/.venv/bin")  # fmt: skip
-    return re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{4}", "20260106T100000Z-0000", text)
+    for pattern, instead in _OF_A_RUN.items():
+        text = re.sub(pattern, instead, text)
+    return text
 
 
 def write(names: Sequence[str] = ()) -> None:
@@ -188,6 +221,7 @@ def write(names: Sequence[str] = ()) -> None:
 def pictures() -> None:
     """Makes a picture of each notebook as it is on light and on dark paper."""
     from nbconvert.exporters import HTMLExporter
+    from PIL import Image
     from playwright.sync_api import sync_playwright
 
     PICTURES.mkdir(exist_ok=True)
@@ -200,7 +234,9 @@ def pictures() -> None:
                 file.write_text(made, encoding="utf-8")
                 page = browser.new_context(offline=True, viewport={"width": WIDTH, "height": 800}, color_scheme=scheme).new_page()  # fmt: skip
                 page.goto(file.as_uri())
-                page.locator("main").screenshot(path=PICTURES / f"{task.name}-{scheme}.png")
+                taken = page.locator("main").screenshot()
+                # Few colours are in it, and a fourth of the bytes.
+                Image.open(io.BytesIO(taken)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURES / f"{task.name}-{scheme}.png", optimize=True)  # fmt: skip
         browser.close()
 
 
@@ -209,14 +245,14 @@ def contents() -> str:
     parts = [HEAD]
     for task in TASKS:
         title, _, rest = task.cells[0].removeprefix("# ").partition("\n\n")
-        code = "\n\n".join(cell for cell in task.cells if not cell.startswith("#"))
-        parts += [
-            f"## {title}",
-            rest,
-            f"```python\n{code}\n```",
-            f"{task.answer} [The notebook]({task.name}.ipynb).",
-        ]
-        parts.append(f'<picture><source media="(prefers-color-scheme: dark)" srcset="pictures/{task.name}-dark.png"><img alt="{task.answer}" src="pictures/{task.name}-light.png"></picture>')  # fmt: skip
+        cells = [cell for cell in task.cells if not cell.startswith("#")]
+        code = "\n\n".join(cell for cell in cells if not cell.startswith("!"))
+        parts += [f"## {title}", rest, f"```python\n{code}\n```"]
+        if typed := [cell.replace("!", "") for cell in cells if cell.startswith("!")]:
+            parts.append("```\n" + "\n".join(typed) + "\n```")
+        parts.append(f"{task.answer} [The notebook]({task.name}.ipynb).")
+        dark, light = (f"pictures/{task.name}-{scheme}.png" for scheme in ("dark", "light"))
+        parts.append(f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}"><img alt="{task.answer}" src="{light}"></picture>')  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 

@@ -70,6 +70,8 @@ def _uptime(chance: random.Random) -> Iterator[dict[str, Any]]:
         at_s, address = 9.8 * number + chance.random(), f"192.0.2.{1 + chance.randrange(40)}"
         for path, status in (("/chat/", 308), ("/chat", 200)):
             yield _request(chance, at_s, "gate", path=path, status=status, agent="uptime-checks/2", address=address)  # fmt: skip
+    for number in range(24):
+        yield _request(chance, 12.0 + 36 * number, "accounts", path="/blocked", status=200, agent="python-httpx/0.28", address="192.0.2.116")  # fmt: skip
     for number in range(100):
         yield from _asked(chance, 8.8 * number, path=chance.choice(["/api/servers", "/api/settings"]), agent=BROWSER, address=f"192.0.2.{60 + number % 3}")  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("make_tasks", ROOT / "docs" / "make_tasks.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look for their names there
     spec.loader.exec_module(module)
     return module
 

@@ -398,7 +398,7 @@ def look(
         UnknownName: there is no such run. UsageError: there is nothing to read, or a time cannot be read.
     """
     scrubbing.guard_kernel()
-    completion.offer()
+    completion.offer(Look)
     tables.show_plainly()
     base = paths.root()
     given = [spans] if isinstance(spans, str | Path) else spans

@@ -18,7 +18,7 @@ def as_html(shown: Overview) -> str:
     """The overview for a notebook or a page, left alone by MathJax. Its styles stand with it: a notebook has no other place for them."""
     head = f"<p><b>{escape(shown.source)}</b>: {escape(shown.selection)}"
     facts = "".join(f"<br>{escape(text)}" for text in plain.facts(shown))
-    kinds = f"<details><summary>Errors by message</summary>{answers.as_html(shown.kinds)}</details>" if len(shown.kinds) else ""  # fmt: skip
+    kinds = f"<details open><summary>Errors by message</summary>{answers.as_html(shown.kinds)}</details>" if len(shown.kinds) else ""  # fmt: skip
     return (
         f"<div class='pb-look tex2jax_ignore mathjax_ignore' data-pb-look='1'><style>{templating.read('look.css')}</style>{head}{facts}</p>"
         f"{_said(shown)}<div class='pb-static'>{picture.as_svg(shown)}{_facets(shown)}{kinds}{_lines(shown)}</div></div>"
@@ -27,9 +27,9 @@ def as_html(shown: Overview) -> str:
 
 def _said(shown: Overview) -> str:
     """What our own probes met, the strongest changes, and what answered wrong."""
-    met = "".join(f"<li><b>■ {escape(plain.of_probes(item))}</b>{_code(plain.when(item, shown))}</li>" for item in shown.met)  # fmt: skip
+    met = "".join(f"<li class='pb-marked'><b>■ {escape(plain.of_probes(item))}</b>{_code(plain.when(item, shown))}</li>" for item in shown.met)  # fmt: skip
     changes = "".join(
-        f"<li><b>▲ {escape(change.statement)}</b><br>{escape(change.who)} <code>{escape(change.as_code)}</code></li>"
+        f"<li class='pb-marked'><b>▲ {escape(change.statement)}</b><br>{escape(change.who)} <code>{escape(change.as_code)}</code></li>"
         for change in shown.changes
     )
     groups = "".join(f"<li>{escape(overview.in_words(group))}</li>" for group in shown.groups)
