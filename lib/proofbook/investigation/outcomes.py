@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -154,7 +154,7 @@ def _of_phase(evidence: Evidence, phase: str) -> Iterator[Told]:
     yield from _times(evidence, phase)
 
 
-def _records(table: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _records(table: pd.DataFrame | None) -> Sequence[Row]:
     if table is None:
         return []
     return [{str(key): value for key, value in row.items()} for row in table.astype("object").to_dict("records")]  # fmt: skip
