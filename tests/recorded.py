@@ -41,7 +41,8 @@ def evidence_of(name: str, *, to: Path) -> Path:
 def run_of_version(name: str, *, to: Path) -> Path:
     """The folder of the run that the version of that day recorded, unpacked into the outputs `to`."""
     with tarfile.open(VERSIONS / f"{name}.tar.xz") as packed:
-        packed.extractall(to, filter="data")
+        # Pythons before 3.11.4 have no filters, and what is unpacked is ours.
+        packed.extractall(to, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         (run,) = {to / Path(item).parts[0] / Path(item).parts[1] for item in packed.getnames() if "/" in item}
     return run
 

@@ -173,7 +173,7 @@ def test_everything_can_be_read_on_light_and_on_dark_paper(
 def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
     context: Any, address: str, base: Path
 ) -> None:
-    made = practice.requests(5, hours=6, count=120_000)
+    made = practice.requests(5, hours=6, count=360_000)
     practice.write(made, base / "long.json")
     source = f"import proofbook as pb\nlook = pb.look({str(base / 'long.json')!r})\nprint(len(look.records.source.files))"
     notebook = with_code(context, address, base, "long", source)
@@ -183,7 +183,7 @@ def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
         notebook.page.evaluate("() => { const shown = window.jupyterapp.shell.currentWidget.content; shown.activeCellIndex = 0; shown.deselectAll() }")  # fmt: skip
         notebook.command("notebook:run-cell")
         notebook.until(lambda: notebook.status() == "busy")
-        notebook.page.wait_for_timeout(2500)
+        notebook.page.wait_for_timeout(1500)
         assert notebook.status() == "busy"
         pressed, waited = time.monotonic(), machine.waited_s(kernel)
         notebook.page.locator(STOP).first.click()

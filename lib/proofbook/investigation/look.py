@@ -13,7 +13,7 @@ import pandas as pd
 from proofbook import paths
 from proofbook.collect.logs.entries import stoppable, table
 from proofbook.config import moments as config_moments
-from proofbook.config.duckdb_text import quoted
+from proofbook.config.duckdb_text import error_text, quoted
 from proofbook.errors import UnknownName, UsageError
 from proofbook.investigation import (
     asking,
@@ -210,10 +210,10 @@ class Look:
         except duckdb.CatalogException as error:
             name = tables.missing_table(str(error))
             if name is None:
-                raise UsageError(f"the query cannot be answered: {tables.first_line(error)}") from None
+                raise UsageError(f"the query cannot be answered: {error_text(error)}") from None
             raise UnknownName("view", name, self._views, where=self.records.source.shown) from None
         except duckdb.Error as error:
-            raise UsageError(f"the query cannot be answered: {tables.first_line(error)}") from None
+            raise UsageError(f"the query cannot be answered: {error_text(error)}") from None
 
     # Judging ----------------------------------------------------------------------------------------------------
 

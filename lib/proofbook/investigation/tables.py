@@ -67,11 +67,6 @@ def missing_table(problem: str) -> str | None:
     return match[1] if match else None
 
 
-def first_line(error: Exception) -> str:
-    """The first line of what DuckDB says, without its kind."""
-    return re.sub(r"^\w+(?: \w+)? Error: ", "", str(error).splitlines()[0]).strip()
-
-
 def show_plainly() -> None:
     """Lets notebooks show the text of logs as it is: whole, and not typeset as mathematics."""
     pd.set_option("display.max_colwidth", 200)

@@ -14,6 +14,7 @@ import pandas as pd
 from proofbook.collect.logs import aggregates
 from proofbook.collect.logs.formats import COLUMNS, SAME_SEVERITY, SEVERITY_NUMBERS
 from proofbook.config import status_pattern
+from proofbook.config.duckdb_text import error_text
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.log_tables import ANY_LINE, ERROR_LINE, LOG_UNREAD
@@ -78,7 +79,7 @@ def rows(source: LogSource, *, base: Path) -> Any:
             f"the engine of log {source.name!r} needs {error.name}, which is not installed; install it with: pip install 'proofbook[spark]' or 'ibis-framework[{urlsplit(url).scheme}]'"
         ) from None
     except Exception as error:  # an engine's errors have no base of their own
-        first = scrub(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        first = scrub(error_text(error))
         raise CouldNotLook(f"log {source.name!r}: table {source.table} of {shown} cannot be read: {first[:200]}") from None  # fmt: skip
 
 

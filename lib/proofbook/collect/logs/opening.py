@@ -20,7 +20,7 @@ from proofbook.collect.logs.entries import DISABLED, table
 from proofbook.collect.logs.formats import usable
 from proofbook.collect.logs.shape import Stated, of_columns, of_source, with_stated
 from proofbook.collect.logs.sql import entries_sql
-from proofbook.config.duckdb_text import quoted
+from proofbook.config.duckdb_text import error_text, quoted
 from proofbook.config.log_formats import PLACE_OF, ColumnFormat
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
@@ -55,7 +55,7 @@ def ask(
             except (duckdb.Error, UnicodeDecodeError) as error:
                 if opened.problem is not None:
                     raise opened.problem from None
-                why = scrub(str(error).splitlines()[0])[:200]
+                why = scrub(error_text(error))[:200]
     raise CouldNotLook(f"file {opened.shown} cannot be read as {opened.shape.in_words}: {why}")
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from proofbook.collect.logs.files import opened, packing
 from proofbook.collect.traces import columns, documents
 from proofbook.collect.traces.names import service_sql
-from proofbook.config.duckdb_text import quoted
+from proofbook.config.duckdb_text import error_text, quoted
 from proofbook.errors import UsageError
 from proofbook.evidence.traces import MEASUREMENTS, SPANS
 
@@ -241,7 +241,7 @@ def _open_csv(engine: duckdb.DuckDBPyConnection, path: Path, shown: str, *, what
     try:
         engine.execute(f"CREATE TABLE raw_rows AS SELECT * FROM read_csv({quoted(str(path))}, header = true, all_varchar = true, delim = {quoted(delimiter)}, quote = '\"', escape = '\"', compression = {quoted(packed)}, null_padding = true, ignore_errors = true, strict_mode = false)")  # fmt: skip
     except duckdb.Error as error:
-        raise UsageError(f"expected {what} in {shown} as CSV with a header, but it cannot be read ({str(error).splitlines()[0]})") from None  # fmt: skip
+        raise UsageError(f"expected {what} in {shown} as CSV with a header, but it cannot be read ({error_text(error)})") from None  # fmt: skip
     engine.execute("CREATE VIEW raw AS SELECT * FROM raw_rows")
 
 
