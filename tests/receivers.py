@@ -73,13 +73,8 @@ def webhook(port: int = 0) -> Iterator[Webhook]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         found = Webhook(f"http://127.0.0.1:{server.server_address[1]}/services/T0/B0/very-secret-path")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
+        with serving(server):
             yield found
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @dataclass
@@ -216,13 +211,20 @@ def collector() -> Iterator[Collector]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         found.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
+        with serving(server):
             yield found
-        finally:
-            server.shutdown()
-            thread.join()
+
+
+@contextlib.contextmanager
+def serving(server: http.server.ThreadingHTTPServer) -> Iterator[None]:
+    """Serves from a thread until the end."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def answers(url: str) -> bool:

@@ -60,11 +60,11 @@ def _failed(evidence: Evidence, within: Span | None) -> Iterator[Met]:
     phases = set(evidence.manifest.phases) - {"before"} or {"before"}
     for phase, name, rows in _tried(evidence, within):
         for who, part in _by_place(rows) if phase in phases and name in _TRIES else ():
-            failed = part[part["well"] == False]  # noqa: E712  of a column with missing values
+            failed = part[part["well"].eq(False)]
             if failed.empty:
                 continue
             earlier = before.get((name, who))
-            was = "" if earlier is None or phase == "before" else f"; before: {int((earlier['well'] == False).sum()):,} of {len(earlier):,}"  # noqa: E712  # fmt: skip
+            was = "" if earlier is None or phase == "before" else f"; before: {int(earlier['well'].eq(False).sum()):,} of {len(earlier):,}"  # fmt: skip
             span = failed["ended"].min(), failed["ended"].max()
             ended = failure_summary.in_words(failed)
             told = f"{len(failed):,} of {len(part):,} {_TRIES[name]} {who} failed ({phase}), {_when(span)}: {ended}{was}"
@@ -96,7 +96,7 @@ def _by_place(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _let_in(endpoint: str, rows: pd.DataFrame) -> str:
     """What became of tokens that should, and of those that should not be taken."""
-    wrong = rows[rows["well"] == False]  # noqa: E712  of a column with missing values
+    wrong = rows[rows["well"].eq(False)]
     bad = ~rows["token_kind"].isin(GOOD_KINDS)
     kinds = wrong["token_kind"][bad].value_counts().sort_index()
     if kinds.empty:

@@ -61,7 +61,7 @@ def went_well(name: str, rows: pd.DataFrame) -> pd.Series:
         # Where no greeting is expected nobody says whether a token was taken.
         return (entered == good).astype("boolean").mask(rows["greeted"].isna() & _true(rows["upgraded"]))
     if "upgraded" in rows:
-        unwell = [rows[column].fillna(True) == False for column in ("greeted", "reply_ok")]  # noqa: E712  of a column with missing values
+        unwell = [rows[column].fillna(True).eq(False) for column in ("greeted", "reply_ok")]
         return (_true(rows["upgraded"]) & ~_lost(rows) & ~unwell[0] & ~unwell[1]).astype("boolean")
     ok = _true(rows["ok"])
     return (ok ^ (rows["kind"] == UNKNOWN_PATH) if "kind" in rows else ok).astype("boolean")
