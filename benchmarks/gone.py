@@ -122,8 +122,8 @@ class History:
             hits.assign(kind_id=1, entries=hits["lines"]),
         ]
         kinds = [
-            (0, "message", "served <*>", 1, 9, "served 1", 0, 0),
-            (1, "message", "boom", 1, self.level, "boom", 0, 0),
+            (0, "message", "served <*>", 1, 9, "served 1", 1, 0, 0),
+            (1, "message", "boom", 1, self.level, "boom", 1, 0, 0),
         ]
         return {
             "log_rhythm": log_tables.LOG_RHYTHM.typed(rhythm),
