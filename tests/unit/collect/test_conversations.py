@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +20,7 @@ from websockets.http11 import Request, Response
 from proofbook import connections
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
+from proofbook.collect.websocket.entering import FIRST_WORD_S
 from proofbook.config.environment import Environment
 from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.checks import access
@@ -70,6 +72,48 @@ def is_good(connection: ServerConnection) -> bool:
 
 TOKEN = {"in": "header"}
 ASK: dict[str, Any] = {"send_json": {"id": "{id}"}, "expect": {"json": {"id": "{id}", "type": "result"}}}
+
+
+# Who speaks first ------------------------------------------------------------------------------------------------------
+
+
+def deaf_until_it_greeted(after_s: float) -> Handler:
+    """Greets after so long, and loses what was said to it before, as a server that listens only once it has made up its mind."""
+
+    async def handler(connection: ServerConnection) -> None:
+        early = asyncio.create_task(connection.recv())
+        await asyncio.wait({early}, timeout=after_s)
+        if early.done():
+            early.result()
+        else:
+            early.cancel()
+            await asyncio.wait({early})
+        await connection.send("connected")
+        async for message in connection:
+            await connection.send(json.dumps({"id": json.loads(message)["id"], "type": "result"}))
+
+    return handler
+
+
+def test_a_server_that_speaks_first_is_let_speak_where_no_greeting_is_stated() -> None:
+    found = journeys(deaf_until_it_greeted(0.05), count=30, **ASK)
+    assert found.reply_ok.all() and found.greeted.isna().all()
+
+
+def test_only_the_first_wait_for_a_server_that_says_nothing_by_itself() -> None:
+    waited: list[float] = []
+
+    async def handler(connection: ServerConnection) -> None:
+        opened = time.perf_counter()
+        message = await connection.recv()
+        waited.append(time.perf_counter() - opened)
+        await connection.send(json.dumps({"id": json.loads(message)["id"], "type": "result"}))
+        await connection.wait_closed()
+
+    found = journeys(handler, count=60, **ASK)
+    assert found.reply_ok.all()
+    # Twenty go beside each other, and then it is known.
+    assert sum(one >= FIRST_WORD_S / 2 for one in waited) <= 20
 
 
 # Steps, heartbeats, other messages ------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from proofbook.redaction.scrubbing import scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGES = 5000
+# How long a server that was not said to greet may take to say something before it is spoken to.
+FIRST_WORD_S = 1.0
 # Messages received, each with when its connection began: equal ones of one connection once.
 Heard = dict[tuple[pd.Timestamp, str], None]
 
@@ -47,6 +49,7 @@ async def greet(
 ) -> None:
     """Waits for the greeting, where one is expected, and notes in the journey whether it is that."""
     if endpoint.greeting is None:
+        await _let_speak_first(journey, endpoint, line, session, messages)
         return
     began = time.perf_counter()
     try:
@@ -63,6 +66,25 @@ async def greet(
     journey.greeted = recognises(endpoint.greeting, message, {"user": journey.user})
     if not journey.greeted:
         journey.error = f"another greeting: {text_of(message)[:120]}"
+
+
+async def _let_speak_first(
+    journey: Journey, endpoint: WebSocket, line: Line, session: Session, messages: Heard
+) -> None:
+    """Waits for the first message of a server that speaks first although nobody stated it, before anything is sent to it.
+
+    Many a server hears nothing until it has greeted. Where nothing was said to those who waited first, nobody else waits.
+    """
+    if not session.environment.delivers(endpoint) or session.speaks_first.get(endpoint.name) is False:
+        return
+    try:
+        async with asyncio.timeout(FIRST_WORD_S):
+            message = await line.receive()
+    except TimeoutError:
+        session.speaks_first.setdefault(endpoint.name, False)
+        return
+    session.speaks_first[endpoint.name] = True
+    keep(message, journey, messages)
 
 
 def refuse(journey: Journey, error: Refused) -> None:
