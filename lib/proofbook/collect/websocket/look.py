@@ -14,7 +14,7 @@ from proofbook.collect.session import Session
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey
-from proofbook.collect.websocket.messages import text_of
+from proofbook.collect.websocket.messages import recognises, text_of
 from proofbook.config.known_dialects import STATED
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
@@ -138,6 +138,14 @@ async def chosen_dialect(endpoint: WebSocket, *, session: Session) -> str:
     offered = endpoint.model_copy(update={"subprotocols": [_NOBODYS[0], *SUBPROTOCOLS, _NOBODYS[1]]})
     tried = await _connect(offered, await _token(endpoint, session), session, wait_s=0.0)
     return SUBPROTOCOLS.get(tried.subprotocol, "")
+
+
+async def says_the_same(endpoint: WebSocket, *, session: Session) -> bool:
+    """Whether an endpoint, at a path that must not exist, lets in by name or greets as it does at its own."""
+    tried = await _connect(endpoint, await _token(endpoint, session), session)
+    if endpoint.greeting is None:
+        return tried.let_in
+    return tried.first is not None and recognises(endpoint.greeting, tried.first, {})
 
 
 def is_only_a_path(name: str, path: str) -> bool:
