@@ -111,8 +111,10 @@ async def _discover_websocket(
         again = await looked(spoken, times=1)
         named = known_dialects.STATED[name].get("subprotocols")
         is_silent = look.is_only_a_path(name, options.ws or "") and not again.let_in
-        is_none = is_silent or (
-            named and again.upgraded and again.subprotocol not in named and name not in first_words.ASKED
+        is_none = (
+            is_silent
+            or again.speaks_otherwise
+            or (named and again.upgraded and again.subprotocol not in named and name not in first_words.ASKED)
         )
         if is_none and not again.refused:
             # It said what such a server says, or is where such a one is, and is none: it does not go on like one.

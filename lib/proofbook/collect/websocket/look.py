@@ -57,6 +57,7 @@ class EndpointFacts:
 
     refused: by name, for the token. let_in: whether the server said so, where its dialect has a word for that. shows: a dialect
     that it seems to speak. asks: whether it may speak one of those that are known by a subprotocol. subprotocol: what it chose.
+    speaks_otherwise: whether what it says is nothing of the dialect that is stated.
     """
 
     upgraded: bool
@@ -67,6 +68,7 @@ class EndpointFacts:
     shows: str = ""
     asks: bool = False
     subprotocol: str = ""
+    speaks_otherwise: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,6 +102,7 @@ async def look(
                 remarks=(problem,),
                 shows=shows,
                 subprotocol=tried.subprotocol,
+                speaks_otherwise=tried.journey.understood is False,
                 asks=not tried.journey.refused and tried.journey.http_status not in _NOT_BY_PROTOCOL,
             )
         if shows or by_name:

@@ -21,6 +21,8 @@ NOT_THERE = (*range(200, 400), 404, 410)
 UPGRADE_LOST = 426
 # Of requests that are at fault by HTTP's own words, those that say nothing of it: too slow, an upgrade that was lost, too many.
 _ANOTHER_CAUSE = (408, UPGRADE_LOST, 429, 499)
+# In the words of the library.
+_NO_ANSWER = "did not receive a valid HTTP response|no close frame received"
 # A close that says that the protocol, or a rule of the application, was not kept.
 _RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
 
@@ -128,14 +130,14 @@ def _came_in(rows: pd.DataFrame) -> pd.Series:
 
 
 def _hung_up(rows: pd.DataFrame) -> pd.Series:
-    """Whether each try was connected and the connection ended before the upgrade was answered at all.
+    """Whether each try was connected, and the connection ended before any answer to the upgrade came.
 
-    Frameworks hang up so where no WebSocket is, and so do those who take nobody without a login. Who answers nothing in time is none of these.
+    Frameworks hang up so where no WebSocket is, and so do those who take nobody without a login. A wrong answer is an answer.
     """
     if "closed_in" not in rows:
         return pd.Series(data=False, index=rows.index)
-    silent = rows["error"].fillna("").str.startswith("no answer within")
-    return rows["http_status"].isna() & rows["closed_in"].eq("upgrade").fillna(False) & ~silent
+    nothing = rows["error"].fillna("").str.contains(_NO_ANSWER)
+    return rows["http_status"].isna() & rows["closed_in"].eq("upgrade").fillna(False) & nothing
 
 
 def against_a_rule(rows: pd.DataFrame) -> pd.Series:
