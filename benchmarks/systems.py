@@ -1,4 +1,4 @@
-"""Eighteen systems that nobody here wrote, as a new user meets them: the first `proofbook try`, two ways to break each, two short files.
+"""Systems that nobody here wrote, as a new user meets them: the first `proofbook try`, two ways to break each, two short files.
 
     python benchmarks/systems.py [FOLDER] [--only NAME] [--skip files|broken]
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foreign_systems import SYSTEMS, TOKEN, Found, Place, System, free_port, installed
+from more_foreign_systems import MORE
 
 # How the last line of a first screen begins; what follows is the report, which is not waited for.
 _LAST = ("  First run of", "  Since the last", "report:")
@@ -147,7 +148,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given.folder.mkdir(parents=True, exist_ok=True)
     print("| system | first `try` | s | what carries it | broken | two files | lines |\n|---|---|---|---|---|---|---|", flush=True)  # fmt: skip
-    for system in SYSTEMS:
+    for system in (*SYSTEMS, *MORE):
         if given.only.lower() not in system.name.lower():
             continue
         try:

@@ -314,6 +314,13 @@ def _base(version: str) -> Definition:
     return found
 
 
+# Two kinds that a field tells apart by words of a list.
+TOLD_APART = {"oneOf": [ref("Cat"), ref("Dog")], "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/components/schemas/Cat", "dog": "#/components/schemas/Dog"}}}  # fmt: skip
+PETS = [
+    at("components schemas Cat", obj("kind lives", kind=S, lives=I)),
+    at("components schemas Dog", obj("kind tricks", kind=S, tricks=S)),
+]
+
 POST, GET = "paths /a post", "paths /b/{id} get"
 BODY, OK = f"{POST} requestBody", f"{POST} responses 200"
 JSON, XML = {"application/json": {"schema": obj("v", v=S)}}, {"application/xml": {"schema": obj("v", v=S)}}
@@ -416,6 +423,30 @@ CHANGES: list[tuple[str, list[Change], list[Change], str, str, tuple[str, ...]]]
     ("alternatives that refer to themselves", [at("components schemas T", {"anyOf": [S, ref("T")]}), at(f"{OK} content application/json schema", ref("T"))], [at("components schemas T anyOf", [S, I, ref("T")])], BREAKS, FITS, LATER),
     ("lists that refer to themselves", [at("components schemas T", {"anyOf": [S, arr(ref("T"))]}), at(f"{OK} content application/json schema", ref("T"))], [at("components schemas T anyOf", [S, I, arr(ref("T"))])], BREAKS, FITS, LATER),
     ("an alternative that overlaps another", [at(f"{BODY} content application/json schema", {"oneOf": [text(maxLength=5), I]})], [at(f"{BODY} content application/json schema", {"oneOf": [text(maxLength=5), I, S]})], BREAKS, BREAKS, LATER),
+    ("a word of the discriminator", [*PETS, at(f"{BODY} content", JSON), at(f"{BODY} content application/json schema", TOLD_APART)], [at(f"{BODY} content application/json schema discriminator mapping", {"kitty": "#/components/schemas/Cat", "dog": "#/components/schemas/Dog"})], NOT_SAID, NOT_SAID, LATER),
+    ("a slash at the end of a path", [], [at("paths /a/", {"post": {"responses": {"200": {"description": ""}}}}), at("paths /a", None)], BREAKS, BREAKS, ALL),
+    ("a part of a form takes fewer media types", [at(f"{BODY} content", {"multipart/form-data": {"schema": obj(f=S), "encoding": {"f": {"contentType": "image/png, image/jpeg"}}}})], [at(f"{BODY} content multipart/form-data encoding f contentType", "image/png")], NOT_SAID, FITS, LATER),
+    ("a part of a form is written otherwise", [at(f"{BODY} content", {"multipart/form-data": {"schema": obj(f=arr(S)), "encoding": {"f": {"style": "form", "explode": True}}}})], [at(f"{BODY} content multipart/form-data encoding f explode", False)], NOT_SAID, NOT_SAID, LATER),
+    ("a token becomes a user and a password", [at("components securitySchemes h", {"type": "http", "scheme": "bearer"}), at(f"{POST} security", [{"h": []}])], [at("components securitySchemes h scheme", "basic")], BREAKS, BREAKS, LATER),
+    ("what a token looks like, for people", [at("components securitySchemes h", {"type": "http", "scheme": "bearer"}), at(f"{POST} security", [{"h": []}])], [at("components securitySchemes h bearerFormat", "JWT")], FITS, FITS, LATER),
+    ("a header takes fewer values", [at(f"{POST} parameters 1 schema", text(enum=["a", "b"]))], [at(f"{POST} parameters 1 schema", text(enum=["a"]))], BREAKS, FITS, LATER),
+    ("a header of an answer may be missing", [], [at(f"{OK} headers X-Left required", False)], BREAKS, FITS, LATER),
+    ("links of an answer", [at(f"{OK} links", {"next": {"operationId": "x"}})], [at(f"{OK} links", None)], FITS, FITS, LATER),
+    ("limits beside a reference", [at("components schemas W", obj("v", v=S)), at(f"{BODY} content application/json schema", ref("W"))], [at(f"{BODY} content application/json schema", {**ref("W"), "required": ["v", "w"]})], BREAKS, FITS, NEW),
+    ("limits beside a reference, which say nothing", [at("components schemas W", obj("v", v=S)), at(f"{BODY} content application/json schema", ref("W"))], [at(f"{BODY} content application/json schema", {**ref("W"), "required": ["v", "w"]})], NOT_SAID, FITS, (OPENAPI_30,)),
+    ("fields that nothing names are closed", [at(f"{BODY} content application/json schema", {"allOf": [obj(x=S)]})], [at(f"{BODY} content application/json schema unevaluatedProperties", False)], NOT_SAID, FITS, NEW),
+    ("a schema that depends on a field", [at(f"{BODY} content application/json schema", obj(a=S, b=S))], [at(f"{BODY} content application/json schema dependentSchemas", {"a": {"required": ["b"]}})], NOT_SAID, FITS, NEW),
+    ("more of them among the items", [at(f"{BODY} content application/json schema", arr(S, contains={"const": "a"}))], [at(f"{BODY} content application/json schema minContains", 2)], NOT_SAID, FITS, NEW),
+    ("limits that limit nothing", [at(f"{BODY} content application/json schema", obj(x=S, y=arr(S)))], [at(f"{BODY} content application/json schema", {**obj(x=text(minLength=0, nullable=False), y=arr(S, minItems=0, uniqueItems=False)), "additionalProperties": {}, "minProperties": 0})], FITS, FITS, (OPENAPI_30,)),
+    ("an open bound without a bound", [at(f"{BODY} content application/json schema", dict(N))], [at(f"{BODY} content application/json schema exclusiveMaximum", True)], FITS, FITS, (OPENAPI_30,)),
+    ("a fraction as the least whole number", [at(f"{BODY} content application/json schema", {**I, "minimum": 0.5})], [at(f"{BODY} content application/json schema minimum", 1)], FITS, FITS, LATER),
+    ("nothing fits", [at(f"{BODY} content application/json schema", dict(S))], [at(f"{BODY} content application/json schema not", {})], NOT_SAID, FITS, LATER),
+    ("null, by the word that version 2 has for it", [at("definitions W", obj("v", v={**S, "x-nullable": False})), at(f"{OK} schema", {"$ref": "#/definitions/W"})], [at("definitions W properties v x-nullable", True)], BREAKS, FITS, (SWAGGER_2,)),
+    ("reserved characters in a query", [at(f"{GET} parameters", [param("n", allowReserved=True)])], [at(f"{GET} parameters", [param("n")])], NOT_SAID, FITS, LATER),
+    ("a schema by its anchor", [at("components schemas W", {"$anchor": "w", **obj("v", v=S)}), at(f"{BODY} content application/json schema", {"$ref": "#w"})], [at("components schemas W properties v", I)], BREAKS, BREAKS, NEW),
+    ("a schema that is found at the time", [at("components schemas W", {"$dynamicAnchor": "n", **obj("v", v=S)}), at(f"{BODY} content application/json schema", {"$dynamicRef": "#n"})], [at("components schemas W properties v", I)], NOT_SAID, NOT_SAID, NEW),
+    ("null among the values", [at(f"{OK} content application/json schema", {**S, "nullable": True, "enum": ["a", None]})], [at(f"{OK} content application/json schema", text(enum=["a"]))], FITS, BREAKS, (OPENAPI_30,)),
+    ("a class of statuses beside one of it", [], [at(f"{POST} responses 4XX", {"description": ""})], FITS, FITS, LATER),
 ]  # fmt: skip
 
 

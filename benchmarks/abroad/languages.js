@@ -99,4 +99,13 @@ function cable(connection, said) {
   };
 }
 
-module.exports = { nothing, echo, small, replies, jsonrpc, signalr, stomp, cable };
+// Says nothing before somebody logs in, in words of its own.
+function first(connection, said) {
+  connection.onmessage = (data) => {
+    let shown;
+    try { shown = JSON.parse(data); } catch { return; }
+    if (shown[said.language.field] === said.language.good) connection.send('{"op":"ready"}');
+  };
+}
+
+module.exports = { first, nothing, echo, small, replies, jsonrpc, signalr, stomp, cable };

@@ -237,9 +237,13 @@ function join(connection, socket) {
 function talk(connection, socket, said) {
   const speaker = languages[said.speaks || "nothing"];
   socket.on("close", () => connection.onclose && connection.onclose());
+  // Whoever speaks before the greeting is heard all the same.
+  const early = [];
+  connection.onmessage = (data) => early.push(data);
   later(said.greeting_ms, () => {
     greet(connection, socket, said);
     speaker(connection, said);
+    for (const data of early.splice(0)) connection.onmessage(data);
     if (said.pings) ping(connection, socket, said.pings);
     if (said.joins) join(connection, socket);
     if (said.ends && (said.ends.share === undefined || chance(said.ends.share))) {
@@ -261,7 +265,9 @@ function upgrade(request, socket, head) {
   socket.on("error", () => {});
   const said = spec.ws;
   const path = request.url.split("?")[0];
-  if (!said || (path !== said.path && !said.any_path)) return refuse(socket, { status: 404, body: "not found" });
+  const isElsewhere = said && path !== said.path && !said.any_path;
+  if (isElsewhere && said.elsewhere === "hangs up") return socket.destroy();
+  if (!said || isElsewhere) return refuse(socket, { status: 404, body: "not found" });
   const door = closed(said.doors, request);
   if (door) return later(door.wait_ms, () => refuse(socket, door));
   if (spec.dies_at && ++number >= spec.dies_at) process.exit(1);

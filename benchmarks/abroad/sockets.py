@@ -245,6 +245,12 @@ def _(dice: Dice) -> Scene:
     return Scene(server=scene.server, asked=Asked(ws="/not/there"))
 
 
+@kind("wrong-path-hangs-up", "the path that was given is not that of its WebSocket, and it hangs up there", UNASKED)  # fmt: skip
+def _(dice: Dice) -> Scene:
+    scene = socket(dice, make=dice.make(*NODE), elsewhere="hangs up")
+    return Scene(server=scene.server, asked=Asked(ws="/not/there"))
+
+
 # Beyond what a try asks -------------------------------------------------------------------------------------------------------------
 
 

@@ -162,6 +162,21 @@ def _(dice: Dice) -> Scene:
     return guarded(dice, place=f"query:{dice.of('token', 'access_token', 'key')}", refusal=BY_STATUS)
 
 
+@kind(
+    "token-in-a-message", "it takes the token in a first message of its own, and says nothing before", UNASKED
+)
+def _(dice: Dice) -> Scene:
+    good = dice.secret()
+    language = {"field": dice.of("key", "auth", "jwt"), "good": good}
+    return socket(dice, make=dice.make(*NODE), greets=False, token=good, speaks="first", language=language)
+
+
+@kind("cookie-of-a-login", "it wants the cookie that a login gives, and sends everybody else there", UNASKED)
+def _(dice: Dice) -> Scene:
+    door = {"header": "Cookie", "unlike": f"session={dice.secret()}", "status": dice.of(302, 303), "location": "/login", "body": ""}  # fmt: skip
+    return socket(dice, make=dice.make(*NODE), doors=[door])
+
+
 @kind("refuses-with-400", "bad tokens are refused with 400", UNASKED, OPEN, "pass")
 def _(dice: Dice) -> Scene:
     return guarded(dice, refusal={"status": 400, "body": "bad token"})

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
 from conftest import ROOT
+from pydantic import ValidationError
 from typer.main import get_command
 
 from proofbook.cli.commands import app
+from proofbook.config.environment import Environment
 from proofbook.judge.reasons import REASONS
 
 LIB = ROOT / "lib" / "proofbook"
@@ -130,3 +134,40 @@ def test_every_option_that_a_reason_names_is_one_of_the_command_line() -> None:
 def test_a_command_that_cannot_be_typed_is_found(text: str, why: str) -> None:
     [command] = commands_in(text)
     assert problem(command).startswith(why) if why else problem(command) == ""
+
+
+# A key with a value, as advice says what to write into a file.
+SETTING = re.compile(r"\b[a-z_]+ = (?=[\[{\"']|true|\d)")
+
+
+def settings_in(text: str) -> Iterator[dict[str, object]]:
+    """The settings that a text says: each the longest piece from a key on that is TOML.
+
+    >>> list(settings_in('state any_path = true for it, or headers = { Origin = "x" } of the websocket'))
+    [{'any_path': True}, {'headers': {'Origin': 'x'}}]
+    """
+    end = 0
+    for match in SETTING.finditer(text):
+        if match.start() < end:
+            continue
+        for stop in range(len(text), match.end(), -1):
+            with contextlib.suppress(tomllib.TOMLDecodeError):
+                yield tomllib.loads(text[match.start() : stop])
+                end = stop
+                break
+
+
+def is_taken(setting: dict[str, object]) -> bool:
+    """Whether a service or its WebSocket takes a setting."""
+    service = {"name": "s", "url": "https://s.example.com", "token": {"env": "NAME"}}
+    for stated in ({**service, **setting}, {**service, "ws": {"path": "/ws", **setting}}):
+        with contextlib.suppress(ValidationError):
+            Environment.model_validate({"service": [stated]})
+            return True
+    return False
+
+
+def test_every_setting_that_a_reason_advises_is_one_that_an_environment_takes() -> None:
+    found = [setting for reason in REASONS.values() for setting in settings_in(reason.do)]
+    assert len(found) > 5
+    assert [setting for setting in found if not is_taken(setting)] == []

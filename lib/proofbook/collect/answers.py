@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import ssl
 import sys
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -124,6 +125,9 @@ async def ask(
         if isinstance(error, httpx.TimeoutException):
             raise
         raise httpx.ReadTimeout(f"no answer within {within_s:g} s") from None
+    except ssl.SSLError as error:
+        # TLS 1.3 tells only now that the client's certificate will not do, and httpx expects such words of a handshake alone.
+        raise httpx.ReadError(str(error)) from error
     return Answer(
         status_code=response.status_code,
         headers=response.headers,

@@ -69,11 +69,14 @@ def _health_in_words(health: discovery.Health) -> str:
 
 def _plan_of_look(options: Options) -> str:
     if options.dialect:
-        return f"up to {2 * look.TIMES} connections to {options.ws}"
+        elsewhere = ", and one to a path that must not exist" if options.token_env else ""
+        return f"up to {2 * look.TIMES} connections to {options.ws}{elsewhere}"
     more = f"up to {look.TIMES} connections to {options.ws}, and up to {look.MOST_TIMES} more to try an Origin, a dialect that it shows, or another place for the token, or where only some are greeted"
     asks = f"; where it says nothing by itself, {len(first_words.ASKED)} more that each ask a question of a dialect ({', '.join(first_words.ASKED)})"
     knocks = (
-        f"; where it lets a wrong token in, 2 more that say {first_words.WORD}" if options.token_env else ""
+        f"; where it lets a wrong token in, 2 more that say {first_words.WORD}; one to a path that must not exist"
+        if options.token_env
+        else ""
     )
     return more + asks + knocks
 
@@ -108,8 +111,10 @@ async def _discover_websocket(
         again = await looked(spoken, times=1)
         named = known_dialects.STATED[name].get("subprotocols")
         is_silent = look.is_only_a_path(name, options.ws or "") and not again.let_in
-        is_none = is_silent or (
-            named and again.upgraded and again.subprotocol not in named and name not in first_words.ASKED
+        is_none = (
+            is_silent
+            or again.speaks_otherwise
+            or (named and again.upgraded and again.subprotocol not in named and name not in first_words.ASKED)
         )
         if is_none and not again.refused:
             # It said what such a server says, or is where such a one is, and is none: it does not go on like one.
@@ -140,7 +145,18 @@ async def _discover_websocket(
             if "send" in learnt
             else f"it refuses a wrong token by {_in_words(learnt)}"
         )
+    if options.token_env and await _ignores_paths(met, service["ws"], session, at):
+        service["ws"]["any_path"] = True
+        remarks.append("it says the same at a path that must not exist, so it does not look at the path")
     return met, f"WebSocket at {options.ws}: {'; '.join([*remarks, *met.remarks])}"
+
+
+async def _ignores_paths(met: look.EndpointFacts, ws: Settings, session: Session, at: At) -> bool:
+    """Whether an endpoint that says something to those whom it lets in says it wherever they come; one that is silent shows nothing."""
+    if not (met.let_in or met.greeting is not None) or at(ws)[0].any_path:
+        return False
+    elsewhere, there = at({**ws, "path": session.environment.services[0].unknown_path})
+    return await look.says_the_same(elsewhere, session=there)
 
 
 def _in_words(refusal: Settings) -> str:

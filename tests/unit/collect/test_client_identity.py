@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import httpx
 import pandas as pd
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from proofbook.collect import answers
+from proofbook.collect.answers import Answer
 from proofbook.collect.services import health
-from proofbook.collect.session import Session
+from proofbook.collect.session import Session, describe
 from proofbook.collect.websocket import probes
 from proofbook.config.environment import Environment
 from proofbook.errors import ConfigurationError, CouldNotLook
@@ -82,6 +87,33 @@ def test_a_client_certificate_is_shown_to_health_and_websocket(tmp_path: Path) -
     assert made["upgraded"].all() and pages["ok"].all()
     made, pages, _ = asked(tmp_path, context)
     assert not made["upgraded"].any() and not pages["ok"].any()
+
+
+def test_an_alert_that_comes_after_the_handshake_is_a_failed_sample_in_words(tmp_path: Path) -> None:
+    context = context_of(tmp_path)
+    context.verify_mode, context.minimum_version = ssl.CERT_REQUIRED, ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(tmp_path / "ca.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as kept:
+
+        def refuse() -> None:
+            plain = listening.accept()[0]
+            # What is left open cannot be reset before the alert was read.
+            kept.enter_context(plain.dup())
+            with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN"):
+                context.wrap_socket(plain, server_side=True).close()
+
+        with ThreadPoolExecutor() as pool:
+            refused = pool.submit(refuse)
+            url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+            with pytest.raises(httpx.ReadError) as caught:
+                asyncio.run(asked_once(url, tmp_path / "ca.pem"))
+            refused.result()
+    assert describe(caught.value) == "TLS: tlsv13 alert certificate required"
+
+
+async def asked_once(url: str, authority: Path) -> Answer:
+    async with httpx.AsyncClient(base_url=url, verify=ssl.create_default_context(cafile=authority)) as client:
+        return await answers.ask(client, "/health", within_s=20, headers={})
 
 
 def test_a_server_is_asked_for_by_the_name_that_is_stated(tmp_path: Path) -> None:

@@ -82,9 +82,22 @@ def test_a_greeting_that_comes_with_the_upgrade_is_one(frames: bytes, tmp_path: 
             (b"Sec-WebSocket-Protocol: chat.v1",),
             "a subprotocol or an extension that was not asked for",
         ),
+        # The name of one that is known, of which it says nothing.
+        (
+            GREETING,
+            (b"Sec-WebSocket-Protocol: mqtt",),
+            "a subprotocol or an extension that was not asked for",
+        ),
         (GREETING, (b"Sec-WebSocket-Extensions: x-of-its-own",), "x-of-its-own"),
     ],
-    ids=["an end", "an end after a greeting", "an end without a code", "a subprotocol", "an extension"],
+    ids=[
+        "an end",
+        "an end after a greeting",
+        "an end without a code",
+        "a subprotocol",
+        "mqtt",
+        "an extension",
+    ],
 )
 def test_an_end_or_what_nobody_asked_for_with_the_upgrade_is_a_failure(
     frames: bytes, headers: tuple[bytes, ...], said: str, tmp_path: Path

@@ -383,6 +383,18 @@ def test_an_application_of_one_page_is_asked_where_its_pages_are() -> None:
     assert finding.verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "verdict"),
+    [('{"nowhere": [false, "ERR"]}', Verdict.PASS), ('{"PING": [true, "PONG"]}', Verdict.INCONCLUSIVE)],
+)
+def test_who_answers_200_to_all_is_well_where_only_the_page_for_health_says_what_is_expected(
+    elsewhere: str, verdict: Verdict
+) -> None:
+    pages = {"/health": (200, '{"PING": [true, "PONG"]}'), "/proofbook-no-such-path": (200, elsewhere)}
+    _, finding = looked_at(pages, stated={"health_expect": {"json": {"PING[1]": "PONG"}}})
+    assert finding.verdict is verdict, finding.statement
+
+
 def test_a_firewall_against_probes_is_told_from_a_login() -> None:
     found, _ = looked_at({"/health": (403, "blocked by rule 7")}, samples=1)
     assert found.remarks[-1] == (

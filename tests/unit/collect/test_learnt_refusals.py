@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from first_tries import Answers, page, serving, talk, with_socket
+from first_tries import WELL, Answers, page, serving, talk, with_socket
 from test_first_words import BAD_TOKENS, TOKEN, kept, with_token
 
 from proofbook.judge.findings import Verdict
@@ -153,3 +153,23 @@ def test_who_calls_everybody_a_guest_and_lets_any_token_in_is_broken(
         tried = with_token(url, tmp_path, monkeypatch)
     assert "refusal" not in kept(tried)
     assert tried.findings[BAD_TOKENS].reason == "bad-token-accepted", tried.shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("greeting", ['{"type": "hello"}', ""], ids=["greets", "is silent"])
+def test_a_server_that_says_the_same_wherever_one_comes_looks_at_no_path(
+    greeting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "upgrade" not in request.headers.get("Connection", "").lower():
+            return page(WELL) if request.path == "/health" else page("not found", 404)
+        is_good = request.headers.get("Authorization") == f"Bearer {TOKEN}"
+        return await talk(request, greeting) if is_good else page("no", 401)
+
+    with serving(answer) as url:
+        tried = with_token(url, tmp_path, monkeypatch)
+    assert kept(tried).get("any_path", False) is bool(greeting)
+    # Of one that says nothing it is not known whether anybody is there.
+    found = tried.findings["websocket-connection"]
+    assert found.verdict is (Verdict.PASS if greeting else Verdict.INCONCLUSIVE), found.statement
+    assert found.reason == ("" if greeting else "any-path")

@@ -159,6 +159,17 @@ def test_a_firewall_that_stops_probes_by_their_name_is_no_fault_of_the_server(
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
 
 
+@pytest.mark.slow
+def test_a_server_that_answers_browsers_alone_is_asked_as_one(tmp_path: Path) -> None:
+    async def page(_: ServerConnection, request: Request) -> None:
+        if "Origin" not in request.headers:
+            await asyncio.sleep(60)
+
+    found = judged(tmp_path, answer=page, timeout_s=3)["websocket-connection"]
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "probes-refused"), found.statement
+    assert "as a browser, " in found.seen
+
+
 @pytest.mark.parametrize(
     ("concurrency", "verdict", "reason"),
     [(10, Verdict.INCONCLUSIVE, "too-many-at-once"), (1, Verdict.PASS, "")],
@@ -226,6 +237,8 @@ GREETS_OTHERWISE = {
     "socket-io": "hello",
     "action-cable": '{"type":"hello"}',
     "graphql-transport-ws": "hi",
+    # Of which nothing can be read where text comes.
+    "mqtt": "hello",
 }
 
 

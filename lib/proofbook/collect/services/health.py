@@ -252,7 +252,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
     wanted = service.health_status if kind == "health" else [200]
     said = health_page.read(answer.text, is_html=answer.is_html) if kind == "health" else None
     body_ok: bool | None = None
-    if kind == "health" and service.health_expect:
+    if kind != "timed" and service.health_expect:
         body_ok = _body_ok(service.health_expect, answer.text)
     elif said is not None and said.word in (Word.WELL, Word.ILL):
         body_ok = said.word is Word.WELL

@@ -120,6 +120,9 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
     )
     if journey.closed_by == "server":
         journey.refused |= refuses(endpoint, None, journey.close_code)
+    if line.problem:
+        journey.error, journey.heard = scrub(line.problem)[:300], scrub(line.last_heard)[:200]
+        journey.greeted = journey.understood = False
     journey.clean = protocol.close_rcvd is not None and protocol.close_sent is not None
     if journey.closed_by == "probe":
         journey.closed_in = "end"

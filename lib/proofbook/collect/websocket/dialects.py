@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from proofbook.collect.filling import fill
 from proofbook.collect.websocket.messages import recognises, say
@@ -107,6 +107,8 @@ class Line:
         self._stream = Stream(connection, endpoint, self._values)
         # Whether the server has said anything that its dialect says before it lets in; None where nothing is waited for.
         self.understood: bool | None = None
+        # What came that is none of its messages.
+        self.problem = ""
 
     async def enter(self) -> bool:
         """Says what comes first; whether the server has said that it lets in.
@@ -163,8 +165,12 @@ class Line:
         name = self._endpoint.dialect
         try:
             return await work
-        except (Refused, ConnectionClosed, OSError):  # a TimeoutError is one
+        except (Refused, ConnectionClosed, TimeoutError):
             raise
+        except OSError as error:
+            # It is nothing of the dialect, so nothing more can be read here.
+            self.problem = str(error)
+            raise ConnectionClosedError(None, None) from error
         # Whatever the code of somebody else raises.
         except Exception as error:
             if DIALECTS.is_ours(name):

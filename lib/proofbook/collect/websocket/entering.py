@@ -36,7 +36,7 @@ async def enter(journey: Journey, line: Line, session: Session) -> bool:
         journey.greeted, journey.error = False, "not let in, and not refused"
         journey.heard, journey.understood = shown(line.last_heard), line.understood
         return False
-    journey.understood = line.understood
+    journey.understood = True if journey.greeted else line.understood
     return True
 
 

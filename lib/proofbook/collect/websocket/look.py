@@ -14,7 +14,7 @@ from proofbook.collect.session import Session
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey
-from proofbook.collect.websocket.messages import text_of
+from proofbook.collect.websocket.messages import recognises, text_of
 from proofbook.config.known_dialects import STATED
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
@@ -57,6 +57,7 @@ class EndpointFacts:
 
     refused: by name, for the token. let_in: whether the server said so, where its dialect has a word for that. shows: a dialect
     that it seems to speak. asks: whether it may speak one of those that are known by a subprotocol. subprotocol: what it chose.
+    speaks_otherwise: whether what it says is nothing of the dialect that is stated.
     """
 
     upgraded: bool
@@ -67,6 +68,7 @@ class EndpointFacts:
     shows: str = ""
     asks: bool = False
     subprotocol: str = ""
+    speaks_otherwise: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,6 +102,7 @@ async def look(
                 remarks=(problem,),
                 shows=shows,
                 subprotocol=tried.subprotocol,
+                speaks_otherwise=tried.journey.understood is False,
                 asks=not tried.journey.refused and tried.journey.http_status not in _NOT_BY_PROTOCOL,
             )
         if shows or by_name:
@@ -138,6 +141,14 @@ async def chosen_dialect(endpoint: WebSocket, *, session: Session) -> str:
     offered = endpoint.model_copy(update={"subprotocols": [_NOBODYS[0], *SUBPROTOCOLS, _NOBODYS[1]]})
     tried = await _connect(offered, await _token(endpoint, session), session, wait_s=0.0)
     return SUBPROTOCOLS.get(tried.subprotocol, "")
+
+
+async def says_the_same(endpoint: WebSocket, *, session: Session) -> bool:
+    """Whether an endpoint, at a path that must not exist, lets in by name or greets as it does at its own."""
+    tried = await _connect(endpoint, await _token(endpoint, session), session)
+    if endpoint.greeting is None:
+        return tried.let_in
+    return tried.first is not None and recognises(endpoint.greeting, tried.first, {})
 
 
 def is_only_a_path(name: str, path: str) -> bool:

@@ -14,10 +14,10 @@ from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name, refuses
-from proofbook.collect.websocket.entering import Heard, enter, greet, keep, refuse
+from proofbook.collect.websocket.entering import Heard, enter, greet, keep, refuse, shown
 from proofbook.collect.websocket.exchange import exchange
 from proofbook.collect.websocket.journey import Journey, frame
-from proofbook.collect.websocket.messages import correlate, tells_apart, what_to_say
+from proofbook.collect.websocket.messages import correlate, tells_apart, text_of, what_to_say
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
@@ -249,6 +249,19 @@ async def _probe_auth(
         await close(journey, endpoint, line)
 
 
+async def _heard_so_far(line: Line) -> str:
+    """A message that came meanwhile; empty where none did.
+
+    Raises:
+        Refused, ConnectionClosed: it was a refusal, or an end.
+    """
+    try:
+        async with asyncio.timeout(0.01):
+            return shown(text_of(await line.receive()))
+    except TimeoutError:
+        return ""
+
+
 async def _wait_for_refusal(endpoint: WebSocket, line: Line) -> None:
     """Listens as long as a refusal may take.
 
@@ -277,6 +290,7 @@ async def _look_whether_let_in(journey: Journey, endpoint: WebSocket, line: Line
     elif not acknowledged:
         await asyncio.sleep(0.5)
         journey.greeted = line.connection.close_code is None
+        journey.heard = await _heard_so_far(line)
     if acknowledged or not journey.greeted:
         return
     if endpoint.token.is_message:

@@ -19,6 +19,8 @@ from proofbook.stats import proportions, severity
 
 # Whether others were tried depends on the token: only of some can one be forged.
 WANTED_KINDS = (TokenKind.MISSING, TokenKind.TAMPERED, TokenKind.EXPIRED, TokenKind.WRONG_AUDIENCE)
+# Everybody is connected, and nobody told anything.
+SILENT = "silent-to-all"
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA, "refused": True}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000, "refused": False}
 _TIMED_OUT = {
@@ -107,8 +109,9 @@ class _RefusesTokens:
 
     def controls(self, bad: pd.DataFrame, rows: pd.DataFrame) -> tuple[Control, ...]:
         """The good token is let in meanwhile, and bad ones were tried."""
+        mine = rows[rows["endpoint"] == self.endpoint]
         return (
-            _good_token_control(rows[rows["endpoint"] == self.endpoint], bad),
+            _good_token_control(mine, bad),
             Control(
                 kind="liveness",
                 name="bad tokens were tried",
@@ -117,6 +120,7 @@ class _RefusesTokens:
                 got=f"{len(bad)} tries",
                 held=len(bad) > 0,
             ),
+            *_entry_known(mine),
         )
 
     def one_accepted(self, view: View) -> View:
@@ -126,6 +130,34 @@ class _RefusesTokens:
     def timed_out(self, view: View) -> View:
         rows = view.need(REFUSALS)
         return view.exchange(REFUSALS, changed(rows, rows.index[self.is_bad(rows)], _TIMED_OUT))
+
+
+def _entry_known(rows: pd.DataFrame) -> Sequence[Control]:
+    """The positive control of "bad tokens are let in": to be connected means to be let in there.
+
+    Who is connected and told nothing may still be asked for his token in a first message, as everybody else is. To be connected
+    means something where the server says something, or where it turns somebody away.
+    """
+    if "heard" not in rows or "greeting_s" not in rows or "understood" not in rows:
+        # Older evidence does not tell what was heard.
+        return ()
+    told = rows["greeting_s"].notna() | rows["heard"].fillna("").ne("") | (rows["replied"] > 0)
+    told |= rows["understood"].eq(True).fillna(False)
+    # At a path that must not exist nobody is looked at.
+    turned_away = ~accepted(rows) & (rows["token_kind"] != TokenKind.AT_UNKNOWN_PATH)
+    if told.any() or turned_away.any():
+        return ()
+    return (
+        Control(
+            kind="positive",
+            name="that to be connected means to be let in",
+            guards=("fail",),
+            expected="something that the server says, or somebody whom it turns away",
+            got=f"{len(rows)} connected, with a good token, a bad one or none, and nothing said to any of them",
+            held=False,
+            code=SILENT,
+        ),
+    )
 
 
 def _fewest(rows: pd.DataFrame, column: str) -> int:
@@ -208,6 +240,7 @@ def probe_discriminates(endpoint: str) -> Callable[[View], Sequence[Control]]:
                     expected="at least 1",
                     got=f"{seen} of {len(bad)} tries with bad tokens",
                     held=seen > 0,
+                    code=SILENT if _entry_known(rows) else "",
                 )
             )
         if len(unknown):

@@ -21,6 +21,8 @@ NOT_THERE = (*range(200, 400), 404, 410)
 UPGRADE_LOST = 426
 # Of requests that are at fault by HTTP's own words, those that say nothing of it: too slow, an upgrade that was lost, too many.
 _ANOTHER_CAUSE = (408, UPGRADE_LOST, 429, 499)
+# In the words of the library.
+_NO_ANSWER = "did not receive a valid HTTP response|no close frame received"
 # A close that says that the protocol, or a rule of the application, was not kept.
 _RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
 
@@ -62,12 +64,18 @@ def credentials_proven(
             )
         )
         answers = set(rows["http_status"].dropna())
-        unknown = tried.loc[tried["token_kind"] == TokenKind.AT_UNKNOWN_PATH, "http_status"]
-        alike = len(answers) == 1 and answers == set(unknown.dropna()) and answers != {UPGRADE_LOST}
-        too = ", and a path that must not exist is answered alike" if alike else ""
+        unknown = tried[tried["token_kind"] == TokenKind.AT_UNKNOWN_PATH]
+        alike = (
+            len(answers) == 1
+            and answers == set(unknown["http_status"].dropna())
+            and answers != {UPGRADE_LOST}
+        )
+        # Where another path was not tried, nothing shows that there is an endpoint at this one.
+        alike |= bool(_hung_up(rows).all() and len(rows) and _hung_up(unknown).all())
+        too = ", and a path that must not exist is answered alike" if alike and len(unknown) else ""
         refused, code = bool(refused_by_name(rows).all()), ""
         by_rule = bool((against_a_rule(rows) | refused_by_name(rows)).all())
-        nowhere = rows["http_status"].isin(NOT_THERE) | (alike & (rows["http_status"] < 500))
+        nowhere = rows["http_status"].isin(NOT_THERE) | (alike & ~(rows["http_status"] >= 500).fillna(False))
         wrong_address = alike if refused else bool(nowhere.fillna(False).all())
         if came_in:
             got = f"{came_in:,} connections"
@@ -119,6 +127,17 @@ def _number_in(view: View, endpoint: str, name: str, phase: str) -> int:
 
 def _came_in(rows: pd.DataFrame) -> pd.Series:
     return rows["upgraded"].astype(bool) & ~refused_by_name(rows) & ~against_a_rule(rows)
+
+
+def _hung_up(rows: pd.DataFrame) -> pd.Series:
+    """Whether each try was connected, and the connection ended before any answer to the upgrade came.
+
+    Frameworks hang up so where no WebSocket is, and so do those who take nobody without a login. A wrong answer is an answer.
+    """
+    if "closed_in" not in rows:
+        return pd.Series(data=False, index=rows.index)
+    nothing = rows["error"].fillna("").str.contains(_NO_ANSWER)
+    return rows["http_status"].isna() & rows["closed_in"].eq("upgrade").fillna(False) & nothing
 
 
 def against_a_rule(rows: pd.DataFrame) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -20,6 +21,44 @@ from proofbook.stats import plans
 _LEAST_SINCE, _NEARLY = 20, 0.9
 # Of so many answers the first and the last quarter are compared.
 _QUARTERS = 4
+# Of paths that a page for health has, and how an answer ends that was not over.
+_OF_HEALTH = re.compile(r"health|live|ready|alive|status|ping|heartbeat|check|^/?$", re.IGNORECASE)
+_NOT_OVER = r"no answer within|not over within"
+
+
+def no_long_answer(item: Service) -> MoreControls:
+    """The positive control of "it is not healthy" of a page that begins to answer at best: it is none that waits for news by design.
+
+    Long polls and streams look so. A page that is named as one of health is must answer, and so must one that once did.
+    """
+
+    def control(view: View) -> Sequence[Control]:
+        rows = view.table(HEALTH)
+        if rows is None or _OF_HEALTH.search(item.health):
+            return []
+        rows = rows[rows["service"] == item.name]
+        page, others = rows[rows["kind"] == "health"], rows[rows["kind"] == "unknown-path"]
+        waits = page["error"].astype(str).str.contains(_NOT_OVER).all() and len(page) > 0
+        if not waits or not others["status"].notna().any() or _was_well(view, item.name):
+            return []
+        return [
+            Control(
+                kind="positive",
+                name="that the page is one of health",
+                guards=("fail",),
+                expected="an answer of its own, now or before",
+                got=f"none that was over in time, and {int(others['status'].notna().sum())} of {len(others)} at a path that must not exist",
+                held=False,
+                code="long-answer",
+            )
+        ]
+
+    return control
+
+
+def _was_well(view: View, service: str) -> bool:
+    before = view.table(HEALTH, "before")
+    return before is not None and bool(before.loc[before["service"] == service, "ok"].any())
 
 
 def written_now(service: str, *, most_s: float) -> MoreControls:

@@ -125,7 +125,8 @@ def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
         )
         # As many as that come in by chance once in a thousand runs where everybody fares as the probes do.
         by_chance = good.mean() ** len(let_in) if let_in.all() else 1.0
-        held = not refused.all() or by_chance > BY_CHANCE
+        # However it ends: where none of ours comes in and all of theirs do, it is for what we send.
+        held = not (refused.all() or not good.any()) or by_chance > BY_CHANCE
         who = "as a browser, " if kind == TokenKind.AS_A_BROWSER and not well.all() else ""
         return [
             Control(
@@ -133,7 +134,7 @@ def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
                 name="probes that do not say what they are",
                 guards=("fail",),
                 expected="they fare no better",
-                got=f"{who}{int(let_in.sum())} of {len(let_in)} let in, and {len(failed)} of {len(rows)} refused of those that do",
+                got=f"{who}{int(let_in.sum())} of {len(let_in)} let in, and {len(failed)} of {len(rows)} {'refused' if refused.all() else 'not'} of those that do",
                 held=bool(held),
                 code="" if held else "probes-refused",
             )
@@ -214,19 +215,22 @@ def _asked(view: View, service: str, *, kind: str, phase: str = "after") -> pd.D
 
 
 def unknown_path_control(service: str) -> MoreControls:
-    """The negative control of health: a path that is not there must not be 200."""
+    """The negative control of health: a path that is not there must not be 200, or else not say what is expected of health."""
 
     def control(view: View) -> Sequence[Control]:
         rows = _asked(view, service, kind="unknown-path")
         statuses = sorted({"no answer" if pd.isna(status) else str(status) for status in rows["status"]})
-        held = len(rows) > 0 and not rows["status"].isin(range(200, 400)).fillna(False).any()
+        other = rows["body_ok"].eq(False).fillna(False)
+        passes = rows["status"].isin(range(200, 400)).fillna(False) & ~other
+        held = len(rows) > 0 and not passes.any()
+        said = ", with another content" if held and other.any() else ""
         return [
             Control(
                 kind="negative",
                 name="a path that must not exist",
                 guards=("pass",),
-                expected="not 200",
-                got=", ".join(statuses) or "not tried",
+                expected="not 200, or another content than is expected" if said else "not 200",
+                got=f"{', '.join(statuses)}{said}" if statuses else "not tried",
                 held=bool(held),
             )
         ]

@@ -30,6 +30,7 @@ class Parameter:
     explode: bool = False
     media: str = ""
     empty: bool = False
+    reserved: bool = False
     raw: Any = None
     retired: Retirement | None = None
 
@@ -43,10 +44,11 @@ class Retirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A request body: schema by media type."""
+    """A request body: schema by media type, and how the fields of a form are written, by media type and field."""
 
     required: bool
     media: Mapping[str, Any]
+    encodings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +233,7 @@ class _Reader:
             explode=explode,
             media=media,
             empty=raw.get("allowEmptyValue") is True,
+            reserved=raw.get("allowReserved") is True,
             raw=raw,
             retired=_retirement(raw),
         )
@@ -239,7 +242,12 @@ class _Reader:
         if raw.get("requestBody") is None:
             return None
         body = _dict(self.document.resolve(raw["requestBody"]), "a request body")
-        return Body(required=body.get("required") is True, media=self._media(body))
+        encodings = {
+            _media_type(kind): _dict(item.get("encoding") or {}, "encoding")
+            for kind, item in _dict(body.get("content") or {}, "content").items()
+            if isinstance(item, dict)
+        }
+        return Body(required=body.get("required") is True, media=self._media(body), encodings=encodings)
 
     def _old_body(self, raw: dict[str, Any], stated: list[dict[str, Any]]) -> Body | None:
         """A body of Swagger 2: one parameter, or one for each field of a form."""

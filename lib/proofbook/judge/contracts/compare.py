@@ -222,6 +222,8 @@ class _Comparison:
             yield Change(operation="", side=side, what="writing", where=where, was=written[0], now=written[1])
         if was.empty and not now.empty and side is Side.SENT:
             yield Change(operation="", side=side, what="empty", where=where, sure=False)
+        if was.reserved and not now.reserved and side is Side.SENT:
+            yield Change(operation="", side=side, what="reserved", where=where, sure=False)
         if side is Side.SENT and not (was.required and now.required):
             yield from self._default(was, now, where)
 
@@ -259,6 +261,12 @@ class _Comparison:
         if was.required and not now.required and side is Side.READ:
             yield Change(operation="", side=side, what="optional", where=where)
         yield from self._media(was.media, now.media, side, where)
+        for kind, now_encoded in now.encodings.items():
+            had = was.encodings.get(kind, {})
+            for name in sorted(had.keys() | now_encoded.keys()):
+                if not _takes(now_encoded.get(name), had.get(name)):
+                    place = f"the field {name} of {where}"
+                    yield Change(operation="", side=side, what="encoding", where=place, sure=False)
 
     def _answers(self, was: Mapping[str, Answer], now: Mapping[str, Answer], side: Side) -> Iterator[Change]:
         for status, had in was.items():
@@ -378,6 +386,23 @@ def within(kind: str, wider: str) -> bool:
         return True
     (one, _, name), (other, _, pattern) = kind.partition("/"), wider.partition("/")
     return one == other and (pattern == "*" or name.endswith(f"+{pattern}"))
+
+
+def _takes(now: Any, was: Any) -> bool:
+    """Whether a field of a form may be written as before: in the same way, and by one of the same media types or of more.
+
+    >>> _takes({"contentType": "image/png, image/jpeg"}, {"contentType": "image/png"})
+    True
+    >>> _takes({"contentType": "image/png"}, None)
+    False
+    """
+    if not (isinstance(now, dict) and isinstance(was, dict)):
+        return equal(now, was)
+    had, has = ([kind.strip() for kind in str(item.get("contentType", "")).split(",")] for item in (was, now))
+    rest, others = (
+        {key: value for key, value in item.items() if key != "contentType"} for item in (was, now)
+    )
+    return equal(rest, others) and all(any(within(kind, wider) for wider in has) for kind in had)
 
 
 def _wider(kind: str, among: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 MOST_STEPS = 32
 # A document nested more deeply than this is not read further: Python's own stack is not much deeper.
 MOST_LEVELS = 60
+# References whose target is found only where a value is checked: it may be anywhere in the document.
+DYNAMIC = frozenset(["$dynamicRef", "$recursiveRef"])
 
 
 class Version(Enum):
@@ -64,7 +66,7 @@ class Document:
         if not reference.startswith("#"):
             raise Unread(f"a reference to elsewhere: {reference[:80]}")
         if reference not in ("#", "#/") and not reference.startswith("#/"):
-            raise Unread(f"a reference to a name: {reference[:80]}")
+            return self.known.setdefault(reference, self._named(reference))
         found: Any = self.root
         for step in reference.removeprefix("#").removeprefix("/").split("/") if reference != "#" else ():
             name = unquote(step).replace("~1", "/").replace("~0", "~")
@@ -76,6 +78,23 @@ class Document:
                 raise Unread(f"a reference to what is not there: {reference[:80]}")
         self.known[reference] = found
         return found
+
+    def _named(self, reference: str) -> Any:
+        """The one schema with that anchor.
+
+        Raises:
+            Unread: there is none, or several.
+        """
+        found, waiting = [], [self.root]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Mapping) and node.get("$anchor") == reference.removeprefix("#"):
+                found.append(node)
+            inner = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+            waiting += inner
+        if len(found) != 1:
+            raise Unread(f"a reference to a name that {len(found)} schemas have: {reference[:80]}")
+        return found[0]
 
 
 def read(found: Any) -> Document:
@@ -144,6 +163,8 @@ class Sameness:
         self, raw: Any, first: Document, there: Any, second: Document, seen: set[tuple[int, int]], depth: int
     ) -> bool:
         if raw.keys() != there.keys():
+            return False
+        if not DYNAMIC.isdisjoint(raw) and not equal(first.root, second.root):
             return False
         if isinstance(raw.get("$ref"), str) and raw["$ref"] == there["$ref"]:
             try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from proofbook.judge.contracts import shapes
-from proofbook.judge.contracts.document import Unread, Version
+from proofbook.judge.contracts.document import DYNAMIC, Unread, Version
 from proofbook.judge.contracts.shapes import (
     ANYTHING,
     ARRAY,
@@ -78,6 +78,12 @@ def meet(one: Iterable[Shape], other: Iterable[Shape]) -> tuple[Shape, ...]:
     )
 
 
+def _is_nullable(raw: Raw, version: Version) -> bool:
+    """Whether null fits beside what else fits; version 2 has no word of its own for it, and everybody takes this one."""
+    word = "x-nullable" if version is Version.SWAGGER_2 else "nullable"
+    return raw.get(word) is True and version is not Version.OPENAPI_31
+
+
 def _limited(found: Iterable[Shape]) -> tuple[Shape, ...]:
     kept: list[Shape] = []
     for item in found:
@@ -133,7 +139,7 @@ class _Reading:
                 ]
                 if branches:
                     found, said = meet(found, self._union(key, raw, branches)), True
-        if raw.get("nullable") is True and self.document.version is not Version.OPENAPI_31:
+        if _is_nullable(raw, self.document.version):
             found, said = _limited((*(item for item in found if item.kind != NULL), Shape(kind=NULL))), True
         return found if said or not raw.keys() & {"anyOf", "oneOf", "allOf"} else None
 
@@ -165,6 +171,8 @@ class _Reading:
             for key, value in raw.items()
             if key in OTHERS or (key not in READ and key not in ANNOTATIONS and not key.startswith("x-"))
         }
+        # Compared with all that they may stand for.
+        others |= {key: ({key: raw[key]},) for key in DYNAMIC & raw.keys()}
         if "discriminator" in others:
             others["discriminator"] = (_discriminator(raw["discriminator"]),)
         if raw.get("nullable") is True and self.document.version is Version.OPENAPI_31:

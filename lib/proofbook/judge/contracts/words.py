@@ -136,6 +136,8 @@ _WORDS: dict[str, Callable[[Change], str]] = {
     "default": lambda c: f"means {shown(c.now)} where it is left out, was {shown(c.was)}",
     "writing": lambda c: f"is written as {c.now}, was {c.was}",
     "empty": lambda c: "may no longer be empty",
+    "reserved": lambda c: "may no longer hold reserved characters as they are",
+    "encoding": lambda c: "is written in another way",
     "status": lambda c: f"no longer answers {c.was}" if c.sure else f"no longer names the answer {c.was}",
     "media": lambda c: f"no longer {'takes' if c.side is Side.SENT else 'holds'} {c.was}",
     "type": _type,

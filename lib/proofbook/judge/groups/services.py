@@ -15,6 +15,7 @@ from proofbook.judge.check import Check
 from proofbook.judge.checks import addresses, certificates, probes
 from proofbook.judge.checks.health_controls import (
     had_started,
+    no_long_answer,
     not_challenged,
     probes_answered,
     strangers_answered,
@@ -86,6 +87,7 @@ def _health(item: Service, case: Case) -> Check:
             had_started(item),
             not_kept_out(_of("service", item.name, kind="health"), lambda rows: rows["ok"], table="health"),
             health_path_known(item.name),
+            no_long_answer(item),
             unknown_path_control(item.name),
             fresh_answers(item.name),
             written_now(item.name, most_s=item.health_max_age_s),
