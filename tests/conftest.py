@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+import anew
 import command_line
 import disks
 import guard
@@ -114,6 +115,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     command_line.end()
     if machine.ROOM in config.stash:
         config.stash[machine.ROOM].close()
+        config.stash[anew.STOOD].close()
     if GUARD is not None:
         GUARD.leave()
 
@@ -184,6 +186,7 @@ def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[machine.ROOM] = machine.Room(shared_folder(session.config))
+    session.config.stash[anew.STOOD] = anew.Stood()
     if WORKER:
         ids = [item.nodeid for item in session.items if needs(item, "rehearsal")]
         side_by_side.tell(
@@ -201,14 +204,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     room = item.config.stash[machine.ROOM]
     room.enter()
     try:
-        return (yield)
+        # With a rehearsal a test asks anew by itself, with more patience each time.
+        turns = 1 if needs(item, "rehearsal") else anew.TURNS
+        anew.run(item, nextitem, stood=item.config.stash[anew.STOOD], room=room, turns=turns)
     finally:
         room.leave()
+    return True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -222,7 +228,13 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Names the tests of `--fast` that are not."""
+    """Names the tests that a machine which stood still had to run anew, and those of `--fast` that are not."""
+    told = [report for kind in ("passed", "failed", "error", "skipped") for report in terminalreporter.getreports(kind)]  # fmt: skip
+    properties = [pair for report in told for pair in getattr(report, "user_properties", ())]
+    if anew_for := list(dict.fromkeys(said for name, said in properties if name == anew.RAN_ANEW)):
+        terminalreporter.section("failed while the machine stood still, and ran anew")
+        for said in anew_for:
+            terminalreporter.line(said)
     took = {
         report.nodeid: dict(report.user_properties).get(TOOK, 0.0)
         for report in terminalreporter.getreports("passed")

@@ -20,7 +20,18 @@ import machine
 import pytest
 from conftest import ROOT
 from first_tries import attempt_with
-from trying import SERVERS, Start, attempt, command, first_line, free_port, python, told
+from trying import (
+    SERVERS,
+    Start,
+    attempt,
+    command,
+    first_line,
+    found_by,
+    free_port,
+    nothing_fell,
+    python,
+    told,
+)
 
 from proofbook.rehearsal.certificates import Authority
 
@@ -41,7 +52,7 @@ def test_a_healthy_starlette_application_is_healthy_and_two_files_are_kept(
     done = attempt(here, f"http://127.0.0.1:{port}", "--ws", "/ws")
     assert done.returncode == 0, told(done)
     assert first_line(done).startswith(f"✔ HEALTHY · 127.0.0.1:{port} · Is it well?")
-    assert "Nothing broke in 5 checks." in done.stdout
+    assert len(found_by(here)) == 5 and nothing_fell(here), told(done)
     assert "Delivery over ws is not measured" in done.stdout
     # What is going to be done comes first, and what was done last.
     plan, sums = done.stderr.index("plan · after"), done.stderr.index("done · after")
