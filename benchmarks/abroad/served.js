@@ -237,9 +237,10 @@ function join(connection, socket) {
 function talk(connection, socket, said) {
   const speaker = languages[said.speaks || "nothing"];
   socket.on("close", () => connection.onclose && connection.onclose());
-  // Whoever speaks before the greeting is heard all the same.
+  // What is said before its greeting is lost, as by many a server that listens once it has made up its mind; one that does not greet
+  // gives nobody a sign to wait for, and hears everything.
   const early = [];
-  connection.onmessage = (data) => early.push(data);
+  if (!said.greeting) connection.onmessage = (data) => early.push(data);
   later(said.greeting_ms, () => {
     greet(connection, socket, said);
     speaker(connection, said);
