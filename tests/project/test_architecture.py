@@ -155,7 +155,7 @@ def test_no_module_is_too_long_to_read() -> None:
 def functions() -> dict[str, int]:
     """The length of every function in lines."""
     return {
-        f"{name}:{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        f"{name}:{node.lineno} {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
         for name in MODULES
         for node in ast.walk(tree_of(name))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
