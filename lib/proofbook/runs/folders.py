@@ -32,9 +32,7 @@ def find(run: str, *, base: Path) -> Path:
             return object_store.fetched(path.resolve(), base=base)
     known = [path.name for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path) and not path.name.startswith(".")]  # fmt: skip
     place = paths.shown(paths.outputs(base))
-    if not known:
-        raise UsageError(f"there is no run yet in {place}, so none is {run!r}; make one: proofbook run ENV")
-    raise UnknownName("run", run, known[-5:], where=place)
+    raise UnknownName("run", run, known[-5:], where=place, or_else="none yet; make one: proofbook run ENV")
 
 
 def match(run: str, *, base: Path) -> Path:

@@ -343,7 +343,9 @@ def test_airflow_itself_runs_the_dag_and_skips_what_is_inconclusive(
         "3 skipped",
         "1 failed",
     ]
-    assert [item["words"] for item in calls(tmp_path)] == [["run", "staging", "--yes", "--assets", "shared"]] * 3
+    assert [item["words"] for item in calls(tmp_path)] == [
+        ["run", "staging", "--yes", "--assets", "shared"]
+    ] * 3
 
 
 # What all have in common ----------------------------------------------------------------------------------------------
