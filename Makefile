@@ -12,7 +12,7 @@ report: $(READY)
 test: $(READY) chromium servers spark pythons
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict lib
+	$(BIN)/mypy --strict lib benchmarks
 	$(BIN)/python -m pytest -n 8
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time; of a property and of a table of cases only some.
@@ -27,7 +27,7 @@ coverage: $(READY)
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict lib
+	$(BIN)/mypy --strict lib benchmarks
 
 # Opens the notebook that asks. As root, as in a container, JupyterLab wants to be told so, and there is no browser to open.
 lab: $(READY)

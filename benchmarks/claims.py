@@ -25,7 +25,8 @@ from proofbook.collect.logs.entries import connect
 from proofbook.config.case import Case
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.environment import Environment
-from proofbook.evidence import log_tables, schema, store
+from proofbook.evidence import log_tables, store
+from proofbook.evidence.table import TIME
 from proofbook.validation import Assessment
 
 PATTERNS = ("RecursionError", "PoolTimeout")
@@ -52,7 +53,7 @@ def make(folder: Path, *, count: int, days: float) -> float:
     """Evidence of so many entries; gives the seconds that summarising took."""
     whole = folder / "entries.parquet"
     sql = MADE.format(start=quoted(START), step_us=days * 86400e6 / count, count=count)
-    types = {"str": "VARCHAR", "float64": "DOUBLE", "Int32": "INTEGER", "Int64": "BIGINT", "UInt64": "UBIGINT", "map": "MAP(VARCHAR, VARCHAR)", schema.TIME: "TIMESTAMPTZ"}  # fmt: skip
+    types = {"str": "VARCHAR", "float64": "DOUBLE", "Int32": "INTEGER", "Int64": "BIGINT", "UInt64": "UBIGINT", "map": "MAP(VARCHAR, VARCHAR)", TIME: "TIMESTAMPTZ"}  # fmt: skip
     with connect() as engine:
         engine.execute("SET TimeZone = 'UTC'")
         have = [row[0] for row in engine.execute(f"DESCRIBE {sql}").fetchall()]

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import http.server
 import json
 import os
 import random
@@ -26,11 +25,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import disks
 import guard
 import receivers
+import shops
 
 from proofbook.errors import EXIT_CODES
 
@@ -126,46 +125,6 @@ def to_be_told(name: str, verdicts: Sequence[str]) -> list[str]:
             found.append(f"{MARKS[verdict]} {name} · shop: {recovered}{change}")
         known = verdict
     return found
-
-
-class Services(http.server.ThreadingHTTPServer):
-    """The services of all environments, each below its own path."""
-
-    daemon_threads = True
-    request_queue_size = 200
-
-    def __init__(self) -> None:
-        self.broken: set[str] = set()
-        super().__init__(("127.0.0.1", 0), _Service)
-
-
-class _Service(http.server.BaseHTTPRequestHandler):
-    server: Services
-
-    def do_GET(self) -> None:
-        name, _, path = self.path.strip("/").partition("/")
-        status = 404 if path != "health" else 500 if name in self.server.broken else 200
-        body = json.dumps({"status": "ok" if status == 200 else "error"}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
-@contextlib.contextmanager
-def services() -> Iterator[Services]:
-    with Services() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @dataclass(kw_only=True)
@@ -322,9 +281,9 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="fleet-", dir="/tmp"))
     try:
         with contextlib.ExitStack() as held:
-            server, chat, collector = held.enter_context(services()), held.enter_context(receivers.webhook()), held.enter_context(receivers.collector())  # fmt: skip
+            server, chat, collector = held.enter_context(shops.shops()), held.enter_context(receivers.webhook()), held.enter_context(receivers.collector())  # fmt: skip
             fleet = Fleet(folder=folder, names=names, timeout_s=asked.timeout_s, variables={"CHAT_WEBHOOK": chat.url, "COLLECTOR": collector.url})  # fmt: skip
-            fleet.make(f"http://127.0.0.1:{server.server_address[1]}")
+            fleet.make(server.url)
             (fleet.outputs).mkdir()
             if not disks.MISSING:
                 held.enter_context(disks.mounted(fleet.outputs / names[0], size_kb=DISK_KB))
@@ -338,7 +297,7 @@ def main() -> int:
 
 
 def watched(
-    fleet: Fleet, runs: Mapping[str, Sequence[Planned]], *, until: float, server: Services, chat: receivers.Webhook, collector: receivers.Collector, chance: random.Random
+    fleet: Fleet, runs: Mapping[str, Sequence[Planned]], *, until: float, server: shops.Shops, chat: receivers.Webhook, collector: receivers.Collector, chance: random.Random
 ) -> int:  # fmt: skip
     """Exit code 1 where anything was wrong, once every round is over and told."""
     began, rounds = time.monotonic(), len(runs[fleet.names[0]])

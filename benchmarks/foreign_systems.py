@@ -62,9 +62,9 @@ class Place:
     def end(self) -> None:
         """Ends every process that was started here, those that are stopped too."""
         for process in self.processes:
-            for number in (signal.SIGCONT, signal.SIGKILL):
+            for sign in (signal.SIGCONT, signal.SIGKILL):
                 try:
-                    os.killpg(process.pid, number)
+                    os.killpg(process.pid, sign)
                 except ProcessLookupError:
                     break
             process.wait()
@@ -196,8 +196,8 @@ def _token(word: str) -> str:
 
 def _own_application(file: str) -> Callable[[Place, str], Found]:
     def start(place: Place, word: str) -> Found:
-        broken = {"BROKEN": "1"} if word in ("raises", "ill") else {}
-        process = place.start(place.installed / "bin" / "python", SERVERS / file, str(place.port), TOKEN=_token(word), **broken)  # fmt: skip
+        variables = {"TOKEN": _token(word), **({"BROKEN": "1"} if word in ("raises", "ill") else {})}
+        process = place.start(place.installed / "bin" / "python", SERVERS / file, str(place.port), port=0, **variables)  # fmt: skip
         _stops(process, word)
         return {}
 
@@ -206,10 +206,11 @@ def _own_application(file: str) -> Callable[[Place, str], Found]:
 
 def _node(name: str) -> Callable[[Place, str], Found]:
     def start(place: Place, word: str) -> Found:
-        modules, silent = place.installed / "node_modules", {"SILENT": "1"} if word == "silent" else {}
+        variables = {"NODE_PATH": str(place.installed / "node_modules"), "TOKEN": _token(word)}
+        silent = {"SILENT": "1"} if word == "silent" else {}
         process = place.start(
-            "node", SERVERS / f"node_{name}.js", str(place.port), NODE_PATH=str(modules), TOKEN=_token(word), **silent
-        )  # fmt: skip
+            "node", SERVERS / f"node_{name}.js", str(place.port), port=0, **variables, **silent
+        )
         _stops(process, word)
         return {}
 

@@ -63,7 +63,8 @@ def main() -> None:
     given.add_argument("folder", type=Path)
     given.add_argument("--only", nargs="*", help="names of incidents")
     options = given.parse_args()
-    places, seconds, called, kinds = [], [], Counter[str](), {}
+    places, seconds, called = [], [], Counter[str]()
+    kinds: dict[str, list[int]] = {}
     with tempfile.TemporaryDirectory(prefix="proofbook-") as name:
         to = Path(name)
         quiet = [read(folder, to) for folder in sorted(options.folder.glob("baseline-*"))]

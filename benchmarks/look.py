@@ -148,7 +148,8 @@ def notebook() -> None:
     cells = [cell.source for cell in nbformat.read(INCIDENT, as_version=4).cells if cell.cell_type == "code"]
     began = time.perf_counter()
     manager, client = start_new_kernel()
-    pid, first = manager.provisioner.pid, []
+    pid: int = manager.provisioner.pid  # type: ignore[union-attr]  # of a local kernel, which has one
+    first: list[tuple[float, float]] = []
 
     def heard(message: dict[str, Any]) -> None:
         if message["msg_type"] == "display_data" and not first:

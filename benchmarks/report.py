@@ -8,6 +8,7 @@ the start of navigation to the first chart drawn, or to the end of loading where
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -111,7 +112,9 @@ def indexing(run: RunRecord) -> tuple[float, float, int]:
 
 
 def main() -> None:
-    run = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else newest()
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("run", nargs="?", type=Path)
+    run = (given.parse_args().run or newest()).resolve()
     table = Table(
         "what",
         "bytes",

@@ -7,6 +7,7 @@ Needs two free cores and a quarter of an hour: the demo runs ten times, since on
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import resource
@@ -120,6 +121,9 @@ def judging_s() -> tuple[float, int, int]:
 
 
 def main() -> None:
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("demos", nargs="?", type=int, default=DEMOS)
+    demos = given.parse_args().demos
     table = Table("what", "measured", "promised", title=f"{os.cpu_count()} cores")
     table.add_row("300 WebSocket journeys", f"{asyncio.run(journeys(300)):.1f} s", "10 s")
     answered, reported, _ = tried("starlette_app")
@@ -127,7 +131,6 @@ def main() -> None:
     answered, _, most = tried("flood")
     table.add_row("the same where the server floods: to the answer", f"{answered:.1f} s", "")
     table.add_row("… and its largest process", f"{most:.0f} MB", "300 MB")
-    demos = int(sys.argv[1]) if len(sys.argv) > 1 else DEMOS
     results = [demo() for _ in range(demos)]
     seconds = sorted(wall for wall, _ in results)
     passed = sum(code == 0 for _, code in results)

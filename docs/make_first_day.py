@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import http.server
-import json
 import os
 import re
 import shlex
@@ -18,9 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import receivers
+from shops import Shops, shops
 
 from proofbook.config import environment as environments
 from proofbook.config.environment import Environment
@@ -67,61 +68,13 @@ url = "{url}"
 """
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """A shop that is well until it is broken, and a chat that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.broken = False
-        self.told: list[str] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        if self.path == "/health":
-            self.answer(
-                500 if self.server.broken else 200, {"status": "error" if self.server.broken else "ok"}
-            )
-        else:
-            self.answer(404, {"detail": "Not Found"})
-
-    def do_POST(self) -> None:
-        self.server.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-        self.answer(200, {})
-
-    def answer(self, status: int, content: object) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 class Team:
     """A workspace with three environments, and what its commands print."""
 
-    def __init__(self, folder: Path, chat: Server) -> None:
+    def __init__(self, folder: Path, chat: receivers.Webhook) -> None:
         self.folder, self.chat = folder, chat
         self.blocks: dict[str, str] = {}
-        os.environ["CHAT_WEBHOOK"] = f"http://127.0.0.1:{chat.server_address[1]}/hook"
+        os.environ["CHAT_WEBHOOK"] = chat.url
 
     def types(self, block: str, line: str, *, lines: int | None = None) -> None:
         """Runs a command as it is typed, and keeps it with its output."""
@@ -137,27 +90,25 @@ class Team:
         )
 
     def last_told(self, block: str) -> None:
-        self.blocks[block] = self.without_folder(self.chat.told[-1])
+        self.blocks[block] = self.without_folder(self.chat.texts[-1])
 
 
-def first_day(team: Team, shops: dict[str, Server]) -> None:
+def first_day(team: Team, places: dict[str, Shops]) -> None:
     for kind in ("environments", "cases"):
         (team.folder / kind).mkdir()
     (team.folder / "cases" / "shop.toml").write_text(CASE)
-    for name, shop in shops.items():
-        (team.folder / "environments" / f"{name}.toml").write_text(
-            file_of(f"http://127.0.0.1:{shop.server_address[1]}")
-        )
+    for name, shop in places.items():
+        (team.folder / "environments" / f"{name}.toml").write_text(file_of(shop.url))
     (team.folder / "environments" / "base.toml").write_text(BASE)
     team.blocks["base"] = BASE.rstrip()
     team.blocks["file"] = file_of("https://eu.shop.example.com").rstrip()
     team.types("first", "proofbook run eu us asia --yes --assets shared")
     team.types("test", "proofbook notify eu --test")
     team.types("cron", "proofbook schedule eu us asia --every 1h --for cron")
-    shops["us"].broken = True
+    places["us"].broken.add("")
     team.types("broken", "proofbook run us --yes --assets shared", lines=4)
     team.last_told("told")
-    shops["us"].broken = False
+    places["us"].broken.clear()
     team.types("mended", "proofbook run us --yes --assets shared", lines=2)
     team.last_told("recovered")
     team.types("due", "proofbook due")
@@ -173,7 +124,7 @@ def month(team: Team) -> None:
     aside = team.folder / "first-day"
     shutil.move(outputs, aside)
     outputs.mkdir()
-    before = len(team.chat.told)
+    before = len(team.chat.texts)
     os.chdir(base)
     for hour in range(HOURS):
         at = START + dt.timedelta(hours=hour)
@@ -196,7 +147,7 @@ def month(team: Team) -> None:
             if hour % 24 == 23:
                 remove_old(environment, base, at)
     index.refresh(base=base)
-    told = [text.splitlines()[0] for text in team.chat.told[before:]]
+    told = [text.splitlines()[0] for text in team.chat.texts[before:]]
     team.blocks["month-told"] = "\n".join(told)
     team.blocks["month-disk"] = (
         "\n".join(disk(outputs, name) for name in PLACES) + f"\n{size(outputs)}  together"
@@ -220,10 +171,14 @@ def size(folder: Path) -> str:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, serving() as chat, contextlib.ExitStack() as stack:
-        shops = {name: stack.enter_context(serving()) for name in PLACES}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        receivers.webhook() as chat,
+        contextlib.ExitStack() as stack,
+    ):
+        places = {name: stack.enter_context(shops()) for name in PLACES}
         team = Team(Path(folder).resolve(), chat)
-        first_day(team, shops)
+        first_day(team, places)
         month(team)
     page = PAGE.read_text(encoding="utf-8")
     for name, block in team.blocks.items():

@@ -25,6 +25,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from shops import serving
 from trying import free_port
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -213,18 +214,6 @@ def collector() -> Iterator[Collector]:
         found.url = f"http://127.0.0.1:{server.server_address[1]}"
         with serving(server):
             yield found
-
-
-@contextlib.contextmanager
-def serving(server: http.server.ThreadingHTTPServer) -> Iterator[None]:
-    """Serves from a thread until the end."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
 
 
 def answers(url: str) -> bool:

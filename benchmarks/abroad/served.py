@@ -38,7 +38,9 @@ class Served:
             return await self.talk(request, said)
         beside = [what for start, what in self.spec.get("under", {}).items() if request.path.startswith(start)]  # fmt: skip
         choices = self.spec.get("pages", {}).get(request.path) or (beside or [self.spec.get("else")])[0]
-        page = self.picked(choices) if choices else {"status": 404, "type": "text/plain", "body": "not found"}
+        page: Words = (
+            self.picked(choices) if choices else {"status": 404, "type": "text/plain", "body": "not found"}
+        )
         return await self.answer(request, self.door(page.get("doors"), request) or page)
 
     async def answer(self, request: web.Request, page: Words) -> web.StreamResponse:

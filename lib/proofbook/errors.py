@@ -69,13 +69,16 @@ class ConfigurationError(UsageError):
 
 
 class UnknownName(UsageError):
-    """An unknown name, with the nearest known one."""
+    """An unknown name, with the nearest known one; or_else: what is said where none is known."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, where: str = "", or_else: str = "none"
+    ) -> None:
         self.kind = kind
         self.name = name
         self.known = sorted(known)
         self.where = where
+        self.or_else = or_else
         super().__init__(kind, name)
 
     def __str__(self) -> str:
@@ -83,7 +86,7 @@ class UnknownName(UsageError):
         place = f" in {self.where}" if self.where else ""
         if near:
             return f"there is no {self.kind} {self.name!r}{place}; did you mean {near[0]!r}?"
-        known = ", ".join(self.known) if self.known else "none"
+        known = ", ".join(self.known) if self.known else self.or_else
         return f"there is no {self.kind} {self.name!r}{place}; there are: {known}"
 
 

@@ -169,7 +169,7 @@ def find_file(kind: Literal["environment", "case"], name: str, *, base: Path) ->
             f"the {kind} {name!r} belongs to the workspace {base}, and the current folder does not; go to the workspace that you mean, or name it: PROOFBOOK_WORKSPACE={shlex.quote(str(base))}"
         )
     if path is None:
-        raise UnknownName(kind, name, known, where=shown(there))
+        raise UnknownName(kind, name, known, where=shown(kept(f"{kind}s", base)))
     if not is_name(path.stem):
         raise UsageError(
             f"{shown(path)}: expected a file name that begins with a letter or a digit and goes on with those, spaces or any of . _ - + (at most {LONGEST_NAME}), since the {kind} is called by it; rename the file"

@@ -109,6 +109,12 @@ def test_contributors_read_the_same_order() -> None:
     assert [RANK[name] for name in named] == sorted(RANK[name] for name in named)
 
 
+def test_every_file_that_contributors_are_sent_to_is_there() -> None:
+    page = (LIB.parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+/[a-z_]+\.py)`", page))
+    assert len(named) > 15 and named <= MODULES.keys()
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in MODULES}
     graph = {
@@ -155,7 +161,7 @@ def test_no_module_is_too_long_to_read() -> None:
 def functions() -> dict[str, int]:
     """The length of every function in lines."""
     return {
-        f"{name}:{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        f"{name}:{node.lineno} {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
         for name in MODULES
         for node in ast.walk(tree_of(name))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

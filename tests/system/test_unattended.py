@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.server
-import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import receivers
 from conftest import proofbook, with_notebooks
+from shops import shops
 
 from proofbook.runs import history, retention
 
 CASE = 'title = "The shop answers"\n'
 
 
-class Shop(http.server.ThreadingHTTPServer):
-    """A service whose health page says what `status` is."""
-
-    status = 200
-
-
-@contextlib.contextmanager
-def shop() -> Iterator[Shop]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status = server.status if self.path == "/health" else 404
-            body = json.dumps({"status": "ok" if status == 200 else "error"}).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with Shop(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.long
 def test_a_change_of_verdict_is_told_by_the_run_that_finds_it(tmp_path: Path) -> None:
     base = with_notebooks(tmp_path)
     (base / "notebooks" / "cases" / "shop.toml").write_text(CASE)
-    with shop() as server, receivers.webhook() as chat:
+    with shops() as server, receivers.webhook() as chat:
         (base / "notebooks" / "environments" / "eu.toml").write_text(
-            f'every = "1h"\ncase = "shop"\n[[service]]\nname = "shop"\nurl = "http://127.0.0.1:{server.server_address[1]}"\n[pace]\nper_s = 200\n'
+            f'every = "1h"\ncase = "shop"\n[[service]]\nname = "shop"\nurl = "{server.url}"\n[pace]\nper_s = 200\n'
             '[[notify.webhook]]\nurl = { env = "CHAT_WEBHOOK" }\n[metrics]\ntextfile = "eu.prom"\n[retention]\nkeep = 2\nevidence = 1\nfailures = 1\nfirst_failures = 1\n'
         )
 
@@ -63,11 +30,12 @@ def test_a_change_of_verdict_is_told_by_the_run_that_finds_it(tmp_path: Path) ->
             return done.returncode, done.stderr
 
         assert run()[0] == 0
-        server.status = 500
+        server.broken.add("")
         assert run()[0] == 1
         assert len(chat.texts) == 1
         # The chat is down when the service is mended: the run says so, and its verdict is what it is.
-        server.status, chat.answers = 200, [500]
+        server.broken.clear()
+        chat.answers = [500]
         code, said = run()
         assert code == 0 and "notify: webhook was not told: answered 500" in said
         before = len(list((base / "outputs" / "eu").glob("*/run.json")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -56,6 +57,7 @@ InconclusiveAs = Annotated[
     Literal["failure", "skipped"],
     typer.Option("--junit-inconclusive", help="Result of a required inconclusive check in junit.xml."),
 ]
+_BEFORE_NO_TAG = re.compile(r"\\(?=\[(?![a-z#/@][^\[]*?\]))")
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
 
 
@@ -113,4 +115,5 @@ def coloured(verdict: str) -> str:
 
 def plain(text: str) -> str:
     """Text from outside, so that its brackets are not taken for markup and nothing of it steers the terminal."""
-    return escape(visible(text))
+    # Rich drops a backslash before any bracket, and doubles only those before what looks like a tag.
+    return escape(_BEFORE_NO_TAG.sub(r"\\\\", visible(text)))

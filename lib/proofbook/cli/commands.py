@@ -29,11 +29,16 @@ __all__ = [
     "verbosity",
 ]
 
-# By use: validate, read the result, then the rest.
-ORDER = (
-    "try_url", "check", "explain", "run", "collect", "watch", "replay", "show", "report", "verify", "compare", "history", "baseline", "accept", "prune",
-    "due", "notify", "schedule", "push", "logs", "look", "suspects", "demo", "rehearse", "faults", "schema",
-)  # fmt: skip
+# By use, as `--help` groups them.
+GROUPS = {
+    "Validate": ("try_url", "check", "explain", "run", "collect", "watch"),
+    "Read and keep runs": ("show", "report", "verify", "compare", "replay", "history", "baseline", "accept", "prune", "push"),
+    "Investigate": ("look", "logs", "suspects"),
+    "Run unattended": ("schedule", "due", "notify"),
+    "Practise": ("demo", "rehearse", "faults"),
+    "Look up": ("schema",),
+}  # fmt: skip
+ORDER = tuple(name for names in GROUPS.values() for name in names)
 
 
 def in_order(names: list[str]) -> list[str]:
@@ -50,3 +55,6 @@ def _place(name: str) -> int:
 
 
 app.registered_commands.sort(key=lambda command: _place(getattr(command.callback, "__name__", "")))
+for command in app.registered_commands:
+    name = getattr(command.callback, "__name__", "")
+    command.rich_help_panel = next((group for group, names in GROUPS.items() if name in names), "Added")

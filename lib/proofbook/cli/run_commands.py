@@ -331,16 +331,18 @@ def watch(
 
 @app.command()
 def replay(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")],
+    run_id: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run: its id, the beginning of one, `last`, or its folder.")
+    ],
     jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Judge a run again from its evidence and print every difference. Exit 1 on any difference."""
     from proofbook.pipeline import replay as replays
-    from proofbook.runs.folders import find
+    from proofbook.runs.folders import match
 
     base = paths.root()
-    differences = replays.replay(find(run_id, base=base), base=base, jobs=jobs, say=say)
+    differences = replays.replay(match(run_id, base=base), base=base, jobs=jobs, say=say)
     if as_json:
         print(json.dumps({"identical": not differences, "differences": differences}, indent=2))
     else:

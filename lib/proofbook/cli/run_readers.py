@@ -27,16 +27,18 @@ from proofbook.config.durations import UNITS_S
 from proofbook.errors import CouldNotLook, UnknownName, UsageError
 from proofbook.redaction.unseen import visible
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id or its folder.")]
+Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run: its id, the beginning of one, `last`, or its folder.")
+]
 
 
 @app.command()
 def show(run_id: Run, as_json: AsJson = False) -> None:
     """Show a run's findings."""
     from proofbook.runs import record
-    from proofbook.runs.folders import find
+    from proofbook.runs.folders import match
 
-    folder = find(run_id, base=paths.root())
+    folder = match(run_id, base=paths.root())
     found = record.read(folder)
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
@@ -65,10 +67,10 @@ def report(
     from proofbook.pipeline import steps
     from proofbook.report import mail as mails
     from proofbook.runs import object_store
-    from proofbook.runs.folders import find
+    from proofbook.runs.folders import match
 
     base = paths.root()
-    folder = find(run_id, base=base)
+    folder = match(run_id, base=base)
     found = steps.render(folder, options=options(assets, inconclusive_as), base=base)
     print(f"report: {paths.shown(folder / 'report.html')}")
     if mail:
@@ -93,10 +95,10 @@ def verify(
     so compare it with the run.
     """
     from proofbook.runs import verify as verifying
-    from proofbook.runs.folders import find
+    from proofbook.runs.folders import match
 
     path = Path(what)
-    answers = verifying.report(path) if paths.is_file(path) else verifying.run(find(what, base=paths.root()))
+    answers = verifying.report(path) if paths.is_file(path) else verifying.run(match(what, base=paths.root()))
     if as_json:
         print(json.dumps([{"what": answer.what, "held": answer.held} for answer in answers], indent=2))
     else:
@@ -121,10 +123,10 @@ def compare(
     from proofbook.report import comparison
     from proofbook.runs import diff as changing
     from proofbook.runs import record
-    from proofbook.runs.folders import find
+    from proofbook.runs.folders import match
 
     base = paths.root()
-    a, b = (record.read(find(name, base=base)) for name in (first, second))
+    a, b = (record.read(match(name, base=base)) for name in (first, second))
     changes = changing.between(a.findings, b.findings)
     if html is not None:
         try:
@@ -238,10 +240,10 @@ def baseline(
     """Pin a run as the baseline: the evidence from before for later runs of its environment."""
     from proofbook.evidence import baseline as pins
     from proofbook.runs import object_store
-    from proofbook.runs.folders import find
+    from proofbook.runs.folders import match
 
     base = paths.root()
-    folder = find(run_id, base=base)
+    folder = match(run_id, base=base)
     if end:
         pins.unpin(folder.parent)
         object_store.send(base=base, environment=folder.parent.name)
@@ -266,10 +268,10 @@ def accept(
 ) -> None:
     """Accept a finding as a known issue until a date. It is still shown and changes no verdict."""
     from proofbook.runs import known_issues, object_store, record
-    from proofbook.runs.folders import find
+    from proofbook.runs.folders import match
 
     base = paths.root()
-    folder = find(run_id, base=base)
+    folder = match(run_id, base=base)
     today = dt.datetime.now(dt.UTC).date()
     item = known_issues.accept(
         record.read(folder),

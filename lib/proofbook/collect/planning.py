@@ -70,6 +70,7 @@ class Plan:
         lines = [step.says for stage in (self.beside, *self.first) for step in stage]
         lines += [line for task in self.probes for line in registry.lines_of(task)]
         lines += [step.says for stage in (*self.steady, self.meanwhile) for step in stage]
+        lines = [line for line in lines if line]
         if reads:
             lines += [f"log {item.name}: read once" for item in environment.logs]
             lines += ["revisions: read once"] if environment.deployments is not None else []

@@ -31,7 +31,7 @@ class Step:
     """One part of a phase.
 
     Args:
-        says: what it does, in a line of the plan. run: does it, and gives tables by name.
+        says: what it does, in a line of the plan; empty where another step says it. run: does it, and gives tables by name.
         requests: how many it sends at least, each within the pace. seconds: how long it takes where that is longer.
     """
 

@@ -56,20 +56,22 @@ Work = Callable[[Session], Awaitable[Recorded]]
 
 
 def health_steps(environment: Environment, case: Case, *, count: int | None) -> list[Step]:
-    """Health of every service, as often as the plan of its target wants, or `count` times."""
+    """Health of every service, as often as the plan of its target wants, or `count` times; the first one speaks for all."""
     plan = sampling.plan_for(case.targets.health)
     checkpoints = [count] if count is not None else sorted({FIRST_CHECKPOINT, *(n for n, _ in plan.looks)})
     asked = f"up to {checkpoints[-1]} health requests" if count is None else f"{count} health requests"
     least = count if count is not None else max(FIRST_CHECKPOINT, plan.looks[0][0])
+    services = [item for item in environment.services if item.health]
+    each = ", each" if len(services) > 1 else ""
+    why = f"; {plan.describe()}" if count is None else ""
+    says = f"{', '.join(item.name for item in services)}: {asked} and {health.UNKNOWN_TRIES} to a path that must not exist{each}{why}"
     return [
         Step(
-            says=f"{item.name}: {asked} and {health.UNKNOWN_TRIES} to a path that must not exist"
-            + (f"; {plan.describe()}" if count is None else ""),
+            says=says if item is services[0] else "",
             requests=least + health.UNKNOWN_TRIES,
             run=functools.partial(_ask_health, item, plan, checkpoints),
         )
-        for item in environment.services
-        if item.health
+        for item in services
     ]
 
 

@@ -55,11 +55,6 @@ def _checked(path: Path) -> list[str]:
         ) from None
 
 
-def parameters_of(path: Path) -> list[str]:
-    """The names that a notebook's cell tagged `parameters` assigns."""
-    return document.read(path).parameters
-
-
 def asks_for(path: Path) -> list[str] | None:
     """The ids and patterns of the declared checks that a notebook judges; None where reading it does not tell.
 

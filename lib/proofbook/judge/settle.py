@@ -145,21 +145,29 @@ def _proofs(check: Check, view: View, judgement: Judgement) -> list[Control]:
     """The controls that every check gets: a fix claim is judged on before, a guard on its mutants."""
     if judgement.verdict is not Verdict.PASS:
         return []
-    if check.kind == "fix":
-        if not _reaches_before(view):
-            return []
-        there = _judge(check.recipe, view.as_before())
-        return [
-            Control(
-                kind="before",
-                name="the same check on the evidence from before",
-                guards=("pass",),
-                expected="not pass",
-                got=f"{there.verdict.value}: {there.statement}",
-                held=there.verdict is not Verdict.PASS,
-                judged=there.verdict.value,
-            )
-        ]
+    return _on_before(check, view) if check.kind == "fix" else _on_mutants(check, view)
+
+
+def _on_before(check: Check, view: View) -> list[Control]:
+    """The same check on the evidence from before, which has to fail; none where that does not reach back."""
+    if not _reaches_before(view):
+        return []
+    there = _judge(check.recipe, view.as_before())
+    return [
+        Control(
+            kind="before",
+            name="the same check on the evidence from before",
+            guards=("pass",),
+            expected="not pass",
+            got=f"{there.verdict.value}: {there.statement}",
+            held=there.verdict is not Verdict.PASS,
+            judged=there.verdict.value,
+        )
+    ]
+
+
+def _on_mutants(check: Check, view: View) -> list[Control]:
+    """The same check on evidence that was broken on purpose, which has to fail each time; none where nothing could be broken."""
     changed = [(mutant.name, mutant.change(view)) for mutant in check.recipe.mutants]
     tried = [
         (name, _judge(check.recipe, replace(mutant, verdict_only=True)))

@@ -98,11 +98,13 @@ class _Counted:
 def _failed(found: _Counted) -> Overall | None:
     if not found.failed:
         return None
+    # What was seen: a claim beside the word BROKEN would read as its opposite.
+    first, more = found.failed[0], len(found.failed) - 1
     return Overall(
         verdict=Verdict.FAIL,
-        reason=found.failed[0].reason,
+        reason=first.reason,
         headline="NOT FIXED" if any(item.kind == "fix" for item in found.failed) else "BROKEN",
-        detail=_list(item.claim for item in found.failed),
+        detail=(first.seen or first.statement) + (f"; and {more} more" if more else ""),
         blocking=tuple(item.id for item in found.failed),
     )
 
@@ -155,7 +157,9 @@ def _passed(found: _Counted) -> Overall:
         verdict=Verdict.PASS,
         reason="",
         headline=words + (f" ({found.waived} waived)" if found.waived else ""),
-        detail=f"{len(found.required)} required findings hold",
+        detail="1 required finding holds"
+        if len(found.required) == 1
+        else f"{len(found.required)} required findings hold",
     )
 
 

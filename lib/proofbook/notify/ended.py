@@ -25,8 +25,8 @@ def of(run: RunRecord, folder: Path, *, link: str) -> Ended:
     """
     began, at = _time(run.started, folder), _time(run.ended or run.started, folder)
     verdict, left = _without_accepted(run, _accepted(run, folder, day=at.date()))
-    told = [item for item in left if item.verdict.value == verdict]
-    sentence = _sentence(run, verdict, told) if verdict in TROUBLE else run.sentence
+    said = _said(run, verdict, left) if verdict in TROUBLE else {}
+    sentences = [*said.values()] or [for_others(run.sentence)[:LONGEST]]
     return Ended(
         environment=folder.parent.name,
         case=run.case,
@@ -34,20 +34,28 @@ def of(run: RunRecord, folder: Path, *, link: str) -> Ended:
         verdict=verdict,
         began=began,
         at=at,
-        sentence=for_others(sentence)[:LONGEST],
-        others=max(0, len(told) - 1) if verdict in TROUBLE else 0,
+        sentence=sentences[0],
+        others=len(sentences) - 1,
+        findings=tuple(said.items()),
         report=_report(folder, link),
     )
 
 
-def _sentence(run: RunRecord, verdict: str, told: list[Finding]) -> str:
-    """What the first finding says that carries the verdict, as the first screen has it; else the run's own sentence."""
-    # A fact without a finding, such as a notebook that broke, is told where no finding is.
-    ids = {item.id for item in told} or {""}
-    for fact in run.opening.facts if run.opening else ():
-        if fact.verdict == verdict and fact.finding in ids:
-            return fact.text
-    return f"{told[0].claim}: {told[0].statement}" if told else run.sentence
+def _said(run: RunRecord, verdict: str, left: list[Finding]) -> dict[str, str]:
+    """What each finding says that carries the verdict, by its id: first those of the first screen, in its words.
+
+    A fact without a finding, such as a notebook that broke, is told where no finding is.
+    """
+    words = {item.id: f"{item.claim}: {item.statement}" for item in left if item.verdict.value == verdict}
+    facts = {
+        fact.finding: fact.text
+        for fact in (run.opening.facts if run.opening else ())
+        if fact.verdict == verdict
+    }
+    words = words or {"": run.sentence}
+    first = {name: text for name, text in facts.items() if name in words}
+    others = [(name, text) for name, text in words.items() if name not in first]
+    return {name: for_others(text)[:LONGEST] for name, text in [*first.items(), *others]}
 
 
 def _accepted(run: RunRecord, folder: Path, *, day: dt.date) -> set[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from proofbook.config.durations import seconds
 from proofbook.config.unattended import Notify
@@ -18,7 +19,8 @@ WRONG = ("fail", "error")
 class Ended:
     """A run that ended, as news sees it.
 
-    verdict: `known` where it rests on accepted findings alone. at: when it ended; began: when it began. The rest as in a notice.
+    verdict: `known` where it rests on accepted findings alone. at: when it ended; began: when it began. findings: the id of each
+    that carries a verdict that is trouble, and what it says. The rest as in a notice.
     """
 
     environment: str
@@ -30,6 +32,7 @@ class Ended:
     sentence: str
     others: int
     report: str
+    findings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ class Told:
     handled: the last run that was looked at. verdict: what was told last, empty before the first. since: when that began.
     run_id, sentence, others, report: of the last run with that verdict. current, current_since: the verdict of the last run, and
     when it began. apart: runs in a row that were not as told; wrong: how many of these failed or ended in an error.
+    findings: which were told since that began. fresh: others of that verdict, and in how many runs in a row.
     """
 
     handled: str = ""
@@ -53,6 +57,8 @@ class Told:
     current_since: str = ""
     apart: int = 0
     wrong: int = 0
+    findings: tuple[str, ...] = ()
+    fresh: Mapping[str, int] = field(default_factory=dict)
 
 
 def of_run(told: Told, run: Ended, policy: Notify) -> tuple[Told, Notice | None]:
@@ -67,7 +73,9 @@ def of_run(told: Told, run: Ended, policy: Notify) -> tuple[Told, Notice | None]
     if run.verdict != told.current:
         told = replace(told, current=run.verdict, current_since=rfc3339(run.at))
     if run.verdict == told.verdict:
-        told = replace(_of(told, run), apart=0, wrong=0)
+        told, more = _more(replace(_of(told, run), apart=0, wrong=0), run, policy)
+        if more is not None:
+            return told, more
         return reminded(told, run.environment, run.case, policy, now=run.at)
     told = replace(told, apart=told.apart + 1, wrong=told.wrong + (run.verdict in WRONG))
     return _changed(told, run) if _is_enough(told, run, policy) else (told, None)
@@ -84,7 +92,10 @@ def _is_enough(told: Told, run: Ended, policy: Notify) -> bool:
 def _changed(told: Told, run: Ended) -> tuple[Told, Notice | None]:
     """A verdict that is as good as told from now on; a notice of it, unless nobody waits for one."""
     was, was_since = told.verdict, told.since
-    told = replace(_of(told, run), verdict=run.verdict, since=told.current_since, said_at=rfc3339(run.at), apart=0, wrong=0)  # fmt: skip
+    told = replace(
+        _of(told, run), verdict=run.verdict, since=told.current_since, said_at=rfc3339(run.at), apart=0, wrong=0,
+        findings=tuple(name for name, _ in run.findings), fresh={},
+    )  # fmt: skip
     if run.verdict not in TROUBLE and was not in TROUBLE:
         return told, None
     kind: Kind = "changed"
@@ -93,6 +104,28 @@ def _changed(told: Told, run: Ended) -> tuple[Told, Notice | None]:
     return told, Notice(
         kind=kind, environment=run.environment, case=run.case, was=was, now=run.verdict, since=told.since, was_since=was_since,
         run_id=run.run_id, at=rfc3339(run.at), sentence=run.sentence, others=run.others, report=run.report,
+    )  # fmt: skip
+
+
+def _more(told: Told, run: Ended, policy: Notify) -> tuple[Told, Notice | None]:
+    """What counts as told after a run with the verdict that was told, and the notice of findings that came to it and last.
+
+    Each is told once while the verdict lasts, also where it comes and goes.
+    """
+    if not told.findings:
+        # Told by an older version, or of a run that broke: what it rests on now is as good as told.
+        return replace(told, findings=tuple(name for name, _ in run.findings if name)), None
+    said = {name: text for name, text in run.findings if name and name not in told.findings}
+    fresh = {name: told.fresh.get(name, 0) + 1 for name in said}
+    enough = policy.inconclusive_after if run.verdict == "inconclusive" else policy.after
+    lasts = [name for name, count in fresh.items() if count >= enough]
+    if run.verdict not in TROUBLE or not lasts:
+        return replace(told, fresh=fresh), None
+    left = {name: count for name, count in fresh.items() if name not in lasts}
+    told = replace(told, findings=(*told.findings, *lasts), fresh=left, said_at=rfc3339(run.at))
+    return told, Notice(
+        kind="more", environment=run.environment, case=run.case, was=run.verdict, now=run.verdict, since=told.since, was_since=told.since,
+        run_id=run.run_id, at=rfc3339(run.at), sentence=said[lasts[0]], others=len(lasts) - 1, report=run.report,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from proofbook.runs.record import JsonObject, moment
 KNOWN = "known"
 OVERDUE = "overdue"
 TROUBLE = ("fail", "error", "inconclusive")
-Kind = Literal["changed", "recovered", "accepted", "reminder", "overdue", "resumed", "test"]
+Kind = Literal["changed", "recovered", "accepted", "more", "reminder", "overdue", "resumed", "test"]
 
 
 class NotDelivered(CouldNotLook):
@@ -28,7 +28,7 @@ class Notice:
     """One thing that is told. Times are RFC 3339 in UTC.
 
     was, now: verdicts, or `known`, `overdue`, or empty where nothing was known. since: when `now` began; was_since: when `was`
-    did. sentence: what the first finding of that verdict says. others: how many more have it. report: URL or path.
+    did. sentence: what the first finding of that verdict says, or of those that came to it. others: how many more there are. report: URL or path.
     """
 
     kind: Kind
@@ -100,6 +100,7 @@ def _what(notice: Notice) -> str:
         "changed": f"{was} → {notice.now}",
         "recovered": f"recovered: {was} → {notice.now}",
         "accepted": f"{was}, now accepted as known",
+        "more": f"still {notice.now}, now by more findings",
         "reminder": f"still {notice.now}",
         "overdue": "no finished run in time",
         "resumed": f"runs again: {notice.now}",

@@ -107,7 +107,7 @@ def judge(folder: Path, asked: Validation, *, executor: Orders, options: Options
     left_out = ", ".join(sorted(known.keys() - chosen.keys()))
     started = dt.datetime.now(dt.UTC)
     options.say(
-        f"judging {len(asked.checks)} checks with {len(chosen)} notebooks"
+        f"judging {len(asked.checks)} check{'' if len(asked.checks) == 1 else 's'} with {len(chosen)} notebook{'' if len(chosen) == 1 else 's'}"
         + (f"; skipped, without checks: {left_out}" if left_out else "")
     )
     # Findings of an earlier judging must not be taken for these.

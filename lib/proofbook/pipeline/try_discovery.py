@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -86,77 +87,108 @@ async def _discover_websocket(
 ) -> tuple[look.EndpointFacts, str]:
     """What was found of the WebSocket, in words; the settings are completed by it."""
     (service,) = settings["service"]
-    remarks: list[str] = []
+    search = _Search(options=options, settings=settings, service=service, base=session.base)
+    met = await search.looked(service["ws"])
+    if not met.upgraded and not options.origin:
+        origin = origin_of(session.socket_urls[session.environment.websockets[0].name])
+        met = await search.from_page(met, origin)
+    name = "" if options.dialect else await _dialect(met, options, service["ws"], search.at)
+    if name:
+        met = await search.in_dialect(name)
+    if met.refused and options.token_env:
+        met = await search.with_token_elsewhere(met)
+    if met.greeting is not None:
+        service["ws"]["greeting"] = met.greeting
+        search.remarks.append(f"it greets with {_shown(met.greeting)}")
+    if met.let_in:
+        search.remarks.append("it says that we are let in")
+    elif met.upgraded and not met.refused:
+        await search.refusal()
+    if options.token_env and await search.ignores_paths(met):
+        service["ws"]["any_path"] = True
+        search.remarks.append(
+            "it says the same at a path that must not exist, so it does not look at the path"
+        )
+    return met, f"WebSocket at {options.ws}: {'; '.join([*search.remarks, *met.remarks])}"
 
-    def at(stated: Settings) -> tuple[WebSocket, Session]:
-        there = _environment({**settings, "service": [{**service, "ws": stated}]})
-        return there.websockets[0], Session(there, base=session.base)
 
-    async def looked(stated: Settings, **how: Any) -> look.EndpointFacts:
-        endpoint, there = at(stated)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """A search for how a WebSocket wants to be spoken to. service: its part of the settings, completed by what is found; remarks: that in words."""
+
+    options: Options
+    settings: Settings
+    service: Settings
+    base: Path
+    remarks: list[str] = field(default_factory=list)
+
+    def at(self, stated: Settings) -> tuple[WebSocket, Session]:
+        there = _environment({**self.settings, "service": [{**self.service, "ws": stated}]})
+        return there.websockets[0], Session(there, base=self.base)
+
+    async def looked(self, stated: Settings, **how: Any) -> look.EndpointFacts:
+        endpoint, there = self.at(stated)
         return await look.look(endpoint, session=there, **how)
 
-    met = await looked(service["ws"])
-    if not met.upgraded and not options.origin:
-        # A page of the service itself is where most connections come from.
-        origin = origin_of(session.socket_urls[session.environment.websockets[0].name])
-        from_page = {**service["ws"], "headers": {**options.sent_headers, "Origin": origin}}
-        again = await looked(from_page, times=1)
-        if again.upgraded:
-            service["ws"], met = from_page, await looked(from_page)
-            remarks.append(f"it wants the Origin {origin}")
-    name = "" if options.dialect else await _dialect(met, options, service["ws"], at)
-    if name:
-        spoken = {**service["ws"], "dialect": name}
-        again = await looked(spoken, times=1)
+    async def from_page(self, met: look.EndpointFacts, origin: str) -> look.EndpointFacts:
+        """As from a page of the service itself, from where most connections come."""
+        headers = {**self.options.sent_headers, "Origin": origin}
+        stated = {**self.service["ws"], "headers": headers}
+        if not (await self.looked(stated, times=1)).upgraded:
+            return met
+        self.service["ws"] = stated
+        met = await self.looked(stated)
+        self.remarks.append(f"it wants the Origin {origin}")
+        return met
+
+    async def in_dialect(self, name: str) -> look.EndpointFacts:
+        """Spoken to in a dialect that it shows; in none where it does not go on like such a server."""
+        spoken = {**self.service["ws"], "dialect": name}
+        again = await self.looked(spoken, times=1)
         named = known_dialects.STATED[name].get("subprotocols")
-        is_silent = look.is_only_a_path(name, options.ws or "") and not again.let_in
+        is_silent = look.is_only_a_path(name, self.options.ws or "") and not again.let_in
         is_none = (
             is_silent
             or again.speaks_otherwise
             or (named and again.upgraded and again.subprotocol not in named and name not in first_words.ASKED)
         )
         if is_none and not again.refused:
-            # It said what such a server says, or is where such a one is, and is none: it does not go on like one.
-            met = await looked(service["ws"], knows_dialects=False)
-        else:
-            service["ws"], met = spoken, again
-            remarks.append(
-                f"it speaks {name}"
-                if again.let_in or name in first_words.ASKED
-                else f"it seems to speak {name}"
-            )
-    if met.refused and options.token_env:
-        # The other usual place. Never the address: servers write addresses into their logs.
-        other = {**service["ws"], "token": {"in": _other_place(service["ws"])}}
-        again = await looked(other)
-        if again.upgraded and not again.refused:
-            service["ws"], met = other, again
-            remarks.append(f"the token goes as a {other['token']['in']}")
-    if met.greeting is not None:
-        service["ws"]["greeting"] = met.greeting
-        remarks.append(f"it greets with {_shown(met.greeting)}")
-    if met.let_in:
-        remarks.append("it says that we are let in")
-    elif met.upgraded and not met.refused and (learnt := await _refusal(options, *at(service["ws"]))):
-        service["ws"]["refusal"] = learnt
-        remarks.append(
+            return await self.looked(self.service["ws"], knows_dialects=False)
+        self.service["ws"] = spoken
+        is_sure = again.let_in or name in first_words.ASKED
+        self.remarks.append(f"it {'speaks' if is_sure else 'seems to speak'} {name}")
+        return again
+
+    async def with_token_elsewhere(self, met: look.EndpointFacts) -> look.EndpointFacts:
+        """With the token in the other usual place. Never the address: servers write addresses into their logs."""
+        other = {**self.service["ws"], "token": {"in": _other_place(self.service["ws"])}}
+        again = await self.looked(other)
+        if not again.upgraded or again.refused:
+            return met
+        self.service["ws"] = other
+        self.remarks.append(f"the token goes as a {other['token']['in']}")
+        return again
+
+    async def refusal(self) -> None:
+        """How it refuses a wrong token after it connected it, where it does."""
+        learnt = await _refusal(self.options, *self.at(self.service["ws"]))
+        if not learnt:
+            return
+        self.service["ws"]["refusal"] = learnt
+        self.remarks.append(
             "it connects a wrong token, and refuses it at its first message"
             if "send" in learnt
             else f"it refuses a wrong token by {_in_words(learnt)}"
         )
-    if options.token_env and await _ignores_paths(met, service["ws"], session, at):
-        service["ws"]["any_path"] = True
-        remarks.append("it says the same at a path that must not exist, so it does not look at the path")
-    return met, f"WebSocket at {options.ws}: {'; '.join([*remarks, *met.remarks])}"
 
-
-async def _ignores_paths(met: look.EndpointFacts, ws: Settings, session: Session, at: At) -> bool:
-    """Whether an endpoint that says something to those whom it lets in says it wherever they come; one that is silent shows nothing."""
-    if not (met.let_in or met.greeting is not None) or at(ws)[0].any_path:
-        return False
-    elsewhere, there = at({**ws, "path": session.environment.services[0].unknown_path})
-    return await look.says_the_same(elsewhere, session=there)
+    async def ignores_paths(self, met: look.EndpointFacts) -> bool:
+        """Whether an endpoint that says something to those whom it lets in says it wherever they come; one that is silent shows nothing."""
+        endpoint, there = self.at(self.service["ws"])
+        if not (met.let_in or met.greeting is not None) or endpoint.any_path:
+            return False
+        nowhere = there.environment.services[0].unknown_path
+        elsewhere, session = self.at({**self.service["ws"], "path": nowhere})
+        return await look.says_the_same(elsewhere, session=session)
 
 
 def _in_words(refusal: Settings) -> str:

@@ -103,7 +103,7 @@ def facts(item: Finding) -> str:
 
 def line(item: Finding) -> str:
     """One finding in a line that leads to its card."""
-    return f'<p class="pb-line" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.1em .8em;margin:.5em 0">{badge(item)} <a href="#finding-{escape(item.id)}"><b>{sentence(item.claim)}</b></a> {escape(item.statement)}</p>'
+    return f'<p class="pb-line" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.1em .8em;margin:.5em 0">{badge(item)} <a href="#finding-{escape(item.id)}"><b>{sentence(item.claim)}</b></a><br>{escape(item.statement)}</p>'
 
 
 def severity(item: Finding) -> str:

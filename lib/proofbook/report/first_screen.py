@@ -57,11 +57,11 @@ def of_run(run: RunRecord) -> Opening:
 def doubt(summary: Summary) -> str:
     """How the verdict could be wrong; over a pass, what alone was asked."""
     if summary.overall.verdict is Verdict.FAIL:
-        return f"Hardly: a system that keeps what is required would look like this in fewer than {_of_hundred(summary.view.alpha_fail)} such runs; what must never happen, and was seen, needs no such number."
+        return f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a sound system look like this; what must never happen is proved by one occurrence."
     if summary.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
     if summary.overall.verdict is not Verdict.PASS:
-        return "Either way: what is needed to decide is listed."
+        return "Nothing is decided yet; below is what would decide it."
     return doubts.in_words(summary.reach)
 
 
@@ -99,7 +99,7 @@ def _what_decides(summary: Summary) -> list[str]:
     if overall.verdict is Verdict.FAIL:
         windows = summary.view.windows
         new = windows.new_revision
-        makes = [f"make this hold: {item.claim}. {_capital(seen(item))}." for item in blocking]
+        makes = [f"make this hold: {item.claim}." for item in blocking]
         # Of a system that was looked at for its own sake nothing was released.
         is_release = windows.before is not None or windows.deployed_at is not None or windows.alongside
         return [f"hold the release{f' of {new}' if new else ''}.", *makes] if is_release else makes
@@ -243,7 +243,9 @@ def _beside(summary: Summary) -> str:
     elif guards:
         open_ones = len(guards) - good - fell
         told = f"{good} pass, {fell} fail" + (f", {open_ones} not known" if open_ones else "")
-        words = [f"{'Beside the fixes, of' if has_fixes else 'Of'} {len(guards)} checks: {told}."]
+        words = [
+            f"{'Beside the fixes, of' if has_fixes else 'Of'} {len(guards)} {'check' if len(guards) == 1 else 'checks'}: {told}."
+        ]
     else:
         words = []
     beside = [name for name in summary.overall.beside if name not in summary.accepted]

@@ -62,6 +62,7 @@ def convert(item: Executed, told: set[str], *, question: str = "", title: bool =
         _ask(notebook, question)
     if not title:
         _untitle(notebook)
+    _join_code(notebook)
     outputs = _Outputs(told=frozenset(told))
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -204,6 +205,28 @@ def _leave_out(notebook: NotebookNode) -> tuple[tuple[str, str], ...]:
             empty.update(range(start, end))
     notebook.cells = [cell for number, cell in enumerate(notebook.cells) if number not in empty]
     return tuple(found)
+
+
+def _join_code(notebook: NotebookNode) -> None:
+    """Puts code that shows nothing behind the fold of the code before it, or of the code after it where it comes first."""
+    joined: list[NotebookNode] = []
+    for cell in notebook.cells:
+        above = joined[-1] if joined else None
+        if (
+            above is None
+            or not (_is_shown_code(above) and _is_shown_code(cell))
+            or (above.outputs and cell.outputs)
+        ):
+            joined.append(cell)
+            continue
+        above.source = f"{above.source}\n\n{cell.source}"
+        above.outputs = above.outputs or cell.outputs
+    notebook.cells = joined
+
+
+def _is_shown_code(cell: NotebookNode) -> bool:
+    """Whether a cell's code is on the page; that of the stored defaults is not."""
+    return cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", [])
 
 
 def _ask(notebook: NotebookNode, question: str) -> None:

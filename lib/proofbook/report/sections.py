@@ -356,7 +356,7 @@ def _risk(risk: Risk, summary: Summary) -> tuple[str, str]:
     if risk.status == "resolved":
         carried = _carried(risk.findings, summary)
         holds = carried.standing is Standing.SUPPORTED
-        return ("✔ resolved" if holds else "<b>✘ reopened</b>", escape(carried.because))
+        return ("<b>✔ resolved</b>" if holds else "<b>✘ reopened</b>", escape(carried.because))
     if risk.status == "accepted":
         assert risk.until is not None
         over = summary.ended.date() > risk.until

@@ -31,7 +31,8 @@ def find(run: str, *, base: Path) -> Path:
         if is_run(path):
             return object_store.fetched(path.resolve(), base=base)
     known = [path.name for folder in environment_folders(base) for path in sorted(folder.iterdir()) if is_run(path) and not path.name.startswith(".")]  # fmt: skip
-    raise UnknownName("run", run, known[-5:], where=paths.shown(paths.outputs(base)))
+    place = paths.shown(paths.outputs(base))
+    raise UnknownName("run", run, known[-5:], where=place, or_else="none yet; make one: proofbook run ENV")
 
 
 def match(run: str, *, base: Path) -> Path:

@@ -68,8 +68,9 @@ class Plan:
         return f"Proofbook: {', '.join(self.environments)}, every {durations.in_words(self.every_s)}"
 
     def run(self, *, here: bool) -> list[str]:
-        """What is run each time, after the program; `here`: on this machine."""
-        return ["run", *(self.files if here else self.environments), "--yes"]
+        """What is run each time, after the program; `here`: on this machine, where many reports lie beside one chart library."""
+        shared = ["--assets", "shared"] if here and not self.store else []
+        return ["run", *(self.files if here else self.environments), "--yes", *shared]
 
     def due(self, *, here: bool) -> list[str]:
         """What says that no run came, after the program."""

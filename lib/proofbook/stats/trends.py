@@ -48,17 +48,7 @@ def batch_slope(
     1.0
     """
     clean = [_finite(seconds, values) for seconds, values in series]
-    total = sum(len(seconds) for seconds, _ in clean)
-    x, y = [], []
-    for seconds, values in clean:
-        count = max(1, round(batches * len(seconds) / total)) if total else 1
-        parts = [part for part in np.array_split(np.argsort(seconds, kind="stable"), count) if len(part) >= 3]
-        if len(parts) < 2:
-            continue
-        means = np.array([(seconds[part].mean(), values[part].mean()) for part in parts])
-        centred = means - means.mean(axis=0)
-        x.append(centred[:, 0])
-        y.append(centred[:, 1])
+    x, y = _batch_means(clean, batches=batches)
     number = sum(len(part) for part in x)
     spread_x = sum(float(part @ part) for part in x)
     if number < MIN_BATCHES or spread_x <= 0:
@@ -76,6 +66,24 @@ def batch_slope(
     # Batches that hang together carry less, so that many fewer count.
     reach = float(special.stdtrit(max(2.0, freedom * (1 - r) / (1 + r)), confidence)) * error
     return Slope(per_s=slope, low=slope - reach, high=slope + reach, values=number)
+
+
+def _batch_means(
+    series: Sequence[tuple[Floats, Floats]], *, batches: int
+) -> tuple[list[Floats], list[Floats]]:
+    """Seconds and values of the batches of each series, about the mean of that series."""
+    total = sum(len(seconds) for seconds, _ in series)
+    x, y = [], []
+    for seconds, values in series:
+        count = max(1, round(batches * len(seconds) / total)) if total else 1
+        parts = [part for part in np.array_split(np.argsort(seconds, kind="stable"), count) if len(part) >= 3]
+        if len(parts) < 2:
+            continue
+        means = np.array([(seconds[part].mean(), values[part].mean()) for part in parts])
+        centred = means - means.mean(axis=0)
+        x.append(centred[:, 0])
+        y.append(centred[:, 1])
+    return x, y
 
 
 MIN_BATCHES = 10

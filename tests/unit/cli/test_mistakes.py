@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import proofbook
+from rich.text import Text
+
+from proofbook.cli.app import plain
 
 GONE = 'hint = "start it first"\n[[service]]\nname = "a"\nurl = { file = "outputs/rehearsal/nowhere.url" }\n'
 GUARDED = 'protected = true\n[[service]]\nname = "a"\nurl = "http://127.0.0.1:1"\n'
@@ -82,3 +85,10 @@ def test_a_terminal_that_lacks_a_sign_gets_another_one(
 ) -> None:
     done = proofbook("faults", cwd=tmp_path, workspace=workspace, PYTHONIOENCODING=encoding)
     assert done.returncode == 0 and "memory-leak" in done.stdout and "?" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", [r"^\[INFO\] user=", r"\[info\]", r"[a]", r"\\[/b]", "a[0]", r"\d[^\]]+", "[[x]]"]
+)
+def test_brackets_and_backslashes_of_a_pattern_are_printed_as_they_are(text: str) -> None:
+    assert Text.from_markup(f"[bold]{plain(text)}.[/]").plain == f"{text}."

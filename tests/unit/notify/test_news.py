@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,38 @@ def test_a_change_is_told_once_and_only_where_it_lasts(
     runs: str, policy: dict[str, Any], expected: list[str]
 ) -> None:
     assert heard(runs, **policy) == expected
+
+
+def heard_of(findings_of_runs: str, **policy: Any) -> list[str]:
+    """What is told after which of the hourly runs, each of them named by the findings that failed in it; `-` passes."""
+    state, found = Told(), []
+    for number, letters in enumerate(findings_of_runs.split()):
+        failed = tuple((letter, f"{letter} is down") for letter in letters if letter != "-")
+        made = replace(run(number, "fail" if failed else "pass"), findings=failed)
+        state, item = news.of_run(state, made, Notify.model_validate(policy))
+        if item is not None:
+            found.append(f"{number} {item.kind}: {item.sentence}, {item.others} more")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("runs", "policy", "expected"),
+    [
+        ("- a ab ab", {}, ["1 changed: so it is, 0 more", "2 more: b is down, 0 more"]),
+        ("- a abc a abc", {}, ["1 changed: so it is, 0 more", "2 more: b is down, 1 more"]),
+        # Another one is another failure, also where the first is mended by then.
+        ("- a b b", {}, ["1 changed: so it is, 0 more", "2 more: b is down, 0 more"]),
+        ("- ab a ab", {}, ["1 changed: so it is, 0 more"]),
+        ("- a a ab a ab ab", {"after": 2}, ["2 changed: so it is, 0 more", "6 more: b is down, 0 more"]),
+        ("- a ab - ab", {}, ["1 changed: so it is, 0 more", "2 more: b is down, 0 more", "3 recovered: so it is, 0 more", "4 changed: so it is, 0 more"]),
+        # It counts as a reminder too.
+        ("- a a ab ab ab", {"remind_every": "2h"}, ["1 changed: so it is, 0 more", "3 more: b is down, 0 more", "5 reminder: so it is, 0 more"]),
+    ],
+)  # fmt: skip
+def test_a_further_failure_is_told_once_while_the_first_one_lasts(
+    runs: str, policy: dict[str, Any], expected: list[str]
+) -> None:
+    assert heard_of(runs, **policy) == expected
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

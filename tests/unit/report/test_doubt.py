@@ -238,7 +238,7 @@ def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_a
     assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. Detection power: at least 90% (1 of 2 claims). Would add most: the other hours of the day."  # fmt: skip
     assert all(len(line) <= LONGEST for line in (live, alone))
     # What is not known, or failed, keeps its own next step.
-    assert screen("log-truncated", tmp_path / "c").startswith(("Either way", "Hardly"))
+    assert screen("log-truncated", tmp_path / "c").startswith(("Nothing is decided yet", "Hardly"))
 
 
 def test_the_report_names_the_least_sure_claim_and_those_without_a_number(tmp_path: Path) -> None:

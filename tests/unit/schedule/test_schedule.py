@@ -105,7 +105,7 @@ def test_the_lines_of_cron_run_in_the_workspace_with_the_secrets_of_a_file(
     assert by_cron(asking_for_due, CODE="5").stdout == "", "people are told otherwise"
     where = {"folder": str(base), "jwt": "with space", "outputs": None}
     assert calls(tmp_path) == [
-        {"words": ["run", "staging", "--yes"], **where},
+        {"words": ["run", "staging", "--yes", "--assets", "shared"], **where},
         {"words": ["due", "staging", "--every", "1h", "--notify"], **where},
     ]
     assert (base / "outputs" / f".{plan.name}.log").read_text() == "overdue\n"
@@ -287,7 +287,7 @@ def test_the_dag_of_airflow_is_tried_once_and_skipped_if_inconclusive(
     assert ast.literal_eval(dag["default_args"]) == {"retries": 0}
     assert (task["skip_on_exit_code"], ast.literal_eval(task["cwd"])) == ("3", str(base))
     subprocess.run(["bash", "-c", ast.literal_eval(task["bash_command"])], check=True, cwd=base)
-    assert calls(tmp_path)[0]["words"] == ["run", "staging", "--yes"]
+    assert calls(tmp_path)[0]["words"] == ["run", "staging", "--yes", "--assets", "shared"]
 
 
 IN_AIRFLOW = """
@@ -343,7 +343,9 @@ def test_airflow_itself_runs_the_dag_and_skips_what_is_inconclusive(
         "3 skipped",
         "1 failed",
     ]
-    assert [item["words"] for item in calls(tmp_path)] == [["run", "staging", "--yes"]] * 3
+    assert [item["words"] for item in calls(tmp_path)] == [
+        ["run", "staging", "--yes", "--assets", "shared"]
+    ] * 3
 
 
 # What all have in common ----------------------------------------------------------------------------------------------

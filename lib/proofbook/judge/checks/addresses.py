@@ -11,7 +11,7 @@ import pandas as pd
 from proofbook.evidence.asked import ASKED, Asks, Reach
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks import asked_words, comparison
-from proofbook.judge.findings import Control, Exposure, Judgement, Verdict
+from proofbook.judge.findings import Exposure, Judgement, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 
 
@@ -21,6 +21,9 @@ def each_leads_there(endpoint: str, *, host: str, asks: Asks = Asks.ADDRESS) -> 
     return Recipe(
         judge=it.judge, mutants=(Mutant(name="another server at the last address", change=it.other),)
     )
+
+
+Parts = dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,44 @@ class _Addresses:
         return (rows["endpoint"] == self.endpoint) & (rows["asks"] == self.asks)
 
     def judge(self, view: View) -> Judgement:
+        good, bad = self.parts(view)
+        count = len(good) + len(bad)
+        well = sum(len(part) for part in good.values())
+        kinds = {address: self.kind_of(address, part, good) for address, part in bad.items()}
+        proven = {
+            address: part
+            for address, part in bad.items()
+            if kinds[address] == "fault"
+            and comparison.fails_more(
+                (int((~comparison.answered(part)).sum()), len(part)), (0, well), alpha=view.alpha_fail
+            )
+        }
+        told = f"{len(good)} of {count} {'address' if count == 1 else 'addresses'} of its name: {', '.join(good)}"
+        told += f"; {_told(bad)}" if bad else ""
+        verdict, reason = _verdict(set(kinds.values()), is_proven=bool(proven))
+        return Judgement(
+            verdict=verdict,
+            reason=reason,
+            statement=told,
+            method=comparison.method("connections to each address beside those to the others", view=view),
+            threshold="each leads to the endpoint",
+            exposure=Exposure(n=count, unit="addresses"),
+            controls=(
+                comparison.beside(
+                    "connections to the other addresses",
+                    expected="at least 1 well",
+                    got=f"{well:,} well",
+                    held=well > 0,
+                ),
+            ),
+        )
+
+    def parts(self, view: View) -> tuple[Parts, Parts]:
+        """The rows of each address that gave what was expected each time, and of each that did not.
+
+        Raises:
+            InsufficientEvidence: no address was asked, or none gave that.
+        """
         rows = view.need(ASKED)
         rows = rows[self.mine(rows)]
         if rows.empty:
@@ -47,54 +88,15 @@ class _Addresses:
         good = {address: part for address, part in parts.items() if comparison.answered(part).all()}
         bad = {address: part for address, part in parts.items() if address not in good}
         if not good:
+            where = "websocket-connection" if self.asks is Asks.ADDRESS else f"health-{self.endpoint}"
             raise InsufficientEvidence(
                 "no-samples",
                 f"none of {len(parts)} addresses gave what was expected each time: {_told(bad)}",
-                repair="see websocket-connection"
-                if self.asks is Asks.ADDRESS
-                else f"see health-{self.endpoint}",
+                repair=f"see {where}",
             )
-        well = sum(len(part) for part in good.values())
-        kinds = {address: self.kind_of(address, part, good) for address, part in bad.items()}
-        proven = {
-            address: part
-            for address, part in bad.items()
-            if kinds[address] == "fault"
-            and comparison.fails_more(
-                (int((~comparison.answered(part)).sum()), len(part)), (0, well), alpha=view.alpha_fail
-            )
-        }
-        told = f"{len(good)} of {len(parts)} {'address' if len(parts) == 1 else 'addresses'} of its name: {', '.join(good)}"
-        told += f"; {_told(bad)}" if bad else ""
-        verdict, reason = (
-            (Verdict.FAIL, "address")
-            if proven
-            else (Verdict.INCONCLUSIVE, "too-early")
-            if "fault" in kinds.values()
-            else (Verdict.INCONCLUSIVE, "no-way")
-            if "ours" in kinds.values()
-            else (Verdict.PASS, "")
-        )
-        return Judgement(
-            verdict=verdict,
-            reason=reason,
-            statement=told,
-            method=comparison.method("connections to each address beside those to the others", view=view),
-            threshold="each leads to the endpoint",
-            exposure=Exposure(n=len(parts), unit="addresses"),
-            controls=(
-                Control(
-                    kind="positive",
-                    name="connections to the other addresses",
-                    guards=("pass", "fail"),
-                    expected="at least 1 well",
-                    got=f"{well:,} well",
-                    held=well > 0,
-                ),
-            ),
-        )
+        return good, bad
 
-    def kind_of(self, address: str, rows: pd.DataFrame, good: dict[str, pd.DataFrame]) -> str:
+    def kind_of(self, address: str, rows: pd.DataFrame, good: Parts) -> str:
         """What an address that is not well shows: a `fault`; `ours`, where the way from here may be shut; or `nothing` that a user meets."""
         reached = set(rows.loc[~comparison.answered(rows), "detail"])
         if reached == {Reach.CLOSED.value} and _is_own(self.host, address):
@@ -135,6 +137,15 @@ _REACHED = {
     Reach.NO_WAY.value: "no way leads there from here",
     Reach.SILENT.value: "nothing answers there",
 }
+
+
+def _verdict(kinds: set[str], *, is_proven: bool) -> tuple[Verdict, str]:
+    """The verdict with its reason, by the kinds of addresses that are not well."""
+    if is_proven:
+        return Verdict.FAIL, "address"
+    if "fault" in kinds:
+        return Verdict.INCONCLUSIVE, "too-early"
+    return (Verdict.INCONCLUSIVE, "no-way") if "ours" in kinds else (Verdict.PASS, "")
 
 
 def _told(bad: dict[str, pd.DataFrame]) -> str:

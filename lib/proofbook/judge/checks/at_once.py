@@ -12,7 +12,7 @@ from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks import asked_words, comparison
 from proofbook.judge.checks.success_rate import Rows
-from proofbook.judge.findings import Control, Exposure, Judgement, Verdict
+from proofbook.judge.findings import Exposure, Judgement, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 
@@ -77,15 +77,7 @@ class _AtOnce:
             told += f", {asked_words.endings(failed)}, and {well:,} of {count:,} ordinary ones"
         elif full.any():
             told += f", the others were turned away as too many, {asked_words.endings(together[full])}"
-        verdict, reason = (
-            (Verdict.FAIL, "at-once")
-            if is_proven
-            else (Verdict.INCONCLUSIVE, "too-early")
-            if len(failed)
-            else (Verdict.INCONCLUSIVE, "too-many-at-once")
-            if full.any()
-            else (Verdict.PASS, "")
-        )
+        verdict, reason = _verdict(is_proven=is_proven, some_failed=not failed.empty, is_full=full.any())
         return Judgement(
             verdict=verdict,
             reason=reason,
@@ -94,13 +86,8 @@ class _AtOnce:
             threshold="each answered",
             exposure=Exposure(n=len(together), unit="connections"),
             controls=(
-                Control(
-                    kind="positive",
-                    name="ordinary connections",
-                    guards=("pass", "fail"),
-                    expected="answered",
-                    got=f"{well:,} of {count:,}",
-                    held=well > 0,
+                comparison.beside(
+                    "ordinary connections", expected="answered", got=f"{well:,} of {count:,}", held=well > 0
                 ),
             ),
             not_established=(f"whether more than {at_once:,} at once are answered",),
@@ -117,3 +104,12 @@ class _AtOnce:
             return view.exchange(ASKED, rows)
 
         return changed
+
+
+def _verdict(*, is_proven: bool, some_failed: bool, is_full: bool) -> tuple[Verdict, str]:
+    """The verdict with its reason, the worst first."""
+    if is_proven:
+        return Verdict.FAIL, "at-once"
+    if some_failed:
+        return Verdict.INCONCLUSIVE, "too-early"
+    return (Verdict.INCONCLUSIVE, "too-many-at-once") if is_full else (Verdict.PASS, "")

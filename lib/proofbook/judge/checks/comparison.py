@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from proofbook.evidence.asked import Reply
-from proofbook.judge.findings import Method
+from proofbook.judge.findings import Control, Method
 from proofbook.judge.view import View
 from proofbook.stats import proportions
 
@@ -29,6 +29,11 @@ def method(compared: str, *, view: View) -> Method:
         null_hypothesis="they fail no more often",
         source="Fisher 1935",
     )
+
+
+def beside(name: str, *, expected: str, got: str, held: bool) -> Control:
+    """The control that what was asked beside it went well: where that fails too, it is another fault."""
+    return Control(kind="positive", name=name, guards=("pass", "fail"), expected=expected, got=got, held=held)
 
 
 def answered(rows: pd.DataFrame) -> pd.Series:

@@ -53,7 +53,6 @@ def credentials_proven(
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
         came_in = sum(
             view.once(_number_in, endpoint, name, phase)
             for name, phase in (
@@ -63,35 +62,10 @@ def credentials_proven(
                 ("websocket", "before"),
             )
         )
-        answers = set(rows["http_status"].dropna())
-        unknown = tried[tried["token_kind"] == TokenKind.AT_UNKNOWN_PATH]
-        alike = (
-            len(answers) == 1
-            and answers == set(unknown["http_status"].dropna())
-            and answers != {UPGRADE_LOST}
-        )
-        # Where another path was not tried, nothing shows that there is an endpoint at this one.
-        alike |= bool(_hung_up(rows).all() and len(rows) and _hung_up(unknown).all())
-        too = ", and a path that must not exist is answered alike" if alike and len(unknown) else ""
-        refused, code = bool(refused_by_name(rows).all()), ""
-        by_rule = bool((against_a_rule(rows) | refused_by_name(rows)).all())
-        nowhere = rows["http_status"].isin(NOT_THERE) | (alike & ~(rows["http_status"] >= 500).fillna(False))
-        wrong_address = alike if refused else bool(nowhere.fillna(False).all())
         if came_in:
-            got = f"{came_in:,} connections"
-        elif refused and not shows_token:
-            got, code = "nobody, and the environment names no token", "no-token"
-        elif refused and not issues_tokens:
-            got, code = f"nobody{too}", "token-unproven"
-        elif wrong_address:
-            got, code = f"nobody{too or ', as where no WebSocket is'}", "no-endpoint"
-        elif by_rule and not refused:
-            got, code = (
-                "nobody, and each was turned away as a request that lacks something is",
-                "not-understood",
-            )
+            got, code = f"{came_in:,} connections", ""
         else:
-            got = "nobody, which neither a wrong token nor a wrong address explains"
+            got, code = _why_nobody(endpoint, view, shows_token=shows_token, issues_tokens=issues_tokens)
         return [
             Control(
                 kind="positive",
@@ -105,6 +79,31 @@ def credentials_proven(
         ]
 
     return control
+
+
+def _why_nobody(endpoint: str, view: View, *, shows_token: bool, issues_tokens: bool) -> tuple[str, str]:
+    """Why nobody came in, in words, and the code of what may be our own slip; empty where it is not."""
+    rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
+    answers = set(rows["http_status"].dropna())
+    unknown = tried[tried["token_kind"] == TokenKind.AT_UNKNOWN_PATH]
+    same = answers == set(unknown["http_status"].dropna())
+    alike = len(answers) == 1 and same and answers != {UPGRADE_LOST}
+    # Where another path was not tried, nothing shows that there is an endpoint at this one.
+    alike |= bool(_hung_up(rows).all() and len(rows) and _hung_up(unknown).all())
+    too = ", and a path that must not exist is answered alike" if alike and len(unknown) else ""
+    refused = bool(refused_by_name(rows).all())
+    by_rule = bool((against_a_rule(rows) | refused_by_name(rows)).all())
+    nowhere = rows["http_status"].isin(NOT_THERE) | (alike & ~(rows["http_status"] >= 500).fillna(False))
+    wrong_address = alike if refused else bool(nowhere.fillna(False).all())
+    if refused and not shows_token:
+        return "nobody, and the environment names no token", "no-token"
+    if refused and not issues_tokens:
+        return f"nobody{too}", "token-unproven"
+    if wrong_address:
+        return f"nobody{too or ', as where no WebSocket is'}", "no-endpoint"
+    if by_rule and not refused:
+        return "nobody, and each was turned away as a request that lacks something is", "not-understood"
+    return "nobody, which neither a wrong token nor a wrong address explains", ""
 
 
 def _at(endpoint: str, view: View, name: str, phase: str = "after") -> pd.DataFrame:

@@ -145,14 +145,10 @@ class _Answered:
         """Ordinary messages are answered in the same way: else nothing is said of others."""
         well = sum(cell.well[0] for cell in _one_of_each_way(cells))
         count = sum(cell.well[1] for cell in _one_of_each_way(cells))
+        got = f"{well:,} of {count:,}"
         return (
-            Control(
-                kind="positive",
-                name="ordinary messages on the same connections",
-                guards=("pass", "fail"),
-                expected="answered",
-                got=f"{well:,} of {count:,}",
-                held=well > 0,
+            comparison.beside(
+                "ordinary messages on the same connections", expected="answered", got=got, held=well > 0
             ),
         )
 

@@ -102,7 +102,7 @@
     search(verdict, words) {
       this.found = verdict || words.length ? this.entries.filter((entry, n) => (!verdict || entry.verdict === verdict) && words.every((word) => this.texts[n].includes(word))) : this.entries;
       this.section.hidden = this.found.length === 0;
-      this.summary.textContent = `${this.found.length} runs`;
+      this.summary.textContent = this.found.length === 1 ? "1 run" : `${this.found.length} runs`;
       this.draw();
       return this.found.length;
     }
@@ -153,7 +153,7 @@
       });
     for (const group of groups) group.details.open = groups.length <= 3;
     place.replaceChildren(...groups.map((group) => group.section));
-    document.title = `Proofbook: ${runs.size} runs`;
+    document.title = `Proofbook: ${runs.size === 1 ? "1 run" : `${runs.size} runs`}`;
     document.getElementById("pb-none").hidden = runs.size > 0;
     const apply = () => {
       const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
