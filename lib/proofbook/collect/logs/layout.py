@@ -63,6 +63,17 @@ MARKS = {
 }  # fmt: skip
 # Lines whose time stands behind what they say: a request of Rails, and one that sets off those after it.
 _TIME_LAST = re.compile(r'Started [A-Z]+ "[^"]*" for \S+ at [^"]+$|([=*#-])\1{2,} .* \1{3,}\s*$')
+# Where so many lines have their time behind what they say, it is there that they are dated, whatever they say.
+MOSTLY_BEHIND = 0.5
+# What stands before such a time: anything, or, where the time has a name among pairs, what ends in its name.
+_ANYTHING = r".*[^\w./-]"
+_NAMED_BEHIND = re.compile(r"[\s,]((?:ts|t|time|timestamp|datetime)=\"?)$", re.IGNORECASE)
+# What may stand between such a time and the end of its line.
+CLOSERS = r"""[\])>}"'.;, \t]*"""
+# What opens a time, and its name.
+BEFORE_TIME = r"""(?:[\s,]*\b(?i:ts|t|time|timestamp|datetime)=)?[\s\[(<{"']*$"""
+# Words as a sentence has them, and how many of them in a row are one.
+_WORDS_IN_A_ROW, SENTENCE = re.compile(r"(?<![\w./-])[^\W\d_]{2,}(?: [^\W\d_]{2,})+(?![\w./-])"), 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +104,7 @@ class Layout:
             that every line has that begins an entry. time: of the time in the header. level: where none is learnt, None.
         lines: how many of the sample have this layout. places: names such as Europe/Berlin of zones in their times.
         assumed: a time that may be of another day, with the day that it is taken for.
-        is_message: whether what stands before the time is the message.
+        is_message: whether what stands before the time is the message, or a part of it.
     """
 
     form: TimeForm | None
@@ -105,6 +116,11 @@ class Layout:
     places: tuple[str, ...] = ()
     is_message: bool = False
     assumed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the time stands behind a message of any length."""
+        return self.begins.startswith(f"^{_ANYTHING}")
 
     @property
     def begins_with_time(self) -> bool:
@@ -185,8 +201,9 @@ def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layou
     written = [line for line in lines if line[:1].strip()]
     alike: dict[str, list[tuple[str, list[Found]]]] = {}
     for line in written:
-        if found := times.first_in(line, form=stated):
+        if found := times.first_in(line, form=stated) or times.last_in(line, form=stated):
             alike.setdefault(_shape(line[: found[0].start]), []).append((line, found))
+    alike = _put_behind(alike, of=len(written))
     layouts: list[Layout] = []
     for shape, members in sorted(alike.items(), key=lambda item: (-len(item[1]), len(item[0]))):
         left = members
@@ -198,6 +215,51 @@ def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layou
             layouts.append(replace(_layout(shape, form, own), assumed=times.assumed(readings, form)))
             left = [(line, found) for line, found in left if all(item.form is not form for item in found)]
     return sorted(layouts, key=lambda layout: -layout.lines)
+
+
+def _put_behind(
+    alike: dict[str, list[tuple[str, list[Found]]]], *, of: int
+) -> dict[str, list[tuple[str, list[Found]]]]:
+    """Lines by what stands before their time, those as one that say what they say before it. of: how many lines there are."""
+    behind: dict[str, list[str]] = {}
+    for shape, members in alike.items():
+        line, found = members[0]
+        before = line[: found[0].start]
+        if named := _NAMED_BEHIND.search(before):
+            behind.setdefault(_ANYTHING + re.escape(named[1]), []).append(shape)
+        elif _W in shape and not _TIME_FOLLOWS.search(before) and not _TIME_LAST.match(line) and _end_there(members):
+            behind.setdefault(_ANYTHING, []).append(shape)
+    merged = dict(alike)
+    for anything, shapes in behind.items():
+        counts = [len(alike[shape]) for shape in shapes]
+        # Pairs that stand in one order have a header as other lines have.
+        in_order = anything != _ANYTHING and 2 * max(counts) > sum(counts)
+        if sum(counts) >= max(2, MOSTLY_BEHIND * of) and not in_order:
+            merged[anything] = [member for shape in shapes for member in merged.pop(shape)]
+    return merged
+
+
+def _end_there(members: Sequence[tuple[str, Sequence[Found]]]) -> bool:
+    """Whether most lines say nothing after their time."""
+    return 2 * sum(not re.search(r"\w", line[found[0].end :]) for line, found in members) > len(members)
+
+
+def _is_sentence(shape: str, before: Sequence[str], tail: _Tail) -> bool:
+    """Whether most lines that begin alike say something before their time, where a header is expected."""
+    if tail.is_header:
+        return False
+    return 2 * sum(_says(text, words=shape.count(_W)) for text in before) > len(before)
+
+
+def _says(before: str, *, words: int) -> bool:
+    """Whether a text before a time is more than names: words in a row as in a sentence, levels left out. words: how many it has."""
+    runs = (
+        sum(not re.fullmatch(rf"(?i:{LEVELS})", word) for word in run.split())
+        for run in _WORDS_IN_A_ROW.findall(before)
+    )
+    longest = max(runs, default=0)
+    # Two words alone, with a space behind them, may be a host and a program.
+    return longest >= SENTENCE or (longest == 2 and (words > 2 or before.endswith("\t")))
 
 
 def learn_header(lines: Sequence[str]) -> list[Layout]:
@@ -241,7 +303,7 @@ def _shape(prefix: str) -> str:
 def _is_header(shape: str, members: Sequence[tuple[str, Sequence[Found]]], *, of: int) -> bool:
     """Whether a time after that prefix dates the lines, and is not one that a message names. of: how many lines there are."""
     words = sum(_W in chunk for chunk in shape.split(r"[ \t]+"))
-    if words == 0 or shape.endswith(r"\["):
+    if words == 0 or shape.startswith(_ANYTHING) or shape.endswith(r"\["):
         return True
     line, found = members[0]
     if _TIME_FOLLOWS.search(line[: found[0].start]) or _TIME_LAST.match(line):
@@ -256,6 +318,8 @@ def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) ->
     # What was opened before the time ends behind it.
     quote = '"' if before[0].endswith('"') else ""
     time = _ungrouped(form.pattern)
+    if shape.startswith(_ANYTHING):
+        return _layout_behind(shape, form, members)
     begins = f"^{shape}(?:{time})" + (f"{quote}?" if quote else "")
     rests = [line[item.end :].removeprefix(quote) for line, item in members]
     level, marked = _level_before(shape, form, before), ""
@@ -273,7 +337,23 @@ def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) ->
         level=level or tail.level_after(begins),
         lines=len(members),
         places=zones.places_in(item.zone for _, item in members),
-        is_message=bool(_TIME_LAST.match(members[0][0])),
+        is_message=bool(_TIME_LAST.match(members[0][0])) or _is_sentence(shape, before, tail),
+    )
+
+
+def _layout_behind(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) -> Layout:
+    """The layout of lines whose time stands behind what they say."""
+    time = _ungrouped(form.pattern)
+    ends = "" if shape != _ANYTHING else rf"{CLOSERS}$"
+    return Layout(
+        form=form,
+        header=f"^{shape}(?:{time}){ends}",
+        begins=f"^{shape}(?:{time}){ends}",
+        # What is said may name other times before it.
+        time=rf"(?:{time}){CLOSERS}$",
+        lines=len(members),
+        places=zones.places_in(item.zone for _, item in members),
+        is_message=True,
     )
 
 
@@ -296,6 +376,11 @@ class _Tail:
     patterns: tuple[str, ...]
     level_at: int | None
     level: str
+
+    @property
+    def is_header(self) -> bool:
+        """Whether it is surely no part of a sentence."""
+        return self.level_at is not None or _ITEMS["process"].pattern in self.patterns
 
     @property
     def pattern(self) -> str:

@@ -11,7 +11,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from proofbook.collect.logs import zones
@@ -219,6 +219,19 @@ def _compiled(form: TimeForm) -> re.Pattern[str]:
 
 _COMPILED = [(form, _compiled(form)) for form in FORMS]
 _SIGNS = {form.signs: re.compile(form.signs) for form in FORMS}
+
+
+# Longer is no time.
+_MOST_CHARS = 64
+
+
+def last_in(text: str, *, form: TimeForm | None = None) -> list[Found]:
+    """Each reading of a time with which a text ends; else none. form: the only one to look for."""
+    start = max(0, len(text) - _MOST_CHARS)
+    found = first_in(text[start:], form=form)
+    if not found or re.search(r"\w", text[start + found[0].end :]):
+        return []
+    return [replace(item, start=start + item.start, end=start + item.end) for item in found]
 
 
 def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> list[Found]:
