@@ -55,14 +55,15 @@ _TIME_FOLLOWS = re.compile(
     r"^(?:\"?(?:ts|t|time|timestamp|datetime)\"?[=:] ?\"?|(?:\d+ )?<\d{1,3}>(?:\d )?)$", re.IGNORECASE
 )
 # Redis writes process and role before the time, and a mark for the level behind it; ESXi a short word and its number.
-_BEFORE_MARK, _MARK = re.compile(r"(?:^|[\s|])\d+:[XCSM] $"), r"[ \t][.*#-](?:[ \t]|$)"
+_BEFORE_MARK, _MARK = re.compile(r"(?:^|[\s|])(?:\d+:[XCSM]|\[\d+\]) $"), r"[ \t][.*#-](?:[ \t]|$)"
 SHORT_WORDS = "Db|In|No|Wa|Er|Cr|Al|Em"
 MARKS = {
     ".": "DEBUG", "-": "DEBUG", "*": "NOTICE", "#": "WARNING",
     "Db": "DEBUG", "In": "INFO", "No": "NOTICE", "Wa": "WARNING", "Er": "ERROR", "Cr": "CRITICAL", "Al": "ALERT", "Em": "EMERGENCY",
 }  # fmt: skip
 # Lines whose time stands behind what they say: a request of Rails, and one that sets off those after it.
-_TIME_LAST = re.compile(r'Started [A-Z]+ "[^"]*" for \S+ at [^"]+$|([=*#-])\1{2,} .* \1{3,}\s*$')
+_STARTED = r'Started [A-Z]+ "[^"]*" for \S+ at '
+_TIME_LAST = re.compile(rf'{_STARTED}[^"]+$|([=*#-])\1{{2,}} .* \1{{3,}}\s*$')
 # Where so many lines have their time behind what they say, it is there that they are dated, whatever they say.
 MOSTLY_BEHIND = 0.5
 # What stands before such a time: anything, or, where the time has a name among pairs, what ends in its name.
@@ -180,6 +181,8 @@ _ITEMS: dict[str, _Item] = {
     "place": _Item(pattern=rf"[ \t]*[\w./$-]+\.(?:{SOURCES}):\d+\]?(?:[ \t]|$)"),
     "dotted": _Item(pattern=r"[ \t]*[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)+(?:[#:]\d+)?[ \t]"),
 }  # fmt: skip
+# What may follow a name that all lines have.
+_AFTER_ONE_NAME = {name for name, item in _ITEMS.items() if item.sure} | {"time"}
 _NAME = r"[ \t]*[^\s\[\]():=\"']+[ \t]"
 # What is the level in an item, the letter that it is, and the mark.
 _LEVEL_OF = {
@@ -201,8 +204,12 @@ def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layou
     written = [line for line in lines if line[:1].strip()]
     alike: dict[str, list[tuple[str, list[Found]]]] = {}
     for line in written:
-        if found := times.first_in(line, form=stated) or times.last_in(line, form=stated):
-            alike.setdefault(_shape(line[: found[0].start]), []).append((line, found))
+        started = re.match(_STARTED, line)
+        # What is asked for may name a time too.
+        first = () if started else times.first_in(line, form=stated)
+        if found := first or times.last_in(line, form=stated):
+            shape = _STARTED if started else _shape(line[: found[0].start])
+            alike.setdefault(shape, []).append((line, found))
     alike = _put_behind(alike, of=len(written))
     layouts: list[Layout] = []
     for shape, members in sorted(alike.items(), key=lambda item: (-len(item[1]), len(item[0]))):
@@ -244,22 +251,22 @@ def _end_there(members: Sequence[tuple[str, Sequence[Found]]]) -> bool:
     return 2 * sum(not re.search(r"\w", line[found[0].end :]) for line, found in members) > len(members)
 
 
-def _is_sentence(shape: str, before: Sequence[str], tail: _Tail) -> bool:
+def _is_sentence(before: Sequence[str], tail: _Tail) -> bool:
     """Whether most lines that begin alike say something before their time, where a header is expected."""
     if tail.is_header:
         return False
-    return 2 * sum(_says(text, words=shape.count(_W)) for text in before) > len(before)
+    return 2 * sum(map(_says, before)) > len(before)
 
 
-def _says(before: str, *, words: int) -> bool:
-    """Whether a text before a time is more than names: words in a row as in a sentence, levels left out. words: how many it has."""
+def _says(before: str) -> bool:
+    """Whether a text before a time is more than names: words in a row as in a sentence, levels left out."""
     runs = (
         sum(not re.fullmatch(rf"(?i:{LEVELS})", word) for word in run.split())
         for run in _WORDS_IN_A_ROW.findall(before)
     )
     longest = max(runs, default=0)
-    # Two words alone, with a space behind them, may be a host and a program.
-    return longest >= SENTENCE or (longest == 2 and (words > 2 or before.endswith("\t")))
+    # Two words between spaces may be a host and a program.
+    return longest >= SENTENCE or (longest == 2 and bool(re.search(r"[|;,\t]", before)))
 
 
 def learn_header(lines: Sequence[str]) -> list[Layout]:
@@ -337,7 +344,7 @@ def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) ->
         level=level or tail.level_after(begins),
         lines=len(members),
         places=zones.places_in(item.zone for _, item in members),
-        is_message=bool(_TIME_LAST.match(members[0][0])) or _is_sentence(shape, before, tail),
+        is_message=bool(_TIME_LAST.match(members[0][0])) or _is_sentence(before, tail),
     )
 
 
@@ -403,15 +410,23 @@ def _tail(rests: Sequence[str], *, has_level: bool) -> _Tail:
         item = _next_item(left, has_level=has_level)
         if item is not None:
             name, pattern, ends = item
+            after = [text[end:] for text, end in zip(left, ends, strict=True) if end]
             if name in _LEVEL_OF:
                 has_level, level_at, level = True, len(patterns), _LEVEL_OF[name]
-            left = [text[end:] for text, end in zip(left, ends, strict=True) if end]
+            elif not _say_something(after):
+                break
+            left = after
         elif names < MAX_NAMES and (after := _after_name(left, has_level=has_level)) is not None:
             pattern, left, names = _NAME, after, names + 1
         else:
             break
         patterns.append(pattern)
     return _Tail(patterns=tuple(patterns), level_at=level_at, level=level)
+
+
+def _say_something(left: Sequence[str]) -> bool:
+    """Whether most of these texts hold a word: of a log that says the same again and again, the message looks like a header."""
+    return 2 * sum(bool(re.search(r"\w", text)) for text in left) > len(left)
 
 
 def _next_item(left: Sequence[str], *, has_level: bool) -> tuple[str, str, list[int]] | None:
@@ -450,8 +465,11 @@ def _after_name(left: Sequence[str], *, has_level: bool, names: int = 1) -> list
     if len({match.group() for match in found}) * LINES_PER_NAME > len(found):
         return None
     rests = [match.string[match.end() :] for match in found]
-    if _next_item(rests, has_level=has_level) is not None:
-        return rests
+    item = _next_item(rests, has_level=has_level)
+    if item is not None:
+        # One word in all lines is the name of their host or program, or the first of a message that they all have.
+        is_name = len({match.group() for match in found}) > 1 or item[0] in _AFTER_ONE_NAME
+        return rests if is_name and _say_something(rests) else None
     further = names < MAX_NAMES and _after_name(rests, has_level=has_level, names=names + 1)
     return rests if further else None
 

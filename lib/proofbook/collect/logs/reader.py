@@ -219,7 +219,7 @@ def _years(
         return None
     named = table(
         engine,
-        f"""SELECT DISTINCT try_cast(day || ' 12:00:00+00' AS TIMESTAMPTZ) AS day FROM (
+        f"""SELECT DISTINCT coalesce(try_cast(day || ' 12:00:00+00' AS TIMESTAMPTZ), make_timestamptz(epoch_us(try_strptime(day || ' 12', '%d/%b/%Y %H')))) AS day FROM (
             SELECT strftime(timestamp, '%Y-%m-%d') AS day FROM {_all(path)} WHERE NOT yearless AND timestamp IS NOT NULL
             UNION ALL SELECT regexp_extract(coalesce(header, '') || body, {quoted(_A_DAY)}) FROM {_all(path)} WHERE yearless)""",
     )
@@ -367,5 +367,5 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part], source: LogSource) 
 _RUNTIME_ADDS_THEM = (
     "have the container runtime add them (docker logs --timestamps, kubectl logs --timestamps)"
 )
-# A day with its year.
-_A_DAY = r"\b20\d\d-[01]\d-[0-3]\d"
+# A day with its year, also as servers write it in access logs.
+_A_DAY = r"\b(?:20\d\d-[01]\d-[0-3]\d|[0-3]\d/[A-Z][a-z]{2}/20\d\d)"
