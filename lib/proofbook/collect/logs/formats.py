@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from proofbook.collect.logs import keys
-from proofbook.collect.logs.layout import CHAINS, GO_TRACE, LEVELS, RUBY_FRAME
+from proofbook.collect.logs.headers import LEVELS
+from proofbook.collect.logs.layout import CHAINS, GO_TRACE, RUBY_FRAME
 from proofbook.config import duckdb_text
 from proofbook.config.log_formats import (
     GROUPS,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from proofbook.collect.logs import times
-from proofbook.collect.logs.layout import LEVELS
+from proofbook.collect.logs.headers import LEVELS
 from proofbook.collect.logs.times import TimeForm
 
 # Of the entries that have a key, so many must hold what it is taken for.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofbook.collect.logs import formats, keys
-from proofbook.collect.logs.layout import MARKS
+from proofbook.collect.logs.headers import MARKS
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import TextFormat

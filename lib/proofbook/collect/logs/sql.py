@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 from proofbook.collect.logs import fields as extra
 from proofbook.collect.logs import formats, requests, severities, times, timestamps, typed_objects, zones
-from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, USUAL_LEVELS, Layout
+from proofbook.collect.logs.headers import USUAL_LEVELS
+from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, Layout
 from proofbook.collect.logs.objects import Fields, json_paths, listed
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
@@ -319,7 +320,11 @@ def _found(fields: Fields) -> dict[str, str]:
     grouped = "CASE WHEN g.body <> '' THEN g.body || substr(rest, length(first) + 1) ELSE rest END"
     more = "CASE WHEN lines > 1 THEN substr(rest, length(first) + 1) ELSE '' END"
     around = f"WHEN {_is_around(fields)} THEN {_around('time_text')} || substr(rest, length(first) + 1) "
-    cut = "" if fields.only_bodies else f"{around if _is_around(fields) else ''}WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
+    cut = (
+        ""
+        if fields.only_bodies
+        else f"{around if _is_around(fields) else ''}WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
+    )
     others = (
         "observed", "severity", "service", "version", "instance", "trace", "span", "method", "url", "status",
         "latency", "id", *DETAILS,

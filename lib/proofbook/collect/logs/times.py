@@ -234,10 +234,11 @@ _MOST_CHARS = 64
 def last_in(text: str, *, form: TimeForm | None = None) -> list[Found]:
     """Each reading of a time with which a text ends; else none. form: the only one to look for."""
     start = max(0, len(text) - _MOST_CHARS)
-    found = first_in(text[start:], form=form)
-    if not found or re.search(r"\w", text[start + found[0].end :]):
-        return []
-    return [replace(item, start=start + item.start, end=start + item.end) for item in found]
+    while found := first_in(text[start:], form=form):
+        if not re.search(r"\w", text[start + found[0].end :]):
+            return [replace(item, start=start + item.start, end=start + item.end) for item in found]
+        start += found[0].end
+    return []
 
 
 def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> list[Found]:
