@@ -152,12 +152,12 @@ def tail_of(rests: Sequence[str], *, has_level: bool) -> Tail:
         item = _next_item(left, has_level=has_level)
         if item is not None:
             name, pattern, ends = item
-            after = [text[end:] for text, end in zip(left, ends, strict=True) if end]
+            others = [text[end:] for text, end in zip(left, ends, strict=True) if end]
             if name in _LEVEL_OF:
                 has_level, level_at, level = True, len(patterns), _LEVEL_OF[name]
-            elif not _say_something(after):
+            elif not _say_something(others):
                 break
-            left = after
+            left = others
         elif names < MAX_NAMES and (after := _after_name(left, has_level=has_level)) is not None:
             pattern, left, names = _NAME, after, names + 1
         else:
