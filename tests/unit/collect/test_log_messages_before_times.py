@@ -54,7 +54,15 @@ def test_what_a_line_says_before_its_time_is_its_message(
     assert (reading.unparsed, reading.untimed) == (0, 0)
 
 
-@pytest.mark.parametrize("said", ["myhost shop[7]: @ INFO paid", "web-1 shop @ ERROR paid", "shop @ paid"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "myhost shop[7]: @ INFO paid",
+        "web-1 shop @ ERROR paid",
+        "shop @ paid",
+        "[pid: 7|app: 0] {38 vars in 696 bytes} [@] paid",
+    ],
+)
 def test_a_host_and_a_program_before_a_time_are_a_header(said: str, tmp_path: Path) -> None:
     assert told(read(tmp_path, lines(*[said] * 6)))[0] == ("10:00", "paid")
 

@@ -175,7 +175,8 @@ def _is_sentence(before: Sequence[str], tail: Tail) -> bool:
 
 
 def _says(before: str) -> bool:
-    """Whether a text before a time is more than names: words in a row as in a sentence, levels left out."""
+    """Whether a text before a time is more than names: words in a row as in a sentence, levels and what is in brackets left out."""
+    before = re.sub(r"\[[^\]]*\]|\{[^}]*\}|\([^)]*\)", "#", before)
     runs = (
         sum(not re.fullmatch(rf"(?i:{LEVELS})", word) for word in run.split())
         for run in _WORDS_IN_A_ROW.findall(before)
