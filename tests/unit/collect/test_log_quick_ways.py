@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from proofbook.collect.logs import aggregates, layout, lines, opening, requests, rows, zones
+from proofbook.collect.logs import aggregates, headers, lines, opening, requests, rows, zones
 from proofbook.collect.logs.columns import Columns
 from proofbook.collect.logs.entries import connect
 from proofbook.collect.logs.reader import EMPTY, read_logs
@@ -145,7 +145,7 @@ def test_a_time_with_an_offset_is_the_one_that_a_database_of_zones_gives(time: s
 
 
 def test_the_usual_levels_are_levels() -> None:
-    assert all(re.fullmatch(rf"(?i:{layout.LEVELS})", word) for word in layout.USUAL_LEVELS)
+    assert all(re.fullmatch(rf"(?i:{headers.LEVELS})", word) for word in headers.USUAL_LEVELS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from proofbook.collect.logs import keys
-from proofbook.collect.logs.layout import CHAINS, GO_TRACE, LEVELS, RUBY_FRAME
+from proofbook.collect.logs.headers import LEVELS
+from proofbook.collect.logs.layout import CHAINS, GO_TRACE, RUBY_FRAME
 from proofbook.config import duckdb_text
 from proofbook.config.log_formats import (
     GROUPS,
@@ -102,13 +103,14 @@ SAME_SEVERITY = {
 _WORDS = "TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|ERR|CRITICAL|CRIT|FATAL|PANIC|ALERT|EMERGENCY|EMERG|SEVERE|SUCCESS"
 _START = "trace|debug|info|notice|warning|warn|error|err|critical|crit|fatal|panic|alert|emergency|emerg|severe|fail"
 # In brackets in any case, after the name of a module or not; as `level=`; as a field of its own in any case; as the first word
-# before a colon; as a word of its own in capitals, or beside the name of a thread or process in brackets; as klog's first letter; as the mark behind the time of redis.
+# before a colon; as a word of its own in capitals, or beside the name of a thread or process in brackets; as klog's first letter; as the mark behind the time of redis; as Cisco's number between a facility and a mnemonic.
 SEVERITY_IN_TEXT = (
     rf"(?:[\[<] ?(?:[\w.-]+:)?(?i:({LEVELS})) ?[\]>]"
     rf"|\b(?:(?i:level|lvl|severity)=\"?|at=)((?i:{LEVELS}))\b"
     rf"|(?:^|[\s|\[\](:,-]|\[[\w .#:-]+/)({_WORDS})(?:[\s|\]):,-]|/[\w-]+\]|$)"
     rf"|(?:^|[\t|,]) ?((?i:{_START})) ?[\t|,:]"
-    r"|^([IWEF])(?:\d{4}){1,2} \d\d:\d\d:\d\d|^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ ([.*#-])(?: |$))"
+    r"|^([IWEF])(?:\d{4}){1,2} \d\d:\d\d:\d\d|^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ ([.*#-])(?: |$)"
+    r"|%[A-Z][A-Z0-9_-]*-([0-7])-[A-Z0-9_]+:)"
 )
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
 _SLASHED = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?"

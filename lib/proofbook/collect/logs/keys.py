@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from proofbook.collect.logs import times
-from proofbook.collect.logs.layout import LEVELS
+from proofbook.collect.logs.headers import LEVELS
 from proofbook.collect.logs.times import TimeForm
 
 # Of the entries that have a key, so many must hold what it is taken for.
@@ -37,7 +37,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     ),
     "stack": (
         "exception", "stacktrace", "stack", "traceback", "errorstack", "exceptionstacktrace", "backtrace", "exceptionmessage", "errormessage",
-        "errordetail", "errordetails", "error", "err", "detail", "details",
+        "errordetail", "errordetails", "error", "err", "detail", "details", "fullmessage",
     ),
     "status": (
         "statuscode", "responsecode", "httpstatus", "httpstatuscode", "status", "responsestatus", "downstreamstatus", "edgeresponsestatus",
@@ -236,7 +236,8 @@ def _named(values: Mapping[str, list[Any]], names: Sequence[str], fits: Callable
 
 
 def _mostly(fits: Callable[[Any], bool], held: Sequence[Any]) -> bool:
-    return sum(map(fits, held)) >= MOST * len(held)
+    some = held[:: max(1, len(held) // (2 * ENOUGH))]
+    return sum(map(fits, some)) >= MOST * len(some)
 
 
 def _is_time(value: Any) -> bool:

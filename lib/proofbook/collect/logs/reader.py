@@ -219,7 +219,7 @@ def _years(
         return None
     named = table(
         engine,
-        f"""SELECT DISTINCT try_cast(day || ' 12:00:00+00' AS TIMESTAMPTZ) AS day FROM (
+        f"""SELECT DISTINCT coalesce(try_cast(day || ' 12:00:00+00' AS TIMESTAMPTZ), make_timestamptz(epoch_us(try_strptime(day || ' 12', '%d/%b/%Y %H')))) AS day FROM (
             SELECT strftime(timestamp, '%Y-%m-%d') AS day FROM {_all(path)} WHERE NOT yearless AND timestamp IS NOT NULL
             UNION ALL SELECT regexp_extract(coalesce(header, '') || body, {quoted(_A_DAY)}) FROM {_all(path)} WHERE yearless)""",
     )
@@ -358,6 +358,8 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part], source: LogSource) 
         return f"; none begins with a time as of time_form {source.time_form!r}, such as {first!r}: where it stands elsewhere, state a pattern with the group timestamp"
     if times.has_clock(reading.unparsed_sample) and not times.has_date(reading.unparsed_sample):
         return f"; they hold times of day, but no date, such as {first!r}: have the program write the date too, or {_RUNTIME_ADDS_THEM}"
+    if any(map(times.first_in, reading.unparsed_sample.split(" ⏎ "))):
+        return f"; they name a time only within what they say, such as {first!r}: state a pattern with the group timestamp, or {_RUNTIME_ADDS_THEM}"
     state = "state time_form, such as %d.%m.%Y %H:%M:%S, or a pattern with the group timestamp"
     if times.has_clock(reading.unparsed_sample):
         return f"; they hold times of day, but no date and time in a form that is known, such as {first!r}: {state}"
@@ -367,5 +369,5 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part], source: LogSource) 
 _RUNTIME_ADDS_THEM = (
     "have the container runtime add them (docker logs --timestamps, kubectl logs --timestamps)"
 )
-# A day with its year.
-_A_DAY = r"\b20\d\d-[01]\d-[0-3]\d"
+# A day with its year, also as servers write it in access logs.
+_A_DAY = r"\b(?:20\d\d-[01]\d-[0-3]\d|[0-3]\d/[A-Z][a-z]{2}/20\d\d)"

@@ -50,7 +50,8 @@ FORMS = (
     ),
     RequestForm(
         name="haproxy",
-        pattern=rf" -?\d+/-?\d+/-?\d+/-?\d+/\+?\d+ (?P<status>\d{{3}}) (?P<response_bytes>\d+) .* {_ASKED}",
+        pattern=rf" -?\d+/-?\d+/-?\d+/-?\d+/\+?\d+ (?P<status>\d{{3}}) (?P<response_bytes>\d+) .* \"(?:{_REQUEST}|<BADREQ>)",
+        hint="/",
     ),
     RequestForm(
         name="aws load balancer",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofbook.collect.logs import formats, keys
-from proofbook.collect.logs.layout import MARKS
+from proofbook.collect.logs.headers import MARKS
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import TextFormat
@@ -38,14 +38,15 @@ def own_word(shape: Shape) -> str:
 def words_of(body: str, shape: Shape) -> str:
     """SQL: a struct of the words of a message that may be its severity, each empty where it is absent."""
     if _severity_in(shape) == "nowhere":
-        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR, mark VARCHAR)"
-    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e', 'mark'])"
+        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR, mark VARCHAR, number VARCHAR)"
+    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e', 'mark', 'number'])"
 
 
 def first_word() -> str:
     """SQL: the first of those words, or what a mark stands for; NULL where there is none."""
     words = ", ".join(f"nullif(w.{name}, '')" for name in "abcde")
-    return f"coalesce({words}, {of_mark('w.mark')})"
+    numbers = " ".join(f"WHEN '{number}' THEN '{name}'" for number, name in keys.SYSLOG.items())
+    return f"coalesce({words}, {of_mark('w.mark')}, CASE w.number {numbers} END)"
 
 
 def of_mark(mark: str) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 from proofbook.collect.logs import fields as extra
 from proofbook.collect.logs import formats, requests, severities, times, timestamps, typed_objects, zones
-from proofbook.collect.logs.layout import USUAL_LEVELS, Layout
+from proofbook.collect.logs.headers import USUAL_LEVELS
+from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, Layout
 from proofbook.collect.logs.objects import Fields, json_paths, listed
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
@@ -68,7 +69,7 @@ def entries_sql(
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{listed(fields.inner)}])) END AS p FROM opened),
 {_asked(fields)}
-found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}header, written, zone, yearless, {_named(_found(fields))} FROM asked),
+found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}{_header(fields)} AS header, written, zone, yearless, {_named(_found(fields))} FROM asked),
 dated AS (SELECT *, {_named(dated)} FROM found),
 told AS (SELECT *, {_named(_told(fields, rules))} FROM dated),
 marked AS (SELECT *, {"true" if only_bodies else f"regexp_matches({_looked_at(fields)}, {quoted(f'{_marks(rules)}|{requests.MAY_NAME_ID}')})"} AS is_marked FROM told),
@@ -265,6 +266,8 @@ def _time_of(layout: Layout) -> str:
     """SQL: the time in `header`, or NULL."""
     if layout.form is None:
         return "NULL"
+    if layout.is_behind:
+        return f"regexp_replace(regexp_extract(header, {quoted(layout.time)}), {quoted(f'{CLOSERS}$')}, '')"
     return f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
 
 
@@ -316,9 +319,12 @@ def _found(fields: Fields) -> dict[str, str]:
     request, no_request = requests.of_line(shape.request, "rest"), requests.nothing(shape.request)
     grouped = "CASE WHEN g.body <> '' THEN g.body || substr(rest, length(first) + 1) ELSE rest END"
     more = "CASE WHEN lines > 1 THEN substr(rest, length(first) + 1) ELSE '' END"
-    whole = [f"regexp_matches(first, {quoted(item.begins)})" for item in shape.layouts if item.is_message]
-    cut = f"WHEN {' OR '.join(whole)} THEN rest " if whole else ""
-    cut += "" if fields.only_bodies else "WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
+    around = f"WHEN {_is_around(fields)} THEN {_around('time_text')} || substr(rest, length(first) + 1) "
+    cut = (
+        ""
+        if fields.only_bodies
+        else f"{around if _is_around(fields) else ''}WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
+    )
     others = (
         "observed", "severity", "service", "version", "instance", "trace", "span", "method", "url", "status",
         "latency", "id", *DETAILS,
@@ -332,6 +338,26 @@ def _found(fields: Fields) -> dict[str, str]:
         "severity": f"coalesce({at('severity')}, {severities.own_word(shape)}, said_level)",
         "listed": extra.NOTHING if fields.only_bodies else _extra_of(fields),
     }
+
+
+def _is_around(fields: Fields) -> str:
+    """SQL: whether a message stands around its time; empty where none does."""
+    layouts = () if fields.typed or fields.only_bodies else fields.shape.layouts
+    return " OR ".join(f"h{number} <> ''" for number, layout in enumerate(layouts) if layout.is_message)
+
+
+def _header(fields: Fields) -> str:
+    """SQL: what stands before the message; of one that stands around its time, this time."""
+    around = _is_around(fields)
+    return f"CASE WHEN {around} THEN time_text || ' ' ELSE header END" if around else "header"
+
+
+def _around(time: str) -> str:
+    """SQL: what `first` says before and after the time, without what opens and closes it, and its name."""
+    place = f"strpos(first, {time})"
+    before = f"regexp_replace(left(first, {place} - 1), {quoted(BEFORE_TIME)}, '')"
+    after = f"regexp_replace(substr(first, {place} + length({time})), {quoted(f'^{CLOSERS}')}, '')"
+    return f"rtrim({before} || ' ' || {after})"
 
 
 def _time_in_object(fields: Fields) -> str:

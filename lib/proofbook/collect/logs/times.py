@@ -11,7 +11,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from proofbook.collect.logs import zones
@@ -69,7 +69,7 @@ class TimeForm:
     @property
     def parts(self) -> list[str]:
         """The names of its groups, in their order."""
-        return re.findall(r"\(\?P<(\w+)>", self.pattern)
+        return _groups_of(self.pattern)
 
     def read(self, found: re.Match[str], *, year: int) -> dt.datetime | None:
         """The time that was found, without a zone; None where it is none, such as 30 February."""
@@ -107,6 +107,11 @@ class TimeForm:
             min(int(part.get("second") or 0), 59),
             int((part.get("fraction") or "").ljust(6, "0")[:6]),
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _groups_of(pattern: str) -> list[str]:
+    return re.findall(r"\(\?P<(\w+)>", pattern)
 
 
 def _month_of(name: str) -> int:
@@ -156,6 +161,7 @@ FORMS: tuple[TimeForm, ...] = (
     _form("Mar 1, 2026 10:00:00", rf"{_WEEKDAY}?{_MONTH} {{1,2}}{_D},? {_Y},?(?: @)? {_CLOCK}{_ZONE}"),
     _form("Mar 1 10:00:00 2026", rf"{_MONTH} {{1,2}}{_D} {_CLOCK} {_Y}{_ZONE}"),
     _form("Mar 1 10:00:00", rf"{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE}"),
+    _form("01 Mar 10:00:00", rf"{_D}[ -]{_MONTH} {_ISO_CLOCK}{_ZONE}"),
     _form("01.03.2026 10:00:00", rf"{_D}\.{_M}\.{_Y},?[ \tT]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
     _form("01-03-2026 10:00:00", rf"{_D}-{_M}-{_Y},?[ \tT]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
     _form("03-01-2026 10:00:00", rf"{_M}-{_D}-{_Y},?[ \tT]{{1,2}}{_SHORT_CLOCK}{_ZONE}"),
@@ -219,6 +225,20 @@ def _compiled(form: TimeForm) -> re.Pattern[str]:
 
 _COMPILED = [(form, _compiled(form)) for form in FORMS]
 _SIGNS = {form.signs: re.compile(form.signs) for form in FORMS}
+
+
+# Longer is no time.
+_MOST_CHARS = 64
+
+
+def last_in(text: str, *, form: TimeForm | None = None) -> list[Found]:
+    """Each reading of a time with which a text ends; else none. form: the only one to look for."""
+    start = max(0, len(text) - _MOST_CHARS)
+    while found := first_in(text[start:], form=form):
+        if not re.search(r"\w", text[start + found[0].end :]):
+            return [replace(item, start=start + item.start, end=start + item.end) for item in found]
+        start += found[0].end
+    return []
 
 
 def first_in(text: str, *, most: int = 160, form: TimeForm | None = None) -> list[Found]:
