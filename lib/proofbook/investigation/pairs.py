@@ -72,7 +72,7 @@ def _between(item: Field, units: Places) -> Field:
     """A field of the units from the first of these to the last."""
     if not len(units):
         return replace(item, units=item.units[:0], codes=item.codes[:0])
-    span = slice(*np.searchsorted(item.units, [units[0], units[-1] + 1]).tolist())
+    span = slice(*np.searchsorted(item.units, np.array([units[0], units[-1] + 1], item.units.dtype)).tolist())
     return replace(item, units=item.units[span], codes=item.codes[span])
 
 

@@ -122,6 +122,11 @@ class Records:
         """The logs, kept for as long as these records."""
         return self._prepared.files
 
+    @property
+    def derived(self) -> Path:
+        """The file of what is derived from each entry."""
+        return self._prepared.derived
+
     @functools.cached_property
     def count(self) -> int:
         """How many entries there are."""
@@ -169,8 +174,9 @@ class Records:
 
     @functools.cached_property
     def _wrong(self) -> pa.Table:
+        wrong = conditions.wrong(self.known).sql
         return self.arrow(
-            f"SELECT entry, unit FROM {self.relation} WHERE NOT own AND {conditions.wrong(self.known).sql} ORDER BY entry"
+            f"SELECT entry, unit FROM {view_for(wrong)} WHERE NOT own AND {wrong} ORDER BY entry"
         )
 
     @functools.cached_property

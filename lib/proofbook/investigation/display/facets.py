@@ -79,7 +79,7 @@ class Tally:
         )
 
     def _facet(self, field: Field, low: int, high: int) -> Facet:
-        part = slice(*np.searchsorted(field.units, (low, high)))
+        part = slice(*np.searchsorted(field.units, np.array((low, high), field.units.dtype)))
         units, codes = field.units[part], field.codes[part]
         chosen = self.selected[units]
         size = len(field.values)

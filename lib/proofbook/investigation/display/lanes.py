@@ -65,7 +65,7 @@ def of(look: Look, axis: Axis) -> tuple[Lane, ...]:
         "entries of no request": ("NOT of_request", "load", ""),
     }
     counts = ", ".join(f"count(*) FILTER (WHERE {condition}) AS c{number}" for number, (condition, _, _) in enumerate(asked.values()))  # fmt: skip
-    found = look.sql(f"SELECT {axis.bucket} AS bucket, {counts} FROM entries WHERE NOT own GROUP BY bucket").set_index("bucket")  # fmt: skip
+    found = look.sql(f"SELECT {axis.bucket} AS bucket, {counts} FROM entries_brief WHERE NOT own GROUP BY bucket").set_index("bucket")  # fmt: skip
     load: list[Lane] = []
     wrong: list[Lane] = []
     for number, (title, (_, kind, condition)) in enumerate(asked.items()):
@@ -111,9 +111,9 @@ def _exposure(look: Look, axis: Axis) -> np.ndarray:
 def _kinds(look: Look, axis: Axis, exposure: np.ndarray) -> list[Lane]:
     """Messages and exceptions of errors and warnings: those whose rate rose most, then the most frequent."""
     found = look.sql(
-        f"""WITH chosen AS (SELECT template, max(severity_number) >= 17 AS error, count(*) AS n FROM entries WHERE severity_number >= 13 AND template IS NOT NULL AND NOT own
+        f"""WITH chosen AS (SELECT template, max(severity_number) >= 17 AS error, count(*) AS n FROM entries_brief WHERE severity_number >= 13 AND template IS NOT NULL AND NOT own
             GROUP BY template ORDER BY error DESC, n DESC, template LIMIT {MOST_COMPARED})
-        SELECT c.template, c.error, {axis.bucket} AS bucket, count(*) AS hits FROM entries e JOIN chosen c USING (template) WHERE NOT own GROUP BY ALL"""
+        SELECT c.template, c.error, {axis.bucket} AS bucket, count(*) AS hits FROM entries_brief e JOIN chosen c USING (template) WHERE NOT own GROUP BY ALL"""
     )
     lanes = []
     for template, rows in found.groupby("template"):
@@ -129,7 +129,7 @@ def _kinds(look: Look, axis: Axis, exposure: np.ndarray) -> list[Lane]:
 
 def _latencies(look: Look, axis: Axis) -> list[Lane]:
     found = look.sql(
-        f"SELECT {axis.bucket} AS bucket, quantile_cont(http_latency_s, 0.5) AS p50, quantile_cont(http_latency_s, 0.95) AS p95 FROM entries WHERE http_latency_s IS NOT NULL AND NOT own GROUP BY bucket"
+        f"SELECT {axis.bucket} AS bucket, quantile_cont(http_latency_s, 0.5) AS p50, quantile_cont(http_latency_s, 0.95) AS p95 FROM entries_brief WHERE http_latency_s IS NOT NULL AND NOT own GROUP BY bucket"
     ).set_index("bucket")
     if found.empty:
         return []
@@ -142,7 +142,7 @@ def _probes(look: Look, axis: Axis) -> list[Lane]:
     """Our own probes: of a run as they went, of a log what they left in it."""
     if look.records.source.evidence is None:
         own = look.sql(
-            f"SELECT {axis.bucket} AS bucket, count(*) AS n FROM entries WHERE own GROUP BY bucket"
+            f"SELECT {axis.bucket} AS bucket, count(*) AS n FROM entries_brief WHERE own GROUP BY bucket"
         )
         return [Lane(title="our own probes", kind="own", values=tuple(map(int, _filled(own.set_index("bucket")["n"], axis))))]  # fmt: skip
     found = look.sql(
