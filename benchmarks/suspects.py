@@ -45,7 +45,7 @@ def drawn(seed: int) -> int:
 def units_of(made: practice.Practice) -> Units:
     """The requests as they are counted; what they said is an outcome."""
     fields = [Field.of_texts(name, values) for name, values in made.given.items()]
-    said = Field.of_texts("template", np.where(made.said == "", None, made.said), is_said=True)
+    said = Field.of_texts("template", np.where(made.said == "", None, made.said), is_outcome=True)
     return Units(at_s=made.at_s, fields=(*fields, said), word="requests")
 
 

@@ -12,11 +12,12 @@ import pandas as pd
 from proofbook.errors import UsageError
 from proofbook.investigation import changes, conditions, differs, outcomes, started, who
 from proofbook.investigation.answers import Answer
+from proofbook.investigation.columns import Marks
 from proofbook.investigation.contrast import MOST_PLACEBOS
 from proofbook.investigation.differs import Question
 from proofbook.investigation.moments import Moment, Span, moment, of_seconds, shown
 from proofbook.investigation.prepare import BRIEF, view_for
-from proofbook.investigation.units import Marks, Units
+from proofbook.investigation.units import Units
 from proofbook.judge.checks import log_changes
 from proofbook.judge.view import stamp
 
@@ -231,7 +232,7 @@ def what_probes_met(look: Look) -> Answer:
         raise UsageError(
             f"expected a run, whose probes were recorded, and {look.records.source.shown} is a log alone; give the run's id, or `last`"
         )
-    return outcomes.judge(outcomes.Outcomes.of(evidence))
+    return outcomes.judge(evidence)
 
 
 def seconds(span: Span) -> tuple[float, float]:

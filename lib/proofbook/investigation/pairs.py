@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from proofbook.investigation.columns import Marks, Numbers, Places
 from proofbook.investigation.tested import LEAST, LEAST_POOL, MIN_HOLDS, MIN_RATIO, Tested
-from proofbook.investigation.units import Field, Marks, Numbers, Places, Units
+from proofbook.investigation.units import Field, Units
 from proofbook.stats.hypergeometric import tails
 
 # Pairs are looked for among so many of the values that most selected units have.

@@ -25,13 +25,14 @@ from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UnknownName, UsageError
 from proofbook.evidence import store
 from proofbook.investigation import conditions, live, practice, units
+from proofbook.investigation.columns import Places
 from proofbook.investigation.following import traffic
 from proofbook.investigation.following.given import Row
 from proofbook.investigation.following.traffic import Traffic
 from proofbook.investigation.moments import Span
 from proofbook.investigation.names import PROBES
 from proofbook.investigation.prepare import BRIEF, RELATION, prepare, view_for
-from proofbook.investigation.units import Places, Units
+from proofbook.investigation.units import Units
 from proofbook.runs import folders
 
 # So many of its values are compared with a name that is not among them.

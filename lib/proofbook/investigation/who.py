@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from proofbook.investigation.answers import FOUND, UNSURE, Answer
-from proofbook.investigation.units import Field, Marks, Units
+from proofbook.investigation.columns import Marks
+from proofbook.investigation.units import Field, Units
 from proofbook.judge.findings import Exposure, Method, Needed
 from proofbook.stats.proportions import proportion
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from proofbook.investigation import asking, prepare
+from proofbook.investigation.columns import Marks, Places
 from proofbook.investigation.moments import Span
-from proofbook.investigation.units import Field, Marks, Places, Units
+from proofbook.investigation.units import Field, Units
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look

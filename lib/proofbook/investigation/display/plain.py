@@ -9,7 +9,7 @@ from proofbook.investigation.display import overview
 from proofbook.investigation.display.gesture import between
 from proofbook.investigation.display.lanes import Lane
 from proofbook.investigation.display.overview import Overview
-from proofbook.investigation.probed import Met
+from proofbook.investigation.met import Met
 from proofbook.report.finding_html import duration
 
 _BARS = " ▁▂▃▄▅▆▇█"

@@ -11,10 +11,11 @@ from scipy import stats
 
 from proofbook.investigation.answers import FOUND
 from proofbook.investigation.asking import counted, seconds
+from proofbook.investigation.columns import Marks
 from proofbook.investigation.display import lanes as lane_of
 from proofbook.investigation.display.gesture import where
 from proofbook.investigation.display.lanes import Lane
-from proofbook.investigation.units import Field, Marks
+from proofbook.investigation.units import Field
 
 if TYPE_CHECKING:
     from proofbook.investigation.asking import Counted
