@@ -211,7 +211,9 @@ def since_when(look: Look) -> Answer:
 def who_is_affected(look: Look) -> Answer:
     """The answer to `Look.who`."""
     asked = counted(look)
-    first, last = seconds(look.span)
+    # Where no window was stated the one that `differs` proposes too.
+    proposed = _proposed(look) if look.conditions and look.stated_span is None else None
+    first, last = proposed or seconds(look.span)
     inside = (asked.units.at_s >= first) & (asked.units.at_s < last)
     return who.judge(
         who.Question(
@@ -221,6 +223,7 @@ def who_is_affected(look: Look) -> Answer:
             in_words=look.conditions_in_words,
             window=(stamp(of_seconds(first)), stamp(of_seconds(last))),
             own=asked.own,
+            proposed=proposed is not None,
         )
     )
 
