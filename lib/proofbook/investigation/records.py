@@ -46,7 +46,7 @@ class Source:
     """Where entries come from. files: Parquet files with the columns of `logs`, the latest first: of what two hold, the earlier part is taken from the older.
 
     shown: as it was named. reading: how a log was read; None of evidence. evidence: the run's; None of a log. spans: Parquet files with the columns of `spans`.
-    live: the environment whose logs they are; empty of what is not written any more.
+    live: the environment whose logs they are; empty of what is not written any more. note: what happened when they were kept.
     """
 
     files: tuple[Path, ...]
@@ -55,6 +55,7 @@ class Source:
     evidence: store.Evidence | None = None
     spans: tuple[Path, ...] = ()
     live: str = ""
+    note: str = ""
 
 
 class Records:
@@ -247,8 +248,9 @@ def find(source: str | Path, *, base: Path, folder: Path) -> Source:
 
 def find_live(environment: str, *, base: Path) -> Source:
     """Where the entries are that an environment's logs hold now."""
-    kept = live.read(environment, base=base)
-    return replace(_of_evidence(store.read(kept), paths.shown(kept.parent)), live=environment)
+    kept, note = live.read(environment, base=base)
+    found = _of_evidence(store.read(kept), paths.shown(kept.parent))
+    return replace(found, live=environment, note=note)
 
 
 def opened_again(earlier: Records, *, base: Path) -> Records:

@@ -139,9 +139,10 @@ def _met(look: Look) -> tuple[Met, ...]:
 
 
 def _problems(look: Look) -> tuple[str, ...]:
-    reading = look.records.source.reading
+    source = look.records.source
+    reading = source.reading
     if reading is None:
-        return ()
+        return (source.note,) if source.note else ()
     unread = f"{reading.unparsed:,} of {reading.lines:,} lines could not be read, such as {reading.unparsed_sample[:120]!r}"
     return tuple(text for text in (unread if reading.unparsed else "", reading.note) if text)
 
