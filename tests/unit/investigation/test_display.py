@@ -53,6 +53,20 @@ def test_the_code_of_a_change_selects_what_it_says(look: Look) -> None:
     assert eval(code, {"look": look}).started().statement.endswith("as strong in 0 of 199 reshuffled orders")
 
 
+def test_requests_of_a_log_that_writes_traces_alone_are_counted(tmp_path: Path) -> None:
+    traced = [
+        entry(second, "down" if second % 3 == 0 else "", trace=f"t{second // 2}") for second in range(0, 60)
+    ]
+    said = repr(log(tmp_path, *[one | {"textPayload": one.get("textPayload", "served")} for one in traced]))
+    assert "60 entries, 30 requests that are known by their traces alone" in said
+
+
+def test_a_long_text_is_cut_in_a_table_of_text_and_whole_in_its_data(tmp_path: Path) -> None:
+    look = log(tmp_path, *(entry(second, "down " + "word " * 60) for second in range(30)))
+    assert max(map(len, repr(look).split("Errors by message")[1].splitlines())) < 220
+    assert len(look.kinds()["what"].iloc[0]) > 250
+
+
 def test_a_system_in_which_nothing_rose_has_no_change(tmp_path: Path) -> None:
     practice.write(practice.requests(3, hours=2, count=6000), tmp_path / "quiet.json")
     assert pb.look(tmp_path / "quiet.json").overview.changes == ()
