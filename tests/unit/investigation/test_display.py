@@ -124,6 +124,15 @@ def test_where_nothing_was_written_is_marked_on_the_axis(tmp_path: Path) -> None
     assert "grey: nothing was written, so nothing is known (08:04:59 to 08:15:00)" in markup.as_html(shown)
 
 
+def test_a_pause_that_comes_again_and_again_is_no_gap_and_a_longer_one_is(tmp_path: Path) -> None:
+    bursts = [
+        60 * burst + part / 20 for burst in range(40) for part in range(60) if burst not in (20, 21, 22)
+    ]
+    shown = log(tmp_path, *(entry(second, "beat") for second in bursts)).overview
+    ((began, ended),) = shown.unknown
+    assert shown.axis.at(ended) - shown.axis.at(began) == pd.Timedelta(seconds=237.05)
+
+
 def test_a_selection_is_not_unknown_where_others_wrote(tmp_path: Path) -> None:
     entries = [entry(second, "beat" if 300 < second < 900 else "other") for second in range(1200)]
     assert log(tmp_path, *entries).where("template=other").overview.unknown == ()

@@ -26,6 +26,8 @@ MOST_RISING, LEAST = 3, 5
 ALIKE = 0.8
 # Nothing is known of a gap so long beside the mean time between entries, and a hundredth of the span.
 LONG_GAP = 50
+# So many pauses are no accident: longer ones are, if they are twice as long as the shortest of these.
+USUAL = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +92,18 @@ def unknown(look: Look, axis: Axis) -> tuple[tuple[float, float], ...]:
     """Where nothing was written by anything in this log, so that nothing is known: pairs of places on the axis."""
     first, last = (moment.isoformat() for moment in look.span)
     inside = f"timestamp BETWEEN TIMESTAMPTZ {quoted(first)} AND TIMESTAMPTZ {quoted(last)}"
-    length = (look.span[1] - look.span[0]).total_seconds()
     found = look.records.ask(
         f"""WITH seen AS (SELECT timestamp FROM {prepare.BRIEF} WHERE {inside} UNION ALL VALUES (TIMESTAMPTZ {quoted(first)}), (TIMESTAMPTZ {quoted(last)})),
         gaps AS (SELECT timestamp AS began, lead(timestamp) OVER (ORDER BY timestamp) AS ended, count(*) OVER () AS n FROM seen)
-        SELECT began, ended FROM gaps WHERE epoch(ended) - epoch(began) > greatest({length / 100!r}, {LONG_GAP * length!r} / n) ORDER BY began LIMIT 50"""
+        SELECT began, ended, epoch(ended) - epoch(began) AS gap_s, n FROM gaps WHERE ended IS NOT NULL ORDER BY gap_s DESC, began LIMIT 50"""
     )
-    return tuple((axis.place(pd.Timestamp(began)), axis.place(pd.Timestamp(ended))) for began, ended in found.itertuples(index=False))  # fmt: skip
+    if found.empty:
+        return ()
+    length = (look.span[1] - look.span[0]).total_seconds()
+    # A pause that comes again and again is how this log is written.
+    usual = found["gap_s"].iloc[USUAL - 1] if len(found) >= USUAL else 0.0
+    long = found[found["gap_s"] > max(length / 100, LONG_GAP * length / found["n"].iloc[0], 2 * usual)].sort_values("began")  # fmt: skip
+    return tuple((axis.place(pd.Timestamp(began)), axis.place(pd.Timestamp(ended))) for began, ended in zip(long["began"], long["ended"], strict=True))  # fmt: skip
 
 
 def _exposure(look: Look, axis: Axis) -> np.ndarray:
