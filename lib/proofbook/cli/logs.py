@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proofbook.cli.app import AsJson, app, console, plain, say
-from proofbook.cli.times import BEFORE_NOW, moment
+from proofbook.cli.times import BEFORE_END, check_moment
 from proofbook.config.durations import in_words
 from proofbook.errors import UsageError
 
@@ -87,8 +86,8 @@ TimeZone = Annotated[
     str | None,
     typer.Option("--time-zone", metavar="NAME", help="The same by name, such as Europe/Berlin."),
 ]
-Since = Annotated[str, typer.Option("--since", metavar="TIME", help=f"Start of the window: {BEFORE_NOW}.")]
-Until = Annotated[str, typer.Option("--until", metavar="TIME", help=f"End of the window: {BEFORE_NOW}.")]
+Since = Annotated[str, typer.Option("--since", metavar="TIME", help=f"Start of the window: {BEFORE_END}.")]
+Until = Annotated[str, typer.Option("--until", metavar="TIME", help=f"End of the window: {BEFORE_END}.")]
 Listed = Annotated[
     bool, typer.Option("--list", is_eager=True, callback=_list, help="List log sources and log formats.")
 ]
@@ -118,7 +117,9 @@ def logs(
 
     for problem in unusable_extensions():
         say(problem)
-    now = dt.datetime.now(dt.UTC)
+    # Before all of a log is read.
+    check_moment("--since", since)
+    check_moment("--until", until)
     if utc_offset is not None and time_zone is not None:
         raise UsageError("expected --utc-offset or --time-zone, got both")
     stated: dict[str, Any] = {
@@ -136,8 +137,8 @@ def logs(
         patterns=pattern or [],
         before=_log_source(before, stated) if before else None,
         base=Path.cwd(),
-        since=moment("--since", since, now=now) if since else None,
-        until=moment("--until", until, now=now, end=True) if until else None,
+        since=since,
+        until=until,
     )
     if as_json:
         print(json.dumps(_log_as_json(looked), indent=2, default=str))

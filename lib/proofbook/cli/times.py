@@ -40,3 +40,15 @@ def moment(option: str, text: str, *, now: dt.datetime, end: bool = False) -> dt
         return moments.moment(text, reference=now, end=end)
     except UsageError as error:
         raise UsageError(f"{option}: {error}") from None
+
+
+def check_moment(option: str, text: str) -> None:
+    """Raises UsageError where a text is no time in a log; of no text nothing.
+
+    >>> check_moment("--since", "")
+    """
+    now = dt.datetime.now(dt.UTC)
+    try:
+        _ = moments.moment(text, reference=now, since=now) if text else now
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None

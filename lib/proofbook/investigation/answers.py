@@ -21,6 +21,8 @@ COLOURS = {
     UNSURE: "var(--pb-inconclusive, #8a5c00)",
 }
 MOST_ROWS = 12
+# Of letters in a cell of text: a line that wraps is no row any more.
+WIDEST = 120
 # How a notebook's output carries an answer, so that a page can say it first.
 MIME = "application/vnd.proofbook.answer+json"
 
@@ -140,12 +142,12 @@ def as_html(rows: pd.DataFrame, *, most: int = MOST_ROWS) -> str:
 
 
 def as_text(rows: pd.DataFrame, *, most: int = MOST_ROWS) -> str:
-    """A table as text, its columns in line."""
+    """A table as text, its columns in line; of a long text its beginning."""
     if rows.empty:
         return ""
     grid = [
         [str(name) for name in rows.columns],
-        *([text(value) for value in row] for row in rows.head(most).itertuples(index=False)),
+        *([_cut(text(value)) for value in row] for row in rows.head(most).itertuples(index=False)),
     ]
     widths = [max(len(line[column]) for line in grid) for column in range(len(grid[0]))]
     lines = [
@@ -153,6 +155,10 @@ def as_text(rows: pd.DataFrame, *, most: int = MOST_ROWS) -> str:
         for line in grid
     ]
     return "\n".join([*lines, *([f"  … {len(rows) - most} more"] if len(rows) > most else [])])
+
+
+def _cut(said: str) -> str:
+    return said if len(said) <= WIDEST else f"{said[: WIDEST - 1]}…"
 
 
 def text(value: object) -> str:

@@ -12,11 +12,12 @@ import pandas as pd
 from proofbook.errors import UsageError
 from proofbook.investigation import changes, conditions, differs, outcomes, started, who
 from proofbook.investigation.answers import Answer
+from proofbook.investigation.columns import Marks
 from proofbook.investigation.contrast import MOST_PLACEBOS
 from proofbook.investigation.differs import Question
 from proofbook.investigation.moments import Moment, Span, moment, of_seconds, shown
 from proofbook.investigation.prepare import BRIEF, view_for
-from proofbook.investigation.units import Marks, Units
+from proofbook.investigation.units import Units
 from proofbook.judge.checks import log_changes
 from proofbook.judge.view import stamp
 
@@ -210,7 +211,9 @@ def since_when(look: Look) -> Answer:
 def who_is_affected(look: Look) -> Answer:
     """The answer to `Look.who`."""
     asked = counted(look)
-    first, last = seconds(look.span)
+    # Where no window was stated the one that `differs` proposes too.
+    proposed = _proposed(look) if look.conditions and look.stated_span is None else None
+    first, last = proposed or seconds(look.span)
     inside = (asked.units.at_s >= first) & (asked.units.at_s < last)
     return who.judge(
         who.Question(
@@ -220,6 +223,7 @@ def who_is_affected(look: Look) -> Answer:
             in_words=look.conditions_in_words,
             window=(stamp(of_seconds(first)), stamp(of_seconds(last))),
             own=asked.own,
+            proposed=proposed is not None,
         )
     )
 
@@ -231,7 +235,7 @@ def what_probes_met(look: Look) -> Answer:
         raise UsageError(
             f"expected a run, whose probes were recorded, and {look.records.source.shown} is a log alone; give the run's id, or `last`"
         )
-    return outcomes.judge(outcomes.Outcomes.of(evidence))
+    return outcomes.judge(evidence)
 
 
 def seconds(span: Span) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
+from proofbook.investigation.columns import Numbers, Places
 from proofbook.investigation.contrast import (
     CALLED,
     LEAST_PLACEBOS,
@@ -16,7 +17,6 @@ from proofbook.investigation.contrast import (
     SCALE_QUANTILE,
 )
 from proofbook.investigation.moments import Span, shown
-from proofbook.investigation.units import Numbers, Places
 from proofbook.judge.checks import log_changes
 from proofbook.judge.checks.log_changes import MIN_RATIO, Counted
 from proofbook.judge.findings import Control, Exposure, Method, Needed

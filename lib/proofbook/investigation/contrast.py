@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from proofbook.investigation import pairs
+from proofbook.investigation.columns import Marks, Numbers, Places
 from proofbook.investigation.tested import LEAST, LEAST_POOL, MIN_HOLDS, MIN_RATIO, Tested
-from proofbook.investigation.units import Field, Marks, Numbers, Places, Units
+from proofbook.investigation.units import Field, Units
 from proofbook.stats.hypergeometric import tails
 
 # The chance at which a suspect is called, and the quiet windows that it takes.

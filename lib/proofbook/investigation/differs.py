@@ -11,10 +11,11 @@ import pandas as pd
 
 from proofbook.investigation import contrast, missing, redundancy
 from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
+from proofbook.investigation.columns import Marks, Places
 from proofbook.investigation.contrast import CALLED, LEAST_PLACEBOS, MOST_PLACEBOS, Contrast, Suspect
 from proofbook.investigation.moments import of_seconds
 from proofbook.investigation.tested import LEAST, MIN_HOLDS, MIN_RATIO
-from proofbook.investigation.units import Marks, Places, Units
+from proofbook.investigation.units import Units
 from proofbook.judge.findings import Control, Exposure, Method, Needed
 from proofbook.judge.view import stamp
 

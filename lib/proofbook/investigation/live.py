@@ -20,6 +20,8 @@ from proofbook.runs import folders
 
 # Beside the runs of an environment: what was only looked at is no run, and no run's before.
 LOOKS = "looks"
+# So many of the newest are kept, and all that are younger than this.
+KEPT, KEPT_DAYS = 20, 7
 
 
 def is_environment(text: str, *, base: Path) -> bool:
@@ -27,8 +29,8 @@ def is_environment(text: str, *, base: Path) -> bool:
     return not Path(text).exists() and text in paths.named("environments", base)
 
 
-def read(name: str, *, base: Path) -> Path:
-    """The folder of evidence in which the logs of an environment, and its revisions, were kept as they are now.
+def read(name: str, *, base: Path) -> tuple[Path, str]:
+    """The folder of evidence in which the logs of an environment, and its revisions, were kept as they are now; and a sentence where old looks were removed.
 
     Raises:
         ConfigurationError: the environment says something that cannot be. UsageError: it names no log, or none could be read.
@@ -45,7 +47,23 @@ def read(name: str, *, base: Path) -> Path:
     except BaseException:
         shutil.rmtree(folder.parent, ignore_errors=True)
         raise
-    return folder
+    removed = _remove_old(folder.parent.parent, now=dt.datetime.now(dt.UTC))
+    return folder, _told(removed, paths.shown(folder.parent.parent)) if removed else ""
+
+
+def _remove_old(looks: Path, *, now: dt.datetime) -> int:
+    """Removes old looks; gives how many. Their names begin with their times."""
+    limit = f"{now - dt.timedelta(days=KEPT_DAYS):%Y%m%dT%H%M%SZ}"
+    found = sorted(path for path in looks.iterdir() if path.is_dir() and not path.name.startswith("."))
+    old = [path for path in found[:-KEPT] if path.name < limit]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True)
+    return sum(not path.exists() for path in old)
+
+
+def _told(removed: int, where: str) -> str:
+    looks = "look was" if removed == 1 else "looks were"
+    return f"{removed:,} old {looks} removed: the newest {KEPT} in {where} are kept, and all of the last {KEPT_DAYS} days; copy what should stay longer"
 
 
 def _record(environment: Environment, folder: Path, *, base: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from proofbook.investigation.columns import Numbers
 from proofbook.investigation.contrast import (
     LEAST_SCALE,
     SCALE_QUANTILE,
@@ -18,7 +19,6 @@ from proofbook.investigation.contrast import (
     Suspect,
 )
 from proofbook.investigation.tested import LEAST, LEAST_POOL, MIN_HOLDS, MIN_RATIO, Tested
-from proofbook.investigation.units import Numbers
 from proofbook.stats.hypergeometric import tails
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from proofbook.investigation.columns import Marks, Numbers, Places
 from proofbook.investigation.tested import LEAST, LEAST_POOL, MIN_HOLDS, MIN_RATIO, Tested
-from proofbook.investigation.units import Field, Marks, Numbers, Places, Units
+from proofbook.investigation.units import Field, Units
 from proofbook.stats.hypergeometric import tails
 
 # Pairs are looked for among so many of the values that most selected units have.
@@ -72,7 +73,7 @@ def _between(item: Field, units: Places) -> Field:
     """A field of the units from the first of these to the last."""
     if not len(units):
         return replace(item, units=item.units[:0], codes=item.codes[:0])
-    span = slice(*np.searchsorted(item.units, [units[0], units[-1] + 1]).tolist())
+    span = slice(*np.searchsorted(item.units, np.array([units[0], units[-1] + 1], item.units.dtype)).tolist())
     return replace(item, units=item.units[span], codes=item.codes[span])
 
 

@@ -33,7 +33,7 @@ RELATION = "written"
 BRIEF = "brief"
 _BRIEF = (
     "timestamp", "severity_text", "severity_number", "service_name", "service_version", "service_instance_id", "http_method", "http_status", "http_latency_s",
-    "http_remote_ip", "http_user_agent", "source",
+    "http_remote_ip", "http_user_agent", "http_protocol", "http_request_bytes", "http_response_bytes", "source",
 )  # fmt: skip
 # Names that the brief view does not know, wherever they stand in a query: at worst a word of a text sends it to the whole.
 _WIDE = re.compile(rf"\b(?:{'|'.join(name for name in COLUMNS if name not in _BRIEF)})\b")
@@ -45,9 +45,10 @@ _RAW = {name: DuckDBType.from_string(kind) for name, kind in COLUMNS.items()} | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What was made ready. files: the logs, where they stay for as long as they are asked. count: of entries. keys: of the map `fields`, the most frequent first. user_keys: those under which it stood who asked. exceptions: the templates that are one."""
+    """What was made ready. files: the logs, where they stay for as long as they are asked. derived: the file of the view BRIEF. count: of entries. keys: of the map `fields`, the most frequent first. user_keys: those under which it stood who asked. exceptions: the templates that are one."""
 
     files: tuple[Path, ...]
+    derived: Path
     count: int
     keys: tuple[str, ...]
     user_keys: tuple[str, ...]
@@ -70,43 +71,58 @@ def prepare(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], *, folder:
     ).fetchall()
     keys = tuple(str(key) for (key,) in found)
     user_keys = _user_keys(keys)
-    said, derived = (quoted(str(folder / name)) for name in ("said.parquet", "derived.parquet"))
-    raw = ibis.table(_RAW, name="raw")
-    engine.execute(f"COPY ({_of_text(raw)}) TO {said} ({_FORM})")
-    exceptions = _name_kinds(engine, f"read_parquet({said})")
-    _place(engine, said, derived, entries=_sql(_derived(raw, user_keys)))
-    (folder / "said.parquet").unlink()
-    read = f"read_parquet({derived})"
+    alone, derived = folder / "alone.parquet", folder / "derived.parquet"
+    in_order = _is_in_order(engine)
+    # In whatever order: the number of its row says where an entry stands, and what need not wait is not held.
+    engine.execute("SET preserve_insertion_order = false")
+    engine.execute(f"COPY ({_alone(ibis.table(_RAW, name='raw'), user_keys)}) TO {quoted(str(alone))} ({_FORM})")  # fmt: skip
+    exceptions = _name_kinds(engine, f"read_parquet({quoted(str(alone))})")
+    _place(engine, f"read_parquet({quoted(str(alone))})", derived, in_order=in_order)
+    engine.execute("SET preserve_insertion_order = true")
+    alone.unlink()
+    read = f"read_parquet({quoted(str(derived))})"
     engine.execute(f"CREATE OR REPLACE VIEW {BRIEF} AS SELECT * EXCLUDE (row) FROM {read}")
     added = "entry, own, path, user, socket, template, unit, of_request, traced, over_ws"
     engine.execute(
         f"CREATE OR REPLACE VIEW {RELATION} AS SELECT r.* EXCLUDE (row), {', '.join(f'd.{name}' for name in added.split(', '))} FROM raw r JOIN {read} d ON r.row = d.row"
     )
-    count = int(pq.read_metadata(folder / "derived.parquet").num_rows)
-    return Prepared(files=kept, count=count, keys=keys, user_keys=tuple(user_keys), exceptions=exceptions)
+    count = int(pq.read_metadata(derived).num_rows)
+    return Prepared(
+        files=kept,
+        derived=derived,
+        count=count,
+        keys=keys,
+        user_keys=tuple(user_keys),
+        exceptions=exceptions,
+    )
 
 
-def _place(engine: duckdb.DuckDBPyConnection, said: str, derived: str, *, entries: str) -> None:
-    """Writes the file of what is derived: what entries say by themselves (SQL), with their places among the others and their templates."""
-    # In whatever order: the number of its row says where an entry stands, and what need not wait is not held.
-    engine.execute("SET preserve_insertion_order = false")
-    # Of what is sorted and joined only numbers are held, a digest in place of a trace id, and the sockets, which few lines name.
+def _is_in_order(engine: duckdb.DuckDBPyConnection) -> bool:
+    """Whether entries stand in the order of time, none left out, so that the number of its row is the place of each."""
+    (found,) = engine.execute(
+        "SELECT count(*) = max(row) + 1 AND bool_and(timestamp >= before) FROM (SELECT row, timestamp, lag(timestamp, 1, timestamp) OVER () AS before FROM raw)"
+    ).fetchall()[0]
+    return bool(found)
+
+
+def _place(engine: duckdb.DuckDBPyConnection, alone: str, derived: Path, *, in_order: bool) -> None:
+    """Writes the file of what is derived: what entries say by themselves, with their places among the others and their templates."""
+    entry, placed = "e.row", f"{alone} e"
+    # Of what is sorted and joined only numbers are held, a digest in place of a trace id.
+    if not in_order:
+        engine.execute(
+            f"CREATE TEMP TABLE ranked AS SELECT row, row_number() OVER (ORDER BY timestamp, row) - 1 AS entry FROM {alone}"
+        )
+        entry, placed = "r.entry", f"{alone} e JOIN ranked r ON e.row = r.row"
     engine.execute(
-        "CREATE TEMP TABLE ranked AS SELECT row, row_number() OVER (ORDER BY timestamp, source, file, line, row) - 1 AS entry, hash(nullif(trace_id, '')) AS trace, nullif(trace_id, '') IS NOT NULL AS traced FROM raw"
+        f"CREATE TEMP TABLE firsts AS SELECT trace, min({entry}) AS unit FROM {placed} WHERE traced GROUP BY trace"
     )
     engine.execute(
-        f"""CREATE TEMP TABLE placed AS WITH firsts AS (SELECT trace, min(entry) AS unit FROM ranked WHERE traced GROUP BY trace)
-        SELECT r.row, r.entry, CASE WHEN r.traced THEN f.unit ELSE r.entry END AS unit, k.kind, s.socket FROM ranked r
-        LEFT JOIN firsts f ON r.trace = f.trace LEFT JOIN (SELECT row, said, socket FROM read_parquet({said})) s ON r.row = s.row LEFT JOIN kinds k ON s.said = k.said"""
+        f"""COPY (SELECT e.* EXCLUDE (trace, said, holds_traceback), {entry} AS entry, CASE WHEN e.traced THEN f.unit ELSE {entry} END AS unit, k.template
+        FROM {placed} LEFT JOIN firsts f ON e.trace = f.trace LEFT JOIN kinds k ON e.said = k.said) TO {quoted(str(derived))} ({_FORM})"""
     )
-    engine.execute("DROP TABLE ranked")
-    engine.execute(
-        f"""COPY (SELECT e.*, p.entry, p.unit, p.socket, k.template FROM ({entries}) e
-        LEFT JOIN placed p ON e.row = p.row LEFT JOIN kinds k ON p.kind = k.kind) TO {derived} ({_FORM})"""
-    )
-    engine.execute("SET preserve_insertion_order = true")
-    for name in ("kinds", "placed"):
-        engine.execute(f"DROP TABLE {name}")
+    for name in ("kinds", "firsts", "ranked"):
+        engine.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 def view_for(*conditions: str) -> str:
@@ -162,41 +178,32 @@ def _sql(found: Any) -> str:
     return str(ibis.to_sql(found, dialect="duckdb"))
 
 
-def _of_text(raw: Any) -> str:
-    """SQL: of each row its text without what is a value, and the socket that it names: what is dear to find, and found once."""
-    body = raw.body
+def _alone(raw: Any, user_keys: Sequence[str]) -> str:
+    """SQL: of each row what it says by itself, its text without what is a value, and the socket that it names."""
+    body, trace = raw.body, raw.trace_id.nullif("")
+    users = [raw.fields.get(key) for key in user_keys] or [ibis.null("string")]
     # Each in a column of its own, and of the text as it lies in the file: so it is found once for a text that comes again and again.
     found = raw.select(
+        *_BRIEF,
         row=raw.row,
+        own=trace.fill_null("").startswith(PROBE_TRACE)
+        | raw.http_user_agent.fill_null("").startswith(USER_AGENT),
+        path=places.value_of(raw, "endpoint"),
+        user=ibis.coalesce(*users).nullif(""),
+        of_request=trace.notnull() | raw.http_status.notnull(),
+        traced=trace.notnull(),
+        over_ws=raw.http_url.startswith("ws"),
+        trace_of=trace,
         # An address with a port, by which lines of one connection are joined.
-        socket=body.re_extract(_SOCKET, 0),
+        named=body.re_extract(_SOCKET, 0),
         holds=body.re_search(aggregates.HOLDS_TRACEBACK),
         bare=body.strip(),
         masked=aggregates.masked(body),
         body=body,
     )
     nothing = ", ".join(map(quoted, aggregates.EMPTY))
-    return f"""SELECT row, nullif(socket, '') AS socket, coalesce(holds, false) AS holds_traceback,
+    return f"""SELECT * EXCLUDE (trace_of, named, holds, bare, masked, body), hash(trace_of) AS trace, nullif(named, '') AS socket, coalesce(holds, false) AS holds_traceback,
         CASE WHEN bare IS NULL OR bare IN ({nothing}) THEN NULL WHEN holds THEN regexp_replace(body, '[0-9]+', '#', 'g') ELSE masked END AS said FROM ({_sql(found)})"""
-
-
-def _derived(raw: Any, user_keys: Sequence[str]) -> Any:
-    """What an entry says by itself, beside the number of its row."""
-    traced = raw.trace_id.nullif("").notnull()
-    own = raw.trace_id.fill_null("").startswith(PROBE_TRACE) | raw.http_user_agent.fill_null("").startswith(
-        USER_AGENT
-    )
-    users = [raw.fields.get(key) for key in user_keys] or [ibis.null("string")]
-    return raw.select(
-        *_BRIEF,
-        row=raw.row,
-        own=own,
-        path=places.value_of(raw, "endpoint"),
-        user=ibis.coalesce(*users).nullif(""),
-        of_request=traced | raw.http_status.notnull(),
-        traced=traced,
-        over_ws=raw.http_url.startswith("ws"),
-    )
 
 
 def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> frozenset[str]:
@@ -219,12 +226,11 @@ def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> frozenset[str]:
     kinds = pd.DataFrame(
         {"said": found["said"], "template": [raised.get(said) or shared[said] for said in found["said"]]}
     ).astype("object")
-    kinds["kind"] = range(len(kinds))
     engine.register(
         "kinds_found",
         pa.Table.from_pandas(
             kinds,
-            schema=pa.schema({"said": pa.string(), "template": pa.string(), "kind": pa.int64()}),
+            schema=pa.schema({"said": pa.string(), "template": pa.string()}),
             preserve_index=False,
         ),
     )

@@ -25,13 +25,14 @@ from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UnknownName, UsageError
 from proofbook.evidence import store
 from proofbook.investigation import conditions, live, practice, units
+from proofbook.investigation.columns import Places
 from proofbook.investigation.following import traffic
 from proofbook.investigation.following.given import Row
 from proofbook.investigation.following.traffic import Traffic
 from proofbook.investigation.moments import Span
 from proofbook.investigation.names import PROBES
 from proofbook.investigation.prepare import BRIEF, RELATION, prepare, view_for
-from proofbook.investigation.units import Places, Units
+from proofbook.investigation.units import Units
 from proofbook.runs import folders
 
 # So many of its values are compared with a name that is not among them.
@@ -45,7 +46,7 @@ class Source:
     """Where entries come from. files: Parquet files with the columns of `logs`, the latest first: of what two hold, the earlier part is taken from the older.
 
     shown: as it was named. reading: how a log was read; None of evidence. evidence: the run's; None of a log. spans: Parquet files with the columns of `spans`.
-    live: the environment whose logs they are; empty of what is not written any more.
+    live: the environment whose logs they are; empty of what is not written any more. note: what happened when they were kept.
     """
 
     files: tuple[Path, ...]
@@ -54,6 +55,7 @@ class Source:
     evidence: store.Evidence | None = None
     spans: tuple[Path, ...] = ()
     live: str = ""
+    note: str = ""
 
 
 class Records:
@@ -122,6 +124,11 @@ class Records:
         """The logs, kept for as long as these records."""
         return self._prepared.files
 
+    @property
+    def derived(self) -> Path:
+        """The file of what is derived from each entry."""
+        return self._prepared.derived
+
     @functools.cached_property
     def count(self) -> int:
         """How many entries there are."""
@@ -169,8 +176,9 @@ class Records:
 
     @functools.cached_property
     def _wrong(self) -> pa.Table:
+        wrong = conditions.wrong(self.known).sql
         return self.arrow(
-            f"SELECT entry, unit FROM {self.relation} WHERE NOT own AND {conditions.wrong(self.known).sql} ORDER BY entry"
+            f"SELECT entry, unit FROM {view_for(wrong)} WHERE NOT own AND {wrong} ORDER BY entry"
         )
 
     @functools.cached_property
@@ -240,8 +248,9 @@ def find(source: str | Path, *, base: Path, folder: Path) -> Source:
 
 def find_live(environment: str, *, base: Path) -> Source:
     """Where the entries are that an environment's logs hold now."""
-    kept = live.read(environment, base=base)
-    return replace(_of_evidence(store.read(kept), paths.shown(kept.parent)), live=environment)
+    kept, note = live.read(environment, base=base)
+    found = _of_evidence(store.read(kept), paths.shown(kept.parent))
+    return replace(found, live=environment, note=note)
 
 
 def opened_again(earlier: Records, *, base: Path) -> Records:

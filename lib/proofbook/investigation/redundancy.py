@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from proofbook.investigation.columns import Marks
 from proofbook.investigation.contrast import Contrast, Suspect, having
 from proofbook.investigation.tested import MIN_RATIO
-from proofbook.investigation.units import Marks, Units
+from proofbook.investigation.units import Units
 from proofbook.stats.hypergeometric import stratified, tails
 
 # Values of which so much is in the same units are one suspect by several names.

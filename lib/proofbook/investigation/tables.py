@@ -50,7 +50,7 @@ def _make(engine: duckdb.DuckDBPyConnection, name: str, rows: pd.DataFrame) -> N
 
 def telling(found: pd.DataFrame) -> pd.DataFrame:
     """A table without the columns in which nothing stands, or the same everywhere that says nothing by itself; rows by the number of their entry."""
-    dull = {"entry", "unit", "of_request", "observed_timestamp", "severity_number", "severity_source", "insert_hash", "fields_cut", "file", "line", "lines", "own", "header", "socket", "over_ws"}  # fmt: skip
+    dull = {"entry", "unit", "of_request", "observed_timestamp", "severity_number", "severity_source", "insert_hash", "fields_cut", "file", "line", "lines", "own", "header", "socket", "over_ws", "traced"}  # fmt: skip
     held = [
         name
         for name in found

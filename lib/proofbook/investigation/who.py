@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from proofbook.investigation.answers import FOUND, UNSURE, Answer
-from proofbook.investigation.units import Field, Marks, Units
+from proofbook.investigation.columns import Marks
+from proofbook.investigation.units import Field, Units
 from proofbook.judge.findings import Exposure, Method, Needed
 from proofbook.stats.proportions import proportion
 
@@ -29,7 +30,7 @@ METHOD = Method(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Units of a window: those affected, and all. in_words: what they are. own: units of our own probes that are left out."""
+    """Units of a window: those affected, and all. in_words: what they are. own: units of our own probes that are left out. proposed: the window was found, not given."""
 
     units: Units
     affected: Marks
@@ -37,6 +38,7 @@ class Question:
     in_words: str
     window: tuple[str, str]
     own: int = 0
+    proposed: bool = False
 
 
 def judge(question: Question) -> Answer:
@@ -64,11 +66,12 @@ def judge(question: Question) -> Answer:
         f"{_distinct(item, question.affected):,} of {_distinct(item, question.exposed):,} {PLURALS.get(item.name, item.name + 's')}"
         for item in known
     ]
+    when = f"{question.window[0][11:19]} to {question.window[1][11:19]}, a window that was proposed since the rate rose then: " if question.proposed else ""  # fmt: skip
     missing = [name for name in CLASSES[:3] if name not in {item.name for item in known}]
     return replace(
         blank,
         answer=FOUND,
-        statement=f"{affected:,} of {exposed:,} {word} ({question.in_words}){': ' + ', '.join(names) if names else ''}{_all_of_one(question, known)}",
+        statement=f"{when}{affected:,} of {exposed:,} {word} ({question.in_words}){': ' + ', '.join(names) if names else ''}{_all_of_one(question, known)}",
         table=_table(question, known),
         notes=(
             *blank.notes,

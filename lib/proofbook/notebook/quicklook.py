@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,8 +117,8 @@ def _read(
     patterns: Sequence[str],
     *,
     base: Path,
-    since: dt.datetime | None = None,
-    until: dt.datetime | None = None,
+    since: str = "",
+    until: str = "",
 ) -> _Read:
     """Reads a log without keeping it.
 
@@ -154,13 +153,15 @@ def look_at_log(
     patterns: Sequence[str] = (),
     before: LogSource | None = None,
     base: Path,
-    since: dt.datetime | None = None,
-    until: dt.datetime | None = None,
+    since: str = "",
+    until: str = "",
 ) -> LogLook:
     """Reads a log, and one from before to compare it with, without keeping either.
 
+    since, until: of the log, what lies outside is left out; durations count back from its end.
+
     Raises:
-        UsageError: there is nothing to read, or a pattern cannot be used.
+        UsageError: there is nothing to read, or a pattern or a time cannot be used.
     """
     _check_patterns(patterns)
     earlier = None if before is None else _read(before, patterns, base=base)

@@ -53,6 +53,20 @@ def test_the_code_of_a_change_selects_what_it_says(look: Look) -> None:
     assert eval(code, {"look": look}).started().statement.endswith("as strong in 0 of 199 reshuffled orders")
 
 
+def test_requests_of_a_log_that_writes_traces_alone_are_counted(tmp_path: Path) -> None:
+    traced = [
+        entry(second, "down" if second % 3 == 0 else "", trace=f"t{second // 2}") for second in range(0, 60)
+    ]
+    said = repr(log(tmp_path, *[one | {"textPayload": one.get("textPayload", "served")} for one in traced]))
+    assert "60 entries, 30 requests that are known by their traces alone" in said
+
+
+def test_a_long_text_is_cut_in_a_table_of_text_and_whole_in_its_data(tmp_path: Path) -> None:
+    look = log(tmp_path, *(entry(second, "down " + "word " * 60) for second in range(30)))
+    assert max(map(len, repr(look).split("Errors by message")[1].splitlines())) < 220
+    assert len(look.kinds()["what"].iloc[0]) > 250
+
+
 def test_a_system_in_which_nothing_rose_has_no_change(tmp_path: Path) -> None:
     practice.write(practice.requests(3, hours=2, count=6000), tmp_path / "quiet.json")
     assert pb.look(tmp_path / "quiet.json").overview.changes == ()
@@ -108,6 +122,15 @@ def test_where_nothing_was_written_is_marked_on_the_axis(tmp_path: Path) -> None
     assert shown.axis.at(began) == BEGINS + pd.Timedelta(seconds=299)
     assert shown.axis.at(ended) == BEGINS + pd.Timedelta(seconds=900)
     assert "grey: nothing was written, so nothing is known (08:04:59 to 08:15:00)" in markup.as_html(shown)
+
+
+def test_a_pause_that_comes_again_and_again_is_no_gap_and_a_longer_one_is(tmp_path: Path) -> None:
+    bursts = [
+        60 * burst + part / 20 for burst in range(40) for part in range(60) if burst not in (20, 21, 22)
+    ]
+    shown = log(tmp_path, *(entry(second, "beat") for second in bursts)).overview
+    ((began, ended),) = shown.unknown
+    assert shown.axis.at(ended) - shown.axis.at(began) == pd.Timedelta(seconds=237.05)
 
 
 def test_a_selection_is_not_unknown_where_others_wrote(tmp_path: Path) -> None:

@@ -125,3 +125,21 @@ def test_secrets_in_a_log_are_not_kept(shop: Shop, tmp_path: Path) -> None:
     shop.log.write_text(json.dumps({"timestamp": "2026-01-05T09:00:00Z", "textPayload": f"sent {token}"}))
     assert token not in pb.look("shop").table()["body"][0]
     assert all(token.encode() not in path.read_bytes() for path in (tmp_path / "outputs").rglob("*") if path.is_file())  # fmt: skip
+
+
+def test_old_looks_go_and_it_is_said(shop: Shop, tmp_path: Path) -> None:
+    shop.writes(0, 5)
+    looks = tmp_path / "outputs" / "shop" / "looks"
+    old = [looks / f"202501{day:02}T000000Z-abcd" for day in range(1, 26)]
+    for folder in old:
+        (folder / "evidence").mkdir(parents=True)
+    look = pb.look("shop")
+    # With the new one there are twenty.
+    assert [folder for folder in old if folder.exists()] == old[6:]
+    assert "6 old looks were removed: the newest 20 in outputs/shop/looks are kept, and all of the last 7 days" in repr(look)  # fmt: skip
+    assert len(look) == 5
+    # What is young stays, however many there are.
+    for folder in old[6:]:
+        folder.rename(looks / f"209{folder.name[3:]}")
+    pb.look("shop")
+    assert len(list(looks.iterdir())) == 21 and "removed" not in repr(pb.look("shop"))

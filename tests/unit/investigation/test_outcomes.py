@@ -16,7 +16,7 @@ import proofbook as pb
 from proofbook.errors import UsageError
 from proofbook.evidence import schema, store
 from proofbook.evidence.table import Table
-from proofbook.investigation import outcomes
+from proofbook.investigation import met, outcomes, probed
 from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
 
 NOON = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
@@ -30,7 +30,7 @@ def rows(table: Table, parts: Rows) -> pd.DataFrame:
 def asked(folder: Path, table: Table, **phases: Rows) -> Answer:
     for number, (phase, parts) in enumerate(phases.items()):
         builders.write(folder, {table.name: rows(table, parts)}, at=NOON + dt.timedelta(hours=number), phase=phase)  # fmt: skip
-    return outcomes.judge(outcomes.Outcomes.of(store.read(folder)))
+    return outcomes.judge(store.read(folder))
 
 
 CLOSED = {"close_code": 1011, "closed_by": "server"}
@@ -42,9 +42,7 @@ def test_what_more_probes_met_than_before_is_found_and_said_first(tmp_path: Path
     first = answer.table.iloc[0]
     assert first["outcome"] == "greeted, closed with 1011" and first["called"]
     assert (first["before"], first["after"]) == ("0 of 60", "20 of 60")
-    assert answer.statement.startswith(
-        "websocket ws: greeted, closed with 1011, 0 of 60 before, 20 of 60 after"
-    )
+    assert "20 ended with close 1011" in answer.statement and answer.statement.endswith("; before: 0 of 60")
 
 
 def test_what_comes_up_as_often_by_luck_is_not_called(tmp_path: Path) -> None:
@@ -75,6 +73,28 @@ def test_an_outcome_is_told_in_words(
     told = answer.table.set_index(["probe", "outcome"])
     assert told.loc[(probe, outcome), "after"] == "30 of 30"
     assert told.loc[(probe, outcome), "before"] == "0 of 30"
+
+
+@pytest.mark.parametrize(
+    ("table", "before", "after"),
+    [
+        (schema.WEBSOCKET, [(60, {})], [(40, {}), (20, CLOSED)]),
+        (schema.WEBSOCKET, [(60, {})], [(59, {}), (1, CLOSED)]),
+        (schema.HEALTH, [(60, {})], [(30, {}), (30, {"ok": False, "status": 404})]),
+        (schema.LATENCY, [(60, {})], [(30, {}), (30, {"ok": False, "status": 503})]),
+        (schema.ROLLOUT, [], [(60, {}), (40, {"ok": False, "status": 404})]),
+    ],
+)
+def test_the_card_says_what_the_first_display_says(
+    table: Table, before: Rows, after: Rows, tmp_path: Path
+) -> None:
+    answer = asked(tmp_path, table, **({"before": before, "after": after} if before else {"rollout": after}))
+    (fact,) = probed.facts(store.read(tmp_path))
+    assert answer.statement == met.in_words(fact)
+    assert isinstance(fact, probed.Failed)
+    # What is more than by luck in the sentence is called in the table, and the other way round.
+    assert (answer.answer == FOUND) == (fact.p is not None and not fact.is_usual)
+    assert ("no sure difference" in answer.statement) == fact.is_usual
 
 
 def test_requests_that_take_longer_than_nearly_all_of_before_are_counted(tmp_path: Path) -> None:

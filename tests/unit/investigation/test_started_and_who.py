@@ -69,6 +69,17 @@ def test_all_from_one_address_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert "14 of 20 from one agent, tests/1.0" in answer.statement
 
 
+@pytest.mark.slow
+def test_who_is_asked_of_the_window_that_differs_proposes(incident: Look) -> None:
+    bad = incident.where("status>=500")
+    who, differs = bad.who(), bad.differs()
+    window = differs.statement.split(", a window")[0]
+    assert who.statement.startswith(f"{window}, a window that was proposed since the rate rose then: ")
+    first, last = window.split(" to ")
+    stated = incident.between(first, last).where("status>=500").who()
+    assert who.table["affected"].tolist() == stated.table["affected"].tolist()
+
+
 def test_our_own_probes_are_apart(tmp_path: Path) -> None:
     lines = [
         json.dumps({"timestamp": f"2026-01-05T09:00:{second:02}Z", "httpRequest": {"requestMethod": "GET", "requestUrl": "https://api.example.com/a", "status": 500, "userAgent": "proofbook-probe" if second % 2 else "browser"}})

@@ -97,7 +97,7 @@ def run(incident: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         logs = workspace / f"{phase}.parquet"
         begins = practice.BEGINS.to_pydatetime()
         since, until = (begins + dt.timedelta(hours=hour) for hour in hours)
-        read_logs(LogSource(name="log", file=str(incident)), base=Path(), to=logs, since=since, until=until)
+        read_logs(LogSource(name="log", file=str(incident)), base=Path(), to=logs, since=since.isoformat(), until=until.isoformat())  # fmt: skip
         store.write_phase(
             folder, environment="practice", phase=phase, tables={"logs": logs, "health": health},
             recorded=Phase(started=since, ended=until),

@@ -15,6 +15,7 @@ from builders import json_lines, log_entry
 from conftest import proofbook
 from scipy import stats
 
+import proofbook as pb
 from proofbook.collect.logs import recorder
 from proofbook.config.sources import LogSource
 from proofbook.judge.check import Check
@@ -306,7 +307,7 @@ def test_the_command_line_searches_the_lines_that_it_could_not_read(tmp_path: Pa
     [
         (["nowhere.jsonl"], "expected a file at nowhere.jsonl, but it cannot be read (No such file or directory)"),
         (["."], "expected a file at ., got a folder; name its files"),
-        (["log", "--since", "yesterday"], "--since: not a time: 'yesterday'; use 2026-11-24T09:40:00Z, 09:40, or a duration before now such as 3h"),
+        (["log", "--since", "yesterday"], "--since: not a time: 'yesterday'; use 2026-11-24T09:40:00Z, 09:40, or a duration before the end of the log such as 3h"),
         (["log", "--until", "25:00"], "--until: not a time of day: '25:00'; use 09:40 or 09:40:30"),
         (["log", "--pattern", "(a"], "expected a regular expression (RE2's: no lookaround, no backreferences), got '(a' (missing ): (a)"),
         (["log", "--line-pattern", "x"], "expected pattern to name the group timestamp"),
@@ -322,6 +323,21 @@ def test_bad_arguments_get_one_sentence(
     done = proofbook("logs", *arguments, cwd=tmp_path, workspace=workspace)
     assert done.returncode == 2
     assert words in done.stderr and "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "entries"),
+    [("10m", "", 11), ("09:50", "", 11), ("", "2020-01-05T09:09Z", 10), ("20m", "10m", 11), ("", "", 61)],
+)
+def test_a_window_of_a_log_is_told_from_its_end_as_in_a_look(
+    since: str, until: str, entries: int, tmp_path: Path
+) -> None:
+    lines = [f"2020-01-05T{9 + minute // 60:02}:{minute % 60:02}:00Z INFO beat" for minute in range(61)]
+    (tmp_path / "log").write_text("\n".join(lines))
+    looked = look_at_log(LogSource(name="log", file="log"), base=tmp_path, since=since, until=until)
+    assert looked.reading.kept == entries
+    # A look leaves out the moment that it goes up to.
+    assert len(pb.look(tmp_path / "log", since=since or None, until=until or None)) == entries - bool(until)
 
 
 REAL = os.environ.get("PROOFBOOK_REAL_LOGS")

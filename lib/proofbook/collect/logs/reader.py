@@ -27,7 +27,7 @@ from proofbook.collect.logs.shape import MOST_KEYS, Shape
 from proofbook.collect.logs.sources import LogRequest
 from proofbook.collect.logs.tidy import SUMMARY, rewrite
 from proofbook.collect.logs.years import Years
-from proofbook.config import log_uri
+from proofbook.config import log_uri, moments
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import CouldNotLook
@@ -44,8 +44,8 @@ def read_logs(
     base: Path,
     to: Path,
     now: dt.datetime | None = None,
-    since: dt.datetime | None = None,
-    until: dt.datetime | None = None,
+    since: str = "",
+    until: str = "",
     patterns: Sequence[str] = (),
 ) -> Reading:
     """Writes every entry of a source to the Parquet file `to`. What cannot be parsed is counted and sampled, never dropped in silence.
@@ -53,7 +53,8 @@ def read_logs(
     A source that is absent, empty or unreadable gives a Reading with a `problem`: that is a finding about the log, not a crash.
 
     Args:
-        now: the moment of reading, by which times without a year are placed. since, until: what lies outside is not kept.
+        now: the moment of reading, by which times without a year are placed. since, until: what lies outside is not kept; durations count
+            back from the end of the log, as everywhere where a log is asked.
         patterns: what a server that holds too much to be read whole is asked for.
     """
     now = now or dt.datetime.now(dt.UTC)
@@ -243,7 +244,7 @@ def _together(
     engine: duckdb.DuckDBPyConnection,
     to: Path,
     now: dt.datetime,
-    span: tuple[dt.datetime | None, dt.datetime | None],
+    span: tuple[str, str],
 ) -> Reading:
     """One Parquet file of all parts, without duplicates and with split tracebacks joined."""
     all_parts = " UNION ALL ".join(f"{part.rows}" for part in parts)
@@ -270,7 +271,7 @@ def _together(
         and not parts[0].shape.may_be_yearless
         and not parts[0].shape.has_places(source.zone)
     )
-    if is_as_written and not doubles and not told["continues"] and span == (None, None):
+    if is_as_written and not doubles and not told["continues"] and not any(span):
         parts[0].path.replace(to)
     else:
         rewrite(
@@ -280,11 +281,22 @@ def _together(
             to=to,
             doubles=doubles > 0,
             joins=told["continues"] > 0,
-            span=span,
+            span=_placed_in_log(span, told["first"], told["last"]),
         )
     _describe(reading, engine, now)
     reading.problem = _problem(reading, parts, source)
     return reading
+
+
+def _placed_in_log(
+    span: tuple[str, str], first: pd.Timestamp, last: pd.Timestamp
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """The ends of a window in a log from `first` to `last`, None of an end that is not stated."""
+    if pd.isna(first):
+        return None, None
+    since, reference = (at.to_pydatetime(warn=False) for at in (first, last))
+    ends = [moments.moment(text, reference=reference, since=since, end=at_end) if text else None for text, at_end in zip(span, (False, True), strict=True)]  # fmt: skip
+    return ends[0], ends[1]
 
 
 def _describe(reading: Reading, engine: duckdb.DuckDBPyConnection, now: dt.datetime) -> None:

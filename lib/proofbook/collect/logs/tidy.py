@@ -12,7 +12,7 @@ from proofbook.collect.logs.formats import COLUMNS, CONTINUES
 from proofbook.collect.logs.layout import CHAINS, GO_TRACE, RUBY_FRAME
 from proofbook.config.duckdb_text import quoted
 
-SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read,
+SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read, min(timestamp) AS first, max(timestamp) AS last,
     coalesce(sum(lines) FILTER (body IS NOT NULL AND timestamp IS NULL), 0) AS unparsed,
     count(insert_hash) FILTER (timestamp IS NOT NULL) AS named,
     count(DISTINCT hash(insert_hash, timestamp)) FILTER (insert_hash IS NOT NULL AND timestamp IS NOT NULL) AS distinct_named,

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from proofbook.investigation import asking, prepare
+from proofbook.investigation.columns import Marks, Places
 from proofbook.investigation.moments import Span
-from proofbook.investigation.units import Field, Marks, Places, Units
+from proofbook.investigation.units import Field, Units
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
@@ -79,7 +80,7 @@ class Tally:
         )
 
     def _facet(self, field: Field, low: int, high: int) -> Facet:
-        part = slice(*np.searchsorted(field.units, (low, high)))
+        part = slice(*np.searchsorted(field.units, np.array((low, high), field.units.dtype)))
         units, codes = field.units[part], field.codes[part]
         chosen = self.selected[units]
         size = len(field.values)

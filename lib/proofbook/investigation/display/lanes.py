@@ -26,6 +26,8 @@ MOST_RISING, LEAST = 3, 5
 ALIKE = 0.8
 # Nothing is known of a gap so long beside the mean time between entries, and a hundredth of the span.
 LONG_GAP = 50
+# So many pauses are no accident: longer ones are, if they are twice as long as the shortest of these.
+USUAL = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def of(look: Look, axis: Axis) -> tuple[Lane, ...]:
         "entries of no request": ("NOT of_request", "load", ""),
     }
     counts = ", ".join(f"count(*) FILTER (WHERE {condition}) AS c{number}" for number, (condition, _, _) in enumerate(asked.values()))  # fmt: skip
-    found = look.sql(f"SELECT {axis.bucket} AS bucket, {counts} FROM entries WHERE NOT own GROUP BY bucket").set_index("bucket")  # fmt: skip
+    found = look.sql(f"SELECT {axis.bucket} AS bucket, {counts} FROM entries_brief WHERE NOT own GROUP BY bucket").set_index("bucket")  # fmt: skip
     load: list[Lane] = []
     wrong: list[Lane] = []
     for number, (title, (_, kind, condition)) in enumerate(asked.items()):
@@ -90,13 +92,18 @@ def unknown(look: Look, axis: Axis) -> tuple[tuple[float, float], ...]:
     """Where nothing was written by anything in this log, so that nothing is known: pairs of places on the axis."""
     first, last = (moment.isoformat() for moment in look.span)
     inside = f"timestamp BETWEEN TIMESTAMPTZ {quoted(first)} AND TIMESTAMPTZ {quoted(last)}"
-    length = (look.span[1] - look.span[0]).total_seconds()
     found = look.records.ask(
         f"""WITH seen AS (SELECT timestamp FROM {prepare.BRIEF} WHERE {inside} UNION ALL VALUES (TIMESTAMPTZ {quoted(first)}), (TIMESTAMPTZ {quoted(last)})),
         gaps AS (SELECT timestamp AS began, lead(timestamp) OVER (ORDER BY timestamp) AS ended, count(*) OVER () AS n FROM seen)
-        SELECT began, ended FROM gaps WHERE epoch(ended) - epoch(began) > greatest({length / 100!r}, {LONG_GAP * length!r} / n) ORDER BY began LIMIT 50"""
+        SELECT began, ended, epoch(ended) - epoch(began) AS gap_s, n FROM gaps WHERE ended IS NOT NULL ORDER BY gap_s DESC, began LIMIT 50"""
     )
-    return tuple((axis.place(pd.Timestamp(began)), axis.place(pd.Timestamp(ended))) for began, ended in found.itertuples(index=False))  # fmt: skip
+    if found.empty:
+        return ()
+    length = (look.span[1] - look.span[0]).total_seconds()
+    # A pause that comes again and again is how this log is written.
+    usual = found["gap_s"].iloc[USUAL - 1] if len(found) >= USUAL else 0.0
+    long = found[found["gap_s"] > max(length / 100, LONG_GAP * length / found["n"].iloc[0], 2 * usual)].sort_values("began")  # fmt: skip
+    return tuple((axis.place(pd.Timestamp(began)), axis.place(pd.Timestamp(ended))) for began, ended in zip(long["began"], long["ended"], strict=True))  # fmt: skip
 
 
 def _exposure(look: Look, axis: Axis) -> np.ndarray:
@@ -111,9 +118,9 @@ def _exposure(look: Look, axis: Axis) -> np.ndarray:
 def _kinds(look: Look, axis: Axis, exposure: np.ndarray) -> list[Lane]:
     """Messages and exceptions of errors and warnings: those whose rate rose most, then the most frequent."""
     found = look.sql(
-        f"""WITH chosen AS (SELECT template, max(severity_number) >= 17 AS error, count(*) AS n FROM entries WHERE severity_number >= 13 AND template IS NOT NULL AND NOT own
+        f"""WITH chosen AS (SELECT template, max(severity_number) >= 17 AS error, count(*) AS n FROM entries_brief WHERE severity_number >= 13 AND template IS NOT NULL AND NOT own
             GROUP BY template ORDER BY error DESC, n DESC, template LIMIT {MOST_COMPARED})
-        SELECT c.template, c.error, {axis.bucket} AS bucket, count(*) AS hits FROM entries e JOIN chosen c USING (template) WHERE NOT own GROUP BY ALL"""
+        SELECT c.template, c.error, {axis.bucket} AS bucket, count(*) AS hits FROM entries_brief e JOIN chosen c USING (template) WHERE NOT own GROUP BY ALL"""
     )
     lanes = []
     for template, rows in found.groupby("template"):
@@ -129,7 +136,7 @@ def _kinds(look: Look, axis: Axis, exposure: np.ndarray) -> list[Lane]:
 
 def _latencies(look: Look, axis: Axis) -> list[Lane]:
     found = look.sql(
-        f"SELECT {axis.bucket} AS bucket, quantile_cont(http_latency_s, 0.5) AS p50, quantile_cont(http_latency_s, 0.95) AS p95 FROM entries WHERE http_latency_s IS NOT NULL AND NOT own GROUP BY bucket"
+        f"SELECT {axis.bucket} AS bucket, quantile_cont(http_latency_s, 0.5) AS p50, quantile_cont(http_latency_s, 0.95) AS p95 FROM entries_brief WHERE http_latency_s IS NOT NULL AND NOT own GROUP BY bucket"
     ).set_index("bucket")
     if found.empty:
         return []
@@ -142,7 +149,7 @@ def _probes(look: Look, axis: Axis) -> list[Lane]:
     """Our own probes: of a run as they went, of a log what they left in it."""
     if look.records.source.evidence is None:
         own = look.sql(
-            f"SELECT {axis.bucket} AS bucket, count(*) AS n FROM entries WHERE own GROUP BY bucket"
+            f"SELECT {axis.bucket} AS bucket, count(*) AS n FROM entries_brief WHERE own GROUP BY bucket"
         )
         return [Lane(title="our own probes", kind="own", values=tuple(map(int, _filled(own.set_index("bucket")["n"], axis))))]  # fmt: skip
     found = look.sql(

@@ -11,8 +11,8 @@ import pandas as pd
 from proofbook.redaction.scrubbing import for_others
 
 if TYPE_CHECKING:
+    from proofbook.investigation.columns import Places
     from proofbook.investigation.records import Records
-    from proofbook.investigation.units import Places
 
 MOST_LINES, MOST_CHARS = 50, 240
 

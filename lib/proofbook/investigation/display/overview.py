@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from proofbook.config.duckdb_text import quoted
-from proofbook.investigation import answers, conditions, prepare, probed, tables
+from proofbook.investigation import answers, conditions, met, prepare, probed, tables
 from proofbook.investigation.display import axis as axes
 from proofbook.investigation.display import facets, lanes, lines, rhythm, rises
 from proofbook.investigation.display.axis import Axis
@@ -18,8 +18,8 @@ from proofbook.investigation.display.facets import Facets
 from proofbook.investigation.display.lanes import Lane
 from proofbook.investigation.display.lines import Line
 from proofbook.investigation.display.rises import Rise
+from proofbook.investigation.met import Met
 from proofbook.investigation.moments import Span
-from proofbook.investigation.probed import Met
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
@@ -133,13 +133,16 @@ def _rhythm(look: Look, template: str) -> str:
 def _met(look: Look) -> tuple[Met, ...]:
     """What the probes of a run met in the time of a look; a condition on entries says nothing of them."""
     evidence = look.records.source.evidence
-    return () if evidence is None or look.conditions else probed.met(evidence, look.stated_span)
+    if evidence is None or look.conditions:
+        return ()
+    return tuple(met.of(fact) for fact in probed.facts(evidence, look.stated_span))
 
 
 def _problems(look: Look) -> tuple[str, ...]:
-    reading = look.records.source.reading
+    source = look.records.source
+    reading = source.reading
     if reading is None:
-        return ()
+        return (source.note,) if source.note else ()
     unread = f"{reading.unparsed:,} of {reading.lines:,} lines could not be read, such as {reading.unparsed_sample[:120]!r}"
     return tuple(text for text in (unread if reading.unparsed else "", reading.note) if text)
 

@@ -9,7 +9,7 @@ from proofbook.investigation.display import overview
 from proofbook.investigation.display.gesture import between
 from proofbook.investigation.display.lanes import Lane
 from proofbook.investigation.display.overview import Overview
-from proofbook.investigation.probed import Met
+from proofbook.investigation.met import Met
 from proofbook.report.finding_html import duration
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -38,13 +38,23 @@ def as_text(shown: Overview) -> str:
 def facts(shown: Overview) -> list[str]:
     """What was read, and what is not known of it."""
     length = (shown.span[1] - shown.span[0]).total_seconds()
-    said = [f"{shown.entries:,} entries, {shown.requests:,} requests, {moments.shown(shown.span)} ({duration(length)})"]  # fmt: skip
+    said = [
+        f"{shown.entries:,} entries, {_requests(shown)}, {moments.shown(shown.span)} ({duration(length)})"
+    ]
     if shown.own:
         said.append(f"{shown.own:,} more requests are of our own probes: shown apart, counted nowhere")
     if shown.longest_unknown is not None:
         began, gap_s = shown.longest_unknown
         said.append(f"nothing was written for {duration(gap_s)} from {began:%H:%M:%S} on: what happened then is not known")  # fmt: skip
     return [*said, *shown.problems]
+
+
+def _requests(shown: Overview) -> str:
+    """How many requests there are; of a log that writes none of them but traces, how many those are."""
+    counted = shown.facets
+    if shown.requests or counted.word != "requests":
+        return f"{shown.requests:,} requests"
+    return f"{counted.count:,} requests that are known by their traces alone"
 
 
 def nothing(shown: Overview) -> str:

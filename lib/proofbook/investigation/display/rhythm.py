@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofbook.investigation.units import Numbers
+from proofbook.investigation.columns import Numbers
 
 # Fewer have no rhythm. Pauses that differ by less than this beside their mean are regular.
 LEAST, REGULAR = 5, 0.25

@@ -11,10 +11,11 @@ from scipy import stats
 
 from proofbook.investigation.answers import FOUND
 from proofbook.investigation.asking import counted, seconds
+from proofbook.investigation.columns import Marks
 from proofbook.investigation.display import lanes as lane_of
 from proofbook.investigation.display.gesture import where
 from proofbook.investigation.display.lanes import Lane
-from proofbook.investigation.units import Field, Marks
+from proofbook.investigation.units import Field
 
 if TYPE_CHECKING:
     from proofbook.investigation.asking import Counted
@@ -62,10 +63,10 @@ def _whose(asked: Counted, begins_s: float, ends_s: float, *, when: str) -> str:
     said = [f"{int(affected.sum()):,} {asked.units.word} {when}"]
     for name, plural in WHO:
         if name in fields:
-            said.append(f"of {_distinct(fields[name], affected):,} of {_distinct(fields[name], exposed):,} {plural}")  # fmt: skip
+            said.append(f", of {_distinct(fields[name], affected):,} of {_distinct(fields[name], exposed):,} {plural}")  # fmt: skip
             break
     marks = list(_in_common(asked, affected, exposed))[:MOST_MARKS]
-    return " ".join(said) + "".join(f"; {mark}" for mark in marks)
+    return "".join(said) + "".join(f"; {mark}" for mark in marks)
 
 
 def _in_common(asked: Counted, affected: Marks, exposed: Marks) -> Iterator[str]:
