@@ -12,8 +12,8 @@ from log_histories import HOUR, History
 import proofbook as pb
 from proofbook.config.case import Case
 from proofbook.errors import ConfigurationError, UsageError
-from proofbook.investigation.draft import pattern_of
 from proofbook.investigation.look import Look
+from proofbook.investigation.symptoms import pattern_of
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/app/chat.py", line 12, in send\n    decode(frame)\nValueError: frame 17 of client 2.3 is too short'
 
@@ -125,7 +125,7 @@ def test_a_step_on_the_way_to_an_error_is_no_symptom(tmp_path: Path) -> None:
     draft = look_at(it, tmp_path).where("wrong").draft("x")
     assert any("Decode failed" in sign.said for sign in draft.signs)
     assert not any("began" in sign.said for sign in draft.signs)
-    assert any("began" in said and "wrote an error too" in said for said in draft.left_out)
+    assert any("began" in said and "adds nothing" in said for said in draft.left_out)
 
 
 def test_so_many_clean_requests_are_needed_that_the_rate_would_have_shown(seen: Look) -> None:
