@@ -32,6 +32,8 @@ MOST_SYMPTOMS, MOST_EXAMPLES, MOST_NEAR_MISSES, MOST_LEFT_OUT = 3, 3, 2, 5
 LONGEST_EXAMPLE = 300
 # A pattern of less says nothing by itself.
 LEAST_LETTERS = 8
+# A value has no blank, else a few: `150 ms`, `Sep 7 13:21`.
+VALUES = (r"\S+", r"\S+(?:\s\S+){0,3}?")
 _TEXT = "coalesce(header, '') || coalesce(body, '')"
 
 
@@ -174,26 +176,38 @@ def _grave(look: Look) -> str:
 
 def _message(look: Look, row: Row) -> Sign | str:
     """A message as a symptom; or why it is none."""
-    template, sample = str(row["template"]), str(row["sample"])
-    pattern = pattern_of(template, sample)
-    if pattern is None:
-        return f"“{template}” is no symptom: too little of it is the same each time."
-    hit = f"regexp_matches({_TEXT}, {quoted(pattern)}, 's')"
-    found = look.of_same_time().sql(
-        f"SELECT template, count(*) AS entries, count(*) FILTER ({look.selected}) AS inside, min(body) AS sample FROM entries WHERE {hit} AND NOT own GROUP BY template ORDER BY entries DESC"
-    )
+    template = str(row["template"])
+    found, pattern = pd.DataFrame(), ""
+    for value in VALUES:
+        pattern = pattern_of(template, str(row["sample"]), value=value) or ""
+        if not pattern:
+            return f"“{template}” is no symptom: too little of it is the same each time."
+        found = _matched(look, pattern)
+        if found.loc[found["template"] == template, "entries"].sum() == row["entries"]:
+            break
     wrong = found[(found["template"] != template) & (found["inside"] == 0)]
     if len(wrong):
         return f"“{template}” is no symptom: its pattern {pattern!r} matches “{str(wrong['sample'].iloc[0])[:LONGEST_EXAMPLE]}” too."
-    mine = found[found["template"] == template]
-    if mine.empty:
+    if not (found["template"] == template).any():
         return f"“{template}” is no symptom: no pattern made of it matches its entries."
-    everywhere = look.records.ask(f"SELECT count(*) AS n FROM {look.records.relation} WHERE {hit} AND NOT own")  # fmt: skip
+    everywhere = look.records.ask(f"SELECT count(*) AS n FROM {look.records.relation} WHERE {_hit(pattern)} AND NOT own")  # fmt: skip
     return Sign(
         said=template, pattern=pattern, requests=int(row["requests"]), others=int(row["others"]),
         matches=int(found["entries"].sum()), matches_everywhere=int(everywhere["n"].iloc[0]),
         examples=_examples(look, template, pattern), near_misses=_near_misses(look, template, pattern),
     )  # fmt: skip
+
+
+def _matched(look: Look, pattern: str) -> pd.DataFrame:
+    """What a pattern matches in the same time, by template: entries, inside (of the selected requests), sample."""
+    return look.of_same_time().sql(
+        f"SELECT template, count(*) AS entries, count(*) FILTER ({look.selected}) AS inside, min(body) AS sample FROM entries WHERE {_hit(pattern)} AND NOT own GROUP BY template ORDER BY entries DESC"
+    )
+
+
+def _hit(pattern: str) -> str:
+    """SQL for whether an entry is matched."""
+    return f"regexp_matches({_TEXT}, {quoted(pattern)}, 's')"
 
 
 def _share_selected(look: Look, template: str) -> float:
@@ -207,8 +221,8 @@ def _share_selected(look: Look, template: str) -> float:
     return float(found["selected"]) / max(float(found["all_of_it"]), 1.0)
 
 
-def pattern_of(template: str, sample: str) -> str | None:
-    """A regular expression for a message: what is the same each time as it is, a value as what has no blank; None where too little is the same.
+def pattern_of(template: str, sample: str, *, value: str = VALUES[0]) -> str | None:
+    """A regular expression for a message: what is the same each time as it is, values by an expression of their own; None where too little is the same.
 
     Of a traceback what was raised.
 
@@ -229,11 +243,11 @@ def pattern_of(template: str, sample: str) -> str | None:
             break
     while len(parts) > 1 and not re.search(r"\w", parts[0]):
         parts.pop(0)
-    pattern = re.sub(r"^[\s:,;|-]+", "", r"\S+".join(parts)).strip()
+    pattern = re.sub(r"^[\s:,;|-]+", "", value.join(parts)).strip()
     if parsed is None and re.search(r"\s\s|[^\S ]", sample.strip()):
         # A template has one blank where the message has a new line or several.
         pattern = pattern.replace(" ", r"\s+")
-    return pattern if len(re.sub(r"\\[sS]\+|[\W\d_]", "", pattern)) >= LEAST_LETTERS else None
+    return pattern if len(re.sub(r"\\[sS]|[\W\d_]", "", pattern)) >= LEAST_LETTERS else None
 
 
 def _examples(look: Look, template: str, pattern: str) -> tuple[str, ...]:
