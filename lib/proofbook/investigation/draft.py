@@ -16,13 +16,11 @@ from proofbook.config.toml import toml_value
 from proofbook.errors import UsageError
 from proofbook.files import replace_text
 from proofbook.investigation import answers, pins, symptoms
-from proofbook.investigation.symptoms import Sign
+from proofbook.investigation.symptoms import CONFIDENCE, Sign
 from proofbook.report import finding_html
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +114,9 @@ def of(look: Look, name: str, *, title: str) -> Draft:
         )
     signs, left_out = symptoms.of(look, selected=selected, asked=asked)
     if not signs:
+        quiet = " and came up more often than in the quiet time" if symptoms.quiet_is_given(look) else ""
         raise UsageError(
-            f"expected messages that tell {look.in_words} from other requests, found none{': ' + left_out[0] if left_out else ''}; select what wrote something of its own, such as look.where(severity='ERROR')"
+            f"expected messages that tell {look.in_words} from other requests{quiet}, found none{': ' + left_out[0] if left_out else ''}; select what wrote something of its own, such as look.where(severity='ERROR')"
         )
     text = _as_toml(look, title or _pinned(look) or signs[0].said, signs)
     _check(text, name)

@@ -15,6 +15,7 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.investigation.conditions import ERROR
 from proofbook.investigation.units import Places
 from proofbook.judge.log_text import tracebacks
+from proofbook.stats import events
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
@@ -28,6 +29,7 @@ LEAST_SELECTED = 0.5
 TOLD, LEAST_SHARE = 0.9, 0.05
 # Of two that are met about as often, by up to so many times, a message says more than a status.
 ALIKE = 1.25
+CONFIDENCE = 0.95
 MOST_SYMPTOMS, MOST_EXAMPLES, MOST_NEAR_MISSES, MOST_LEFT_OUT = 3, 3, 2, 5
 LONGEST_EXAMPLE = 300
 # A pattern of less says nothing by itself.
@@ -101,7 +103,8 @@ def _candidates(look: Look, *, selected: int, others: int) -> pd.DataFrame:
     found = found[share >= LEAST_RATIO * elsewhere if others else found["is_grave"]]
     if look.stated_span is not None:
         began = _grown(look, found, asked=selected + others)
-        found = found[began] if began.any() else found
+        # What was given as quiet time says what is usual; in one log the time before may hold the incident too.
+        found = found[began] if began.any() or quiet_is_given(look) else found
     weight = found["requests"] * np.where(found["status"] > 0, 1.0, ALIKE)
     order = ["is_grave", "weight", "said"]
     return found.assign(weight=weight).sort_values(order, ascending=[False, False, True], ignore_index=True)
@@ -131,6 +134,11 @@ def _statuses(look: Look) -> pd.DataFrame:
     )
 
 
+def quiet_is_given(look: Look) -> bool:
+    """Whether a log of quiet time was given to compare with, which says what is usual."""
+    return look.records.source.evidence is None and look.records.own_span[0] > look.records.span[0]
+
+
 def _grown(look: Look, found: pd.DataFrame, *, asked: int) -> Any:
     """Of each whether it came up more often than in the time before this look; true where nothing was asked then."""
     before = f"timestamp < TIMESTAMPTZ {quoted(look.span[0].isoformat())} AND NOT own"
@@ -141,8 +149,13 @@ def _grown(look: Look, found: pd.DataFrame, *, asked: int) -> Any:
         f"""SELECT template AS said, count(DISTINCT unit) AS n FROM {look.records.relation} WHERE template IS NOT NULL AND {before} GROUP BY ALL
         UNION ALL SELECT http_status || ' at ' || path, count(DISTINCT unit) FROM {look.records.relation} WHERE http_status >= 400 AND path IS NOT NULL AND {before} GROUP BY ALL"""
     ).set_index("said")["n"]
-    usual = (found["said"].map(met).fillna(0) + 0.5) / (count + 1)
-    return (found["requests"] + found["others"]) / asked >= LEAST_RATIO * usual
+    earlier, now = found["said"].map(met).fillna(0).astype("int64"), found["requests"] + found["others"]
+    # Of many that are compared, one is more frequent by luck.
+    luck = [
+        len(found) * events.fewer_by_luck(before_events=some, before_exposure=asked, after_events=few, after_exposure=count)
+        for some, few in zip(now, earlier, strict=True)
+    ]  # fmt: skip
+    return (now / asked >= LEAST_RATIO * (earlier + 0.5) / (count + 1)) & (np.array(luck) <= 1 - CONFIDENCE)
 
 
 def _units(look: Look, row: Row) -> Places:

@@ -80,7 +80,7 @@ def attempt(fault: str, folder: Path, base: Path) -> Tried:
         code=bad.code,
         symptoms=tuple(sign.in_words for sign in draft.signs),
         needed=draft.needed,
-        verdicts={name: _worst(found) for name, found in claims.items()},
+        verdicts={name: worst(found) for name, found in claims.items()},
         whole={name: overall(found).verdict for name, found in judged.items()},
         sees_before=all(_sees_before(item) for item in claims[FIXED]),
         why=tuple(f"{name}: {item.statement}" for name in (UNFIXED, FIXED) for item in claims[name]),
@@ -99,7 +99,8 @@ def in_question(seen: Look) -> Look:
     return since.where(template=new[0]) if new else bad
 
 
-def _worst(found: list[Finding]) -> Verdict:
+def worst(found: list[Finding]) -> Verdict:
+    """What several claims come to."""
     there = {item.verdict for item in found}
     return next((verdict for verdict in _WORST if verdict in there), Verdict.INCONCLUSIVE)
 
