@@ -23,12 +23,13 @@ import time
 from pathlib import Path
 
 from proofbook import paths
+from proofbook.errors import ProofbookError
 from proofbook.selfcheck import drafting
 from proofbook.selfcheck.drafting import FIXED, UNFIXED, Tried
 from proofbook.selfcheck.trial import Trial
 
 # How long each deployment is watched: users meet it once a second, or so much more seldom.
-USUAL_S = 20.0
+USUAL_S = 15.0
 COLLECTED = "collected.json"
 FAULTS = {
     **dict.fromkeys(
@@ -59,7 +60,7 @@ def main() -> None:
     base = workspace(kept / "workspace")
     if not options.judge:
         asyncio.run(collect(options.only, kept, base))
-    there = [name for name in options.only if (kept / name / COLLECTED).exists()]
+    there = [name for name in options.only if (kept / name / FIXED / "after").exists()]
     found = [drafting.attempt(name, kept / name, base) for name in there]
     print("\n".join(lines(found, kept, show=options.show)))
     sys.exit(0 if found and all(item.right for item in found) else 1)
@@ -84,13 +85,19 @@ async def collect(names: list[str], kept: Path, base: Path) -> None:
         for name in missing:
             shutil.rmtree(kept / name, ignore_errors=True)
             began, waited = time.monotonic(), waited_s(trial)
-            await drafting.collect(trial, name, kept / name, observe_s=FAULTS[name])
+            problem = ""
+            try:
+                await drafting.collect(trial, name, kept / name, observe_s=FAULTS[name])
+            except ProofbookError as error:
+                # That nothing could be collected is a result.
+                problem = str(error)
             seconds = time.monotonic() - began
             # Of processes that ended meanwhile nothing is known: at least so much.
             share = max(waited_s(trial) - waited, 0.0) / seconds
-            told = {"name": name, "seconds": round(seconds, 1), "waited": round(share, 3), "problem": ""}
+            told = {"name": name, "seconds": round(seconds, 1), "waited": round(share, 3), "problem": problem}
+            (kept / name).mkdir(parents=True, exist_ok=True)
             (kept / name / COLLECTED).write_text(json.dumps(told), encoding="utf-8")
-            print(f"collected {name} in {seconds:.0f} s, waiting {share:.0%} of it", flush=True)
+            print(f"collected {name} in {seconds:.0f} s, waiting {share:.0%} of it {problem}", flush=True)
     finally:
         await trial.stop()
 

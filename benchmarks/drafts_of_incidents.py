@@ -1,10 +1,10 @@
 """Drafts of cases tried on recorded incidents of systems that nobody here wrote: `python benchmarks/drafts_of_incidents.py FOLDER [--only NAME …]`.
 
 FOLDER holds `incident-*/` with logs.csv.gz and truth.json, and `baseline-*/` of quiet time, as `benchmarks/incidents.py` reads them. Of
-each incident a case is drafted from its log alone, with the first half of the quiet time as what came before. It is then judged over the
-log of the incident, followed by
+each incident a case is drafted from its log alone, with the quiet time of its day as what came before. It is then judged over the log of the
+incident, followed by
 
-- `well`: the second half of the quiet time, as if the fix had been deployed between: it should pass;
+- `well`: the quiet time of another day, as if the fix had been deployed between: it should pass;
 - `again`: the log of another incident of the same service and kind, where there is one: it should fail;
 - `else`, where there is none: the log of an incident of another service, of which nothing is wanted: it says how much a symptom is its own.
 
@@ -58,11 +58,6 @@ class Part:
         first, last = found["a"], found["b"]
         return cls(file=file, begins=pd.Timestamp(first), ends=pd.Timestamp(last))
 
-    @property
-    def halves(self) -> tuple[Part, Part]:
-        middle = self.begins + (self.ends - self.begins) / 2
-        return Part(file=self.file, begins=self.begins, ends=middle), Part(file=self.file, begins=middle, ends=self.ends)  # fmt: skip
-
     def entries(self, *, at: pd.Timestamp | None = None) -> str:
         """SQL for its entries; their times moved so that they begin then."""
         first, last = (f"TIMESTAMPTZ {quoted(moment.isoformat())}" for moment in (self.begins, self.ends))
@@ -79,22 +74,21 @@ def read(folder: Path, to: Path) -> Part:
     return Part.of(file)
 
 
-def draft_of(incident: Part, quiet: Part, to: Path) -> tuple[str, Draft]:
-    """What was selected and what was drafted of it, by one who knows nothing: what went wrong, else the message that is new."""
+def draft_of(incident: Part, quiet: Part, to: Path) -> Draft:
+    """What is drafted by one who knows nothing: of what went wrong, else of the message that is new."""
     before = to / "before.parquet"
     with connect() as engine:
         engine.execute(f"COPY {quiet.entries()} TO {quoted(str(before))} (FORMAT parquet)")
     seen = pb.look(incident.file, before=before)
     bad = seen.where("wrong")
     try:
-        return bad.code, bad.draft("incident")
+        return bad.draft("incident")
     except ProofbookError:
         changed = seen.changes().table
         new = [] if changed.empty else changed.loc[changed["change"].isin(["new", "more"]), "what"].tolist()
         if not new:
             raise
-        bad = seen.where(template=new[0])
-        return bad.code, bad.draft("incident")
+        return seen.where(template=new[0]).draft("incident")
 
 
 def judged(draft: Draft, incident: Part, after: Part, to: Path) -> list[Finding]:
@@ -111,7 +105,7 @@ def judged(draft: Draft, incident: Part, after: Part, to: Path) -> list[Finding]
     )
     source = LogSource(name="log", file="log.json")
     tables, _ = record([source], case.log_patterns(), base=to, folder=to)
-    ended = (began + (after.ends - after.begins) + PAUSE).to_pydatetime()
+    ended = (began + (after.ends - after.begins)).to_pydatetime()
     store.write_phase(to, environment="e", phase="after", tables=tables, recorded=store.Phase(started=ended, ended=ended))  # fmt: skip
     environment = Environment.model_validate({"name": "e", "log": [{"name": "log", "file": "log.json"}]})
     return [item for item in Assessment.of(environment, case, store.read(to), base=to).judge_all() if item.kind == "fix"]  # fmt: skip
@@ -134,14 +128,17 @@ def main() -> None:
         for name in names:
             if options.only and name not in options.only:
                 continue
-            first, second = parts[truths[name]["baseline"]].halves
+            usual = truths[name]["baseline"]
+            other = next(
+                folder for folder in sorted(parts) if folder.startswith("baseline-") and folder != usual
+            )
             try:
-                _, draft = draft_of(parts[name], first, to)
+                draft = draft_of(parts[name], parts[usual], to)
             except ProofbookError as error:
                 counted[("no draft", "")] += 1
                 print(f"| {name} | **none**: {str(error)[:120]} | | | |", flush=True)
                 continue
-            follows = {WELL: second, **following(name, truths, parts)}
+            follows = {WELL: parts[other], **following(name, truths, parts)}
             told = {}
             for which, after in follows.items():
                 claims = judged(draft, parts[name], after, to / name / which)

@@ -150,10 +150,11 @@ def _grown(look: Look, found: pd.DataFrame, *, asked: int) -> Any:
         UNION ALL SELECT http_status || ' at ' || path, count(DISTINCT unit) FROM {look.records.relation} WHERE http_status >= 400 AND path IS NOT NULL AND {before} GROUP BY ALL"""
     ).set_index("said")["n"]
     earlier, now = found["said"].map(met).fillna(0).astype("int64"), found["requests"] + found["others"]
-    # Of many that are compared, one is more frequent by luck.
+    # Of many that are compared, one is more frequent by luck: errors among errors.
+    compared = found.groupby("is_grave")["said"].transform("size")
     luck = [
-        len(found) * events.fewer_by_luck(before_events=some, before_exposure=asked, after_events=few, after_exposure=count)
-        for some, few in zip(now, earlier, strict=True)
+        many * events.fewer_by_luck(before_events=some, before_exposure=asked, after_events=few, after_exposure=count)
+        for some, few, many in zip(now, earlier, compared, strict=True)
     ]  # fmt: skip
     return (now / asked >= LEAST_RATIO * (earlier + 0.5) / (count + 1)) & (np.array(luck) <= 1 - CONFIDENCE)
 

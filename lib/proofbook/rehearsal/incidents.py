@@ -101,7 +101,7 @@ async def _limit_is_asked() -> Trouble | None:
     if len(_admitted) < LIMIT_PER_S:
         _admitted.append(now)
         return None
-    return Trouble(said=f"[WARNING] Limit of {LIMIT_PER_S} requests a second is exceeded", status=429)
+    return Trouble(said=f"[WARNING] Limit of {LIMIT_PER_S} requests a second is exceeded", status=503)
 
 
 async def _query_is_slow() -> Trouble | None:
