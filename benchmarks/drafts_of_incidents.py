@@ -105,7 +105,8 @@ def judged(draft: Draft, incident: Part, after: Part, to: Path) -> list[Finding]
     )
     source = LogSource(name="log", file="log.json")
     tables, _ = record([source], case.log_patterns(), base=to, folder=to)
-    ended = (began + (after.ends - after.begins)).to_pydatetime()
+    # The log goes on when the window ends, as that of a system that runs.
+    ended = (began + (after.ends - after.begins) - PAUSE).to_pydatetime()
     store.write_phase(to, environment="e", phase="after", tables=tables, recorded=store.Phase(started=ended, ended=ended))  # fmt: skip
     environment = Environment.model_validate({"name": "e", "log": [{"name": "log", "file": "log.json"}]})
     return [item for item in Assessment.of(environment, case, store.read(to), base=to).judge_all() if item.kind == "fix"]  # fmt: skip
