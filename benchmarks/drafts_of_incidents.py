@@ -5,8 +5,7 @@ each incident a case is drafted from its log alone, with the quiet time of its d
 incident, followed by
 
 - `well`: the quiet time of another day, as if the fix had been deployed between: it should pass;
-- `again`: the log of another incident of the same service and kind, where there is one: it should fail;
-- `else`, where there is none: the log of an incident of another service, of which nothing is wanted: it says how much a symptom is its own.
+- `again`: the log of another incident of the same service and kind, where there is one: it should fail.
 
 Times of what follows are moved. truth.json is opened when the draft stands, to know which is which.
 """
@@ -38,9 +37,10 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.selfcheck.drafting import worst
 from proofbook.validation import Assessment
 
-WELL, AGAIN, ELSE = "well", "again", "else"
+WELL, AGAIN = "well", "again"
 WANTED = {WELL: Verdict.PASS, AGAIN: Verdict.FAIL}
-PAUSE = pd.Timedelta(seconds=5)
+# Between what was before the deployment and what comes after; and for how long the log goes on when the window has ended.
+PAUSE, GOES_ON = pd.Timedelta(milliseconds=20), pd.Timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +105,7 @@ def judged(draft: Draft, incident: Part, after: Part, to: Path) -> list[Finding]
     )
     source = LogSource(name="log", file="log.json")
     tables, _ = record([source], case.log_patterns(), base=to, folder=to)
-    # The log goes on when the window ends, as that of a system that runs.
-    ended = (began + (after.ends - after.begins) - PAUSE).to_pydatetime()
+    ended = (began + (after.ends - after.begins) - GOES_ON).to_pydatetime()
     store.write_phase(to, environment="e", phase="after", tables=tables, recorded=store.Phase(started=ended, ended=ended))  # fmt: skip
     environment = Environment.model_validate({"name": "e", "log": [{"name": "log", "file": "log.json"}]})
     return [item for item in Assessment.of(environment, case, store.read(to), base=to).judge_all() if item.kind == "fix"]  # fmt: skip
@@ -137,7 +136,7 @@ def main() -> None:
                 draft = draft_of(parts[name], parts[usual], to)
             except ProofbookError as error:
                 counted[("no draft", "")] += 1
-                print(f"| {name} | **none**: {str(error)[:120]} | | | |", flush=True)
+                print(f"| {name} | **none**: {str(error)[:120]} | | |", flush=True)
                 continue
             follows = {WELL: parts[other], **following(name, truths, parts)}
             told = {}
@@ -148,7 +147,7 @@ def main() -> None:
                 told[which] = f"{verdict.value} ({why})" if why else verdict.value
                 counted[(which, verdict.value)] += 1
             shown = "<br>".join(f"`{sign.in_words[:100]}`" for sign in draft.signs)
-            print(f"| {name} | {shown} | {' | '.join(told.get(which, '–') for which in (WELL, AGAIN, ELSE))} |", flush=True)  # fmt: skip
+            print(f"| {name} | {shown} | {' | '.join(told.get(which, '–') for which in (WELL, AGAIN))} |", flush=True)  # fmt: skip
     print()
     for (which, verdict), count in sorted(counted.items()):
         print(f"{which}: {verdict} {count}{', as it should' if WANTED.get(which) == verdict else ''}")
@@ -158,9 +157,7 @@ def following(name: str, truths: dict[str, dict[str, str]], parts: dict[str, Par
     """The other incidents that a draft is held against."""
     mine = truths[name]
     same = [other for other, truth in truths.items() if other != name and (truth["service"], truth["kind"]) == (mine["service"], mine["kind"])]  # fmt: skip
-    others = [other for other, truth in truths.items() if truth["service"] != mine["service"]]
-    nearest = others[(others.index(max(item for item in others if item < name)) + 1) % len(others)] if any(item < name for item in others) else others[0]  # fmt: skip
-    return {AGAIN: parts[same[0]]} if same else {ELSE: parts[nearest]}
+    return {AGAIN: parts[same[0]]} if same else {}
 
 
 if __name__ == "__main__":

@@ -96,7 +96,16 @@ def in_question(seen: Look) -> Look:
         return bad
     changed = since.changes().table
     new = [] if changed.empty else changed.loc[changed["change"].isin(["new", "more"]), "what"].tolist()
+    new = new or _unheard(seen, since)
     return since.where(template=new[0]) if new else bad
+
+
+def _unheard(seen: Look, since: Look) -> list[str]:
+    """Warnings that were never written before, the most frequent first: of a log that is too short to say how often so much changes."""
+    warnings = "SELECT template FROM entries WHERE NOT own AND severity_number >= 13 AND template IS NOT NULL"
+    found = since.sql(f"{warnings} GROUP BY template ORDER BY count(*) DESC, template")["template"]
+    known = seen.sql(f"{warnings} AND timestamp < '{since.span[0].isoformat()}'")["template"]
+    return [template for template in found if template not in set(known)]
 
 
 def worst(found: list[Finding]) -> Verdict:
