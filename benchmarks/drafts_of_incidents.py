@@ -122,9 +122,7 @@ def main() -> None:
         names = [folder.name for folder in sorted(options.folder.glob("incident-*"))]
         parts = {folder.name: read(folder, to) for folder in sorted(options.folder.glob("*-*")) if folder.is_dir()}  # fmt: skip
         truths = {name: json.loads((options.folder / name / "truth.json").read_text(encoding="utf-8")) for name in names}  # fmt: skip
-        print(
-            "| incident | symptoms of the draft | well again | the same again | another |\n|---|---|---|---|---|"
-        )
+        print("| incident | symptoms of the draft | well again | the same again |\n|---|---|---|---|")
         for name in names:
             if options.only and name not in options.only:
                 continue
