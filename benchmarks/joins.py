@@ -1,6 +1,6 @@
 """How near the stated hit rate of each join comes to the rate over all lines: python benchmarks/joins.py LOG_OR_RUN…
 
-A look measures its rules by at most a thousand lines whose trace is hidden from them. Here the same rules are measured by every line
+A look measures its rules by at most eight thousand lines whose trace is hidden from them. Here the same rules are measured by every line
 that has one.
 """
 

@@ -1,6 +1,6 @@
 """Looks at collected faults: is what each is about named among the first three, and is anything called where all is well?
 
-Evidence is what `benchmarks/matrix.py` collected. A collection lasts half a minute, so a look at it gets the history that it would have
+Evidence is what `benchmarks/matrix.py` collected, or `benchmarks/drafts.py`: each fault deployed again, and its fix. A collection lasts half a minute, so a look at it gets the history that it would have
 in use: the logs of healthy deployments, their times moved so that each follows on the one before and the last ends where the fault's
 deployment begins. Answers to probes are held against those of another collection that is well in the same way, of the same pass where
 there is one.
@@ -22,6 +22,7 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.evidence import store
 from proofbook.investigation.answers import FOUND, Answer
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
+from proofbook.selfcheck.drafting import FIXED, UNFIXED
 
 FIRST = 3
 # Odd on purpose in what is compared: it is looked at, and is no history of others.
@@ -40,21 +41,25 @@ class Collected:
     ends: pd.Timestamp
 
     @classmethod
-    def at(cls, place: Path) -> Collected | None:
-        """None where nothing could be collected, or something that is not known."""
+    def at(cls, place: Path) -> list[Collected]:
+        """Those of a place: none where nothing could be collected, or something that is not known."""
         told = json.loads((place / "collected.json").read_text(encoding="utf-8"))
         if told["problem"] or told["name"] not in FAULTS | HEALTHY:
-            return None
-        evidence = store.read(place / "evidence")
+            return []
+        folders = {"evidence": told["name"], UNFIXED: told["name"], FIXED: "healthy"}
+        return [cls._of(name, place / folder) for folder, name in folders.items() if (place / folder).exists()]  # fmt: skip
+
+    @classmethod
+    def _of(cls, name: str, folder: Path) -> Collected:
+        evidence = store.read(folder)
         revisions, window = evidence.table("revisions"), evidence.window("after")
         assert revisions is not None and window is not None
-        return cls(
-            name=told["name"], folder=place / "evidence", begins=revisions["created"].max(), ends=window[1]
-        )
+        return cls(name=name, folder=folder, begins=revisions["created"].max(), ends=window[1])
 
     @property
     def label(self) -> str:
-        return f"{self.folder.parent.parent.name}/{self.folder.parent.name}"
+        named = [self.folder.parent.parent.name, self.folder.parent.name, *([FIXED] if self.folder.name == FIXED else [])]  # fmt: skip
+        return "/".join(named)
 
     def entries(self, *, moved: pd.Timedelta) -> str:
         """SQL for what was written of it, at times that are moved so far."""
@@ -90,7 +95,7 @@ class Looked:
 def looked_at(folders: Sequence[Path]) -> tuple[list[Looked], list[Looked]]:
     """The faults that show, and the healthy collections, each looked at."""
     places = [path.parent for folder in folders for path in sorted(folder.glob("*/collected.json"))]
-    found = [item for place in places if (item := Collected.at(place)) is not None]
+    found = [item for place in places for item in Collected.at(place)]
     well = [item for item in found if item.name in HEALTHY]
     history = [item for item in well if item.name not in NO_HISTORY]
     faults = [item for item in found if item.name in FAULTS and FAULTS[item.name].suspect]
@@ -116,6 +121,8 @@ def look_at(target: Collected, history: Sequence[Collected], well: Sequence[Coll
         ):
             manifest = store.read(place).manifest
             for phase, name in phases.items():
+                if phase not in manifest.phases:
+                    continue
                 store.copy_phase(
                     place / phase,
                     beside,

@@ -24,7 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from pydantic import BaseModel
 
 from proofbook import probe_marks
-from proofbook.rehearsal import defects, tokens
+from proofbook.rehearsal import defects, incidents, tokens
 from proofbook.rehearsal.cloud_log import CloudLog
 from proofbook.rehearsal.defects import on
 
@@ -224,8 +224,12 @@ async def metrics() -> Response:
 
 
 @app.get("/api/threads", response_model=list[Shape])
-async def threads(order: Order = "newest") -> list[dict[str, str | int]]:
+async def threads(request: Request, order: Order = "newest") -> list[dict[str, str | int]]:
     await work()
+    if trouble := await incidents.met():
+        log.text(trouble.said, trace=trace_of(request.headers))
+        if trouble.status is not None:
+            raise HTTPException(trouble.status, "not now")
     if defects.strikes("health-lies"):
         raise HTTPException(500, "no database")
     return [THREAD]
@@ -301,6 +305,8 @@ async def converse(socket: WebSocket, user: str, trace: str | None) -> None:
                 await socket.send_json({"type": "pong"})
             elif message.get("type") == "chat_message":
                 number += 1
+                if on("text-not-encoded"):
+                    str(message.get("text")).encode("ascii")
                 old_path = defects.takes_the_old_path(
                     number=number, text=str(message.get("text")), unlucky=unlucky, is_probe=is_probe
                 )
@@ -379,6 +385,8 @@ def user_of(token: str, socket: WebSocket) -> str:
         return unchecked_user(token)
     if on("auth-bypass-header") and socket.headers.get("x-e2e-test"):
         return unchecked_user(token)
+    if on("tokens-of-some-refused") and unchecked_user(token).startswith("staging-"):
+        raise jwt.InvalidSignatureError("Signature verification failed")
     return tokens.check(token, expiry=not on("expired-accepted"), audience=not on("wrong-audience-accepted"))
 
 

@@ -19,6 +19,10 @@ RATES = {
     "reply-of-another-user": 0.10,
     "slow-tail": 0.045,  # of requests
     "health-lies": 0.3,  # of requests
+    "dependency-times-out": 0.15,  # of requests
+    "flag-turned-on": 0.2,  # of requests
+    "database-locked": 0.2,  # of requests
+    "slow-query": 0.1,  # of requests
 }
 LARGE_CHARS = 4096
 LATE_S = 0.2

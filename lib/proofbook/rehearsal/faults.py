@@ -106,6 +106,13 @@ def _always(
     )  # fmt: skip
 
 
+def _unserved(name: str, what: str, *, suspect: str) -> Fault:
+    return Fault(
+        name=name, what=what, verdict="fail", finding=("log-error-rate",), why="the platform's request log shows the errors",
+        miss=0.0, miss_because="15 % or more of 500 logged requests fail, 1 % may", suspect=suspect,
+    )  # fmt: skip
+
+
 _CATALOGUE = (
     # Who is let in
     _always("auth-bypass", "any token is accepted", "a tampered token got a greeting", "websocket-refuses-bad-tokens", suspect="refusals chat"),
@@ -140,6 +147,17 @@ _CATALOGUE = (
     _always("health-for-any-path", "any path is 200 and healthy", "a path that must not exist is healthy too, so the check could not have failed", "health-backend", verdict="inconclusive", suspect="unknown-path"),
     Fault(name="health-lies", what="health is 200 while three in ten API requests end in 500", verdict="fail", finding=("log-error-rate",), why="the platform's request log shows the errors", miss=0.0, miss_because="about 150 of 500 logged requests fail, 1 % may", suspect="/api/threads"),
     _always("degraded-called-healthy", "health is 200 and says degraded", "the body is expected to say healthy", "health-backend", suspect="not as expected"),
+    # What a request needs
+    _unserved("dependency-times-out", "15 % of requests for threads wait for a search index that does not answer, and end with 504", suspect="Search index did not answer"),
+    _unserved("flag-turned-on", "a flag sends 20 % of requests for threads into code that is not finished", suspect="NotImplementedError"),
+    _unserved("column-missing", "the new code asks for a column that no migration made", suspect="no such column"),
+    _unserved("database-locked", "a job holds a table, and 20 % of requests for threads meet that", suspect="is locked"),
+    Fault(name="queue-full", what="nobody takes events from a queue: soon each is dropped, while requests are served", verdict="fail", finding=("log-new-errors",), why="that kind of exception was not in the log before", miss=0.0, miss_because=ALWAYS, suspect="QueueFull"),
+    Fault(name="cache-refuses", what="the cache refuses connections, and the database is read instead", verdict="fail", finding=("log-new-errors",), why="that kind of exception was not in the log before", miss=0.0, miss_because=ALWAYS, suspect="ConnectionRefusedError"),
+    _unserved("limit-too-tight", "a limit of 8 requests a second, where users make 20, turns the others away with 503", suspect="/api/threads"),
+    Fault(name="slow-query", what="10 % of requests for threads wait 0.3 s for a query", verdict="fail", finding=("latency-tail-backend-api-threads",), why="more requests than the budget allows take five times the median of before", miss=0.0, miss_because="60 of 600 are expected, 16 are enough", suspect="Slow query"),
+    Fault(name="text-not-encoded", what="messages are written as ASCII: one with an umlaut ends its connection", verdict="fail", finding=("log-new-errors",), why="that kind of exception was not in the log before", miss=0.0, miss_because="half of the users' messages have one", suspect="UnicodeEncodeError"),
+    _always("tokens-of-some-refused", "the key of the issuer of staging users is not known any more", "an id that was fixed is refused", "identity-staging-e2e-user-001-accepted", suspect="WebSocket authentication failed"),
     # Memory and restarts
     Fault(name="memory-leak", what="the backend keeps 2 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.01, miss_because="six times the budget", grows=True),
     Fault(name="memory-leak-slow", what="the backend keeps 0.8 MB more every second", verdict="fail", finding=("memory-backend",), why="the lower bound of the growth exceeds the budget", miss=0.05, miss_because="2.4 times the budget", grows=True),

@@ -19,6 +19,7 @@ HTTP_PER_S = 20.0
 # Few: each traceback of the old build holds its event loop up, and would hide how slow an endpoint was before.
 CHATS_PER_S = 1.0
 USERS = ("user_1", "user_2", "user_3")
+TEXTS = ("Hello", "Grüße")
 # The old build refuses this one at the door, which costs it nothing.
 REFUSED_USER = "staging-e2e-user-002"
 REFUSED_PER_S = 2.0
@@ -44,9 +45,8 @@ async def chat(base: str, token: str, number: int) -> None:
             base.replace("http", "ws", 1) + "/ws", additional_headers=headers, proxy=None, open_timeout=5
         ) as socket:
             await asyncio.wait_for(socket.recv(), 5)
-            await socket.send(
-                json.dumps({"type": "chat_message", "id": f"traffic-{number}", "text": "Hello"})
-            )
+            text = TEXTS[number % len(TEXTS)]
+            await socket.send(json.dumps({"type": "chat_message", "id": f"traffic-{number}", "text": text}))
             await asyncio.wait_for(socket.recv(), 5)
 
 

@@ -7,13 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from log_histories import HOUR, History
+from log_histories import HOUR, History, between
 
 import proofbook as pb
 from proofbook.config.case import Case
 from proofbook.errors import ConfigurationError, UsageError
-from proofbook.investigation.draft import pattern_of
 from proofbook.investigation.look import Look
+from proofbook.investigation.symptoms import pattern_of
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/app/chat.py", line 12, in send\n    decode(frame)\nValueError: frame 17 of client 2.3 is too short'
 
@@ -125,7 +125,60 @@ def test_a_step_on_the_way_to_an_error_is_no_symptom(tmp_path: Path) -> None:
     draft = look_at(it, tmp_path).where("wrong").draft("x")
     assert any("Decode failed" in sign.said for sign in draft.signs)
     assert not any("began" in sign.said for sign in draft.signs)
-    assert any("began" in said and "wrote an error too" in said for said in draft.left_out)
+    assert any("began" in said and "adds nothing" in said for said in draft.left_out)
+
+
+def test_a_message_stands_for_the_status_that_goes_with_it(seen: Look) -> None:
+    draft = seen.where("wrong").draft("x")
+    assert "500 at /chat" not in [sign.said for sign in draft.signs]
+    assert any("500 at /chat" in said and "adds nothing" in said for said in draft.left_out)
+
+
+def test_what_failed_as_often_before_is_no_symptom_of_what_began(tmp_path: Path) -> None:
+    it = History(seed=3).traffic(0, HOUR, url="/list", faults=0.3, symptom="Cache of lists is cold again")
+    it.traffic(HOUR / 2, HOUR, url="/chat", faults=0.2, symptom="Decode failed: frame 9 of client 2.3")
+    seen = look_at(it, tmp_path)
+    since = seen.between("00:30", "01:00").where("wrong").draft("since")
+    assert [sign.said.split(":")[0] for sign in since.signs] == ["Decode failed"]
+    # Of the whole hour nothing says what was usual.
+    assert {sign.said.split(":")[0] for sign in seen.where("wrong").draft("all").signs} == {"Cache of lists is cold again", "Decode failed"}  # fmt: skip
+
+
+def test_what_is_as_frequent_in_quiet_time_is_no_symptom(tmp_path: Path) -> None:
+    usual = History(seed=3).traffic(0, HOUR, url="/list", faults=0.1, symptom="Cache of lists is cold again")
+    for name, history in (("quiet", between(usual, 0, 30)), ("now", between(usual, 30, 60))):
+        (tmp_path / name).mkdir()
+        look_at(history, tmp_path / name)
+    seen = pb.look(tmp_path / "now" / "log.json", before=tmp_path / "quiet" / "log.json")
+    with pytest.raises(UsageError, match="more often than in the quiet time, found none"):
+        seen.where("wrong").draft("x")
+
+
+def test_of_what_few_met_a_case_of_its_own_is_proposed(tmp_path: Path) -> None:
+    it = History(seed=3).traffic(0, HOUR, per_min=20, url="/chat", faults=0.5, symptom="Decode failed: frame 9 of client 2.3")  # fmt: skip
+    it.traffic(0, HOUR, per_min=4, url="/list", faults=0.04, symptom="Cache of lists is cold again")
+    draft = look_at(it, tmp_path).where("wrong").draft("x")
+    assert [sign.said.split(":")[0] for sign in draft.signs] == ["Decode failed"]
+    assert any("Cache of lists" in said and "is weak beside" in said for said in draft.left_out)
+
+
+def test_the_rarest_symptom_says_how_many_requests_are_needed(tmp_path: Path) -> None:
+    it = History(seed=3).traffic(0, HOUR, per_min=20, url="/chat", faults=0.5, symptom="Decode failed: frame 9 of client 2.3")  # fmt: skip
+    it.traffic(0, HOUR, per_min=20, url="/list", faults=0.05, symptom="Cache of lists is cold again")
+    draft = look_at(it, tmp_path).where("wrong").draft("x")
+    rarest = min(draft.signs, key=lambda sign: sign.requests)
+    assert len(draft.signs) == 2 and rarest.requests * 5 < max(sign.requests for sign in draft.signs)
+    # Of all its occurrences the first time none would fall into so many more requests, at least 19 of 20 times.
+    stays = draft.asked / (draft.asked + draft.needed)
+    assert (
+        stays**rarest.requests <= 0.05 < (draft.asked / (draft.asked + draft.needed - 1)) ** rarest.requests
+    )
+
+
+def test_a_value_with_blanks_is_matched(tmp_path: Path) -> None:
+    it = History(seed=3).traffic(0, HOUR, url="/chat", faults=0.3, symptom="Search did not answer within 150 ms, giving up")  # fmt: skip
+    [sign] = look_at(it, tmp_path).where("wrong").draft("x").signs
+    assert sign.matches == sign.requests and "did not answer within" in sign.pattern
 
 
 def test_so_many_clean_requests_are_needed_that_the_rate_would_have_shown(seen: Look) -> None:
