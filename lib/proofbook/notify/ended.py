@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from urllib.parse import quote
 
+from proofbook.errors import CouldNotLook
 from proofbook.judge import verdict as verdicts
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.notify.news import Ended
@@ -38,6 +39,14 @@ def of(run: RunRecord, folder: Path, *, link: str) -> Ended:
         others=max(0, len(told) - 1) if verdict in TROUBLE else 0,
         report=_report(folder, link),
     )
+
+
+def lost(environment: str, case: str, error: CouldNotLook, *, now: dt.datetime) -> Ended:
+    """A run that could not even be noted, such as on a full disk."""
+    return Ended(
+        environment=environment, case=case, run_id="", verdict="error", began=now, at=now,
+        sentence=for_others(str(error))[:LONGEST], others=0, report="",
+    )  # fmt: skip
 
 
 def _sentence(run: RunRecord, verdict: str, told: list[Finding]) -> str:
