@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.server
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -168,9 +170,11 @@ class Collector:
     refuses: int = 0
     down: bool = False
 
-    def take(self, body: bytes) -> bytes:
+    def take(self, body: bytes, kind: str) -> bytes:
         """Reads a request by the protocol's own definition, which knows no other field, and answers by it."""
-        request = json_format.Parse(body, ExportMetricsServiceRequest())
+        as_json = kind == "application/json"
+        assert as_json or kind == "application/x-protobuf", kind
+        request = json_format.Parse(body, ExportMetricsServiceRequest()) if as_json else ExportMetricsServiceRequest.FromString(body)  # fmt: skip
         for resource in request.resource_metrics:
             assert [item.key for item in resource.resource.attributes] == ["service.name"]
             for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
@@ -182,12 +186,12 @@ class Collector:
         if self.refuses:
             answer.partial_success.rejected_data_points = self.refuses
             answer.partial_success.error_message = "out of order"
-        return json_format.MessageToJson(answer).encode()
+        return json_format.MessageToJson(answer).encode() if as_json else answer.SerializeToString()
 
 
 @contextlib.contextmanager
 def collector() -> Iterator[Collector]:
-    """A receiver of metrics by OTLP/HTTP in JSON."""
+    """A receiver of metrics by OTLP/HTTP, in JSON or protobuf."""
     found = Collector()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -197,8 +201,10 @@ def collector() -> Iterator[Collector]:
             status, said = 503, b"come back later"
             if not found.down:
                 try:
-                    assert self.path == "/v1/metrics" and self.headers["Content-Type"] == "application/json"
-                    status, said = 200, found.take(body)
+                    assert self.path == "/v1/metrics"
+                    if self.headers["Content-Encoding"] == "gzip":
+                        body = gzip.decompress(body)
+                    status, said = 200, found.take(body, self.headers["Content-Type"])
                 except Exception as error:
                     found.wrong.append(f"{self.path}: {error}")
                     status, said = 400, str(error).encode()
@@ -218,6 +224,12 @@ def collector() -> Iterator[Collector]:
 
 def answers(url: str) -> bool:
     with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
+        return True
+    return False
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
         return True
     return False
 

@@ -13,6 +13,7 @@ ProofbookError
 │   ├── EvidenceError       recorded evidence is absent, altered or of another version
 │   │   └── SchemaError     a table is not what its schema says
 │   ├── SecretFound         a secret stands in a file of a run
+│   ├── NoRoom              the disk is full, or a quota reached
 │   └── InternalError       an unexpected exception; made by `unexpected.keep`
 └── CheckFailed             a notebook asked for it with `book.require()`
 
@@ -22,6 +23,7 @@ A check that fails is a value (a Finding), never an exception, unless a notebook
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,6 +36,8 @@ EXIT_OVERDUE = 5
 # EX_TEMPFAIL of sysexits.h: the same command may succeed later.
 EXIT_LOCKED = 75
 EXIT_INTERRUPTED = 130
+# What the system says where nothing more can be written.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ProofbookError(Exception):
@@ -182,6 +186,23 @@ class SecretFound(CouldNotLook):
     reason = "secret-found"
 
 
+class NoRoom(CouldNotLook):
+    """The disk is full, or a quota reached.
+
+    Attributes:
+        what: in the system's own words, with the file where it names one.
+    """
+
+    reason = "no-room"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return f"there is no room to write: {self.what}; make room there, then try again"
+
+
 class EvidenceError(CouldNotLook):
     """Recorded evidence is absent, altered, or written by another version."""
 
@@ -207,7 +228,7 @@ class SchemaError(EvidenceError):
 
 
 class InternalError(CouldNotLook):
-    """An unexpected exception: a defect of Proofbook, a full disk, a missing permission.
+    """An unexpected exception: a defect of Proofbook, a missing permission.
 
     Attributes:
         what: the exception in a few words, without secrets.

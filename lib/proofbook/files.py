@@ -85,6 +85,22 @@ def replace_text(path: Path, text: str, *, mode: int = 0o666) -> None:
         raise
 
 
+def overwrite(path: Path, text: str) -> None:
+    """Writes over a file within its size, which a full disk has room for; spaces fill what is left of it.
+
+    Raises:
+        OSError: it is not there, or smaller than the text.
+    """
+    number = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        content, size = text.encode(errors="replace"), os.fstat(number).st_size
+        if len(content) > size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.pwrite(number, content.ljust(size), 0)
+    finally:
+        os.close(number)
+
+
 def unfinished(path: Path) -> Iterator[Path]:
     """What was left by a process that ended while it wrote this file."""
     start = f".{_short(path)}."

@@ -173,10 +173,12 @@ def test_a_full_disk_is_an_error_and_run_json_says_so(place: Path, workspace: Pa
     done = called(
         place, workspace, "run", "where.toml", "--notebook", "03-logs", PROOFBOOK_OUTPUTS=str(small_disk)
     )
-    assert_told(done, "No space left on device")
+    assert done.returncode == 4 and done.stderr.splitlines()[-1].startswith(
+        "there is no room to write: No space left on device: "
+    )
     [path] = small_disk.glob("where/*/run.json")
     content = json.loads(path.read_text())
-    assert (content["verdict"], content["reason"]) == ("error", "internal-error")
+    assert (content["verdict"], content["reason"]) == ("error", "no-room")
     assert "No space left on device" in content["sentence"]
 
 
@@ -186,7 +188,9 @@ def test_output_that_cannot_be_written_is_an_error_and_no_failure(command: str, 
     outputs = {**os.environ, "PROOFBOOK_OUTPUTS": str(place / "outputs")}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, env=outputs, cwd=place)
-    assert done.returncode == 4 and done.stderr.startswith("internal error: No space left on device"), done
+    assert done.returncode == 4 and done.stderr.startswith(
+        "there is no room to write: No space left on device"
+    ), done
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, text=True, env=outputs, cwd=place)

@@ -163,7 +163,8 @@ REASONS: dict[str, Reason] = {
         "usage": ("a file or an option was wrong, and this was noticed only after the run had begun", "read the sentence of the run"),
         "secret-found": ("a file of the run holds a secret, so the report was deleted", "rotate the secret; add a pattern to `redact` in the environment; delete the run and run again"),
         "unreadable": ("run.json was altered, or written by another version", "inspect the file, or delete the run"),
-        "internal-error": ("an unexpected error: a full disk, a missing permission, or a defect", "read the traceback in the file that the sentence names"),
+        "no-room": ("the disk is full, or a quota reached", "make room where the sentence says, then run again"),
+        "internal-error": ("an unexpected error: a missing permission, or a defect", "read the traceback in the file that the sentence names"),
         "extension": ("something that another package registers cannot be used", "read the sentence, which names the package; fix or uninstall it"),
     }),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -64,13 +64,19 @@ def desk(environment: Environment, *, base: Path, say: Say) -> Desk | None:
 def of_run(at: Desk, run_id: str, *, now: dt.datetime) -> None:
     """Tells what is news after a run that just ended, and after those before it that nobody told of."""
     with _opened(at) as found:
-        noted = _note_runs(at, found, run_id, now=now)
+        noted = _note_runs(at, found, record.read(at.folder / run_id).case, run_id, now=now)
         _send(at, noted, now=now, repeat=True)
+
+
+def of_lost(at: Desk, lost: Ended, *, now: dt.datetime) -> None:
+    """Tells of a run that left nothing behind, and of those before it that nobody told of."""
+    with _opened(at) as found:
+        found = _note_runs(at, found, lost.case, f"{now:%Y%m%dT%H%M%SZ}", now=now)
+        _send(at, _note_run(at, found, lost, finished=False), now=now, repeat=True)
 
 
 def of_due(at: Desk, due: Due) -> None:
     """Tells that no run came, once, and again when it is time for a reminder."""
-    at.folder.mkdir(parents=True, exist_ok=True)
     with _opened(at) as found:
         silence, notice = news.of_due(found.silence, due, at.policy)
         found = replace(found, silence=silence)
@@ -129,6 +135,12 @@ def standing(at: Desk) -> Standing:
 
 @contextmanager
 def _opened(at: Desk) -> Iterator[State]:
+    try:
+        at.folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # Nothing was told of an environment without a folder, and nothing can be noted.
+        yield State()
+        return
     with locks.held(at.folder, patience_s=PATIENCE_S):
         found, problem = state.read(at.folder)
         if problem:
@@ -136,8 +148,8 @@ def _opened(at: Desk) -> Iterator[State]:
         yield found
 
 
-def _note_runs(at: Desk, found: State, run_id: str, *, now: dt.datetime) -> State:
-    for folder, run in _untold(at, found, run_id, now=now):
+def _note_runs(at: Desk, found: State, case: str, run_id: str, *, now: dt.datetime) -> State:
+    for folder, run in _untold(at, found, case, run_id, now=now):
         seen = ended.of(run, folder, link=at.policy.link)
         found = _note_run(at, found, seen, finished=bool(run.ended))
     return found
@@ -152,11 +164,10 @@ def _note_run(at: Desk, found: State, run: Ended, *, finished: bool) -> State:
 
 
 def _untold(
-    at: Desk, found: State, run_id: str, *, now: dt.datetime
+    at: Desk, found: State, case: str, run_id: str, *, now: dt.datetime
 ) -> Iterator[tuple[Path, record.RunRecord]]:
-    """The runs that are to be looked at: this one, and those of its case since the last that was; oldest first."""
-    this = record.read(at.folder / run_id)
-    handled = found.of(this.case).handled
+    """The runs of a case that are to be looked at: this one, and those since the last that was; oldest first."""
+    handled = found.of(case).handled
     ahead = f"{now + dt.timedelta(seconds=CLOCKS_DIFFER_S):%Y%m%dT%H%M%SZ}"
     if handled >= ahead:
         # Handled while the clock was wrong: by ids, everything since would lie before it.
@@ -170,7 +181,7 @@ def _untold(
         except CouldNotLook:
             # No run, or a damaged one, which the page of all runs shows.
             continue
-        if run.case == this.case and is_news(run):
+        if run.case == case and is_news(run):
             yield at.folder / name, run
 
 
@@ -181,7 +192,11 @@ def _with(at: Desk, found: State, notice: Notice | None) -> State:
 def _noted(at: Desk, found: State, notice: Notice | None) -> State:
     """The state with a notice, written down before anybody is told."""
     found = _with(at, found, notice).only_for(at.names)
-    state.write(found, at.folder)
+    try:
+        state.write(found, at.folder)
+    except OSError as error:
+        # People are told all the same: twice is better than never.
+        at.say(f"notify: what is told cannot be noted in {paths.shown(at.folder)} ({error.strerror}), so it may be told again")  # fmt: skip
     return found
 
 
@@ -197,7 +212,9 @@ def _send(at: Desk, found: State, *, now: dt.datetime, repeat: bool) -> State:
             problem = _told(at, item, found.pending[item.name][0], now=now)
             if not problem:
                 found = found.delivered(item.name)
-                state.write(found, at.folder)
+                # It is shorter than what was noted, so it fits, or that was already said not to.
+                with suppress(OSError):
+                    state.write(found, at.folder)
         if problem:
             count = len(found.pending[item.name])
             more = f" ({count} notices wait)" if count > 1 else ""

@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from urllib.parse import quote
 
+from proofbook.errors import CouldNotLook
 from proofbook.judge import verdict as verdicts
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.notify.news import Ended
@@ -41,6 +42,14 @@ def of(run: RunRecord, folder: Path, *, link: str) -> Ended:
     )
 
 
+def lost(environment: str, case: str, error: CouldNotLook, *, now: dt.datetime) -> Ended:
+    """A run that could not even be noted, such as on a full disk."""
+    return Ended(
+        environment=environment, case=case, run_id="", verdict="error", began=now, at=now,
+        sentence=for_others(str(error))[:LONGEST], others=0, report="",
+    )  # fmt: skip
+
+
 def _said(run: RunRecord, verdict: str, left: list[Finding]) -> dict[str, str]:
     """What each finding says that carries the verdict, by its id: first those of the first screen, in its words.
 
@@ -56,7 +65,6 @@ def _said(run: RunRecord, verdict: str, left: list[Finding]) -> dict[str, str]:
     first = {name: text for name, text in facts.items() if name in words}
     others = [(name, text) for name, text in words.items() if name not in first]
     return {name: for_others(text)[:LONGEST] for name, text in [*first.items(), *others]}
-
 
 def _accepted(run: RunRecord, folder: Path, *, day: dt.date) -> set[str]:
     return {item.finding for item in known_issues.read(folder.parent, case=run.case) if item.lasts(day)}

@@ -19,8 +19,8 @@ WRONG = ("fail", "error")
 class Ended:
     """A run that ended, as news sees it.
 
-    verdict: `known` where it rests on accepted findings alone. at: when it ended; began: when it began. findings: the id of each
-    that carries a verdict that is trouble, and what it says. The rest as in a notice.
+    verdict: `known` where it rests on accepted findings alone. at: when it ended; began: when it began. run_id: empty where it left
+    nothing behind. findings: the id of each that carries a verdict that is trouble, and what it says. The rest as in a notice.
     """
 
     environment: str
@@ -67,7 +67,7 @@ def of_run(told: Told, run: Ended, policy: Notify) -> tuple[Told, Notice | None]
     A verdict is news once enough runs in a row differ from what was told: one for pass, `after` that failed or ended in an
     error, `inconclusive_after` of any kind for inconclusive.
     """
-    told = replace(told, handled=run.run_id)
+    told = replace(told, handled=run.run_id or told.handled)
     if any(window.holds(run.began) for window in policy.maintenance):
         return told, None
     if run.verdict != told.current:

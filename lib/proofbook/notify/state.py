@@ -13,7 +13,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from proofbook import paths
-from proofbook.files import read_text, replace_text
+from proofbook.errors import FULL
+from proofbook.files import overwrite, read_text, replace_text
 from proofbook.notify.news import Silence, Told
 from proofbook.notify.notice import Notice
 from proofbook.runs.permissions import file_mode
@@ -22,6 +23,8 @@ FILE = "notify.json"
 VERSION = 1
 # A receiver that is gone for good does not fill the disk; what is newest matters most.
 MOST_PENDING = 100
+# Spaces behind the state, so that a few more notices fit into the same file while the disk is full.
+SPARE_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +79,15 @@ def read(environment: Path) -> tuple[State, str]:
 
 
 def write(state: State, environment: Path) -> None:
-    """Writes the state.
+    """Writes the state; on a full disk over the former one, into the room that it left.
 
     Raises:
         OSError: it cannot be written.
     """
     text = _state.dump_json(state, indent=2).decode() + "\n"
-    replace_text(environment / FILE, text, mode=file_mode())
+    try:
+        replace_text(environment / FILE, text + " " * SPARE_BYTES, mode=file_mode())
+    except OSError as error:
+        if error.errno not in FULL or not (environment / FILE).is_file():
+            raise
+        overwrite(environment / FILE, text)

@@ -14,7 +14,7 @@ from proofbook.config import environment as environments
 from proofbook.config.unattended import Metrics, Retention
 from proofbook.errors import CouldNotLook, ProofbookError
 from proofbook.evidence import baseline
-from proofbook.notify import deliver, otlp
+from proofbook.notify import deliver, ended, otlp
 from proofbook.report import index, metrics
 from proofbook.runs import due, history, object_store, retention, unexpected
 from proofbook.runs.due import Due
@@ -44,22 +44,25 @@ def followed(
         CouldNotLook: before the run begins, an object store keeps the runs, and cannot be read.
     """
     object_store.refresh(base=base, environment=asked.environment.name, past=bool(asked.environment.logs))
-    after = After()
+    after, folder = After(), paths.outputs(base) / asked.environment.name
+    before = _last_written(folder)
 
-    def follow() -> None:
+    def follow(error: Exception | None = None) -> None:
         # Before anybody is told: a message may link to the report, and what others told meanwhile is not told again.
         # Which run that was is asked first: what is brought from the store is written later.
-        run_id = _last_written(paths.outputs(base) / asked.environment.name) if is_news else ""
+        run_id, written = _last_written(folder)
+        # A command that is wrong ends before a run begins, which is no news.
+        about = error if isinstance(error, CouldNotLook) and (run_id, written) == before else run_id
         after.not_stored = _send(asked, base=base, anew=True)
-        _follow(asked, run_id, base=base, say=say, metrics_file=metrics_file)
+        _follow(asked, about if is_news else "", base=base, say=say, metrics_file=metrics_file)
         after.not_stored = after.not_stored or _send(asked, base=base)
         if after.not_stored:
             say(after.not_stored)
 
     try:
         yield after
-    except Exception:
-        follow()
+    except Exception as error:
+        follow(error)
         raise
     follow()
 
@@ -83,8 +86,8 @@ def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
             deliver.of_due(at, found)
 
 
-def _follow(asked: Validation, run_id: str, *, base: Path, say: Say, metrics_file: str) -> None:
-    """Does what follows a run. run_id: the run of which people are told; empty where it is no news."""
+def _follow(asked: Validation, run: str | CouldNotLook, *, base: Path, say: Say, metrics_file: str) -> None:
+    """Does what follows a run. run: the one of which people are told, or why there is none; empty where it is no news."""
     environment = asked.environment
     now = dt.datetime.now(dt.UTC)
     with _told_if_broken(base, say):
@@ -93,8 +96,11 @@ def _follow(asked: Validation, run_id: str, *, base: Path, say: Say, metrics_fil
             due.note([due.of(environment.name, every_s=every_s, grace_s=None, now=now, base=base)], base=base)
     with _told_if_broken(base, say):
         at = deliver.desk(environment, base=base, say=say)
-        if at is not None and run_id:
-            deliver.of_run(at, run_id, now=now)
+        if at is not None and run:
+            if isinstance(run, str):
+                deliver.of_run(at, run, now=now)
+            else:
+                deliver.of_lost(at, ended.lost(environment.name, asked.case.name, run, now=now), now=now)
     wanted = environment.metrics
     stated = wanted.textfile if wanted else None
     for file in dict.fromkeys(filter(None, [stated, metrics_file])):
@@ -149,7 +155,8 @@ def _told_if_broken(base: Path, say: Say) -> Iterator[None]:
         say(str(error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base)))
 
 
-def _last_written(folder: Path) -> str:
-    """The run whose run.json was written last, whatever its id says of a clock that was wrong; empty without one."""
-    found = list(folder.glob("*/run.json"))
-    return max(found, key=lambda path: path.stat().st_mtime_ns).parent.name if found else ""
+def _last_written(folder: Path) -> tuple[str, int]:
+    """The run whose run.json was written last, whatever its id says of a clock that was wrong, and when; empty without one."""
+    found = [(path.stat().st_mtime_ns, path.parent.name) for path in folder.glob("*/run.json")]
+    written, run_id = max(found, default=(0, ""))
+    return run_id, written

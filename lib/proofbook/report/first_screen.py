@@ -5,18 +5,20 @@ A value of plain text, so that the page, a mail, a chat message and the terminal
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import pandas as pd
 
+from proofbook.config import durations
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.reasons import NEVER_SEEN, TOO_EARLY, situation
 from proofbook.judge.view import stamp
 from proofbook.report import doubt as doubts
 from proofbook.report import finding_html
 from proofbook.report.summary import Summary
-from proofbook.runs import diff
-from proofbook.runs.record import Fact, Opening, RunRecord, moment
+from proofbook.runs import diff, newest
+from proofbook.runs.record import Fact, LastHeld, Opening, RunRecord, moment
 
 WORDS = {
     Verdict.PASS: "SUCCESS",
@@ -46,6 +48,7 @@ def of(summary: Summary) -> Opening:
         next_review=stamp(pd.Timestamp(summary.next_review)),
         since=_since(summary),
         command=command(summary),
+        last_held=summary.last_held,
     )
 
 
@@ -282,7 +285,18 @@ def _since(summary: Summary) -> str:
     news = [item for item in found if item.id not in summary.accepted or item.now == Verdict.PASS.value]
     now = summary.overall.verdict
     head = f"{last.verdict.value} → {now.value}; " if last.verdict is not now else ""
-    return f"Since the last run ({when}): {head}{diff.in_words(news)}."
+    changed = f"Since the last run ({when}): {head}{diff.in_words(news)}."
+    return " ".join([changed, *(_held(item, summary.ended) for item in summary.last_held[:MOST_FACTS])])
+
+
+def _held(item: LastHeld, now: dt.datetime) -> str:
+    """When a check held last, how long before this run, and whether it was asked in the same way."""
+    ago_s = (now - newest.time(item.at)).total_seconds()
+    # Evidence that is judged again may be older than that run.
+    ago = f", {durations.in_words(ago_s)} earlier" if ago_s > 0 else ""
+    same = ", with the same settings" if item.same_settings else ""
+    since = f"; {item.runs_since:,} run{'s' * (item.runs_since != 1)} since did not show it" if item.runs_since else ""  # fmt: skip
+    return f"{item.finding} last held in run {item.run_id} ({moment(item.at)}{ago}{same}){since}."
 
 
 def _of_hundred(share: float) -> str:

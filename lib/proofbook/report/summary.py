@@ -23,16 +23,18 @@ from proofbook.judge.reach import Reach, reach_of
 from proofbook.judge.verdict import Overall
 from proofbook.judge.view import View
 from proofbook.report import diffs
-from proofbook.runs import diff
+from proofbook.runs import diff, held
 from proofbook.runs import known_issues as known
 from proofbook.runs.known_issues import Known
-from proofbook.runs.record import RunRecord
+from proofbook.runs.record import LastHeld, RunRecord
 from proofbook.validation import Assessment, Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What the report is made of. `previous` is the last run before, if there is one; known: accepted findings.
+
+    last_held: of the checks that keep this run from passing, when each held last.
 
     diffs: what each fix changed, by its id, as it was recorded when the run was made.
     """
@@ -42,6 +44,7 @@ class Summary:
     overall: Overall
     run_id: str = ""
     previous: RunRecord | None = None
+    last_held: tuple[LastHeld, ...] = ()
     known: tuple[Known, ...] = ()
     diffs: Mapping[str, str] = field(default_factory=dict)
 
@@ -127,12 +130,15 @@ def summarise(
     items += tuple(assessment.unusable(items))
     overall = verdicts.overall(items, missing=assessment.missing(items), partial=partial, broken=broken)
     what = assessment.case
+    previous = diff.last_before(folder, case=what.name) if folder else None
+    kept_from_passing = [item for item in items if item.id in overall.blocking]
     return Summary(
         assessment=assessment,
         findings=items,
         overall=overall,
         run_id=folder.name if folder else "",
-        previous=diff.last_before(folder, case=what.name) if folder else None,
+        previous=previous,
+        last_held=held.last(previous, kept_from_passing, folder=folder) if folder else (),
         known=known.read(folder.parent, case=what.name) if folder else (),
         diffs=diffs.read(folder, what) if folder else {},
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from proofbook.errors import CouldNotLook
 from proofbook.judge.findings import Estimate, Finding
-from proofbook.runs import record
+from proofbook.runs import newest, record
 from proofbook.runs.record import RunRecord
 from proofbook.stats import proportions
 from proofbook.stats.proportions import Interval
@@ -90,11 +90,21 @@ def last_before(folder: Path, *, case: str) -> RunRecord | None:
     for path in sorted(earlier, reverse=True):
         try:
             found = record.read(path)
-            if found.ended and found.case == case and found.findings:
+            if found.ended and found.case == case and found.findings and _has_times(found):
                 return found
-        except CouldNotLook:
+        except (CouldNotLook, ValueError):
             continue  # of another version, damaged, or no run at all
     return None
+
+
+def _has_times(run: RunRecord) -> bool:
+    """Yes, where the times that it tells later runs can be read.
+
+    Raises:
+        ValueError: one cannot.
+    """
+    told = [item.at for item in run.opening.last_held] if run.opening else []
+    return all(map(newest.time, [run.ended or run.started, *told]))
 
 
 def _difference(was: Finding | None, now: Finding | None) -> Interval | None:

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from proofbook import paths
-from proofbook.errors import UnknownName, UsageError
+from proofbook.errors import FULL, NoRoom, UnknownName, UsageError
 from proofbook.runs import object_store
 from proofbook.runs.permissions import mode
 
@@ -77,7 +77,7 @@ def new_folder(environment: str, *, base: Path) -> Path:
     """A folder for a new run, with the permissions of `mode`.
 
     Raises:
-        UsageError: it cannot be made, or would lie elsewhere.
+        UsageError: it cannot be made, or would lie elsewhere. NoRoom: the disk is full.
     """
     folder = paths.outputs(base) / environment / new_run_id()
     if folder.parent.is_symlink():
@@ -90,6 +90,8 @@ def new_folder(environment: str, *, base: Path) -> Path:
         folder.mkdir()
         folder.chmod(permissions)
     except OSError as error:
+        if error.errno in FULL:
+            raise NoRoom(f"{error.strerror}: {paths.shown(folder.parent)}") from None
         raise UsageError(
             f"expected to be able to write to {paths.shown(folder.parent)}, but: {error.strerror}; set PROOFBOOK_OUTPUTS to another folder"
         ) from None

@@ -38,7 +38,16 @@ def newest(folder: Path, *, now: dt.datetime, finished: bool = False) -> RunReco
 
 def ended(run: RunRecord) -> dt.datetime:
     """When a run ended, or began where it could not look."""
-    found = dt.datetime.fromisoformat(run.ended or run.started)
+    return time(run.ended or run.started)
+
+
+def time(text: str) -> dt.datetime:
+    """A time as a run says it; in UTC where it names no zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = dt.datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 

@@ -26,6 +26,12 @@ PATIENT: Mapping[str, Mapping[str, Any]] = {
     "file": {"auto_mkdir": True},
 }
 
+# What opens a store.
+CREDENTIALS: Mapping[str, str] = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "abfs": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
 Info = Mapping[str, Any]
 
 
@@ -54,7 +60,11 @@ class Place:
         """What the store has, by environment. under: of one environment, or of one run as `ENVIRONMENT/RUN`."""
         place = f"{self.root}/{under}".rstrip("/")
         found: dict[str, There] = {}
-        for path, info in self.client.find(place, detail=True).items():
+        files = self.client.find(place, detail=True)
+        if not files and "abfs" in self.client.protocol:
+            # For this client a container that is not there is one without files.
+            self.client.info(self.root.partition("/")[0])
+        for path, info in files.items():
             parts = path.removeprefix(self.root).strip("/").split("/")
             # What was put there by others may be called anything.
             if not all(map(paths.is_name, parts[:2])) or info.get("type") != "file":
@@ -155,11 +165,14 @@ def why(error: BaseException, address: str) -> tuple[str, bool]:
         )
         return f"{address}: expected {package} to be installed, found it is not: pip install {by}", True
     name = type(error).__name__
-    if "Credential" in name:
-        return f"{address}: expected credentials in the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, found none that can be used", True  # fmt: skip
+    # Azure's client says it in words alone.
+    if "Credential" in name or (kind == "abfs" and "with credentials" in str(error)):
+        return f"{address}: expected credentials in the environment, such as {CREDENTIALS.get(kind, 'those of its client')}, found none that can be used", True  # fmt: skip
     # Addresses with what was asked for may hold a signature.
     said = re.sub(r"\?\S*", "?…", " ".join(str(error).split()))[:200].rstrip(".")
-    if isinstance(error, PermissionError):
+    # Azure's client, and Google's, say it by the status alone.
+    status = getattr(error, "status_code", getattr(error, "code", None))
+    if isinstance(error, PermissionError) or str(status) in ("401", "403"):
         return f"{address} refused: {said}", False
     if isinstance(error, FileNotFoundError):
         return f"there is no {address}: {said}", False

@@ -58,6 +58,21 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastHeld:
+    """The run in which a check that does not hold now held last.
+
+    at: when that run ended. runs_since: how many runs between that one and this did not show it. same_settings: whether
+    environment and case are the same, byte for byte; no where that is not known.
+    """
+
+    finding: str
+    run_id: str
+    at: str
+    runs_since: int
+    same_settings: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """The first screen. `at` and `next_review` are RFC 3339 in UTC; `command` is what to type next, empty where nothing is owed."""
 
@@ -74,6 +89,7 @@ class Opening:
     next_review: str
     since: str
     command: str = ""
+    last_held: tuple[LastHeld, ...] = ()
 
     @classmethod
     def from_json(cls, content: object) -> Opening:
@@ -106,6 +122,7 @@ class Opening:
                 for item in given.many("facts")
             ),
             command=given.optional("command", str) or "",
+            last_held=tuple(map(_last_held, given.many("last_held"))) if given.data.get("last_held") else (),
             **{name: given.value(name, str) for name in texts},
         )
 
@@ -121,6 +138,16 @@ class Opening:
             *([f"      {self.command}"] if self.command else []),
             *([f"  {self.since}"] if self.since else []),
         ]
+
+
+def _last_held(given: _Given) -> LastHeld:
+    return LastHeld(
+        finding=given.value("finding", str),
+        run_id=given.value("run_id", str),
+        at=given.value("at", str),
+        runs_since=given.value("runs_since", int),
+        same_settings=bool(given.value("same_settings", int)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

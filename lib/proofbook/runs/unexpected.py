@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from proofbook import paths
-from proofbook.errors import InternalError
+from proofbook.errors import FULL, CouldNotLook, InternalError, NoRoom
 from proofbook.redaction.scrubbing import for_others
 
 FILE = "traceback.txt"
@@ -23,14 +23,17 @@ LONGEST_CHARS = 300
 OURS = Path(__file__).parents[1]
 
 
-def keep(error: BaseException, *, folder: Path | None = None, base: Path | None = None) -> InternalError:
-    """The error to raise instead: what broke, and where its traceback is.
+def keep(error: BaseException, *, folder: Path | None = None, base: Path | None = None) -> CouldNotLook:
+    """The error to raise instead: what broke, and where its traceback is; of a full disk only which file had no room.
 
     Args:
         folder: the run that it belongs to; where there is none, or it cannot be written, the traceback is kept in the
             outputs, and at last in the folder for temporary files.
         base: the workspace; None for the one that the current folder belongs to.
     """
+    if isinstance(error, OSError) and error.errno in FULL:
+        named = isinstance(error.filename, str | bytes)
+        return NoRoom(_what(error) if named else _where_full(error.errno, folder))
     text = for_others("".join(traceback.format_exception(error)))
     return InternalError(_what(error), where=_where(error), kept=_write(text, folder=folder, base=base))
 
@@ -43,6 +46,12 @@ def _what(error: BaseException) -> str:
     else:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return for_others(" ".join(said.split()))[:LONGEST_CHARS]
+
+
+def _where_full(number: int | None, folder: Path | None) -> str:
+    """What is full, in the system's own words, by an error that names no file."""
+    said = os.strerror(number or 0)
+    return f"{said}: {paths.shown(folder)}" if folder is not None else said
 
 
 def _where(error: BaseException) -> str:
