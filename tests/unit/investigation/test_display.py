@@ -53,6 +53,7 @@ def test_the_code_of_a_change_selects_what_it_says(look: Look) -> None:
     assert eval(code, {"look": look}).started().statement.endswith("as strong in 0 of 199 reshuffled orders")
 
 
+@pytest.mark.slow
 def test_a_system_in_which_nothing_rose_has_no_change(tmp_path: Path) -> None:
     practice.write(practice.requests(3, hours=2, count=6000), tmp_path / "quiet.json")
     assert pb.look(tmp_path / "quiet.json").overview.changes == ()
