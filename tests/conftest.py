@@ -140,9 +140,15 @@ def needs(item: pytest.Item, fixture: str) -> bool:
     return fixture in getattr(item, "fixturenames", ())
 
 
+def lasts_s(item: pytest.Item) -> float:
+    """How long a test takes that says so; a minute where it says only that it is long."""
+    marker = item.get_closest_marker("long")
+    return 0.0 if marker is None else float(*marker.args or (60,))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with a rehearsal come first; of the others what takes long, then what needs the evidence that a rehearsal records, and last what is fast."""
+    """Tests with a rehearsal come first; of the others what takes longest, then what needs the evidence that a rehearsal records, and last what is fast."""
     for item in items:
         if needs(item, "rehearsal") or needs(item, "healthy_evidence"):
             item.add_marker("rehearsal")
@@ -158,7 +164,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         key=lambda item: (
             not needs(item, "rehearsal"),
             item.get_closest_marker("slow") is None,
-            item.get_closest_marker("long") is None,
+            -lasts_s(item),
             needs(item, "healthy_evidence"),
         )
     )

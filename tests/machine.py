@@ -20,7 +20,8 @@ TURNS = 4
 CALM = 0.05
 # From this share on a machine cannot tell what is slow from what does not get to run, even with one test at a time.
 STARVED = 0.5
-POLL_S = 0.25
+# Looking at every process of a run takes some 20 ms.
+POLL_S = 1.0
 Found = TypeVar("Found")
 
 
@@ -133,6 +134,19 @@ def waited_s(pid: int) -> float:
 def of_this_run() -> list[int]:
     """Every process of this run of the tests but the guard; who is not at work waits for nothing."""
     return [os.getpid(), *guard.marked(os.environ[guard.VARIABLE])]
+
+
+def below(ancestor: int) -> list[int]:
+    """The processes that it began, and those that these began."""
+    children: dict[int, list[int]] = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(place.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(place.parent.name))
+    found = children.get(ancestor, [])
+    for pid in found:
+        found.extend(children.get(pid, []))
+    return found
 
 
 def asked_again(

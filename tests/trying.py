@@ -84,19 +84,19 @@ def first_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout.splitlines()[0]
 
 
-def found_by(folder: Path) -> dict[str, Verdict]:
+def found_by(folder: Path, *, outputs: str = "outputs") -> dict[str, Verdict]:
     """What the only run in a folder found, by the ids of its checks."""
-    (file,) = folder.glob("outputs/*/*/run.json")
+    (file,) = folder.glob(f"{outputs}/*/*/run.json")
     run = RunRecord.from_json(read_json(file))
     return {str(item["id"]): Verdict(item["verdict"]) for item in run.findings_json}
 
 
-def nothing_fell(folder: Path) -> bool:
+def nothing_fell(folder: Path, *, outputs: str = "outputs") -> bool:
     """Whether no check of the only run in a folder says that something is broken, or that it could not look.
 
     Beside those that decide there are others, and one of them may leave open what a busy machine kept it from seeing.
     """
-    return not {Verdict.FAIL, Verdict.ERROR} & set(found_by(folder).values())
+    return not {Verdict.FAIL, Verdict.ERROR} & set(found_by(folder, outputs=outputs).values())
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:

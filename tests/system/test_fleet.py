@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.long(120),
     pytest.mark.skipif(sys.platform != "linux", reason="processes are found by /proc"),
 ]
 

@@ -63,21 +63,14 @@ def broker(start: Start, tmp_path: Path) -> Up:
     return up
 
 
-def tried(
-    folder: Path, port: int, path: str, *options: str, token: str = ""
-) -> subprocess.CompletedProcess[str]:
-    shows = ("--token-env", "A_TOKEN") if token else ()
-    return attempt(folder, f"http://127.0.0.1:{port}", "--ws", path, *shows, *options, A_TOKEN=token)
-
-
 def judged(folder: Path, port: int, path: str, *, token: str = "") -> Tried:
-    """What a first try finds, in this process, without notebooks and at a faster pace: enough where a server fails."""
+    """What a first try finds, in this process, without notebooks and at a faster pace."""
     folder.mkdir()
     return attempt_with(token, f"http://127.0.0.1:{port}", base=folder, ws=path)
 
 
-def kept(folder: Path) -> dict[str, Any]:
-    (file,) = (folder / "environments").iterdir()
+def service_in(file: Path) -> dict[str, Any]:
+    """The service of an environment that a first try kept."""
     service: dict[str, Any] = tomllib.loads(file.read_text())["service"][0]
     return service
 
@@ -91,12 +84,12 @@ NODE = [("socketio", "/socket.io/", "socket-io"), ("graphql", "/graphql", "graph
 def test_a_healthy_server_is_healthy_and_its_dialect_is_found(
     server: str, path: str, dialect: str, node: Up, tmp_path: Path
 ) -> None:
-    done = tried(tmp_path / "here", node(server, TOKEN=TOKEN), path, token=TOKEN)
-    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
-    assert kept(tmp_path / "here")["ws"] == {"path": path, "dialect": dialect}
-    assert f"it speaks {dialect}; it says that we are let in" in done.stderr
-    assert "refused by name (missing, tampered)" in done.stdout
-    assert done.stderr.index("plan · first look · up to 3 connections") < done.stderr.index("it speaks")
+    found = judged(tmp_path / "here", node(server, TOKEN=TOKEN), path, token=TOKEN)
+    assert found.verdict == "pass" and found.opening.words == "HEALTHY", found.shown
+    assert service_in(found.files.environment)["ws"] == {"path": path, "dialect": dialect}
+    assert f"it speaks {dialect}; it says that we are let in" in found.shown
+    assert "refused by name (missing, tampered)" in found.shown
+    assert found.shown.index("plan · first look · up to 3 connections") < found.shown.index("it speaks")
 
 
 @pytest.mark.parametrize(("server", "path", "dialect"), NODE)
@@ -143,7 +136,7 @@ dwell_s = 1.2
 """
 
 
-@pytest.mark.long
+@pytest.mark.long(90)
 @pytest.mark.parametrize(
     ("variables", "verdict"), [({"PING_MS": "300"}, "pass"), ({"PING_MS": "300", "SILENT": "1"}, "fail")]
 )
@@ -193,9 +186,12 @@ asyncio.run(main())
 def test_a_plain_server_that_greets_as_a_dialect_does_is_plain(start: Start, tmp_path: Path) -> None:
     port = free_port()
     start(sys.executable, "-c", LOOKALIKE, str(port), port=port)
-    done = tried(tmp_path / "here", port, "/ws")
-    assert done.returncode == 0, told(done)
-    assert kept(tmp_path / "here")["ws"] == {"path": "/ws", "greeting": {"json": {"type": "welcome"}}}
+    found = judged(tmp_path / "here", port, "/ws")
+    assert found.verdict == "pass", found.shown
+    assert service_in(found.files.environment)["ws"] == {
+        "path": "/ws",
+        "greeting": {"json": {"type": "welcome"}},
+    }
 
 
 # Brokers ----------------------------------------------------------------------------------------------------------------
@@ -224,13 +220,13 @@ def passwords(tmp_path: Path) -> None:
 def test_a_healthy_broker_is_healthy_without_a_page_for_health(
     name: str, path: str, dialect: str, broker: Up, passwords: None, tmp_path: Path
 ) -> None:
-    done = tried(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token=TOKEN)
-    assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
-    service = kept(tmp_path / "here")
+    found = judged(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token=TOKEN)
+    assert found.verdict == "pass" and found.opening.words == "HEALTHY", found.shown
+    service = service_in(found.files.environment)
     assert (service["health"], service["ws"]) == ("", {"path": path, "dialect": dialect})
-    assert "all 60 tries with bad tokens were refused by name" in done.stdout
-    assert "72 of 72 conversations were answered in full" in done.stdout
-    assert "Health of service is not measured" in done.stdout
+    assert "all 60 tries with bad tokens were refused by name" in found.shown
+    assert re.search(r"(\d+) of \1 conversations were answered in full", found.shown), found.shown
+    assert "Health of service is not measured" in found.opening.beside
 
 
 @pytest.mark.parametrize(("name", "path", "dialect"), BROKERS)
@@ -269,20 +265,15 @@ def kernel(start: Start, tmp_path: Path) -> tuple[int, str]:
         return port, f"/api/kernels/{json.load(answer)['id']}/channels"
 
 
-def with_kernel(kernel: tuple[int, str], here: Path) -> subprocess.CompletedProcess[str]:
-    port, path = kernel
-    return attempt(
-        here, f"http://127.0.0.1:{port}/api", "--ws", path, "--token-env", "A_TOKEN", A_TOKEN=TOKEN
-    )
-
-
 def test_a_kernel_of_jupyter_answers_and_its_states_are_no_replies(
     kernel: tuple[int, str], tmp_path: Path
 ) -> None:
-    _, path = kernel
-    done = with_kernel(kernel, tmp_path / "here")
+    port, path = kernel
+    # By the command, as a user of such a server would.
+    done = attempt(tmp_path / "here", f"http://127.0.0.1:{port}/api", "--ws", path, "--token-env", "A_TOKEN", A_TOKEN=TOKEN)  # fmt: skip
     assert done.returncode == 0 and first_line(done).startswith("✔ HEALTHY"), told(done)
-    assert kept(tmp_path / "here")["ws"] == {"path": path, "dialect": "jupyter"}
+    (file,) = (tmp_path / "here" / "environments").iterdir()
+    assert service_in(file)["ws"] == {"path": path, "dialect": "jupyter"}
     # A state that was taken for a reply would be a wrong one.
     assert found_by(tmp_path / "here")["websocket-delivery"] is Verdict.PASS, told(done)
     assert nothing_fell(tmp_path / "here"), told(done)
@@ -294,5 +285,5 @@ def test_a_kernel_of_jupyter_that_is_gone_is_not_well(kernel: tuple[int, str], t
         f"http://127.0.0.1:{port}{path.removesuffix('/channels')}", method="DELETE", headers={"Authorization": f"token {TOKEN}"}
     )  # fmt: skip
     urllib.request.urlopen(asked, timeout=60).close()
-    done = with_kernel(kernel, tmp_path / "here")
-    assert done.returncode in (1, 3) and "HTTP 404" in done.stdout, told(done)
+    found = attempt_with(TOKEN, f"http://127.0.0.1:{port}/api", base=tmp_path, ws=path)
+    assert found.verdict in ("fail", "inconclusive") and "HTTP 404" in found.shown, found.shown

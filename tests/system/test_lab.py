@@ -170,6 +170,13 @@ def test_everything_can_be_read_on_light_and_on_dark_paper(
         )
 
 
+def kept_waiting_s(kernel: int) -> float:
+    """Seconds in which the kernel, its server and the browser could have run and were not let."""
+    # One after the other they pass the prompt on; the kernel reads with as many threads as there are processors, and each waits.
+    others = sum(machine.waited_s(pid) for pid in machine.below(os.getpid()) if pid != kernel)
+    return others + machine.waited_s(kernel) / (os.cpu_count() or 1)
+
+
 def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
     context: Any, address: str, base: Path
 ) -> None:
@@ -185,13 +192,12 @@ def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
         notebook.until(lambda: notebook.status() == "busy")
         notebook.page.wait_for_timeout(1500)
         assert notebook.status() == "busy"
-        pressed, waited = time.monotonic(), machine.waited_s(kernel)
+        pressed, waited = time.monotonic(), kept_waiting_s(kernel)
         notebook.page.locator(STOP).first.click()
         notebook.idle()
-        took, waited = time.monotonic() - pressed, machine.waited_s(kernel) - waited
-        print(f"\nprompt back after {took:.2f} s, of which the kernel waited {waited:.2f} s for a processor")
-        # It reads with as many threads as there are processors, and each waits.
-        assert took - waited / (os.cpu_count() or 1) <= 2.0
+        took, waited = time.monotonic() - pressed, kept_waiting_s(kernel) - waited
+        print(f"\nprompt back after {took:.2f} s, of which {waited:.2f} s were waited for a processor")
+        assert took - waited <= 2.0
         told = str(notebook.page.locator(".jp-CodeCell").first.locator(".jp-OutputArea").text_content())
         assert told.strip().endswith("KeyboardInterrupt:") and "Query interrupted" not in told
     assert set(Path("/tmp").glob("proofbook-look-*")) <= folders

@@ -197,7 +197,7 @@ def until(log: Path, words: str, *, of: subprocess.Popen[bytes], timeout_s: floa
     raise AssertionError(f"{log.name} never said {words!r}:\n{log.read_text()[-2000:]}")
 
 
-@pytest.mark.long
+@pytest.mark.long(220)
 def test_spark_gives_the_findings_of_the_file(
     spark_cluster: str,
     exported: dict[str, Path],

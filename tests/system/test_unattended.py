@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,9 @@ def test_a_run_that_a_full_disk_leaves_nothing_of_is_told_once_and_goes_on_when_
     base = with_notebooks(tmp_path)
     (base / "notebooks" / "cases" / "shop.toml").write_text(CASE)
     (base / "outputs").mkdir()
-    with shop() as server, receivers.webhook() as chat, on_a_disk(base / "outputs" / "eu", size_kb=16_000):
+    with shops() as server, receivers.webhook() as chat, on_a_disk(base / "outputs" / "eu", size_kb=16_000):
         (base / "notebooks" / "environments" / "eu.toml").write_text(
-            f'case = "shop"\n[[service]]\nname = "shop"\nurl = "http://127.0.0.1:{server.server_address[1]}"\n[pace]\nper_s = 200\n'
+            f'case = "shop"\n[[service]]\nname = "shop"\nurl = "{server.url}"\n[pace]\nper_s = 200\n'
             '[[notify.webhook]]\nurl = { env = "CHAT_WEBHOOK" }\n'
         )
 

@@ -66,6 +66,7 @@ def _said(run: RunRecord, verdict: str, left: list[Finding]) -> dict[str, str]:
     others = [(name, text) for name, text in words.items() if name not in first]
     return {name: for_others(text)[:LONGEST] for name, text in [*first.items(), *others]}
 
+
 def _accepted(run: RunRecord, folder: Path, *, day: dt.date) -> set[str]:
     return {item.finding for item in known_issues.read(folder.parent, case=run.case) if item.lasts(day)}
 

@@ -333,6 +333,7 @@ def test_a_number_is_a_severity_on_the_scale_that_the_log_shows(
     assert rows(read(tmp_path, json_lines(entry)))[0][1] == severity
 
 
+@pytest.mark.slow
 def test_one_text_at_two_levels_is_two_kinds(tmp_path: Path) -> None:
     said = [TICK | {"message": "reconnecting to queue"}] * 39
     said.append(said[0] | {"level": "error"})

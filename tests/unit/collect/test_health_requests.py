@@ -45,6 +45,7 @@ def test_health_by_grpc_over_json_is_found_and_judged(
     assert tried.said[0].endswith(f"by POST at {discovery.POSTED}")
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_every_post_alike_has_no_health_there(tmp_path: Path) -> None:
     with serving(grpc_over_json("SERVING", well_elsewhere=True)) as url:
         tried = attempt(url, base=tmp_path)

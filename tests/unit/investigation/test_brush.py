@@ -24,6 +24,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
     return pb.look(practice.incident(tmp_path_factory.mktemp("log") / "incident.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("buckets", "picks"),
     [

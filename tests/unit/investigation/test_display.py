@@ -67,6 +67,7 @@ def test_a_long_text_is_cut_in_a_table_of_text_and_whole_in_its_data(tmp_path: P
     assert len(look.kinds()["what"].iloc[0]) > 250
 
 
+@pytest.mark.slow
 def test_a_system_in_which_nothing_rose_has_no_change(tmp_path: Path) -> None:
     practice.write(practice.requests(3, hours=2, count=6000), tmp_path / "quiet.json")
     assert pb.look(tmp_path / "quiet.json").overview.changes == ()

@@ -108,6 +108,7 @@ def test_a_draft_names_what_failed_requests_wrote_and_others_did_not(seen: Look)
     assert draft.signs[0].matches > 0 and "the claim fails, as it must" in draft.notes[0]
 
 
+@pytest.mark.slow
 def test_what_is_written_at_other_times_without_anything_wrong_is_no_symptom(tmp_path: Path) -> None:
     # In these minutes all that decoded failed; at any other time most of it does not.
     history = incident().traffic(2 * HOUR, 3 * HOUR, url="/chat", said="decoding of chat began, {}")

@@ -36,6 +36,7 @@ def test_what_never_rose_has_no_start(incident: Look) -> None:
     assert "no start" in answer.statement or "never rises" in answer.statement
 
 
+@pytest.mark.slow
 def test_a_rise_in_the_last_minutes_is_too_early_to_tell(incident: Look) -> None:
     answer = incident.between("08:00", "13:50").where(template="Decode failed*").started()
     assert answer.answer == UNSURE and answer.reason == "too-early"

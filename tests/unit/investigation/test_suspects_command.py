@@ -76,7 +76,7 @@ def test_what_is_missing_is_said_in_one_sentence(exports: str, tmp_path: Path, a
 SOME = ("02", "08", "14", "22", "26", "38", "34", "42")
 
 
-@pytest.mark.long
+@pytest.mark.long(90)
 @pytest.mark.slow
 @pytest.mark.skipif(
     not REAL or not (Path(REAL) / "train-ticket").is_dir(),

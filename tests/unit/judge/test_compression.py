@@ -73,6 +73,7 @@ def test_a_server_that_does_not_compress_passes() -> None:
     assert "the server agrees to none with it" in finding.statement
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_browsers_alone_is_not_called_broken_by_compression() -> None:
     async def picky(connection: ServerConnection) -> None:
         assert connection.request is not None

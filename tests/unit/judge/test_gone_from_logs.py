@@ -32,6 +32,7 @@ def test_each_kind_of_deception_has_three_cases_and_one_that_is_well() -> None:
         assert kind == "R" or any(case.should == FIXED for case in mine), kind
 
 
+@pytest.mark.slow
 def test_a_pattern_of_a_few_lines_of_a_kind_is_of_requests_too(tmp_path: Path) -> None:
     pattern = "room [5-9] was lost"
     it = History()

@@ -426,6 +426,7 @@ def test_two_schedulers_that_start_the_same_tell_it_once(base: Path, hook: recei
     assert len(hook.posted) == 1
 
 
+@pytest.mark.long(110)
 @pytest.mark.slow
 def test_of_five_hundred_runs_over_forty_environments_every_change_is_told_once(
     base: Path, hook: receivers.Webhook
@@ -519,6 +520,7 @@ def test_a_clock_that_jumped_ahead_and_back_keeps_nothing_quiet(base: Path, hook
     ]
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_gone_for_good_fills_no_disk(base: Path) -> None:
     place = Place(base, TO_WEBHOOK)
     for _ in range(state.MOST_PENDING):
