@@ -82,7 +82,8 @@ class System:
     """One system.
 
     get: installs it into a folder. start: starts it, well where the word is empty, else broken in the way that the word names;
-    gives what the manual tells to look up. options: of `proofbook try` behind the address. broken: what each word means.
+    gives what the manual tells to look up. page: of the address that is tried, where the manual names one. options: of `proofbook try`
+    behind the address. broken: what each word means.
     """
 
     name: str
@@ -91,6 +92,7 @@ class System:
     start: Callable[[Place, str], Found]
     broken: Mapping[str, str]
     environment: str
+    page: str = ""
     options: tuple[str, ...] = ()
     case: str = 'title = "Is it well?"\n[targets]\nhealth = 0.95\nconnection = 0.95\nauthentication = 0.95\ndelivery = 0.95\n'
 

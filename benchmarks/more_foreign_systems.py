@@ -161,7 +161,7 @@ def _prosody(place: Place, word: str) -> Found:
 # RabbitMQ with STOMP over WebSocket --------------------------------------------------------------------------------------------
 
 ERL = """#!/bin/sh
-ROOTDIR=ROOT BINDIR=$(echo ROOT/erts-*/bin) EMU=beam PROGNAME=erl
+ROOTDIR=ERLANG BINDIR=$(echo ERLANG/erts-*/bin) EMU=beam PROGNAME=erl
 export ROOTDIR BINDIR EMU PROGNAME
 exec "$BINDIR/erlexec" ${1+"$@"}
 """
@@ -181,7 +181,7 @@ def _rabbitmq(place: Place, word: str) -> Found:
     root = place.installed / "usr" / "lib" / "erlang"
     programs = place.folder / "bin"
     programs.mkdir()
-    (programs / "erl").write_text(ERL.replace("ROOT", str(root)))
+    (programs / "erl").write_text(ERL.replace("ERLANG", str(root)))
     (programs / "erl").chmod(0o755)
     (runtime,) = root.glob("erts-*/bin")
     mapper, distribution = free_port(), free_port()
@@ -236,13 +236,14 @@ harmless = true
     System(
         name="webdis before Redis 7", source="webdis",
         get=debian("webdis", "libb64-0d", "libhiredis0.14", "redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libevent-2.1-7", "liblua5.1-0"),
-        start=_webdis, options=("--ws", "/.json"),
+        start=_webdis, page="/PING", options=("--ws", "/.json"),
         broken={"ended": "the Redis behind it ended", "halted": HALTED},
         environment=PACE + SERVICE + """health = "/PING"
 health_expect = { json = { "PING[1]" = "PONG" } }
 [service.ws]
 path = "/.json"
 any_path = true
+headers = { Origin = "http://127.0.0.1:PORT" }
 send_json = ["ECHO", "{id} {text}"]
 expect = { json = { ECHO = "{id} {text}" } }
 harmless = true

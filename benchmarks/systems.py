@@ -84,7 +84,7 @@ def tried(system: System, place: Place, found: Found, *, screens: Path) -> Seen:
         return ask(
             Path(empty),
             "try",
-            f"http://127.0.0.1:{place.port}",
+            f"http://127.0.0.1:{place.port}{system.page}",
             *options,
             token=found.get("SECRET", TOKEN),
             screens=screens,

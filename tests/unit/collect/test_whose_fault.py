@@ -124,6 +124,15 @@ def test_a_crash_is_nobody_elses_fault(tmp_path: Path) -> None:
     assert "ended with close 1011 (internal error)" in found.seen
 
 
+def test_a_message_of_three_megabytes_is_read(tmp_path: Path) -> None:
+    async def tell(connection: ServerConnection) -> None:
+        await connection.send("x" * 3_000_000)
+        await connection.wait_closed()
+
+    found = judged(tmp_path, handler=tell, timeout_s=30, greeting={"regex": "^x+$"})["websocket-connection"]
+    assert found.verdict is Verdict.PASS, found.statement
+
+
 def test_a_rule_that_only_some_meet_is_a_failure(tmp_path: Path) -> None:
     number = 0
 
