@@ -13,9 +13,9 @@ import pandas as pd
 from proofbook.config import duckdb_text
 from proofbook.config.duckdb_text import quoted
 from proofbook.investigation.conditions import ERROR
-from proofbook.investigation.units import Places
 from proofbook.judge.log_text import tracebacks
 from proofbook.stats import events
+from proofbook.stats.steps import Places
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
