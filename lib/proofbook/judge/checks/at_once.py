@@ -77,7 +77,9 @@ class _AtOnce:
             told += f", {asked_words.endings(failed)}, and {well:,} of {count:,} ordinary ones"
         elif full.any():
             told += f", the others were turned away as too many, {asked_words.endings(together[full])}"
-        verdict, reason = _verdict(is_proven=is_proven, some_failed=not failed.empty, is_full=full.any())
+        verdict, reason = _verdict(
+            is_proven=is_proven, some_failed=not failed.empty, is_full=bool(full.any())
+        )
         return Judgement(
             verdict=verdict,
             reason=reason,
