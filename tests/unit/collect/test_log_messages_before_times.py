@@ -80,6 +80,12 @@ def test_a_time_that_few_lines_end_in_dates_none(tmp_path: Path) -> None:
     assert read(tmp_path, text).entries["timestamp"].dt.year.unique().tolist() == [2026]
 
 
+def test_one_line_that_ends_in_a_time_is_refused_with_the_reason(tmp_path: Path) -> None:
+    reading = read(tmp_path, lines("Backup failed: @"))
+    assert not reading.kept
+    assert "they name a time only within what they say, such as 'Backup failed: 2026" in reading.problem
+
+
 @pytest.fixture
 def kinds(tmp_path: Path) -> Iterator[pd.DataFrame]:
     reading = read(tmp_path, lines(*["Backup done: @"] * 5, "Backup failed: @"))

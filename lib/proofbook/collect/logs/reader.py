@@ -370,7 +370,7 @@ def _what_is_there(reading: Reading, parts: Sequence[_Part], source: LogSource) 
         return f"; none begins with a time as of time_form {source.time_form!r}, such as {first!r}: where it stands elsewhere, state a pattern with the group timestamp"
     if times.has_clock(reading.unparsed_sample) and not times.has_date(reading.unparsed_sample):
         return f"; they hold times of day, but no date, such as {first!r}: have the program write the date too, or {_RUNTIME_ADDS_THEM}"
-    if any(map(times.first_in, reading.unparsed_sample.split(" ⏎ "))):
+    if any(item.start > 1 for item in times.first_in(first)):
         return f"; they name a time only within what they say, such as {first!r}: state a pattern with the group timestamp, or {_RUNTIME_ADDS_THEM}"
     state = "state time_form, such as %d.%m.%Y %H:%M:%S, or a pattern with the group timestamp"
     if times.has_clock(reading.unparsed_sample):
