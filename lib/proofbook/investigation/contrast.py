@@ -153,9 +153,7 @@ def contrast(
         for name, values in strengths.items()
         for value in np.flatnonzero(values[0]).tolist()
     ]
-    values_tried = np.zeros(number, dtype=np.int64)
-    for counts in counted.values():
-        values_tried += (counts.selected >= LEAST).sum(axis=1)
+    values_tried = sum(((counts.selected >= LEAST).sum(axis=1) for counts in counted.values()), start=np.zeros(number, dtype=np.int64))  # fmt: skip
     pairs_tried = np.zeros(number, dtype=np.int64)
     if with_pairs and not moving:
         searched = pairs.search(
@@ -165,22 +163,38 @@ def contrast(
             best[names] = np.array([window.best(names) for window in searched])
         found += searched[0].found
         pairs_tried = np.array([window.tried for window in searched])
-    # The more is selected in a window, the more values are tried in it, and the stronger is the strongest of them by luck alone.
-    tried = np.maximum(1, values_tried + pairs_tried)
-    best = {
+    best = _evened(best, tried=np.maximum(1, values_tried + pairs_tried))
+    tried = int(values_tried[0]), int(pairs_tried[0])
+    return _ranked(best, found, counted, tried=tried, quiet=number - 1)
+
+
+def _evened(best: Mapping[tuple[str, ...], Numbers], *, tried: Places) -> dict[tuple[str, ...], Numbers]:
+    """The strongest of each window as if as much had been tried in it: the more is selected, the more values are tried, and the stronger is the strongest by luck alone."""
+    return {
         names: np.where(values > 0, np.maximum(0.0, values + np.log10(tried[0] / tried)), 0.0)
         for names, values in best.items()
     }
+
+
+def _ranked(
+    best: Mapping[tuple[str, ...], Numbers],
+    found: Iterable[Tested],
+    counted: Mapping[str, Counts],
+    *,
+    tried: tuple[int, int],
+    quiet: int,
+) -> Contrast:
+    """What was found by its score. tried: values and pairs. quiet: windows."""
     scales = {
         names: max(LEAST_SCALE, float(np.quantile(values, SCALE_QUANTILE))) for names, values in best.items()
     }
     scored = [values / scales[names] for names, values in best.items()]
     result = Contrast(
         suspects=(),
-        best=np.max(scored, axis=0)[1:] if scored else np.zeros(max(0, number - 1)),
+        best=np.max(scored, axis=0)[1:] if scored else np.zeros(max(0, quiet)),
         scales=scales,
-        tried_values=int(values_tried[0]),
-        tried_pairs=int(pairs_tried[0]),
+        tried_values=tried[0],
+        tried_pairs=tried[1],
         counted=counted,
     )
     ranked = sorted(

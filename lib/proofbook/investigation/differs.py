@@ -93,6 +93,14 @@ def judge(question: Question) -> Answer:
             statement=f"{n_selected:,} {units.word} are {question.in_words}, {n_others:,} are others: too few {few} to say anything",
             needed=Needed(what=f"at least {LEAST} of both: select more, or a longer time"),
         )  # fmt: skip
+    return _held_against_quiet(question, blank, number, selected=selected, others=others)
+
+
+def _held_against_quiet(
+    question: Question, blank: Answer, number: Places, *, selected: Marks, others: Marks
+) -> Answer:
+    """The answer where there are enough to compare. number: of the window of each unit. selected, others: of the window in question."""
+    units = question.units
     found = contrast.contrast(
         units, selected=question.selected, others=question.others if question.moving else question.others & ~question.selected,
         windows=number, moving=question.moving,
@@ -107,7 +115,7 @@ def judge(question: Question) -> Answer:
         blank,
         answer=(FOUND if called else NOTHING) if enough else UNSURE,
         reason="" if enough else "too-little-history",
-        statement=_statement(question, left.suspects, called, placebos, (n_selected, n_others)),
+        statement=_statement(question, left.suspects, called, placebos, (int(selected.sum()), int(others.sum()))),
         table=_table(question, left.suspects[:MOST_SHOWN], placebos),
         more={
             "More, weaker": _table(question, left.suspects[MOST_SHOWN:], placebos),

@@ -172,20 +172,9 @@ def look_at_log(
         windows=Windows(before=earlier.span if earlier else None, after=after.span),
         live=False,
     )
-    reading = after.reading
-    covered = cover(
-        after.tables["log_rhythm"],
-        None,
-        read=reading.read,
-        newest_first=reading.newest_first,
-        limit=source.limit,
-        stated=False,
-        ahead_s=reading.ahead_s,
-        unread=reading.unparsed,
-    )
     return LogLook(
-        reading=reading,
-        coverage=covered,
+        reading=after.reading,
+        coverage=_covered(after, source),
         kinds=log_novelty.kinds(view),
         signatures=shown.signatures(view, {pattern: pattern for pattern in patterns}).drop(
             columns="check", errors="ignore"
@@ -194,6 +183,20 @@ def look_at_log(
         requests=after.requests,
         first=after.first,
         lost=after.lost,
+    )
+
+
+def _covered(after: _Read, source: LogSource) -> Coverage:
+    reading = after.reading
+    return cover(
+        after.tables["log_rhythm"],
+        None,
+        read=reading.read,
+        newest_first=reading.newest_first,
+        limit=source.limit,
+        stated=False,
+        ahead_s=reading.ahead_s,
+        unread=reading.unparsed,
     )
 
 
