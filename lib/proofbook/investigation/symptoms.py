@@ -71,9 +71,14 @@ def of(look: Look, *, selected: int, asked: int) -> tuple[list[Sign], list[str]]
     """The symptoms, the strongest first, and why other messages are none. selected, asked: requests that are selected, and all of the same time."""
     signs: list[Sign] = []
     left_out: list[str] = []
+    covered: list[str] = []
     told: Places = np.array([], dtype=np.int64)
     for row in _candidates(look, selected=selected, others=asked - selected).to_dict("records"):
-        sign = _none(look, row, signs, told, selected=selected) or _sign(look, row)
+        why = _none(look, row, signs, selected=selected)
+        if not why and signs and np.isin(_units(look, row), told).mean() >= TOLD:
+            covered.append(f"“{row['said']}”")
+            continue
+        sign = why or _sign(look, row)
         if isinstance(sign, str):
             left_out.append(sign)
             continue
@@ -81,17 +86,18 @@ def of(look: Look, *, selected: int, asked: int) -> tuple[list[Sign], list[str]]
         told = np.union1d(told, _units(look, row))
         if len(signs) == MOST_SYMPTOMS:
             break
+    if covered:
+        more = f" and {len(covered) - MOST_SYMPTOMS} more" if len(covered) > MOST_SYMPTOMS else ""
+        left_out.insert(0, f"Nothing is added by {', '.join(covered[:MOST_SYMPTOMS])}{more}: nearly all that met it are told already.")  # fmt: skip
     return signs, left_out[:MOST_LEFT_OUT]
 
 
-def _none(look: Look, row: Row, signs: list[Sign], told: Places, *, selected: int) -> str:
-    """Why something is no symptom beside those that there are; empty where it may be one."""
+def _none(look: Look, row: Row, signs: list[Sign], *, selected: int) -> str:
+    """Why something is no symptom, or too weak a one beside those that there are; empty where it may be one."""
     if signs and row["requests"] < LEAST_SHARE * signs[0].requests:
         return f"“{row['said']}” is weak beside “{signs[0].said}”: {row['requests']:,} of {selected:,} met it; select them alone for a case of their own."
     if row["template"] and look.conditions and (share := _share_selected(look, row["template"])) < LEAST_SELECTED:  # fmt: skip
         return f"“{row['said']}” is no symptom: at any time {1 - share:.0%} of what wrote it was not {look.conditions_in_words}."
-    if signs and np.isin(_units(look, row), told).mean() >= TOLD:
-        return f"“{row['said']}” adds nothing: nearly all that met it are told by “{'”, “'.join(sign.said for sign in signs)}” already."
     return ""
 
 

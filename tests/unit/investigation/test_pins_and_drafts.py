@@ -126,13 +126,13 @@ def test_a_step_on_the_way_to_an_error_is_no_symptom(tmp_path: Path) -> None:
     draft = look_at(it, tmp_path).where("wrong").draft("x")
     assert any("Decode failed" in sign.said for sign in draft.signs)
     assert not any("began" in sign.said for sign in draft.signs)
-    assert any("began" in said and "adds nothing" in said for said in draft.left_out)
+    assert any("began" in said and "Nothing is added by" in said for said in draft.left_out)
 
 
 def test_a_message_stands_for_the_status_that_goes_with_it(seen: Look) -> None:
     draft = seen.where("wrong").draft("x")
     assert "500 at /chat" not in [sign.said for sign in draft.signs]
-    assert any("500 at /chat" in said and "adds nothing" in said for said in draft.left_out)
+    assert any("500 at /chat" in said and "Nothing is added by" in said for said in draft.left_out)
 
 
 def test_what_failed_as_often_before_is_no_symptom_of_what_began(tmp_path: Path) -> None:
