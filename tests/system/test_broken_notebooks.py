@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import proofbook
+from conftest import on_a_disk, proofbook
 
 from proofbook.execution.executor import Executed, Executor
 
@@ -58,6 +58,7 @@ def execute(
         ("import sys; sys.exit(0)", "code cell"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the kernel died"),
         ("import time; time.sleep(600)", "did not end within 12 s"),
+        ("import os; os.closerange(3, 4096)", "the kernel died"),
     ],
 )
 def test_a_notebook_that_does_not_reach_its_end_is_never_taken_for_success(
@@ -68,6 +69,19 @@ def test_a_notebook_that_does_not_reach_its_end_is_never_taken_for_success(
     executed = execute(source, folder=tmp_path / "out", timeout_s=12 if "sleep" in cell else 300, warm=warm)
     assert problem in executed.problem
     assert (tmp_path / "out" / "09-mine.ipynb").is_file()
+
+
+def test_a_notebook_that_fills_the_disk_is_an_error_and_leaves_nothing_half_written(
+    workspace: Path, tmp_path: Path
+) -> None:
+    with on_a_disk(tmp_path / "small", size_kb=2_000) as small:
+        fills = f"with open({str(small / 'filler')!r}, 'wb', buffering=0) as out:\n    while True: out.write(bytes(4096))"
+        source = notebook(tmp_path, fills, "print('the end')")
+        executed = execute(source, folder=small / "out")
+        assert "No space left on device" in executed.problem
+        assert not list(small.rglob("*.new"))
+        for path in small.rglob("*.ipynb"):
+            nbformat.read(path, as_version=4)
 
 
 def pid_in(path: Path, *, within_s: float = 300) -> int:

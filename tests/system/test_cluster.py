@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT, proofbook
 from test_broken_notebooks import gone, notebook, pid_in
 from test_many_environments import CASE, environments, recorded
+from test_s3 import S3, s3  # noqa: F401  # the second is a fixture
 
 from proofbook import paths
 
@@ -72,11 +73,11 @@ class Place:
     workspace: Path
     notes: Path
 
-    def begin(self, names: list[str], evidence: Path, address: str) -> subprocess.Popen[str]:
+    def begin(self, names: list[str], evidence: Path, address: str, **more: str) -> subprocess.Popen[str]:
         """The command, over the environments of these files."""
         return subprocess.Popen(
             [sys.executable, "-m", "proofbook.cli", "run", *names, "--case", CASE, "--evidence", str(evidence), "--cluster", address, "--json"],
-            cwd=self.notes, env={**os.environ, "PROOFBOOK_WORKSPACE": str(self.workspace), "PROOFBOOK_OUTPUTS": str(self.notes / "outputs")},
+            cwd=self.notes, env={**os.environ, "PROOFBOOK_WORKSPACE": str(self.workspace), "PROOFBOOK_OUTPUTS": str(self.notes / "outputs"), **more},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -159,6 +160,36 @@ def test_what_ended_before_a_cluster_was_lost_is_kept_and_the_rest_can_go_on_her
     waits(place, "False")
     done = proofbook("run", names[1], "--run", kept[0].parent.name, "--case", CASE, "--evidence", str(evidence), cwd=tmp_path, workspace=place.workspace, PROOFBOOK_OUTPUTS=str(tmp_path / "outputs"))  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_runs_of_a_cluster_are_in_the_store_of_the_command_and_read_from_there(
+    place: Place,
+    tmp_path: Path,
+    started: list[subprocess.Popen[bytes]],
+    s3: S3,  # noqa: F811
+) -> None:
+    evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
+    address = scheduler(started, tmp_path)
+    # They know nothing of the store: they write into the folder that they share with the command.
+    for _ in range(2):
+        worker(started, tmp_path, address)
+    waits(place, "False")
+    names = environments(tmp_path, "one", "two")
+    command = place.begin(names, evidence, address, **s3.variables())
+    out, err = command.communicate(timeout=600)
+    found = json.loads(out)
+    assert command.returncode == 0 and [item["verdict"] for item in found] == ["pass", "pass"], err
+    assert not any(item.get("not_stored") for item in found)
+    listed = proofbook("history", "--json", cwd=tmp_path, workspace=place.workspace, **s3.variables("there"))
+    runs = {item["run_id"]: item["environment"] for item in json.loads(listed.stdout)}
+    assert runs == {Path(item["folder"]).name: item["environment"] for item in found}
+    for run in runs:
+        here, there = (
+            proofbook("verify", run, cwd=tmp_path, workspace=place.workspace, **s3.variables(machine)).stdout
+            for machine in ("here", "there")
+        )
+        assert there.replace("machines/there", "machines/here") == here
+        assert there.count("✔") == 4, "all but the tables that the recorded evidence came without"
 
 
 def is_below(pid: int, ancestor: int) -> bool:
