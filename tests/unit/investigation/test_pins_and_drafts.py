@@ -144,6 +144,7 @@ def test_a_saved_draft_is_a_case_that_can_be_checked_and_none_is_overwritten(see
     draft.save(replace=True)
 
 
+@pytest.mark.slow
 def test_a_draft_is_called_what_was_pinned_of_its_selection(seen: Look, here: Path) -> None:
     bad = seen.where("wrong")
     bad.pin("chats fail since the release")
