@@ -119,6 +119,7 @@ def test_what_is_written_at_other_times_without_anything_wrong_is_no_symptom(tmp
     assert any("decoding" in said and "was not wrong" in said for said in draft.left_out)
 
 
+@pytest.mark.slow
 def test_a_step_on_the_way_to_an_error_is_no_symptom(tmp_path: Path) -> None:
     # All that chat fail, so all that say that they began to chat failed.
     it = History(seed=5).traffic(0, HOUR, url="/list")
