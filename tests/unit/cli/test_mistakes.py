@@ -62,6 +62,7 @@ def test_a_mistake_gets_one_sentence_exit_2_and_leaves_nothing(
     assert not (place / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_mistakes_in_several_environments_are_all_told_and_all_in_the_json(
     workspace: Path, tmp_path: Path
 ) -> None:

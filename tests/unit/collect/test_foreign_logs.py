@@ -343,6 +343,7 @@ def test_one_text_at_two_levels_is_two_kinds(tmp_path: Path) -> None:
 # Entries -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_error_that_notes_the_status_it_led_to_is_an_error(tmp_path: Path) -> None:
     entry = {
         "level": 50, "time": 1772359200000, "msg": "checkout failed", "res": {"statusCode": 500},

@@ -106,6 +106,7 @@ def test_where_no_address_is_well_it_is_another_claim_that_fails() -> None:
     assert told(finding) == ("inconclusive", "no-samples"), finding.statement
 
 
+@pytest.mark.slow
 def test_a_first_try_of_a_name_asks_its_addresses_and_of_an_address_nothing_more(tmp_path: Path) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         return page(WELL) if request.path == "/health" else page("no", 404)

@@ -349,6 +349,7 @@ def test_a_time_that_is_expected_to_be_what_it_is_dates_nothing() -> None:
     assert finding.verdict is Verdict.PASS, finding.statement
 
 
+@pytest.mark.slow
 def test_a_page_that_is_not_answered_at_times_is_found_and_judged_by_that() -> None:
     drops = [0, 2, *range(10, 60, 3)]
     found, finding = looked_at({"/status": (200, '{"status": "ok"}')}, drops=drops)
@@ -372,6 +373,7 @@ def test_a_page_that_calls_itself_another_product_later_is_another_answer() -> N
     assert found.settings == {"health_expect": {"json": {"status": "ok"}}}
 
 
+@pytest.mark.slow
 def test_an_application_of_one_page_is_asked_where_its_pages_are() -> None:
     everywhere = dict.fromkeys(discovery.HEALTH_PATHS, (200, "<title>Shop</title>"))
     everywhere["/proofbook-no-such-path"] = (200, "<title>Shop</title> another nonce")

@@ -179,6 +179,7 @@ def test_a_header_that_stands_again_is_no_row_also_where_its_name_holds_a_quote(
     assert [row for batch in found for row in batch["line"].to_pylist()] == [2, 4]
 
 
+@pytest.mark.slow
 def test_lines_are_not_read_far_ahead_of_what_is_done_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_moment_at_which_nothing_changed_calls_nothing(incident: Look) -> None
     assert not found.table["called"].any()
 
 
+@pytest.mark.slow
 def test_what_stopped_is_gone_and_a_selection_is_compared_alone(tmp_path: Path) -> None:
     lines = []
     for second in range(3600):

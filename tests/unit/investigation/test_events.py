@@ -81,6 +81,7 @@ def test_an_event_outside_of_the_look_is_not_in_it(run: Look) -> None:
     assert {kind for _, kind, _ in told(run.between(at(60), at(120)))} == {"start"}
 
 
+@pytest.mark.slow
 def test_what_was_pinned_of_this_source_is_an_event_of_the_next_look(run: Look, tmp_path: Path) -> None:
     run.between(at(70), at(80)).pin("slow since here")
     assert (70, "pin", "pinned: slow since here") in told(run.where(severity="INFO"))

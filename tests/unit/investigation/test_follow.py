@@ -81,6 +81,7 @@ def look_at(tmp_path: Path) -> Callable[[Sequence[str]], Look]:
 LookAt = Callable[[Sequence[str]], Look]
 
 
+@pytest.mark.slow
 def test_an_entry_leads_to_everything_of_its_trace_and_to_what_names_it(look_at: LookAt) -> None:
     look = look_at([
         request(0, 0.2, status=500, trace=TRACE), said(0.1, "Decode failed", severity="ERROR", trace=TRACE),

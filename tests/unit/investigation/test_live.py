@@ -39,6 +39,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     return Shop(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_logs_of_an_environment_are_read_now_and_kept_as_evidence(shop: Shop, tmp_path: Path) -> None:
     shop.writes(0, 90)
     look = pb.look("shop", since="09:01")
@@ -60,6 +61,7 @@ def test_what_was_only_looked_at_is_no_run(shop: Shop, tmp_path: Path) -> None:
         pb.look("last")
 
 
+@pytest.mark.slow
 def test_more_is_what_has_been_written_since(shop: Shop, tmp_path: Path) -> None:
     shop.writes(0, 90)
     look = pb.look("shop", since="09:01").where("status>=200")
@@ -72,6 +74,7 @@ def test_more_is_what_has_been_written_since(shop: Shop, tmp_path: Path) -> None
     assert len(pb.look("shop").between("09:00", "09:00:10").more()) == 10
 
 
+@pytest.mark.slow
 def test_what_a_log_does_not_hold_any_more_stays(shop: Shop) -> None:
     shop.writes(0, 60)
     look = pb.look("shop")

@@ -119,6 +119,7 @@ def test_what_is_written_at_other_times_without_anything_wrong_is_no_symptom(tmp
     assert any("decoding" in said and "was not wrong" in said for said in draft.left_out)
 
 
+@pytest.mark.slow
 def test_a_step_on_the_way_to_an_error_is_no_symptom(tmp_path: Path) -> None:
     # All that chat fail, so all that say that they began to chat failed.
     it = History(seed=5).traffic(0, HOUR, url="/list")
@@ -197,6 +198,7 @@ def test_a_saved_draft_is_a_case_that_can_be_checked_and_none_is_overwritten(see
     draft.save(replace=True)
 
 
+@pytest.mark.slow
 def test_a_draft_is_called_what_was_pinned_of_its_selection(seen: Look, here: Path) -> None:
     bad = seen.where("wrong")
     bad.pin("chats fail since the release")

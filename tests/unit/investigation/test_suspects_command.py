@@ -17,16 +17,26 @@ from made_systems import Fault
 REAL = os.environ.get("PROOFBOOK_REAL_LOGS")
 
 
-@pytest.fixture
-def exports(tmp_path: Path) -> str:
-    """Exports of a quiet and of a faulty stretch; the faulty service."""
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with exports of a quiet and of a faulty stretch; the faulty service."""
+    folder = tmp_path_factory.mktemp("exported")
     system = made_systems.made(3)
     made_systems.run(system, since_s=0, until_s=240)
-    list(made_systems.exported(system, tmp_path / "quiet"))
+    list(made_systems.exported(system, folder / "quiet"))
     guilty = made_systems.reached(system)[0]
     system.fault = Fault(kind="exception", service=guilty, at_s=300)
     made_systems.run(system, since_s=300, until_s=360)
-    list(made_systems.exported(system, tmp_path / "now"))
+    list(made_systems.exported(system, folder / "now"))
+    return folder, guilty
+
+
+@pytest.fixture
+def exports(exported: tuple[Path, str], tmp_path: Path) -> str:
+    """Those exports in the folder of the test; the faulty service."""
+    folder, guilty = exported
+    for part in ("quiet", "now"):
+        (tmp_path / part).symlink_to(folder / part)
     return guilty
 
 

@@ -63,6 +63,7 @@ def test_no_breaking_pair_passes_and_no_harmless_one_fails() -> None:
     assert not wrong, wrong[:20]
 
 
+@pytest.mark.slow
 def test_nearly_all_that_breaks_is_told_for_certain() -> None:
     breaking = [pair for pair in PAIRS if pair.answer == BREAKS]
     decided = sum(answer_of(pair) == BREAKS for pair in breaking)

@@ -24,6 +24,7 @@ def at_root(answer: web.Response | None, *, socket: bool = True) -> object:
     return handle
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("root", "why"),
     [

@@ -114,6 +114,7 @@ def test_pseudonyms_are_the_same_for_the_same_key_and_say_nothing() -> None:
     assert "k" * 16 not in repr(names)
 
 
+@pytest.mark.slow
 def test_thousands_of_logins_neither_break_the_engine_nor_slow_it_down() -> None:
     tokens = [f"opaque-token-number-{number:06}-{number * 7919:012}" for number in range(3000)]
     for token in tokens:

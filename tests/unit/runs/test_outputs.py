@@ -179,6 +179,7 @@ def test_a_report_that_says_nothing_readable_of_its_run_is_no_report(inside: str
         verify.report(page)
 
 
+@pytest.mark.slow
 def test_known_issues_that_were_damaged_are_told_before_a_run_begins(workspace: Path, tmp_path: Path) -> None:
     place = tmp_path / "w"
     (place / "notebooks" / "environments").mkdir(parents=True)
@@ -196,6 +197,7 @@ def test_known_issues_that_were_damaged_are_told_before_a_run_begins(workspace: 
         assert [path.name for path in runs.iterdir()] == ["known-issues.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["{", "", '{"schema_version": 9}'])
 def test_a_run_whose_evidence_is_damaged_is_not_continued_and_not_changed(
     damage: str, base: Path, workspace: Path
