@@ -212,12 +212,12 @@ MORE: tuple[System, ...] = (
         ),
         start=_rails, options=("--ws", "/cable", *WITH_TOKEN),
         broken={"anybody": ANYBODY, "halted": HALTED},
-        environment=PACE + SERVICE + A_TOKEN + """[service.ws]
+        environment=PACE + SERVICE + 'health = "/up"\n' + A_TOKEN + """[service.ws]
 path = "/cable"
 dialect = "action-cable"
 headers = { Origin = "http://127.0.0.1:PORT" }
-send_json = { command = "subscribe", identifier = '{{"channel":"NewsChannel","id":"{id}"}}' }
-expect = { json = { type = "confirm_subscription", identifier = '{{"channel":"NewsChannel","id":"{id}"}}' } }
+send_json = { command = "subscribe", identifier = '{"channel":"NewsChannel","id":"{id}"}' }
+expect = { json = { type = "confirm_subscription", identifier = '{"channel":"NewsChannel","id":"{id}"}' } }
 harmless = true
 """,
     ),
