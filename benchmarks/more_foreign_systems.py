@@ -1,4 +1,4 @@
-"""Six more systems of others, as `foreign_systems.py` has them: Action Cable, SignalR, and brokers that are silent until they are spoken to."""
+"""Five more systems of others, as `foreign_systems.py` has them: Action Cable, SignalR, and brokers that are silent until they are spoken to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from foreign_systems import (
     ANYBODY,
     ENDED,
     HALTED,
-    NOT_AWAITED,
     PACE,
     SERVERS,
     SERVICE,
@@ -20,7 +19,6 @@ from foreign_systems import (
     Place,
     System,
     await_page,
-    await_port,
     debian,
     free_port,
     pip,
@@ -158,48 +156,7 @@ def _prosody(place: Place, word: str) -> Found:
     return {}
 
 
-# RabbitMQ with STOMP over WebSocket --------------------------------------------------------------------------------------------
-
-ERL = """#!/bin/sh
-ROOTDIR=ERLANG BINDIR=$(echo ERLANG/erts-*/bin) EMU=beam PROGNAME=erl
-export ROOTDIR BINDIR EMU PROGNAME
-exec "$BINDIR/erlexec" ${1+"$@"}
-"""
-RABBIT = """
-listeners.tcp = none
-web_stomp.tcp.ip = 127.0.0.1
-web_stomp.tcp.port = PORT
-stomp.listeners.tcp = none
-stomp.default_user = guest
-stomp.default_pass = DEFAULT
-default_user = proofbook
-default_pass = SECRET
-"""
-
-
-def _rabbitmq(place: Place, word: str) -> Found:
-    root = place.installed / "usr" / "lib" / "erlang"
-    programs = place.folder / "bin"
-    programs.mkdir()
-    (programs / "erl").write_text(ERL.replace("ERLANG", str(root)))
-    (programs / "erl").chmod(0o755)
-    (runtime,) = root.glob("erts-*/bin")
-    mapper, distribution = free_port(), free_port()
-    variables = {
-        "PATH": f"{programs}:{runtime}:{os.environ['PATH']}", "ERL_EPMD_PORT": str(mapper), "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": f"one{place.port}@localhost", "RABBITMQ_DIST_PORT": str(distribution), "RABBITMQ_SERVER_ERL_ARGS": "+S 2 +sbwt none",
-        "RABBITMQ_MNESIA_BASE": str(place.folder / "data"), "RABBITMQ_LOG_BASE": str(place.folder / "log"),
-        "RABBITMQ_CONFIG_FILE": str(place.write("rabbitmq.conf", RABBIT.replace("SECRET", TOKEN).replace("DEFAULT", TOKEN))),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(place.write("enabled_plugins", "[rabbitmq_web_stomp].\n")),
-        "RABBITMQ_CONF_ENV_FILE": str(place.write("none.conf", "")), "LD_LIBRARY_PATH": _libraries(place),
-    }  # fmt: skip
-    place.start(runtime / "epmd", "-port", str(mapper), "-address", "127.0.0.1", port=mapper, **variables)
-    (home,) = (place.installed / "usr" / "lib" / "rabbitmq" / "lib").glob("rabbitmq_server-*")
-    process = place.start(home / "sbin" / "rabbitmq-server", port=NOT_AWAITED, **variables)
-    await_port(place.port, process)
-    _ends(place, process, word)
-    return {}
-
+# The systems ----------------------------------------------------------------------------------------------------------
 
 MORE: tuple[System, ...] = (
     System(
@@ -212,12 +169,12 @@ MORE: tuple[System, ...] = (
         ),
         start=_rails, options=("--ws", "/cable", *WITH_TOKEN),
         broken={"anybody": ANYBODY, "halted": HALTED},
-        environment=PACE + SERVICE + A_TOKEN + """[service.ws]
+        environment=PACE + SERVICE + 'health = "/up"\n' + A_TOKEN + """[service.ws]
 path = "/cable"
 dialect = "action-cable"
 headers = { Origin = "http://127.0.0.1:PORT" }
-send_json = { command = "subscribe", identifier = '{{"channel":"NewsChannel","id":"{id}"}}' }
-expect = { json = { type = "confirm_subscription", identifier = '{{"channel":"NewsChannel","id":"{id}"}}' } }
+send_json = { command = "subscribe", identifier = '{"channel":"NewsChannel","id":"{id}"}' }
+expect = { json = { type = "confirm_subscription", identifier = '{"channel":"NewsChannel","id":"{id}"}' } }
 harmless = true
 """,
     ),
@@ -260,16 +217,5 @@ path = "/xmpp-websocket"
 subprotocols = ["xmpp"]
 opening = [{ send = '<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="localhost" version="1.0"/>', wait_for = { regex = "<mechanism>" } }]
 """,
-    ),
-    System(
-        name="RabbitMQ 3.10 (STOMP)", source="rabbitmq",
-        get=debian(
-            "rabbitmq-server", "erlang-base", "erlang-asn1", "erlang-crypto", "erlang-public-key", "erlang-mnesia", "erlang-runtime-tools",
-            "erlang-ssl", "erlang-eldap", "erlang-ftp", "erlang-tftp", "erlang-inets", "erlang-snmp", "erlang-os-mon", "erlang-parsetools",
-            "erlang-syntax-tools", "erlang-tools", "erlang-xmerl",
-        ),
-        start=_rabbitmq, options=("--ws", "/ws", *WITH_TOKEN),
-        broken={"halted": HALTED, "ended": ENDED},
-        environment=PACE + SERVICE + 'health = ""\n' + A_TOKEN + 'ws = { path = "/ws", dialect = "stomp" }\n',
     ),
 )  # fmt: skip

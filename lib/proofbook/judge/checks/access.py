@@ -19,8 +19,6 @@ from proofbook.stats import proportions, severity
 
 # Whether others were tried depends on the token: only of some can one be forged.
 WANTED_KINDS = (TokenKind.MISSING, TokenKind.TAMPERED, TokenKind.EXPIRED, TokenKind.WRONG_AUDIENCE)
-# Everybody is connected, and nobody told anything.
-SILENT = "silent-to-all"
 _REFUSED = {"greeted": False, "upgraded": False, "http_status": 403, "close_code": pd.NA, "refused": True}
 _ACCEPTED = {"greeted": True, "upgraded": True, "http_status": 101, "close_code": 1000, "refused": False}
 _TIMED_OUT = {
@@ -155,7 +153,7 @@ def _entry_known(rows: pd.DataFrame) -> Sequence[Control]:
             expected="something that the server says, or somebody whom it turns away",
             got=f"{len(rows)} connected, with a good token, a bad one or none, and nothing said to any of them",
             held=False,
-            code=SILENT,
+            code="silent-to-all",
         ),
     )
 
@@ -240,7 +238,7 @@ def probe_discriminates(endpoint: str) -> Callable[[View], Sequence[Control]]:
                     expected="at least 1",
                     got=f"{seen} of {len(bad)} tries with bad tokens",
                     held=seen > 0,
-                    code=SILENT if _entry_known(rows) else "",
+                    code="silent-to-all" if _entry_known(rows) else "",
                 )
             )
         if len(unknown):

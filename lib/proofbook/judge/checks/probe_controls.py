@@ -111,11 +111,9 @@ def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
         if others is None:
             return []
         rows, others = (found[found["endpoint"] == endpoint] for found in (rows, others))
-        if others.empty or rows.empty:
-            return []
         good, well = (pd.Series(ok(found)).fillna(False).astype(bool) for found in (rows, others))
         failed = rows[~good]
-        if failed.empty:
+        if others.empty or failed.empty:
             return []
         refused = failed["http_status"].between(400, 499).fillna(False) | refused_by_name(failed)
         # The kind of stranger of whom most come in: a server may want what only a browser sends.
@@ -126,15 +124,16 @@ def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
         # As many as that come in by chance once in a thousand runs where everybody fares as the probes do.
         by_chance = good.mean() ** len(let_in) if let_in.all() else 1.0
         # However it ends: where none of ours comes in and all of theirs do, it is for what we send.
-        held = not (refused.all() or not good.any()) or by_chance > BY_CHANCE
+        held = (good.any() and not refused.all()) or by_chance > BY_CHANCE
         who = "as a browser, " if kind == TokenKind.AS_A_BROWSER and not well.all() else ""
+        how = "refused" if refused.all() else "not"
         return [
             Control(
                 kind="comparability",
                 name="probes that do not say what they are",
                 guards=("fail",),
                 expected="they fare no better",
-                got=f"{who}{int(let_in.sum())} of {len(let_in)} let in, and {len(failed)} of {len(rows)} {'refused' if refused.all() else 'not'} of those that do",
+                got=f"{who}{int(let_in.sum())} of {len(let_in)} let in, and {len(failed)} of {len(rows)} {how} of those that do",
                 held=bool(held),
                 code="" if held else "probes-refused",
             )
