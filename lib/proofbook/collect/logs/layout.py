@@ -247,7 +247,9 @@ def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) ->
     begins = f"^{shape}(?:{time})" + (f"{quote}?" if quote else "")
     rests = [line[item.end :].removeprefix(quote) for line, item in members]
     level, marked = _level_before(shape, form, before), ""
-    if BEFORE_MARK.search(before[0]) and is_common([bool(re.match(MARK, text)) for text in rests]):
+    is_marked = BEFORE_MARK.search(before[0]) and is_common([bool(re.match(MARK, text)) for text in rests])
+    # A dash alone is none: others write it too.
+    if is_marked and (not before[0].endswith("] ") or any(re.match(r"[ \t][*#]", text) for text in rests)):
         level, marked = Level(before=begins, word=MARK, is_mark=True), MARK
         rests = [re.sub(f"^{MARK}", "", text) for text in rests]
     tail = tail_of(rests, has_level=level is not None)
