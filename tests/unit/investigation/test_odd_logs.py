@@ -96,3 +96,34 @@ def test_field_names_and_values_that_mean_harm_are_text(tmp_path: Path) -> None:
     assert "<script" not in answer._repr_html_() and "<i>" not in answer._repr_html_()
     [name] = [name for name in look.names() if "<i>" in name]
     assert len(look.where(fields={name: "<script>"})) == 270
+
+
+def test_a_log_says_the_same_whatever_the_order_of_its_lines(tmp_path: Path) -> None:
+    lines = [
+        entry(
+            second,
+            trace=f"t{second // 3}",
+            textPayload=f"part {second % 3} done",
+            labels={"k": str(second % 4)},
+        )
+        for second in range(90)
+    ]
+    looks = []
+    for name, ordered in (("forth", lines), ("back", lines[::-1])):
+        (tmp_path / name).mkdir()
+        looks.append(pb.look(written(tmp_path / name, *ordered)))
+    forth, back = (look.records.requests for look in looks)
+    assert len(forth) == 30 and forth.at_s.tolist() == back.at_s.tolist() and forth.ids is not None
+    assert back.ids is not None and forth.ids.tolist() == back.ids.tolist() == list(range(0, 90, 3))
+    counted = [
+        {
+            (field.name, value): field.having(code, len(units)).tolist()
+            for field in units.fields
+            for code, value in enumerate(field.values)
+        }
+        for units in (forth, back)
+    ]
+    assert counted[0] == counted[1]
+    # Each request has three messages, and of a key one value.
+    assert sum(map(sum, (marks for (name, _), marks in counted[0].items() if name == "template"))) >= 30
+    assert sum(map(sum, (marks for (name, _), marks in counted[0].items() if name == "k"))) == 30
