@@ -126,7 +126,7 @@ def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
         # However it ends: where none of ours comes in and all of theirs do, it is for what we send.
         held = (good.any() and not refused.all()) or by_chance > BY_CHANCE
         who = "as a browser, " if kind == TokenKind.AS_A_BROWSER and not well.all() else ""
-        how = "refused" if refused.all() else "not"
+        how = "refused" if held or refused.all() else "not"
         return [
             Control(
                 kind="comparability",
