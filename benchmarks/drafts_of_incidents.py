@@ -140,10 +140,10 @@ def main() -> None:
             told = {}
             for which, after in follows.items():
                 claims = judged(draft, parts[name], after, to / name / which)
-                verdict = worst(claims)
-                why = ", ".join(dict.fromkeys(claim.reason for claim in claims if claim.verdict is verdict and claim.reason))  # fmt: skip
-                told[which] = f"{verdict.value} ({why})" if why else verdict.value
-                counted[(which, verdict.value)] += 1
+                found = worst(claims)
+                why = ", ".join(dict.fromkeys(claim.reason for claim in claims if claim.verdict is found and claim.reason))  # fmt: skip
+                told[which] = f"{found.value} ({why})" if why else found.value
+                counted[(which, found.value)] += 1
             shown = "<br>".join(f"`{sign.in_words[:100]}`" for sign in draft.signs)
             print(f"| {name} | {shown} | {' | '.join(told.get(which, '–') for which in (WELL, AGAIN))} |", flush=True)  # fmt: skip
     print()
