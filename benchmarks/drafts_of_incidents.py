@@ -148,7 +148,8 @@ def main() -> None:
             print(f"| {name} | {shown} | {' | '.join(told.get(which, '–') for which in (WELL, AGAIN))} |", flush=True)  # fmt: skip
     print()
     for (which, verdict), count in sorted(counted.items()):
-        print(f"{which}: {verdict} {count}{', as it should' if which in WANTED and WANTED[which].value == verdict else ''}")
+        is_right = which in WANTED and WANTED[which].value == verdict
+        print(f"{which}: {verdict} {count}{', as it should' if is_right else ''}")
 
 
 def following(name: str, truths: dict[str, dict[str, str]], parts: dict[str, Part]) -> dict[str, Part]:
