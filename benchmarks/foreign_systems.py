@@ -271,8 +271,10 @@ def _mosquitto(place: Place, word: str) -> Found:
 def _websockify(place: Place, word: str) -> Found:
     target = free_port()
     if word != "gone":
-        _stops(place.start(sys.executable, SERVERS / "rfb_like.py", str(target), port=target), word)
-    place.start(place.installed / "bin" / "websockify", f"127.0.0.1:{place.port}", f"127.0.0.1:{target}")
+        screen = place.start(sys.executable, SERVERS / "rfb_like.py", str(target), port=target)
+        _stops(screen, "halted" if word == "screen" else "")
+    program = place.installed / "bin" / "websockify"
+    _stops(place.start(program, f"127.0.0.1:{place.port}", f"127.0.0.1:{target}"), word)
     return {}
 
 
@@ -508,7 +510,7 @@ expect = { json = { "[0]" = "said", "[1].id" = "{id}", "[1].text" = "{text}" } }
     System(
         name="websockify before a VNC server", source="python", get=PYTHON, start=_websockify,
         options=("--ws", "/websockify", "--subprotocol", "binary"),
-        broken={"gone": "nothing listens behind it", "halted": "what is behind it is stopped (SIGSTOP)"},
+        broken={"gone": "nothing listens behind it", "halted": HALTED, "screen": "what is behind it is stopped (SIGSTOP)"},
         environment=PACE + SERVICE + 'health = ""\n[service.ws]\npath = "/websockify"\nsubprotocols = ["binary"]\nany_path = true\ngreeting = { regex = "^RFB 003" }\n',
     ),
     System(
