@@ -49,8 +49,8 @@ class Session:
         self.base = paths.home(base)
         self.done: Counter[str] = Counter()
         self.canary = probe_marks.new_canary()
-        # Whether an endpoint of which no greeting is stated said something before it was spoken to.
-        self.speaks_first: dict[str, bool] = {}
+        # Whether an endpoint of which no greeting is stated says something before it is spoken to, by its name.
+        self.speaks_first: dict[str, asyncio.Task[bool]] = {}
         self._where = f"environments/{environment.name}.toml"
         self._limiter = RateLimiter(environment.pace)
         self._tokens: dict[str, Secret] = {}

@@ -237,9 +237,11 @@ def _journeys(
         )
         return {WEBSOCKET.name: made, MESSAGES.name: received}
 
+    listens = messages > 0 and socket.greeting is None
+    first = ", after one that only listens whether it greets" if listens else ""
     return Step(
-        says=f"{socket.name}: {says}, each with {messages} messages and {socket.dwell_s:g} s of dwelling{plan}",
-        requests=least,
+        says=f"{socket.name}: {says}, each with {messages} messages and {socket.dwell_s:g} s of dwelling{first}{plan}",
+        requests=least + listens,
         seconds=_connecting_s(least, socket, environment),
         run=run,
     )

@@ -372,8 +372,8 @@ def test_only_the_window_asked_for_is_kept(tmp_path: Path) -> None:
         LogSource(name="log", file="log"),
         base=tmp_path,
         to=tmp_path / "read.parquet",
-        since=dt.datetime(2026, 1, 1, 12, 0, 3, tzinfo=dt.UTC),
-        until=dt.datetime(2026, 1, 1, 12, 0, 5, tzinfo=dt.UTC),
+        since="2026-01-01T12:00:03Z",
+        until="12:00:05",
     )
     assert reading.entries["timestamp"].dt.second.tolist() == [3, 4, 5]
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect.session import Session
+from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused
 from proofbook.collect.websocket.journey import Journey
 from proofbook.collect.websocket.messages import recognises, text_of
 from proofbook.config.services import WebSocket
-from proofbook.redaction.scrubbing import scrub
+from proofbook.redaction.scrubbing import Secret, scrub
 
 MESSAGE_SAMPLE = 4096
 MAX_MESSAGES = 5000
@@ -68,23 +70,52 @@ async def greet(
         journey.error = f"another greeting: {text_of(message)[:120]}"
 
 
+async def find_who_speaks_first(endpoint: WebSocket, token: Secret | None, session: Session) -> None:
+    """Finds out, on a connection of its own, whether a server says something before it is spoken to although nobody stated a greeting.
+
+    Many a server hears nothing until it has greeted. Asked once in a session, and only where messages are sent.
+    """
+    if endpoint.greeting is not None or not session.environment.delivers(endpoint):
+        return
+    asked = session.speaks_first.get(endpoint.name)
+    if asked is None:
+        asked = asyncio.create_task(_speaks_first(endpoint, token, session))
+        session.speaks_first[endpoint.name] = asked
+    # Whoever gives up waiting does not end it for the others.
+    await asyncio.shield(asked)
+
+
+async def _speaks_first(endpoint: WebSocket, token: Secret | None, session: Session) -> bool:
+    journey = Journey(endpoint=endpoint.name, user=session.environment.user)
+    async with session.acquire("websocket connections"):
+        line = await connect(journey, endpoint, token, session, {})
+        if line is None:
+            return False
+        spoke = False
+        try:
+            if await enter(journey, line, session):
+                async with asyncio.timeout(FIRST_WORD_S):
+                    await line.receive()
+                spoke = True
+        except (TimeoutError, ConnectionClosed, Refused):
+            pass
+        except BaseException:
+            line.abort()
+            raise
+        await close(journey, endpoint, line)
+    return spoke
+
+
 async def _let_speak_first(
     journey: Journey, endpoint: WebSocket, line: Line, session: Session, messages: Heard
 ) -> None:
-    """Waits for the first message of a server that speaks first although nobody stated it, before anything is sent to it.
-
-    Many a server hears nothing until it has greeted. Where nothing was said to those who waited first, nobody else waits.
-    """
-    if not session.environment.delivers(endpoint) or session.speaks_first.get(endpoint.name) is False:
+    """Waits for the first message of a server that is known to speak first, before anything is sent to it."""
+    asked = session.speaks_first.get(endpoint.name)
+    if asked is None or not asked.done() or not asked.result():
         return
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FIRST_WORD_S):
-            message = await line.receive()
-    except TimeoutError:
-        session.speaks_first.setdefault(endpoint.name, False)
-        return
-    session.speaks_first[endpoint.name] = True
-    keep(message, journey, messages)
+            keep(await line.receive(), journey, messages)
 
 
 def refuse(journey: Journey, error: Refused) -> None:

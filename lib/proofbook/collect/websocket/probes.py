@@ -14,7 +14,15 @@ from proofbook.collect import forged_tokens
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name, refuses
-from proofbook.collect.websocket.entering import Heard, enter, greet, keep, refuse, shown
+from proofbook.collect.websocket.entering import (
+    Heard,
+    enter,
+    find_who_speaks_first,
+    greet,
+    keep,
+    refuse,
+    shown,
+)
 from proofbook.collect.websocket.exchange import exchange
 from proofbook.collect.websocket.journey import Journey, frame
 from proofbook.collect.websocket.messages import correlate, tells_apart, text_of, what_to_say
@@ -47,6 +55,7 @@ async def make_journeys(
         The journeys (one row each, columns as the fields of Journey) and the messages received (endpoint, body, connected).
     """
     token = await session.token(user)
+    await find_who_speaks_first(endpoint, token, session)
     journeys: list[Journey] = []
     messages: Heard = {}
     for checkpoint in checkpoints:
@@ -68,6 +77,7 @@ async def make_unmarked_journeys(
         One row per journey, columns as the fields of Journey; token_kind is one of STRANGERS.
     """
     token = await session.token(user)
+    await find_who_speaks_first(endpoint, token, session)
     journeys = [
         Journey(endpoint=endpoint.name, user=user, token_kind=kind)
         for _ in range(count)
