@@ -7,10 +7,12 @@ import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from aiohttp import web
 from first_tries import WELL, Answers, attempt, page, serving, talk, with_socket
 
+from proofbook.judge.checks.probe_effect import _depends_on_those_after, _Lives
 from proofbook.judge.findings import Verdict
 
 pytestmark = [pytest.mark.waits, pytest.mark.slow]
@@ -90,6 +92,23 @@ def test_a_server_that_lets_a_client_have_a_few_connections_is_not_broken(
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "too-many-at-once"), found.statement
     assert told in found.statement and tried.verdict == "inconclusive", tried.shown
     assert "lower [pace] concurrency" in tried.shown
+
+
+def test_an_older_connection_is_ended_by_a_newer_one_also_where_the_answer_to_that_is_read_much_later() -> (
+    None
+):
+    together, alone = 0.02 * np.arange(60), 100.0 + np.arange(5)
+    asked = np.concatenate([together, alone])
+    # Each is told that it is open long after the server ended the one before.
+    began = asked + np.repeat([0.4, 0.1], [60, 5])
+    ended = np.concatenate([together + 0.3 + 0.02, alone + 0.3])
+    # After the last of them none comes.
+    is_ended = np.repeat([True, False], [59, 6])
+    everyone = np.ones(65, dtype=bool)
+    lives = _Lives(asked=asked, began=began, ended=np.maximum(began, ended), came_in=everyone, failed=is_ended, tells=everyone)  # fmt: skip
+    assert "59 of 59 turned away while another of ours was made, 0 of 6" in _depends_on_those_after(
+        lives, 0.0
+    )
 
 
 def test_once_the_pace_is_one_connection_such_a_server_is_well(tmp_path: Path) -> None:
