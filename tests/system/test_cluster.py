@@ -166,7 +166,7 @@ def test_runs_of_a_cluster_are_in_the_store_of_the_command_and_read_from_there(
     place: Place,
     tmp_path: Path,
     started: list[subprocess.Popen[bytes]],
-    s3: S3,  # noqa: F811
+    s3: S3,  # noqa: F811  # the fixture imported above
 ) -> None:
     evidence = recorded.evidence_of("healthy", to=tmp_path / "evidence")
     address = scheduler(started, tmp_path)
