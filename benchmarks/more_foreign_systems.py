@@ -165,7 +165,7 @@ MORE: tuple[System, ...] = (
             "ruby-actioncable", "ruby-actionpack", "ruby-actionview", "ruby-activesupport", "ruby-builder", "ruby-concurrent", "ruby-crass",
             "ruby-erubi", "ruby-i18n", "ruby-loofah", "ruby-nio4r", "ruby-nokogiri", "ruby-rack", "ruby-rack-test", "ruby-rails-dom-testing",
             "ruby-rails-html-sanitizer", "ruby-tzinfo", "ruby-websocket-driver", "ruby-websocket-extensions", "ruby-zeitwerk", "puma", "ruby3.1",
-            "libruby3.1", "rubygems-integration", "ruby-minitest", "ruby-racc", "racc", "rake", "libyaml-0-2", "tzdata", "libxslt1.1",
+            "libruby3.1", "rubygems-integration", "ruby-minitest", "racc", "rake", "libyaml-0-2", "tzdata", "libxslt1.1",
         ),
         start=_rails, options=("--ws", "/cable", *WITH_TOKEN),
         broken={"anybody": ANYBODY, "halted": HALTED},
