@@ -192,6 +192,9 @@ def command(summary: Summary) -> str:
     kind = situation(first.reason)
     if kind == NEVER_SEEN:
         return f"proofbook run {asked} --evidence {summary.run_id}    # after adding examples to the case"
+    if kind == TOO_EARLY and first.group == "deployment":
+        # No round of a watch sees a deployment that is over.
+        return f'proofbook collect {asked} --phase rollout --during "your deploy command"    # at the next deployment'
     if kind == TOO_EARLY and not (first.kind == "fix" and first.group == "logs"):
         return f"proofbook watch {asked}{earlier} --every 5m --for 1h"
     return f"proofbook run {asked}{earlier}"
