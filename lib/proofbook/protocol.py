@@ -37,10 +37,10 @@ class TokenKind(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        return self in (TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH) or self.is_stranger
+        return self in (TokenKind.GOOD, TokenKind.AT_UNKNOWN_PATH) or self.is_unmarked
 
     @property
-    def is_stranger(self) -> bool:
+    def is_unmarked(self) -> bool:
         """Whether it is shown by a client that does not say that it is a probe."""
         return self in (TokenKind.AS_A_USER, TokenKind.AS_A_BROWSER, TokenKind.UNCOMPRESSED)
 
@@ -55,9 +55,9 @@ class TokenKind(StrEnum):
 
 
 # Kinds of request for a page that do not say that they are probes: with no header of ours, and as a browser.
-PAGE_STRANGERS = ("as a user", "as a browser")
+UNMARKED_PAGE_KINDS = ("as a user", "as a browser")
 GOOD_KINDS = tuple(kind for kind in TokenKind if kind.is_good)
-STRANGERS = tuple(kind for kind in TokenKind if kind.is_stranger)
+UNMARKED_KINDS = tuple(kind for kind in TokenKind if kind.is_unmarked)
 
 
 def names_refusal(http_status: int | None, close_code: int | None) -> bool:

@@ -13,7 +13,11 @@ from pathlib import Path
 
 import foreign
 import pytest
+from asking import ask
+from rich.text import Text
+from typer.main import get_command
 
+from proofbook.cli.commands import app
 from proofbook.cli.run_commands import deploy_with
 from proofbook.cli.times import moment
 from proofbook.concurrency import sync
@@ -66,6 +70,32 @@ def test_a_time_that_is_none_says_how_to_write_one(text: str, sentence: str) -> 
     with pytest.raises(UsageError) as raised:
         moment("--since", text, now=dt.datetime.now(dt.UTC))
     assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("schema", "foo"), "Error: Invalid value for 'KIND': 'foo' is not one of 'run', 'environment', 'case'."),
+        (("run", "x", "--assets", "foo"), "Error: Invalid value for '--assets': 'foo' is not one of 'inline', 'shared'."),
+        (("accept", "last", "x", "--by", "me", "--why", "x", "--until", "31.1.2026"), "Error: Invalid value for '--until': '31.1.2026' does not match the formats '%Y-%m-%d'."),
+    ],
+)  # fmt: skip
+def test_a_value_that_an_option_does_not_take_is_told_in_one_sentence(
+    words: tuple[str, ...], sentence: str
+) -> None:
+    told = ask(*words)
+    assert (told.code, told.last) == (2, sentence)
+
+
+def test_help_shows_every_bracket_of_its_text() -> None:
+    texts = [
+        text
+        for command in get_command(app).commands.values()  # type: ignore[attr-defined]
+        for text in (command.help, *(parameter.help for parameter in command.params))
+        if text
+    ]
+    assert len(texts) > 100
+    assert [text for text in texts if Text.from_markup(text).plain != text] == []
 
 
 def test_a_deploy_command_that_fails_is_named_without_its_arguments(in_folder: Path) -> None:

@@ -95,7 +95,8 @@ def _explained(error: Exception) -> int:
         return _ended("interrupted", EXIT_INTERRUPTED)
     show = getattr(error, "show", None)
     if show is not None:
-        # A usage error of the command line itself.
+        # A usage error of the command line itself; pydantic puts its own words before those of Typer.
+        error.message = getattr(error, "message", "").removeprefix("Value error, ")  # type: ignore[attr-defined]
         show()
         return EXIT_USAGE
     from proofbook.runs import unexpected

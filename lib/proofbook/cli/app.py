@@ -31,15 +31,23 @@ Environment = Annotated[
 Case = Annotated[
     str,
     typer.Option(
-        "--case", help="Case: a name in notebooks/cases, or a TOML file. Default: the environment's own."
+        "--case",
+        metavar="CASE",
+        help="Case: a name in notebooks/cases, or a TOML file. Default: the environment's own.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Probe a protected environment without asking.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Notebooks executed in parallel; 0 for one a core.")]
-Timeout = Annotated[float, typer.Option("--timeout-s", min=1, help="Time limit of one notebook, in seconds.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=0, help="Notebooks executed in parallel; 0 for one a core.")
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout-s", metavar="SECONDS", min=1, help="Time limit of one notebook, in seconds."),
+]
 Faults = Annotated[
-    list[str] | None, typer.Option("--fault", help="Inject this fault; list: proofbook faults.")
+    list[str] | None,
+    typer.Option("--fault", metavar="FAULT", help="Inject this fault; list: proofbook faults."),
 ]
 Before = Annotated[
     str,

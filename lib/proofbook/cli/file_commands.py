@@ -20,9 +20,7 @@ WARNINGS = ("not measured", "missing secret", "unusable")
 
 CaseArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="[CASE]", help="Case: a name, or a TOML file. Default: the environment's own case."
-    ),
+    typer.Argument(metavar="CASE", help="Case: a name, or a TOML file. Default: the environment's own case."),
 ]
 
 
@@ -90,7 +88,7 @@ def explain(env: Environment, case: CaseArgument = "") -> None:
 def schema(
     of: Annotated[
         Literal["run", "environment", "case"],
-        typer.Argument(help="Kind of file."),
+        typer.Argument(metavar="KIND", help="Kind of file: run, environment or case."),
     ] = "run",
 ) -> None:
     """Print the JSON Schema of run.json, of environment files or of case files."""

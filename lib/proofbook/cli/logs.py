@@ -213,9 +213,9 @@ def _print_log(looked: Any, *, with_first: bool) -> None:
     _print_reading(out, looked)
     if with_first:
         _print_first(out, looked)
-    if len(looked.signatures):
-        columns = [name for name in PATTERN_COLUMNS if name in looked.signatures]
-        _print_table(out, "Patterns", looked.signatures, columns)
+    if len(looked.patterns):
+        columns = [name for name in PATTERN_COLUMNS if name in looked.patterns]
+        _print_table(out, "Patterns", looked.patterns, columns)
     failed = _failed(looked.requests)
     if len(failed):
         _print_table(out, "Requests answered with 4xx or 5xx", failed.head(MOST_FAILED), list(failed.columns))
@@ -320,7 +320,7 @@ def _log_as_json(looked: Any) -> dict[str, object]:
         "unread_share": looked.coverage.unread.share,
     }
     tables = {
-        "signatures": looked.signatures,
+        "patterns": looked.patterns,
         "kinds": looked.kinds,
         "changes": looked.changes,
         "requests": looked.requests,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from proofbook.execution.executor import Orders
     from proofbook.execution.supervisor import Client, Limits
     from proofbook.report.junit import InconclusiveAs
-    from proofbook.runs.record import JsonObject, RunRecord
+    from proofbook.runs.json_reader import JsonObject
+    from proofbook.runs.record import RunRecord
 
 # From best to worst: something wrong outweighs what could not be run, that what could not be started, and that what stayed open.
 WORST = (EXIT_CODES["pass"], EXIT_CODES["inconclusive"], EXIT_USAGE, EXIT_LOCKED, EXIT_CODES["error"], EXIT_CODES["fail"])  # fmt: skip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Environments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ENV…]", help="Environments: names, files, or quoted patterns such as 'eu-*'."),
+    typer.Argument(metavar="ENV", help="Environments: names, files, or quoted patterns such as 'eu-*'."),
 ]
 Tags = Annotated[
     list[str] | None,

@@ -111,8 +111,11 @@ def verify(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A")],
-    second: Annotated[str, typer.Argument(metavar="B")],
+    first: Annotated[
+        str,
+        typer.Argument(metavar="RUN_A", help="The older run: its id, the beginning of one, or its folder."),
+    ],
+    second: Annotated[str, typer.Argument(metavar="RUN_B", help="The newer run.")],
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Write the comparison as a page.")
     ] = None,
@@ -150,7 +153,8 @@ def compare(
 def history(
     env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
     last: Annotated[
-        int, typer.Option("--last", min=1, help="Number of newest runs to print; --json prints all.")
+        int,
+        typer.Option("--last", metavar="N", min=1, help="Number of newest runs to print; --json prints all."),
     ] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -190,11 +194,14 @@ def history(
 def prune(
     keep: Annotated[
         int,
-        typer.Option("--keep", min=1, help="Number of newest runs to keep, per environment and case."),
+        typer.Option(
+            "--keep", metavar="N", min=1, help="Number of newest runs to keep, per environment and case."
+        ),
     ],
     env: Annotated[str | None, typer.Argument(metavar="ENV", help="Only this environment.")] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", help="Only runs older than this: 36h, 90d.")
+        str | None,
+        typer.Option("--older-than", metavar="DURATION", help="Only runs older than this: 36h, 90d."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it the runs are only listed.")] = False,
 ) -> None:
@@ -262,7 +269,10 @@ def accept(
     finding: Annotated[str, typer.Argument(metavar="FINDING", help="The id of a finding that did not pass.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who accepts it.")],
     until: Annotated[
-        dt.datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day on which that counts.")
+        dt.datetime,
+        typer.Option(
+            "--until", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="The last day on which that counts."
+        ),
     ],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why it may stay for so long.")],
 ) -> None:

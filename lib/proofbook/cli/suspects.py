@@ -26,7 +26,7 @@ Logs = Annotated[
 ]  # fmt: skip
 Metrics = Annotated[
     list[str] | None,
-    typer.Option("--metrics", metavar="FILE", help="Measurements as CSV: time, instance, metric and value in columns."),
+    typer.Option("--metrics", metavar="FILE", help="Metrics as CSV: time, instance, metric and value in columns."),
 ]  # fmt: skip
 QuietSpans = Annotated[
     list[str] | None, typer.Option("--before", metavar="FILE", help="Spans of quiet time, for comparison.")
@@ -35,7 +35,7 @@ QuietLogs = Annotated[
     list[str] | None, typer.Option("--before-logs", metavar="FILE", help="Log of quiet time.")
 ]
 QuietMetrics = Annotated[
-    list[str] | None, typer.Option("--before-metrics", metavar="FILE", help="Measurements of quiet time.")
+    list[str] | None, typer.Option("--before-metrics", metavar="FILE", help="Metrics of quiet time.")
 ]
 Since = Annotated[
     str,
@@ -44,7 +44,7 @@ Since = Annotated[
     ),
 ]
 LONGEST_MEASURE = len("time on the way")
-Shown = Annotated[int, typer.Option("--first", min=1, help="So many services are shown.")]
+Shown = Annotated[int, typer.Option("--first", metavar="N", min=1, help="Number of services to show.")]
 
 
 @app.command()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Environments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ENV…", help="Environments. Default: all that state `every`."),
+    typer.Argument(metavar="ENV", help="Environments. Default: all that state `every`."),
 ]
 Every = Annotated[
     str,
@@ -101,7 +101,8 @@ def _tell_of(found: list[Due], base: Path) -> None:
 @app.command()
 def notify(
     env: Annotated[
-        list[str] | None, typer.Argument(metavar="ENV…", help="Environments. Default: all with `[notify]`.")
+        list[str] | None,
+        typer.Argument(metavar="ENV", help="Environments. Default: all that name a receiver."),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Send again what could not be delivered.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Send a test message to every receiver.")] = False,
@@ -241,7 +242,7 @@ def _as_json(item: Due) -> dict[str, object]:
 
 @app.command()
 def schedule(
-    env: Annotated[list[str], typer.Argument(metavar="ENV…", help="One or more environments.")],
+    env: Annotated[list[str], typer.Argument(metavar="ENV", help="One or more environments.")],
     form: Annotated[
         str,
         typer.Option(
@@ -267,9 +268,7 @@ def schedule(
 def push(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[RUN…]", help="Runs, also folders of runs elsewhere. Default: all that wait."
-        ),
+        typer.Argument(metavar="RUN", help="Runs, also folders of runs elsewhere. Default: all that wait."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also over what somebody else wrote into the store meanwhile.")

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from proofbook.collect import registry
-from proofbook.collect.planning import LOOK, Plan, Sizes, Stage, plan_of
+from proofbook.collect.planning import ROUND, Plan, Sizes, Stage, plan_of
 from proofbook.collect.registry import Recorded
 from proofbook.collect.services import deployments
 from proofbook.collect.session import Session, side_by_side
@@ -45,7 +45,7 @@ async def record(
     until: float | None = None,
     sizes: Sizes | None = None,
 ) -> None:
-    """Records a phase into `folder`. LOOK is a small phase `after`, one of many while watching.
+    """Records a phase into `folder`. ROUND is a small phase `after`, one of many while watching.
 
     alongside: before is recorded only now, where the old revision still answers. until: when probing ends at the latest, by
     `time.monotonic`; what is not over then is left out, and a problem. sizes: how often to ask, else as that phase wants.
@@ -76,7 +76,7 @@ async def record(
         problems=problems,
         alongside=alongside,
     )
-    name = "after" if phase == LOOK else phase
+    name = "after" if phase == ROUND else phase
     store.write_phase(folder, environment=environment.name, phase=name, tables=tables, recorded=written)
     _say_outcome(phase, written, say)
 

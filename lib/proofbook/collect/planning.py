@@ -14,7 +14,8 @@ from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 
-LOOK = "look"
+# A round of a watch, planned as a small phase `after`.
+ROUND = "round"
 BEFORE_JOURNEYS = 60
 
 # Steps that are done side by side.
@@ -26,8 +27,8 @@ class Sizes:
     """How often a phase asks.
 
     Args:
-        latency: requests to each timed endpoint. tries: with each user id, and for each page as each kind of stranger.
-        bad_tokens: tries with tokens that must be refused, over all their kinds. unmarked: connections of each kind of stranger.
+        latency: requests to each timed endpoint. tries: with each user id, and for each page as each kind of unmarked probe.
+        bad_tokens: tries with tokens that must be refused, over all their kinds. unmarked: connections of each kind of unmarked probe.
     """
 
     latency: int = 600
@@ -36,9 +37,9 @@ class Sizes:
     unmarked: int = probes.UNMARKED_JOURNEYS
 
 
-FULL = Sizes()
+FULL_SIZES = Sizes()
 # Of a watch, which has many rounds and decides by them all.
-ROUND = Sizes(latency=40, tries=1, bad_tokens=1, unmarked=1)
+ROUND_SIZES = Sizes(latency=40, tries=1, bad_tokens=1, unmarked=1)
 # Its health requests and connections, which in `after` are as many as the plans of their targets want.
 ROUND_COUNT = 20
 
@@ -106,9 +107,9 @@ def plan_of(
     during: Awaitable[Any] | None = None,
     sizes: Sizes | None = None,
 ) -> Plan:
-    """The plan of a phase: `before`, `rollout`, `after`, or LOOK, a round of a watch.
+    """The plan of a phase: `before`, `rollout`, `after`, or ROUND, a round of a watch.
 
-    sizes: how often to ask; None for FULL, and for ROUND in a round of a watch.
+    sizes: how often to ask; None for FULL_SIZES, and for ROUND_SIZES in a round of a watch.
     """
     if phase == "rollout":
         return Plan(first=[[steps.rollout_step(environment, during)]])
@@ -118,14 +119,14 @@ def plan_of(
             environment=environment,
             case=case,
             phase="before" if phase == "before" else "after",
-            is_round=phase == LOOK,
+            is_round=phase == ROUND,
         )
         for probe in environment.probes
     ]
-    if phase == LOOK:
-        return _look(environment, case, tasks, sizes or ROUND)
+    if phase == ROUND:
+        return _round(environment, case, tasks, sizes or ROUND_SIZES)
     make = {"before": _before, "after": _after}[phase]
-    return make(environment, case, tasks, sizes or FULL)
+    return make(environment, case, tasks, sizes or FULL_SIZES)
 
 
 def _before(environment: Environment, case: Case, tasks: Sequence[Task], sizes: Sizes) -> Plan:
@@ -163,7 +164,7 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task], sizes: S
     )
 
 
-def _look(environment: Environment, case: Case, tasks: Sequence[Task], sizes: Sizes) -> Plan:
+def _round(environment: Environment, case: Case, tasks: Sequence[Task], sizes: Sizes) -> Plan:
     """A little of everything that `_after` does."""
     over = asyncio.Event()
     return Plan(
@@ -189,7 +190,7 @@ def _let_in(environment: Environment, sizes: Sizes) -> list[Stage]:
     return [
         *_alone(steps.token_steps(environment, bad=sizes.bad_tokens)),
         *_alone(steps.unmarked_steps(environment, count=sizes.unmarked)),
-        *_alone(steps.page_stranger_steps(environment, count=sizes.tries)),
+        *_alone(steps.unmarked_page_steps(environment, count=sizes.tries)),
     ]
 
 

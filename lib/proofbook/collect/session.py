@@ -32,7 +32,7 @@ from proofbook.config.probes import references
 from proofbook.config.references import Reference
 from proofbook.config.services import Login, Service, Tls, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
-from proofbook.protocol import PAGE_STRANGERS, STRANGERS, TokenKind
+from proofbook.protocol import UNMARKED_KINDS, UNMARKED_PAGE_KINDS, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 Result = TypeVar("Result")
@@ -184,7 +184,7 @@ class Session:
             **self._trace_headers(),
         }
 
-    def stranger_headers(self, service: Service, kind: str) -> dict[str, str]:
+    def unmarked_headers(self, service: Service, kind: str) -> dict[str, str]:
         """The headers of a request that does not say that it is a probe: what the environment states, and what a browser sends."""
         own = self._service_headers[service.name]
         stated = {name.lower() for name in own}
@@ -195,7 +195,7 @@ class Session:
             "accept": "*/*",
             "cookie": _VISITED,
         }
-        sent = browser if kind == PAGE_STRANGERS[1] else {}
+        sent = browser if kind == UNMARKED_PAGE_KINDS[1] else {}
         sent = {name: value for name, value in sent.items() if name not in stated}
         return {**sent, **self._bearer(service), **own}
 
@@ -208,20 +208,20 @@ class Session:
     def socket_headers(
         self, socket: WebSocket, *, kind: str = TokenKind.GOOD, as_test: bool = False
     ) -> dict[str, str]:
-        """The headers of a handshake; of a stranger's without anything by which a server could know it.
+        """The headers of a handshake; of an unmarked probe's without anything by which a server could know it.
 
         As a user: nothing but what the environment states; else with a browser's agent, and as a browser with all that one sends.
         """
         own = self._socket_headers[socket.name]
-        if kind in STRANGERS:
+        if kind in UNMARKED_KINDS:
             known = {name.lower() for name in socket.test_headers}
             own = {name: value for name, value in own.items() if name.lower() not in known}
-            return {**self._stranger_headers(socket, kind), **own}
+            return {**self._unmarked_headers(socket, kind), **own}
         tests = socket.test_headers if as_test else {}
         return {"user-agent": probe_marks.USER_AGENT, **own, **tests, **self._trace_headers()}
 
-    def _stranger_headers(self, socket: WebSocket, kind: str) -> dict[str, str]:
-        """What a kind of stranger sends beside what the environment states."""
+    def _unmarked_headers(self, socket: WebSocket, kind: str) -> dict[str, str]:
+        """What a kind of unmarked probe sends beside what the environment states."""
         stated = {name.lower() for name in self._socket_headers[socket.name]}
         sent = {
             TokenKind.UNCOMPRESSED: {"user-agent": probe_marks.BROWSER_HEADERS["user-agent"]},

@@ -36,7 +36,7 @@ from proofbook.evidence.schema import (
     SHADOW,
     WEBSOCKET,
 )
-from proofbook.protocol import PAGE_STRANGERS, STRANGERS
+from proofbook.protocol import UNMARKED_KINDS, UNMARKED_PAGE_KINDS
 from proofbook.stats import plans as sampling
 
 CONTROL_EVERY = 4
@@ -85,22 +85,22 @@ async def _ask_health(
     return {HEALTH.name: table}
 
 
-def page_stranger_steps(environment: Environment, *, count: int) -> list[Step]:
-    """The pages of every service as strangers ask for them, so many times as each kind."""
+def unmarked_page_steps(environment: Environment, *, count: int) -> list[Step]:
+    """The pages of every service by unmarked probes, so many times of each kind."""
     return [
         Step(
             says=f"{item.name}: {each} requests that do not say that they are probes, to {', '.join((item.health, *item.timed))}: {each // 2} with no header of ours, {each // 2} as a browser",
             requests=each,
-            run=functools.partial(_ask_as_strangers, item, count),
+            run=functools.partial(_ask_unmarked, item, count),
         )
         for item in environment.services
         if item.health
-        for each in [count * len(PAGE_STRANGERS) * (1 + len(item.timed))]
+        for each in [count * len(UNMARKED_PAGE_KINDS) * (1 + len(item.timed))]
     ]
 
 
-async def _ask_as_strangers(item: Service, count: int, session: Session) -> Recorded:
-    return {HEALTH.name: await health.ask_as_strangers(item, count=count, session=session)}
+async def _ask_unmarked(item: Service, count: int, session: Session) -> Recorded:
+    return {HEALTH.name: await health.ask_unmarked(item, count=count, session=session)}
 
 
 def document_steps(environment: Environment) -> Iterator[Step]:
@@ -249,7 +249,7 @@ def _journeys(
 
 def unmarked_steps(environment: Environment, *, count: int) -> list[Step]:
     """Connections as ordinary users make them, so many of each kind."""
-    each = count * len(STRANGERS)
+    each = count * len(UNMARKED_KINDS)
     return [
         Step(
             says=f"{socket.name}: {each} more that do not say that they are probes, and carry no header that only tests send: {count} with none of our headers, {count} as a browser with its agent, Origin and a cookie, {count} without compression",

@@ -40,7 +40,7 @@ MomentOrAuto = Annotated[
 
 
 class Signature(Settings):
-    """A pattern in log bodies, with lines that it must match and near-misses that it must not."""
+    """A log pattern, with lines that it must match and near-misses that it must not."""
 
     log: Pattern | None = None
     source: str | None = None
@@ -66,7 +66,7 @@ class Signature(Settings):
 
 
 class Symptom(Signature):
-    """How the defect shows: a close code, a log signature, requests that are answered with a status, or a user id that is refused.
+    """How the defect shows: a close code, a log pattern, requests that are answered with a status, or a user id that is refused.
 
     path: of such requests, without the query, `*` for anything; None: any.
     """

@@ -34,7 +34,7 @@ _TRACE = Column("trace_id", "str", "trace id that it was sent with; missing: non
 
 HEALTH = Table(
     "health",
-    row="one request for a service's health or for a path that must not exist, or one of a stranger for what is asked of it",
+    row="one request for a service's health or for a path that must not exist, or one of an unmarked probe for what is asked of it",
     columns=(
         _SERVICE,
         Column("kind", "str", "`health`, `unknown-path`, or who it did not say that it was a probe as: `as a user`, `as a browser`"),

@@ -33,7 +33,7 @@ def overall(
     partial: bool = False,
     broken: Mapping[str, str] | None = None,
 ) -> Overall:
-    """The run's verdict (METHODS: any required fail, then error, then inconclusive, else pass; guards veto).
+    """The run's verdict (any required fail, then error, then inconclusive, else pass; a failed check of a critical service fails the run).
 
     Args:
         findings: every finding of the run.

@@ -26,9 +26,9 @@ __all__ = [
     "latencies",
     "log_timeline",
     "memory",
+    "pattern_timeline",
     "phases",
     "rollout",
-    "signature_timeline",
     "success",
 ]
 SEVERITIES = {
@@ -177,11 +177,11 @@ def log_timeline(rhythm: pd.DataFrame, *, deployed_at: pd.Timestamp | None = Non
     return figure
 
 
-def signature_timeline(
+def pattern_timeline(
     matches: pd.DataFrame, patterns: dict[str, str], *, deployed_at: pd.Timestamp | None = None
 ) -> Any:
     """Requests that named patterns hit over time, from rows of `log_matches`, the deployment marked."""
-    figure = _figure("Signatures over time", "Time (UTC)", "Requests")
+    figure = _figure("Patterns over time", "Time (UTC)", "Requests")
     if matches.empty:
         return figure
     step = _step(matches)
@@ -391,10 +391,12 @@ def _figure(title: str, x: str, y: str) -> Any:
         margin={"l": 60, "r": 20, "t": 50, "b": 50},
         template="none",
         font={"family": "system-ui, sans-serif", "size": 13},
-        legend={"orientation": "h", "y": -0.3},
+        title_font_size=15,
+        # At the bottom of the picture and not of the plot: on a phone it would cover the title of the axis.
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
     )
     # Half transparent, so that it suits light and dark paper.
-    figure.update_xaxes(gridcolor="rgba(128,128,128,.25)", linecolor="rgba(128,128,128,.6)")
+    figure.update_xaxes(gridcolor="rgba(128,128,128,.25)", linecolor="rgba(128,128,128,.6)", automargin=True)
     figure.update_yaxes(gridcolor="rgba(128,128,128,.25)", linecolor="rgba(128,128,128,.6)", automargin=True)
     return figure
 

@@ -86,14 +86,14 @@ def _check_patterns(patterns: Sequence[str]) -> None:
 class LogLook:
     """A log as `proofbook logs` shows it: what was read, how much of its span it covers, and what stands in it.
 
-    changes is None without a log from before; columns as `judge.log_novelty.changes`. signatures: as `tables.signatures`.
+    changes is None without a log from before; columns as `judge.log_novelty.changes`. patterns: as `tables.patterns`.
     requests: as `collect.logs.recorder.answered`. first: the first entries, columns as the table `logs`; lost: the first lines that are in none.
     """
 
     reading: entries.Reading
     coverage: Coverage
     kinds: pd.DataFrame
-    signatures: pd.DataFrame
+    patterns: pd.DataFrame
     changes: pd.DataFrame | None
     requests: pd.DataFrame
     first: pd.DataFrame
@@ -176,7 +176,7 @@ def look_at_log(
         reading=after.reading,
         coverage=_covered(after, source),
         kinds=log_novelty.kinds(view),
-        signatures=shown.signatures(view, {pattern: pattern for pattern in patterns}).drop(
+        patterns=shown.patterns(view, {pattern: pattern for pattern in patterns}).drop(
             columns="check", errors="ignore"
         ),
         changes=log_novelty.changes(view) if before is not None else None,

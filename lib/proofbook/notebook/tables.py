@@ -7,7 +7,7 @@ import pandas as pd
 from proofbook.judge.checks import log_novelty, log_rows
 from proofbook.judge.view import InsufficientEvidence, View
 
-__all__ = ["changes", "exceptions", "health", "journeys", "log_sources", "refusals", "signatures"]
+__all__ = ["changes", "exceptions", "health", "journeys", "log_sources", "patterns", "refusals", "revisions"]
 JOURNEY_COLUMNS = [
     "endpoint",
     "timestamp",
@@ -33,7 +33,7 @@ def health(table: pd.DataFrame) -> pd.DataFrame:
         ok=("ok", "sum"),
         median_s=("total_s", "median"),
     )
-    return summary.reset_index()
+    return summary.reset_index().round({"median_s": 3})
 
 
 def journeys(table: pd.DataFrame, *, most: int = 5) -> pd.DataFrame:
@@ -107,10 +107,11 @@ def log_sources(table: pd.DataFrame) -> pd.DataFrame:
         "problem",
     ]
     # What is empty everywhere says nothing.
-    return table[[name for name in shown if (table[name] != "").any()]]
+    told = table[[name for name in shown if (table[name] != "").any()]]
+    return told.rename(columns={"shape": "format"})
 
 
-def signatures(view: View, patterns: dict[str, str]) -> pd.DataFrame:
+def patterns(view: View, patterns: dict[str, str]) -> pd.DataFrame:
     """Per pattern: affected requests before and after, with the minutes and requests in which they could have been."""
     rows = []
     for check_id, pattern in patterns.items():
@@ -121,7 +122,27 @@ def signatures(view: View, patterns: dict[str, str]) -> pd.DataFrame:
             except InsufficientEvidence:
                 continue
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).round(2)
+
+
+def revisions(table: pd.DataFrame) -> pd.DataFrame:
+    """Revisions as the platform lists them, sizes in MB and MiB; what it does not state is empty."""
+    if table.empty:
+        return pd.DataFrame()
+    sizes = {
+        "image (MB)": table["image_bytes"] / 1e6,
+        "memory limit (MiB)": table["memory_limit_bytes"] / 2**20,
+    }
+    return pd.DataFrame(
+        {
+            "revision": table["revision"],
+            "created": table["created"].dt.strftime("%Y-%m-%d %H:%M:%S UTC").fillna(""),
+            **{
+                name: ["" if pd.isna(size) else f"{size:,.0f}" for size in found]
+                for name, found in sizes.items()
+            },
+        }
+    )
 
 
 def _with_clock(table: pd.DataFrame) -> pd.DataFrame:

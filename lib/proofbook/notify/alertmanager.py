@@ -12,8 +12,8 @@ from proofbook.config.unattended import Alertmanager
 from proofbook.notify import webhook
 from proofbook.notify.notice import OVERDUE, TROUBLE, Notice, lines, subject
 from proofbook.redaction.scrubbing import Secret
+from proofbook.runs.json_reader import JsonObject
 from proofbook.runs.provenance import rfc3339
-from proofbook.runs.record import JsonObject
 
 PATH = "/api/v2/alerts"
 VERDICT, SILENT, TEST = "ProofbookVerdict", "ProofbookOverdue", "ProofbookTest"

@@ -23,6 +23,7 @@ from proofbook.notify.notice import OVERDUE, TROUBLE, NotDelivered, Notice
 from proofbook.notify.state import State
 from proofbook.runs import record
 from proofbook.runs.due import Due
+from proofbook.runs.json_reader import JsonObject
 from proofbook.runs.newest import CLOCKS_DIFFER_S, is_news
 from proofbook.runs.provenance import rfc3339
 
@@ -107,7 +108,7 @@ class Standing:
     overdue_since: str
     waits: dict[str, int]
 
-    def to_json(self) -> record.JsonObject:
+    def to_json(self) -> JsonObject:
         return asdict(self)
 
     def lines(self) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Literal
 from proofbook.errors import CouldNotLook
 from proofbook.judge.findings import MARKS, Verdict
 from proofbook.redaction.unseen import visible
-from proofbook.runs.record import JsonObject, moment
+from proofbook.runs.json_reader import JsonObject
+from proofbook.runs.record import moment
 
 # A verdict that rests on accepted findings alone: shown in every report, and no news.
 KNOWN = "known"

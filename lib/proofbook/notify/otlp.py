@@ -17,7 +17,7 @@ from proofbook import __version__
 from proofbook.notify import webhook
 from proofbook.notify.notice import NotDelivered
 from proofbook.redaction.scrubbing import Secret, for_others
-from proofbook.runs.record import JsonObject
+from proofbook.runs.json_reader import JsonObject
 
 PATH = "/v1/metrics"
 TIMEOUT_S = 10.0

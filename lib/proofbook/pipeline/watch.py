@@ -75,7 +75,7 @@ def _prepare(folder: Path, asked: Validation, plan: rounds.Plan, earlier: Path |
         say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
     rounds.set_aside_before(folder)
     keep_inputs(asked, folder=folder)
-    for line in planning.describe_plan(asked.environment, asked.case, planning.LOOK):
+    for line in planning.describe_plan(asked.environment, asked.case, planning.ROUND):
         say(f"plan · each round · {line}")
     say(f"plan · {plan.rounds} rounds, one every {plan.every_s:g} s, until {plan.due(plan.rounds):%Y-%m-%d %H:%M} UTC or a clear verdict")  # fmt: skip
 
@@ -88,7 +88,7 @@ def _run_rounds(folder: Path, asked: Validation, plan: rounds.Plan, *, say: Say)
             phases.record(
                 asked.environment,
                 asked.case,
-                planning.LOOK,
+                planning.ROUND,
                 folder=aside,
                 base=asked.base,
                 say=lambda _: None,

@@ -10,7 +10,8 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.redaction import unseen
 from proofbook.report import finding_html, templating
 from proofbook.runs.diff import ABSENT, Change
-from proofbook.runs.record import JsonObject, RunRecord, moment
+from proofbook.runs.json_reader import JsonObject
+from proofbook.runs.record import RunRecord, moment
 
 
 def in_text(changes: Sequence[Change]) -> list[str]:

@@ -63,8 +63,8 @@ def finding(item: Finding) -> str:
 def facts(item: Finding) -> str:
     """What a finding rests on, as a table; what it does not have is left out."""
     at = f": {escape(item.severity_at)}" if item.severity_at else ""
-    severities = (
-        f"{severity(item)}: how often this check would have failed, had the defect been there{at}"
+    powers = (
+        f"{detection_power(item)}: how often this check would have failed, had the defect been there{at}"
         if item.severity is not None
         else "none: nothing gives the chance that this check would have failed"
         if item.verdict is Verdict.PASS
@@ -85,7 +85,7 @@ def facts(item: Finding) -> str:
             if item.history
             else "",
         ),
-        ("Severity", severities),
+        ("Detection power", powers),
         ("Sensitivity", sensitivity(item)),
         ("Reason", f"<code>{escape(item.reason)}</code>: {escape(reason.means)}" if reason else ""),
         ("Method", escape(_method(item))),
@@ -106,7 +106,7 @@ def line(item: Finding) -> str:
     return f'<p class="pb-line" data-verdict="{item.verdict.value}" style="border-left:4px solid {COLOURS[item.verdict]};padding:.1em .8em;margin:.5em 0">{badge(item)} <a href="#finding-{escape(item.id)}"><b>{sentence(item.claim)}</b></a><br>{escape(item.statement)}</p>'
 
 
-def severity(item: Finding) -> str:
+def detection_power(item: Finding) -> str:
     """How likely the check would have failed had the defect been there, never rounded up to certainty."""
     if item.severity is None:
         return ""
@@ -123,8 +123,8 @@ def sensitivity(item: Finding) -> str:
 
 
 def could_fail(item: Finding) -> str:
-    """The severity, and the pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
-    words = [f"severity {severity(item)}" if item.severity is not None else ""]
+    """The detection power, and the pair that shows it: a fix claim on the evidence from before, a guard on evidence broken on purpose."""
+    words = [f"detection power {detection_power(item)}" if item.severity is not None else ""]
     for control in item.controls:
         if control.kind == "before" and control.judged:
             words.append(f"before: {control.judged} → now: {item.verdict.value}")

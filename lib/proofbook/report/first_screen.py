@@ -6,7 +6,8 @@ A value of plain text, so that the page, a mail, a chat message and the terminal
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -191,6 +192,9 @@ def command(summary: Summary) -> str:
     kind = situation(first.reason)
     if kind == NEVER_SEEN:
         return f"proofbook run {asked} --evidence {summary.run_id}    # after adding examples to the case"
+    if kind == TOO_EARLY and first.group == "deployment":
+        # No round of a watch sees a deployment that is over.
+        return f'proofbook collect {asked} --phase rollout --during "your deploy command"    # at the next deployment'
     if kind == TOO_EARLY and not (first.kind == "fix" and first.group == "logs"):
         return f"proofbook watch {asked}{earlier} --every 5m --for 1h"
     return f"proofbook run {asked}{earlier}"
@@ -286,7 +290,19 @@ def _since(summary: Summary) -> str:
     now = summary.overall.verdict
     head = f"{last.verdict.value} → {now.value}; " if last.verdict is not now else ""
     changed = f"Since the last run ({when}): {head}{diff.in_words(news)}."
-    return " ".join([changed, *(_held(item, summary.ended) for item in summary.last_held[:MOST_FACTS])])
+    return " ".join([changed, *_all_held(summary.last_held[:MOST_FACTS], summary.ended)])
+
+
+def _all_held(items: Iterable[LastHeld], now: dt.datetime) -> list[str]:
+    """When checks held last, a sentence for each run in which some did."""
+    runs: dict[LastHeld, list[str]] = {}
+    for item in items:
+        runs.setdefault(replace(item, finding=""), []).append(item.finding)
+    return [_held(replace(run, finding=_listed(names)), now) for run, names in runs.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def _held(item: LastHeld, now: dt.datetime) -> str:

@@ -103,7 +103,7 @@ def header(summary: Summary) -> Part:
 
 @section()
 def fixes(summary: Summary) -> Part:
-    """Each fix: problem, solution, what was seen before and what after, with severity."""
+    """Each fix: problem, solution, what was seen before and what after, with the detection power."""
     if not summary.case.fixes:
         return Nothing("The case names no fix: only guards were judged.")
     return Section("".join(_fix(fix, summary) for fix in summary.case.fixes))
@@ -269,7 +269,7 @@ def _sureness(summary: Summary) -> str:
         return ""
     found = summary.reach.sureness
     item = next((item for item in summary.findings if item.id == found.of), None)
-    least = f"The least sure is {found.of}: {finding_html.severity(item)}, if {item.severity_at}." if item is not None else ""  # fmt: skip
+    least = f"The least sure is {found.of}: {finding_html.detection_power(item)}, if {item.severity_at}." if item is not None else ""  # fmt: skip
     without = f"Without such a number: {', '.join(found.without)}." if found.without else ""
     return f"<p>{escape(' '.join(part for part in (least, without) if part))}</p>" if least or without else ""
 
@@ -291,7 +291,7 @@ def _fix(fix: Fix, summary: Summary) -> str:
             f'<a href="#finding-{escape(item.id)}">{finding_html.sentence(item.claim)}</a>',
             _before(item),
             _after(item),
-            finding_html.severity(item),
+            finding_html.detection_power(item),
             finding_html.estimate(item.estimate),
             _held(item),
         )
@@ -307,7 +307,7 @@ def _fix(fix: Fix, summary: Summary) -> str:
     return (
         f'<section class="pb-fix" id="fix-{escape(fix.id)}"><h3>{escape(fix.title)}: {standing}</h3>'
         f"<p><code>{escape(fix.file)}</code></p><p><b>Problem.</b> {escape(fix.problem)}</p><p><b>Solution.</b> {escape(fix.solution)}</p>"
-        f"{_table(['Verdict', 'Symptom', 'Before', 'After', 'Severity', 'Interval now', 'Controls'], rows)}</section>"
+        f"{_table(['Verdict', 'Symptom', 'Before', 'After', 'Detection power', 'Interval now', 'Controls'], rows)}</section>"
     )
 
 

@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Sequence
 
-from proofbook.runs.record import JsonObject, RunRecord
+from proofbook.runs.json_reader import JsonObject
+from proofbook.runs.record import RunRecord
 
 # The digest of a page is over its text with this in the digest's place.
 BLANK = "0" * 64

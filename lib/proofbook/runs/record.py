@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NotRequired, TypeVar
+from typing import Literal, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
@@ -21,9 +21,9 @@ from proofbook.errors import CouldNotLook
 from proofbook.files import read_json, replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
+from proofbook.runs.json_reader import JsonObject, ObjectReader
 from proofbook.runs.provenance import Source, rfc3339
 
-JsonObject = dict[str, object]
 SCHEMA_VERSION = 2
 # Version 1 had no opening, source and report.
 READABLE = (1, SCHEMA_VERSION)
@@ -98,7 +98,7 @@ class Opening:
         Raises:
             ValueError: something in it is missing or of another kind.
         """
-        given = _Given(content, "opening.")
+        given = ObjectReader(content, "opening.")
         texts = (
             "words",
             "result",
@@ -140,7 +140,7 @@ class Opening:
         ]
 
 
-def _last_held(given: _Given) -> LastHeld:
+def _last_held(given: ObjectReader) -> LastHeld:
     return LastHeld(
         finding=given.value("finding", str),
         run_id=given.value("run_id", str),
@@ -184,7 +184,7 @@ class RunRecord:
         Raises:
             ValueError: something in it is missing or of another kind; the sentence names it.
         """
-        given = _Given(content)
+        given = ObjectReader(content)
         found = given.many("findings")
         for item in found:
             item.verdict("verdict")
@@ -355,75 +355,6 @@ def moment(text: str) -> str:
     return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%-d %b %Y %H:%M} UTC"
 
 
-Kind = TypeVar("Kind", str, int, dict)  # type: ignore[type-arg]  # any object of JSON
-
-
-class _Given:
-    """An object of a JSON file; what is missing in it or of another kind is named.
-
-    at: where it stands in the file, with a dot after it.
-    """
-
-    def __init__(self, data: object, at: str = "") -> None:
-        if not isinstance(data, dict):
-            raise ValueError(f"{at.rstrip('.') or 'content'}: expected an object, got {_kind(data)}")
-        self.data: JsonObject = data
-        self.at = at
-
-    def value(self, key: str, kind: type[Kind]) -> Kind:
-        """A value that must be there."""
-        value = self.optional(key, kind)
-        if value is None:
-            raise ValueError(f"{self.at}{key}: expected {KINDS[kind]}, got nothing")
-        return value
-
-    def optional(self, key: str, kind: type[Kind]) -> Kind | None:
-        """A value that may be absent or null."""
-        value = self.data.get(key)
-        if value is not None and not isinstance(value, kind):
-            raise ValueError(f"{self.at}{key}: expected {KINDS[kind]}, got {_kind(value)}")
-        return value
-
-    def name(self, key: str) -> None:
-        """Checks that a text is a name or empty: it becomes a part of paths, and a run may come from anywhere."""
-        text = self.value(key, str)
-        if text and not paths.is_name(text):
-            raise ValueError(f"{self.at}{key}: expected a name, got {text[:40]!r}")
-
-    def number(self, key: str) -> float:
-        """A number that must be there."""
-        value = self.data.get(key)
-        if not isinstance(value, int | float):
-            raise ValueError(f"{self.at}{key}: expected a number, got {_kind(value)}")
-        return value
-
-    def verdict(self, key: str) -> Verdict:
-        """A verdict that must be there."""
-        value = self.value(key, str)
-        known = [verdict.value for verdict in Verdict]
-        if value not in known:
-            raise ValueError(f"{self.at}{key}: expected one of {', '.join(known)}, got {value!r}")
-        return Verdict(value)
-
-    def inner(self, key: str) -> _Given:
-        """An object that must be there."""
-        return _Given(self.data.get(key), f"{self.at}{key}.")
-
-    def many(self, key: str) -> list[_Given]:
-        """A list of objects that must be there."""
-        value = self.data.get(key)
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{self.at}{key}: expected a list, got {_kind(value)}")
-        return [_Given(item, f"{self.at}{key}[{number}].") for number, item in enumerate(value)]
-
-
-KINDS = {str: "text", int: "a whole number", dict: "an object"}
-
-
-def _kind(value: object) -> str:
-    return "nothing" if value is None else type(value).__name__
-
-
 def _finding(written: JsonObject, place: str) -> Finding:
     try:
         return findings.from_json(written)
@@ -431,13 +362,13 @@ def _finding(written: JsonObject, place: str) -> Finding:
         raise CouldNotLook(f"{place}: expected a finding, got something else ({error})") from None
 
 
-def _recorded(given: _Given) -> Recorded:
+def _recorded(given: ObjectReader) -> Recorded:
     return Recorded(
         name=given.value("name", str), rows=given.value("rows", int), sha256=given.value("sha256", str)
     )
 
 
-def _notebook(given: _Given) -> Notebook:
+def _notebook(given: ObjectReader) -> Notebook:
     return Notebook(
         name=given.value("name", str),
         sha256=given.value("sha256", str),
@@ -446,5 +377,5 @@ def _notebook(given: _Given) -> Notebook:
     )
 
 
-def _source(given: _Given) -> Source:
+def _source(given: ObjectReader) -> Source:
     return Source(commit=given.value("commit", str), dirty=bool(given.data.get("dirty")))

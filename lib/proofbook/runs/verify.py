@@ -12,7 +12,8 @@ from proofbook.evidence import store
 from proofbook.execution import document
 from proofbook.files import digest, parse_json, read_text
 from proofbook.runs import digests, folders, record, retention
-from proofbook.runs.record import JsonObject, RunRecord
+from proofbook.runs.json_reader import JsonObject
+from proofbook.runs.record import RunRecord
 
 # A page that tells of no run says so.
 LOOK = '<meta name="proofbook-page" content="look">'

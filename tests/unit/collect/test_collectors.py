@@ -196,7 +196,7 @@ def test_several_probes_of_a_kind_write_one_table_and_before_can_differ(doors: P
 
 def test_rounds_of_a_watch_are_merged_as_the_tables_say(doors: Path, tmp_path: Path) -> None:
     where = stated(door())
-    looks = [(number, record(where, tmp_path / str(number), planning.LOOK)) for number in (0, 1)]
+    looks = [(number, record(where, tmp_path / str(number), planning.ROUND)) for number in (0, 1)]
     tables = merge.tables_of(looks, planned=2, every_s=5)
     assert tables["doors"]["look"].tolist() == [0, 0, 0, 1, 1, 1]
     assert tables["colours"]["colour"].tolist() == ["round"]
@@ -205,7 +205,7 @@ def test_rounds_of_a_watch_are_merged_as_the_tables_say(doors: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_a_new_process_merges_rounds_that_another_one_recorded(doors: Path, tmp_path: Path) -> None:
-    record(stated(door()), tmp_path / "0", planning.LOOK)
+    record(stated(door()), tmp_path / "0", planning.ROUND)
     code = """
 import sys
 from pathlib import Path

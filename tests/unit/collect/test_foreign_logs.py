@@ -53,7 +53,7 @@ def test_raw_lines_between_objects_are_found_by_patterns(ticks: int, tmp_path: P
     text = json_lines(*[TICK] * ticks) + TRACEBACK + json_lines(*[TICK] * ticks)
     (tmp_path / "log").write_text(text)
     looked = look_at_log(LogSource(name="log", file="log"), patterns=["RecursionError"], base=tmp_path)
-    (row,) = looked.signatures.to_dict("records")
+    (row,) = looked.patterns.to_dict("records")
     assert row["affected after"] + row.get("lines without a time after", 0) == 1
 
 
@@ -248,7 +248,7 @@ def test_an_object_whose_time_is_not_known_keeps_its_text_for_patterns(tmp_path:
     text = json_lines(TICK) + '{"Wann": "gestern", "Was": "RecursionError: too deep"}\n' + json_lines(TICK)
     (tmp_path / "log").write_text(text)
     looked = look_at_log(LogSource(name="log", file="log"), patterns=["RecursionError"], base=tmp_path)
-    (row,) = looked.signatures.to_dict("records")
+    (row,) = looked.patterns.to_dict("records")
     assert row["affected after"] + row.get("lines without a time after", 0) == 1
 
 
@@ -371,7 +371,7 @@ def test_the_header_is_no_part_of_a_kind(tmp_path: Path) -> None:
 def test_a_pattern_finds_what_stands_in_the_header_too(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("2026-03-01T10:00:00Z ERROR [shop] broken\n" * 3)
     looked = look_at_log(LogSource(name="log", file="log"), patterns=["ERROR .* broken"], base=tmp_path)
-    assert looked.signatures["affected after"].tolist() == [3]
+    assert looked.patterns["affected after"].tolist() == [3]
 
 
 def test_bytes_of_the_journal_are_text(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
-from proofbook.protocol import STRANGERS, TokenKind
+from proofbook.protocol import UNMARKED_KINDS, TokenKind
 from proofbook.rehearsal.certificates import Authority
 
 pytestmark = pytest.mark.waits
@@ -610,7 +610,7 @@ def test_a_shadow_probe_carries_nothing_by_which_a_server_could_know_it() -> Non
         assert stranger["user-agent"].startswith("Mozilla/5.0")
     assert browser["origin"] == f"http://{browser['host']}" and "cookie" in browser
     assert "sec-websocket-extensions" in browser and "sec-websocket-extensions" not in uncompressed
-    assert shadows["reply_ok"].all() and list(shadows["token_kind"]) == list(STRANGERS)
+    assert shadows["reply_ok"].all() and list(shadows["token_kind"]) == list(UNMARKED_KINDS)
 
 
 def test_the_last_message_is_as_long_as_the_environment_wants_it() -> None:

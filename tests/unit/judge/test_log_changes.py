@@ -299,7 +299,7 @@ def test_the_command_line_searches_the_lines_that_it_could_not_read(tmp_path: Pa
     )
     assert told["coverage"]["reasons"][0][0] == "log-unread"
     assert round(told["coverage"]["unread_share"], 3) == 0.13
-    assert told["signatures"][0]["lines without a time after"] == 1
+    assert told["patterns"][0]["lines without a time after"] == 1
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_on_the_real_pair_the_crash_loop_and_its_exception_come_first() -> None:
     leading = " ".join(looked.changes.head(8)["what"])
     assert "Worker failed to boot" in leading and "ModuleNotFoundError" in leading
     assert [code for code, _ in looked.coverage.reasons] == ["log-cut"]
-    assert int(looked.signatures["affected after"].iloc[0]) > 0 and int(looked.signatures["affected before"].iloc[0]) == 0  # fmt: skip
+    assert int(looked.patterns["affected after"].iloc[0]) > 0 and int(looked.patterns["affected before"].iloc[0]) == 0  # fmt: skip
 
 
 def test_log_text_is_no_markup_in_the_chart_of_changes(tmp_path: Path) -> None:

@@ -183,6 +183,7 @@ def test_the_command_line_accepts_and_refuses(in_folder: Path) -> None:
         ("too-early", "fix", "logs", "proofbook run e --case c --before 20260105T090000Z-0000"),
         ("too-early", "fix", "websocket", "proofbook watch e --case c --before 20260105T090000Z-0000 --every 5m --for 1h"),
         ("too-early", "guard", "services", "proofbook watch e --case c --before 20260105T090000Z-0000 --every 5m --for 1h"),
+        ("too-early", "guard", "deployment", 'proofbook collect e --case c --phase rollout --during "your deploy command"    # at the next deployment'),
         ("log-silent", "fix", "logs", "proofbook run e --case c --before 20260105T090000Z-0000"),
         ("never-seen", "fix", "logs", "proofbook run e --case c --evidence 20260105T090000Z-0000    # after adding examples to the case"),
     ],

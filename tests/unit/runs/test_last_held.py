@@ -12,7 +12,7 @@ import pytest
 import told
 
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.report.first_screen import _held
+from proofbook.report.first_screen import _all_held, _held
 from proofbook.runs import diff, held, record
 from proofbook.runs.record import LastHeld, Opening, RunRecord
 
@@ -102,6 +102,18 @@ def test_the_sentence_says_where_how_long_before_and_how_it_was_asked(
 ) -> None:
     now = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
     assert _held(LastHeld(finding="a", run_id="R", at=at, runs_since=runs_since, same_settings=same), now) == sentence  # fmt: skip
+
+
+def test_checks_that_held_last_in_the_same_run_share_a_sentence() -> None:
+    now = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
+    items = [
+        LastHeld(finding=name, run_id=run, at="2026-01-05T13:00:00.000Z", runs_since=0, same_settings=False)
+        for name, run in (("a", "R"), ("b", "S"), ("c", "R"), ("d", "R"))
+    ]
+    assert _all_held(items, now) == [
+        "a, c and d last held in run R (5 Jan 2026 13:00 UTC).",
+        "b last held in run S (5 Jan 2026 13:00 UTC).",
+    ]
 
 
 @pytest.mark.parametrize("key", ["ended", "last_held"])

@@ -25,7 +25,7 @@ def test_a_rule_passes_at_its_boundary_in_at_most_one_of_twenty(
 
 
 def test_looking_hourly_with_a_test_for_one_look_would_pass_a_bad_service_far_too_often() -> None:
-    """What watching must not do; METHODS gives 15 to 19 % by the 24th look."""
+    """What watching must not do: 15 to 19 % pass by the 24th look."""
     rng = np.random.default_rng(1)
     failures = np.cumsum(rng.binomial(300, 0.01, size=(2000, 24)), axis=1)
     counts = 300 * np.arange(1, 25)

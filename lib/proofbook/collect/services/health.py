@@ -28,7 +28,7 @@ from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json
-from proofbook.protocol import PAGE_STRANGERS
+from proofbook.protocol import UNMARKED_PAGE_KINDS
 from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
@@ -74,14 +74,14 @@ async def probe_health(
     return HEALTH.frame([{**row, "cause": str(cause)} for row in rows])
 
 
-async def ask_as_strangers(service: Service, *, count: int, session: Session) -> pd.DataFrame:
-    """Asks for the health page and every timed path without a sign of a probe, `count` times as each kind of PAGE_STRANGERS.
+async def ask_unmarked(service: Service, *, count: int, session: Session) -> pd.DataFrame:
+    """Asks for the health page and every timed path without a sign of a probe, `count` times as each kind of UNMARKED_PAGE_KINDS.
 
     Returns:
-        Rows as those of `probe_health`, with one of PAGE_STRANGERS as kind.
+        Rows as those of `probe_health`, with one of UNMARKED_PAGE_KINDS as kind.
     """
     rows: list[Mapping[str, object]] = []
-    for kind in PAGE_STRANGERS:
+    for kind in UNMARKED_PAGE_KINDS:
         async with client_for(service, session, keep_alive=False) as client:
             # What the library sends by itself is a sign too.
             client.headers.clear()
@@ -179,8 +179,8 @@ async def _ask(
     """
     moments: dict[str, float] = {}
     async with session.acquire("http requests"):
-        is_stranger = kind in PAGE_STRANGERS
-        headers = session.stranger_headers(service, kind) if is_stranger else session.service_headers(service)
+        is_unmarked = kind in UNMARKED_PAGE_KINDS
+        headers = session.unmarked_headers(service, kind) if is_unmarked else session.service_headers(service)
         asked = {"service": service.name, "kind": kind, "path": path, "timestamp": pd.Timestamp.now("UTC"), "trace_id": marks.trace_sent(headers)}  # fmt: skip
         began = time.perf_counter()
         try:
@@ -195,7 +195,7 @@ async def _ask(
         total_s = time.perf_counter() - began
     if answer.status_code == 429:
         await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
-    as_health = "health" if kind in PAGE_STRANGERS and path == service.health else kind
+    as_health = "health" if kind in UNMARKED_PAGE_KINDS and path == service.health else kind
     return {**asked, **_told(answer, service, as_health), "total_s": total_s, **_phases(moments, began)}
 
 

@@ -131,7 +131,7 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
 def _handshake(
     endpoint: WebSocket, token: Secret | None, session: Session, kind: str, extra: dict[str, str]
 ) -> Handshake:
-    """The request for an upgrade. That of a stranger does not say that it is a probe."""
+    """The request for an upgrade. That of an unmarked probe does not say that it is a probe."""
     url = session.socket_urls[endpoint.name]
     if kind == TokenKind.AT_UNKNOWN_PATH:
         known = urlsplit(url).query

@@ -9,7 +9,7 @@ from proofbook.collect.websocket.dialects import Connection, Dialect, Refused
 from proofbook.collect.websocket.messages import text_of
 from proofbook.config.services import WebSocket
 
-CONNECT, CONNACK, PUBLISH, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 1, 2, 3, 8, 9, 12, 13
+CONNECT, CONNACK, PUBLISH, SUBSCRIBE, PINGREQ, PINGRESP = 1, 2, 3, 8, 12, 13
 # Flags of CONNECT: a clean session, with a password, with a user name.
 CLEAN, PASSWORD, USER = 0x02, 0x40, 0x80
 REFUSED = {

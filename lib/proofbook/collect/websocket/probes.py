@@ -30,10 +30,10 @@ from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.errors import ExtensionError
 from proofbook.evidence.schema import MESSAGES
-from proofbook.protocol import STRANGERS, TokenKind, shows_test_header, tampered_with
+from proofbook.protocol import UNMARKED_KINDS, TokenKind, shows_test_header, tampered_with
 from proofbook.redaction.scrubbing import Secret
 
-# As many as each kind of stranger makes.
+# As many as each kind of unmarked probe makes.
 UNMARKED_JOURNEYS = 10
 # With the good token, at a path that must not exist, and as each user id.
 TRIES = 5
@@ -74,14 +74,14 @@ async def make_unmarked_journeys(
     """Journeys that carry no mark of a probe and no header that only tests send: what ordinary users meet, `count` of each kind.
 
     Returns:
-        One row per journey, columns as the fields of Journey; token_kind is one of STRANGERS.
+        One row per journey, columns as the fields of Journey; token_kind is one of UNMARKED_KINDS.
     """
     token = await session.token(user)
     await find_who_speaks_first(endpoint, token, session)
     journeys = [
         Journey(endpoint=endpoint.name, user=user, token_kind=kind)
         for _ in range(count)
-        for kind in STRANGERS
+        for kind in UNMARKED_KINDS
     ]
     await side_by_side(_run_journey(journey, endpoint, token, session, {}) for journey in journeys)
     return frame(journeys)

@@ -42,9 +42,9 @@ class _BothWays:
         return rows[(rows["endpoint"] == self.endpoint) & rows["upgraded"].astype(bool)]
 
     def judge(self, view: View) -> Judgement:
-        probes, strangers = (self.upgraded(view, table.name) for table in (WEBSOCKET, SHADOW))
-        plain = strangers[strangers["token_kind"] == TokenKind.UNCOMPRESSED]
-        others = strangers[strangers["token_kind"] != TokenKind.UNCOMPRESSED]
+        probes, unmarked = (self.upgraded(view, table.name) for table in (WEBSOCKET, SHADOW))
+        plain = unmarked[unmarked["token_kind"] == TokenKind.UNCOMPRESSED]
+        others = unmarked[unmarked["token_kind"] != TokenKind.UNCOMPRESSED]
         agreed = pd.concat([_agreed(probes), _agreed(others)])
         if plain.empty:
             raise InsufficientEvidence(

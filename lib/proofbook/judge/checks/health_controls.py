@@ -1,4 +1,4 @@
-"""Controls of health: the page is of now, and strangers are answered as probes are."""
+"""Controls of health: the page is of now, and unmarked probes are answered as others are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proofbook.judge import failure_summary
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View, stamp
-from proofbook.protocol import PAGE_STRANGERS
+from proofbook.protocol import UNMARKED_PAGE_KINDS
 from proofbook.stats import plans
 
 # After so many that are well nothing of the beginning is left.
@@ -114,7 +114,7 @@ def _goes_on(rows: pd.DataFrame) -> bool:
     return bool(never_back and (first.min() < last.min() or first.max() < last.max()))
 
 
-def strangers_answered(item: Service, *, target: float) -> MoreControls:
+def unmarked_answered(item: Service, *, target: float) -> MoreControls:
     """The comparability controls of health: who does not say that it is a probe is answered as probes are, page by page.
 
     One does not hold where so many of a kind are refused as would be seen in fewer than one of twenty services that keep the target.
@@ -122,18 +122,18 @@ def strangers_answered(item: Service, *, target: float) -> MoreControls:
 
     def control(view: View) -> Sequence[Control]:
         return [
-            _stranger_answered(view, item, path, kind, target=target, well=well)
+            _unmarked_answered(view, item, path, kind, target=target, well=well)
             for path in (item.health, *item.timed)
             # Where nobody is answered, it is no matter of who asks.
             if (well := _statuses(view, item, path))
-            for kind in PAGE_STRANGERS
+            for kind in UNMARKED_PAGE_KINDS
             if not _asked_by(view, item, path, kind).empty
         ]
 
     return control
 
 
-def _stranger_answered(
+def _unmarked_answered(
     view: View, item: Service, path: str, kind: str, *, target: float, well: set[int]
 ) -> Control:
     rows = _asked_by(view, item, path, kind)
@@ -255,7 +255,7 @@ def not_challenged(item: Service) -> MoreControls:
 
 
 def _asked_by(view: View, item: Service, path: str, kind: str) -> pd.DataFrame:
-    """The requests of a kind for a path; older evidence holds none of strangers."""
+    """The requests of a kind for a path; older evidence holds none of unmarked probes."""
     rows = view.table(HEALTH)
     if rows is None or "path" not in rows:
         return pd.DataFrame(columns=["status", "ok"])

@@ -33,7 +33,7 @@ def all_of(*controls: MoreControls) -> MoreControls:
     return lambda view: [item for each in controls for item in view.once(each)]
 
 
-_STRANGERS = {
+_UNMARKED = {
     TokenKind.AS_A_USER: "probes without a mark and without headers that only tests send",
     TokenKind.AS_A_BROWSER: "as a browser, with its agent, its Origin and a cookie",
     TokenKind.UNCOMPRESSED: "as a client that offers no compression",
@@ -41,15 +41,15 @@ _STRANGERS = {
 
 
 def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
-    """The comparability controls of what probes see: strangers, who do not say that they are probes, fare no worse, kind by kind.
+    """The comparability controls of what probes see: unmarked probes fare no worse, kind by kind.
 
     One does not hold where the failures of its kind would be seen in fewer than one of twenty services that keep the target.
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = _strangers(view, endpoint)
+        rows = _unmarked(view, endpoint)
         # Evidence from before the fix, and older evidence, hold none.
-        kinds = [kind for kind in _STRANGERS if rows["token_kind"].eq(kind).any()]
+        kinds = [kind for kind in _UNMARKED if rows["token_kind"].eq(kind).any()]
         well = {kind: _good(rows[rows["token_kind"] == kind], ok) for kind in kinds}
         found = []
         for kind, good in well.items():
@@ -67,7 +67,7 @@ def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
             found.append(
                 Control(
                     kind="comparability",
-                    name=_STRANGERS[kind],
+                    name=_UNMARKED[kind],
                     guards=("pass",),
                     expected="they fare no worse",
                     got=f"{told}, refused for naming no agent"
@@ -82,7 +82,7 @@ def shadow_control(endpoint: str, ok: Rows, *, target: float) -> MoreControls:
     return control
 
 
-def _strangers(view: View, endpoint: str) -> pd.DataFrame:
+def _unmarked(view: View, endpoint: str) -> pd.DataFrame:
     rows = view.table(SHADOW)
     if rows is None:
         return pd.DataFrame(columns=["token_kind", "http_status"])
@@ -116,7 +116,7 @@ def probes_let_in(endpoint: str, ok: Rows) -> MoreControls:
         if others.empty or failed.empty:
             return []
         refused = failed["http_status"].between(400, 499).fillna(False) | refused_by_name(failed)
-        # The kind of stranger of whom most come in: a server may want what only a browser sends.
+        # The kind of unmarked probe of which most come in: a server may want what only a browser sends.
         kind, let_in = max(
             ((kind, well[others["token_kind"] == kind]) for kind in others["token_kind"].unique()),
             key=lambda item: (item[1].all(), len(item[1])),

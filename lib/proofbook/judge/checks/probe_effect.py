@@ -156,7 +156,7 @@ def _good(rows: pd.DataFrame, ok: Rows) -> pd.Series:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lives:
     """Connections of ours to an endpoint: when each was asked for, decided on, and open until; seconds of one clock. came_in: it was open at all. tells: it is of
-    a probe, or of strangers of whom some are let in; who has a bad token, or is a stranger, may be turned away for that, and is only open.
+    a probe, or of unmarked probes of which some are let in; who has a bad token, or is unmarked, may be turned away for that, and is only open.
     """
 
     asked: np.ndarray

@@ -18,7 +18,7 @@ from proofbook.judge.checks.health_controls import (
     no_long_answer,
     not_challenged,
     probes_answered,
-    strangers_answered,
+    unmarked_answered,
     written_now,
 )
 from proofbook.judge.checks.probe_controls import (
@@ -91,7 +91,7 @@ def _health(item: Service, case: Case) -> Check:
             unknown_path_control(item.name),
             fresh_answers(item.name),
             written_now(item.name, most_s=item.health_max_age_s),
-            strangers_answered(item, target=case.targets.health),
+            unmarked_answered(item, target=case.targets.health),
             *([] if item.health_expect else [whole_word(item.name)]),
         ),
     )
