@@ -253,12 +253,16 @@ class _Reader:
         """A body of Swagger 2: one parameter, or one for each field of a form."""
         forms = [item for item in stated if item.get("in") == "formData"]
         kinds = self._kinds(raw, "consumes")
-        for item in stated:
-            if item.get("in") == "body":
-                return Body(
-                    required=item.get("required") is True,
-                    media=dict.fromkeys(kinds or ["application/json"], item.get("schema", True)),
-                )
+        bodies = [item for item in stated if item.get("in") == "body"]
+        if len(bodies) > 1 or (bodies and forms):
+            raise Unread("more than one body")
+        for item in bodies:
+            if "schema" not in item and "type" in item:
+                raise Unread("a body without a schema")
+            return Body(
+                required=item.get("required") is True,
+                media=dict.fromkeys(kinds or ["application/json"], item.get("schema", True)),
+            )
         if not forms:
             return None
         schema = {
@@ -356,7 +360,7 @@ def _scheme(name: str, raw: Any) -> Scheme:
             sorted(
                 (
                     renamed.get(str(flow), str(flow)),
-                    f"{item.get('authorizationUrl', '')} {item.get('tokenUrl', '')}"
+                    " ".join(str(item.get(key, "")) for key in ("authorizationUrl", "tokenUrl", "refreshUrl"))
                     if isinstance(item, dict)
                     else "",
                 )
