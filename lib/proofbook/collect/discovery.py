@@ -56,7 +56,7 @@ class Health:
     """Where health is asked: path and status that answered, keys for [[service]] that follow from it, and remarks.
 
     no_http: whether nothing is served over HTTP, nothing but upgrades, or nothing at any of the usual paths, so that there may be
-    no health page at all.
+    no health page at all. answered: whether anything came back at all.
     """
 
     path: str
@@ -64,6 +64,7 @@ class Health:
     settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     no_http: bool = False
+    answered: bool = True
 
 
 def plan(paths: Sequence[str], *, has_token: bool) -> str:
@@ -106,6 +107,7 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                 status=200,
                 remarks=(remark, *_told(search.tried)),
                 no_http=not search.tried,
+                answered=bool(search.tried),
             )
 
 
