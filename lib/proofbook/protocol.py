@@ -18,6 +18,10 @@ CLOSED_WITHIN_S = 2.0
 
 # What is noted of a try to connect whose connection ended before any answer to the upgrade came.
 HUNG_UP = "no answer, and the connection was ended"
+# The words of a server that saw no Upgrade header, whatever its status: we send one, so it was lost on the way.
+UPGRADE_UNSEEN = (
+    r"\bupgrade\b.{0,20}\b(?:hdr|header|missing|not found)\b|\b(?:no|missing|without)\b.{0,20}\bupgrade\b"
+)
 
 _WITH_HEADER = "tampered with "
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from first_tries import Answers, attempt, described, serving, with_socket
+from first_tries import Answers, attempt, described, page, serving, with_socket
 
 from proofbook.judge.findings import Verdict
 
@@ -38,6 +38,7 @@ def saying(*turns: list[str]) -> Answers:
 @pytest.mark.parametrize(
     "turns",
     [
+        (['{"action": "unauthorized", "redirect": "/login"}'],),
         ([READY], [READY], [READY], [READY], [WRONG]),
         ([READY, WRONG],),
         ([READY, '{"error": "no database", "type": "status"}'],),
@@ -50,7 +51,8 @@ def test_who_tells_of_errors_unasked_is_not_known_to_be_well(turns: tuple[list[s
     found = tried.findings[CONNECTION]
     assert tried.verdict != "pass", tried.shown
     if found.verdict is Verdict.INCONCLUSIVE:
-        assert found.reason == "told-of-errors" and " were told " in found.statement, found.statement
+        assert found.reason in ("told-of-errors", "greeted-with-error"), found.statement
+        assert "error" in found.statement or "unauthorized" in found.statement
         assert 'greeting = { regex = "." }' in tried.shown
 
 
@@ -68,3 +70,28 @@ def test_whoever_says_that_any_word_will_do_is_believed(tmp_path: Path) -> None:
         )
         tried = described(stated, base=tmp_path)
     assert tried.findings[CONNECTION].verdict is Verdict.PASS, tried.shown
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["No WebSocket UPGRADE hdr: None", "missing Upgrade header", "websocket: no upgrade was asked for"],
+)
+def test_who_did_not_see_that_an_upgrade_was_asked_for_is_behind_something_that_loses_it(
+    says: str, tmp_path: Path
+) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return page(says, 400)
+
+    with serving(with_socket(answer)) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert tried.findings[CONNECTION].verdict is Verdict.FAIL, tried.shown
+    assert "something in between takes the Upgrade header away" in tried.shown
+
+
+def test_who_wants_a_subprotocol_before_it_upgrades_saw_that_an_upgrade_was_asked_for(tmp_path: Path) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return page("the upgrade needs a subprotocol", 400)
+
+    with serving(with_socket(answer)) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert tried.findings[CONNECTION].reason == "not-understood", tried.shown

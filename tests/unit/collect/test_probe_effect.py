@@ -80,6 +80,8 @@ def the_newest_alone(code: int) -> Answers:
         (at_most(1, saying(403, "already connected")), "while 1 or more of ours were open"),
         (at_most(1, closing(4001, "already connected")), "while 1 or more of ours were open"),
         (at_most(4, saying(403, "too many connections")), "or more of ours were open"),
+        # As nginx says it of a client that has more open than it may.
+        (at_most(4, saying(503, "503 Service Temporarily Unavailable")), "or more of ours were open"),
         (the_newest_alone(4409), "while another of ours was made"),
     ],
 )

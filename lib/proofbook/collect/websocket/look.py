@@ -18,6 +18,7 @@ from proofbook.collect.websocket.messages import recognises, text_of
 from proofbook.config.known_dialects import STATED
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
+from proofbook.protocol import UPGRADE_UNSEEN
 from proofbook.redaction.scrubbing import Secret, scrub
 
 _TELLING = ("type", "event", "kind", "op", "action", "status")
@@ -331,6 +332,8 @@ def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
     }
     body = " ".join(journey.http_body.split())[:120]
     said = f"; it says: {body!r}" if body and not body.startswith("<") else ""
+    if status != 426 and 400 <= status < 500 and re.search(UPGRADE_UNSEEN, body, re.IGNORECASE):
+        return f"{where} {does[426].replace('426', str(status))}{said}"
     if status in does:
         return f"{where} {does[status]}{'' if status == 200 else said}"
     if 300 <= status < 400:

@@ -13,7 +13,7 @@ from proofbook.judge.checks.probe_controls import all_of, transport_known
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
-from proofbook.protocol import HUNG_UP, TokenKind
+from proofbook.protocol import HUNG_UP, UPGRADE_UNSEEN, TokenKind
 
 # How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
 NOT_THERE = (*range(200, 400), 404, 410)
@@ -143,7 +143,12 @@ def against_a_rule(rows: pd.DataFrame) -> pd.Series:
     Such an answer to everybody is as likely our slip (a subprotocol, a query or a header that is not stated) as the server's.
     """
     status = rows["http_status"]
-    blamed = status.between(400, 499).fillna(False) & ~status.isin(_ANOTHER_CAUSE)
+    unseen = (
+        rows["http_body"].fillna("").str.contains(UPGRADE_UNSEEN, case=False)
+        if "http_body" in rows
+        else False
+    )
+    blamed = status.between(400, 499).fillna(False) & ~status.isin(_ANOTHER_CAUSE) & ~unseen
     if "closed_in" not in rows or "closed_by" not in rows:
         return blamed.astype(bool)
     early = (

@@ -16,9 +16,10 @@ from proofbook.judge.findings import Control
 from proofbook.judge.view import View
 
 # Values that say what kind of message it is, and keys that say what is wrong.
-_ERRORS = frozenset(
-    ["error", "err", "failed", "failure", "fail", "fatal", "exception", "unavailable", "down", "unhealthy"]
-)
+_ERRORS = frozenset([
+    "error", "err", "failed", "failure", "fail", "fatal", "exception", "unavailable", "down", "unhealthy",
+    "unauthorized", "unauthorised", "unauthenticated", "not_authorized", "forbidden", "denied", "access_denied", "permission_denied", "login_required",
+])  # fmt: skip
 _NO_ERROR = (False, None, "", 0)
 
 
