@@ -40,7 +40,7 @@ _SEAL = "# unedited: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The environment and case file that were written, and the SLO target of the case. passing: what goes with the run, of a service that never answered."""
+    """The environment and case file that were written, and the SLO target of the case. passing: what goes with the run, of a service that was never seen."""
 
     environment: Path
     case: Path
@@ -74,20 +74,20 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
             "can decide · log patterns: as far as the log covers both sides of the deployment; the result says how sure"
         )
     command = command_of(options)
-    # What was guessed of a service that never answered is worth nothing to anybody, least of all behind a mistyped port.
+    # What was guessed of a service that was never seen is worth nothing to anybody, least of all behind a mistyped port.
     new = () if is_seen or last or options.logs else (environment, case, environment.parent, case.parent)
     passing = tuple(path for path in new if not path.exists())
     _save(environment, try_again.with_held(_environment_text(settings, name, command), held))
     _save(case, case_text(options, target=fitting, command=command))
     if passing:
-        say("not saved · nothing answers there, so no files are kept; check the address, or ask again later")
+        say("not saved · nothing listens there, so no files are kept; check the address, or ask again later")
     else:
         say(f"saved · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
     return Files(environment=environment, case=case, target=fitting, passing=passing)
 
 
 def drop_passing(files: Files) -> None:
-    """Takes away what was written of a service that never answered, and the folders that were made for it."""
+    """Takes away what was written of a service that was never seen, and the folders that were made for it."""
     for path in files.passing:
         if not path.is_dir():
             path.unlink(missing_ok=True)

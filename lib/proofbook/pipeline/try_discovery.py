@@ -29,7 +29,7 @@ LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}
 
 
 async def discover(options: Options, *, base: Path, say: Say) -> tuple[Settings, bool]:
-    """The settings of an environment file for this system, found with a few requests at its rate limit, and whether anything answered."""
+    """The settings of an environment file for this system, found with a few requests at its rate limit, and whether anything listens there."""
     parts = urlsplit(options.url)
     service: Settings = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
     service |= options.tls
@@ -62,7 +62,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> tuple[Settings,
             say(f"found · no health page, so health is not measured: {'; '.join(found.remarks)}")
         elif found.no_http:
             say(f"found · {_health_in_words(found)}")
-    return settings, is_met or found.answered
+    return settings, is_met or found.listens
 
 
 def _health_in_words(health: discovery.Health) -> str:

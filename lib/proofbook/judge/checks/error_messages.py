@@ -120,7 +120,7 @@ def _is_error(message: str) -> bool:
         return False
     for key, value in found.items():
         name = key.lower()
-        if name in ("error", "errors", "exception") and value and value is not True:
+        if name in ("error", "errors", "exception") and value:
             return True
         if name in _KINDS and isinstance(value, str) and value.lower() in _ERRORS:
             return True
