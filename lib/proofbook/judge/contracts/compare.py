@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from proofbook.judge.contracts import xml_names
 from proofbook.judge.contracts.api import (
     Answer,
     Api,
@@ -154,6 +155,9 @@ class _Comparison:
             return
         if self._is_same(was, now):
             return
+        had, has = was.bases or self.old.bases, now.bases or self.new.bases
+        if (was.bases or now.bases) and not set(had) <= set(has):
+            yield Change(operation=was.name, side=Side.SENT, what="own-base", was=", ".join(had), now=", ".join(has), sure=False)  # fmt: skip
         yield from of_this(self._retirement(was, now))
         yield from of_this(self._parameters(was, now, asked))
         yield from of_this(self._body(was.body, now.body, asked))
@@ -309,6 +313,9 @@ class _Comparison:
                 yield Change(operation="", side=side, what="media", where=where, was=kind, now=sorted(now))
             else:
                 yield from self._contained(was[kind], now[there], side, where)
+                if "xml" in kind:
+                    for place, had, has in xml_names.differing(was[kind], self.old.document, now[there], self.new.document):  # fmt: skip
+                        yield Change(operation="", side=side, what="xml", where=where, place=place, was=had, now=has, sure=False)  # fmt: skip
 
     def _contained(
         self, was: Any, now: Any, side: Side, where: str, *, as_text: bool = False
