@@ -199,11 +199,14 @@ class _Comparison:
             had = was.parameters.get(key)
             if had is not None:
                 yield from self._parameter(had, item, side, where)
+            elif _has_a_place(item, now):
+                # Whoever asked for the path filled it before too, with what nobody had stated.
+                yield Change(operation="", side=side, what="unstated", where=where, sure=False)
             elif item.required and side is Side.SENT:
                 yield Change(operation="", side=side, what="asked", where=where)
         for key, item in was.parameters.items():
             if key not in now.parameters and not self._is_over(item.retired):
-                sure = item.where == "path" or side is Side.READ or (item.retired is not None and item.retired.sunset is not None)  # fmt: skip
+                sure = (item.where == "path" and not _has_a_place(item, was)) or side is Side.READ or (item.retired is not None and item.retired.sunset is not None)  # fmt: skip
                 if item.retired is None or sure:
                     yield Change(operation="", side=side, what="dropped", where=_where(item), sure=sure)
 
@@ -360,6 +363,11 @@ def _change(item: Difference, side: Side, where: str) -> Change:
         now=now,
         sure=item.sure,
     )
+
+
+def _has_a_place(item: Parameter, operation: Operation) -> bool:
+    """Whether a parameter stands in the path of an operation."""
+    return item.where == "path" and f"{{{item.name}}}" in operation.path
 
 
 def _where(item: Parameter) -> str:
