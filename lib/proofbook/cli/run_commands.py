@@ -251,9 +251,12 @@ def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: boo
             say("writing the report")
         return asked
 
-    asked = _load(str(files.environment), str(files.case), base)
-    how = steps.Options(jobs=jobs, until=until, say=say)
-    folder, judged = validate(asked, once_recorded=answer, options=how)
+    try:
+        asked = _load(str(files.environment), str(files.case), base)
+        how = steps.Options(jobs=jobs, until=until, say=say)
+        folder, judged = validate(asked, once_recorded=answer, options=how)
+    finally:
+        quickstart.drop_passing(files)
     object_store.send(base=base, environment=asked.environment.name)
     if as_json:
         print(json.dumps({"folder": str(folder), **judged.to_json()}, indent=2))

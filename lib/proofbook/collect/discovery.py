@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import email.utils
+import errno
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ import httpx
 from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
+from proofbook.collect.error_numbers import error_numbers
 from proofbook.collect.services import health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
@@ -56,7 +58,7 @@ class Health:
     """Where health is asked: path and status that answered, keys for [[service]] that follow from it, and remarks.
 
     no_http: whether nothing is served over HTTP, nothing but upgrades, or nothing at any of the usual paths, so that there may be
-    no health page at all.
+    no health page at all. listens: whether anything does at that port.
     """
 
     path: str
@@ -64,6 +66,7 @@ class Health:
     settings: dict[str, object] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     no_http: bool = False
+    listens: bool = True
 
 
 def plan(paths: Sequence[str], *, has_token: bool) -> str:
@@ -106,6 +109,7 @@ async def find_health(item: Service, paths: Sequence[str], *, session: Session) 
                 status=200,
                 remarks=(remark, *_told(search.tried)),
                 no_http=not search.tried,
+                listens=errno.ECONNREFUSED not in error_numbers(error),
             )
 
 

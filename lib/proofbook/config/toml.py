@@ -135,7 +135,20 @@ def _problem(item: Any, model: type[BaseModel], data: Any) -> tuple[str, str]:
         and not _USER_INFO.search(str(value))
     ):
         message += f", got {value!r}"
-    return key, message
+    return key, message + _as_a_fraction(item)
+
+
+def _as_a_fraction(item: Any) -> str:
+    """What somebody means who writes a percentage where a part of one is wanted; empty where that is not so.
+
+    >>> _as_a_fraction({"type": "less_than", "ctx": {"lt": 1.0}, "input": 99.5})
+    '; did you mean 0.995?'
+    """
+    value = item.get("input")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if item["type"] != "less_than" or item["ctx"]["lt"] != 1 or not is_number or not 1 < value < 100:
+        return ""
+    return f"; did you mean {round(value / 100, 12):g}?"
 
 
 # A password in an address.

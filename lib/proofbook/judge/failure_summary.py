@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 MAX_KINDS = 2
+# What RFC 6455 calls an end without a close frame.
+_WITHOUT_A_FRAME = 1006
 MAX_LENGTH = 60
 # All that tells an ending; rows of `websocket` hold much more.
 TELLING = (
@@ -64,7 +66,9 @@ def _said(row: Mapping[Hashable, Any]) -> str:
     status = row.get("status")
     body = "body" if pd.notna(status) and int(status) >= 400 else "http_body"
     column = "close_reason" if by_code else "heard" if row.get("heard") else body
-    text = " ".join(str(row.get(column) or "").split())
+    without_a_frame = by_code and row["close_code"] == _WITHOUT_A_FRAME
+    # Who closes without a frame gives no reason; what was noted says why the connection could not go on.
+    text = " ".join(str(row.get(column) or (without_a_frame and row.get("error")) or "").split())
     return f" ({_short(text)})" if text and not text.startswith("<") else ""
 
 

@@ -40,11 +40,12 @@ _SEAL = "# unedited: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The environment and case file that were written, and the SLO target of the case."""
+    """The environment and case file that were written, and the SLO target of the case. passing: what goes with the run, of a service that was never seen."""
 
     environment: Path
     case: Path
     target: float
+    passing: tuple[Path, ...] = ()
 
 
 def prepare(options: Options, *, base: Path, say: Say) -> Files:
@@ -61,7 +62,7 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
         )
     last = try_again.last_time(environment)
     began = time.monotonic()
-    settings = asyncio.run(_discover_in_time(options, base=base, say=say))
+    settings, is_seen = asyncio.run(_discover_in_time(options, base=base, say=say))
     held = _go_on(settings, last, options, file=environment, say=say)
     where = Environment.model_validate(settings).model_copy(update={"name": name})
     left_s = None if options.within_s is None else options.within_s - (time.monotonic() - began)
@@ -73,13 +74,28 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
             "can decide · log patterns: as far as the log covers both sides of the deployment; the result says how sure"
         )
     command = command_of(options)
+    # What was guessed of a service that was never seen is worth nothing to anybody, least of all behind a mistyped port.
+    new = () if is_seen or last or options.logs else (environment, case, environment.parent, case.parent)
+    passing = tuple(path for path in new if not path.exists())
     _save(environment, try_again.with_held(_environment_text(settings, name, command), held))
     _save(case, case_text(options, target=fitting, command=command))
-    say(f"saved · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
-    return Files(environment=environment, case=case, target=fitting)
+    if passing:
+        say("not saved · nothing listens there, so no files are kept; check the address, or ask again later")
+    else:
+        say(f"saved · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
+    return Files(environment=environment, case=case, target=fitting, passing=passing)
 
 
-async def _discover_in_time(options: Options, *, base: Path, say: Say) -> Settings:
+def drop_passing(files: Files) -> None:
+    """Takes away what was written of a service that was never seen, and the folders that were made for it."""
+    for path in files.passing:
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+        elif not any(path.iterdir()):
+            path.rmdir()
+
+
+async def _discover_in_time(options: Options, *, base: Path, say: Say) -> tuple[Settings, bool]:
     """What was found out within the time that the options give.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,8 +28,8 @@ PACE = {"per_s": 5.0, "concurrency": 5, "timeout_s": 5.0}
 LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}
 
 
-async def discover(options: Options, *, base: Path, say: Say) -> Settings:
-    """The settings of an environment file for this system, found with a few requests at its rate limit."""
+async def discover(options: Options, *, base: Path, say: Say) -> tuple[Settings, bool]:
+    """The settings of an environment file for this system, found with a few requests at its rate limit, and whether anything listens there."""
     parts = urlsplit(options.url)
     service: Settings = {"name": "service", "url": f"{parts.scheme}://{parts.netloc}"}
     service |= options.tls
@@ -45,6 +46,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     session = Session(_environment(settings), base=base)
     paths = [parts.path] if parts.path not in ("", "/") else discovery.HEALTH_PATHS
     say(f"plan · first look · {discovery.plan(paths, has_token=bool(options.token_env))}")
+    is_met = False
     found = await discovery.find_health(session.environment.services[0], paths, session=session)
     service |= {"health": found.path, **found.settings}
     if not (found.no_http and options.ws):
@@ -52,6 +54,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
     if options.ws:
         say(f"plan · first look · {_plan_of_look(options)}")
         met, told = await _discover_websocket(options, settings, session)
+        is_met = met.upgraded or met.refused
         say(f"found · {told}")
         if found.no_http and met.upgraded:
             # It serves a WebSocket and no page: what it does not have is not held against it, and not claimed.
@@ -59,7 +62,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> Settings:
             say(f"found · no health page, so health is not measured: {'; '.join(found.remarks)}")
         elif found.no_http:
             say(f"found · {_health_in_words(found)}")
-    return settings
+    return settings, is_met or found.listens
 
 
 def _health_in_words(health: discovery.Health) -> str:
@@ -73,7 +76,7 @@ def _plan_of_look(options: Options) -> str:
         elsewhere = ", and one to a path that must not exist" if options.token_env else ""
         return f"up to {2 * look.TIMES} connections to {options.ws}{elsewhere}"
     more = f"up to {look.TIMES} connections to {options.ws}, and up to {look.MOST_TIMES} more to try an Origin, a dialect that it shows, or another place for the token, or where only some are greeted"
-    asks = f"; where it says nothing by itself, {len(first_words.ASKED)} more that each ask a question of a dialect ({', '.join(first_words.ASKED)})"
+    asks = f"; where it says nothing by itself, {len(first_words.ASKED)} more at once that each ask a question of a dialect ({', '.join(first_words.ASKED)}), again alone where one is turned away"
     knocks = (
         f"; where it lets a wrong token in, 2 more that say {first_words.WORD}; one to a path that must not exist"
         if options.token_env
@@ -227,11 +230,35 @@ async def _dialect(met: look.EndpointFacts, options: Options, stated: Settings, 
     endpoint, session = at(stated)
     if chosen := await look.chosen_dialect(endpoint, session=session):
         return chosen
-    if met.upgraded:
-        for name in first_words.ASKED:
-            endpoint, session = at({**stated, "dialect": name})
-            if await first_words.answers_as(endpoint, session=session):
+    return await _answered_dialect(stated, at) if met.upgraded else ""
+
+
+async def _answered_dialect(stated: Settings, at: At) -> str:
+    """The first dialect in which a question is answered; empty where none is. Each question is waited for, so all are asked at once."""
+
+    # One session, and so one pace.
+    _, session = at(stated)
+
+    async def ask(name: str) -> bool | None:
+        endpoint, _ = at({**stated, "dialect": name})
+        return await first_words.answers_as(endpoint, session=session)
+
+    questions = {name: asyncio.ensure_future(ask(name)) for name in first_words.ASKED}
+    try:
+        turned_away = []
+        for name, question in questions.items():
+            is_answered = await question
+            if is_answered:
                 return name
+            turned_away += [name] if is_answered is None else []
+    finally:
+        for question in questions.values():
+            question.cancel()
+        await asyncio.gather(*questions.values(), return_exceptions=True)
+    # By a server that takes one connection at a time.
+    for name in turned_away:
+        if await ask(name):
+            return name
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from first_tries import Answers, Tried, attempt, attempt_with, serving, with_soc
 
 from proofbook.collect.websocket import first_words
 from proofbook.judge.findings import Verdict
+from proofbook.pipeline import quickstart, try_options
 
 pytestmark = [pytest.mark.waits, pytest.mark.slow]
 
@@ -83,7 +85,7 @@ def test_a_silent_server_is_asked_and_its_dialect_found(
     assert kept(tried) == {"path": "/ws", "dialect": dialect} and f"it speaks {dialect}" in tried.shown
     assert tried.findings[DELIVERY].verdict is Verdict.PASS, tried.shown
     plan = next(line for line in tried.said if "connections to /ws" in line)
-    assert "4 more that each ask a question of a dialect (json-rpc, signalr, stomp, mqtt)" in plan
+    assert "4 more at once that each ask a question of a dialect (json-rpc, signalr, stomp, mqtt)" in plan
 
 
 async def stomp(request: web.Request) -> web.StreamResponse:
@@ -271,3 +273,54 @@ def test_one_bad_token_of_many_that_is_served_is_seen(
     with serving(knocked(refuse_most)) as url:
         found = with_token(url, tmp_path, monkeypatch).findings[BAD_TOKENS]
     assert (found.verdict, found.reason) == (Verdict.FAIL, "bad-token-accepted"), found.statement
+
+
+def alone(answer: Answers) -> Answers:
+    """Takes one connection at a time, and turns the others away."""
+    open_: list[int] = []
+
+    async def answer_one(request: web.Request) -> web.StreamResponse:
+        if request.path == "/ws" and open_:
+            return web.Response(status=403, text="already connected")
+        if request.path != "/ws":
+            return await answer(request)
+        open_.append(1)
+        try:
+            return await answer(request)
+        finally:
+            open_.pop()
+
+    return answer_one
+
+
+def test_a_silent_server_that_takes_one_connection_is_asked_all_the_same(tmp_path: Path) -> None:
+    with serving(alone(talks(json_rpc))) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws", pace={**PACE, "concurrency": 1})
+    assert kept(tried) == {"path": "/ws", "dialect": "json-rpc"}, tried.shown
+
+
+def test_more_than_one_at_once_is_no_matter_where_a_silent_server_takes_one(tmp_path: Path) -> None:
+    with serving(alone(talks(nothing))) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws")
+    assert "it does not greet" in tried.shown and kept(tried) == {"path": "/ws"}, tried.shown
+
+
+def test_questions_to_a_silent_server_are_asked_at_once(tmp_path: Path) -> None:
+    came: list[float] = []
+    gone: list[float] = []
+
+    async def noted(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        came.append(time.monotonic())
+        async for _ in socket:
+            pass
+        gone.append(time.monotonic())
+        return socket
+
+    with serving(with_socket(noted)) as url:
+        options = try_options.Options(url=url, ws="/ws")
+        quickstart.prepare(options, base=tmp_path, say=lambda _: None)
+    # One alone, two beside each other, one that offers every subprotocol, and four questions.
+    assert len(came) == 8
+    assert came[2] < gone[1] and max(came[4:]) < min(gone[4:])

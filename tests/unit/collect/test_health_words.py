@@ -32,6 +32,9 @@ from proofbook.judge.findings import Verdict
         ("for(;;);{\"status\": \"fail\"}", Word.ILL, "status = fail"),
         ('"{\\"status\\": \\"DOWN\\"}"', Word.ILL, "status = DOWN"),
         ('{"name": "a", "status": "UP"}\n{"name": "b", "status": "DOWN"}\n', Word.HALF, "[1].status = DOWN"),
+        # JSON that breaks off, whatever its beginning says.
+        ('{"status":"o', Word.HALF, "JSON that breaks off"),
+        ('{"status": "ok", "db": {"status": "ok"}, "uptime', Word.HALF, "JSON that breaks off"),
         # Lists of parts in plain text.
         ("db: ok\nredis: FAIL\n", Word.HALF, "redis: FAIL"),
         ("db=ok, redis=down", Word.HALF, "redis=down"),
@@ -92,6 +95,8 @@ def test_a_page_of_a_proxy_a_login_or_a_challenge_is_not_the_health_of_a_service
         "db: ok\nredis: ok\n",
         "Name: api\nVersion: down-under\n",
         "healthy (load 0.34, 12 requests)",
+        "{'status': 'ok', 'uptime': 3.5}",
+        '{"status": "ok", "uptime": NaN}',
         "<html><title>Status</title><h1>All systems operational</h1><h2>Past incidents</h2><p>The API was down</p></html>",
         "<html><title>Error budgets explained</title></html>",
         "<html><title>Notes on Access Control</title><h1>Maintenance of cars</h1></html>",

@@ -35,7 +35,7 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
-from proofbook.protocol import UNMARKED_KINDS, TokenKind
+from proofbook.protocol import HUNG_UP, UNMARKED_KINDS, TokenKind
 from proofbook.rehearsal.certificates import Authority
 
 pytestmark = pytest.mark.waits
@@ -223,6 +223,56 @@ def test_a_connection_that_the_server_ends_first_is_no_success_whatever_it_said_
     # Who collects stops by the same answer: there is no more to learn.
     where = environment(1, **said)
     assert not connections.connected(table, where.websockets[0]).any()
+
+
+@pytest.mark.parametrize("how", ["reserved bits", "text that is no UTF-8", "masked frame"])
+def test_what_the_protocol_forbids_is_named_and_no_end_without_a_reason(how: str) -> None:
+    said = {"dwell_s": 5.0, **WELCOME}
+    finding = judged(asyncio.run(journeys(ends(how, greets=True, answers=False), count=24, **said)), **said)
+    assert "24 ended with close 1006 (it sent what RFC 6455 forbids: " in finding.statement
+
+
+def answering(*parts: bytes) -> pd.DataFrame:
+    """Journeys to a server that answers an upgrade with these bytes, and ends the connection."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.writelines(parts)
+        writer.close()
+
+    async def go() -> pd.DataFrame:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            where = environment(server.sockets[0].getsockname()[1])
+            table, _ = await probes.make_journeys(
+                where.websockets[0],
+                user="",
+                session=Session(where, base=Path()),
+                checkpoints=(3,),
+                decided=lambda _: True,
+            )
+        return table
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        ((), HUNG_UP),
+        ((b"HTTP/1.1 101 Swi",), HUNG_UP),
+        (
+            (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",),
+            "an answer whose Sec-WebSocket-Accept does not fit the key that was sent",
+        ),
+    ],
+)  # fmt: skip
+def test_what_came_instead_of_an_upgrade_is_told_by_its_kind(parts: tuple[bytes, ...], error: str) -> None:
+    assert set(answering(*parts)["error"]) == {error}
+
+
+def test_a_wrong_answer_to_an_upgrade_is_no_missing_one() -> None:
+    assert HUNG_UP not in set(answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")["error"])
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,18 @@ def test_an_environment_that_cannot_be_gets_one_sentence(
             "mine.toml: budgets.confidence: expected less than 1, got 1",
         ),
         (
+            'title = "t"\n[targets]\nhealth = 95',
+            "mine.toml: targets.health: expected less than 1, got 95; did you mean 0.95?",
+        ),
+        (
+            'title = "t"\n[targets]\nconnection = 99.9',
+            "mine.toml: targets.connection: expected less than 1, got 99.9; did you mean 0.999?",
+        ),
+        (
+            'title = "t"\n[targets]\nhealth = 100',
+            "mine.toml: targets.health: expected less than 1, got 100",
+        ),
+        (
             'title = "t"\n[deployment]\ntime = 2026-01-01T00:00:00',
             "mine.toml: deployment.time: expected a time with a zone such as 2026-01-31T12:00:00Z, got '2026-01-01T00:00:00'",
         ),

@@ -123,6 +123,12 @@ def test_what_was_passed_or_crashed_on_before_has_its_right_verdict(
         assert (found.severity, found.sensitivity) == (None, 1.0), found.controls
 
 
+def bodies(*stated: dict[str, Any]) -> str:
+    """A definition of version 2 whose one operation has these for bodies."""
+    named = [{"name": f"b{number}", **item} for number, item in enumerate(stated)]
+    return json.dumps({"swagger": "2.0", **paths(get={"parameters": named, "responses": {}})})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -131,6 +137,9 @@ def test_what_was_passed_or_crashed_on_before_has_its_right_verdict(
         ('{"openapi": "9.1", "paths": {}}', "a definition of version 9.1"),
         ('{"paths": [1]}', "no OpenAPI definition"),
         ('{"paths": {"/a": {"get": {"parameters": 3}}}}', "parameters that is 3"),
+        (bodies({"in": "body"}, {"in": "body"}), "more than one body"),
+        (bodies({"in": "body", "schema": S}, {"in": "formData", "type": "file"}), "more than one body"),
+        (bodies({"in": "body", "type": "string"}), "a body without a schema"),
         ("[" * 5000, "cannot be read"),
         ('{"paths"', "cannot be read"),
     ],

@@ -127,6 +127,8 @@ _ATTRIBUTE = re.compile(
 _LONGEST_LINE = 200
 # What keeps JSON from being loaded as a script.
 _GUARD = re.compile(r"\s*(?:\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\));)\s*")
+# An object of JSON, whether or not it is read to its end.
+_BEGINS = re.compile(r"\s*\{\s*\"")
 # Each check of a Kubernetes component with its outcome, and what the last line of such a page says.
 _CHECK = re.compile(r"^\[([+-])\]\S.*$", re.MULTILINE)
 _CHECKED = re.compile(r"^\S+ check (passed|failed)$", re.MULTILINE)
@@ -149,6 +151,8 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
         page = parse_json(text)
     except ValueError:
         parts = _json_lines(text)
+        if not parts and _BEGINS.match(text) and not text.rstrip().endswith("}"):
+            return Said(word=Word.HALF, path="", value="JSON that breaks off")
         return _of_parts(parts) if parts else _of_words(text, is_html=is_html)
     if isinstance(page, str) and page.lstrip().startswith("{"):
         # Written as JSON twice.

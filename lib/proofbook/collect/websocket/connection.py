@@ -14,7 +14,13 @@ import websockets
 from websockets import http11
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, NegotiationError
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidHeader,
+    InvalidStatus,
+    NegotiationError,
+)
 from websockets.frames import CloseCode
 from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
@@ -25,10 +31,11 @@ from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refus
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
 from proofbook.errors import CouldNotLook
-from proofbook.protocol import CLOSED_WITHIN_S, TokenKind
+from proofbook.protocol import CLOSED_WITHIN_S, HUNG_UP, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+_FORBIDDEN = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA)
 # Clients take many more than the library does, such as a cookie a line of a single sign-on.
 http11.MAX_NUM_HEADERS = 1024
 
@@ -83,7 +90,7 @@ async def connect(
         said = f"an answer with a subprotocol or an extension that was not asked for: {error}"
         journey.closed_in, journey.error = "upgrade", scrub(said)[:300]
     except (InvalidHandshake, ConnectionClosed, EOFError) as error:
-        journey.closed_in, journey.error = "upgrade", describe(error)
+        journey.closed_in, journey.error = "upgrade", _why_not_upgraded(error)
     except TimeoutError:
         journey.closed_in, journey.error = (
             "upgrade",
@@ -92,6 +99,16 @@ async def connect(
     except OSError as error:
         journey.closed_in, journey.error = "connect", describe(error)
     return None
+
+
+def _why_not_upgraded(error: InvalidHandshake | ConnectionClosed | EOFError) -> str:
+    """What came instead of an upgrade, told by the type of the error and by what led to it."""
+    if isinstance(error, ConnectionClosed | EOFError) or isinstance(error.__cause__, EOFError):
+        return HUNG_UP
+    if isinstance(error, InvalidHeader) and error.name.lower() == "sec-websocket-accept":
+        # Another value each time, as the key is.
+        return "an answer whose Sec-WebSocket-Accept does not fit the key that was sent"
+    return describe(error)
 
 
 async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
@@ -120,6 +137,9 @@ async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:
     )
     if journey.closed_by == "server":
         journey.refused |= refuses(endpoint, None, journey.close_code)
+    # What we say of it where the library could not go on with what came.
+    if protocol.close_sent is not None and protocol.close_sent.code in _FORBIDDEN:
+        journey.error = scrub(f"it sent what RFC 6455 forbids: {protocol.close_sent.reason}")[:300]
     if line.problem:
         journey.error, journey.heard = scrub(line.problem)[:300], scrub(line.last_heard)[:200]
         journey.greeted = journey.understood = False

@@ -49,14 +49,14 @@ _NOBODY = re.compile(
 _UNNAMED = (1000, 1001, 1005, 1006, 1011)
 
 
-async def answers_as(endpoint: WebSocket, *, session: Session) -> bool:
-    """Whether an endpoint answers the question of its dialect as that dialect demands; one connection."""
+async def answers_as(endpoint: WebSocket, *, session: Session) -> bool | None:
+    """Whether an endpoint answers the question of its dialect as that dialect demands; one connection. None where that was not made."""
     user = session.environment.user
     journey = Journey(endpoint=endpoint.name, user=user)
     async with session.acquire("websocket connections"):
         line = await connect(journey, endpoint, await _token(endpoint, session), session, {})
         if line is None:
-            return False
+            return None
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 if await line.enter() and endpoint.expect is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from proofbook.collect.session import Session
+from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey
@@ -18,6 +18,7 @@ from proofbook.collect.websocket.messages import recognises, text_of
 from proofbook.config.known_dialects import STATED
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
+from proofbook.protocol import UPGRADE_UNSEEN
 from proofbook.redaction.scrubbing import Secret, scrub
 
 _TELLING = ("type", "event", "kind", "op", "action", "status")
@@ -92,8 +93,11 @@ async def look(
     where = endpoint.path or "the endpoint"
     by_name = lets_in_by_name(endpoint)
     heard: list[str | bytes | None] = []
+    waiting: list[_Try] = []
     while len(heard) < times or (times > 1 and _is_unsure(heard)):
-        tried = await _connect(endpoint, token, session)
+        if heard == [None] and not waiting:
+            waiting = await _side_by_side(endpoint, token, session, times=times - 1)
+        tried = waiting.pop() if waiting else await _connect(endpoint, token, session)
         shows = _shown(tried, endpoint) if knows_dialects else ""
         if not tried.let_in and (problem := _problem(tried, where, has_token=token is not None)):
             return EndpointFacts(
@@ -111,6 +115,18 @@ async def look(
             )
         heard.append(tried.first)
     return _as_heard(heard)
+
+
+async def _side_by_side(
+    endpoint: WebSocket, token: Secret | None, session: Session, *, times: int
+) -> list[_Try]:
+    """More connections, each of which waits for a word, all at once; none where one of them is turned away, as by a server that takes one at a time."""
+    made = await side_by_side(_connect(endpoint, token, session) for _ in range(times))
+    return (
+        made
+        if all(tried.journey.upgraded and not _problem(tried, "", has_token=False) for tried in made)
+        else []
+    )
 
 
 def _is_unsure(heard: Sequence[str | bytes | None]) -> bool:
@@ -316,6 +332,8 @@ def _no_upgrade(journey: Journey, where: str, *, has_token: bool) -> str:
     }
     body = " ".join(journey.http_body.split())[:120]
     said = f"; it says: {body!r}" if body and not body.startswith("<") else ""
+    if status != 426 and 400 <= status < 500 and re.search(UPGRADE_UNSEEN, body, re.IGNORECASE):
+        return f"{where} {does[426].replace('426', str(status))}{said}"
     if status in does:
         return f"{where} {does[status]}{'' if status == 200 else said}"
     if 300 <= status < 400:

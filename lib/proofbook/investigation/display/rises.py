@@ -62,8 +62,9 @@ def _whose(asked: Counted, begins_s: float, ends_s: float, *, when: str) -> str:
     fields = {field.name: field for field in asked.units.fields}
     said = [f"{int(affected.sum()):,} {asked.units.word} {when}"]
     for name, plural in WHO:
-        if name in fields:
-            said.append(f", of {_distinct(fields[name], affected):,} of {_distinct(fields[name], exposed):,} {plural}")  # fmt: skip
+        # Where there is one alone, it is no news that it is among the affected.
+        if name in fields and (all_ := _distinct(fields[name], exposed)) > 1:
+            said.append(f", of {_distinct(fields[name], affected):,} of {all_:,} {plural}")
             break
     marks = list(_in_common(asked, affected, exposed))[:MOST_MARKS]
     return "".join(said) + "".join(f"; {mark}" for mark in marks)

@@ -13,7 +13,7 @@ from proofbook.judge.checks.probe_controls import all_of, transport_known
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
-from proofbook.protocol import TokenKind
+from proofbook.protocol import HUNG_UP, UPGRADE_UNSEEN, TokenKind
 
 # How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
 NOT_THERE = (*range(200, 400), 404, 410)
@@ -21,8 +21,6 @@ NOT_THERE = (*range(200, 400), 404, 410)
 UPGRADE_LOST = 426
 # Of requests that are at fault by HTTP's own words, those that say nothing of it: too slow, an upgrade that was lost, too many.
 _ANOTHER_CAUSE = (408, UPGRADE_LOST, 429, 499)
-# In the words of the library.
-_NO_ANSWER = "did not receive a valid HTTP response|no close frame received"
 # A close that says that the protocol, or a rule of the application, was not kept.
 _RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
 
@@ -135,8 +133,8 @@ def _hung_up(rows: pd.DataFrame) -> pd.Series:
     """
     if "closed_in" not in rows:
         return pd.Series(data=False, index=rows.index)
-    nothing = rows["error"].fillna("").str.contains(_NO_ANSWER)
-    return rows["http_status"].isna() & rows["closed_in"].eq("upgrade").fillna(False) & nothing
+    ended = rows["closed_in"].eq("upgrade") & rows["error"].eq(HUNG_UP)
+    return rows["http_status"].isna() & ended.fillna(False)
 
 
 def against_a_rule(rows: pd.DataFrame) -> pd.Series:
@@ -145,7 +143,12 @@ def against_a_rule(rows: pd.DataFrame) -> pd.Series:
     Such an answer to everybody is as likely our slip (a subprotocol, a query or a header that is not stated) as the server's.
     """
     status = rows["http_status"]
-    blamed = status.between(400, 499).fillna(False) & ~status.isin(_ANOTHER_CAUSE)
+    unseen = (
+        rows["http_body"].fillna("").str.contains(UPGRADE_UNSEEN, case=False)
+        if "http_body" in rows
+        else False
+    )
+    blamed = status.between(400, 499).fillna(False) & ~status.isin(_ANOTHER_CAUSE) & ~unseen
     if "closed_in" not in rows or "closed_by" not in rows:
         return blamed.astype(bool)
     early = (

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
 
-from proofbook.config.conversation import Expectation
-from proofbook.config.services import WebSocket
 from proofbook.evidence.schema import HEALTH, SHADOW
 from proofbook.judge import failure_summary
 from proofbook.judge.checks.access import refused_by_name
@@ -235,54 +232,6 @@ def unknown_path_control(service: str) -> MoreControls:
         ]
 
     return control
-
-
-# Values that say what kind of message it is, and keys that say what is wrong.
-_ERRORS = frozenset(
-    ["error", "err", "failed", "failure", "fail", "fatal", "exception", "unavailable", "down", "unhealthy"]
-)
-_NO_ERROR = (False, None, "", 0)
-
-
-def greets_well(socket: WebSocket) -> MoreControls:
-    """The comparability control of connections that are greeted: what greets is no report of an error.
-
-    A first look takes what it hears for the greeting, and cannot know whether it is the usual one.
-    """
-    found = _error_in(socket.greeting)
-
-    def control(view: View) -> Sequence[Control]:
-        return [
-            Control(
-                kind="comparability",
-                name="what the greeting says",
-                guards=("pass",),
-                expected="no error",
-                got=found,
-                held=False,
-                code="greeted-with-error",
-            )
-        ]
-
-    return control if found else lambda view: []
-
-
-def _error_in(greeting: Expectation | None) -> str:
-    """What a greeting says of an error; empty where it says nothing of one.
-
-    >>> _error_in(Expectation(json={"type": "error"})), _error_in(Expectation(json={"type": "hello", "error": False}))
-    ('type = error', '')
-    """
-    if greeting is None:
-        return ""
-    for path, value in greeting.fields.items():
-        last = path.rpartition(".")[2].strip('"').lower()
-        if (last in ("error", "errors") and value not in _NO_ERROR) or str(value).lower() in _ERRORS:
-            return f"{path} = {value}"
-        if last in ("ok", "success", "healthy") and value is False:
-            return f"{path} = false"
-    named = re.match(r'^\^?"?(errors?|exception|fatal)\b', greeting.regex or "", re.IGNORECASE)
-    return f"it begins with {named[1]}, or has a field of that name" if named else ""
 
 
 def normal_end_known(where: Rows, ok: Rows, ended: Rows, *, target: float) -> MoreControls:

@@ -42,6 +42,11 @@ def turned_away(rows: pd.DataFrame) -> pd.Series:
     return (by_code | (status.between(400, 499) & status.ne(404)) | status.isin(set(FULL_STATUS) - {503})).fillna(False).astype(bool)  # fmt: skip
 
 
+def _perhaps_full(rows: pd.DataFrame) -> pd.Series:
+    """Whether each was turned away, or met a 503, as some proxies say that a client has too many open; whether it was that, only its company tells."""
+    return turned_away(rows) | rows["http_status"].isin(FULL_STATUS).fillna(False).astype(bool)
+
+
 def beside_our_own(endpoint: str, where: Rows, ok: Rows) -> MoreControls:
     """The comparability control of "it fails": that one is turned away does not depend on our other connections that are open then."""
 
@@ -49,14 +54,14 @@ def beside_our_own(endpoint: str, where: Rows, ok: Rows) -> MoreControls:
         rows = view.need(WEBSOCKET)
         rows = rows[where(rows)]
         good = _good(rows, ok)
-        if good.all() or not turned_away(rows[~good]).all():
+        if good.all() or not _perhaps_full(rows[~good]).all():
             return []
         lives = _lives(view, endpoint, ok)
         # Who is turned away by a close was open for a moment, which may count with the server or not.
         told = next(
             (
                 told
-                for about_s in _ABOUT_S
+                for about_s in _about_s(rows)
                 for counted in (lives, replace(lives, came_in=lives.came_in & ~lives.failed))
                 for depends in (_depends_on_those_open, _depends_on_those_after)
                 if (told := depends(counted, about_s))
@@ -78,6 +83,13 @@ def beside_our_own(endpoint: str, where: Rows, ok: Rows) -> MoreControls:
         ]
 
     return control
+
+
+def _about_s(rows: pd.DataFrame) -> tuple[float, ...]:
+    """The allowances to try: those of a machine with time, and as long as upgrades take where they take longer."""
+    took_s = float(rows["upgrade_s"].astype(float).quantile(0.9))
+    slow = (took_s, 2 * took_s)
+    return (*_ABOUT_S, *(about_s for about_s in slow if about_s > _ABOUT_S[-1]))
 
 
 def not_challenged(where: Rows, ok: Rows) -> MoreControls:
@@ -198,7 +210,7 @@ def _of_probes(rows: pd.DataFrame, ok: Rows, *, tells: bool) -> pd.DataFrame:
             "began": began,
             "ended": began + parts[["greeting_s", "reply_s", "dwell_s"]].sum(axis=1),
             "came_in": rows["upgraded"].astype(bool),
-            "failed": ~_good(rows, ok) & turned_away(rows) & tells,
+            "failed": ~_good(rows, ok) & _perhaps_full(rows) & tells,
             "tells": tells,
         }
     )
@@ -212,7 +224,7 @@ def _of_asked(rows: pd.DataFrame) -> pd.DataFrame:
             "began": began,
             "ended": began + rows["open_s"].astype(float).fillna(0),
             "came_in": rows["let_in"].fillna(False).astype(bool),
-            "failed": turned_away(rows),
+            "failed": _perhaps_full(rows),
             "tells": True,
         }
     )

@@ -73,7 +73,8 @@ class Scheme:
 class Operation:
     """One operation. problem: why it is not understood; the rest is empty then.
 
-    security: alternatives, of which each is schemes with the scopes that are needed; empty: nothing is asked.
+    security: alternatives, of which each is schemes with the scopes that are needed; empty: nothing is asked. bases: what stands
+    before its path, where it or its path has servers of its own; empty: those of the whole definition.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Operation:
     callbacks: Mapping[str, Operation] = field(default_factory=dict)
     retired: Retirement | None = None
     stability: str = ""
+    bases: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -145,6 +147,9 @@ def _items(document: Document, paths: Any) -> Iterator[tuple[str, str, Any, Any]
         for method, raw in found.items():
             if method in METHODS:
                 yield path, method, raw, found
+        # Methods that have no name of their own in OpenAPI, from 3.2 on.
+        for method, raw in _dict(found.get("additionalOperations") or {}, "additionalOperations").items():
+            yield path, method, raw, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +214,7 @@ class _Reader:
             callbacks=dict(self._callbacks(raw)),
             retired=_retirement(raw),
             stability=str(raw.get("x-stability-level", "")),
+            bases=_paths_of(raw.get("servers") or _dict(plain.shared or {}, "a path").get("servers") or []),
         )
 
     def _parameter(self, raw: dict[str, Any], *, where: str = "", name: str = "") -> Parameter:
@@ -253,12 +259,16 @@ class _Reader:
         """A body of Swagger 2: one parameter, or one for each field of a form."""
         forms = [item for item in stated if item.get("in") == "formData"]
         kinds = self._kinds(raw, "consumes")
-        for item in stated:
-            if item.get("in") == "body":
-                return Body(
-                    required=item.get("required") is True,
-                    media=dict.fromkeys(kinds or ["application/json"], item.get("schema", True)),
-                )
+        bodies = [item for item in stated if item.get("in") == "body"]
+        if len(bodies) > 1 or (bodies and forms):
+            raise Unread("more than one body")
+        for item in bodies:
+            if "schema" not in item and "type" in item:
+                raise Unread("a body without a schema")
+            return Body(
+                required=item.get("required") is True,
+                media=dict.fromkeys(kinds or ["application/json"], item.get("schema", True)),
+            )
         if not forms:
             return None
         schema = {
@@ -276,7 +286,7 @@ class _Reader:
     def _media(self, raw: dict[str, Any]) -> dict[str, Any]:
         content = _dict(raw.get("content") or {}, "content")
         return {
-            _media_type(kind): _dict(self.document.resolve(item), "a media type").get("schema", True)
+            _media_type(kind): _whole(_dict(self.document.resolve(item), "a media type"))
             for kind, item in content.items()
             if not kind.startswith("x-")
         }
@@ -327,6 +337,10 @@ def _inline(raw: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if key not in beside and not key.startswith("x-")}
 
 
+# Where an OAuth flow sends its clients.
+_ADDRESSES = ("authorizationUrl", "tokenUrl", "refreshUrl", "deviceAuthorizationUrl")
+
+
 def _scheme(name: str, raw: Any) -> Scheme:
     if not isinstance(raw, dict):
         return Scheme(kind=f"the undefined scheme {name}")
@@ -356,9 +370,7 @@ def _scheme(name: str, raw: Any) -> Scheme:
             sorted(
                 (
                     renamed.get(str(flow), str(flow)),
-                    f"{item.get('authorizationUrl', '')} {item.get('tokenUrl', '')}"
-                    if isinstance(item, dict)
-                    else "",
+                    " ".join(str(item.get(key, "")) for key in _ADDRESSES) if isinstance(item, dict) else "",
                 )
                 for flow, item in flows.items()
             )
@@ -380,8 +392,13 @@ def _bases(document: Document) -> tuple[str, ...]:
     root = document.root
     if document.version is Version.SWAGGER_2:
         return (str(root.get("basePath") or "").rstrip("/"),)
+    return _paths_of(root.get("servers") or []) or ("",)
+
+
+def _paths_of(servers: Any) -> tuple[str, ...]:
+    """The path of each server; empty where there is none."""
     found = []
-    for server in _list(root.get("servers") or [], "servers"):
+    for server in _list(servers, "servers"):
         if not isinstance(server, dict) or not isinstance(server.get("url"), str):
             raise Unread("servers that are no list of addresses")
         url = server["url"]
@@ -389,7 +406,15 @@ def _bases(document: Document) -> tuple[str, ...]:
             if isinstance(variable, dict):
                 url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
         found.append(re.sub(r"^([a-z][a-z0-9+.-]*:)?//[^/]*", "", url, flags=re.IGNORECASE).rstrip("/"))
-    return tuple(dict.fromkeys(found)) or ("",)
+    return tuple(dict.fromkeys(found))
+
+
+def _whole(raw: dict[str, Any]) -> Any:
+    """The schema of all that a body holds; from 3.2 on one may be stated for each of the items that follow each other in it."""
+    whole = raw.get("schema", True)
+    if "itemSchema" not in raw:
+        return whole
+    return {"allOf": [whole, {"type": "array", "items": raw["itemSchema"]}]}
 
 
 def _media_type(kind: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from proofbook.judge.contracts import xml_names
 from proofbook.judge.contracts.api import (
     Answer,
     Api,
@@ -154,6 +155,9 @@ class _Comparison:
             return
         if self._is_same(was, now):
             return
+        had, has = was.bases or self.old.bases, now.bases or self.new.bases
+        if (was.bases or now.bases) and not set(had) <= set(has):
+            yield Change(operation=was.name, side=Side.SENT, what="own-base", was=", ".join(had), now=", ".join(has), sure=False)  # fmt: skip
         yield from of_this(self._retirement(was, now))
         yield from of_this(self._parameters(was, now, asked))
         yield from of_this(self._body(was.body, now.body, asked))
@@ -195,11 +199,14 @@ class _Comparison:
             had = was.parameters.get(key)
             if had is not None:
                 yield from self._parameter(had, item, side, where)
+            elif _has_a_place(item, now):
+                # Whoever asked for the path filled it before too, with what nobody had stated.
+                yield Change(operation="", side=side, what="unstated", where=where, sure=False)
             elif item.required and side is Side.SENT:
                 yield Change(operation="", side=side, what="asked", where=where)
         for key, item in was.parameters.items():
             if key not in now.parameters and not self._is_over(item.retired):
-                sure = item.where == "path" or side is Side.READ or (item.retired is not None and item.retired.sunset is not None)  # fmt: skip
+                sure = (item.where == "path" and not _has_a_place(item, was)) or side is Side.READ or (item.retired is not None and item.retired.sunset is not None)  # fmt: skip
                 if item.retired is None or sure:
                     yield Change(operation="", side=side, what="dropped", where=_where(item), sure=sure)
 
@@ -309,6 +316,9 @@ class _Comparison:
                 yield Change(operation="", side=side, what="media", where=where, was=kind, now=sorted(now))
             else:
                 yield from self._contained(was[kind], now[there], side, where)
+                if "xml" in kind:
+                    for place, had, has in xml_names.differing(was[kind], self.old.document, now[there], self.new.document):  # fmt: skip
+                        yield Change(operation="", side=side, what="xml", where=where, place=place, was=had, now=has, sure=False)  # fmt: skip
 
     def _contained(
         self, was: Any, now: Any, side: Side, where: str, *, as_text: bool = False
@@ -353,6 +363,11 @@ def _change(item: Difference, side: Side, where: str) -> Change:
         now=now,
         sure=item.sure,
     )
+
+
+def _has_a_place(item: Parameter, operation: Operation) -> bool:
+    """Whether a parameter stands in the path of an operation."""
+    return item.where == "path" and f"{{{item.name}}}" in operation.path
 
 
 def _where(item: Parameter) -> str:

@@ -286,6 +286,10 @@ class Containment:
             yield Difference(what="required", place=f".{name}", sub=name in one.fields, sure=not hidden)
         for name in sorted(other.fields):
             yield from self._wanted(name, one, other, sub, sup)
+        for name in sorted(one.fields.keys() & other.hidden if sub.side is Side.SENT else ()):
+            # From now on for answers alone: whoever still sends it may be refused, or not heard.
+            if not self._is_deprecated(one.fields[name], sub):
+                yield Difference(what="ignored", place=f".{name}", sure=False)
         for name in sorted(one.fields.keys() - other.fields.keys() - other.hidden):
             yield from self._surplus(name, one, other, sub, sup)
         yield from self._rest(one, other, sub, sup)

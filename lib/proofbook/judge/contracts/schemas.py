@@ -171,6 +171,9 @@ class _Reading:
             for key, value in raw.items()
             if key in OTHERS or (key not in READ and key not in ANNOTATIONS and not key.startswith("x-"))
         }
+        if raw.get("required") is True:
+            # As drafts before the fourth had it, of the schema itself: some servers go by it, and some do not.
+            others["required of a field itself"] = (True,)
         # Compared with all that they may stand for.
         others |= {key: ({key: raw[key]},) for key in DYNAMIC & raw.keys()}
         if "discriminator" in others:
@@ -370,7 +373,7 @@ def _number(raw: Raw, key: str) -> float | None:
 def _names(raw: Raw) -> Iterable[str]:
     found = raw.get("required", [])
     if isinstance(found, bool):
-        # As drafts before the fourth had it; it speaks of what the schema stands in.
+        # It speaks of what the schema stands in.
         return ()
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise Unread("required that is no list of names")

@@ -125,6 +125,8 @@ _WORDS: dict[str, Callable[[Change], str]] = {
     "operation": lambda c: "is gone" + (f", before its sunset on {c.was}" if c.was else ""),
     "retired": lambda c: "is gone; it was deprecated without a day of its end",
     "call": lambda c: f"is no longer called: {c.was}",
+    "xml": lambda _: "is written as XML in another way",
+    "own-base": lambda c: f"the path before it was {c.was or '/'} and is {c.now or '/'}",
     "base": lambda c: f"the path before all operations was {c.was or '/'} and is {c.now or '/'}",
     "sunset": lambda c: f"is to end on {c.now}, which was {c.was}" if c.now else f"no longer says when it ends, which was {c.was}",
     "stability": lambda c: f"is {c.now} now, was {c.was}",

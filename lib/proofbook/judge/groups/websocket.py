@@ -22,9 +22,9 @@ from proofbook.judge.checks import (
     unusual_messages,
 )
 from proofbook.judge.checks.credentials import proven_at
+from proofbook.judge.checks.error_messages import greets_well, tells_no_error
 from proofbook.judge.checks.probe_controls import (
     all_of,
-    greets_well,
     normal_end_known,
     probes_let_in,
     room_for_all,
@@ -130,6 +130,7 @@ class _Endpoint:
                 self.not_our_doing,
                 probes_let_in(name, self.connected),
                 greets_well(self.socket),
+                tells_no_error(self.socket, self.here, target=target),
                 held.heard_at_all(self.here),
                 held.not_cut_short(
                     self.socket,
