@@ -136,6 +136,10 @@ class Session:
         """The host of an endpoint."""
         return urlsplit(self.socket_urls[socket.name]).hostname or ""
 
+    def known_token(self, user: str) -> Secret | None:
+        """The token of a user that was named or issued already."""
+        return self._tokens.get(user)
+
     async def token(self, user: str) -> Secret | None:
         """A good token for `user`; None when the environment has no way to get one for that user.
 

@@ -278,15 +278,19 @@ def _told_beside(item: Finding, *, passed: bool) -> str:
 
 def _since(summary: Summary) -> str:
     last = summary.previous
+    before = summary.view.before_run
+    taken = [f"Before is {finding_html.before_in_words(before)}."] if before else []
     if last is None:
-        return "First run of this case here."
+        return " ".join(["First run of this case here.", *taken])
     when = moment(last.ended or last.started)
     found = diff.between(last.findings, summary.findings)
     news = [item for item in found if item.id not in summary.accepted or item.now == Verdict.PASS.value]
     now = summary.overall.verdict
     head = f"{last.verdict.value} → {now.value}; " if last.verdict is not now else ""
     changed = f"Since the last run ({when}): {head}{diff.in_words(news)}."
-    return " ".join([changed, *(_held(item, summary.ended) for item in summary.last_held[:MOST_FACTS])])
+    return " ".join(
+        [changed, *taken, *(_held(item, summary.ended) for item in summary.last_held[:MOST_FACTS])]
+    )
 
 
 def _held(item: LastHeld, now: dt.datetime) -> str:
