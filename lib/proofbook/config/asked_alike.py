@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping
 from proofbook.config.environment import Environment
 from proofbook.config.references import Settings
 
-# They say what becomes of an answer, or what is asked beside; where a service lies is told apart.
-_OF_JUDGING = frozenset(["name", "critical", "before_url", "openapi", "metrics", "memory_metric", "memory_series", "logs"])  # fmt: skip
+# They say what becomes of an answer, or what is asked beside.
+_OF_JUDGING = frozenset(
+    ["name", "critical", "before_url", "openapi", "metrics", "memory_metric", "memory_series", "logs", "timed", "revision_path", "normal_close_codes"]
+)  # fmt: skip
+# Where a service lies is told apart.
 ADDRESS = "url"
 
 

@@ -125,12 +125,15 @@ def test_who_was_let_in_before_at_another_path_proves_nothing_of_this_one(runs: 
     first = runs.folder
     found = runs.run(path="/wss", before=first)[CONNECTION]
     assert said(found) == (Verdict.INCONCLUSIVE, "settings-changed"), found.statement
-    assert found.before_run is not None and found.before_run.differs == ("websocket ws: path",)
+    control = next(item for item in found.controls if item.earlier_run)
+    assert control.earlier_run is not None and control.earlier_run.differs == ("websocket ws: path",)
+    assert found.before_run is None, "it rests on nothing of that"
     # At the same one it does, whatever else is known.
     service.paths = set()
     (runs.base / "outputs" / "eu" / FILE).unlink()
     found = runs.run(before=first)[CONNECTION]
     assert said(found) == (Verdict.FAIL, "below-target"), found.statement
+    assert found.before_run is not None and found.before_run.differs == ()
 
 
 def test_an_ingress_that_lost_everything_is_a_fault_if_it_was_asked_from_the_same_place(
