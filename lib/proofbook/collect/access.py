@@ -7,6 +7,7 @@ import json
 import logging
 import platform
 import socket as sockets
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,7 @@ class _Asking:
         in_at = tried.loc[let_in.fillna(False).astype(bool), "timestamp"]
         headers = json.dumps(dict(sorted(sent.headers.items())))
         version = importlib.metadata.version("proofbook")
+        proxies = (f"{scheme}={url}" for scheme, url in sorted(urllib.request.getproxies().items()))
         return {
             "kind": kind,
             "name": name,
@@ -108,7 +110,7 @@ class _Asking:
             "refused": sent.refused,
             "differs": "",
             "settings": self.fingerprints(sent.url, headers, *sent.parts, version),
-            "place": self.fingerprints(platform.node(), own_address(sent.url)),
+            "place": self.fingerprints(platform.node(), own_address(sent.url), *proxies),
             **self._token(sent.shows_token),
         }
 
@@ -142,6 +144,7 @@ class _Asking:
         stated = asked_alike.stated(self.session.environment)
         for name in ("pace", "login", part):
             yield json.dumps(stated.get(name, {}), sort_keys=True)
+        yield json.dumps(self.session.sent_at_login(), sort_keys=True)
 
     def _files(self, tls: Tls) -> Iterator[str]:
         for name in filter(None, tls.files):

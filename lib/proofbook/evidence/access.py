@@ -24,6 +24,6 @@ ACCESS = Table(
         Column("token_from", "str", f"`{STATED}`, `{ISSUED}` by a login, or `{NO_TOKEN}`"),
         Column("token", "str", f"{_KEYED} a stated token; empty: there is no key, or no such token"),
         Column("expires", TIME, "when a stated token ends, as it says itself; missing: it does not say"),
-        Column("place", "str", f"{_KEYED} the address that was asked from; empty: there is no key"),
+        Column("place", "str", f"{_KEYED} the address and machine that was asked from; empty: there is no key"),
     ),
 )  # fmt: skip

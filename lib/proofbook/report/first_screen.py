@@ -60,12 +60,28 @@ def of_run(run: RunRecord) -> Opening:
 def doubt(summary: Summary) -> str:
     """How the verdict could be wrong; over a pass, what alone was asked."""
     if summary.overall.verdict is Verdict.FAIL:
-        return f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a sound system look like this; what must never happen is proved by one occurrence."
+        hardly = f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a sound system look like this; what must never happen is proved by one occurrence."
+        return " ".join(filter(None, [hardly, _not_our_slip(summary)]))
     if summary.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
     if summary.overall.verdict is not Verdict.PASS:
         return "Nothing is decided yet; below is what would decide it."
     return doubts.in_words(summary.reach)
+
+
+def _not_our_slip(summary: Summary) -> str:
+    """On which earlier run it rests that a failure is none of how was asked; empty where it rests on none."""
+    runs = (
+        control.earlier_run
+        for item in summary.findings
+        if item.id in summary.overall.blocking and item.verdict is Verdict.FAIL
+        for control in item.controls
+        if control.held and control.earlier_run is not None
+    )
+    run = next(runs, None)
+    if run is None:
+        return ""
+    return f"That it is no slip in how is asked rests on run {run.run_id}, {durations.in_words(run.age_s)} earlier, which sent the very same."
 
 
 def recommendations(summary: Summary) -> list[str]:

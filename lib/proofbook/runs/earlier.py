@@ -53,6 +53,8 @@ def of(named: str, asked: Validation, *, without: str = "") -> Earlier | None:
             )
         # A case is there from the first run on, which has none before it.
         return found
+    if chosen.startswith(LAST):
+        raise UsageError(f"expected a run, or one of {', '.join(BY_VERDICT)}, as before, got {chosen!r}")
     if chosen:
         return _named(chosen, asked)
     pinned = baseline.pinned(paths.outputs(asked.base) / asked.environment.name)

@@ -75,6 +75,12 @@ def test_a_case_that_names_the_last_run_has_none_at_first_and_a_command_that_doe
         earlier.of("last", asked(tmp_path))
 
 
+def test_a_word_that_is_none_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        earlier.of("last-pased", asked(tmp_path))
+    assert str(raised.value) == "expected a run, or one of last, last-passed, last-failed, as before, got 'last-pased'"  # fmt: skip
+
+
 def test_a_phase_may_be_named_behind_a_run(runs: list[Path], tmp_path: Path) -> None:
     found = earlier.of(f"{runs[0].name}/after", asked(tmp_path))
     assert found == Earlier(folder=runs[0].resolve(), phase="after")

@@ -12,7 +12,7 @@ from proofbook.evidence.access import ENDPOINT
 from proofbook.evidence.schema import HEALTH
 from proofbook.judge.checks import earlier_access
 from proofbook.judge.checks.access import refused_by_name
-from proofbook.judge.checks.earlier_access import Answer
+from proofbook.judge.checks.earlier_access import Said
 from proofbook.judge.checks.probe_controls import all_of, transport_known
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
@@ -66,12 +66,12 @@ def credentials_proven(
         otherwise = view.asked_otherwise(f"websocket {endpoint}", f"service {service}", address=True)
         before = 0 if otherwise else view.once(_number_in, endpoint, "websocket", "before")
         if came_in or before:
-            answer = Answer(got=f"{came_in + before:,} connections", code="")
+            answer = Said(got=f"{came_in + before:,} connections", code="")
             if not came_in:
                 answer = _unless_expired(endpoint, view, answer)
         else:
             got, code = _why_nobody(endpoint, view, shows_token=shows_token, issues_tokens=issues_tokens)
-            answer = _with_earlier_runs(endpoint, view, Answer(got=got, code=code), service=service)
+            answer = _with_earlier_runs(endpoint, view, Said(got=got, code=code), service=service)
         return [
             Control(
                 kind="positive",
@@ -88,7 +88,7 @@ def credentials_proven(
     return control
 
 
-def _unless_expired(endpoint: str, view: View, answer: Answer) -> Answer:
+def _unless_expired(endpoint: str, view: View, answer: Said) -> Said:
     """That somebody came in before; but the token may have ended since."""
     known = earlier_access.of(view, ENDPOINT, endpoint, service="")
     if known is None or not known.expired or not refused_by_name(_at(endpoint, view, "websocket")).all():
@@ -96,7 +96,7 @@ def _unless_expired(endpoint: str, view: View, answer: Answer) -> Answer:
     return earlier_access.refused(known, answer)
 
 
-def _with_earlier_runs(endpoint: str, view: View, answer: Answer, *, service: str) -> Answer:
+def _with_earlier_runs(endpoint: str, view: View, answer: Said, *, service: str) -> Said:
     """Why nobody came in, by what earlier runs say too."""
     if answer.code not in ("token-unproven", "no-endpoint", "not-understood"):
         return answer

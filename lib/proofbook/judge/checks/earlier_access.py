@@ -17,7 +17,7 @@ GONE = (404, 410)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Said:
     """What a control says: what was got, and the code of what may be our slip; empty where it is not. run: the earlier one that it rests on."""
 
     got: str
@@ -85,7 +85,7 @@ def of(view: View, kind: str, name: str, *, service: str) -> Access | None:
     return Access(kind=kind, name=name, service=service, now=now.iloc[-1], then=then.iloc[-1] if len(then) else None)  # fmt: skip
 
 
-def refused(known: Access | None, answer: Answer) -> Answer:
+def refused(known: Access | None, answer: Said) -> Said:
     """The answer where everybody is refused by name with a token that somebody stated.
 
     Never more than not known: a token that was good may have ended since, or been revoked, as it should be.
@@ -93,15 +93,15 @@ def refused(known: Access | None, answer: Answer) -> Answer:
     if known is None or known.now["token_from"] != STATED:
         return answer
     if known.expired:
-        return Answer(got=f"{answer.got}; the token ended at {known.now['expires']:%Y-%m-%d %H:%M} UTC, as it says itself", code="token-expired", run=known.run)  # fmt: skip
+        return Said(got=f"{answer.got}; the token ended at {known.now['expires']:%Y-%m-%d %H:%M} UTC, as it says itself", code="token-expired", run=known.run)  # fmt: skip
     same = known.same("token")
     if same is None:
-        return Answer(got=_with(answer.got, known), code=answer.code, run=known.run)
+        return Said(got=_with(answer.got, known), code=answer.code, run=known.run)
     words = "with this very token" if same else "with another token"
-    return Answer(got=f"{answer.got}; {known.once}, {words}", code="token-worked" if same else "token-changed", run=known.run)  # fmt: skip
+    return Said(got=f"{answer.got}; {known.once}, {words}", code="token-worked" if same else "token-changed", run=known.run)  # fmt: skip
 
 
-def gone(known: Access | None, answer: Answer, *, statuses: set[Any], reached: bool) -> Answer:
+def gone(known: Access | None, answer: Said, *, statuses: set[Any], reached: bool) -> Said:
     """The answer where everybody gets that of an address at which nothing is.
 
     It is no slip of ours where an earlier run was let in that sent the very same from the same place, each answer is that
@@ -114,17 +114,17 @@ def gone(known: Access | None, answer: Answer, *, statuses: set[Any], reached: b
         return answer
     differs, same = known.differs, known.same("settings")
     if differs:
-        return Answer(got=f"{_with(answer.got, known)}, asked otherwise: {', '.join(differs)}", code="settings-changed", run=known.run)  # fmt: skip
+        return Said(got=f"{_with(answer.got, known)}, asked otherwise: {', '.join(differs)}", code="settings-changed", run=known.run)  # fmt: skip
     if same is False:
-        return Answer(got=f"{_with(answer.got, known)}, with another value of a variable, another certificate or another version of Proofbook", code="settings-changed", run=known.run)  # fmt: skip
+        return Said(got=f"{_with(answer.got, known)}, with another value of a variable, another certificate or another version of Proofbook", code="settings-changed", run=known.run)  # fmt: skip
     doubt = (
         _doubt(known, statuses, reached=reached)
         if same
         else "and nothing shows that all of it was sent alike"
     )
     if doubt:
-        return Answer(got=f"{_with(answer.got, known)}, {doubt}", code=answer.code, run=known.run)
-    return Answer(got=f"{_with(answer.got, known)}, asked in the very same way", code="", run=known.run)
+        return Said(got=f"{_with(answer.got, known)}, {doubt}", code=answer.code, run=known.run)
+    return Said(got=f"{_with(answer.got, known)}, asked in the very same way", code="", run=known.run)
 
 
 def _doubt(known: Access, statuses: set[Any], *, reached: bool) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from proofbook.evidence.access import ENDPOINT, PAGE
 from proofbook.judge.checks import earlier_access
-from proofbook.judge.checks.earlier_access import Answer
+from proofbook.judge.checks.earlier_access import Said
 from proofbook.judge.checks.probe_controls import ASKED_WRONGLY, NO_PAGE, asked_for
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
@@ -41,7 +41,7 @@ def health_path_known(service: str, *, endpoints: Sequence[str] = ()) -> MoreCon
     return control
 
 
-def _answer(view: View, service: str, *, endpoints: Sequence[str]) -> Answer:
+def _answer(view: View, service: str, *, endpoints: Sequence[str]) -> Said:
     """What was got at the address, and the code of what may be our slip; empty where it is not."""
     answers = set(asked_for(view, service, kind="health")["status"])
     elsewhere = set(asked_for(view, service, kind="unknown-path")["status"])
@@ -53,12 +53,12 @@ def _answer(view: View, service: str, *, endpoints: Sequence[str]) -> Answer:
     wrongly = bool(answers) and answers == elsewhere and answers <= set(ASKED_WRONGLY)
     if well_before > 0 or not (nowhere or wrongly):
         now = "no page for us" if nowhere else "an answer of its own"
-        return Answer(got=f"{well_before:,} well before; now {now}", code="")
+        return Said(got=f"{well_before:,} well before; now {now}", code="")
     missing = "every request is called wrong, and nothing shows that it was ever well" if wrongly else "not seen, now or before"  # fmt: skip
-    answer = Answer(got=missing, code="no-endpoint" if nowhere else "asked-wrongly")
+    answer = Said(got=missing, code="no-endpoint" if nowhere else "asked-wrongly")
     known = earlier_access.of(view, PAGE, service, service=service)
     if known is not None and known.then is not None:
-        answer = Answer(got="not seen now", code=answer.code)
+        answer = Said(got="not seen now", code=answer.code)
     reached = any(_is_let_in(view, name) for name in endpoints)
     return earlier_access.gone(known, answer, statuses=answers, reached=reached)
 
