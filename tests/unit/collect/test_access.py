@@ -20,7 +20,7 @@ from proofbook.config import environment as environments
 from proofbook.config.case import Case
 from proofbook.evidence import store
 from proofbook.evidence.access import ACCESS
-from proofbook.judge.findings import Finding, Verdict
+from proofbook.judge.findings import Finding, Verdict, from_json
 from proofbook.pipeline import steps
 from proofbook.runs.earlier import Earlier
 from proofbook.validation import Validation
@@ -100,6 +100,8 @@ def test_an_endpoint_that_is_gone_is_a_fault_where_an_earlier_run_was_let_in_by_
     assert control.got.endswith("asked in the very same way")
     assert control.earlier_run is not None and control.earlier_run.differs == ()
     assert 0 < control.earlier_run.age_s < 600
+    assert from_json(found.to_json()).to_json() == found.to_json()
+    assert found.to_json()["controls"][found.controls.index(control)]["earlier_run"]["run_id"] == first
     # And so an hour later, by what the run between carries on.
     found = runs.run()[CONNECTION]
     assert said(found) == (Verdict.FAIL, "below-target")
