@@ -50,7 +50,8 @@ MARK = "PROOFBOOK_FLEET"
 # How often a service breaks or is mended from one round to the next.
 CHANGES = 0.15
 LEFT_AFTER_S = 60.0
-DISK_KB = 60_000
+# Of the disk that can be filled: what a round leaves on it, and room for more.
+ROUND_KB, DISK_KB = 3_000, 30_000
 BASE = """
 every = "1h"
 case = "shop"
@@ -104,9 +105,9 @@ def plan(
             states.append(states[-1] != breaks)
     kinds = [kind for kind in FAULTS if kind != FILLS or not disks.MISSING]
     places = [(name, number) for name in names[1:] for number in range(rounds)]
-    chosen = chance.sample(places, faults)
+    chosen = chance.sample(places, min(faults, len(places)))
     given = dict(zip(chosen, (kind for _ in chosen for kind in kinds if kind != FILLS), strict=False))
-    if FILLS in kinds:
+    if FILLS in kinds and rounds > 2:
         # In the middle: on a full disk nothing can be noted, so it is the next round that tells of it.
         given[names[0], rounds // 2] = FILLS
     return {
@@ -212,9 +213,13 @@ class Fleet:
         if verdict != planned.verdict:
             self.wrong.append(f"{name}: the verdict is {verdict}, right is {planned.verdict} ({planned.fault or 'no fault'}): {found.get('sentence')}")  # fmt: skip
         if "folder" in found:
-            kept = json.loads((Path(str(found["folder"])) / "run.json").read_text())
-            if kept["verdict"] != verdict:
-                self.wrong.append(f"{name}: run.json says {kept['verdict']}, and the command {verdict}")
+            try:
+                kept = json.loads((Path(str(found["folder"])) / "run.json").read_text())["verdict"]
+            except (OSError, ValueError, KeyError) as error:
+                self.wrong.append(f"{name}: run.json cannot be read: {error!r}")
+                return
+            if kept != verdict:
+                self.wrong.append(f"{name}: run.json says {kept}, and the command {verdict}")
 
     def refuses(self) -> None:
         """Has a file among the notebooks that is none: a sentence, and not one run begins."""
@@ -286,7 +291,9 @@ def main() -> int:
             fleet.make(server.url)
             (fleet.outputs).mkdir()
             if not disks.MISSING:
-                held.enter_context(disks.mounted(fleet.outputs / names[0], size_kb=DISK_KB))
+                held.enter_context(
+                    disks.mounted(fleet.outputs / names[0], size_kb=DISK_KB + asked.rounds * ROUND_KB)
+                )
             code = watched(fleet, runs, until=time.monotonic() + 60 * asked.minutes, server=server, chat=chat, collector=collector, chance=chance)  # fmt: skip
     finally:
         if asked.keep:
@@ -302,7 +309,8 @@ def watched(
     """Exit code 1 where anything was wrong, once every round is over and told."""
     began, rounds = time.monotonic(), len(runs[fleet.names[0]])
     for number in range(rounds):
-        if time.monotonic() > until:
+        untold = number and any(items[number - 1].fault == FILLS for items in runs.values())
+        if time.monotonic() > until and not untold:
             rounds, runs = number, {name: items[:number] for name, items in runs.items()}
             break
         now = {name: items[number] for name, items in runs.items()}

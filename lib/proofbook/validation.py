@@ -21,7 +21,7 @@ from proofbook.evidence import store
 from proofbook.evidence.store import Evidence
 from proofbook.judge import catalogue, view
 from proofbook.judge.check import Check
-from proofbook.judge.findings import Finding
+from proofbook.judge.findings import EarlierRun, Finding
 from proofbook.judge.registry import is_unusable
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
@@ -195,7 +195,18 @@ def view_of(
         confidence=case.budgets.confidence,
         checks=count,
         alongside="before" in recorded.manifest.phases and recorded.manifest.phases["before"].alongside,
+        before_run=_before_run(recorded),
     )
+
+
+def _before_run(recorded: Evidence) -> EarlierRun | None:
+    """The run that before was taken from; None where this one recorded it."""
+    phases = recorded.manifest.phases
+    before, after = phases.get("before"), phases.get("after")
+    if before is None or before.taken is None or after is None:
+        return None
+    taken, age_s = before.taken, (after.started - before.ended).total_seconds()
+    return EarlierRun(run_id=taken.run, phase=taken.phase, age_s=age_s, differs=taken.differs)
 
 
 def with_patterns(recorded: Evidence, patterns: list[str]) -> view.Tables:

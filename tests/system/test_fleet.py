@@ -16,7 +16,7 @@ pytestmark = [
 
 
 def test_a_fleet_with_faults_gives_every_verdict_and_tells_every_change_once() -> None:
-    words = ("--environments", "4", "--rounds", "3", "--share", "0.4", "--timeout-s", "30", "--seed", "4")
+    words = ("--environments", "4", "--rounds", "3", "--share", "0.4", "--timeout-s", "60", "--seed", "4")
     done = subprocess.run([sys.executable, str(ROOT / "benchmarks" / "fleet.py"), *words], capture_output=True, text=True, timeout=1200)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"0 wrong or left; (\d+) changes of verdict to be told, (\d+) told", done.stdout)

@@ -54,7 +54,7 @@ Before = Annotated[
     typer.Option(
         "--before",
         metavar="RUN",
-        help="Run with the evidence from before. Default: the case's, else the baseline.",
+        help="Run with the evidence from before, or `last`, `last-passed`, `last-failed`; RUN/after for what it found itself. Default: the case's, else the baseline.",
     ),
 ]
 Assets = Annotated[

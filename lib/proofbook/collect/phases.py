@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook.collect import registry
+from proofbook.collect import access, registry
 from proofbook.collect.planning import ROUND, Plan, Sizes, Stage, plan_of
 from proofbook.collect.registry import Recorded
 from proofbook.collect.services import deployments
@@ -23,6 +23,7 @@ from proofbook.config.environment import Environment
 from proofbook.config.probes import COLLECTORS
 from proofbook.errors import CouldNotLook, ExtensionError
 from proofbook.evidence import store
+from proofbook.evidence.access import ACCESS
 from proofbook.evidence.log_tables import LOG_PAST
 from proofbook.evidence.schema import REVISIONS
 
@@ -66,6 +67,8 @@ async def record(
     ended = dt.datetime.now(dt.UTC)
     if phase != "rollout":
         problems += await _read_records(environment, case, session, tables, folder=folder / phase)
+    if phase in ("after", ROUND) and (known := await asyncio.to_thread(access.read, session, recorded, folder=folder)) is not None:  # fmt: skip
+        tables[ACCESS.name] = known
     for name in tables:
         logger.info("phase %s: collected table %s", phase, name)
     written = store.Phase(

@@ -136,6 +136,14 @@ class Session:
         """The host of an endpoint."""
         return urlsplit(self.socket_urls[socket.name]).hostname or ""
 
+    def sent_at_login(self) -> dict[str, str]:
+        """The address of the login, and the headers and the form that are sent to it."""
+        return {**self._login_headers, **self._login_form, ":url": self._login_url}
+
+    def known_token(self, user: str) -> Secret | None:
+        """The token of a user that was named or issued already."""
+        return self._tokens.get(user)
+
     async def token(self, user: str) -> Secret | None:
         """A good token for `user`; None when the environment has no way to get one for that user.
 

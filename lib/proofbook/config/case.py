@@ -119,7 +119,7 @@ class Fix(Settings):
     """One defect and what was done about it.
 
     deployed: when, or "auto": found in the data. before: what counts as before: "auto" (what was recorded, else the log of the
-    old revision), or a pinned run by its id or folder.
+    old revision), a run by its id or folder, or the newest one: "last", "last-passed" or "last-failed".
     """
 
     id: Name = ""

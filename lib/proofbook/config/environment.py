@@ -18,7 +18,7 @@ from proofbook.config.references import Reference, Settings
 from proofbook.config.services import Login, Pace, Rollout, Service, Tls, WebSocket, endpoint_of
 from proofbook.config.sources import Deployments, LogSource, Pseudonyms
 from proofbook.config.unattended import Metrics, Notify, Retention
-from proofbook.errors import ConfigurationError, MissingSecret
+from proofbook.errors import ConfigurationError, MissingSecret, ProofbookError
 from proofbook.redaction import scrubbing
 
 Tag = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
@@ -251,6 +251,16 @@ def load(name: str, *, base: Path) -> Environment:
     # Here, so that nobody who reads an environment can forget it.
     scrubbing.add_patterns(loaded.redact)
     return loaded
+
+
+def kept_in(run: Path) -> Environment | None:
+    """The environment as a run was made with it, from its folder; None where it keeps none that can be read."""
+    kept = sorted((run / "inputs").glob("*.toml"))
+    try:
+        return load(str(kept[0].resolve()), base=run) if len(kept) == 1 else None
+    except (ProofbookError, OSError):
+        # Of an older version, or damaged.
+        return None
 
 
 def keep_private(environment: Environment, *, base: Path) -> None:

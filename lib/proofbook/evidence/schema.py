@@ -14,6 +14,7 @@ import pandas as pd
 from pyarrow import parquet
 
 from proofbook.errors import SchemaError
+from proofbook.evidence.access import ACCESS
 from proofbook.evidence.asked import ASKED
 from proofbook.evidence.log_tables import LOG_TABLES
 from proofbook.evidence.table import OLDER, TIME, Column, Merge, Table, rows_of
@@ -203,9 +204,13 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     table.name: table
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
-        REVISIONS, ROLLOUT, HELD, ASKED, *LOG_TABLES, PROBES, LOOKS, *TRACES,
+        REVISIONS, ROLLOUT, HELD, ASKED, ACCESS, *LOG_TABLES, PROBES, LOOKS, *TRACES,
     )
 })  # fmt: skip
+# Of what connections saw; of the others, logs aside, requests to services are the subject.
+OF_WEBSOCKETS = frozenset(
+    table.name for table in (WEBSOCKET, SHADOW, REFUSALS, IDENTITIES, HELD, MESSAGES, ASKED)
+)
 _added: dict[str, Table] = {}
 
 

@@ -43,8 +43,24 @@ class Table(BaseModel):
     sha256: str
 
 
+class Taken(BaseModel):
+    """The earlier run from which a phase was taken.
+
+    phase: what it was called there. differs: the settings of asking that have another value now; None: not known.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: str
+    phase: str
+    differs: tuple[str, ...] | None = None
+
+
 class Phase(BaseModel):
-    """One recorded phase. alongside: of before, recorded where the old revision still answered, after the deployment."""
+    """One recorded phase.
+
+    alongside: of before, recorded where the old revision still answered, after the deployment. taken: of before, from an earlier run.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +70,7 @@ class Phase(BaseModel):
     done: dict[str, int] = Field(default_factory=dict)
     problems: list[str] = Field(default_factory=list)
     alongside: bool = False
+    taken: Taken | None = None
     tables: dict[str, Table] = Field(default_factory=dict)
 
 
@@ -222,7 +239,9 @@ def copy_phase(source: Path, folder: Path, *, environment: str, phase: str, reco
 def _enter(folder: Path, *, environment: str, phase: str, recorded: Phase) -> None:
     manifest = read(folder).manifest if (folder / MANIFEST).exists() else Manifest(environment=environment)
     manifest.phases[phase] = recorded
-    replace_text(folder / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
+    # What is not there is left out, as in manifests from before it could be.
+    content = manifest.model_dump(mode="json", exclude_none=True)
+    replace_text(folder / MANIFEST, json.dumps(content, indent=2) + "\n")
 
 
 def _entries(table: pd.DataFrame) -> pd.DataFrame:

@@ -53,13 +53,37 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRun:
+    """An earlier run of the environment on whose evidence something rests.
+
+    phase: which of its phases. age_s: from its end to the beginning of after. differs: the settings of asking that have
+    another value now; None: not known.
+    """
+
+    run_id: str
+    phase: str
+    age_s: float
+    differs: tuple[str, ...] | None
+
+    @property
+    def asked(self) -> str:
+        """How it was asked, in words, held against now."""
+        if self.differs is None:
+            return "with settings that are not known"
+        return (
+            f"with other settings ({', '.join(self.differs)})" if self.differs else "with the same settings"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """A proof that the check could have failed (or that the probe works).
 
     kind: positive, negative, liveness, comparability, before, mutation.
     guards: the verdicts that are taken away when it did not hold. code: the reason that is then given; `control-` and the
         kind where it is empty. caught, tried: of a mutation control, how many mutants were noticed, of how many; None of others.
-    judged: of the control `before`, the verdict of the same check on that evidence; empty of others.
+    judged: of the control `before`, the verdict of the same check on that evidence; empty of others. earlier_run: the one that it
+        rests on too; None: on none.
     """
 
     kind: str
@@ -72,6 +96,7 @@ class Control:
     caught: int | None = None
     tried: int | None = None
     judged: str = ""
+    earlier_run: EarlierRun | None = None
 
     @property
     def mutants(self) -> str:
@@ -140,7 +165,7 @@ class Finding:
         that it noticed, which is no probability; None where none were tried.
     seen: the statement without its bounds, and with why nothing is known where a control did not hold.
     limits: whether `threshold` says how much is allowed rather than how much is required.
-    history: the earlier runs that it rests on too; None: on none.
+    history: the earlier runs that it rests on too; None: on none. before_run: the one that before was taken from, where it looked at that.
     """
 
     id: str
@@ -169,18 +194,22 @@ class Finding:
     not_established: tuple[str, ...] = ()
     waived: str = ""
     history: History | None = None
+    before_run: EarlierRun | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with numbers rounded to six significant digits so that processors agree."""
         data: dict[str, Any] = _plain(dataclasses.asdict(self))
-        if self.history is None:
-            del data["history"]
+        for later in ("history", "before_run"):
+            if data[later] is None:
+                del data[later]
         for control in data["controls"]:
             # As in files from before there were these: absent, not null, where no mutants were tried.
             if control["tried"] is None:
                 del control["caught"], control["tried"]
             if not control["judged"]:
                 del control["judged"]
+            if control["earlier_run"] is None:
+                del control["earlier_run"]
         return data
 
 
@@ -208,12 +237,27 @@ def from_json(data: dict[str, Any]) -> Finding:
         ("history", History),
     ):
         parts[key] = kind(**parts[key]) if parts.get(key) else None
+    parts["before_run"] = _earlier_run(parts.get("before_run"))
     parts["controls"] = tuple(
-        Control(**{**item, "guards": tuple(item["guards"])}) for item in parts["controls"]
+        Control(
+            **{
+                **item,
+                "guards": tuple(item["guards"]),
+                "earlier_run": _earlier_run(item.get("earlier_run")),
+            }
+        )
+        for item in parts["controls"]
     )
     parts["evidence"] = tuple(parts["evidence"])
     parts["not_established"] = tuple(parts["not_established"])
     return Finding(**parts)
+
+
+def _earlier_run(data: Mapping[str, Any] | None) -> EarlierRun | None:
+    if not data:
+        return None
+    differs = data["differs"]
+    return EarlierRun(**{**data, "differs": None if differs is None else tuple(differs)})
 
 
 def of_notebooks(noted: Iterable[Plain], carried: Iterable[Plain]) -> list[Plain]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from proofbook.evidence.schema import OF_WEBSOCKETS
 from proofbook.judge.check import NOT_SAID, Check, Recipe, _reaches_before, _read
 from proofbook.judge.findings import Control, Finding, Judgement, Needed, Verdict
 from proofbook.judge.reasons import REASONS
@@ -56,6 +57,7 @@ def settle(check: Check, view: View, *, digests: Mapping[str, str] | None = None
         not_established=judgement.not_established,
         waived=_waiver(check, view),
         history=judgement.history,
+        before_run=view.before_run if _tables_of_before(view) else None,
     )
 
 
@@ -113,6 +115,7 @@ def _judged(check: Check, view: View) -> tuple[Judgement, list[Control]]:
             *_deployed(check, view, judgement),
             *_right_before(check, view),
             *_proofs(check, view, judgement),
+            *_asked_alike(check, view),
         ]
     # Whatever a recipe of somebody else raises; one of ours is a defect, and is told as one.
     except Exception as error:
@@ -238,6 +241,36 @@ def _right_before(check: Check, view: View) -> list[Control]:
             got=problem.sentence,
             held=False,
             code="no-before-window",
+        )
+    ]
+
+
+def _tables_of_before(view: View) -> frozenset[str]:
+    """The tables of before that were read so far and are there."""
+    return frozenset(name for phase, name in view.reads if phase == "before" and view.has_before(name))
+
+
+def _asked_alike(check: Check, view: View) -> list[Control]:
+    """Comparability: the earlier run that before was taken from asked in the same way; none where this run recorded it.
+
+    What a log says depends on nobody who asked. Where nobody knows how was asked, it is said and not held against the claim.
+    """
+    if view.before_run is None or not (check.kind == "fix" or check.recipe.compares):
+        return []
+    read = {name for name in _tables_of_before(view) if not name.startswith("log")}
+    if not read:
+        return []
+    parts = {"websocket" if name in OF_WEBSOCKETS else "service" for name in read}
+    differs = view.asked_otherwise(*sorted(parts))
+    return [
+        Control(
+            kind="comparability",
+            name="how the run was asked that before is from",
+            guards=("pass",) if check.kind == "fix" else ("pass", "fail"),
+            expected="as now",
+            got=f"otherwise in {', '.join(differs)}" if differs else view.before_run.asked,
+            held=not differs,
+            code="other-settings" if differs else "",
         )
     ]
 

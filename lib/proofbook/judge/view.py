@@ -8,7 +8,9 @@ from typing import Any, TypeVar, TypeVarTuple
 
 import pandas as pd
 
+from proofbook.config import asked_alike
 from proofbook.evidence.table import Table
+from proofbook.judge.findings import EarlierRun
 from proofbook.judge.window import Windows, find_windows
 
 Tables = Callable[[str, str], "pd.DataFrame | None"]
@@ -47,6 +49,7 @@ class View:
 
     looks: how often the same growing evidence is judged, as planned beforehand; `confidence` and `alpha_fail` share the
     chance of error among them. A rule that may be asked as often as one likes takes those that end in `_once`.
+    before_run: the earlier run that before was taken from; None where this one recorded it.
     reads: (phase, table) of what was handed out, in that order; views made of this one add to the same.
     done: what `once` keeps, for this view and those made of it.
     verdict_only: nobody will look at anything but the verdict, as of a mutant; words and controls may be left out.
@@ -60,6 +63,7 @@ class View:
     exchanged: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     before_as_after: bool = False
     live: bool = True
+    before_run: EarlierRun | None = None
     verdict_only: bool = field(default=False, compare=False)
     reads: dict[tuple[str, str], None] = field(default_factory=dict, compare=False, repr=False)
     done: dict[Any, list[_Done]] = field(default_factory=dict, compare=False, repr=False)
@@ -136,6 +140,12 @@ class View:
             self.windows, self.alpha_fail_once, self.confidence_once, self.looks, self.before_as_after, self.live
         )  # fmt: skip
 
+    def asked_otherwise(self, *parts: str, address: bool = False) -> tuple[str, ...]:
+        """The settings by which parts (`service api`, `websocket ws`) are asked otherwise now than by the run that before was taken from."""
+        if self.before_run is None or self.before_run.differs is None:
+            return ()
+        return asked_alike.concerning(self.before_run.differs, *parts, address=address)
+
     def as_before(self) -> View:
         """The same view with the evidence from before in the place of after."""
         return replace(self, before_as_after=True, windows=self.windows.as_before())
@@ -154,6 +164,7 @@ def view_of(
     confidence: float = 0.95,
     checks: int = 1,
     alongside: bool = False,
+    before_run: EarlierRun | None = None,
 ) -> View:
     """A view over recorded tables. `checks` is the number of statistical checks that share the chance of a false `fail`.
 
@@ -169,6 +180,7 @@ def view_of(
         alpha_fail_once=(1 - confidence) / max(1, checks),
         looks=planned_looks(tables),
         live="after" in phases,
+        before_run=before_run,
     )
 
 

@@ -18,7 +18,7 @@ from proofbook import paths, validation
 from proofbook.collect import phases
 from proofbook.concurrency import locks, sync
 from proofbook.config import environment as environments
-from proofbook.config.case import AUTO, named_files
+from proofbook.config.case import named_files
 from proofbook.errors import (
     CouldNotLook,
     Locked,
@@ -26,9 +26,8 @@ from proofbook.errors import (
     SecretFound,
     TimeIsOver,
     UnknownName,
-    UsageError,
 )
-from proofbook.evidence import baseline, store
+from proofbook.evidence import store
 from proofbook.execution import document, selection
 from proofbook.execution.executor import Executed, Orders
 from proofbook.files import digest, replace_text
@@ -242,24 +241,6 @@ def evidence_of(named: str, *, base: Path) -> Path:
         return validation.evidence_folder(str(find(named, base=base)), base=base)
     except UnknownName:
         return validation.evidence_folder(named, base=base)
-
-
-def earlier_run(named: str, asked: Validation) -> Path | None:
-    """The run that counts as before: named now, by the case, or pinned; None without one.
-
-    Raises:
-        UnknownName, UsageError: it is not there.
-    """
-    chosen = named or (asked.case.before if asked.case.before != AUTO else "")
-    if chosen:
-        return find(chosen, base=asked.base)
-    pinned = baseline.pinned(paths.outputs(asked.base) / asked.environment.name)
-    try:
-        return find(pinned, base=asked.base) if pinned else None
-    except UnknownName:
-        raise UsageError(
-            f"run {pinned}, which is pinned as the baseline of {asked.environment.name}, is gone; pin another one (proofbook baseline RUN) or name any run of {asked.environment.name} to unpin it: proofbook baseline RUN --end"
-        ) from None
 
 
 def first_findings(folder: Path, asked: Validation) -> tuple[Sequence[Finding], Opening]:

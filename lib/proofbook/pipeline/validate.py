@@ -13,19 +13,19 @@ from proofbook.collect.session import Session
 from proofbook.concurrency import sync
 from proofbook.config import consistency
 from proofbook.config.environment import keep_private
-from proofbook.evidence import baseline, store
+from proofbook.evidence import store
 from proofbook.execution import selection
 from proofbook.execution.executor import Executor, Orders
 from proofbook.pipeline.steps import (
     STANDARD,
     Options,
-    earlier_run,
     evidence_of,
     judge,
     keep_inputs,
     recorded,
 )
 from proofbook.redaction import log_lines
+from proofbook.runs import earlier as earlier_runs
 from proofbook.runs import known_issues
 from proofbook.runs.folders import find, has_phase, new_folder
 from proofbook.runs.record import RunRecord
@@ -58,7 +58,7 @@ def validate(
     selection.select(options.notebooks, base=base)
     known_issues.read(paths.outputs(base) / environment.name, case=asked.case.name)
     source = evidence_of(evidence_path, base=base) if evidence_path else None
-    earlier = earlier_run(before, asked) if source is None else None
+    earlier = earlier_runs.of(before, asked, without=Path(run or "").name) if source is None else None
     if source is None and not (run and has_phase(find(run, base=base), "after")):
         # What can be known without the network is known before a folder is made.
         Session(environment, base=base)
@@ -68,8 +68,8 @@ def validate(
     with recorded(folder, asked, dt.datetime.now(dt.UTC), again=again, over=over):
         if source is not None and not (folder / "evidence").exists():
             store.copy(source, folder / "evidence")
-        if earlier is not None and earlier != folder and not has_phase(folder, "before"):
-            options.say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
+        if earlier is not None and earlier.folder != folder and not has_phase(folder, "before"):
+            options.say(f"before · {earlier.take(environment, into=folder / 'evidence')}")
         _collect_missing(asked, folder, options=options)
         compares = bool(asked.case.fixes) or has_phase(folder, "before")
         with (

@@ -14,12 +14,13 @@ from proofbook.concurrency import sync
 from proofbook.config import consistency
 from proofbook.config.environment import keep_private
 from proofbook.errors import CouldNotLook
-from proofbook.evidence import baseline
 from proofbook.execution.executor import Executor
 from proofbook.pipeline import rounds
-from proofbook.pipeline.steps import STANDARD, Options, Say, earlier_run, judge, keep_inputs, recorded
+from proofbook.pipeline.steps import STANDARD, Options, Say, judge, keep_inputs, recorded
 from proofbook.redaction.scrubbing import scrub
+from proofbook.runs import earlier as earlier_runs
 from proofbook.runs import known_issues
+from proofbook.runs.earlier import Earlier
 from proofbook.runs.folders import find, has_phase, new_folder
 from proofbook.runs.record import RunRecord
 from proofbook.validation import Validation
@@ -50,7 +51,7 @@ def watch(
     Session(asked.environment, base=asked.base)
     known_issues.read(paths.outputs(asked.base) / asked.environment.name, case=asked.case.name)
     plan = rounds.make_plan(asked, every_s=every_s, for_s=for_s)
-    earlier = earlier_run(before, asked)
+    earlier = earlier_runs.of(before, asked, without=Path(run or "").name)
     folder = find(run, base=asked.base) if run else new_folder(asked.environment.name, base=asked.base)
     rounds.check_can_start(folder)
     if run and (folder / rounds.STATE).exists():
@@ -69,10 +70,12 @@ def watch(
     return folder, found
 
 
-def _prepare(folder: Path, asked: Validation, plan: rounds.Plan, earlier: Path | None, *, say: Say) -> None:
+def _prepare(
+    folder: Path, asked: Validation, plan: rounds.Plan, earlier: Earlier | None, *, say: Say
+) -> None:
     """Sets the evidence from before aside, copies the inputs and prints the plan."""
     if earlier is not None and not (folder / rounds.STATE).exists() and not has_phase(folder, "before"):
-        say(f"before · {baseline.take(earlier, into=folder / 'evidence')}")
+        say(f"before · {earlier.take(asked.environment, into=folder / 'evidence')}")
     rounds.set_aside_before(folder)
     keep_inputs(asked, folder=folder)
     for line in planning.describe_plan(asked.environment, asked.case, planning.ROUND):

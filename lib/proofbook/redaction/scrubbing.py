@@ -27,7 +27,7 @@ OWN_WORDS = (
     "pass", "fail", "inconclusive", "error", "PASS", "FAIL", "INCONCLUSIVE", "ERROR", "HEALTHY", "BROKEN", "FIXED", "NOT FIXED",
     "id", "kind", "claim", "required", "verdict", "reason", "statement", "seen", "fix", "critical", "group", "estimate", "method",
     "threshold", "limits", "severity", "severity_at", "sensitivity", "exposure", "window", "controls", "needed", "evidence", "not_established",
-    "waived", "history", "runs", "since", "days", "value", "low", "high", "unit", "name", "confidence", "side", "null_hypothesis", "source", "guards", "expected",
+    "waived", "history", "runs", "since", "days", "before_run", "earlier_run", "run_id", "phase", "age_s", "differs", "value", "low", "high", "unit", "name", "confidence", "side", "null_hypothesis", "source", "guards", "expected",
     "got", "held", "code", "caught", "tried", "judged", "n", "what", "seconds", "until", "true", "false", "null",
     "before", "rollout", "after", "0", "1", "✔", "✘", "?", "!", '"', ":", ",", "{", "[", "<", ">", "=", " ",
 )  # fmt: skip

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from proofbook.judge.findings import MARKS, Control, Estimate, Finding, Needed, Verdict, percent
+from proofbook.config import durations
+from proofbook.judge.findings import MARKS, Control, EarlierRun, Estimate, Finding, Needed, Verdict, percent
 from proofbook.judge.reasons import REASONS, situation
 from proofbook.judge.view import stamp
 from proofbook.redaction.unseen import visible
@@ -86,6 +87,7 @@ def facts(item: Finding) -> str:
             else "",
         ),
         ("Detection power", powers),
+        ("Before", escape(before_in_words(item.before_run)) if item.before_run else ""),
         ("Sensitivity", sensitivity(item)),
         ("Reason", f"<code>{escape(item.reason)}</code>: {escape(reason.means)}" if reason else ""),
         ("Method", escape(_method(item))),
@@ -99,6 +101,11 @@ def facts(item: Finding) -> str:
         if text
     )
     return f"<table class='pb-facts'>{table}</table>"
+
+
+def before_in_words(run: EarlierRun) -> str:
+    """Where before is from, how old it is, and whether it was asked in the same way."""
+    return f"{run.phase} of run {run.run_id}, {durations.in_words(run.age_s)} earlier, {run.asked}"
 
 
 def line(item: Finding) -> str:

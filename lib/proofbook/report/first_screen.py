@@ -61,12 +61,28 @@ def of_run(run: RunRecord) -> Opening:
 def doubt(summary: Summary) -> str:
     """How the verdict could be wrong; over a pass, what alone was asked."""
     if summary.overall.verdict is Verdict.FAIL:
-        return f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a sound system look like this; what must never happen is proved by one occurrence."
+        hardly = f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a sound system look like this; what must never happen is proved by one occurrence."
+        return " ".join(filter(None, [hardly, _not_our_slip(summary)]))
     if summary.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
     if summary.overall.verdict is not Verdict.PASS:
         return "Nothing is decided yet; below is what would decide it."
     return doubts.in_words(summary.reach)
+
+
+def _not_our_slip(summary: Summary) -> str:
+    """On which earlier run it rests that a failure is none of how was asked; empty where it rests on none."""
+    runs = (
+        control.earlier_run
+        for item in summary.findings
+        if item.id in summary.overall.blocking and item.verdict is Verdict.FAIL
+        for control in item.controls
+        if control.held and control.earlier_run is not None
+    )
+    run = next(runs, None)
+    if run is None:
+        return ""
+    return f"That it is no slip in how is asked rests on run {run.run_id}, {durations.in_words(run.age_s)} earlier, which sent the very same."
 
 
 def recommendations(summary: Summary) -> list[str]:
@@ -282,15 +298,17 @@ def _told_beside(item: Finding, *, passed: bool) -> str:
 
 def _since(summary: Summary) -> str:
     last = summary.previous
+    before = summary.view.before_run
+    taken = [f"Before is {finding_html.before_in_words(before)}."] if before else []
     if last is None:
-        return "First run of this case here."
+        return " ".join(["First run of this case here.", *taken])
     when = moment(last.ended or last.started)
     found = diff.between(last.findings, summary.findings)
     news = [item for item in found if item.id not in summary.accepted or item.now == Verdict.PASS.value]
     now = summary.overall.verdict
     head = f"{last.verdict.value} → {now.value}; " if last.verdict is not now else ""
     changed = f"Since the last run ({when}): {head}{diff.in_words(news)}."
-    return " ".join([changed, *_all_held(summary.last_held[:MOST_FACTS], summary.ended)])
+    return " ".join([changed, *taken, *_all_held(summary.last_held[:MOST_FACTS], summary.ended)])
 
 
 def _all_held(items: Iterable[LastHeld], now: dt.datetime) -> list[str]:

@@ -20,9 +20,9 @@ from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import baseline, store
 from proofbook.judge.findings import Verdict
 from proofbook.notebook.book import Book
-from proofbook.pipeline import steps
 from proofbook.report import first_screen, summary
-from proofbook.runs import history, known_issues, record
+from proofbook.runs import earlier, history, known_issues, record
+from proofbook.runs.earlier import Earlier
 from proofbook.runs.record import Opening
 from proofbook.validation import Assessment
 
@@ -143,14 +143,14 @@ def test_a_pinned_run_counts_as_before_and_is_not_pruned(in_folder: Path) -> Non
         base=base, environment=SimpleNamespace(name="e"), case=SimpleNamespace(before="auto")
     )
     pinned_run = base / "outputs" / "e" / "20260102T090000Z-0000"
-    assert steps.earlier_run("", asked) == pinned_run.resolve()
+    assert earlier.of("", asked) == Earlier(folder=pinned_run.resolve())
     pinned_run.rename(base / "aside")
     with pytest.raises(
         UsageError, match=r"pinned as the baseline of e, is gone; .* proofbook baseline RUN --end"
     ):
-        steps.earlier_run("", asked)
+        earlier.of("", asked)
     assert proofbook("baseline", "20260104T090000Z-0000", "--end", cwd=base, workspace=base).returncode == 0
-    assert steps.earlier_run("", asked) is None
+    assert earlier.of("", asked) is None
     (base / "aside").rename(pinned_run)
     assert proofbook("baseline", "20260102T090000Z-0000", cwd=base, workspace=base).returncode == 0
     assert proofbook("baseline", "20260102T090000Z-0000", "--end", cwd=base, workspace=base).returncode == 0

@@ -8,7 +8,11 @@ import pandas as pd
 
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
+from proofbook.evidence.access import ENDPOINT
+from proofbook.evidence.schema import HEALTH
+from proofbook.judge.checks import earlier_access
 from proofbook.judge.checks.access import refused_by_name
+from proofbook.judge.checks.earlier_access import Said
 from proofbook.judge.checks.probe_controls import all_of, transport_known
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
@@ -21,6 +25,8 @@ NOT_THERE = (*range(200, 400), 404, 410)
 UPGRADE_LOST = 426
 # Of requests that are at fault by HTTP's own words, those that say nothing of it: too slow, an upgrade that was lost, too many.
 _ANOTHER_CAUSE = (408, UPGRADE_LOST, 429, 499)
+# What was tried that should be let in.
+_TRIED = ("websocket", "refusals", "shadow")
 # A close that says that the protocol, or a rule of the application, was not kept.
 _RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
 
@@ -30,6 +36,7 @@ def proven_at(socket: WebSocket, environment: Environment) -> MoreControls:
     login = environment.login
     proven = credentials_proven(
         socket.name,
+        service=socket.service if socket.path is not None else "",
         shows_token=socket.token.place != "none",
         issues_tokens=login is not None and login.url is not None,
     )
@@ -38,7 +45,7 @@ def proven_at(socket: WebSocket, environment: Environment) -> MoreControls:
 
 
 def credentials_proven(
-    endpoint: str, *, shows_token: bool, issues_tokens: bool
+    endpoint: str, *, service: str = "", shows_token: bool, issues_tokens: bool
 ) -> Callable[[View], Sequence[Control]]:
     """The positive control of "nobody comes in": somebody once did, at this address and with this token.
 
@@ -46,37 +53,67 @@ def credentials_proven(
     WebSocket may have the wrong address. What neither explains (silence, 5xx, a crash) needs no such control.
 
     Args:
+        service: on which the endpoint lies; empty where it lies elsewhere.
         shows_token: whether the environment names a token.
         issues_tokens: whether a login issues it, so that it is a good one.
     """
 
     def control(view: View) -> Sequence[Control]:
-        came_in = sum(
-            view.once(_number_in, endpoint, name, phase)
-            for name, phase in (
-                ("websocket", "after"),
-                ("refusals", "after"),
-                ("shadow", "after"),
-                ("websocket", "before"),
-            )
-        )
-        if came_in:
-            got, code = f"{came_in:,} connections", ""
+        came_in = sum(view.once(_number_in, endpoint, name, "after") for name in _TRIED)
+        # Who was asked otherwise before proves nothing of how is asked now.
+        otherwise = view.asked_otherwise(f"websocket {endpoint}", f"service {service}", address=True)
+        before = 0 if otherwise else view.once(_number_in, endpoint, "websocket", "before")
+        if came_in or before:
+            answer = Said(got=f"{came_in + before:,} connections", code="")
+            if not came_in:
+                answer = _unless_expired(endpoint, view, answer)
         else:
             got, code = _why_nobody(endpoint, view, shows_token=shows_token, issues_tokens=issues_tokens)
+            answer = _with_earlier_runs(endpoint, view, Said(got=got, code=code), service=service)
         return [
             Control(
                 kind="positive",
                 name="who was let in, now or before",
                 guards=("fail",),
                 expected="at least one, unless the answers have another cause",
-                got=got,
-                held=not code,
-                code=code,
+                got=answer.got,
+                held=not answer.code,
+                code=answer.code,
+                earlier_run=answer.run,
             )
         ]
 
     return control
+
+
+def _unless_expired(endpoint: str, view: View, answer: Said) -> Said:
+    """That somebody came in before; but the token may have ended since."""
+    known = earlier_access.of(view, ENDPOINT, endpoint, service="")
+    if known is None or not known.expired or not refused_by_name(_at(endpoint, view, "websocket")).all():
+        return answer
+    return earlier_access.refused(known, answer)
+
+
+def _with_earlier_runs(endpoint: str, view: View, answer: Said, *, service: str) -> Said:
+    """Why nobody came in, by what earlier runs say too."""
+    if answer.code not in ("token-unproven", "no-endpoint", "not-understood"):
+        return answer
+    known = earlier_access.of(view, ENDPOINT, endpoint, service=service)
+    if answer.code == "token-unproven":
+        return earlier_access.refused(known, answer)
+    tried = _at(endpoint, view, "refusals")
+    statuses = set(_at(endpoint, view, "websocket")["http_status"]) | set(
+        tried[tried["token_kind"] != TokenKind.AT_UNKNOWN_PATH]["http_status"]
+    )
+    return earlier_access.gone(known, answer, statuses=statuses, reached=_is_well(view, service))
+
+
+def _is_well(view: View, service: str) -> bool:
+    """Whether the health page of a service was well, so that it was reached."""
+    rows = view.table(HEALTH)
+    if rows is None or not service:
+        return False
+    return bool(rows.loc[(rows["service"] == service) & (rows["kind"] == "health"), "ok"].any())
 
 
 def _why_nobody(endpoint: str, view: View, *, shows_token: bool, issues_tokens: bool) -> tuple[str, str]:

@@ -168,42 +168,8 @@ def room_for_all(where: Rows, ok: Rows, *, at_once: int) -> MoreControls:
     return control
 
 
-def health_path_known(service: str) -> MoreControls:
-    """The positive control of "it is not healthy": something answered there once.
-
-    Without it, who asks for a page that is not there, or not for everybody, may have the wrong address. What that does not
-    explain (silence, 5xx, a page that says something else) needs no such control.
-    """
-
-    def control(view: View) -> Sequence[Control]:
-        answers = set(_asked(view, service, kind="health")["status"])
-        elsewhere = set(_asked(view, service, kind="unknown-path")["status"])
-        well_before = int(_asked(view, service, kind="health", phase="before")["ok"].sum())
-        nowhere = bool(answers) and answers <= set(NO_PAGE)
-        wrongly = bool(answers) and answers == elsewhere and answers <= set(ASKED_WRONGLY)
-        held = well_before > 0 or not (nowhere or wrongly)
-        missing = (
-            "every request is called wrong, and nothing shows that it was ever well"
-            if wrongly
-            else "not seen, now or before"
-        )
-        now = "no page for us" if nowhere else "an answer of its own"
-        return [
-            Control(
-                kind="positive",
-                name="something at this address",
-                guards=("fail",),
-                expected="a page, or health before",
-                got=f"{well_before:,} well before; now {now}" if held else missing,
-                held=held,
-                code="" if held else "no-endpoint" if nowhere else "asked-wrongly",
-            )
-        ]
-
-    return control
-
-
-def _asked(view: View, service: str, *, kind: str, phase: str = "after") -> pd.DataFrame:
+def asked_for(view: View, service: str, *, kind: str, phase: str = "after") -> pd.DataFrame:
+    """The requests of a kind to a service."""
     rows = view.table(HEALTH, phase)
     if rows is None:
         return pd.DataFrame(columns=["status", "ok"])
@@ -214,7 +180,7 @@ def unknown_path_control(service: str) -> MoreControls:
     """The negative control of health: a path that is not there must not be 200, or else not say what is expected of health."""
 
     def control(view: View) -> Sequence[Control]:
-        rows = _asked(view, service, kind="unknown-path")
+        rows = asked_for(view, service, kind="unknown-path")
         statuses = sorted({"no answer" if pd.isna(status) else str(status) for status in rows["status"]})
         other = rows["body_ok"].eq(False).fillna(False)
         passes = rows["status"].isin(range(200, 400)).fillna(False) & ~other
@@ -289,11 +255,11 @@ def transport_known(service: str) -> MoreControls:
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = _asked(view, service, kind="health")
+        rows = asked_for(view, service, kind="health")
         causes = set(rows["cause"]) & set(_TRANSPORT) if "cause" in rows else set()
         if not causes:
             return []
-        was_well = bool(_asked(view, service, kind="health", phase="before")["ok"].any())
+        was_well = bool(asked_for(view, service, kind="health", phase="before")["ok"].any())
         cause = min(causes)
         return [
             Control(
@@ -317,7 +283,7 @@ def whole_word(service: str) -> MoreControls:
     """
 
     def control(view: View) -> Sequence[Control]:
-        rows = _asked(view, service, kind="health")
+        rows = asked_for(view, service, kind="health")
         if "says" not in rows:
             # Older evidence holds none.
             return []
@@ -360,7 +326,7 @@ def fresh_answers(service: str) -> MoreControls:
     """The comparability control of health: answers are the service's own and of now, neither copies that a cache keeps nor pages made long before."""
 
     def control(view: View) -> Sequence[Control]:
-        rows = _asked(view, service, kind="health")
+        rows = asked_for(view, service, kind="health")
         if "age_s" not in rows:
             # Older evidence holds none.
             return []

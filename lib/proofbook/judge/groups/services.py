@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -21,10 +21,10 @@ from proofbook.judge.checks.health_controls import (
     unmarked_answered,
     written_now,
 )
+from proofbook.judge.checks.health_path import health_path_known
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
-    health_path_known,
     transport_known,
     unknown_path_control,
     whole_word,
@@ -38,7 +38,8 @@ from proofbook.judge.registry import claims
 def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
     for item in environment.services:
         if item.health:
-            yield _health(item, case)
+            there = [socket.name for socket in environment.websockets if socket.service == item.name and socket.path is not None]  # fmt: skip
+            yield _health(item, case, endpoints=there)
         if case.asks.addresses and environment.asks_addresses(item):
             host = urlsplit(item.url.text or "").hostname or ""
             yield Check(
@@ -67,7 +68,7 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
         )
 
 
-def _health(item: Service, case: Case) -> Check:
+def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
     """The health page says that the service is well."""
     recipe = success_rate(
         "health",
@@ -86,7 +87,7 @@ def _health(item: Service, case: Case) -> Check:
             not_challenged(item),
             had_started(item),
             not_kept_out(_of("service", item.name, kind="health"), lambda rows: rows["ok"], table="health"),
-            health_path_known(item.name),
+            health_path_known(item.name, endpoints=endpoints),
             no_long_answer(item),
             unknown_path_control(item.name),
             fresh_answers(item.name),
