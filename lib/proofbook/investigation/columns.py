@@ -132,7 +132,7 @@ def of(file: Path, *, of_requests: bool) -> Columns:
     there[unit] = True
     ids = np.flatnonzero(there).astype(np.int32)
     # In place: what is as long as a log is held as seldom as can be.
-    np.take(np.cumsum(there, dtype=np.int32) - 1, unit, out=unit, mode="clip")
+    _take(np.cumsum(there, dtype=np.int32) - 1, unit)
     found = Columns(file=file, counted=counted, unit=unit, ids=ids, at_s=np.zeros(0))
     return _in_order(found, _first_us(found))
 
@@ -232,7 +232,14 @@ def _largest(held: Iterable[tuple[Places, Places, Places]], texts: pa.Array, *, 
         np.maximum.at(best, units, rank[number][codes])
     has = np.flatnonzero(best >= 0).astype(np.int32)
     best = best[has] if len(has) < size else best
-    return Column(units=has, codes=np.take(order, best, out=best, mode="clip"), texts=texts)
+    _take(order, best)
+    return Column(units=has, codes=best, texts=texts)
+
+
+def _take(values: Places, places: Places) -> None:
+    """Puts the values in these places there, in place of their numbers."""
+    if len(places):
+        np.take(values, places, out=places, mode="clip")
 
 
 def _read(file: Path, *names: str, as_dictionary: bool = False) -> Iterator[list[pa.Array]]:

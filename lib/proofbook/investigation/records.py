@@ -72,13 +72,18 @@ class Records:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.engine = connect()
         # Beside it there is a kernel with its libraries, and the values of the requests that are compared.
-        self.engine.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        self.give_back()
         self._prepared = prepare(self.engine, source.files, folder=folder)
+        self.give_back()
         # The keys under which it stood who asked, and the templates that are exceptions.
         self.user_keys, self.exceptions = self._prepared.user_keys, self._prepared.exceptions
         # The keys of the map `fields`, the most frequent first.
         self.keys = self._prepared.keys[:MOST_KEYS]
         self.relation = RELATION
+
+    def give_back(self) -> None:
+        """States how much memory the engine may take; and with that it gives back to the system what it has freed, which it keeps else."""
+        self.engine.cursor().execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
 
     def ask(self, sql: str) -> pd.DataFrame:
         """The answer to a query of ours."""
@@ -107,6 +112,7 @@ class Records:
     @functools.cached_property
     def requests(self) -> Units:
         """The requests, counted."""
+        self.give_back()
         return units.of_records(self, of_requests=True)
 
     @functools.cached_property
@@ -117,7 +123,9 @@ class Records:
     @functools.cached_property
     def traffic(self) -> Traffic:
         """When requests were open, by which lines without a trace are joined to them."""
-        return traffic.of(self)
+        found = traffic.of(self)
+        self.give_back()
+        return found
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -135,6 +135,7 @@ def _prepare(read: Records) -> None:
         )
     # Only what is whole has the name.
     engine.execute("ALTER TABLE walking RENAME TO walked")
+    read.give_back()
 
 
 def _ways(read: Records, where: str, *, table: str, more: str = "") -> list[Way]:
