@@ -102,7 +102,7 @@ class Columns:
             codes, texts = _coded(values)
             codes = codes[counted]
             there = codes >= 0
-            if but is not None:
+            if but is not None and len(texts):
                 there &= np.asarray(pc.not_equal(texts, but), dtype=bool)[codes]
             # Where each says something no copy is made.
             yield _kept(units if there.all() else units[there], codes[there], texts)
@@ -209,7 +209,7 @@ def _coded(values: pa.Array) -> tuple[Places, pa.Array]:
     """Of each text its number, −1 where there is none, and the texts."""
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
-    return _plain(values.indices.fill_null(-1)), values.dictionary
+    return _plain(values.indices.fill_null(-1)), values.dictionary.cast(pa.string())
 
 
 def _numbered(pieces: Iterable[Piece]) -> tuple[list[tuple[Places, Places, Places]], pa.Array]:
