@@ -35,7 +35,8 @@ def spans(view: View, which: str) -> tuple[Span, ...]:
     rows = view.table(STANDSTILLS, which)
     if rows is None:
         return ()
-    return tuple((row.began, row.ended) for row in rows.itertuples() if _s(row.began, row.ended) >= LEAST_S)
+    stood = zip(rows["began"], rows["ended"], strict=True)
+    return tuple((began, ended) for began, ended in stood if _s(began, ended) >= LEAST_S)
 
 
 def gaps(entries: pd.DataFrame, stills: Sequence[Span] = ()) -> Gaps:
