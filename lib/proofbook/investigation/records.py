@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import shutil
 import tempfile
@@ -82,8 +83,12 @@ class Records:
         self.relation = RELATION
 
     def give_back(self) -> None:
-        """States how much memory the engine may take; and with that it gives back to the system what it has freed, which it keeps else."""
+        """Gives back to the system what was freed, which allocators keep else: the engine does so when it is told how much it may take."""
         self.engine.cursor().execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        pa.default_memory_pool().release_unused()
+        # Of glibc; other systems have no such call.
+        if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+            trim(0)
 
     def ask(self, sql: str) -> pd.DataFrame:
         """The answer to a query of ours."""
@@ -113,7 +118,9 @@ class Records:
     def requests(self) -> Units:
         """The requests, counted."""
         self.give_back()
-        return units.of_records(self, of_requests=True)
+        found = units.of_records(self, of_requests=True)
+        self.give_back()
+        return found
 
     @functools.cached_property
     def others(self) -> Units:
