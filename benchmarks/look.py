@@ -1,5 +1,7 @@
 """How long a look at a large log takes, and how much memory: python benchmarks/look.py [--requests 500000]; `--notebook` times the incident notebook.
 
+`--export 6` writes the log as an export of Cloud Logging, six times over one after the other (0.56 GB each), and looks at that; `--first` ends with the first display.
+
 Every request writes two entries, as the practice log does with a line more: so a million entries are half a million requests. Each figure is of
 a process of its own that opens the log as a notebook does; the memory is the most that it ever held.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,7 +92,33 @@ def write(to: Path, *, requests: int, hours: float = 6.0) -> None:
     )
 
 
-def measure(file: str) -> dict[str, tuple[float, float, float]]:
+# An entry of the log as Cloud Logging exports it, `copy` times six hours later.
+_ENTRY = """
+SELECT hash(row, {copy})::VARCHAR AS "insertId", 'projects/demo/logs/run.googleapis.com' AS "logName", severity_text AS severity,
+    strftime(timestamp + to_hours({later}), '%Y-%m-%dT%H:%M:%S.%fZ') AS timestamp, 'projects/demo/traces/' || md5(trace_id || '{copy}') AS trace,
+    {{'client': fields['labels.client'], 'region': fields['labels.region'], 'user_id': fields['labels.user_id'], 'instanceId': service_instance_id}} AS labels,
+    {{'type': 'cloud_run_revision', 'labels': {{'service_name': service_name, 'revision_name': service_version, 'location': 'europe-west1'}}}} AS resource,
+    CASE WHEN http_status IS NOT NULL THEN {{'requestMethod': http_method, 'requestUrl': http_url, 'status': http_status, 'latency': round(http_latency_s, 6) || 's',
+        'userAgent': http_user_agent, 'remoteIp': http_remote_ip, 'protocol': 'HTTP/1.1', 'responseSize': '512'}} END AS "httpRequest", body AS "textPayload"
+FROM (SELECT *, file_row_number AS row FROM read_parquet('{log}', file_row_number = true))"""
+
+
+def export(log: Path, to: Path, *, copies: int, hours: int = 6) -> None:
+    """Writes a log of so many hours as JSON lines, so many times over."""
+    import duckdb
+
+    part = to.with_suffix(".part")
+    with to.open("wb") as out, duckdb.connect() as engine:
+        engine.execute("SET TimeZone = 'UTC'")
+        for copy in range(copies):
+            entry = _ENTRY.format(copy=copy, later=copy * hours, log=log)
+            engine.execute(f"COPY ({entry}) TO '{part}' (FORMAT json)")
+            with part.open("rb") as written:
+                shutil.copyfileobj(written, out, 1 << 24)
+    part.unlink()
+
+
+def measure(file: str, *, first: bool = False) -> dict[str, tuple[float, float, float]]:
     """Of each question to a log: seconds, seconds of the processor, and the most memory of the process so far in MB."""
     import proofbook as pb
     from proofbook.investigation import look as _  # noqa: F401  What is imported once is no part of a question.
@@ -105,6 +134,8 @@ def measure(file: str) -> dict[str, tuple[float, float, float]]:
 
     look = timed("open", lambda: pb.look(file))
     timed("first display", lambda: look._repr_html_())
+    if first:
+        return found
     bad = look.where("wrong")
     timed("started, which counts the requests", bad.started)
     timed("differs", bad.differs)
@@ -185,6 +216,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=500_000)
     parser.add_argument("--file", help="measure this log in this process, and print JSON")
+    parser.add_argument(
+        "--export", type=int, default=0, metavar="COPIES", help="look at an export of so many times as much"
+    )
+    parser.add_argument("--first", action="store_true", help="end with the first display")
     parser.add_argument("--times", type=int, default=1, help="processes; shown is the least of each figure")
     parser.add_argument("--notebook", action="store_true", help="time the incident notebook instead")
     asked = parser.parse_args()
@@ -192,13 +227,16 @@ def main() -> None:
         notebook()
         return
     if asked.file:
-        print(json.dumps(measure(asked.file)))
+        print(json.dumps(measure(asked.file, first=asked.first)))
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "log.parquet"
         write(file, requests=asked.requests)
-        print(f"{2 * asked.requests:,} entries, {file.stat().st_size / 1e6:.0f} MB")
-        command = [sys.executable, __file__, "--file", str(file)]
+        if asked.export:
+            log, file = file, file.with_suffix(".json")
+            export(log, file, copies=asked.export)
+        print(f"{2 * asked.requests * max(1, asked.export):,} entries, {file.stat().st_size / 1e6:,.0f} MB")
+        command = [sys.executable, __file__, "--file", str(file), *(["--first"] if asked.first else [])]
         runs = [
             json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             for _ in range(asked.times)

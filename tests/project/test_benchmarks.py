@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from proofbook.rehearsal.faults import FAULTS, Fault
+from proofbook.selfcheck.trial import seeds
+
 FOLDER = ROOT / "benchmarks"
 BENCHMARKS = [
     path for path in sorted(FOLDER.glob("*.py")) if "ArgumentParser(" in path.read_text(encoding="utf-8")
@@ -38,3 +41,11 @@ def test_a_benchmark_loads_and_says_what_it_takes(
         runpy.run_path(str(path), run_name="__main__")
     assert ended.value.code == 0
     assert f"usage: {path.name}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("beside")
+def test_every_fault_of_the_catalogue_is_owed_in_each_pass_of_the_confusion_table(tmp_path: Path) -> None:
+    matrix = runpy.run_path(str(FOLDER / "matrix.py"), run_name="matrix")
+    owed = matrix["owed"](seeds([]), tmp_path, healthy=20)
+    places = [place.name for seed, place in owed if isinstance(seed, Fault)]
+    assert sorted(places) == sorted(FAULTS)

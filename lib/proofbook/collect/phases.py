@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from proofbook.collect import access, registry
+from proofbook.collect import access, registry, standstills
 from proofbook.collect.planning import ROUND, Plan, Sizes, Stage, plan_of
 from proofbook.collect.registry import Recorded
 from proofbook.collect.services import deployments
@@ -61,8 +61,9 @@ async def record(
     for line in planned:
         say(f"plan · {phase} · {line}")
     started = dt.datetime.now(dt.UTC)
-    recorded, problems = await _run(plan, session, until)
-    tables: Tables = dict(recorded)
+    with standstills.noted() as stood:
+        recorded, problems = await _run(plan, session, until)
+    tables: Tables = {**recorded, **standstills.as_table(stood)}
     # Before the logs are read: reading takes time, in which nothing more can be in what was read.
     ended = dt.datetime.now(dt.UTC)
     if phase != "rollout":

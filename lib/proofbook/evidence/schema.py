@@ -187,6 +187,11 @@ PROBES = Table(
     ),
 )  # fmt: skip
 
+STANDSTILLS = Table(
+    "standstills", row="half a second or more in which the process that collected was not let run; absent: there was none, or none was noted",
+    columns=(Column("began", TIME, "when it last ran"), Column("ended", TIME, "when it ran again")),
+)  # fmt: skip
+
 # Watching -----------------------------------------------------------------------------------------------------------
 
 LOOKS = Table(
@@ -204,7 +209,7 @@ TABLES: Mapping[str, Table] = MappingProxyType({
     table.name: table
     for table in (
         HEALTH, LATENCY, LATENCY_CONTROL, WEBSOCKET, MESSAGES, SHADOW, REFUSALS, IDENTITIES, METRICS, OPENAPI, ANSWERS, CERTIFICATES,
-        REVISIONS, ROLLOUT, HELD, ASKED, ACCESS, *LOG_TABLES, PROBES, LOOKS, *TRACES,
+        REVISIONS, ROLLOUT, HELD, ASKED, ACCESS, *LOG_TABLES, PROBES, STANDSTILLS, LOOKS, *TRACES,
     )
 })  # fmt: skip
 # Of what connections saw; of the others, logs aside, requests to services are the subject.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import shutil
 import tempfile
@@ -72,13 +73,22 @@ class Records:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.engine = connect()
         # Beside it there is a kernel with its libraries, and the values of the requests that are compared.
-        self.engine.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        self.give_back()
         self._prepared = prepare(self.engine, source.files, folder=folder)
+        self.give_back()
         # The keys under which it stood who asked, and the templates that are exceptions.
         self.user_keys, self.exceptions = self._prepared.user_keys, self._prepared.exceptions
         # The keys of the map `fields`, the most frequent first.
         self.keys = self._prepared.keys[:MOST_KEYS]
         self.relation = RELATION
+
+    def give_back(self) -> None:
+        """Gives back to the system what was freed, which allocators keep else: the engine does so when it is told how much it may take."""
+        self.engine.cursor().execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        pa.default_memory_pool().release_unused()
+        # Of glibc; other systems have no such call.
+        if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+            trim(0)
 
     def ask(self, sql: str) -> pd.DataFrame:
         """The answer to a query of ours."""
@@ -107,7 +117,10 @@ class Records:
     @functools.cached_property
     def requests(self) -> Units:
         """The requests, counted."""
-        return units.of_records(self, of_requests=True)
+        self.give_back()
+        found = units.of_records(self, of_requests=True)
+        self.give_back()
+        return found
 
     @functools.cached_property
     def others(self) -> Units:
@@ -117,7 +130,9 @@ class Records:
     @functools.cached_property
     def traffic(self) -> Traffic:
         """When requests were open, by which lines without a trace are joined to them."""
-        return traffic.of(self)
+        found = traffic.of(self)
+        self.give_back()
+        return found
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from proofbook.investigation import columns
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 # Of a field at most so many values are kept, the most frequent, and of the keys of entries the most frequent.
 MOST_VALUES, MOST_KEYS = 3000, 40
-# Numbers of values, of which there are at most MOST_VALUES.
-CODES = np.int16
+# Numbers of values, of which there are at most MOST_VALUES; where they are few, one byte holds them.
+CODES, SHORT, FEW = np.int16, np.uint8, 2**8
 # Where numbers are cut.
 QUANTILES = (0.5, 0.9, 0.99)
 
@@ -73,10 +74,12 @@ class Units:
     def __len__(self) -> int:
         return len(self.at_s)
 
-    def marked(self, ids: Iterable[int]) -> Marks:
+    def marked(self, ids: Places) -> Marks:
         """Which units have one of these ids."""
         assert self.ids is not None
-        return np.isin(self.ids, np.fromiter(ids, dtype=np.int64))
+        found = np.zeros(int(max(self.ids.max(initial=0), ids.max(initial=0))) + 1, dtype=bool)
+        found[ids] = True
+        return np.asarray(found[self.ids])
 
     def without(self, names: Iterable[str]) -> Units:
         """The same units without some fields."""
@@ -87,25 +90,36 @@ class Units:
 def of_records(read: Records, *, of_requests: bool) -> Units:
     """The requests of a log, or its entries of no request, without those of our own probes."""
     found = columns.of(read.derived, of_requests=of_requests)
+    at_s, ids, asked = found.at_s, found.ids, found.held("http_status")
+    every = np.arange(len(found), dtype=np.int32)
     fields = [
-        _of_name(name, found, each_has_one=not (NAMES[name].many and of_requests))
+        _shared(_of_name(name, found, each_has_one=not (NAMES[name].many and of_requests)), every)
         for name in sorted(COUNTED, key=lambda name: NAMES[name].many)
     ]
     # Who asked is counted by its name alone.
     keys = [key for key in read.keys[:MOST_KEYS] if key not in read.user_keys]
-    held = {key: _field(read.known.short(key), column) for key, column in columns.keys(found, read.files, keys)}  # fmt: skip
+    unit_of = found.by_row([pq.read_metadata(file).num_rows for file in read.files])
+    # What is as long as a log goes as soon as it can.
+    del found
+    of_keys = columns.keys(unit_of, read.files, keys, size=len(every))
+    held = [_shared(_field(read.known.short(key), column), every) for key, column in of_keys]
     single = [field for field in fields if not NAMES[field.name].many]
     many = [field for field in fields if NAMES[field.name].many]
-    fields = [field for field in (*single, *held.values(), *many) if field.values]
+    fields = [field for field in (*single, *held, *many) if field.values]
     left_out = tuple((field.name, why) for field in fields if (why := _why_not(field)))
     return Units(
-        at_s=found.at_s,
+        at_s=at_s,
         fields=tuple(fields),
         word="requests" if of_requests else "entries",
         left_out=left_out,
-        ids=found.ids,
-        asked=found.held("http_status"),
+        ids=ids,
+        asked=asked,
     )
+
+
+def _shared(field: Field, every: Places) -> Field:
+    """The same field with the places of all units, where each of them has a value: one list for all such fields."""
+    return replace(field, units=every) if np.array_equal(field.units, every) else field
 
 
 def _of_name(name: str, read: Columns, *, each_has_one: bool) -> Field:
@@ -148,9 +162,10 @@ def _field(name: str, column: Column, *, is_outcome: bool = False) -> Field:
     frequent = frequent[counts[frequent] > 0]
     number = np.full(len(texts), -1, dtype=CODES)
     number[frequent] = np.arange(len(frequent))
-    codes = number[codes]
     if len(frequent) < there:
-        units, codes = units[codes >= 0], codes[codes >= 0]
+        kept = number[codes] >= 0
+        units, codes = units[kept], codes[kept]
+    codes = number.astype(SHORT if len(frequent) <= FEW else CODES)[codes]
     if len(units) > 1 and (np.diff(units) < 0).any():
         order = np.argsort(units, kind="stable")
         units, codes = units[order], codes[order]

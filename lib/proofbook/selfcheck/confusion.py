@@ -145,6 +145,7 @@ def as_markdown(results: Sequence[Result], rates: Sequence[Rate]) -> str:
         [
             *_in_short(broken, well, quiet, slowest),
             *_of_faults(broken),
+            *_not_collected(results),
             *_of_healthy([*well, *quiet]),
             *_simulated(rates),
         ]
@@ -200,6 +201,15 @@ def _of_faults(broken: Sequence[Result]) -> list[str]:
             f"| `{name}` | {fault.what} | {fault.verdict} | {counts[RIGHT]} of {len(part)} | {others} | {miss}: {fault.miss_because} | {', '.join(f'`{finding}`' for finding in said)} |"
         )
     return parts
+
+
+def _not_collected(results: Sequence[Result]) -> list[str]:
+    """The line of what the catalogue holds and nobody collected: a page without it would look as if there were no more."""
+    there = {result.name for result in results}
+    missing = [f"`{name}`" for name in (*FAULTS, *HEALTHY) if name not in there]
+    return (
+        ["", f"Not collected yet, of which this page says nothing: {', '.join(missing)}."] if missing else []
+    )
 
 
 def _of_healthy(results: Sequence[Result]) -> list[str]:

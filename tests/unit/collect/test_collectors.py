@@ -175,7 +175,8 @@ def test_the_plan_its_length_and_the_work_are_the_steps(doors: Path, tmp_path: P
     assert time.monotonic() - began > 99 / 50, "it does not keep the pace"
     phase = recorded.manifest.phases["after"]
     assert (phase.planned, phase.done, phase.problems) == (lines, {"doors opened": 100}, [])
-    assert set(phase.tables) == {"doors", "colours", "probes"}
+    # On a busy machine it stands still at times.
+    assert set(phase.tables) - {"standstills"} == {"doors", "colours", "probes"}
 
 
 # Recorded and judged ----------------------------------------------------------------------------------------------------

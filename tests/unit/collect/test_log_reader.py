@@ -25,6 +25,7 @@ from proofbook.config.sources import LogSource
 from proofbook.evidence import store
 from proofbook.evidence.log_tables import ANY_LINE
 from proofbook.evidence.merge import tables_of
+from proofbook.evidence.schema import STANDSTILLS
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks.log_coverage import cover
 from proofbook.judge.checks.log_covers import covers
@@ -528,6 +529,30 @@ def test_gone_holds_only_if_it_would_hold_with_every_unread_line_against_it(
     assert (found.verdict, found.reason) == (verdict, "" if verdict is Verdict.PASS else "log-unread"), found.statement  # fmt: skip
     assert words in found.statement
     assert any(item.code == "log-unread" for item in found.controls) is (count > 0)
+
+
+@pytest.mark.parametrize(
+    ("stood", "hit_s", "verdict", "reason"),
+    [
+        (False, None, Verdict.INCONCLUSIVE, "log-gap"),
+        (True, None, Verdict.PASS, ""),
+        # Whatever explains a silence, what is written refutes.
+        (True, 290, Verdict.FAIL, "still-there"),
+    ],
+)
+def test_gone_holds_over_a_silence_if_the_machine_stood_still_then(
+    stood: bool, hit_s: int | None, verdict: Verdict, reason: str
+) -> None:
+    first, last = span(230, 245)
+    after = [item for item in traffic(200, "r-2") if not first < pd.Timestamp(item["timestamp"]) < last]
+    if hit_s is not None:
+        after.append(entry(hit_s, "[ERROR] RecursionError: maximum", revision="r-2"))
+    view = view_of_files(json_lines(*traffic(0, "r-1", crash_every=5)), json_lines(*after), "RecursionError")
+    stills = STANDSTILLS.frame([span(230.2, 244.9)]) if stood else None
+    tables = view.tables
+    found = claimed(replace(view, tables=lambda name, phase: stills if (name, phase) == (STANDSTILLS.name, "after") else tables(name, phase)))  # fmt: skip
+    assert (found.verdict, found.reason) == (verdict, reason), found.statement
+    assert ("nothing was written while the machine stood still" in found.statement) is (verdict is Verdict.PASS)  # fmt: skip
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(0, Verdict.PASS), (1, Verdict.PASS), (20, Verdict.INCONCLUSIVE)])  # fmt: skip

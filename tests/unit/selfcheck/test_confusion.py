@@ -131,3 +131,11 @@ def test_the_page_counts_collections_with_their_bounds_and_hides_nothing() -> No
     squares = [item for item in picture.iter() if item.tag.endswith("rect") and item.get("rx")]
     assert len(squares) == len(results) + 4
     assert sum(line.lstrip().startswith("missed") for line in confusion.lines(results)) == 1
+
+
+def test_the_page_names_what_the_catalogue_holds_and_nobody_collected() -> None:
+    some = [result(seed, FAIL, FAIL) for name, seed in FAULTS.items() if name != "queue-full"]
+    well = [result(seed, PASS, PASS) for seed in HEALTHY.values()]
+    assert "Not collected yet, of which this page says nothing: `queue-full`." in confusion.as_markdown([*some, *well], [])  # fmt: skip
+    whole = [*some, result(FAULTS["queue-full"], FAIL, FAIL), *well]
+    assert "Not collected" not in confusion.as_markdown(whole, [])

@@ -15,6 +15,7 @@ from proofbook.investigation.units import Field, Units
 
 if TYPE_CHECKING:
     from proofbook.investigation.look import Look
+    from proofbook.investigation.records import Records
 
 MOST_FIELDS, MOST_VALUES = 12, 6
 # In this order where a log has them; then the keys of its entries, the most frequent first.
@@ -53,19 +54,21 @@ class Facets:
 class Tally:
     """The units of a log, of all times, which of them a look selects by its conditions, and the numbers of the entries that it selects."""
 
+    read: Records
     units: Units
     selected: Marks
     wrong: Marks
     shown: tuple[Field, ...]
     entries: Places
-    times_us: Places
 
     def entries_of(self, look: Look) -> Places:
         """The numbers of the entries in the window of a look."""
         if look.stated_span is None:
             return self.entries
         window = [int(moment.value // 1000) for moment in _in_ns(look.stated_span)]
-        return self.entries[slice(*np.searchsorted(self.entries, np.searchsorted(self.times_us, window)))]
+        return self.entries[
+            slice(*np.searchsorted(self.entries, np.searchsorted(self.read.times_us, window)))
+        ]
 
     def facets_of(self, look: Look) -> Facets:
         """The facets of the units that begin in the window of a look."""
@@ -96,10 +99,17 @@ def tally(look: Look) -> Tally:
     whole = type(look)(look.records, conditions=look.conditions)
     asked = asking.counted(whole)
     units = asked.units
-    wrong = np.isin(units.ids, look.records.wrong_units) if units.ids is not None else np.zeros(len(units), dtype=bool)  # fmt: skip
     read = look.records
-    entries = read.arrow(f"SELECT entry FROM {prepare.view_for(whole.selected)} WHERE {whole.selected} ORDER BY entry")["entry"].to_numpy()  # fmt: skip
-    return Tally(units=units, selected=asked.selected, wrong=wrong, shown=_shown(units), entries=entries, times_us=read.times_us)  # fmt: skip
+    wrong = units.marked(read.wrong_units)
+    return Tally(read=read, units=units, selected=asked.selected, wrong=wrong, shown=_shown(units), entries=_entries(whole))  # fmt: skip
+
+
+def _entries(whole: Look) -> Places:
+    """The numbers of the entries that a look selects, in their order."""
+    if not whole.conditions:
+        return np.arange(whole.records.count, dtype=np.int32)
+    found = whole.records.arrow(f"SELECT entry::INTEGER AS entry FROM {prepare.view_for(whole.selected)} WHERE {whole.selected} ORDER BY entry")  # fmt: skip
+    return np.asarray(found["entry"].to_numpy())
 
 
 def _in_ns(span: Span) -> list[pd.Timestamp]:

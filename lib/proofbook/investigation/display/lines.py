@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from proofbook.investigation.records import Records
 
 MOST_LINES, MOST_CHARS = 50, 240
+# Entries that are looked through at once.
+AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +33,8 @@ class Line:
 
 def of(read: Records, entries: Places) -> tuple[Line, ...]:
     """Some of these entries: first what went wrong, then others, each in the order of time."""
-    went_wrong = np.isin(entries, read.wrong_entries, assume_unique=True)
-    first = np.concatenate([entries[went_wrong][:MOST_LINES], entries[~went_wrong][:MOST_LINES]])[:MOST_LINES]
+    went_wrong = _first(entries, read.wrong_entries, within=True)
+    first = np.concatenate([went_wrong, _first(entries, read.wrong_entries, within=False)])[:MOST_LINES]
     if not len(first):
         return ()
     found = read.ask(
@@ -41,7 +43,7 @@ def of(read: Records, entries: Places) -> tuple[Line, ...]:
             coalesce(trace_id, '') AS trace_id
         FROM {read.relation} WHERE entry BETWEEN {first.min()} AND {first.max()} AND entry IN ({", ".join(map(str, first.tolist()))}) ORDER BY entry"""
     )
-    bad = set(entries[went_wrong][:MOST_LINES].tolist())
+    bad = set(went_wrong.tolist())
     return tuple(
         Line(
             at=pd.Timestamp(row["timestamp"]),
@@ -53,6 +55,18 @@ def of(read: Records, entries: Places) -> tuple[Line, ...]:
         )
         for row in sorted(found.to_dict("records"), key=lambda row: (int(row["entry"]) not in bad, row["entry"]))
     )  # fmt: skip
+
+
+def _first(entries: Places, wrong: Places, *, within: bool) -> Places:
+    """The first of some entries that went wrong, or that did not. Both are in order; a part at a time, so that nothing as long as a log is made."""
+    found = [entries[:0]]
+    for begins in range(0, len(entries), AT_ONCE):
+        some = entries[begins : begins + AT_ONCE]
+        near = wrong[slice(*np.searchsorted(wrong, [some[0], some[-1] + 1]))]
+        found.append(some[np.isin(some, near, assume_unique=True) == within])
+        if sum(map(len, found)) >= MOST_LINES:
+            break
+    return np.concatenate(found)[:MOST_LINES]
 
 
 def _cut(text: str) -> str:

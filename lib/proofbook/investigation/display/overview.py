@@ -100,6 +100,7 @@ def of(look: Look) -> Overview:
     axis = axes.over(look.span)
     over_time = lanes.of(look, axis)
     tally = facets.tally(look)
+    look.records.give_back()
     entries = tally.entries_of(look)
     return Overview(
         source=look.records.source.shown,

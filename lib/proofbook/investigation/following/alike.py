@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CLAIM = "requests that went the same way"
 # Ways that are compared, the commonest first.
 MOST_WAYS = 20_000
+# Ways are made of the requests that begin within so many entries.
+AT_ONCE = 250_000
 # The kinds of its entries in their order, each by a digest.
 Way: TypeAlias = tuple[int, ...]
 _KIND = "coalesce(template, coalesce(http_method || ' ', '') || coalesce(path, '') || ' → ' || http_status, '(says nothing)')"
@@ -119,13 +121,21 @@ def _unit(asked: given.Given, read: Records) -> int:
 
 
 def _prepare(read: Records) -> None:
-    """Makes the way of every request, once."""
-    read.engine.cursor().execute(
-        f"""CREATE TABLE IF NOT EXISTS walked AS
-        WITH placed AS (SELECT unit, entry, own, timestamp, hash({_KIND}) AS kind FROM {BRIEF} WHERE of_request),
-        moved AS (SELECT *, lag(kind) OVER (PARTITION BY unit ORDER BY entry) AS before FROM placed)
-        SELECT unit, bool_or(own) AS own, min(timestamp) AS began, list(kind ORDER BY entry) FILTER (WHERE kind IS DISTINCT FROM before) AS steps FROM moved GROUP BY unit"""
-    )
+    """Makes the way of every request, once, for some of them at a time: to sort a log takes several times the memory of what comes of it."""
+    engine = read.engine.cursor()
+    if engine.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'walked'").fetchall():
+        return
+    engine.execute("CREATE OR REPLACE TABLE walking (unit BIGINT, own BOOLEAN, began TIMESTAMPTZ, steps UBIGINT[])")  # fmt: skip
+    for first in range(0, read.count, AT_ONCE):
+        engine.execute(
+            f"""INSERT INTO walking
+            WITH placed AS (SELECT unit, entry, own, timestamp, hash({_KIND}) AS kind FROM {BRIEF} WHERE of_request AND unit BETWEEN {first} AND {first + AT_ONCE - 1}),
+            moved AS (SELECT *, lag(kind) OVER (PARTITION BY unit ORDER BY entry) AS before FROM placed)
+            SELECT unit, bool_or(own) AS own, min(timestamp) AS began, list(kind ORDER BY entry) FILTER (WHERE kind IS DISTINCT FROM before) AS steps FROM moved GROUP BY unit"""
+        )
+    # Only what is whole has the name.
+    engine.execute("ALTER TABLE walking RENAME TO walked")
+    read.give_back()
 
 
 def _ways(read: Records, where: str, *, table: str, more: str = "") -> list[Way]:

@@ -17,6 +17,7 @@ from proofbook.investigation.following.given import Given, Row
 from proofbook.investigation.following.joins import CERTAIN, GUESSES, NEAR_S, SHOWN, Measured, Rule
 from proofbook.investigation.following.steps import Step
 from proofbook.investigation.following.traffic import MOST_OF_SOCKET, Traffic
+from proofbook.investigation.prepare import BRIEF
 from proofbook.judge.findings import Control, Exposure, Method
 from proofbook.judge.view import stamp
 
@@ -115,12 +116,16 @@ def _rows(read: Records, where: str) -> list[Row]:
     return [{str(key): value for key, value in row.items()} for row in found.to_dict("records")]
 
 
-def _between(span: tuple[pd.Timestamp, pd.Timestamp], more_s: float) -> str:
+def _between(read: Records, span: tuple[pd.Timestamp, pd.Timestamp], more_s: float) -> str:
+    """SQL for whether an entry lies in a span, by its number: a time is compared with far more of the log."""
     first, last = (
         quoted((at + pd.Timedelta(seconds=by)).isoformat())
         for at, by in zip(span, (-more_s, more_s), strict=True)
     )
-    return f"timestamp BETWEEN TIMESTAMPTZ {first} AND TIMESTAMPTZ {last}"
+    found = read.ask(
+        f"SELECT coalesce(min(entry), 0) AS a, coalesce(max(entry), -1) AS b FROM {BRIEF} WHERE timestamp BETWEEN TIMESTAMPTZ {first} AND TIMESTAMPTZ {last}"
+    ).iloc[0]
+    return f"entry BETWEEN {found['a']} AND {found['b']}"
 
 
 def _in_text(read: Records, trace: str, found: _Gathered) -> list[Row]:
@@ -129,7 +134,8 @@ def _in_text(read: Records, trace: str, found: _Gathered) -> list[Row]:
     names = {trace, plain, "-".join((plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:]))}
     held = " OR ".join(f"contains(body, {quoted(name)})" for name in sorted(names))
     return _rows(
-        read, f"{_between(found.span, TEXT_S)} AND trace_id IS DISTINCT FROM {quoted(trace)} AND ({held})"
+        read,
+        f"{_between(read, found.span, TEXT_S)} AND trace_id IS DISTINCT FROM {quoted(trace)} AND ({held})",
     )
 
 
@@ -171,7 +177,7 @@ def _add_lines(read: Records, seen: Traffic, found: _Gathered) -> None:
     longest: float = max(
         float(row["http_latency_s"]) if not pd.isna(row["http_latency_s"]) else 0.0 for row in request
     )
-    ask = f"http_status IS NULL AND template IS NOT NULL AND {_between(found.span, longest + NEAR_S)}"
+    ask = f"http_status IS NULL AND template IS NOT NULL AND {_between(read, found.span, longest + NEAR_S)}"
     with_requests = seen.open.requests.unit
     units, hidden, untold = found.units, dict.fromkeys(GUESSES, 0), 0
     rows = [row for row in _rows(read, ask) if int(row["entry"]) not in found.rows]
@@ -207,7 +213,7 @@ def _add_by_socket(read: Records, seen: Traffic, found: _Gathered) -> None:
         if isinstance(row["socket"], str)
     }
     for socket, instance in sorted(named, key=str):
-        where = f"socket = {quoted(socket)} AND {_between(found.span, SOCKET_S)}"
+        where = f"socket = {quoted(socket)} AND {_between(read, found.span, SOCKET_S)}"
         if isinstance(instance, str):
             where += f" AND service_instance_id = {quoted(instance)}"
         rows = _rows(read, where)

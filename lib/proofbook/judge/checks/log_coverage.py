@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ import pandas as pd
 from proofbook.config.durations import in_words
 from proofbook.evidence.log_tables import LOG_CANARIES, LOG_SOURCES
 from proofbook.judge.checks.log_rows import RHYTHM, entries_in
+from proofbook.judge.checks.log_standstills import Gaps, gaps, spans
 from proofbook.judge.checks.log_unread import Unread, unread_in
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
@@ -34,7 +36,7 @@ Why = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """What of a window a log covers. `reasons` are (code, sentence); empty means covered."""
+    """What of a window a log covers. `reasons` are (code, sentence); empty means covered. stood_s: the longest silence in which the machine stood still."""
 
     entries: int
     first: pd.Timestamp | None
@@ -45,14 +47,21 @@ class Coverage:
     allowed_gap_s: float
     reasons: tuple[Why, ...]
     unread: Unread
+    stood_s: float = 0.0
 
     @property
     def held(self) -> bool:
         return not self.reasons
 
+    @property
+    def aside(self) -> str:
+        """The words for a silence that the machine explains; nothing where there is none."""
+        stood = in_words(self.stood_s, decimals=1)
+        return f"; for {stood} nothing was written while the machine stood still" if self.stood_s else ""
+
     def control(self, name: str, *, guards: tuple[str, ...]) -> Control:
         """The liveness control that this coverage is."""
-        span = f"{self.entries:,} entries over {in_words(self.covered_s)} of {in_words(self.window_s)}"
+        span = f"{self.entries:,} entries over {in_words(self.covered_s)} of {in_words(self.window_s)}{self.aside}"
         got = span if self.held else f"{span}; {'; '.join(sentence for _, sentence in self.reasons)}"
         return Control(
             kind="liveness",
@@ -79,6 +88,7 @@ def cover(
     canary: str = "",
     sampled_s: float | None = None,
     unread: int = 0,
+    stills: Sequence[Span] = (),
 ) -> Coverage:
     """How much of `window` the entries cover.
 
@@ -94,6 +104,7 @@ def cover(
         canary: what is wrong with the probes' marks in it, in words.
         sampled_s: only some entries were read of every slice of this length.
         unread: how many lines may lie in the window that gave no entry with a time.
+        stills: when the process that collected stood still.
     """
     lost = Unread(lines=unread, entries=int(entries["entries"].sum()))
     if lost.entries == 0:
@@ -111,6 +122,7 @@ def cover(
         canary=canary,
         sampled_s=sampled_s,
         unread=lost,
+        stills=stills,
     ).coverage()
 
 
@@ -146,6 +158,7 @@ class _Reading:
     canary: str
     sampled_s: float | None
     unread: Unread
+    stills: Sequence[Span]
 
     @cached_property
     def first(self) -> pd.Timestamp:
@@ -164,8 +177,8 @@ class _Reading:
         return float((self.window[1] - self.window[0]).total_seconds())
 
     @cached_property
-    def longest_s(self) -> float:
-        return longest_gap(self.entries)
+    def gaps(self) -> Gaps:
+        return gaps(self.entries, self.stills)
 
     @property
     def allowed_s(self) -> float:
@@ -187,10 +200,11 @@ class _Reading:
             last=self.last,
             covered_s=max(0.0, self.span_s),
             window_s=self.window_s,
-            longest_gap_s=self.longest_s,
+            longest_gap_s=self.gaps.longest_s,
             allowed_gap_s=self.allowed_s,
             reasons=tuple(self.reasons()),
             unread=self.unread,
+            stood_s=self.gaps.stood_s,
         )
 
     def reasons(self) -> list[Why]:
@@ -219,9 +233,9 @@ class _Reading:
 
     def gap(self) -> Iterator[Why]:
         """Whether a silence is unusual for this log."""
-        if self.longest_s > self.allowed_s:
+        if self.gaps.longest_s > self.allowed_s:
             usual = f"while {in_words(self.allowed_s)} would be unusual"
-            yield ("log-gap", f"nothing was written for {in_words(self.longest_s)}, {usual}")
+            yield ("log-gap", f"nothing was written for {in_words(self.gaps.longest_s)}, {usual}")
 
     def few(self) -> Iterator[Why]:
         """Whether so little was written that any silence would be usual."""
@@ -253,14 +267,6 @@ class _Reading:
             yield ("log-silent", f"revision {self.revision} wrote nothing")
         if self.unread.share > MAX_UNREAD:
             yield ("log-unread", f"{self.unread.in_words}, so zero matches speak only of the rest")
-
-
-def longest_gap(entries: pd.DataFrame) -> float:
-    """The longest silence in seconds between rows of `log_rhythm`; what lies within one bucket is not looked at."""
-    ordered = entries.sort_values("first")
-    reached = ordered["last"].cummax().shift()
-    gaps = (ordered["first"] - reached).dt.total_seconds().dropna()
-    return max(0.0, float(gaps.max())) if len(gaps) else 0.0
 
 
 def allowed_gap(count: int, span_s: float, window_s: float) -> float:
@@ -296,7 +302,8 @@ def _coverage_of(view: View, source: str | None, which: str) -> Coverage:
         last = entries["last"].max()
         window, known = (last - pd.Timedelta(seconds=reach_s), last), True
     limit = stated_number(about, "limit")
-    return cover(
+    covered = functools.partial(
+        cover,
         entries,
         window if known else None,
         read=None if about is None else int(about["read"]),
@@ -312,6 +319,10 @@ def _coverage_of(view: View, source: str | None, which: str) -> Coverage:
         sampled_s=stated_number(about, "sampled_s"),
         unread=unread_in(view, which, source=source, entries=entries).lines,
     )
+    found = covered()
+    # Only a silence that nothing explains yet asks for more evidence.
+    stills = spans(view, which) if any(code == "log-gap" for code, _ in found.reasons) else ()
+    return covered(stills=stills) if stills else found
 
 
 def canary_problem(view: View, source: str | None) -> str:

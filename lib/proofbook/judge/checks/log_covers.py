@@ -60,7 +60,7 @@ class _Covers:
         assumed = of_text(str(about.get("assumed") or ""))
         twice = f", {int(about['duplicates']):,} of them twice" if about.get("duplicates") else ""
         whole = (
-            f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {in_words(after.longest_gap_s, decimals=1)}{lost}"
+            f"{int(about['read']):,} entries read ({about['shape']}){twice}, {after.entries:,} in the window, {_part(after)}, longest silence {in_words(after.longest_gap_s, decimals=1)}{after.aside}{lost}"
             + (f"; {note}" if note else "")
         )
         statement = "; ".join(f"{which}: {sentence}" for which, _, sentence in bad)

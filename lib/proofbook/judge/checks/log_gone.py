@@ -239,6 +239,7 @@ def _compare(
     p = silent.p_value if all(control.held for control in controls) else silent.p(silent.counted_ratio)
     doubts = silent.doubts()
     unread = covers[1].unread
+    aside = unread.aside + covers[1].aside
     # Where there is nothing to see by, that is why; and then only what could hide it.
     seeing = all(control.held for control in controls)
     doubt = next((item for item in doubts if seeing or item.code in ("old-serves", "not-met")), None)
@@ -255,8 +256,8 @@ def _compare(
     return Judgement(
         verdict=Verdict.PASS if held else Verdict.INCONCLUSIVE,
         reason="" if held else doubt.code if doubt else blind[0] if blind else "too-early",
-        seen=f"{seen}{why}{earlier}{unread.aside}",
-        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{earlier}{unread.aside}",
+        seen=f"{seen}{why}{earlier}{aside}",
+        statement=f"{seen}; luck alone gives that silence with p = {p:.2g}{why}{earlier}{aside}",
         estimate=Estimate(value=0.0, low=0.0, high=upper, unit=f"affected per {unit.removesuffix('s')}"),
         method=Method(
             name=f"exact conditional Poisson on {unit} (p = {luck:.2g}) and {clusters.test}; the larger counts",
