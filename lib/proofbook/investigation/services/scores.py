@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import hypergeom
+from scipy.stats import hypergeom, norm
 
 from proofbook.investigation.services.suspects import Measure
 from proofbook.investigation.services.tables import (
@@ -269,12 +268,9 @@ def differing_shares(held: Array, of: Array, held_after: Array, of_after: Array)
     pooled = 1 / (a + 0.5) + 1 / (n - a + 0.5) + 1 / (b + 0.5) + 1 / (m - b + 0.5)
     z = np.where((n > 0) & (m > 0), size / np.sqrt(pooled), 0.0)
     exact = np.abs(z) > WEAK
-    if exact.any():
-        up = hypergeom.sf(b[exact] - 1, (n + m)[exact], (a + b)[exact], m[exact])
-        down = hypergeom.cdf(b[exact], (n + m)[exact], (a + b)[exact], m[exact])
-        # What `norm.isf` is made of; it looks at its arguments for longer than it computes.
-        beyond = -ndtri(np.clip(np.minimum(up, down), 1e-300, 0.5))
-        z[exact] = np.where(up < down, beyond, -beyond)
+    up = hypergeom.sf(b[exact] - 1, (n + m)[exact], (a + b)[exact], m[exact])
+    down = hypergeom.cdf(b[exact], (n + m)[exact], (a + b)[exact], m[exact])
+    z[exact] = np.where(up < down, norm.isf(np.clip(up, 1e-300, 0.5)), -norm.isf(np.clip(down, 1e-300, 0.5)))
     return z, size
 
 
