@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Where it is set, as in many images, every process compiles anew what it imports.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: report test test-fast coverage lab bench check clean
 

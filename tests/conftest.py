@@ -20,6 +20,7 @@ from typing import Any, TextIO, TypeVar
 
 import anew
 import command_line
+import compiled
 import disks
 import guard
 import machine
@@ -34,8 +35,11 @@ from proofbook.judge.verdict import Overall
 from proofbook.rehearsal.faults import FAULTS, HEALTHY
 from proofbook.selfcheck.trial import Trial, judge
 
-# Every worker compiles every test with its assertions, which is half of collecting, unless one before it wrote that down.
+# Every process compiles what it imports, and a worker every test with its assertions, unless one before it wrote that down.
 sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Nothing that is collected is garbage: `pytest_collection_finish` goes on.
+gc.disable()
 
 ROOT = Path(__file__).parent.parent
 # Whole runs, kernels, browsers, engines and servers of others: all of it is slow.
@@ -89,6 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
         command_line.MODULES[:] = [
             name for name in command_line.MODULES if name not in ("nbconvert", "loaded")
         ]
+    if not WORKER and config.getoption("numprocesses", None) and not config.getoption("--fast"):
+        compiled.ahead(config, ROOT)
     if WORKER:
         # Workers ignore Ctrl-C, and so would every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -208,6 +214,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     # takes a tenth of the time.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

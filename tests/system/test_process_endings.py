@@ -18,6 +18,8 @@ from conftest import ROOT
 MARK = "PROOFBOOK_TEST_OF_ENDINGS"
 # So long that a busy machine has ended everything by then, and shorter than what a test leaves would live.
 LONGEST_S = 60.0
+# Looking reads the environment of every process of the machine, which takes as long as a short test.
+LOOKED_EVERY_S = 0.5
 SIGNS = pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 
 
@@ -48,7 +50,7 @@ class Started:
         """Until each of these is in the command of one of its processes."""
         while not all(any(word in command for command in self.alive().values()) for word in words):
             assert self.process.poll() is None, Path(self.said.name).read_text()
-            time.sleep(0.1)
+            time.sleep(LOOKED_EVERY_S)
 
     def left_after(self, sign: signal.Signals, *, whole_group: bool) -> dict[int, str]:
         """What still lives a minute after that signal, beside a first process that says what it did and then ends too."""
@@ -58,7 +60,7 @@ class Started:
             self.process.send_signal(sign)
         ends = time.monotonic() + LONGEST_S
         while (left := self._others()) and time.monotonic() < ends:
-            time.sleep(0.05)
+            time.sleep(LOOKED_EVERY_S)
         self.process.wait(LONGEST_S)
         return left
 

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -280,13 +280,15 @@ def _scrubbed(table: pd.DataFrame, own: str) -> pd.DataFrame:
         if pd.api.types.is_string_dtype(table[name].dtype) or table[name].dtype == object
     ]
     as_json = {column.name for column in schema.known(own).columns if column.is_json}
-    found = {name: table[name].map(_scrub_json_cell if name in as_json else _scrub_cell) for name in texts}
+    found = {name: _scrubbed_column(table[name], scrub_json if name in as_json else scrub) for name in texts}
     return table.assign(**found) if texts else table
 
 
-def _scrub_json_cell(value: Any) -> Any:
-    return scrub_json(value) if isinstance(value, str) else value
-
-
-def _scrub_cell(value: Any) -> Any:
-    return scrub(value) if isinstance(value, str) else value
+def _scrubbed_column(column: pd.Series[Any], change: Callable[[str], str]) -> pd.Series[Any]:
+    """The column, each text of it looked at once: most stand in many rows, and hardly any holds a secret."""
+    values = column.tolist()
+    texts = {value for value in values if isinstance(value, str)}
+    changed = {text: clean for text in texts if (clean := change(text)) != text}
+    if not changed:
+        return column
+    return pd.Series([changed.get(value, value) if isinstance(value, str) else value for value in values], index=column.index, dtype=column.dtype)  # fmt: skip

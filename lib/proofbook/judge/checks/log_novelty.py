@@ -22,8 +22,8 @@ from proofbook.judge.checks.log_rows import (
     without_probes,
 )
 from proofbook.judge.checks.log_strangers import why_strange
-from proofbook.judge.checks.log_unread import lines_in
-from proofbook.judge.findings import Estimate, Exposure, Judgement, Method, Needed, Verdict
+from proofbook.judge.checks.log_unread import Unread, lines_in
+from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Needed, Verdict
 from proofbook.judge.log_text import templates, tracebacks
 from proofbook.judge.view import InsufficientEvidence, View
 
@@ -41,8 +41,12 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
     Raises:
         InsufficientEvidence: no log was recorded.
     """
+    return view.once(_changes, source)
+
+
+def _changes(view: View, source: str | None) -> pd.DataFrame:
     keys = view.once(_keys)
-    counted = {which: _count(view, which, keys, source) for which in ("before", "after")}
+    counted = {which: _count(view, which, source) for which in ("before", "after")}
     about = keys.drop_duplicates("key").set_index("key")[["kind", "what", "sample"]]
     about["severity_number"] = keys.groupby("key")["severity_number"].max()
     return log_changes.compare(counted["before"], counted["after"], about, alpha=1 - view.confidence)
@@ -51,7 +55,7 @@ def changes(view: View, *, source: str | None = None) -> pd.DataFrame:
 def kinds(view: View) -> pd.DataFrame:
     """What stands in the log after, exceptions and errors first: kind, severity, what, entries, first, last, sample."""
     keys = view.once(_keys)
-    counted = _count(view, "after", keys, None).table
+    counted = _count(view, "after", None).table
     about = keys.drop_duplicates("key").set_index("key")
     number = keys.groupby("key")["severity_number"].max()
     rows = counted.join(about[["kind", "what", "sample"]]).join(number)
@@ -67,8 +71,7 @@ def kinds(view: View) -> pd.DataFrame:
 
 def times(view: View) -> pd.DataFrame:
     """When each kind was written, in both windows: rows of `log_kind_times` with the `key` of `changes`."""
-    keys = view.once(_keys)
-    return pd.concat([_times(view, which, keys, None) for which in ("before", "after")], ignore_index=True)
+    return pd.concat([view.once(_times, which, None) for which in ("before", "after")], ignore_index=True)
 
 
 def no_new_errors(source: str | None) -> Recipe:
@@ -93,13 +96,7 @@ class _NoNewErrors:
         certain = errors[errors["p"] < view.alpha_fail]
         why = strange(view, certain)
         tied = certain[why == ""]
-        covers = [(which, coverage_of(view, self.source, which)) for which in ("before", "after")]
-        controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
-        before, after = others_in(view, "before", source=self.source), others_of_new(view, source=self.source)
-        requests = served(before), served(after)
-        controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
-        unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=self.source)
-        controls += unread.control(harmless=odd is not None and odd.empty)
+        controls, unread = self._controls(view)
         verdict = Verdict.FAIL if len(tied) else Verdict.INCONCLUSIVE if len(errors) else Verdict.PASS
         loose = verdict is Verdict.INCONCLUSIVE and len(certain) > 0
         worst = (tied if len(tied) else certain if loose else errors).head(1)
@@ -134,6 +131,17 @@ class _NoNewErrors:
             not_established=("errors that are logged below ERROR and raise nothing",),
             needed=Needed(what=OF_USERS if loose else "a longer log of both, before and after") if verdict is Verdict.INCONCLUSIVE else None,
         )  # fmt: skip
+
+    def _controls(self, view: View) -> tuple[list[Control], Unread]:
+        """What the log before and after must be like, and the lines of after that were not read."""
+        covers = [(which, coverage_of(view, self.source, which)) for which in ("before", "after")]
+        controls = [cover.control(f"the log {which}", guards=("pass", "fail") if which == "before" else ("pass",)) for which, cover in covers]  # fmt: skip
+        before, after = others_in(view, "before", source=self.source), others_of_new(view, source=self.source)
+        requests = served(before), served(after)
+        controls.append(comparable_load(requests, (covers[0][1], covers[1][1])))
+        unread, odd = covers[1][1].unread, lines_in(view, "after", ERROR_LINE, source=self.source)
+        controls += unread.control(harmless=odd is not None and odd.empty)
+        return controls, unread
 
 
 def exceptions(view: View, *, source: str | None = None) -> pd.DataFrame:
@@ -242,10 +250,10 @@ def _keys(view: View) -> pd.DataFrame:
     return kinds.assign(key=[pair[0] for pair in pairs], what=[pair[1] for pair in pairs])
 
 
-def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> Counted:
+def _count(view: View, which: str, source: str | None) -> Counted:
     """Entries per key in a window, our own probes and other revisions left out, with its requests and the buckets in which anything was written."""
     rhythm = others_of_new(view, source=source) if which == "after" else others_in(view, which, source=source)
-    rows = _times(view, which, keys, source)
+    rows = view.once(_times, which, source)
     bursts = rows.groupby(["key", "bucket"])["entries"].sum().pow(2).groupby("key").sum()
     table = rows.groupby("key").agg(entries=("entries", "sum"), first=("first", "min"), last=("last", "max"))
     table["squares"] = bursts
@@ -265,7 +273,8 @@ def _count(view: View, which: str, keys: pd.DataFrame, source: str | None) -> Co
     )
 
 
-def _times(view: View, which: str, keys: pd.DataFrame, source: str | None) -> pd.DataFrame:
+def _times(view: View, which: str, source: str | None) -> pd.DataFrame:
+    keys = view.once(_keys)
     rows = without_probes(rows_in(view, "log_kind_times", which, source=source))
     if which == "after":
         rows = on_new_revision(view, rows, others_in(view, which, source=source))

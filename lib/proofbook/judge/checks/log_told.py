@@ -68,7 +68,7 @@ class Told:
 def told(view: View, pattern: str, *, source: str | None, ratio: float, hits: float) -> Told:
     """What a log tells after, as against before. ratio: exposure of after, in that of before. hits: affected before."""
     try:
-        table = view.once(_changes, source)
+        table = changes(view, source=source)
     except InsufficientEvidence:
         return Told()
     if table.empty:
@@ -126,10 +126,6 @@ def _met_by_requests(view: View, pattern: str, *, source: str | None) -> bool:
         return False
     of_it = places[(places["pattern"] == pattern) & (places["place"] == "endpoint")]
     return hits > 0 and int(of_it["affected"].sum()) >= MOST_TRACED * hits
-
-
-def _changes(view: View, source: str | None) -> pd.DataFrame:
-    return changes(view, source=source)
 
 
 def errors_control(view: View, *, source: str | None, hits: int) -> Control | None:
