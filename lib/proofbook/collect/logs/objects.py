@@ -12,6 +12,8 @@ from proofbook.config.duckdb_text import quoted
 
 _FOR_BODIES = ("timestamp", "fraction", "body", "payload", "stack")
 _NOTHING = "NULL::VARCHAR"
+# To look under so many more keys in every object takes less than to ask of each whether it has one of them.
+FEW = 3
 
 
 def first_of(expressions: Iterable[str]) -> str:
@@ -34,7 +36,8 @@ class Fields:
         self.places = {name: paths for name, paths in shape.places.items() if name in wanted}
         self.keys = list(dict.fromkeys(key for paths in self.places.values() for key in _keys_of(paths)))
         # To look for what the sample does not have takes longer than all else, so most lines are spared that.
-        self.usual = [key for key in self.keys if not _absent(key, shape.names)] or self.keys
+        usual = [key for key in self.keys if not _absent(key, shape.names)]
+        self.usual = usual if usual and len(self.keys) - len(usual) > FEW else self.keys
         self.texts = list(_keys_of(formats.PAYLOAD_TEXT))
         self.inner = [*self.texts, *_keys_of(formats.PAYLOAD_STACK)]
         self.may_request = not shape.of_json and not self.groups
@@ -115,3 +118,9 @@ def json_paths(path: str) -> list[str]:
 def listed(texts: Iterable[str]) -> str:
     """SQL: texts, between commas."""
     return ", ".join(map(quoted, texts))
+
+
+def text_of_bytes(numbers: str) -> str:
+    """SQL: the text that a list of bytes is, as journald writes one in which a control character stands."""
+    digits = f"list_transform(try_cast({numbers} AS INTEGER[]), byte -> printf('%02x', byte))"
+    return f"coalesce(try(decode(unhex(array_to_string({digits}, '')))), {numbers})"

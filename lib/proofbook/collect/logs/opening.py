@@ -147,7 +147,10 @@ class Opened:
         if holding is not None and self.shape.is_objects and not self.document and as_it_is:
             # DuckDB's own reader uses every core, and fails where a line is no object.
             objects = f"SELECT json::VARCHAR AS text, NULL::BIGINT AS line, 1 AS lines FROM read_ndjson_objects({quoted(str(self.path))})"
-            yield self._query(self._with_one_of(holding, f"({objects})"), only_bodies=True)
+            held = self._with_one_of(holding, f"({objects})")
+            # Each pattern of a time is compiled for each thread, which takes as long as to read 50 MB.
+            for only_zulu in (True, False) if self.shape.zones == ("Z",) else (False,):
+                yield self._query(held, only_bodies=True, only_zulu=only_zulu)
         path = self.path
         if self.document:
             path = self.work / "entries.jsonl"
@@ -201,7 +204,13 @@ class Opened:
         return f"SELECT text, line, lines FROM {lines} WHERE {may}"
 
     def _query(
-        self, relation: str, *, typed: bool = False, only_bodies: bool = False, may_repeat: bool = True
+        self,
+        relation: str,
+        *,
+        typed: bool = False,
+        only_bodies: bool = False,
+        may_repeat: bool = True,
+        only_zulu: bool = False,
     ) -> str:
         return entries_sql(
             self.shape,
@@ -215,6 +224,7 @@ class Opened:
             typed=typed,
             only_bodies=only_bodies,
             may_repeat=may_repeat,
+            only_zulu=only_zulu,
         )
 
 

@@ -14,7 +14,7 @@ from proofbook.collect.logs import fields as extra
 from proofbook.collect.logs import formats, requests, severities, times, timestamps, typed_objects, zones
 from proofbook.collect.logs.headers import USUAL_LEVELS
 from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, Layout
-from proofbook.collect.logs.objects import Fields, json_paths, listed
+from proofbook.collect.logs.objects import Fields, json_paths, listed, text_of_bytes
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import DETAILS, LOG_FORMATS, JsonFormat, TextFormat
@@ -49,6 +49,7 @@ def entries_sql(
     typed: bool = False,
     only_bodies: bool = False,
     may_repeat: bool = True,
+    only_zulu: bool = False,
 ) -> str:
     """SQL from a relation `lines(text, line, lines)` to one row per row of it, in its order, with COLUMNS.
 
@@ -59,27 +60,35 @@ def entries_sql(
     Args:
         zone: of times that name none; None leaves them unread. now: by which times without a year are placed.
         typed: the relation is that of `typed_objects`, with a column for each of the places where the shape keeps things.
-        only_bodies: nothing but times and bodies is looked for. may_repeat: whether an object may have a name twice; if not, and
-            one has, the query fails.
+        only_bodies: nothing but times and bodies is looked for, which are the only columns then. may_repeat: whether an object may
+            have a name twice; if not, and one has, the query fails. only_zulu: it fails where a row is no object, or its time does not end in Z.
     """
     fields = Fields(shape, typed=typed, only_bodies=only_bodies, may_repeat=may_repeat)
     stated = {**shape.numbers, **shape.format.severities}
-    dated = timestamps.of_entry(shape, zone=zone, year=now.year)
-    return f"""
+    dated = timestamps.of_zulu("t") if only_zulu else timestamps.of_entry(shape, zone=zone, year=now.year)
+    found = _found(fields)
+    if only_zulu:
+        found["t"] = f"CASE WHEN is_json THEN {_time_in_object(fields)} ELSE error('no object') END"
+    told = f"""
 WITH {_opened(fields, lines)},
 inside AS (SELECT *, CASE WHEN starts_with(payload, '{{') THEN try(json_extract_string(payload, [{listed(fields.inner)}])) END AS p FROM opened),
 {_asked(fields)}
-found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}{_header(fields)} AS header, written, zone, yearless, {_named(_found(fields))} FROM asked),
+found AS (SELECT is_json, payload, rest, first, ts0, line, lines, {"cells, " if shape.columns else ""}{_header(fields)} AS header, written, zone, yearless, {_named(found)} FROM asked),
 dated AS (SELECT *, {_named(dated)} FROM found),
-told AS (SELECT *, {_named(_told(fields, rules))} FROM dated),
-marked AS (SELECT *, {"true" if only_bodies else f"regexp_matches({_looked_at(fields)}, {quoted(f'{_marks(rules)}|{requests.MAY_NAME_ID}')})"} AS is_marked FROM told),
+told AS (SELECT *, {_named(_told(fields, rules))} FROM dated)"""
+    timestamp = timestamps.in_range(timestamps.not_ahead("t1", shape, now))
+    if only_bodies:
+        # A count shows no text, so there is nothing to hide.
+        return f"{told} SELECT {timestamp} AS timestamp, CASE WHEN rest IS NOT NULL THEN {stripped('body0')} END AS body FROM told"
+    return f"""{told},
+marked AS (SELECT *, regexp_matches({_looked_at(fields)}, {quoted(f"{_marks(rules)}|{requests.MAY_NAME_ID}")}) AS is_marked FROM told),
 parted AS (SELECT *, {_named(_parted(fields, rules))} FROM marked),
-clean AS (SELECT *, {_named(_clean(rules, only_bodies=only_bodies))}, {severities.named("severity", stated)} AS by_entry FROM parted),
-worded AS (SELECT *, {"NULL::VARCHAR" if only_bodies else _part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
+clean AS (SELECT *, {_named(_clean(rules))}, {severities.named("severity", stated)} AS by_entry FROM parted),
+worded AS (SELECT *, {_part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {severities.first_word()} END AS word FROM worded),
 judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
-  {timestamps.in_range(timestamps.not_ahead("t1", shape, now))} AS timestamp,
+  {timestamp} AS timestamp,
   {timestamps.in_range("t2")} AS observed_timestamp,
   coalesce(by_entry, by_text) AS severity_text,
   {severities.number_of("coalesce(by_entry, by_text)")} AS severity_number,
@@ -171,22 +180,30 @@ def _looked_at(fields: Fields) -> str:
 def _told(fields: Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
     """What is written of an entry, as it stands there, and whether its fields may hold a secret or are long."""
     body = f"CASE WHEN {_WITH_STACK} THEN ltrim(coalesce(said, '') || chr(10) || stack, chr(10)) ELSE coalesce(said, '') END"
-    return {
-        # Of an object whose time is not known every key may be the one that a pattern is of.
-        "body0": f"CASE WHEN t1 IS NULL AND is_json AND rest <> '' THEN rest ELSE {body} END",
-        "url0": f"coalesce(url, {_in_request('url', fields.shape)})",
-        "agent0": f"coalesce(user_agent, {_in_request('user_agent', fields.shape)})",
-        "map0": extra.as_map("listed", may_repeat=fields.may_repeat),
-        "is_suspect": f"strlen(map0::VARCHAR) > {extra.MOST_CHARS} OR regexp_matches(map0::VARCHAR, {quoted(_marks(rules))})",
-    }
+    # Of an object whose time is not known every key may be the one that a pattern is of.
+    whole = {"body0": f"CASE WHEN t1 IS NULL AND is_json AND rest <> '' THEN rest ELSE {body} END"}
+    return (
+        whole
+        if fields.only_bodies
+        else whole
+        | {
+            "url0": f"coalesce(url, {_in_request('url', fields.shape)})",
+            "agent0": f"coalesce(user_agent, {_in_request('user_agent', fields.shape)})",
+            "map0": extra.as_map("listed", may_repeat=fields.may_repeat),
+            "is_suspect": f"strlen(map0::VARCHAR) > {extra.MOST_CHARS} OR regexp_matches(map0::VARCHAR, {quoted(_marks(rules))})",
+        }
+    )
+
+
+# A part that begins within a word may be a secret, though the whole is none. Nearly all headers end in a space, and to cut off
+# what others end in takes longer than to see that.
+IS_APART = "CASE WHEN is_json OR header IS NULL THEN true WHEN ends_with(header, ' ') THEN true ELSE right(header, 1) IN ('\t', ':', ']', '|', ')', '>', '}', ',', ';') END"
 
 
 def _parted(fields: Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
     """Whether the body, and what stands beside it, is surely to be kept as it is; and what stands beside it, if not."""
-    # A part that begins within a word may be a secret, though the whole is none.
-    is_apart = "is_json OR header IS NULL OR ends_with(header, ' ') OR right(header, 1) IN ('\t', ':', ']', '|', ')', '>', '}', ',', ';')"
-    is_clean = f"CASE WHEN NOT ({is_apart}) THEN false WHEN NOT is_marked THEN true ELSE NOT regexp_matches({_looked_at(fields)}, {quoted(_marks(rules))}) END"
-    in_line = not (fields.typed or fields.only_bodies or fields.shape.columns is not None)
+    is_clean = f"CASE WHEN NOT ({IS_APART}) THEN false WHEN NOT is_marked THEN true ELSE NOT regexp_matches({_looked_at(fields)}, {quoted(_marks(rules))}) END"
+    in_line = not (fields.typed or fields.shape.columns is not None)
     parts = (f"coalesce({name}, '')" for name in _BESIDE)
     is_any = " OR ".join(f"{name} <> ''" for name in _BESIDE)
     return {
@@ -268,7 +285,12 @@ def _time_of(layout: Layout) -> str:
         return "NULL"
     if layout.is_behind:
         return f"regexp_replace(regexp_extract(header, {quoted(layout.time)}), {quoted(f'{CLOSERS}$')}, '')"
-    return f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
+    found = f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
+    if layout.form.name == times.COMMON_LOG and layout.begins.endswith(rf"\[(?:{layout.time})"):
+        # What the first bracket opens: to find it takes a quarter of the time.
+        opened = "split_part(split_part(header, '[', 2), ']', 1)"
+        return f"CASE WHEN {opened} LIKE '__/___/____:__:__:__ +____' THEN {opened} ELSE {found} END"
+    return found
 
 
 def _zone_of(layout: Layout) -> str:
@@ -277,7 +299,8 @@ def _zone_of(layout: Layout) -> str:
         return "'Z'" if layout.form else "''"
     if layout.form.is_iso:
         return f"CASE WHEN is_bare THEN '' ELSE coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '') END"
-    return f"coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '')"
+    found = f"coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '')"
+    return f"CASE WHEN ends_with(time_text, ' +0000') THEN '+0000' ELSE {found} END"
 
 
 def _from_level(layout: Layout) -> str:
@@ -310,7 +333,7 @@ def _found(fields: Fields) -> dict[str, str]:
     texts = len(fields.texts)
     said = at("body", *(f"p[{1 + n}]" for n in range(texts)), "payload")
     if shape.name == "journald":
-        said = f"CASE WHEN regexp_full_match({said}, '\\[[0-9]{{1,3}}(,[0-9]{{1,3}})*\\]') THEN {_text_of_bytes(said)} ELSE {said} END"
+        said = f"CASE WHEN regexp_full_match({said}, '\\[[0-9]{{1,3}}(,[0-9]{{1,3}})*\\]') THEN {text_of_bytes(said)} ELSE {said} END"
     stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(fields.inner))))
     in_text = f"left(regexp_extract(rest, {quoted(formats.TIME_FIRST)}, 1), 64)"
     written = "g.timestamp" if fields.groups else f"CASE WHEN header IS NULL THEN {in_text} END"
@@ -397,19 +420,10 @@ def _extra_of(fields: Fields) -> str:
     return extra.together(parts, without=dict.fromkeys(without))
 
 
-def _text_of_bytes(numbers: str) -> str:
-    """SQL: the text that a list of bytes is, as journald writes one in which a control character stands."""
-    digits = f"list_transform(try_cast({numbers} AS INTEGER[]), byte -> printf('%02x', byte))"
-    return f"coalesce(try(decode(unhex(array_to_string({digits}, '')))), {numbers})"
-
-
-def _clean(rules: tuple[Rule, ...], *, only_bodies: bool) -> dict[str, str]:
+def _clean(rules: tuple[Rule, ...]) -> dict[str, str]:
     """What is written, without secrets and control characters."""
     return {
-        # A count shows no text, so there is nothing to hide.
-        "body2": stripped("body0")
-        if only_bodies
-        else f"CASE WHEN is_clean THEN body0 ELSE {cleaned('body0', rules)} END",
+        "body2": f"CASE WHEN is_clean THEN body0 ELSE {cleaned('body0', rules)} END",
         "beside2": cleaned("beside0", rules),
         "fields2": f"CASE WHEN is_suspect THEN {cleaned(extra.text_of('map0'), rules)} END",
     }

@@ -12,11 +12,15 @@ from proofbook.collect.logs.formats import COLUMNS, CONTINUES
 from proofbook.collect.logs.layout import CHAINS, GO_TRACE, RUBY_FRAME
 from proofbook.config.duckdb_text import quoted
 
+# To cut every body takes longer than to look at its beginning.
+GOES_ON = (
+    f"regexp_matches(body, {quoted(CONTINUES)}) AND regexp_matches(left(body, 200), {quoted(CONTINUES)})"
+)
 SUMMARY = f"""SELECT coalesce(sum(lines) FILTER (body IS NOT NULL), 0) AS lines, count(timestamp) AS read, min(timestamp) AS first, max(timestamp) AS last,
     coalesce(sum(lines) FILTER (body IS NOT NULL AND timestamp IS NULL), 0) AS unparsed,
     count(insert_hash) FILTER (timestamp IS NOT NULL) AS named,
     count(DISTINCT hash(insert_hash, timestamp)) FILTER (insert_hash IS NOT NULL AND timestamp IS NOT NULL) AS distinct_named,
-    count(*) FILTER (timestamp IS NOT NULL AND (regexp_matches(left(body, 200), {quoted(CONTINUES)}) OR contains(body, ' panicked at '))) AS continues,
+    count(*) FILTER (timestamp IS NOT NULL AND (({GOES_ON}) OR contains(body, ' panicked at '))) AS continues,
     coalesce(nullif(corr(line, epoch(timestamp)), 'nan'), 0) AS slope
     FROM ({{entries}})"""
 

@@ -53,6 +53,14 @@ def _time_in_form(text: str, form: str, *, zone: str | None, year: int) -> str:
     return zones.zoned_sql(local, written, otherwise=zone)
 
 
+def of_zulu(text: str) -> dict[str, str]:
+    """SQL for the time of an entry, by name, of text that ends in Z; of any other the query fails."""
+    zulu = f"WHEN ends_with({text}, 'Z') THEN try_cast({text} AS TIMESTAMPTZ)"
+    return {
+        "t1": f"CASE WHEN {text} IS NULL THEN NULL {zulu} ELSE error('a time that does not end in Z') END"
+    }
+
+
 def of_entry(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
     """SQL for the times of an entry, by name, and for the place by whose clock they were read."""
     form = shape.format
