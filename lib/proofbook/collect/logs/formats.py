@@ -51,6 +51,11 @@ SAME_SEVERITY = {
     "WRN": "WARNING",
     "ERR": "ERROR",
     "EROR": "ERROR",
+    # Of four letters each, as Go's logrus writes them.
+    "ERRO": "ERROR",
+    "DEBU": "DEBUG",
+    "PANI": "CRITICAL",
+    "TRAC": "TRACE",
     "FAIL": "ERROR",
     "FAILURE": "ERROR",
     "SEVERE": "ERROR",
@@ -105,11 +110,11 @@ _START = "trace|debug|info|notice|warning|warn|error|err|critical|crit|fatal|pan
 # In brackets in any case, after the name of a module or not; as `level=`; as a field of its own in any case; as the first word
 # before a colon; as a word of its own in capitals, or beside the name of a thread or process in brackets; as klog's first letter; as the mark behind the time of redis; as Cisco's number between a facility and a mnemonic.
 SEVERITY_IN_TEXT = (
-    rf"(?:[\[<] ?(?:[\w.-]+:)?(?i:({LEVELS})) ?[\]>]"
+    rf"(?:[\[<] ?(?:[\w.-]+:)?(?i:({LEVELS})) *[\]>]"
     rf"|\b(?:(?i:level|lvl|severity)=\"?|at=)((?i:{LEVELS}))\b"
-    rf"|(?:^|[\s|\[\](:,-]|\[[\w .#:-]+/)({_WORDS})(?:[\s|\]):,-]|/[\w-]+\]|$)"
-    rf"|(?:^|[\t|,]) ?((?i:{_START})) ?[\t|,:]"
-    r"|^([IWEF])(?:\d{4}){1,2} \d\d:\d\d:\d\d|^\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ ([.*#-])(?: |$)"
+    rf"|(?:^|[\x01\s|\[\](:,-]|\[[\w .#:-]+/)({_WORDS})(?:[\s|\]):,-]|/[\w-]+\]|$)"
+    rf"|(?:^|[\x01\t|,]|[\])] |\bPHP (?:(?:Parse|Core|Compile) )?) ?((?i:{_START})) ?(?:[\t|,:]|error:)"
+    r"|(?:^|\x01)([IWEF])(?:\d{4}){1,2} \d\d:\d\d:\d\d|(?:^|\x01)\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ ([.*#-])(?: |$)"
     r"|%[A-Z][A-Z0-9_-]*-([0-7])-[A-Z0-9_]+:)"
 )
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"

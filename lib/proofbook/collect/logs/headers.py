@@ -6,6 +6,7 @@ What nearly all of them have in one place belongs to the header.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,8 +22,8 @@ MAX_ITEMS, MAX_NAMES = 12, 3
 # Of lines, so many may have something in a header that looks like a message.
 UNLIKE = 0.3
 LEVELS = (
-    "trace[1-9]?|trce|trc|debug[1-9]?|dbug|dbg|verbose|vrb|finest|finer|fine|config|information|informational|info|inf|notice|note|success|"
-    "warning|warn|wrn|error|eror|err|fail|failure|severe|critical|crit|crt|fatal|fata|ftl|panic|dpanic|alert|emergency|emerg|log"
+    "trace[1-9]?|trce|trac|trc|debug[1-9]?|debu|dbug|dbg|verbose|vrb|finest|finer|fine|config|information|informational|info|inf|notice|note|success|"
+    "warning|warn|wrn|error|eror|erro|err|fail|failure|severe|critical|crit|crt|fatal|fata|ftl|panic|pani|dpanic|alert|emergency|emerg|log"
 )
 USUAL_LEVELS = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
 # Redis writes process and role before the time, and a mark for the level behind it; ESXi a short word and its number.
@@ -77,7 +78,7 @@ _ITEMS: dict[str, _Item] = {
     "close": _Item(pattern=r"[\])>}|,;:]{1,2}[ \t]?", sure=True),
     "thread and level": _Item(pattern=rf"[ \t]*\[[^\[\]/\n]{{1,60}}/(?i:{LEVELS})\]:?[ \t]?", sure=True),
     "level": _Item(
-        pattern=rf"[ \t]*[\[(<]? ?(?:[\w.-]+[.:])?(?i:{LEVELS}|{_NO_LEVELS})(?: ?[\])>][:|]?[ \t]?|[:|,;][ \t]?|[ \t/-]|$)", sure=True,
+        pattern=rf"[ \t]*[\[(<]? ?(?:[\w.-]+[.:])?(?i:{LEVELS}|{_NO_LEVELS})(?: *[\])>][:|]?[ \t]?|[:|,;][ \t]?|[ \t/-]|$)", sure=True,
         share=0.8
     ),
     "clock": _Item(pattern=r"[ \t]*[\[(]?\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?(?:[ \t]|$)", sure=True),
@@ -99,7 +100,7 @@ _ITEMS: dict[str, _Item] = {
     "dash": _Item(pattern=r"[ \t]*(?:-{1,3}|\||::?|>)[ \t]", sure=True),
     "letter": _Item(pattern=r"[ \t]*\[?[TVDINWEFCA](?:\][ \t]?|[ \t/|:,])"),
     "number": _Item(pattern=r"[ \t]*[#-]?\d{1,10}(?:#\d+)?(?:[:\])][ \t]?|[ \t])"),
-    "component": _Item(pattern=r"[ \t]*[^\s:\[\]\"'=]{1,100}(?:\[\d+\])?:(?:[ \t]|$)"),
+    "component": _Item(pattern=r"[ \t]*[^\s:\[\]\"'=]{1,100}(?:\[\d+\])? *:(?:[ \t]|$)"),
     "place": _Item(pattern=rf"[ \t]*[\w./$-]+\.(?:{SOURCES}):\d+\]?(?:[ \t]|$)"),
     "dotted": _Item(pattern=r"[ \t]*[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)+(?:[#:]\d+)?[ \t]"),
 }  # fmt: skip
@@ -204,13 +205,14 @@ def _after_name(left: Sequence[str], *, has_level: bool, names: int = 1) -> list
     found = [match for text in left if (match := _COMPILED_NAME.match(text))]
     if len(found) < NEARLY_ALL * len(left) or len(found) < LINES_PER_NAME:
         return None
-    if len({match.group() for match in found}) * LINES_PER_NAME > len(found):
+    names_found = Counter(match.group() for match in found)
+    if len(names_found) * LINES_PER_NAME > len(found):
         return None
     rests = [match.string[match.end() :] for match in found]
     item = _next_item(rests, has_level=has_level)
     if item is not None:
         # One word in all lines is the name of their host or program, or the first of a message that they all have.
-        is_name = len({match.group() for match in found}) > 1 or item[0] in _AFTER_ONE_NAME
+        is_name = names_found.most_common(1)[0][1] < NEARLY_ALL * len(found) or item[0] in _AFTER_ONE_NAME
         return rests if is_name and _say_something(rests) else None
     further = names < MAX_NAMES and _after_name(rests, has_level=has_level, names=names + 1)
     return rests if further else None

@@ -15,7 +15,7 @@ MOST = 0.8
 DEPTH, MOST_PARENTS = 3, 12
 # Of a sample of entries, so many tell which zones its times name.
 ENOUGH = 50
-LEVEL_WORDS = re.compile(f"(?:{LEVELS}|[tdiwef])[1-9]?", re.IGNORECASE)
+LEVEL_WORDS = re.compile(f"(?:{LEVELS}|[tdiwef])(?:[1-9]|[+-][0-9]{{1,3}})?", re.IGNORECASE)
 # Names in small letters and digits alone, the better ones first.
 _NAMES: dict[str, tuple[str, ...]] = {
     "timestamp": (

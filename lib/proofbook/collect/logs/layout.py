@@ -47,9 +47,10 @@ OFTEN, USUAL_SHARE = 3, 0.2
 # What Docker Compose puts before each line, also before one that goes on.
 _CONTAINER = re.compile(r"[\w.-]+ +\| ")
 _W = r"""[^\s\[\](){}<>|"'=:,;#+]+"""
-# What says that the time of its line follows: its name, and the priority of syslog with what a sender puts around it.
+# What says that the time of its line follows: its name, the priority of syslog with what a sender puts around it, and Erlang's title of a report.
 _TIME_FOLLOWS = re.compile(
-    r"^(?:\"?(?:ts|t|time|timestamp|datetime)\"?[=:] ?\"?|(?:\d+ )?<\d{1,3}>(?:\d )?)$", re.IGNORECASE
+    r"^(?:\"?(?:ts|t|time|timestamp|datetime)\"?[=:] ?\"?|(?:\d+ )?<\d{1,3}>(?:\d )?|=\w+ REPORT==== )$",
+    re.IGNORECASE,
 )
 # Lines whose time stands behind what they say: a request of Rails, and one that sets off those after it.
 _STARTED = r'Started [A-Z]+ "[^"]*" for \S+ at '
@@ -63,6 +64,8 @@ _NAMED_BEHIND = re.compile(r"[\s,]((?:ts|t|time|timestamp|datetime)=\"?)$", re.I
 CLOSERS = r"""[\])>}"'.;, \t]*"""
 # What opens a time, and its name.
 BEFORE_TIME = r"""(?:[\s,]*\b(?i:ts|t|time|timestamp|datetime)=)?[\s\[(<{"']*$"""
+# Brackets in the pattern of what stands before a time, and any content of theirs.
+_IN_BRACKETS, _ANY_IN_BRACKETS, _WORD = re.compile(r"\\\[.*?\\\]"), r"\[[^\[\]]*\]", "\x00"
 # Words as a sentence has them, and how many of them in a row are one.
 _WORDS_IN_A_ROW, SENTENCE = re.compile(r"(?<![\w./-])[^\W\d_]{2,}(?: [^\W\d_]{2,})+(?![\w./-])"), 3
 
@@ -97,6 +100,20 @@ class Layout:
         return self.begins.startswith(f"^{_ANYTHING}")
 
     @property
+    def is_all_digits(self) -> bool:
+        """Whether its time is a number, or begins with one."""
+        return self.form is not None and (self.form.is_utc or not self.form.signs)
+
+    @property
+    def may_hold_level(self) -> bool:
+        """Whether a header of it may hold a level, though most hold none in one place."""
+        return (
+            self.level is None
+            and bool(self.begins)
+            and self.header not in (self.begins, rf"{self.begins}(?:[ \t])?")
+        )
+
+    @property
     def begins_with_time(self) -> bool:
         """Whether nothing stands before the time."""
         return self.begins == f"^(?:{self.time})"
@@ -107,13 +124,13 @@ def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layou
 
     stated: the form of their times.
     """
-    written = [line for line in lines if line[:1].strip()]
+    written = _outermost(lines, stated=stated)
     alike: dict[str, list[tuple[str, list[Found]]]] = {}
     for line in written:
         if found := _time_of(line, stated=stated):
             shape = _STARTED if re.match(_STARTED, line) else _shape(line[: found[0].start])
             alike.setdefault(shape, []).append((line, found))
-    alike = _put_behind(alike, of=len(written))
+    alike = _put_behind(_put_in_brackets(alike), of=len(written))
     layouts: list[Layout] = []
     for shape, members in sorted(alike.items(), key=lambda item: (-len(item[1]), len(item[0]))):
         left = members
@@ -127,12 +144,41 @@ def learn(lines: Sequence[str], *, stated: TimeForm | None = None) -> list[Layou
     return sorted(layouts, key=lambda layout: -layout.lines)
 
 
+def _outermost(lines: Sequence[str], *, stated: TimeForm | None) -> list[str]:
+    """The lines that are not indented; those that are where they alone have times."""
+    outer = [line for line in lines if line[:1].strip()]
+    if any(times.first_in(line, form=stated) for line in outer):
+        return outer
+    inner = [line for line in lines if line.strip() and not line[:1].strip()]
+    return inner if any(times.first_in(line, form=stated) for line in inner) else outer
+
+
 def _time_of(line: str, *, stated: TimeForm | None) -> list[Found]:
     """Each reading of the time that may date a line: the first one, or the last where the first is a part of what it says."""
     first = times.first_in(line, form=stated)
     if first and not _says(line[: first[0].start]) and not re.match(_STARTED, line):
         return first
     return times.last_in(line, form=stated) or first
+
+
+def _put_in_brackets(
+    alike: dict[str, list[tuple[str, list[Found]]]],
+) -> dict[str, list[tuple[str, list[Found]]]]:
+    """Lines by what stands before their time, as one those that differ in what stands in brackets, such as the name of a thread."""
+    similar: dict[str, list[str]] = {}
+    for shape in alike:
+        # A word is written with brackets too.
+        plain = shape.replace(_W, _WORD)
+        similar.setdefault(_IN_BRACKETS.sub("", plain), []).append(plain)
+    merged: dict[str, list[tuple[str, list[Found]]]] = {}
+    for shapes in similar.values():
+        within = [set(contents) for contents in zip(*map(_IN_BRACKETS.findall, shapes), strict=True)]
+        differing = iter([_ANY_IN_BRACKETS if len(contents) > 1 else "" for contents in within])
+        common = _IN_BRACKETS.sub(lambda found, rest=differing: next(rest) or found.group(), shapes[0])
+        merged[common.replace(_WORD, _W)] = [
+            member for shape in shapes for member in alike[shape.replace(_WORD, _W)]
+        ]
+    return merged
 
 
 def _put_behind(
@@ -287,7 +333,8 @@ def _level_before(shape: str, form: TimeForm, prefixes: Sequence[str]) -> Level 
     """The level that stands before a time, or is a part of its form; None where none does in nearly all lines."""
     if "severity" in form.parts:
         return Level(before=f"^{shape}", word="[A-Z]")
-    words = [re.findall(_W, prefix) for prefix in prefixes]
+    parts = re.compile(shape.replace(_W, f"({_W})"))
+    words = [found.groups() for prefix in prefixes if (found := parts.match(prefix))]
     for place in range(shape.count(_W)):
         named = sum(bool(re.fullmatch(rf"(?i:{LEVELS})", item[place])) for item in words)
         if named >= NEARLY_ALL * len(words):

@@ -64,7 +64,7 @@ FORMS = (
     ),
     RequestForm(
         name="status after a word",
-        pattern=rf"\b(?P<method>{_METHOD}) (?P<url>/\S*|https?://\S+)(?: (?P<protocol>HTTP/[\d.]+))?\"?(?: from \S+| -+>?|:)? -? ?(?P<status>[1-5]\d\d)\b",
+        pattern=rf"\b(?P<method>{_METHOD}) (?P<url>/\S*|https?://\S+)(?: (?P<protocol>HTTP/[\d.]+))?\"?(?: from \S+| -+>?|:| \([\d.]+ ?[mµ]?s\))? -? ?(?P<status>[1-5]\d\d)\b",
         hint="",
     ),
     RequestForm(
@@ -82,6 +82,12 @@ FORMS = (
         name="status when done",
         pattern=r"\b(?:Completed|Sent) (?P<status>[1-5]\d\d)(?: [A-Z][A-Za-z' -]*)? in \d",
         hint=" in ",
+    ),
+    # Of an object behind a message, as zap's and Caddy's consoles write it.
+    RequestForm(
+        name="in an object",
+        pattern=rf'"method": ?"(?P<method>{_METHOD})".*"uri": ?"(?P<url>[^"]*)".*"status": ?(?P<status>[1-5]\d\d)\b',
+        hint='"status"',
     ),
     RequestForm(
         name="logfmt",

@@ -12,6 +12,8 @@ from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import TextFormat
 
+_SLOG = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARNING", "ERROR": "ERROR"}
+
 
 def named(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
     """SQL: one of the names in SEVERITY_NUMBERS, or NULL. own: a format's own words for them, and for none of them."""
@@ -21,7 +23,10 @@ def named(word: str, own: Mapping[str, str] = MappingProxyType({})) -> str:
     # Each WHEN costs a pass over the rows that are left: most end at the first two.
     cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in formats.SAME_SEVERITY.items())
     names = ", ".join(map(quoted, formats.SEVERITY_NUMBERS))
-    return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) ELSE CASE upper({word}) {cases} END END"
+    # Go's slog adds how far a level is above a usual one.
+    above = " ".join(f"WHEN '{name}' THEN '{same}'" for name, same in _SLOG.items())
+    slog = f"WHEN regexp_full_match({word}, '[A-Z]+[+-][0-9]{{1,3}}') THEN CASE regexp_extract({word}, '[A-Z]+') {above} END"
+    return f"CASE WHEN {word} IS NULL THEN NULL WHEN {word} IN ({names}) THEN {word} WHEN upper({word}) IN ({names}) THEN upper({word}) {slog} ELSE CASE upper({word}) {cases} END END"
 
 
 def own_word(shape: Shape) -> str:

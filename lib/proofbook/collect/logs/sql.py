@@ -84,7 +84,7 @@ told AS (SELECT *, {_named(_told(fields, rules))} FROM dated)"""
 marked AS (SELECT *, regexp_matches({_looked_at(fields)}, {quoted(f"{_marks(rules)}|{requests.MAY_NAME_ID}")}) AS is_marked FROM told),
 parted AS (SELECT *, {_named(_parted(fields, rules))} FROM marked),
 clean AS (SELECT *, {_named(_clean(rules))}, {severities.named("severity", stated)} AS by_entry FROM parted),
-worded AS (SELECT *, {_part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of("body2", shape)} END AS w FROM clean),
+worded AS (SELECT *, {_part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of(_with_level(shape), shape)} END AS w FROM clean),
 spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {severities.first_word()} END AS word FROM worded),
 judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
@@ -285,7 +285,10 @@ def _time_of(layout: Layout) -> str:
         return "NULL"
     if layout.is_behind:
         return f"regexp_replace(regexp_extract(header, {quoted(layout.time)}), {quoted(f'{CLOSERS}$')}, '')"
-    found = f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
+    if layout.is_all_digits and not layout.begins_with_time:
+        # A longer number may stand before it.
+        after = layout.begins.replace(f"(?:{layout.time})", f"({layout.time})", 1)
+        found = f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
     if layout.form.name == times.COMMON_LOG and layout.begins.endswith(rf"\[(?:{layout.time})"):
         # What the first bracket opens: to find it takes a quarter of the time.
         opened = "split_part(split_part(header, '[', 2), ']', 1)"
@@ -325,6 +328,13 @@ def _level_of(layout: Layout) -> str:
     # Most stand alone after a space, and a pattern of all words for levels takes three times as long.
     first = "split_part(from_level, ' ', 2)"
     return f"CASE WHEN starts_with(from_level, ' ') AND {first} IN ({listed(USUAL_LEVELS)}) THEN {first} ELSE {word} END"
+
+
+def _with_level(shape: Shape) -> str:
+    """SQL: the text that may name a severity: the message, after a header in which none was learnt and a mark between them."""
+    if not any(layout.may_hold_level for layout in shape.layouts):
+        return "body2"
+    return f"CASE WHEN is_json THEN body2 ELSE coalesce({_part_of('header')} || chr(1), '') || body2 END"
 
 
 def _found(fields: Fields) -> dict[str, str]:

@@ -153,7 +153,7 @@ FORMS: tuple[TimeForm, ...] = (
     _form("20260301 10:00:00", rf"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[T \t_-]{_CLOCK}{_ZONE}"),
     _form("20260301T100000", rf"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)[T _.-]?{_DIGITS_CLOCK}{_ZONE}"),
     _form(COMMON_LOG, rf"{_D}/{_MONTH}/{_Y}[: ]{_CLOCK}{_ZONE}"),
-    _form("01-Mar-2026 10:00:00", rf"{_D}-{_MONTH}-{_Y}[ T:]{_CLOCK}{_ZONE}"),
+    _form("01-Mar-2026 10:00:00", rf"{_D}-{_MONTH}-{_Y}(?:[ T]|::?){_CLOCK}{_ZONE}"),
     _form("01Mar2026 10:00:00", rf"{_D}{_MONTH}{_Y}[ T:]{_CLOCK}{_ZONE}"),
     _form("01-Mar-26 10:00:00", rf"{_D}-{_MONTH}-{_Y2}[ T]{_CLOCK}{_ZONE}"),
     _form("Sun Mar 1 10:00:00 2026", rf"{_WEEKDAY}{_MONTH} {{1,2}}{_D} {_CLOCK}{_ZONE} {_Y}"),
