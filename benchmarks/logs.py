@@ -341,7 +341,7 @@ def print_counts(folder: Path, *, megabytes: float, rounds: int = 7) -> None:
     path = folder / "log.jsonl"
     write_log(path, megabytes=megabytes)
     source = LogSource(name="log", file=str(path))
-    work = (
+    work: tuple[Callable[[], object], ...] = (
         bare_scan(path, field=True),
         lambda: log_counts.per_minute(source, PATTERNS, base=Path("/")),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from proofbook.collect.logs import times, zones
 from proofbook.collect.logs.headers import (
@@ -173,8 +174,10 @@ def _put_in_brackets(
     merged: dict[str, list[tuple[str, list[Found]]]] = {}
     for shapes in similar.values():
         within = [set(contents) for contents in zip(*map(_IN_BRACKETS.findall, shapes), strict=True)]
-        differing = iter([_ANY_IN_BRACKETS if len(contents) > 1 else "" for contents in within])
-        common = _IN_BRACKETS.sub(lambda found, rest=differing: next(rest) or found.group(), shapes[0])
+        parts = _IN_BRACKETS.findall(shapes[0])
+        between = _IN_BRACKETS.sub("\0", shapes[0]).split("\0")
+        kept = [_ANY_IN_BRACKETS if len(contents) > 1 else part for part, contents in zip(parts, within, strict=True)]  # fmt: skip
+        common = "".join(text for pair in zip_longest(between, kept, fillvalue="") for text in pair)
         merged[common.replace(_WORD, _W)] = [
             member for shape in shapes for member in alike[shape.replace(_WORD, _W)]
         ]

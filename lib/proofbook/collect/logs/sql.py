@@ -288,7 +288,8 @@ def _time_of(layout: Layout) -> str:
     if layout.is_all_digits and not layout.begins_with_time:
         # A longer number may stand before it.
         after = layout.begins.replace(f"(?:{layout.time})", f"({layout.time})", 1)
-        found = f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
+        return f"regexp_extract(header, {quoted(after)}, 1)"
+    found = f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
     if layout.form.name == times.COMMON_LOG and layout.begins.endswith(rf"\[(?:{layout.time})"):
         # What the first bracket opens: to find it takes a quarter of the time.
         opened = "split_part(split_part(header, '[', 2), ']', 1)"
