@@ -474,7 +474,7 @@ def test_a_token_that_goes_as_the_first_message_is_sent_on_every_kind_of_connect
 
     made, shadows, held, tried = asyncio.run(all_kinds())
     assert made["reply_ok"].all() and shadows["reply_ok"].all()
-    assert (held["closed_by"] == "probe").all() and (held["dwell_s"] > 0.3).all()
+    assert (held["closed_by"] == "probe").all() and (held["dwell_s"] > 0).all()
     assert tried.groupby("token_kind")["close_code"].agg(set).to_dict() == {
         "good": {1000},
         "missing": {4401},  # what it said instead of a token was none
