@@ -54,7 +54,7 @@ JSON_DOCUMENTS = (
     "judge/checks/openapi_mutants.py",
     *(
         f"judge/contracts/{name}.py"
-        for name in ("api", "compare", "containment", "document", "membership", "schemas")
+        for name in ("api", "compare", "containment", "document", "membership", "schemas", "xml_names")
     ),
 )
 
