@@ -175,7 +175,7 @@ def _put_in_brackets(
     for shapes in similar.values():
         within = [set(contents) for contents in zip(*map(_IN_BRACKETS.findall, shapes), strict=True)]
         parts = _IN_BRACKETS.findall(shapes[0])
-        between = _IN_BRACKETS.sub("\0", shapes[0]).split("\0")
+        between = _IN_BRACKETS.split(shapes[0])
         kept = [_ANY_IN_BRACKETS if len(contents) > 1 else part for part, contents in zip(parts, within, strict=True)]  # fmt: skip
         common = "".join(text for pair in zip_longest(between, kept, fillvalue="") for text in pair)
         merged[common.replace(_WORD, _W)] = [
