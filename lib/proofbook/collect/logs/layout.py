@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from proofbook.collect.logs import times, zones
 from proofbook.collect.logs.headers import (
@@ -173,8 +174,9 @@ def _put_in_brackets(
     merged: dict[str, list[tuple[str, list[Found]]]] = {}
     for shapes in similar.values():
         within = [set(contents) for contents in zip(*map(_IN_BRACKETS.findall, shapes), strict=True)]
-        differing = iter([_ANY_IN_BRACKETS if len(contents) > 1 else "" for contents in within])
-        common = _IN_BRACKETS.sub(lambda found, rest=differing: next(rest) or found.group(), shapes[0])
+        inside = [_ANY_IN_BRACKETS if len(contents) > 1 else contents.pop() for contents in within]
+        outside = _IN_BRACKETS.split(shapes[0])
+        common = "".join(map("".join, zip_longest(outside, inside, fillvalue="")))
         merged[common.replace(_WORD, _W)] = [
             member for shape in shapes for member in alike[shape.replace(_WORD, _W)]
         ]
