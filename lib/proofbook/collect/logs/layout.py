@@ -174,10 +174,9 @@ def _put_in_brackets(
     merged: dict[str, list[tuple[str, list[Found]]]] = {}
     for shapes in similar.values():
         within = [set(contents) for contents in zip(*map(_IN_BRACKETS.findall, shapes), strict=True)]
-        parts = _IN_BRACKETS.findall(shapes[0])
-        between = _IN_BRACKETS.split(shapes[0])
-        kept = [_ANY_IN_BRACKETS if len(contents) > 1 else part for part, contents in zip(parts, within, strict=True)]  # fmt: skip
-        common = "".join(text for pair in zip_longest(between, kept, fillvalue="") for text in pair)
+        inside = [_ANY_IN_BRACKETS if len(contents) > 1 else contents.pop() for contents in within]
+        outside = _IN_BRACKETS.split(shapes[0])
+        common = "".join(map("".join, zip_longest(outside, inside, fillvalue="")))
         merged[common.replace(_WORD, _W)] = [
             member for shape in shapes for member in alike[shape.replace(_WORD, _W)]
         ]
