@@ -153,7 +153,10 @@ def test_how_many_mutants_were_caught_is_a_number_and_absent_where_none_were_tri
     plain, mutation = found.controls
     assert (mutation.caught, mutation.tried, mutation.mutants) == (1, 1, "1 of 1")
     assert (found.severity, found.sensitivity) == (None, 1.0)
-    assert finding_html.detection_power(found) == "" and finding_html.sensitivity(found) == "1 of 1 mutants caught"
+    assert (
+        finding_html.detection_power(found) == ""
+        and finding_html.sensitivity(found) == "1 of 1 mutants caught"
+    )
     written = found.to_json()
     assert "tried" not in written["controls"][0] and written["controls"][1]["tried"] == 1
     assert from_json(written).controls == (plain, mutation)
