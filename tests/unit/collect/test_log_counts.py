@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from proofbook.collect.logs import layout, sql, tidy, zones
+from proofbook.collect.logs import layout, layout_sql, sql, tidy, zones
 from proofbook.collect.logs.counts import literals, per_minute
 from proofbook.collect.logs.entries import connect
 from proofbook.collect.logs.formats import CONTINUES
@@ -100,7 +100,7 @@ ACCESS = '192.0.2.7 - - [{}] "GET / HTTP/1.1" 200 1 "-" "curl/8"'
 )
 def test_the_time_in_brackets_of_an_access_line_is_the_one_that_its_pattern_finds(time: str) -> None:
     (form,) = layout.learn([ACCESS.format(f"01/Mar/2026:10:00:{n:02d} +0000") for n in range(20)])
-    quick, zone = sql._time_of(form), sql._zone_of(form)
+    quick, zone = layout_sql.time_of(form), layout_sql.zone_of(form)
     with connect() as engine:
         header = engine.execute(f"SELECT regexp_extract($1, {quoted(form.header)})", [ACCESS.format(time)]).fetchall()[0][0]  # fmt: skip
         asked = f"SELECT {quick}, {zone}, regexp_extract(header, {quoted(form.time)}), regexp_extract(regexp_extract(header, {quoted(form.time)}), {quoted(zones.ZONE_AT_END)})"

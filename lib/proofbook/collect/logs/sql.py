@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from proofbook.collect.logs import fields as extra
-from proofbook.collect.logs import formats, requests, severities, times, timestamps, typed_objects, zones
-from proofbook.collect.logs.headers import USUAL_LEVELS
-from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, Layout
+from proofbook.collect.logs import formats, layout_sql, requests, severities, timestamps, typed_objects
+from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS
 from proofbook.collect.logs.objects import Fields, json_paths, listed, text_of_bytes
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
@@ -148,8 +147,6 @@ def _trace_of(text: str) -> str:
     return f"CASE WHEN starts_with({text}, '00-') THEN split_part({text}, '-', 2) ELSE nullif(split_part({text}, '/', -1), '') END"
 
 
-_NO_LAYOUT = "NULL::VARCHAR AS header, NULL::TIMESTAMP AS written, '' AS zone, NULL::VARCHAR AS said_level, false AS yearless"
-# A code or a flag is no text.
 _WITH_STACK = "stack IS NOT NULL AND NOT contains(coalesce(said, ''), stack) AND stack NOT IN ('true', 'false') AND regexp_matches(stack, '[A-Za-z]')"
 
 
@@ -216,7 +213,7 @@ def _parted(fields: Fields, rules: tuple[Rule, ...]) -> dict[str, str]:
 def _opened(fields: Fields, lines: str) -> str:
     """The relations up to `opened`: each line without its wrapper, taken apart as JSON and by the pattern."""
     if fields.typed:
-        return f"opened AS (SELECT *, {_NO_LAYOUT}, true AS is_json, {fields.at('payload')} AS payload FROM ({lines}))"
+        return f"opened AS (SELECT *, {layout_sql.NO_LAYOUT}, true AS is_json, {fields.at('payload')} AS payload FROM ({lines}))"
     pattern, groups = quoted(fields.shape.pattern), listed(fields.groups)
     matched = f", regexp_extract(first, {pattern}, [{groups}]) AS g" if fields.groups else ""
     # Raw lines may follow an object, and the name of a container or a header stand before it.
@@ -226,7 +223,7 @@ def _opened(fields: Fields, lines: str) -> str:
         WHEN header IS NOT NULL THEN CASE WHEN starts_with({after}, '{{"') THEN {after} END {named} END"""
     return f"""wrapped AS ({_unwrapped(fields.shape, lines)}),
 lined AS (SELECT *, CASE WHEN lines > 1 THEN split_part(rest, chr(10), 1) ELSE rest END AS first FROM wrapped),
-{_laid_out(fields.shape)}
+{layout_sql.laid_out(fields.shape)}
 objects AS (SELECT *, {object_} AS object FROM laid_out),
 parsed AS (SELECT *, try(json_extract_string(object, [{listed(fields.usual)}])) AS r, {fields.rare} AS rare{matched} FROM objects),
 kept AS (SELECT *, r IS NOT NULL AS is_json, {fields.in_object} AS o FROM parsed),
@@ -240,95 +237,6 @@ def _asked(fields: Fields) -> str:
         return "asked AS (SELECT * FROM inside),"
     return f"""pieced AS (SELECT *, CASE WHEN NOT is_json THEN {requests.pieces_of(form, "rest")} END AS pieces FROM inside),
 asked AS (SELECT *, {requests.in_quotes("pieces")} AS asked FROM pieced),"""
-
-
-def _laid_out(shape: Shape) -> str:
-    """The relation `laid_out`: header, written (the time in it, without its zone), zone and said_level of each line of text."""
-    layouts = shape.layouts
-    if not layouts:
-        return f"laid_out AS (SELECT *, {_NO_LAYOUT} FROM lined),"
-    steps, before = [], "lined"
-    for number, layout in enumerate(layouts):
-        unread = " AND ".join(
-            [f"h{earlier} = ''" for earlier in range(number)] or ["NOT starts_with(ltrim(first), '{')"]
-        )
-        found = f"CASE WHEN {unread} THEN regexp_extract(first, {quoted(layout.header)}) END AS h{number}"
-        # A line that an earlier layout fits is not looked at again.
-        steps.append(f"layout{number} AS (SELECT *, {found} FROM {before})")
-        before = f"layout{number}"
-
-    def of(value: Callable[[Layout], str]) -> str:
-        cases = " ".join(f"WHEN h{n} <> '' THEN {value(layout)}" for n, layout in enumerate(layouts))
-        return f"CASE {cases} END"
-
-    header = of(lambda layout: f"h{layouts.index(layout)}")
-    time = of(_time_of)
-    written = of(
-        lambda layout: (
-            times.local_sql(layout.form, "time_text", year=times.LEAP_YEAR, is_bare="is_bare")
-            if layout.form
-            else "NULL::TIMESTAMP"
-        )
-    )
-    yearless = of(lambda layout: "true" if layout.form and not layout.form.has_year else "false")
-    return f"""{", ".join(steps)},
-headed AS (SELECT *, {header} AS header FROM {before}),
-timed AS (SELECT *, {time} AS time_text FROM headed),
-bared AS (SELECT *, {zones.is_bare("time_text")} AS is_bare, {of(_from_level)} AS from_level FROM timed),
-laid_out AS (SELECT *, {written} AS written, {of(_zone_of)} AS zone,
-    {of(_level_of)} AS said_level, coalesce({yearless}, false) AS yearless FROM bared),"""
-
-
-def _time_of(layout: Layout) -> str:
-    """SQL: the time in `header`, or NULL."""
-    if layout.form is None:
-        return "NULL"
-    if layout.is_behind:
-        return f"regexp_replace(regexp_extract(header, {quoted(layout.time)}), {quoted(f'{CLOSERS}$')}, '')"
-    if layout.is_all_digits and not layout.begins_with_time:
-        # A longer number may stand before it.
-        after = layout.begins.replace(f"(?:{layout.time})", f"({layout.time})", 1)
-        return f"regexp_extract(header, {quoted(after)}, 1)"
-    found = f"regexp_extract(header, {quoted(layout.begins if layout.begins_with_time else layout.time)})"
-    if layout.form.name == times.COMMON_LOG and layout.begins.endswith(rf"\[(?:{layout.time})"):
-        # What the first bracket opens: to find it takes a quarter of the time.
-        opened = "split_part(split_part(header, '[', 2), ']', 1)"
-        return f"CASE WHEN {opened} LIKE '__/___/____:__:__:__ +____' THEN {opened} ELSE {found} END"
-    return found
-
-
-def _zone_of(layout: Layout) -> str:
-    """SQL: the text of the zone in `time_text`, empty where none stands there."""
-    if layout.form is None or layout.form.is_utc:
-        return "'Z'" if layout.form else "''"
-    if layout.form.is_iso:
-        return f"CASE WHEN is_bare THEN '' ELSE coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '') END"
-    found = f"coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '')"
-    return f"CASE WHEN ends_with(time_text, ' +0000') THEN '+0000' ELSE {found} END"
-
-
-def _from_level(layout: Layout) -> str:
-    """SQL: the part of `header` whose first level is that of the line, or NULL."""
-    if layout.level is None:
-        return "NULL::VARCHAR"
-    before = f"regexp_extract(header, {quoted(layout.level.before)})"
-    if layout.begins_with_time and layout.level.before == layout.begins:
-        before = "time_text"
-    return f"substr(header, length({before}) + 1)" if layout.level.before != "^" else "header"
-
-
-def _level_of(layout: Layout) -> str:
-    """SQL: the level in `from_level`, or NULL."""
-    if layout.level is None:
-        return "NULL"
-    word = f"nullif(regexp_extract(from_level, {quoted(layout.level.word)}), '')"
-    if layout.level.is_mark:
-        return severities.of_mark(word)
-    if not layout.level.is_word:
-        return word
-    # Most stand alone after a space, and a pattern of all words for levels takes three times as long.
-    first = "split_part(from_level, ' ', 2)"
-    return f"CASE WHEN starts_with(from_level, ' ') AND {first} IN ({listed(USUAL_LEVELS)}) THEN {first} ELSE {word} END"
 
 
 def _with_level(shape: Shape) -> str:
