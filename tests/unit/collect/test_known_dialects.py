@@ -202,10 +202,11 @@ def test_the_path_of_a_product_makes_no_dialect_where_nothing_answers_as_it(
     monkeypatch.setenv("A_TOKEN", spoken.TOKEN)
     monkeypatch.setitem(try_discovery.LOOPBACK_PACE, "timeout_s", 1.0)
 
-    async def go() -> dict[str, Any]:
+    async def go() -> tuple[dict[str, Any], bool]:
         async with spoken.speaking(served, "login" if kept else "silent") as port:
             options = try_options.Options(url=f"http://127.0.0.1:{port}", ws="/comms", token_env="A_TOKEN")
             return await try_discovery.discover(options, base=tmp_path, say=lambda _: None)
 
-    (service,) = asyncio.run(go())["service"]
-    assert service["ws"].get("dialect", "") == kept
+    settings, listens = asyncio.run(go())
+    (service,) = settings["service"]
+    assert listens and service["ws"].get("dialect", "") == kept

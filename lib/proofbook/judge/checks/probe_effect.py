@@ -201,7 +201,10 @@ def _lives(view: View, endpoint: str, ok: Rows) -> _Lives:
 
 
 def _of_probes(rows: pd.DataFrame, ok: Rows, *, tells: bool) -> pd.DataFrame:
-    parts = rows[["tcp_s", "tls_s", "upgrade_s", "greeting_s", "reply_s", "dwell_s"]].astype(float).fillna(0)
+    parts = rows[["tcp_s", "tls_s", "upgrade_s", "greeting_s", "reply_s", "dwell_s"]].astype(float)
+    # When somebody was refused is not recorded; the server takes about as long to decide that as to let in.
+    parts["upgrade_s"] = parts["upgrade_s"].fillna(parts["upgrade_s"].median())
+    parts = parts.fillna(0)
     asked = _seconds(rows) + parts["tcp_s"] + parts["tls_s"]
     began = asked + parts["upgrade_s"]
     return pd.DataFrame(
