@@ -2,7 +2,7 @@
 
     python benchmarks/public_logs.py FOLDER...    # checkouts of github.com/tstack/lnav and github.com/vectordotdev/vector
 
-What is right stands in `public_logs.toml`, and none of it was taken from Proofbook: see there. Nothing is stated for any file but
+What is right stands in `public_logs.toml`, which says how it was checked. Nothing is stated for any file but
 the zone of times that name none, which is UTC.
 """
 
