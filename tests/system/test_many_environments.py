@@ -97,7 +97,7 @@ def test_what_notebooks_of_ours_load_is_loaded_once_for_all(
         done.stdout + done.stderr
     )
     # Before charts and tables were drawn once beforehand, it was 22 to 47.
-    assert [(name, modules) for name, _, *modules in lines if len(modules) > 6] == []
+    assert {name: modules for name, _, *modules in lines if len(modules) > 6} == {}
 
 
 def test_a_notebook_of_ours_that_fails_ends_there_and_says_so(workspace: Path, tmp_path: Path) -> None:

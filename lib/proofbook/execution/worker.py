@@ -138,13 +138,15 @@ def _show_something() -> None:
         ]
     )  # fmt: skip
     figure.update_layout(
-        template="none", title={"text": "a"}, font={"size": 12}, legend={"x": 0}, margin={"t": 1},
+        template="none", title={"text": "a", "font": {"size": 15}}, font={"size": 12}, legend={"x": 0}, margin={"t": 1},
         xaxis={"title": {"text": "a"}}, yaxis={"title": {"text": "a"}},
     )  # fmt: skip
     figure.add_shape(type="line", line={"width": 1})
     figure.add_annotation(text="a")
     figure.to_dict()
-    pandas.DataFrame({"a": ["b"], "c": [1.0]}).to_html()
+    table = pandas.DataFrame({"a": ["b"], "c": [1.0]})
+    table.to_html()
+    table.to_dict("records")
 
 
 def _executed(order: Message, dispatcher: Dispatcher, asked: BinaryIO) -> Iterator[Ended]:
