@@ -90,7 +90,7 @@ def test_a_value_that_an_option_does_not_take_is_told_in_one_sentence(
 def test_help_shows_every_bracket_of_its_text() -> None:
     texts = [
         text
-        for command in get_command(app).commands.values()  # type: ignore[attr-defined]
+        for command in get_command(app).commands.values()  # type: ignore[attr-defined]  # a group, which has commands
         for text in (command.help, *(parameter.help for parameter in command.params))
         if text
     ]

@@ -96,7 +96,7 @@ def _explained(error: Exception) -> int:
     show = getattr(error, "show", None)
     if show is not None:
         # A usage error of the command line itself; pydantic puts its own words before those of Typer.
-        error.message = getattr(error, "message", "").removeprefix("Value error, ")  # type: ignore[attr-defined]
+        error.message = getattr(error, "message", "").removeprefix("Value error, ")  # type: ignore[attr-defined]  # those of Typer and Click have a message
         show()
         return EXIT_USAGE
     from proofbook.runs import unexpected
