@@ -43,7 +43,7 @@ def _message_steps(socket: WebSocket, environment: Environment, case: Case) -> I
         return
     least, most = len(unusual_messages.WAYS), unusual_messages.most_connections(questions)
     yield Step(
-        says=f"{socket.name}: {least} connections, with and without compression, for {' and '.join(unusual_messages.in_words(questions))}; up to {most} where some are not answered",
+        says=f"{socket.name}: {least} connections, with and without compression, for {' and '.join(unusual_messages.in_words(questions))}; up to {most} if some are not answered",
         requests=least,
         run=functools.partial(_ask, socket, environment, questions),
     )
@@ -58,7 +58,7 @@ def _at_once_step(socket: WebSocket, environment: Environment, count: int) -> St
         return {ASKED.name: await at_once.ask(socket, user=user, session=session, at_once=count)}
 
     return Step(
-        says=f"{socket.name}: {at_once.ALONE} connections one after the other, then {count} open at once{speaks}; up to {at_once.most_connections(count)} where some are not answered",
+        says=f"{socket.name}: {at_once.ALONE} connections one after the other, then {count} open at once{speaks}; up to {at_once.most_connections(count)} if some are not answered",
         requests=at_once.ALONE + count,
         run=run,
     )
@@ -73,7 +73,7 @@ def _address_step(socket: WebSocket, environment: Environment) -> Step:
     each = addresses.TRIES
     most = (each + addresses.MORE_TRIES) * addresses.MOST_ADDRESSES
     return Step(
-        says=f"{socket.name}: {each} connections to each address of its host name, of which up to {addresses.MOST_ADDRESSES} are asked; up to {most} in all where some are not answered",
+        says=f"{socket.name}: {each} connections to each of up to {addresses.MOST_ADDRESSES} addresses of its host name; up to {most} in all if some are not answered",
         requests=each,
         run=run,
     )
@@ -88,7 +88,7 @@ def _service_step(service: Service) -> Step:
     each = addresses.TRIES
     most = (each + addresses.MORE_TRIES) * addresses.MOST_ADDRESSES
     return Step(
-        says=f"{service.name}: {each} health requests to each address of its host name, of which up to {addresses.MOST_ADDRESSES} are asked; up to {most} in all where some are not answered",
+        says=f"{service.name}: {each} health requests to each of up to {addresses.MOST_ADDRESSES} addresses of its host name; up to {most} in all if some are not answered",
         requests=each,
         run=run,
     )
@@ -101,7 +101,7 @@ def held_steps(environment: Environment, case: Case, over: asyncio.Event, *, hel
         least = f", at least {held_s:g} s" if held_s else ""
         asks = "; then a message on each" if environment.delivers(socket) else ""
         yield Step(
-            says=f"{socket.name}: {count} idle connections held as long as the rest takes{least}{asks}",
+            says=f"{socket.name}: {count} idle connections held meanwhile{least}{asks}",
             requests=count,
             seconds=held_s,
             run=functools.partial(_hold, socket, environment, count, over, held_s),

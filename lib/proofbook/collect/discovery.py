@@ -76,11 +76,11 @@ def plan(paths: Sequence[str], *, has_token: bool) -> str:
         f"{len(paths)} usual paths" if paths == HEALTH_PATHS else ", ".join(paths),
     )
     posts = (
-        f"; where none of them has it, up to {3 + ASKED_AGAIN} by POST at {POSTED}"
+        f"; if none of them has it, up to {3 + ASKED_AGAIN} by POST at {POSTED}"
         if paths == HEALTH_PATHS
         else ""
     )
-    token = ", with the token where it is refused without" if has_token else ""
+    token = ", with the token if it is refused without" if has_token else ""
     return f"up to {most} requests for health, at {where}{token}{posts}"
 
 
@@ -185,7 +185,7 @@ class _Search:
             return None
         self.unknown = unknown
         found = await self._described(path, answer)
-        told = f"it wants the token, and answers {self.refused[1].status_code} without"
+        told = f"it needs the token, and answers {self.refused[1].status_code} without"
         return replace(
             found, settings={"sends_token": True, **found.settings}, remarks=(told, *found.remarks)
         )
@@ -300,7 +300,7 @@ class _Search:
             said = _quoted(answer)
             if again.status_code < 400:
                 return (
-                    f"{path} answers {again.status_code} to a browser, and {answer.status_code}{said} to a client that says that it is a probe: let the agent {probe_marks.USER_AGENT} through the firewall",
+                    f"{path} answers {again.status_code} to a browser, and {answer.status_code}{said} to a probe: let the agent {probe_marks.USER_AGENT} through the firewall",
                 )
             says = f"says{said}" if said else f"answers {answer.status_code}"
             if answer.status_code not in (401, 403):
@@ -325,15 +325,15 @@ def _rank(answer: Answer) -> int:
 
 def _remarks(answer: Answer, said: Said | None) -> tuple[str, ...]:
     if said is None:
-        told = ["nothing in it says that it is well, so any 200 will count"]
+        told = ["it does not state its health, so any 200 counts"]
     elif said.word is Word.UNKNOWN:
-        told = [f"it says {said.shown()!r}, of which nothing is known"]
+        told = [f"it says {said.shown()!r}, an unknown word"]
     else:
         told = [] if said.word is Word.WELL else [f"it says {said.shown()!r}"]
     product = _product_of([answer])
     told += [f"it calls itself {', '.join(f'{key} = {value}' for key, value in product.items())}"] if product else []  # fmt: skip
     age_s = health.age_of(answer)
-    told += [f"it is a copy of {age_s:,.0f} s ago, which says nothing of now"] if age_s else []
+    told += [f"it is a cached copy, {age_s:,.0f} s old"] if age_s else []
     return tuple(told)
 
 
@@ -344,7 +344,7 @@ def _dated(seen: Sequence[Answer], item: Service) -> tuple[str, ...]:
     if first is None or not means_now(first.path) or first.age_s <= item.health_max_age_s:
         return ()
     stands_still = all(other is not None and other.moment == first.moment for other in times)
-    says = f"its {first.path} is of {first.age_s:,.0f} s ago and stands still, so it says nothing of now"
+    says = f"its {first.path} is {first.age_s:,.0f} s old and does not change, so the page is stale"
     return (says,) if stands_still else ()
 
 

@@ -147,7 +147,7 @@ async def _run_step(
     except TimeoutError:
         if not limit.expired():
             raise
-        problems.append(f"the time that was given is over, so this is left out: {step.says}")
+        problems.append(f"the time limit is over, so this is left out: {step.says}")
         return {}
     except ExtensionError as error:
         problems.append(str(error))

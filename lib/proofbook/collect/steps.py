@@ -89,7 +89,7 @@ def unmarked_page_steps(environment: Environment, *, count: int) -> list[Step]:
     """The pages of every service by unmarked probes, so many times of each kind."""
     return [
         Step(
-            says=f"{item.name}: {each} requests that do not say that they are probes, to {', '.join((item.health, *item.timed))}: {each // 2} with no header of ours, {each // 2} as a browser",
+            says=f"{item.name}: {each} unmarked requests to {', '.join((item.health, *item.timed))}: {each // 2} without our headers, {each // 2} as a browser",
             requests=each,
             run=functools.partial(_ask_unmarked, item, count),
         )
@@ -112,12 +112,12 @@ def document_steps(environment: Environment) -> Iterator[Step]:
 
     encrypted = [item.name for item in environment.services if item.url.text is None or item.is_encrypted]
     if encrypted:
-        yield Step(says=f"certificates of {', '.join(encrypted)}, where encrypted", run=look)
+        yield Step(says=f"TLS certificates of {', '.join(encrypted)}", run=look)
     for item in environment.services:
         if item.openapi:
             asked = len(openapi.answered_paths(item))
             yield Step(
-                says=f"{item.name}: its API definition once with up to {openapi_files.MOST_FILES} files that it refers to, and {asked} {'answer' if asked == 1 else 'answers'} to hold against it",
+                says=f"{item.name}: its API definition, once, with up to {openapi_files.MOST_FILES} files that it refers to, and {asked} {'answer' if asked == 1 else 'answers'} to compare with it",
                 requests=1 + asked,
                 run=functools.partial(_fetch_openapi, item),
             )
@@ -238,9 +238,9 @@ def _journeys(
         return {WEBSOCKET.name: made, MESSAGES.name: received}
 
     listens = messages > 0 and socket.greeting is None
-    first = ", after one that only listens whether it greets" if listens else ""
+    first = ", after one that only waits for a greeting" if listens else ""
     return Step(
-        says=f"{socket.name}: {says}, each with {messages} messages and {socket.dwell_s:g} s of dwelling{first}{plan}",
+        says=f"{socket.name}: {says}, each with {messages} messages and {socket.dwell_s:g} s of dwell{first}{plan}",
         requests=least + listens,
         seconds=_connecting_s(least, socket, environment),
         run=run,
@@ -252,7 +252,7 @@ def unmarked_steps(environment: Environment, *, count: int) -> list[Step]:
     each = count * len(UNMARKED_KINDS)
     return [
         Step(
-            says=f"{socket.name}: {each} more that do not say that they are probes, and carry no header that only tests send: {count} with none of our headers, {count} as a browser with its agent, Origin and a cookie, {count} without compression",
+            says=f"{socket.name}: {each} unmarked connections, without test headers: {count} without our headers, {count} as a browser (agent, Origin, cookie), {count} without compression",
             requests=each,
             seconds=_connecting_s(each, socket, environment),
             run=functools.partial(_make_unmarked, socket, environment, count),
@@ -282,7 +282,7 @@ def token_steps(environment: Environment, *, bad: int) -> Iterator[Step]:
         )
         yield Step(
             says=f"{socket.name}: up to {sum(tries.values())} tries with {len(kinds)} kinds of token: {', '.join(f'{count} {kind}' for kind, count in tries.items())}"
-            + ("; each followed by a message, since only a reply tells who is let in" if speaks else ""),
+            + ("; each followed by a message, since only a reply shows who is let in" if speaks else ""),
             requests=sum(tries.values()),
             run=functools.partial(_try_tokens, socket, environment.login.user, bad),
         )

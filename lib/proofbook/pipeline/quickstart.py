@@ -58,7 +58,7 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
     environment, case = (workspace.kept(kind, base) / f"{name}.toml" for kind in ("environments", "cases"))
     if name != _name_of(options.url):
         say(
-            f"note · {_name_of(options.url)} was edited and stays as it is (proofbook run {_name_of(options.url)}); this asks anew, as {name}"
+            f"note · {_name_of(options.url)} was edited and stays as it is (proofbook run {_name_of(options.url)}); this one is kept as {name}"
         )
     last = try_again.last_time(environment)
     began = time.monotonic()
@@ -80,7 +80,7 @@ def prepare(options: Options, *, base: Path, say: Say) -> Files:
     _save(environment, try_again.with_held(_environment_text(settings, name, command), held))
     _save(case, case_text(options, target=fitting, command=command))
     if passing:
-        say("not saved · nothing listens there, so no files are kept; check the address, or ask again later")
+        say("not saved · nothing listens there; check the address, or try again later")
     else:
         say(f"saved · {workspace.shown(environment)} and {workspace.shown(case)}: yours to edit")
     return Files(environment=environment, case=case, target=fitting, passing=passing)
@@ -124,7 +124,7 @@ def _go_on(
     for item in differs:
         say(f"differs · {item.sentence}")
     if any(item.is_kept for item in differs):
-        say(f"differs · to begin anew, delete {workspace.shown(file)}")
+        say(f"differs · to start over, delete {workspace.shown(file)}")
     return held
 
 
@@ -176,9 +176,9 @@ def can_decide(where: Environment, *, within_s: float | None) -> list[str]:
             )
     count = plans.plan_for(choose_target(where, within_s=within_s)).looks[0][0]
     chances = "; ".join(
-        f"1 of {every:,} with {_percent(1 - (1 - 1 / every) ** count)}" for every in (10, 100, 1000)
+        f"{_percent(1 - (1 - 1 / every) ** count)} if it hits 1 of {every:,}" for every in (10, 100, 1000)
     )
-    return [*lines, f"a fault that hits 1 of so many connections is seen with a chance of: {chances}"]
+    return [*lines, f"chance to see a fault of some connections: {chances}"]
 
 
 def case_text(

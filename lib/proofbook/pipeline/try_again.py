@@ -89,11 +89,11 @@ def _health_goes_on(found: Settings, then: Settings) -> Differs | None:
         return None
     sentence = f"health: last time {_told(before)}, now {_told(now)}"
     if now.get("health") == before.get("health") and _in_other_words(now, before):
-        return Differs(sentence=f"{sentence}; both say that it is well", is_kept=False)
+        return Differs(sentence=f"{sentence}; both mean healthy", is_kept=False)
     for key in _OF_HEALTH:
         found.pop(key, None)
     found |= before
-    return Differs(sentence=f"{sentence}; it is judged by the last time", is_kept=True)
+    return Differs(sentence=f"{sentence}; judged as last time", is_kept=True)
 
 
 def _in_other_words(now: Settings, before: Settings) -> bool:
@@ -117,7 +117,7 @@ def _socket_goes_on(found: Settings, then: Settings) -> Differs | None:
     found["ws"] = then
     keys = [key for key in (*then, *(key for key in now if key not in then)) if now.get(key) != then.get(key)]
     told = "; ".join(f"{key} was {_value(then.get(key))}, is {_value(now.get(key))}" for key in keys)
-    return Differs(sentence=f"WebSocket: {told}; it is judged by the last time", is_kept=True)
+    return Differs(sentence=f"WebSocket: {told}; judged as last time", is_kept=True)
 
 
 def _told(health: Settings) -> str:

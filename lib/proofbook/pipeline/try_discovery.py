@@ -75,10 +75,10 @@ def _plan_of_look(options: Options) -> str:
     if options.dialect:
         elsewhere = ", and one to a path that must not exist" if options.token_env else ""
         return f"up to {2 * look.TIMES} connections to {options.ws}{elsewhere}"
-    more = f"up to {look.TIMES} connections to {options.ws}, and up to {look.MOST_TIMES} more to try an Origin, a dialect that it shows, or another place for the token, or where only some are greeted"
-    asks = f"; where it says nothing by itself, {len(first_words.ASKED)} more at once that each ask a question of a dialect ({', '.join(first_words.ASKED)}), again alone where one is turned away"
+    more = f"up to {look.TIMES} connections to {options.ws}, and up to {look.MOST_TIMES} more to try an Origin, a dialect that it shows, or another place for the token, or if only some are greeted"
+    asks = f"; if it says nothing by itself, {len(first_words.ASKED)} more at once, each with a question of a dialect ({', '.join(first_words.ASKED)}), again alone if one is turned away"
     knocks = (
-        f"; where it lets a wrong token in, 2 more that say {first_words.WORD}; one to a path that must not exist"
+        f"; if it lets a wrong token in, 2 more that say {first_words.WORD}; one to a path that must not exist"
         if options.token_env
         else ""
     )

@@ -22,7 +22,7 @@ def in_words(reach: Reach) -> str:
 
 
 def _sentence(asked: list[str], reach: Reach) -> str:
-    told = f"Asked only: {', '.join(asked)}" if asked else "Nothing was asked"
+    told = f"Tested only: {', '.join(asked)}" if asked else "Nothing was asked"
     more = f" Would add most: {_more(reach.extends)}." if reach.extends is not None else ""
     return f"{told}. {_sure(reach.sureness)}.{more}"
 

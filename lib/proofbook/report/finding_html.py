@@ -105,7 +105,7 @@ def facts(item: Finding) -> str:
 
 def before_in_words(run: EarlierRun) -> str:
     """Where before is from, how old it is, and whether it was asked in the same way."""
-    return f"{run.phase} of run {run.run_id}, {durations.in_words(run.age_s)} earlier, {run.asked}"
+    return f"run {run.run_id}, phase {run.phase}, {durations.in_words(run.age_s)} earlier, {run.asked}"
 
 
 def line(item: Finding) -> str:

@@ -28,6 +28,12 @@ WORDS = {
     Verdict.ERROR: "ERROR",
 }
 MOST_FACTS = 3
+HEADS = {
+    Verdict.FAIL: "Failed",
+    Verdict.INCONCLUSIVE: "Inconclusive",
+    Verdict.ERROR: "Error",
+    Verdict.PASS: "Passed",
+}
 # What may be harmless, and only who reads it can tell.
 SHOWN_BESIDE = ("not-tied", "more-errors")
 
@@ -61,7 +67,7 @@ def of_run(run: RunRecord) -> Opening:
 def doubt(summary: Summary) -> str:
     """How the verdict could be wrong; over a pass, what alone was asked."""
     if summary.overall.verdict is Verdict.FAIL:
-        hardly = f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a sound system look like this; what must never happen is proved by one occurrence."
+        hardly = f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a healthy system look like this, and one occurrence proves what must never happen."
         return " ".join(filter(None, [hardly, _not_our_slip(summary)]))
     if summary.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
@@ -82,7 +88,7 @@ def _not_our_slip(summary: Summary) -> str:
     run = next(runs, None)
     if run is None:
         return ""
-    return f"That it is no slip in how is asked rests on run {run.run_id}, {durations.in_words(run.age_s)} earlier, which sent the very same."
+    return f"Run {run.run_id}, {durations.in_words(run.age_s)} earlier, sent the same and was let in, so it is no mistake of this run."
 
 
 def recommendations(summary: Summary) -> list[str]:
@@ -119,7 +125,7 @@ def _what_decides(summary: Summary) -> list[str]:
     if overall.verdict is Verdict.FAIL:
         windows = summary.view.windows
         new = windows.new_revision
-        makes = [f"make this hold: {item.claim}." for item in blocking]
+        makes = [f"fix {item.id}: {seen(item)}." for item in blocking]
         # Of a system that was looked at for its own sake nothing was released.
         is_release = windows.before is not None or windows.deployed_at is not None or windows.alongside
         return [f"hold the release{f' of {new}' if new else ''}.", *makes] if is_release else makes
@@ -133,7 +139,7 @@ def _about_known(summary: Summary) -> list[str]:
     return [
         f"Nothing before {item.until} on {item.finding}: {item.in_words()}."
         if item.finding in summary.accepted
-        else f"Decide again on {item.finding}: accepted by {item.by} until {item.until}, which is over ({item.why})."
+        else f"Decide again on {item.finding}: its acceptance by {item.by} ended on {item.until} ({item.why})."
         for item in summary.known
         if item.finding in unsettled
     ]
@@ -169,8 +175,8 @@ def _of_sentence(run: RunRecord) -> Opening:
         at=run.ended or run.started,
         facts=(Fact(verdict=run.verdict.value, text=run.sentence),),
         beside="",
-        doubt="Nothing that would answer this is in the run.",
-        advice="See what the run says of itself below.",
+        doubt="The run does not say.",
+        advice="See below.",
         next_review=run.next_review or run.started,
         since="",
     )
@@ -250,7 +256,7 @@ def _against(item: Finding) -> str:
     """The claim, what was seen, and what was required."""
     word = "Allowed" if item.limits else "Required"
     required = f" {word}: {item.threshold}." if item.threshold and item.verdict is not Verdict.ERROR else ""
-    head = "Not so" if item.verdict is Verdict.FAIL else "Not known" if item.verdict is Verdict.INCONCLUSIVE else "Not seen"  # fmt: skip
+    head = HEADS[item.verdict]
     return f"{head}: {item.claim}. {_capital(seen(item))}.{required}"
 
 
@@ -265,9 +271,9 @@ def _beside(summary: Summary) -> str:
         ]
     elif guards:
         open_ones = len(guards) - good - fell
-        told = f"{good} pass, {fell} fail" + (f", {open_ones} not known" if open_ones else "")
+        counts = f"{good} pass, {fell} fail" + (f", {open_ones} inconclusive" if open_ones else "")
         words = [
-            f"{'Beside the fixes, of' if has_fixes else 'Of'} {len(guards)} {'check' if len(guards) == 1 else 'checks'}: {told}."
+            f"{len(guards)} {'regression ' if has_fixes else ''}{'check' if len(guards) == 1 else 'checks'}: {counts}."
         ]
     else:
         words = []
@@ -276,7 +282,7 @@ def _beside(summary: Summary) -> str:
         # Of what passed nobody looks further; so what is not known beside it is said here.
         passed = summary.overall.verdict is Verdict.PASS
         shown_as = {item.id: _told_beside(item, passed=passed) for item in summary.findings}
-        words.append(f"Beside the verdict: {'; '.join(shown_as.get(name, name) for name in beside)}.")
+        words.append(f"Not required, did not pass: {'; '.join(shown_as.get(name, name) for name in beside)}.")
     shown = [
         item for item in summary.findings if item.id in summary.accepted and item.verdict is not Verdict.PASS
     ]
@@ -299,7 +305,7 @@ def _told_beside(item: Finding, *, passed: bool) -> str:
 def _since(summary: Summary) -> str:
     last = summary.previous
     before = summary.view.before_run
-    taken = [f"Before is {finding_html.before_in_words(before)}."] if before else []
+    taken = [f"Before: {finding_html.before_in_words(before)}."] if before else []
     if last is None:
         return " ".join(["First run of this case here.", *taken])
     when = moment(last.ended or last.started)

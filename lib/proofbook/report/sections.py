@@ -105,7 +105,7 @@ def header(summary: Summary) -> Part:
 def fixes(summary: Summary) -> Part:
     """Each fix: problem, solution, what was seen before and what after, with the detection power."""
     if not summary.case.fixes:
-        return Nothing("The case names no fix: only guards were judged.")
+        return Nothing("The case states no fix, so only regression checks were judged.")
     return Section("".join(_fix(fix, summary) for fix in summary.case.fixes))
 
 
@@ -232,7 +232,7 @@ def watch(summary: Summary) -> Part:
     for _, part in table.groupby("check", sort=False):
         last = part.iloc[-1]
         crossed = part[(part["evidence"] >= part["pass_above"]) | (part["evidence"] <= part["fail_below"])]
-        since = f"decided at look {crossed.iloc[0]['look']}, {finding_html.time(crossed.iloc[0]['at'])}" if len(crossed) else "not decided"  # fmt: skip
+        since = f"decided in round {crossed.iloc[0]['look']}, {finding_html.time(crossed.iloc[0]['at'])}" if len(crossed) else "not decided"  # fmt: skip
         rows.append((finding_html.sentence(str(last["claim"])), f"{last['failures']} of {last['count']} failed", f"{last['evidence']:.2f}; pass from {last['pass_above']:.2f}, fail from {last['fail_below']:.2f}", since))  # fmt: skip
     heading = f"<h2>While watching</h2><p>{finding_html.sentence(words)}.</p>"
     return Section(heading + _table(["Claim", "So far", "Evidence", "Decision"], rows))

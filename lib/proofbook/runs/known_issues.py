@@ -89,6 +89,6 @@ def _all(environment: Path) -> Sequence[Known]:
         return []
     except (ValueError, TypeError):
         raise UsageError(
-            f"{paths.shown(path)}: expected the known issues as `proofbook accept` writes them, got something else; remove the file to begin anew"
+            f"{paths.shown(path)}: expected the known issues as `proofbook accept` writes them, got something else; remove the file to start over"
         ) from None
     return found

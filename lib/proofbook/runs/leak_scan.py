@@ -47,8 +47,8 @@ def check(folder: Path, *, rendered: tuple[str, ...]) -> None:
         (folder / name).unlink(missing_ok=True)
     names = ", ".join(str(path.relative_to(folder)) for path in found)
     raise SecretFound(
-        f"a secret that the environment names stands in {names}; the report was taken back. Find out what wrote it, add what "
-        f"surrounds it to redact in the environment, delete {folder.name} and run again; treat the secret as known to others"
+        f"a secret of the environment is in {names}, so the report was deleted. Find out what wrote it, add a pattern for it "
+        f"to redact in the environment, delete {folder.name} and run again; rotate the secret"
     )
 
 

@@ -81,7 +81,7 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
     differing = [name for name, value in digests.about(known).items() if about.get(name) != value]
     answers.append(
         Answer(
-            what=f"it tells of run {known.run_id} what the run says itself"
+            what=f"it agrees with run {known.run_id}"
             if not differing
             else f"it differs from run {known.run_id} in {', '.join(differing)}",
             held=not differing,
@@ -92,9 +92,7 @@ def report(path: Path, *, known: RunRecord | None = None) -> list[Answer]:
 
 def _of_page(name: str, stated: str, *, whole: bool) -> Answer:
     if whole:
-        return Answer(
-            what=f"{name} agrees with the digest that it states itself (sha256 {stated[:12]}…)", held=True
-        )
+        return Answer(what=f"{name} agrees with its own digest (sha256 {stated[:12]}…)", held=True)
     return Answer(what=f"{name} was altered after it was written", held=False)
 
 
@@ -116,7 +114,7 @@ def _of_notebooks(folder: Path, found: RunRecord) -> list[Answer]:
             answers.append(Answer(what=f"notebook {item.name} is gone", held=False))
         elif digest(path) != item.sha256:
             answers.append(Answer(what=f"notebook {item.name} was altered", held=False))
-    return answers or [Answer(what=f"{len(found.notebooks)} notebooks are as they were executed", held=True)]
+    return answers or [Answer(what=f"{len(found.notebooks)} notebooks are unaltered", held=True)]
 
 
 def _of_findings(folder: Path, found: RunRecord) -> Answer:
@@ -128,9 +126,9 @@ def _of_findings(folder: Path, found: RunRecord) -> Answer:
     # Findings about extensions that cannot be used are of the run alone.
     same = carried == [item for item in found.findings if item.id in ids or item.reason != "extension"]
     return Answer(
-        what=f"{len(found.findings)} findings of run.json are those of the notebooks"
+        what=f"{len(found.findings)} findings of run.json match the notebooks"
         if same
-        else "the findings of run.json are not those of the notebooks",
+        else "the findings of run.json do not match the notebooks",
         held=same,
     )
 
@@ -139,7 +137,7 @@ def _of_look(folder: Path) -> list[Answer]:
     """Of logs that were kept when somebody looked at them, which is no run."""
     kept = store.read(folder / "evidence")
     altered = [Answer(what=sentence, held=False) for sentence in kept.altered()]
-    return altered or [Answer(what=f"{len(kept.digests())} tables are as they were kept when the logs were looked at", held=True)]  # fmt: skip
+    return altered or [Answer(what=f"{len(kept.digests())} tables are unaltered since the logs were read", held=True)]  # fmt: skip
 
 
 def _of_evidence(folder: Path, found: RunRecord) -> Answer:
@@ -157,7 +155,7 @@ def _of_evidence(folder: Path, found: RunRecord) -> Answer:
             sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
         )
         return Answer(what=f"the evidence is not that of the run: {names}", held=False)
-    return Answer(what=f"{len(now)} tables of evidence are as they were recorded", held=True)
+    return Answer(what=f"{len(now)} tables of evidence are unaltered", held=True)
 
 
 def _find(about: JsonObject, path: Path) -> RunRecord | None:

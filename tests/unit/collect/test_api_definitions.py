@@ -141,7 +141,7 @@ def test_answers_are_kept_as_json_and_bounded() -> None:
             service = session.environment.services[0]
             plan = "\n".join(describe_plan(session.environment, Case(title="t"), "after"))
             assert (
-                "a: its API definition once with up to 50 files that it refers to, and 5 answers to hold against it"
+                "a: its API definition, once, with up to 50 files that it refers to, and 5 answers to compare with it"
                 in plan
             )
             return await openapi.fetch_answers(service, session=session)

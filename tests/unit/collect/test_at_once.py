@@ -36,7 +36,7 @@ def test_connections_that_are_all_answered_pass_and_are_opened_once() -> None:
     assert "8 of 8 connections open at once were answered" in found.findings[AT_ONCE].statement
     assert found.connections == 13 and most == 8
     assert found.plan == [
-        "ws: 5 connections one after the other, then 8 open at once, each with a message; up to 29 where some are not answered"
+        "ws: 5 connections one after the other, then 8 open at once, each with a message; up to 29 if some are not answered"
     ]
 
 

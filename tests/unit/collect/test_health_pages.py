@@ -271,13 +271,13 @@ def test_a_maintenance_page_at_a_known_path_is_not_healthy() -> None:
 def test_where_any_200_counts_the_first_screen_says_so(body: str) -> None:
     _, finding = looked_at({"/health": (200, body)}, html=body.startswith("<"))
     assert finding.verdict is Verdict.PASS
-    assert finding.seen.endswith("any 200 counting, since the page does not say that it is well")
+    assert finding.seen.endswith("any 200 counts, since the page does not state its health")
 
 
 @pytest.mark.parametrize("word", ["splendid", "brownout", "leader", "v2"])
 def test_a_word_that_nobody_here_knows_makes_nothing_certain_and_can_be_stated(word: str) -> None:
     found, finding = looked_at({"/health": (200, f'{{"status": "{word}"}}')})
-    assert found.remarks == (f"it says 'status = {word}', of which nothing is known",)
+    assert found.remarks == (f"it says 'status = {word}', an unknown word",)
     assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "unknown-word"), finding.statement
     assert f'72 of 72: {{"status": "{word}"}}' in finding.statement
     _, stated = looked_at({"/health": (200, f'{{"status": "{word}"}}')}, stated={"health_expect": {"json": {"status": word}}})  # fmt: skip
@@ -309,7 +309,7 @@ def test_a_server_that_answers_5xx_wherever_nothing_is_has_its_health_where_it_a
 
 def test_a_stored_copy_says_nothing_of_now() -> None:
     found, finding = looked_at({"/health": (200, '{"status": "ok"}')}, Age="86400")
-    assert found.remarks == ("it is a copy of 86,400 s ago, which says nothing of now",)
+    assert found.remarks == ("it is a cached copy, 86,400 s old",)
     assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "stale-copy"), finding.statement
     assert "72 of 72, up to 86,400 s old" in finding.statement
     _, fresh = looked_at({"/health": (200, '{"status": "ok"}')}, Age="0")
@@ -324,7 +324,7 @@ def test_a_page_that_was_made_long_ago_says_nothing_of_now(dated: str) -> None:
     found, finding = looked_at(
         {"/health": (200, f'{{"status": "ok", {dated}}}')}, Date="Sun, 04 Jan 2026 10:00:00 GMT"
     )
-    assert found.remarks[0].endswith("86,400 s ago and stands still, so it says nothing of now")
+    assert found.remarks[0].endswith("86,400 s old and does not change, so the page is stale")
     assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "stale-page"), finding.statement
 
 
@@ -404,7 +404,7 @@ def test_a_firewall_against_probes_is_told_from_a_login() -> None:
     )
     found, _ = looked_at({"/health": (200, "ok")}, samples=1, blocks="proofbook-probe")
     assert found.remarks[-1].startswith(
-        "/health answers 200 to a browser, and 403 “blocked by rule 7” to a client"
+        "/health answers 200 to a browser, and 403 “blocked by rule 7” to a probe"
     )
 
 

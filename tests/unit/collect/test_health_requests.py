@@ -103,8 +103,8 @@ def test_a_health_page_that_wants_the_token_is_asked_with_it(
     with serving(wanting("Bearer", status=status, everywhere=everywhere)) as url:
         tried = attempt(url, base=tmp_path, token=TOKEN, token_env="A_TOKEN")
     assert tried.verdict == "pass", tried.shown
-    assert f"it wants the token, and answers {status} without" in tried.shown
-    assert "with the token where it is refused without" in tried.said[0]
+    assert f"it needs the token, and answers {status} without" in tried.shown
+    assert "with the token if it is refused without" in tried.said[0]
     text = tried.files.environment.read_text()
     assert "sends_token = true" in text and TOKEN not in text + tried.shown
 

@@ -60,7 +60,7 @@ def test_connections_that_stay_open_and_answer_at_the_end_pass() -> None:
     assert "2 of 2 idle connections were open after" in found.findings[HELD].statement
     assert "and 2 of them answered then" in found.findings[HELD].statement
     assert found.connections == 2 and (found.tables["asked"]["open_s"] >= 0.3).all()
-    assert found.plan == ["ws: 2 idle connections held as long as the rest takes; then a message on each"]  # fmt: skip
+    assert found.plan == ["ws: 2 idle connections held meanwhile; then a message on each"]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def test_what_refuses_everybody_or_nobody_is_judged_as_before(tmp_path: Path) ->
     assert everybody.findings[HEALTH].verdict is Verdict.FAIL, everybody.shown
     nobody = tried(tmp_path / "2", "X-None", "", refuses=True)
     assert nobody.verdict == "pass", nobody.shown
-    plan = "service: 10 requests that do not say that they are probes, to /health: 5 with no header of ours, 5 as a browser"
+    plan = "service: 10 unmarked requests to /health: 5 without our headers, 5 as a browser"
     assert any(plan in line for line in nobody.said)
 
 

@@ -61,11 +61,9 @@ def test_a_server_that_greeted_and_says_nothing_now_is_broken_also_the_third_tim
         # No greeting comes: that is waited for as long as the pace says.
         again = attempt(service.url, base=tmp_path, ws="/ws", pace={"per_s": 1000.0, "concurrency": 60, "timeout_s": 0.4})  # fmt: skip
         assert again.verdict == "fail", again.shown
-        assert (
-            'WebSocket: greeting was {"type": "hello"}, is none; it is judged by the last time' in again.shown
-        )
+        assert 'WebSocket: greeting was {"type": "hello"}, is none; judged as last time' in again.shown
     assert 'greeting = { json = { type = "hello" } }' in again.files.environment.read_text()
-    assert f"to begin anew, delete {again.files.environment}" in again.shown
+    assert f"to start over, delete {again.files.environment}" in again.shown
 
 
 def test_what_held_is_a_key_of_the_file_that_a_comment_does_not_change(
@@ -92,9 +90,9 @@ def test_what_held_is_a_key_of_the_file_that_a_comment_does_not_change(
         ({"health": '{"status": "DOWN"}'}, "fail", "now /health;"),
         ({"health": '{"status": "ok", "service": "billing"}'}, "pass", "now /health saying status = ok, service = billing; both"),
         # Another version says the same in another word.
-        ({"health": '{"status": "UP"}'}, "pass", "now /health saying status = UP; both say that it is well"),
+        ({"health": '{"status": "UP"}'}, "pass", "now /health saying status = UP; both mean healthy"),
         # Whoever asks where it was, such as a load balancer, gets nothing.
-        ({"at": "/status"}, "fail", "last time /health saying status = ok, now /status saying status = ok; it is judged"),
+        ({"at": "/status"}, "fail", "last time /health saying status = ok, now /status saying status = ok; judged"),
         ({"status": 503}, "fail", "now /health;"),
         ({}, "pass", ""),
     ],
@@ -118,7 +116,7 @@ def test_another_product_at_the_same_address_is_not_healthy(service: Service, tm
     again = attempt(service.url, base=tmp_path)
     assert again.verdict == "fail" and "now /health saying status = ok, service = billing" in again.shown
     # Nothing was released.
-    assert "release" not in again.opening.advice and again.opening.advice.startswith("make this hold: ")
+    assert "release" not in again.opening.advice and again.opening.advice.startswith("fix ")
 
 
 def test_what_never_held_is_looked_at_anew(service: Service, tmp_path: Path) -> None:
@@ -155,9 +153,7 @@ def test_the_time_that_is_given_is_a_hard_end_and_what_was_seen_by_then_counts(t
         tried = attempt(url, base=tmp_path, ws="/ws", within_s=4.0, pace=pace)
         assert time.monotonic() - began < 60
     assert tried.verdict == "inconclusive", tried.shown
-    assert any(
-        "the time that was given is over, so this is left out: ws: up to" in line for line in tried.said
-    )
+    assert any("the time limit is over, so this is left out: ws: up to" in line for line in tried.said)
 
 
 def test_a_service_that_cannot_be_looked_at_in_the_time_that_is_given_is_one_sentence(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_what_was_asked_and_answered_is_no_limit_any_more() -> None:
         {**common, "asks": "at-once", "at_once": 150, "bytes": 60, "timestamp": START},
     )
     _, line = of_tables({"websocket": rows, "asked": asked}, where)
-    assert line.startswith("Asked only: 2 h at 00:00 UTC, 1 client, 150 at once, idle 75 s, 70 kB text. ")
+    assert line.startswith("Tested only: 2 h at 00:00 UTC, 1 client, 150 at once, idle 75 s, 70 kB text. ")
     assert "Would add most" not in line
     ended = asked.assign(close_code=asked["close_code"].mask(asked["asks"] == "held", 1001))
     _, line = of_tables({"websocket": rows, "asked": ended}, where)
@@ -234,8 +234,8 @@ def screen(name: str, folder: Path) -> str:
 @pytest.mark.slow
 def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_at(tmp_path: Path) -> None:
     live, alone = screen("healthy", tmp_path / "a"), screen("logs-only", tmp_path / "b")
-    assert live == "Asked only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. Detection power: at least 22% (13 of 15 claims). Would add most: other characters."  # fmt: skip
-    assert alone == "Asked only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. Detection power: at least 90% (1 of 2 claims). Would add most: the other hours of the day."  # fmt: skip
+    assert live == "Tested only: 12 s at 23:34 UTC, 1 client, 24 at once, open 0.3 s, 8 kB ASCII, 571 logged. Detection power: at least 22% (13 of 15 claims). Would add most: other characters."  # fmt: skip
+    assert alone == "Tested only: 1,600 requests, 53 min from 11:06 UTC, 100% on api-00012. Detection power: at least 90% (1 of 2 claims). Would add most: the other hours of the day."  # fmt: skip
     assert all(len(line) <= LONGEST for line in (live, alone))
     # What is not known, or failed, keeps its own next step.
     assert screen("log-truncated", tmp_path / "c").startswith(("Nothing is decided yet", "Hardly"))
@@ -253,7 +253,7 @@ def test_an_http_service_alone_is_asked_nothing_of_sockets() -> None:
     where = environment("ws://127.0.0.1:1/ws")
     rows = health({"timestamp": START}, {"timestamp": START + pd.Timedelta(seconds=40)})
     _, line = of_tables({"health": rows}, where)
-    assert line.startswith("Asked only: 40 s at 00:00 UTC, 1 client, 20 at once. ")
+    assert line.startswith("Tested only: 40 s at 00:00 UTC, 1 client, 20 at once. ")
     assert "message" not in line and "open" not in line
 
 

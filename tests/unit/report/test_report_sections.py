@@ -155,7 +155,7 @@ def test_the_page_leaves_out_what_says_that_it_is_nothing_and_shows_each_card_on
 def test_the_first_screen_says_what_was_seen_without_bounds_and_what_is_allowed() -> None:
     told = made.finding("x", "it works", statement="9 of 9 (100%; at least 70%)", seen="9 of 9", threshold="none", limits=True)  # fmt: skip
     assert first_screen.seen(told) == "9 of 9" and first_screen.seen(made.finding("x")) == "all is well"
-    assert first_screen._against(told) == "Not so: it works. 9 of 9. Allowed: none."
+    assert first_screen._against(told) == "Failed: it works. 9 of 9. Allowed: none."
     wanted = made.finding("x", "it works", statement="y", seen="y", threshold="at most one may differ, else all", limits=False)  # fmt: skip
     assert first_screen._against(wanted).endswith("Required: at most one may differ, else all.")
 

@@ -53,7 +53,7 @@ def service_checks(environment: Environment, case: Case) -> Iterator[Check]:
             yield Check(
                 id=f"certificate-{item.name}",
                 kind="guard",
-                claim=f"the certificate of {item.name} is valid for a while",
+                claim=f"the certificate of {item.name} does not expire soon",
                 recipe=certificates.valid(item.name, least_days=case.budgets.certificate_days),
                 critical=item.critical,
             )
@@ -112,7 +112,7 @@ def _any_answer_counts(rows: pd.DataFrame) -> str:
     if "says" not in rows or not rows["says"].isin(["", "unknown"]).all():
         return ""
     statuses = sorted({str(status) for status in rows["status"]})
-    return f"any {' or '.join(statuses)} counting, since the page does not say that it is well"
+    return f"any {' or '.join(statuses)} counts, since the page does not state its health"
 
 
 def _ill_part(rows: pd.DataFrame) -> str:

@@ -207,7 +207,7 @@ class _Endpoint:
             ),
         )
         return self._guard(
-            "websocket-delivery", f"{name} answers every message rightly", recipe, required=True
+            "websocket-delivery", f"{name} answers every message correctly", recipe, required=True
         )
 
     def unusual_messages(self) -> Iterator[Check]:
@@ -222,7 +222,7 @@ class _Endpoint:
         if asks.characters:
             recipe = unusual_messages.answered(name, Asks.CHARACTERS)
             yield self._guard(
-                "websocket-characters", f"{name} keeps characters of every kind", recipe, required=False
+                "websocket-characters", f"{name} keeps characters beyond ASCII", recipe, required=False
             )
 
     def went_well(self, rows: Any) -> Any:
@@ -269,7 +269,7 @@ class _Endpoint:
         return Check(
             id="identity-table",
             kind="guard",
-            claim="user ids are let in and refused as the table says",
+            claim="user ids are accepted and refused as the case says",
             recipe=access.identity_table(self.case.identities, proven=self.proven),
             required=critical,
             critical=critical,
