@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from proofbook.config.case import Symptom
+from proofbook.config.fixes import Symptom
 from proofbook.evidence import log_tables
 from proofbook.judge.check import Check
 from proofbook.judge.checks.log_gone import gone

@@ -8,8 +8,9 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 
 from proofbook.config import json_schema
-from proofbook.config.case import Case, Fix, Indicator, Symptom
+from proofbook.config.case import Case, Indicator
 from proofbook.config.environment import Environment
+from proofbook.config.fixes import Fix, Symptom
 from proofbook.errors import ConfigurationError
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from proofbook import paths
 from proofbook.concurrency import locks
 from proofbook.config import toml
-from proofbook.config.case import Moment
+from proofbook.config.fixes import Moment
 from proofbook.errors import ConfigurationError, UsageError
 from proofbook.files import digest, replace_text
 

@@ -9,8 +9,9 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from proofbook.config.case import Case, Symptom
+from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.config.fixes import Symptom
 from proofbook.evidence.asked import ASKED, Asks, Reply
 from proofbook.evidence.schema import HEALTH, SHADOW, WEBSOCKET
 from proofbook.judge.checks.log_met import Place, met

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from proofbook.config.case import Case, Fix
+from proofbook.config.case import Case
+from proofbook.config.fixes import Fix
 from proofbook.files import replace_text
 from proofbook.redaction.scrubbing import scrub
 

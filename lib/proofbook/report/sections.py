@@ -8,7 +8,8 @@ from enum import Enum
 
 import pandas as pd
 
-from proofbook.config.case import Fix, Risk
+from proofbook.config.case import Risk
+from proofbook.config.fixes import Fix
 from proofbook.judge import sequential_path
 from proofbook.judge.findings import MARKS, Finding, Verdict
 from proofbook.judge.registry import group_titles

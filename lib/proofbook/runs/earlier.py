@@ -8,8 +8,8 @@ from pathlib import Path
 from proofbook import paths
 from proofbook.config import asked_alike
 from proofbook.config import environment as environments
-from proofbook.config.case import AUTO
 from proofbook.config.environment import Environment
+from proofbook.config.fixes import AUTO
 from proofbook.errors import UnknownName, UsageError
 from proofbook.evidence import baseline, store
 from proofbook.runs import history, retention

@@ -20,7 +20,8 @@ from proofbook.collect.logs import recorder
 from proofbook.collect.logs.entries import NOTHING, connect
 from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import record
-from proofbook.config.case import Indicator, Symptom
+from proofbook.config.case import Indicator
+from proofbook.config.fixes import Symptom
 from proofbook.config.sources import LogSource
 from proofbook.evidence import store
 from proofbook.evidence.log_tables import ANY_LINE

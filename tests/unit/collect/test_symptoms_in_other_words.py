@@ -13,7 +13,7 @@ import pytest
 from builders import json_lines, view
 
 from proofbook.collect.logs.recorder import record
-from proofbook.config.case import Symptom
+from proofbook.config.fixes import Symptom
 from proofbook.config.sources import LogSource
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks.log_gone import gone

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from proofbook.collect.logs.recorder import record
 from proofbook.config import status_pattern
-from proofbook.config.case import Case, Symptom
+from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.config.fixes import Symptom
 from proofbook.config.sources import LogSource
 from proofbook.config.status_pattern import StatusPattern
 from proofbook.evidence import store

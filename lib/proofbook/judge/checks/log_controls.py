@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from proofbook.config import duckdb_text
-from proofbook.config.case import Signature
+from proofbook.config.fixes import LogPattern
 from proofbook.judge.checks.log_coverage import Coverage
 from proofbook.judge.checks.log_unread import certainly_after
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import View, stamp
 
 
-def near_miss_control(signature: Signature) -> tuple[Control, ...]:
+def near_miss_control(signature: LogPattern) -> tuple[Control, ...]:
     """Negative: lines that look alike must not match; tried again here, not only when the case was loaded."""
     if not signature.near_misses:
         return ()

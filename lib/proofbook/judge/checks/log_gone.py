@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from proofbook.config.case import Signature
+from proofbook.config.fixes import LogPattern
 from proofbook.judge.check import Recipe
 from proofbook.judge.checks.log_controls import (
     after_fix_control,
@@ -35,7 +35,7 @@ from proofbook.judge.view import View
 from proofbook.stats import events, proportions, severity
 
 
-def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Recipe:
+def gone(signature: LogPattern, *, source: str | None, absent_rate: float) -> Recipe:
     """A recipe for "this pattern is gone": seen before, silent after, in a log that covers both."""
     it = _Gone(signature=signature, source=source, absent_rate=absent_rate)
     return Recipe(judge=it.judge)
@@ -45,7 +45,7 @@ def gone(signature: Signature, *, source: str | None, absent_rate: float) -> Rec
 class _Gone:
     """A pattern of one log before and after."""
 
-    signature: Signature
+    signature: LogPattern
     source: str | None
     absent_rate: float
 
@@ -168,7 +168,7 @@ def _unseen(covers: Sequence[Coverage]) -> Why | None:
 
 
 def _absent(
-    signature: Signature,
+    signature: LogPattern,
     after: pd.DataFrame,
     cover: Coverage,
     most: float,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proofbook.config.case import Signature
+from proofbook.config.fixes import LogPattern
 from proofbook.evidence.log_tables import LOG_MATCHES
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.log_controls import judge_unread_lines, near_miss_control
@@ -16,7 +16,7 @@ from proofbook.judge.view import View
 from proofbook.stats import events
 
 
-def present(signature: Signature, *, source: str | None) -> Recipe:
+def present(signature: LogPattern, *, source: str | None) -> Recipe:
     """A recipe for "this line of a healthy system is written"."""
     it = _Present(signature=signature, source=source)
     return Recipe(
@@ -29,7 +29,7 @@ def present(signature: Signature, *, source: str | None) -> Recipe:
 class _Present:
     """A pattern of one log that must be written."""
 
-    signature: Signature
+    signature: LogPattern
     source: str | None
 
     @property
@@ -74,7 +74,7 @@ class _Present:
         return view.exchange(LOG_MATCHES, rows[rows["pattern"] != self.pattern])
 
 
-def _can_match(view: View, signature: Signature) -> Control:
+def _can_match(view: View, signature: LogPattern) -> Control:
     """Positive: a pattern with a slip of the pen is never written either."""
     found = [
         table for phase in ("before", "after") if (table := view.recorded("log_matches", phase)) is not None

@@ -13,9 +13,10 @@ from proofbook.files import parse_json
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks import openapi_mutants
 from proofbook.judge.contracts import words
-from proofbook.judge.contracts.api import Api, read_api
+from proofbook.judge.contracts.api import read_api
 from proofbook.judge.contracts.compare import Change, changes
 from proofbook.judge.contracts.document import Unread, read
+from proofbook.judge.contracts.operations import Api
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
 from proofbook.judge.view import InsufficientEvidence, View
 

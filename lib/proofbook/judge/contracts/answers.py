@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from proofbook.judge.contracts.api import Answer, Api, Operation, template
+from proofbook.judge.contracts.api import template
 from proofbook.judge.contracts.compare import within
 from proofbook.judge.contracts.membership import Membership
+from proofbook.judge.contracts.operations import Answer, Api, Operation
 from proofbook.judge.contracts.shapes import Part, Shape, Side
 
 # No body is known, which is another thing than a body that is null.

@@ -8,19 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from proofbook.judge.contracts import xml_names
-from proofbook.judge.contracts.api import (
-    Answer,
-    Api,
-    Body,
-    Operation,
-    Parameter,
-    Retirement,
-    Scheme,
-    read_api,
-)
+from proofbook.judge.contracts.api import read_api
 from proofbook.judge.contracts.containment import Containment
 from proofbook.judge.contracts.differences import Difference
 from proofbook.judge.contracts.document import Unread, Version, equal, read
+from proofbook.judge.contracts.operations import Answer, Api, Body, Operation, Parameter, Retirement, Scheme
 from proofbook.judge.contracts.shapes import Part, Side
 
 _STABILITY = ("draft", "alpha", "beta", "stable")

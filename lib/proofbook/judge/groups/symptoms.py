@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofbook.config.case import Case, Symptom
+from proofbook.config.case import Case
 from proofbook.config.environment import Environment
+from proofbook.config.fixes import Symptom
 from proofbook.judge.check import Check, Recipe
 from proofbook.judge.checks import log_gone, symptoms
 from proofbook.judge.groups.logs import log_source
