@@ -23,12 +23,16 @@ _FORMS = {
     TIME_OF_DAY: "a time of day such as 07:30",
     TEXTFILE: "a file whose name ends with .prom",
 }
-_NUMBERS = {
+_KINDS = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_parsing": "a number",
     "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
 }
 # A password in an address.
 _USER_INFO = re.compile(r"//[^/\s]*@")
@@ -53,8 +57,8 @@ def wanted(problem: ErrorDetails) -> str:
 
 def _expected(problem: ErrorDetails) -> str:
     kind, facts = problem["type"], problem.get("ctx", {})
-    if kind in _NUMBERS:
-        return f"expected {_NUMBERS[kind]}"
+    if kind in _KINDS:
+        return f"expected {_KINDS[kind]}"
     if facts.get("pattern") in _FORMS:
         return f"expected {_FORMS[facts['pattern']]}"
     # Of a validator of ours, its words as they are.

@@ -100,11 +100,10 @@ def metrics_in(text: str) -> str:
     >>> metrics_in("# TYPE up gauge\\nup 0\\n"), metrics_in("up 1"), metrics_in("OK 200")
     ('metrics (up 0) and no word of health', 'metrics and no word of health', '')
     """
-    lines = text[:_READ].splitlines()[:_METRIC_LINES]
-    told = [line.strip() for line in lines if line.strip()]
-    # Where it was cut, the last line may be half of one.
-    whole = told[:-1] if len(text) > _READ and len(lines) < _METRIC_LINES else told
-    if not _METRIC.search("\n".join(told)) or not all(_SAMPLE.match(line) for line in whole):
+    lines = text[:_READ].splitlines(keepends=True)[:_METRIC_LINES]
+    # What does not end may have been cut.
+    whole = [line.strip() for line in lines if line.endswith("\n") and line.strip()]
+    if not _METRIC.search("".join(lines)) or not all(_SAMPLE.match(line) for line in whole):
         return ""
     return f"metrics{' (up 0)' if _DOWN.search(text[:_READ]) else ''} and no word of health"
 

@@ -82,7 +82,7 @@ def _not_our_slip(summary: Summary) -> str:
     run = next(runs, None)
     if run is None:
         return ""
-    return f"That it is no slip in how is asked rests on run {run.run_id}, {durations.in_words(run.age_s)} earlier, which sent the very same."
+    return f"That it is no mistake in how we asked rests on run {run.run_id}, {durations.in_words(run.age_s)} earlier, which sent the very same."
 
 
 def recommendations(summary: Summary) -> list[str]:
