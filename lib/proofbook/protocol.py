@@ -16,8 +16,6 @@ TURNED_DOWN_CODES = (1008, 1009, *range(3000, 5000))
 # Who is told that a connection is over has so long to say the same, or to end it.
 CLOSED_WITHIN_S = 2.0
 
-# What is noted of a try to connect whose connection ended before any answer to the upgrade came.
-HUNG_UP = "no answer, and the connection was ended"
 # The words of a server that saw no Upgrade header, whatever its status: we send one, so it was lost on the way.
 UPGRADE_UNSEEN = (
     r"\bupgrade\b.{0,20}\b(?:hdr|header|missing|not found)\b|\b(?:no|missing|without)\b.{0,20}\bupgrade\b"

@@ -95,14 +95,26 @@ def _explained(error: Exception) -> int:
         return _ended("interrupted", EXIT_INTERRUPTED)
     show = getattr(error, "show", None)
     if show is not None:
-        # A usage error of the command line itself; pydantic puts its own words before those of Typer.
-        error.message = getattr(error, "message", "").removeprefix("Value error, ")  # type: ignore[attr-defined]  # those of Typer and Click have a message
+        error.message = _in_our_words(error)  # type: ignore[attr-defined]  # those of Typer and Click have a message
         show()
         return EXIT_USAGE
     from proofbook.runs import unexpected
 
     broken = unexpected.keep(error)
     return _ended(str(broken), broken.exit_code)
+
+
+def _in_our_words(error: Exception) -> str:
+    """The message of a usage error of the command line itself, in which pydantic may have put words of its own."""
+    message = str(getattr(error, "message", ""))
+    if message.startswith("Value error, "):
+        return message.removeprefix("Value error, ")
+    problems = getattr(error.__cause__, "errors", None)
+    if problems is None:
+        return message
+    from proofbook.config.wanted import wanted
+
+    return wanted(problems()[0])
 
 
 def _ended(sentence: str, code: int) -> int:

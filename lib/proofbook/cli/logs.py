@@ -16,8 +16,6 @@ from proofbook.config.durations import in_words
 from proofbook.errors import UsageError
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
     from proofbook.config.sources import LogSource
 
 # Keys of a log in an environment file whose option is called otherwise.
@@ -117,7 +115,14 @@ def logs(
 
     for problem in unusable_extensions():
         say(problem)
+    from proofbook.config import duckdb_text
+
     # Before all of a log is read.
+    for item in pattern or ():
+        if problem := duckdb_text.problem(item):
+            raise UsageError(
+                f"--pattern: expected a regular expression (RE2's: no lookaround, no backreferences), got {item!r} ({problem})"
+            )
     check_moment("--since", since)
     check_moment("--until", until)
     if utc_offset is not None and time_zone is not None:
@@ -168,6 +173,7 @@ def _log_source(source: str, stated: dict[str, Any]) -> LogSource:
 
     from proofbook.config.log_uri import is_file
     from proofbook.config.sources import LogSource
+    from proofbook.config.wanted import wanted
 
     # A file may be called like a short name.
     key = "file" if is_file(source) or Path(source).exists() else "source"
@@ -178,15 +184,7 @@ def _log_source(source: str, stated: dict[str, Any]) -> LogSource:
         key = str(first["loc"][0]) if first["loc"] else ""
         option = OPTIONS.get(key, f"--{key}")
         # The source is no option, and its sentence says what it is, as one about several keys does.
-        raise UsageError(_wanted(first) if key in ("", "source") else f"{option}: {_wanted(first)}") from None
-
-
-def _wanted(problem: ErrorDetails) -> str:
-    """What a validation wanted, from its facts: the words of our own validators, or the values that may be."""
-    facts = problem.get("ctx", {})
-    if "error" in facts:
-        return str(facts["error"])
-    return f"expected {facts['expected']}" if "expected" in facts else problem["msg"]
+        raise UsageError(wanted(first) if key in ("", "source") else f"{option}: {wanted(first)}") from None
 
 
 PATTERN_COLUMNS = (

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from proofbook.cli.app import AsJson, app
-from proofbook.cli.times import BEFORE_END
+from proofbook.cli.times import BEFORE_END, check_moment
 from proofbook.redaction.unseen import visible
 
 Source = Annotated[
@@ -48,6 +48,8 @@ def look(
     html: Html = "",
 ) -> None:
     """Look at a log or run: what went wrong, since when, what changed, what is different about it, who is affected."""
+    check_moment("--since", since)
+    check_moment("--until", until)
     if html:
         _write(html, {"source": source, "before": before, "since": since, "until": until, "where": where})
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proofbook.cli.app import AsJson, app, console, plain
-from proofbook.cli.times import TIME
+from proofbook.cli.times import TIME, check_moment
 from proofbook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def suspects(
     from proofbook.investigation.services import recording
     from proofbook.investigation.services.rank import rank
 
+    check_moment("--since", since)
     if (before_logs or before_metrics) and not before:
         raise UsageError("expected --before with --before-logs and --before-metrics, got none; name the spans of quiet time")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="proofbook-") as name:

@@ -385,7 +385,9 @@ def _no_health(answer: Answer) -> str:
         return f"answers {answer.status_code}: it wants a login"
     if not 200 <= answer.status_code < 300:
         return f"answers {answer.status_code}"
-    return "is a login page" if _is_login_page(answer) else ""
+    if _is_login_page(answer):
+        return "is a login page"
+    return "is a page of metrics" if stand_ins.metrics_in(answer.text) else ""
 
 
 def _is_login_page(answer: Answer) -> bool:

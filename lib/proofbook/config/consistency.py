@@ -56,7 +56,7 @@ def _another(environment: Environment, kind: str, names: Sequence[str], got: str
 
 
 def check_findings(case: Case, known: Sequence[str]) -> None:
-    """An impact or a risk that names no finding of this run would stay unproven for ever, by a slip of the pen.
+    """An impact or a risk that names no finding of this run would stay unproven for ever, by a typing mistake.
 
     Raises:
         ConfigurationError: it names one that is not among the `known` ids.

@@ -55,7 +55,7 @@ class Expectation(Settings):
         return self
 
 
-class Said(Settings):
+class Message(Settings):
     """A message of the probe: text, JSON, or bytes in base64."""
 
     send: str | None = None
@@ -77,7 +77,7 @@ class Said(Settings):
             raise ValueError(f"expected one of send, send_json, send_base64, got {' and '.join(self.says)}")
 
 
-class Step(Said):
+class Step(Message):
     """One step before the first message: something is said, or waited for, or first said and then waited for.
 
     without_token: what is said instead where there is no token to show.
@@ -102,7 +102,7 @@ class Step(Said):
         return self
 
 
-class Answer(Said):
+class Answer(Message):
     """What a message of the server is answered with whenever it comes, such as a heartbeat; neither is of the application."""
 
     to: Expectation
@@ -142,7 +142,7 @@ class Refusal(Settings):
         )
 
 
-class Conversation(Said):
+class Conversation(Message):
     """How one endpoint is spoken on, and the message that shows that it works.
 
     opening: steps before the first message; where the last one waits for something, who receives that is let in.

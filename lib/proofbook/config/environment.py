@@ -18,10 +18,11 @@ from proofbook.config.references import Reference, Settings
 from proofbook.config.services import Login, Pace, Rollout, Service, Tls, WebSocket, endpoint_of
 from proofbook.config.sources import Deployments, LogSource, Pseudonyms
 from proofbook.config.unattended import Metrics, Notify, Retention
+from proofbook.config.wanted import TAG
 from proofbook.errors import ConfigurationError, MissingSecret, ProofbookError
 from proofbook.redaction import scrubbing
 
-Tag = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
+Tag = Annotated[str, Field(pattern=TAG, max_length=100)]
 
 
 class Environment(Settings):

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from proofbook.config import duckdb_text as patterns
 from proofbook.config import durations, log_uri, time_zones
 from proofbook.config.references import Reference
+from proofbook.config.wanted import NAME
 from proofbook.redaction import scrubbing
 
 WRITTEN_SECRET = "written_secret"
@@ -120,7 +121,7 @@ def _is_named(item: Any) -> bool:
 
 # A short name of `log_uri`.
 ShortLog = Annotated[str, AfterValidator(_log_place)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 def _check_url(url: Reference, schemes: tuple[str, ...]) -> None:
@@ -129,10 +130,28 @@ def _check_url(url: Reference, schemes: tuple[str, ...]) -> None:
 
 
 def check_url(url: str, schemes: tuple[str, ...]) -> str:
-    """`url` itself if it has one of the schemes and a host; the message never shows user info."""
+    """`url` itself if it has one of the schemes, a host and no impossible port; the message never shows user info."""
+    if problem := address_problem(url):
+        raise ValueError(f"expected {problem}, got {url.rsplit('@')[-1]!r}")
     parts = urlsplit(url)
     if parts.scheme not in schemes or not parts.hostname:
         raise ValueError(
             f"expected a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}, got {url.rsplit('@')[-1]!r}"
         )
     return url
+
+
+def address_problem(url: str) -> str:
+    """What an address would need to be read at all; empty where nothing is wrong.
+
+    >>> address_problem("http://127.0.0.1:99999"), address_problem("http://[::1"), address_problem("http://127.0.0.1:8000")
+    ('a port from 1 to 65535', 'an address in brackets such as http://[::1]:8000', '')
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address in brackets such as http://[::1]:8000"
+    try:
+        return "" if parts.port != 0 else "a port from 1 to 65535"
+    except ValueError:
+        return "a port from 1 to 65535"

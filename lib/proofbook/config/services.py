@@ -10,6 +10,7 @@ from proofbook.config import dialects, known_dialects
 from proofbook.config.conversation import CloseCode, Conversation, Expectation
 from proofbook.config.fields import JmesPath, Name, SecretReference, ShortLog, _check_url
 from proofbook.config.references import Settings, TextOrReference
+from proofbook.config.wanted import NAME
 
 
 class Pace(Settings):
@@ -65,7 +66,7 @@ class TokenPlace(Settings):
         return self.place == "first_message"
 
 
-DialectName = Annotated[str, AfterValidator(dialects.checked_name), Field(pattern="^[a-z0-9][a-z0-9-]*$")]
+DialectName = Annotated[str, AfterValidator(dialects.checked_name), Field(pattern=NAME)]
 
 
 class Socket(Conversation, Tls):

@@ -11,6 +11,7 @@ from proofbook.config.fields import JmesPath, MaskPattern, Name, Pattern, ShortL
 from proofbook.config.log_formats import AUTO, GROUPS, PLACE_OF, Severity, checked_name, name_schema
 from proofbook.config.references import Settings, TextOrReference
 from proofbook.config.time_forms import checked_time_form
+from proofbook.config.wanted import UTC_OFFSET
 
 TimeForm = Annotated[str, AfterValidator(checked_time_form)]
 FormatName = Annotated[str, AfterValidator(checked_name), WithJsonSchema(name_schema())]
@@ -45,7 +46,7 @@ class LogSource(Settings):
     covers_s: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, gt=0)
     timeout_s: float = Field(default=120.0, gt=0, le=3600)
-    utc_offset: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] | None = None
+    utc_offset: Annotated[str, Field(pattern=UTC_OFFSET)] | None = None
     time_zone: TimeZone | None = None
     canary: bool | None = None
 

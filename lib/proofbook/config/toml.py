@@ -16,6 +16,7 @@ from proofbook import paths
 from proofbook.config import layers
 from proofbook.config.fields import WRITTEN_SECRET
 from proofbook.config.references import Reference, Settings
+from proofbook.config.wanted import wanted
 from proofbook.errors import ConfigurationError
 
 
@@ -124,18 +125,7 @@ def _problem(item: Any, model: type[BaseModel], data: Any) -> tuple[str, str]:
         return key, "expected a value, got nothing; add it"
     if kind == WRITTEN_SECRET:
         return key, item["msg"]
-    message = item["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    if message.startswith("input should be "):
-        message = f"expected {message.removeprefix('input should be ')}"
-    value = item.get("input")
-    if (
-        "got " not in message
-        and isinstance(value, str | int | float | bool)
-        and not _USER_INFO.search(str(value))
-    ):
-        message += f", got {value!r}"
-    return key, message + _as_a_fraction(item)
+    return key, wanted(item) + _as_a_fraction(item)
 
 
 def _as_a_fraction(item: Any) -> str:
@@ -149,10 +139,6 @@ def _as_a_fraction(item: Any) -> str:
     if item["type"] != "less_than" or item["ctx"]["lt"] != 1 or not is_number or not 1 < value < 100:
         return ""
     return f"; did you mean {round(value / 100, 12):g}?"
-
-
-# A password in an address.
-_USER_INFO = re.compile(r"//[^/\s]*@")
 
 
 def _dotted(location: tuple[Any, ...]) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from proofbook.config.durations import seconds
 from proofbook.config.fields import Duration, Name, SecretReference, TimeZone, check_url
 from proofbook.config.references import Reference, Settings, TextOrReference
+from proofbook.config.wanted import MAIL_ADDRESS, TEXTFILE, TIME_OF_DAY
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -39,7 +40,7 @@ class Mail(Settings):
     security: Literal["starttls", "tls", "none"] = "starttls"
     user: str = ""
     password: SecretReference | None = None
-    sender: str = Field(alias="from", pattern=r"^[^\s@]+@[^\s@]+$")
+    sender: str = Field(alias="from", pattern=MAIL_ADDRESS)
     to: list[str] = Field(min_length=1)
     ca_file: str | None = None
     timeout_s: float = Field(default=20.0, gt=0, le=120)
@@ -87,7 +88,7 @@ class Maintenance(Settings):
     """A window that comes again on some days, all without `days`; runs that begin in it are no news."""
 
     days: list[Day] = Field(default_factory=list)
-    start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    start: str = Field(pattern=TIME_OF_DAY)
     length: Duration = Field(alias="for", min_length=1)
     time_zone: TimeZone = "UTC"
 
@@ -157,7 +158,7 @@ class Metrics(Settings):
     otlp: the URL that `/v1/metrics` is added to. otlp_token: sent to it as `Authorization: Bearer`.
     """
 
-    textfile: str | None = Field(default=None, pattern=r"\.prom$")
+    textfile: str | None = Field(default=None, pattern=TEXTFILE)
     otlp: TextOrReference | None = None
     otlp_token: SecretReference | None = None
 

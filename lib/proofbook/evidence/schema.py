@@ -146,7 +146,7 @@ CONNECTION = (
     Column("reply_reordered", "int64", "replies that came before an earlier one", "messages"),
     Column("close_code", "Int64", "close code; missing: it was never open"),
     Column("close_reason", "str", "reason that came with it"),
-    Column("closed_by", "str", "`server` or `probe`: who closed first; empty: it was never open"),
+    Column("closed_by", "str", "`server` or `probe`: who closed first, `server` with `closed_in` = `upgrade` where it did not answer; empty: it was never open"),
     Column("clean", "boolean", "whether both sent a close frame; missing: it was never open"),
     Column("closed_in", "str", "`connect`, `upgrade`, `greeting`, `reply`, `dwell`, `hold` or `end`: where it ended"),
     Column("dwell_s", "float64", "listened after the last reply, or held", "s"),

@@ -48,6 +48,16 @@ _CRASH = re.compile(
     r"|SQLSTATE\[|Internal Server Error\b|Bad Gateway\b|Service (?:Temporarily )?Unavailable\b|upstream connect error)"
 )
 _FAULT = re.compile(r"<(?:\w+:)?Fault\b")
+# A line of Prometheus' text format or of OpenMetrics, and what no other text has: a comment of it, a label, its own `up`.
+_SAMPLE = re.compile(
+    r"#|[A-Za-z_:][\w:]*(?:\{.*\})? +(?:[+-]?(?:\d[\d.]*(?:e[+-]?\d+)?|inf)|nan)(?: +-?[\d.]+)?(?: +#.*)?$",
+    re.IGNORECASE,
+)
+_METRIC = re.compile(
+    r"^(?:# (?:HELP|TYPE|UNIT) [A-Za-z_:]|[A-Za-z_:][\w:]*\{\w+=\"|up [01](?:\.0)?$)", re.MULTILINE
+)
+_DOWN = re.compile(r"^up(?:\{.*\})? 0(?:\.0)?(?: |$)", re.MULTILINE)
+_METRIC_LINES = 200
 _READ = 50_000
 _SHOWN = 80
 
@@ -82,6 +92,20 @@ def is_challenge(words: str) -> bool:
     (True, False)
     """
     return _CHALLENGES.match(words) is not None
+
+
+def metrics_in(text: str) -> str:
+    """What a page of metrics is, which says nothing of health, not even by its `up`; empty of any other page.
+
+    >>> metrics_in("# TYPE up gauge\\nup 0\\n"), metrics_in("up 1"), metrics_in("OK 200")
+    ('metrics (up 0) and no word of health', 'metrics and no word of health', '')
+    """
+    lines = text[:_READ].splitlines(keepends=True)[:_METRIC_LINES]
+    # What does not end may have been cut.
+    whole = [line.strip() for line in lines if line.endswith("\n") and line.strip()]
+    if not _METRIC.search("".join(lines)) or not all(_SAMPLE.match(line) for line in whole):
+        return ""
+    return f"metrics{' (up 0)' if _DOWN.search(text[:_READ]) else ''} and no word of health"
 
 
 def crash_in(text: str) -> str:

@@ -14,7 +14,7 @@ from proofbook.execution import document
 from proofbook.execution.executor import Executed, Executor
 from proofbook.investigation.answers import MARKS, MIME
 from proofbook.report import look_page
-from proofbook.report.look_page import Said
+from proofbook.report.look_page import MarkedAnswer
 
 NOTEBOOK = paths.LOOKING[0]
 # A log of some gigabytes takes minutes to read.
@@ -45,10 +45,10 @@ def _notebook(base: Path) -> Path:
     return own if own.exists() else paths.SHIPPED / "notebooks" / f"{NOTEBOOK}.ipynb"
 
 
-def _said(done: Executed) -> list[Said]:
+def _said(done: Executed) -> list[MarkedAnswer]:
     """The answers that the notebook gave, in its order."""
     return [
-        Said(mark=MARKS.get(str(told.get("answer")), ""), claim=str(told.get("claim")), statement=str(told.get("statement")))
+        MarkedAnswer(mark=MARKS.get(str(told.get("answer")), ""), claim=str(told.get("claim")), statement=str(told.get("statement")))
         for told in document.read(done.path).outputs(MIME)
     ]  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from proofbook.collect import discovery
 from proofbook.collect.session import Session, is_loopback, origin_of
 from proofbook.collect.websocket import first_words, look
+from proofbook.collect.websocket.questions import ASKED, Questions
 from proofbook.config import known_dialects
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
@@ -21,8 +21,6 @@ from proofbook.pipeline.try_options import Options
 Say = Callable[[str], None]
 # A table of a TOML file.
 Settings: TypeAlias = dict[str, Any]
-# An endpoint as it is stated, and a session for it.
-At = Callable[[Settings], tuple[WebSocket, Session]]
 # A stranger's service is asked no faster than a person would; this machine's own may be.
 PACE = {"per_s": 5.0, "concurrency": 5, "timeout_s": 5.0}
 LOOPBACK_PACE = {"per_s": 50.0, "concurrency": 10, "timeout_s": 5.0}
@@ -76,7 +74,7 @@ def _plan_of_look(options: Options) -> str:
         elsewhere = ", and one to a path that must not exist" if options.token_env else ""
         return f"up to {2 * look.TIMES} connections to {options.ws}{elsewhere}"
     more = f"up to {look.TIMES} connections to {options.ws}, and up to {look.MOST_TIMES} more to try an Origin, a dialect that it shows, or another place for the token, or if only some are greeted"
-    asks = f"; if it says nothing by itself, {len(first_words.ASKED)} more at once, each with a question of a dialect ({', '.join(first_words.ASKED)}), again alone if one is turned away"
+    asks = f"; if it says nothing by itself, {len(ASKED)} more at once, each with a question of a dialect ({', '.join(ASKED)}), again alone if one is turned away"
     knocks = (
         f"; if it lets a wrong token in, 2 more that say {first_words.WORD}; one to a path that must not exist"
         if options.token_env
@@ -91,11 +89,11 @@ async def _discover_websocket(
     """What was found of the WebSocket, in words; the settings are completed by it."""
     (service,) = settings["service"]
     search = _Search(options=options, settings=settings, service=service, base=session.base)
-    met = await search.looked(service["ws"])
+    met = await search.looked_and_asked(service["ws"])
     if not met.upgraded and not options.origin:
         origin = origin_of(session.socket_urls[session.environment.websockets[0].name])
         met = await search.from_page(met, origin)
-    name = "" if options.dialect else await _dialect(met, options, service["ws"], search.at)
+    name = "" if options.dialect else await search.dialect(met)
     if name:
         met = await search.in_dialect(name)
     if met.refused and options.token_env:
@@ -115,7 +113,7 @@ async def _discover_websocket(
     return met, f"WebSocket at {options.ws}: {'; '.join([*search.remarks, *met.remarks])}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Search:
     """A search for how a WebSocket wants to be spoken to. service: its part of the settings, completed by what is found; remarks: that in words."""
 
@@ -124,6 +122,8 @@ class _Search:
     service: Settings
     base: Path
     remarks: list[str] = field(default_factory=list)
+    # For its dialect, some of which the last look asked; None where that is stated.
+    questions: Questions | None = None
 
     def at(self, stated: Settings) -> tuple[WebSocket, Session]:
         there = _environment({**self.settings, "service": [{**self.service, "ws": stated}]})
@@ -133,6 +133,23 @@ class _Search:
         endpoint, there = self.at(stated)
         return await look.look(endpoint, session=there, **how)
 
+    async def looked_and_asked(self, stated: Settings) -> look.EndpointFacts:
+        """Looked at, and asked for its dialect where it is silent and no dialect is named."""
+        endpoint, there = self.at(stated)
+        if not (self.options.dialect or self.options.subprotocols):
+            self.questions = Questions(
+                endpoint=endpoint,
+                session=there,
+                in_dialect=lambda name: self.at({**stated, "dialect": name})[0],
+            )
+        return await look.look(endpoint, session=there, questions=self.questions)
+
+    async def dialect(self, met: look.EndpointFacts) -> str:
+        """The dialect that the endpoint shows by itself, by the subprotocol that it chooses, or by how it answers; empty where it shows none."""
+        if met.shows or not met.asks or self.questions is None:
+            return met.shows
+        return await self.questions.dialect(upgraded=met.upgraded)
+
     async def from_page(self, met: look.EndpointFacts, origin: str) -> look.EndpointFacts:
         """As from a page of the service itself, from where most connections come."""
         headers = {**self.options.sent_headers, "Origin": origin}
@@ -140,7 +157,7 @@ class _Search:
         if not (await self.looked(stated, times=1)).upgraded:
             return met
         self.service["ws"] = stated
-        met = await self.looked(stated)
+        met = await self.looked_and_asked(stated)
         self.remarks.append(f"it wants the Origin {origin}")
         return met
 
@@ -153,12 +170,12 @@ class _Search:
         is_none = (
             is_silent
             or again.speaks_otherwise
-            or (named and again.upgraded and again.subprotocol not in named and name not in first_words.ASKED)
+            or (named and again.upgraded and again.subprotocol not in named and name not in ASKED)
         )
         if is_none and not again.refused:
             return await self.looked(self.service["ws"], knows_dialects=False)
         self.service["ws"] = spoken
-        is_sure = again.let_in or name in first_words.ASKED
+        is_sure = again.let_in or name in ASKED
         self.remarks.append(f"it {'speaks' if is_sure else 'seems to speak'} {name}")
         return again
 
@@ -221,45 +238,6 @@ async def _refusal(options: Options, endpoint: WebSocket, session: Session) -> S
     if not options.token_env or options.dialect or session.environment.delivers(endpoint):
         return None
     return await first_words.learn_refusal(endpoint, session=session)
-
-
-async def _dialect(met: look.EndpointFacts, options: Options, stated: Settings, at: At) -> str:
-    """The dialect that an endpoint shows by itself, by the subprotocol that it chooses, or by how it answers; empty where it shows none."""
-    if met.shows or not met.asks or options.subprotocols:
-        return met.shows
-    endpoint, session = at(stated)
-    if chosen := await look.chosen_dialect(endpoint, session=session):
-        return chosen
-    return await _answered_dialect(stated, at) if met.upgraded else ""
-
-
-async def _answered_dialect(stated: Settings, at: At) -> str:
-    """The first dialect in which a question is answered; empty where none is. Each question is waited for, so all are asked at once."""
-
-    # One session, and so one pace.
-    _, session = at(stated)
-
-    async def ask(name: str) -> bool | None:
-        endpoint, _ = at({**stated, "dialect": name})
-        return await first_words.answers_as(endpoint, session=session)
-
-    questions = {name: asyncio.ensure_future(ask(name)) for name in first_words.ASKED}
-    try:
-        turned_away = []
-        for name, question in questions.items():
-            is_answered = await question
-            if is_answered:
-                return name
-            turned_away += [name] if is_answered is None else []
-    finally:
-        for question in questions.values():
-            question.cancel()
-        await asyncio.gather(*questions.values(), return_exceptions=True)
-    # By a server that takes one connection at a time.
-    for name in turned_away:
-        if await ask(name):
-            return name
-    return ""
 
 
 def _environment(settings: Settings) -> Environment:

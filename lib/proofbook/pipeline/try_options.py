@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from proofbook.collect import jwt
 from proofbook.config import dialects, duckdb_text, log_uri
+from proofbook.config.fields import address_problem
 from proofbook.errors import UsageError
 from proofbook.report.finding_html import duration
 
@@ -93,6 +94,8 @@ def check(options: Options, *, token: str = "", now: dt.datetime) -> None:
 
 
 def _check_url(url: str) -> None:
+    if problem := address_problem(url):
+        raise UsageError(f"expected a service URL with {problem}, got {url.rsplit('@')[-1]!r}")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         near = (

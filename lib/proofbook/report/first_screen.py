@@ -68,7 +68,7 @@ def doubt(summary: Summary) -> str:
     """How the verdict could be wrong; over a pass, what alone was asked."""
     if summary.overall.verdict is Verdict.FAIL:
         hardly = f"Hardly: fewer than {_of_hundred(summary.view.alpha_fail)} runs of a healthy system look like this, and one occurrence proves what must never happen."
-        return " ".join(filter(None, [hardly, _not_our_slip(summary)]))
+        return " ".join(filter(None, [hardly, _no_mistake_of_ours(summary)]))
     if summary.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
     if summary.overall.verdict is not Verdict.PASS:
@@ -76,7 +76,7 @@ def doubt(summary: Summary) -> str:
     return doubts.in_words(summary.reach)
 
 
-def _not_our_slip(summary: Summary) -> str:
+def _no_mistake_of_ours(summary: Summary) -> str:
     """On which earlier run it rests that a failure is none of how was asked; empty where it rests on none."""
     runs = (
         control.earlier_run

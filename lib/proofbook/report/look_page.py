@@ -27,7 +27,7 @@ _CELL_ID = re.compile(r' id="cell-id=[^"]*"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class MarkedAnswer:
     """An answer as it stands on the first screen, with its mark."""
 
     mark: str
@@ -35,7 +35,7 @@ class Said:
     statement: str
 
 
-def write(path: Path, *, executed: Executed, source: str, said: Sequence[Said], command: str) -> None:
+def write(path: Path, *, executed: Executed, source: str, said: Sequence[MarkedAnswer], command: str) -> None:
     """Writes the page in one step.
 
     Args:
@@ -49,7 +49,7 @@ def write(path: Path, *, executed: Executed, source: str, said: Sequence[Said], 
         source=unseen.visible(source),
         section=part,
         body=_CELL_ID.sub("", _SCROLLING.sub(r'<div tabindex="0" \1', part.body)),
-        said=[Said(mark=item.mark, claim=_plain(item.claim), statement=_plain(item.statement)) for item in said],
+        said=[MarkedAnswer(mark=item.mark, claim=_plain(item.claim), statement=_plain(item.statement)) for item in said],
         command=_plain(command),
         version=proofbook.__version__,
         file=path.name,

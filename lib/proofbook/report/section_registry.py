@@ -10,7 +10,7 @@ from proofbook.registry import Registry
 from proofbook.report import finding_html
 from proofbook.report.summary import Summary
 
-# Beside the HTML of an output stands what the page must know of it: see `Said`.
+# Beside the HTML of an output stands what the page must know of it: see `OutputData`.
 MIME = "application/vnd.proofbook.section+json"
 
 
@@ -116,7 +116,7 @@ def _of_extension(name: str, summary: Summary) -> Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class OutputData:
     """What an output of a notebook says of itself.
 
     section: the section of the report that it is, empty where it is none. nothing: why there is nothing to show, empty where
@@ -139,13 +139,13 @@ def as_output(part: Part, *, name: str = "") -> dict[str, object]:
     return {"text/html": html, "text/plain": text, MIME: said}
 
 
-def said_by(output: Mapping[str, object]) -> Said:
+def said_by(output: Mapping[str, object]) -> OutputData:
     """What an output says of itself; of one that says nothing, or something else, nothing."""
     data = output.get(MIME)
     if not isinstance(data, dict):
-        return Said()
+        return OutputData()
     findings = data.get("findings")
-    return Said(
+    return OutputData(
         section=str(data.get("section") or ""),
         nothing=str(data.get("nothing") or ""),
         findings=tuple(map(str, findings)) if isinstance(findings, list) else (),

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from asking import ask
 from conftest import proofbook
 from rich.text import Text
 
@@ -60,6 +61,31 @@ def test_a_mistake_gets_one_sentence_exit_2_and_leaves_nothing(
     assert done.returncode == 2, said
     assert sentence in said and "Traceback" not in said
     assert not (place / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "e", "--jobs", "x"], "'--jobs': expected a whole number, got 'x'"),
+        (["try", "http://127.0.0.1:1", "--jobs", "1.5"], "'--jobs': expected a whole number, got '1.5'"),
+        (["run", "e", "--jobs", "-1"], "'--jobs': expected greater than or equal to 0, got '-1'"),
+        (["run", "e", "--timeout-s", "soon"], "'--timeout-s': expected a number, got 'soon'"),
+        (["history", "e", "--last", "all"], "'--last': expected a whole number, got 'all'"),
+        (["prune", "e", "--keep", "few"], "'--keep': expected a whole number, got 'few'"),
+        (["run", "e", "--assets", "x"], "'--assets': 'x' is not one of 'inline', 'shared'."),
+        (["logs", "a.log", "--utc-offset", "x"], "--utc-offset: expected an offset such as +02:00, got 'x'"),
+        (["logs", "a.log", "--pattern", "["], "--pattern: expected a regular expression (RE2's"),
+        (["look", "a.log", "--since", "x"], "--since: not a time: 'x'"),
+        (["try", "http://127.0.0.1:99999"], "expected a service URL with a port from 1 to 65535, got 'http://127.0.0.1:99999'"),
+        (["try", "http://[::1"], "expected a service URL with an address in brackets such as http://[::1]:8000, got 'http://[::1'"),
+    ],
+)  # fmt: skip
+def test_a_value_that_an_option_does_not_take_is_refused_by_what_it_wants(
+    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = ask(*arguments)
+    assert told.code == 2 and sentence in told.last, told
 
 
 @pytest.mark.slow

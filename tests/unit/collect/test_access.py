@@ -1,4 +1,4 @@
-"""Earlier runs say who was let in and how was asked; a slip of ours is told from an endpoint that is gone, and a token from both."""
+"""Earlier runs say who was let in and how was asked; a mistake of ours is told from an endpoint that is gone, and a token from both."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_a_probe_is_checked_by_the_settings_of_its_collector_whose_work_is_not_l
         ('kind = "window"\n', "probe[0]: expected kind to be door, got 'window'"),
         ('address = "here"\n', "probe[0]: expected kind to be door, got nothing"),
         ('kind = "door"\n', "probe[0].address: expected a value, got nothing; add it"),
-        ('kind = "door"\naddress = "here"\nopens = "x"\n', "probe[0].opens: expected a valid integer, unable to parse string as an integer, got 'x'"),
+        ('kind = "door"\naddress = "here"\nopens = "x"\n', "probe[0].opens: expected a whole number, got 'x'"),
         ('kind = "door"\naddress = "here"\nopen = 3\n', "probe[0].open: unknown key; did you mean 'opens'?"),
         ('kind = "door"\naddress = "here"\nkey = "hush"\n', "probe[0].key: secrets must be references"),
         ('kind = "door"\naddress = "here"\n[[probe]]\nkind = "door"\naddress = "here"\n', "expected different names in [[probe]], got 'door' twice"),

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import WSMsgType, web
 from first_tries import Answers, Tried, attempt, attempt_with, serving, with_socket
 
-from proofbook.collect.websocket import first_words
+from proofbook.collect.websocket import questions
 from proofbook.judge.findings import Verdict
 from proofbook.pipeline import quickstart, try_options
 
@@ -79,7 +79,7 @@ def test_a_silent_server_is_asked_and_its_dialect_found(
     talk: Talk, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Both answer, or close, at once, if the machine is not busy.
-    monkeypatch.setattr(first_words, "ANSWER_WAIT_S", 60.0)
+    monkeypatch.setattr(questions, "ANSWER_WAIT_S", 60.0)
     with serving(talks(talk)) as url:
         tried = attempt(url, base=tmp_path, ws="/ws")
     assert kept(tried) == {"path": "/ws", "dialect": dialect} and f"it speaks {dialect}" in tried.shown
@@ -130,8 +130,8 @@ async def mqtt(request: web.Request) -> web.StreamResponse:
 def test_a_broker_that_waits_for_a_client_to_come_in_is_found_and_refuses_by_its_own_word(
     broker: Answers, dialect: str, token: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_words, "ANSWER_WAIT_S", 30.0 if dialect == "stomp" else 1.0)
-    monkeypatch.setattr(first_words, "ASKED", (dialect,))
+    monkeypatch.setattr(questions, "ANSWER_WAIT_S", 30.0 if dialect == "stomp" else 1.0)
+    monkeypatch.setattr(questions, "ASKED", (dialect,))
     with serving(with_socket(broker)) as url:
         tried = attempt_with(token, url, base=tmp_path, ws="/ws")
     assert kept(tried)["dialect"] == dialect, tried.shown
@@ -275,32 +275,78 @@ def test_one_bad_token_of_many_that_is_served_is_seen(
     assert (found.verdict, found.reason) == (Verdict.FAIL, "bad-token-accepted"), found.statement
 
 
-def alone(answer: Answers) -> Answers:
-    """Takes one connection at a time, and turns the others away."""
-    open_: list[int] = []
+def alone(talk: Talk, how: str = "403") -> Answers:
+    """Takes one connection at a time: answers others with a status, closes them by a code, or ends the older one."""
+    open_: list[web.WebSocketResponse] = []
 
-    async def answer_one(request: web.Request) -> web.StreamResponse:
-        if request.path == "/ws" and open_:
-            return web.Response(status=403, text="already connected")
-        if request.path != "/ws":
-            return await answer(request)
-        open_.append(1)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if open_ and how.isdigit() and int(how) < 1000:
+            return web.Response(status=int(how), text="already connected")
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if open_ and how.isdigit():
+            await socket.close(code=int(how), message=b"already connected")
+            return socket
+        for older in open_:
+            await older.close(code=4001, message=b"connected elsewhere")
+        open_.append(socket)
         try:
-            return await answer(request)
+            async for message in socket:
+                if message.type == WSMsgType.TEXT:
+                    await talk(socket, message.data)
         finally:
-            open_.pop()
+            open_.remove(socket)
+        return socket
 
-    return answer_one
+    return with_socket(answer)
+
+
+def found_first(url: str, folder: Path) -> tuple[dict[str, Any], str]:
+    """What a first look keeps of the WebSocket, and what it says of it."""
+    said: list[str] = []
+    files = quickstart.prepare(try_options.Options(url=url, ws="/ws"), base=folder, say=said.append)
+    service: dict[str, Any] = tomllib.loads(files.environment.read_text())["service"][0]
+    return dict(service["ws"]), next(line for line in said if "WebSocket at /ws" in line)
 
 
 def test_a_silent_server_that_takes_one_connection_is_asked_all_the_same(tmp_path: Path) -> None:
-    with serving(alone(talks(json_rpc))) as url:
+    with serving(alone(json_rpc)) as url:
         tried = attempt(url, base=tmp_path, ws="/ws", pace={**PACE, "concurrency": 1})
     assert kept(tried) == {"path": "/ws", "dialect": "json-rpc"}, tried.shown
 
 
+@pytest.mark.parametrize("how", ["403", "429", "503", "1008", "1013", "4000", "the newest"])
+@pytest.mark.parametrize(("talk", "dialect"), [(signalr, "signalr"), (nothing, "")])
+def test_what_is_asked_at_once_is_no_refusal_of_a_server_that_takes_one_connection(
+    how: str, talk: Talk, dialect: str, tmp_path: Path
+) -> None:
+    with serving(alone(talk, how)) as url:
+        ws, told = found_first(url, tmp_path)
+    assert ws == {"path": "/ws", **({"dialect": dialect} if dialect else {})}, told
+    assert told.endswith(
+        "it speaks signalr; it says that we are let in" if dialect else "WebSocket at /ws: it does not greet"
+    )
+
+
+def test_a_limit_of_connections_in_a_time_is_heeded_once_for_all_that_was_asked_at_once(
+    tmp_path: Path,
+) -> None:
+    came: list[float] = []
+
+    async def limited(request: web.Request) -> web.StreamResponse:
+        lately = [moment for moment in came if time.monotonic() - moment < 1.5]
+        if len(lately) >= 4:
+            return web.Response(status=429)
+        came.append(time.monotonic())
+        return await talks(signalr)(request)
+
+    with serving(with_socket(limited)) as url:
+        ws, told = found_first(url, tmp_path)
+    assert ws == {"path": "/ws", "dialect": "signalr"}, told
+
+
 def test_more_than_one_at_once_is_no_matter_where_a_silent_server_takes_one(tmp_path: Path) -> None:
-    with serving(alone(talks(nothing))) as url:
+    with serving(alone(nothing)) as url:
         tried = attempt(url, base=tmp_path, ws="/ws")
     assert "it does not greet" in tried.shown and kept(tried) == {"path": "/ws"}, tried.shown
 
@@ -321,6 +367,6 @@ def test_questions_to_a_silent_server_are_asked_at_once(tmp_path: Path) -> None:
     with serving(with_socket(noted)) as url:
         options = try_options.Options(url=url, ws="/ws")
         quickstart.prepare(options, base=tmp_path, say=lambda _: None)
-    # One alone, two beside each other, one that offers every subprotocol, and four questions.
-    assert len(came) == 8
-    assert came[2] < gone[1] and max(came[4:]) < min(gone[4:])
+    # One alone; then two that wait for a word, one that offers every subprotocol, and four questions.
+    assert len(came) == 8 and gone[0] < came[1]
+    assert max(came) < sorted(gone)[2]

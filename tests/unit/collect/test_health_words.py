@@ -9,6 +9,8 @@ from proofbook.collect.services import health_page
 from proofbook.collect.services.health_page import Word
 from proofbook.judge.findings import Verdict
 
+METRICS = '# HELP up Whether it is up.\n# TYPE up gauge\nup{job="chat"} 0\n# TYPE memory_bytes gauge\nmemory_bytes 12\n'
+
 
 @pytest.mark.parametrize(
     ("text", "word", "shown"),
@@ -40,6 +42,11 @@ from proofbook.judge.findings import Verdict
         ("db=ok, redis=down", Word.HALF, "redis=down"),
         ("database ........ OK\nmail ........ FAILED\n", Word.HALF, "mail ........ FAILED"),
         ('<?xml version="1.0"?><health status="DOWN" time="1"/>', Word.ILL, "status = DOWN"),
+        # Metrics, whatever they say.
+        ("up 0\n", Word.HALF, "metrics (up 0) and no word of health"),
+        (METRICS, Word.HALF, "metrics (up 0) and no word of health"),
+        ('requests_total{path="/ws",code="200"} 1.5e+03 1764355200000\nup 1\n', Word.HALF, "metrics and no word of health"),
+        ("# TYPE a_seconds summary\na_seconds{quantile=\"0.5\"} NaN\na_seconds_count 0\n# EOF\n", Word.HALF, "metrics and no word of health"),
         # What a crash left.
         ("Traceback (most recent call last):\n  File \"a.py\", line 3\nOSError: refused", Word.ILL, "Traceback (most recent call last):"),
         ("<br />\n<b>Fatal error</b>:  Uncaught PDOException: refused in /a.php:12", Word.ILL, "Fatal error : Uncaught PDOException: refused in /a.php:12"),
@@ -148,3 +155,22 @@ def test_a_page_that_is_well_in_a_wrapping_is_expected_to_say_nothing_that_canno
     found, finding = looked_at({"/health": (200, text)}, samples=72)
     assert "health_expect" not in found.settings
     assert finding.verdict is Verdict.PASS, finding.statement
+
+
+@pytest.mark.parametrize("text", ["OK 200", "up", "status 200\nuptime 3", "ready 1", "up 17 days"])
+def test_what_is_no_metric_is_not_called_one(text: str) -> None:
+    said = health_page.read(text)
+    assert said is None or "metrics" not in said.shown()
+
+
+@pytest.mark.parametrize("up", [0, 1])
+def test_metrics_at_the_path_of_health_are_not_called_healthy(up: int) -> None:
+    found, finding = looked_at({"/health": (200, f"# TYPE up gauge\nup {up}\n")})
+    assert found.path == "/health" and found.remarks[0] == "/health is a page of metrics"
+    assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "half-well"), finding.statement
+    assert "and no word of health" in finding.statement
+
+
+def test_metrics_at_another_usual_path_do_not_hide_the_health_page() -> None:
+    found, finding = looked_at({"/healthz": (200, "ok"), "/status": (200, METRICS)})
+    assert found.path == "/healthz" and finding.verdict is Verdict.PASS, finding.statement

@@ -15,6 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from proofbook.collect import phases
 from proofbook.collect.session import Session
 from proofbook.collect.websocket import look
+from proofbook.collect.websocket.questions import Questions
 from proofbook.config import known_dialects
 from proofbook.config.case import Case
 from proofbook.config.dialects import DIALECTS
@@ -156,12 +157,17 @@ def test_what_a_server_says_first_shows_its_dialect(dialect: str) -> None:
     assert asyncio.run(go()).shows == dialect
 
 
+def asked(where: Environment) -> Questions:
+    session = Session(where, base=Path())
+    return Questions(endpoint=where.websockets[0], session=session, in_dialect=lambda _: where.websockets[0])
+
+
 @pytest.mark.parametrize("dialect", ["stomp", "action-cable"])
 def test_the_subprotocol_that_a_server_chooses_shows_its_dialect(dialect: str) -> None:
     async def go() -> str:
         async with spoken.speaking(dialect) as port:
             where = stated(port, "plain")
-            return await look.chosen_dialect(where.websockets[0], session=Session(where, base=Path()))
+            return await asked(where).dialect(upgraded=False)
 
     assert asyncio.run(go()) == dialect
 
@@ -180,7 +186,7 @@ def test_a_server_that_chooses_whatever_it_is_offered_shows_no_dialect(which: in
 
         async with serve(wait, "127.0.0.1", 0, select_subprotocol=choose) as server:
             where = stated(server.sockets[0].getsockname()[1], "plain")
-            found = await look.chosen_dialect(where.websockets[0], session=Session(where, base=Path()))
+            found = await asked(where).dialect(upgraded=False)
             return found, len(chosen)
 
     assert asyncio.run(go()) == ("", 1)

@@ -369,7 +369,7 @@ def test_a_log_that_lost_its_messages_and_kept_its_requests_shows_no_silence() -
         ("served \\d+", [], Verdict.PASS, ""),
         ("authenticated", ["[INFO] authenticated"], Verdict.FAIL, "indicator-absent"),
         ("RecursionError", [], Verdict.FAIL, "indicator-absent"),
-        # A slip of the pen is never written either.
+        # A pattern with a typing mistake is never written either.
         ("servd \\d+", [], Verdict.INCONCLUSIVE, "control-positive"),
     ],
 )  # fmt: skip

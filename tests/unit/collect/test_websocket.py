@@ -35,7 +35,7 @@ from proofbook.judge.findings import Finding, Verdict
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
-from proofbook.protocol import HUNG_UP, UNMARKED_KINDS, TokenKind
+from proofbook.protocol import UNMARKED_KINDS, TokenKind
 from proofbook.rehearsal.certificates import Authority
 
 pytestmark = pytest.mark.waits
@@ -258,8 +258,8 @@ def answering(*parts: bytes) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("parts", "error"),
     [
-        ((), HUNG_UP),
-        ((b"HTTP/1.1 101 Swi",), HUNG_UP),
+        ((), "no answer, and the connection was ended"),
+        ((b"HTTP/1.1 101 Swi",), "no answer, and the connection was ended"),
         (
             (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",),
@@ -268,11 +268,13 @@ def answering(*parts: bytes) -> pd.DataFrame:
     ],
 )  # fmt: skip
 def test_what_came_instead_of_an_upgrade_is_told_by_its_kind(parts: tuple[bytes, ...], error: str) -> None:
-    assert set(answering(*parts)["error"]) == {error}
+    table = answering(*parts)
+    assert set(table["error"]) == {error}
+    assert set(table["closed_by"]) == {"server" if error.startswith("no answer") else ""}
 
 
 def test_a_wrong_answer_to_an_upgrade_is_no_missing_one() -> None:
-    assert HUNG_UP not in set(answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")["error"])
+    assert set(answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")["closed_by"]) == {""}
 
 
 @pytest.mark.parametrize(

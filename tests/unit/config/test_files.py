@@ -43,11 +43,19 @@ def write(folder: Path, text: str | bytes, name: str = "mine.toml") -> str:
             '[[service]]\nname = "backend"\nurl = "staging.example.com"',
             "mine.toml: service[0]: expected a URL that starts with http:// or https://, got 'staging.example.com'",
         ),
+        (
+            '[[service]]\nname = "backend"\nurl = "http://127.0.0.1:99999"',
+            "mine.toml: service[0]: expected a port from 1 to 65535, got 'http://127.0.0.1:99999'",
+        ),
+        (
+            '[[service]]\nname = "Back end"\nurl = "http://127.0.0.1:9999"',
+            "mine.toml: service[0].name: expected a name of lower-case letters, digits and hyphens, such as staging-eu, got 'Back end'",
+        ),
         ('[[service]]\nname = "backend"', "mine.toml: service[0].url: expected a value, got nothing; add it"),
         (SERVICE + "[pace]\nper_s = 0", "mine.toml: pace.per_s: expected greater than 0, got 0"),
         (
             SERVICE + 'critical = "perhaps"',
-            "mine.toml: service[0].critical: expected a valid boolean, unable to interpret input, got 'perhaps'",
+            "mine.toml: service[0].critical: expected true or false, got 'perhaps'",
         ),
         (SERVICE + SERVICE, "mine.toml: expected different names in [[service]], got 'backend' twice"),
         (

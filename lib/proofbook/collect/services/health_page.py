@@ -182,6 +182,8 @@ def _of_words(text: str, *, is_html: bool) -> Said | None:
     crash = stand_ins.crash_in(text)
     if crash:
         return Said(word=Word.ILL, path="", value=crash)
+    if metrics := stand_ins.metrics_in(text):
+        return Said(word=Word.HALF, path="", value=metrics)
     if is_html or stand_ins.is_page(text):
         # Of a page for people nothing else is known.
         named = stand_ins.named_in(text)

@@ -22,7 +22,7 @@ _HEADER_OF_HTTP2, _SETTINGS = 9, 4
 
 
 class Cause(StrEnum):
-    """What may be our slip as well as the server's fault. Empty: nothing of that kind."""
+    """What may be our mistake as well as the server's fault. Empty: nothing of that kind."""
 
     NONE = ""
     UNTRUSTED = "untrusted"

@@ -31,7 +31,7 @@ from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refus
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
 from proofbook.errors import CouldNotLook
-from proofbook.protocol import CLOSED_WITHIN_S, HUNG_UP, TokenKind
+from proofbook.protocol import CLOSED_WITHIN_S, TokenKind
 from proofbook.redaction.scrubbing import Secret, scrub
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -91,6 +91,7 @@ async def connect(
         journey.closed_in, journey.error = "upgrade", scrub(said)[:300]
     except (InvalidHandshake, ConnectionClosed, EOFError) as error:
         journey.closed_in, journey.error = "upgrade", _why_not_upgraded(error)
+        journey.closed_by = "server" if _is_without_answer(error) else ""
     except TimeoutError:
         journey.closed_in, journey.error = (
             "upgrade",
@@ -103,12 +104,17 @@ async def connect(
 
 def _why_not_upgraded(error: InvalidHandshake | ConnectionClosed | EOFError) -> str:
     """What came instead of an upgrade, told by the type of the error and by what led to it."""
-    if isinstance(error, ConnectionClosed | EOFError) or isinstance(error.__cause__, EOFError):
-        return HUNG_UP
+    if _is_without_answer(error):
+        return "no answer, and the connection was ended"
     if isinstance(error, InvalidHeader) and error.name.lower() == "sec-websocket-accept":
         # Another value each time, as the key is.
         return "an answer whose Sec-WebSocket-Accept does not fit the key that was sent"
     return describe(error)
+
+
+def _is_without_answer(error: BaseException) -> bool:
+    """Whether the connection was ended before there was an answer to the upgrade, or all of one."""
+    return isinstance(error, ConnectionClosed | EOFError) or isinstance(error.__cause__, EOFError)
 
 
 async def close(journey: Journey, endpoint: WebSocket, line: Line) -> None:

@@ -1,4 +1,4 @@
-"""What an endpoint that nobody described answers to a first word of ours: a dialect, or a refusal of a wrong token. It judges nothing."""
+"""How an endpoint that nobody described refuses a wrong token: at once, late, or at a first word of ours. It judges nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import math
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
@@ -17,18 +16,11 @@ from proofbook.collect.session import Session
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused
 from proofbook.collect.websocket.journey import Journey
-from proofbook.collect.websocket.messages import correlate, say, text_of, what_to_say
+from proofbook.collect.websocket.messages import text_of
 from proofbook.config.services import WebSocket
 from proofbook.protocol import FULL_STATUS, REFUSED_CODES, REFUSED_STATUS
 from proofbook.redaction.scrubbing import Secret, scrub
 
-# Those that are silent until they are spoken to, and have a question, or a way to come in, that changes nothing.
-ASKED = ("json-rpc", "signalr", "stomp", "mqtt")
-# What JSON-RPC calls an answer; who only sends back what was sent gives none.
-_MUST_HOLD = {"json-rpc": r'"(?:result|error)"\s*:'}
-# As no other server says it.
-_REFUSES_AS = {"stomp": r"^\s*ERROR\s(?s:.*)\bmessage:", "mqtt": "^CONNACK "}
-ANSWER_WAIT_S = 1.0
 # Who is refused at once, or a moment later; and by what most applications know as no more than a sign of life.
 WORD = '{"type":"ping"}'
 MOST_MESSAGES = 20
@@ -47,40 +39,6 @@ _NOBODY = re.compile(
 )
 # With these a server ends what it has no word for.
 _UNNAMED = (1000, 1001, 1005, 1006, 1011)
-
-
-async def answers_as(endpoint: WebSocket, *, session: Session) -> bool | None:
-    """Whether an endpoint answers the question of its dialect as that dialect demands; one connection. None where that was not made."""
-    user = session.environment.user
-    journey = Journey(endpoint=endpoint.name, user=user)
-    async with session.acquire("websocket connections"):
-        line = await connect(journey, endpoint, await _token(endpoint, session), session, {})
-        if line is None:
-            return None
-        try:
-            async with asyncio.timeout(ANSWER_WAIT_S):
-                if await line.enter() and endpoint.expect is None:
-                    return True
-                asked = what_to_say(endpoint, user)[:1]
-                await line.send(say(endpoint, asked[0]))
-                session.done["messages sent"] += 1
-                return await _is_answered(line, endpoint, asked)
-        except Refused as error:
-            # Who refuses in the words of the dialect speaks it.
-            return re.search(_REFUSES_AS.get(endpoint.dialect, "$."), str(error)) is not None
-        except (ConnectionClosed, OSError):  # a TimeoutError is one
-            return False
-        finally:
-            await close(journey, endpoint, line)
-
-
-async def _is_answered(line: Line, endpoint: WebSocket, asked: Sequence[dict[str, str]]) -> bool:
-    must_hold = _MUST_HOLD.get(endpoint.dialect, "")
-    while True:
-        message = await line.receive()
-        reply = correlate(endpoint, message, asked)
-        if reply is not None and reply.as_expected:
-            return re.search(must_hold, text_of(message)) is not None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect.session import Session, side_by_side
-from proofbook.collect.websocket.connection import close, connect
+from proofbook.collect.websocket.connection import USUAL, Way, close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
 from proofbook.collect.websocket.journey import Journey
 from proofbook.collect.websocket.messages import recognises, text_of
+from proofbook.collect.websocket.questions import Questions, back_off_once
 from proofbook.config.known_dialects import STATED
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
@@ -28,16 +29,6 @@ TIMES = 3
 MOST_TIMES = 8
 # A greeting of which only that it came is known.
 ANYTHING: dict[str, object] = {"regex": "(?s)."}
-# Those whose name says how they are spoken; a server chooses among what is offered.
-SUBPROTOCOLS = {
-    "graphql-transport-ws": "graphql-transport-ws",
-    "actioncable-v1-json": "action-cable",
-    "v12.stomp": "stomp",
-    "v11.stomp": "stomp",
-    "mqtt": "mqtt",
-}
-# Of no protocol: a server that chooses one of these chooses the first or the last, whatever it is.
-_NOBODYS = ("none.first", "none.last")
 # Known by what it says first, by how it refuses, or by its path.
 _FIRST = (
     (r'^\{"type": ?"auth_required", ?"ha_version"', "home-assistant"),
@@ -83,11 +74,18 @@ class _Try:
 
 
 async def look(
-    endpoint: WebSocket, *, session: Session, times: int = TIMES, knows_dialects: bool = True
+    endpoint: WebSocket,
+    *,
+    session: Session,
+    times: int = TIMES,
+    knows_dialects: bool = True,
+    questions: Questions | None = None,
 ) -> EndpointFacts:
     """Connects a few times and listens for a moment: what every connection is told first is the greeting.
 
-    knows_dialects: stops as soon as a dialect shows; else what is said first is a greeting, whatever it looks like.
+    Args:
+        knows_dialects: stops as soon as a dialect shows; else what is said first is a greeting, whatever it looks like.
+        questions: asked of who is silent, while others wait for a word.
     """
     token = await _token(endpoint, session)
     where = endpoint.path or "the endpoint"
@@ -96,7 +94,7 @@ async def look(
     waiting: list[_Try] = []
     while len(heard) < times or (times > 1 and _is_unsure(heard)):
         if heard == [None] and not waiting:
-            waiting = await _side_by_side(endpoint, token, session, times=times - 1)
+            waiting = await _side_by_side(endpoint, token, session, questions, times=times - 1)
         tried = waiting.pop() if waiting else await _connect(endpoint, token, session)
         shows = _shown(tried, endpoint) if knows_dialects else ""
         if not tried.let_in and (problem := _problem(tried, where, has_token=token is not None)):
@@ -118,10 +116,18 @@ async def look(
 
 
 async def _side_by_side(
-    endpoint: WebSocket, token: Secret | None, session: Session, *, times: int
+    endpoint: WebSocket, token: Secret | None, session: Session, questions: Questions | None, *, times: int
 ) -> list[_Try]:
-    """More connections, each of which waits for a word, all at once; none where one of them is turned away, as by a server that takes one at a time."""
-    made = await side_by_side(_connect(endpoint, token, session) for _ in range(times))
+    """More connections, each of which waits for a word, and the questions, all at once; none where one of them is turned away, as by a server that takes one at a time."""
+    way = Way(backs_off=False)
+    work: list[Coroutine[Any, Any, _Try | None]] = [
+        _connect(endpoint, token, session, way=way) for _ in range(times)
+    ]
+    # Behind the others, so that these come first where only a few are taken.
+    work += [questions.ask_at_once()] if questions is not None else []
+    made = [tried for tried in await side_by_side(work) if tried is not None]
+    journeys = [tried.journey for tried in made]
+    await back_off_once([*journeys, *(questions.journeys if questions else [])], endpoint, session)
     return (
         made
         if all(tried.journey.upgraded and not _problem(tried, "", has_token=False) for tried in made)
@@ -152,13 +158,6 @@ def _as_heard(heard: Sequence[str | bytes | None]) -> EndpointFacts:
     return EndpointFacts(upgraded=True, remarks=(remark,), asks=not told)
 
 
-async def chosen_dialect(endpoint: WebSocket, *, session: Session) -> str:
-    """The dialect of the subprotocol that the server chooses of all that are known; empty where it chooses none."""
-    offered = endpoint.model_copy(update={"subprotocols": [_NOBODYS[0], *SUBPROTOCOLS, _NOBODYS[1]]})
-    tried = await _connect(offered, await _token(endpoint, session), session, wait_s=0.0)
-    return SUBPROTOCOLS.get(tried.subprotocol, "")
-
-
 async def says_the_same(endpoint: WebSocket, *, session: Session) -> bool:
     """Whether an endpoint, at a path that must not exist, lets in by name or greets as it does at its own."""
     tried = await _connect(endpoint, await _token(endpoint, session), session)
@@ -182,18 +181,16 @@ async def _token(endpoint: WebSocket, session: Session) -> Secret | None:
     return await session.token(user) if endpoint.token.place != "none" else None
 
 
-async def _connect(
-    endpoint: WebSocket, token: Secret | None, session: Session, *, wait_s: float = GREETING_WAIT_S
-) -> _Try:
+async def _connect(endpoint: WebSocket, token: Secret | None, session: Session, *, way: Way = USUAL) -> _Try:
     user = session.environment.user
     tried = _Try(journey=Journey(endpoint=endpoint.name, user=user))
     async with session.acquire("websocket connections"):
-        line = await connect(tried.journey, endpoint, token, session, {})
+        line = await connect(tried.journey, endpoint, token, session, {}, way=way)
         if line is None:
             return tried
         tried.subprotocol = line.connection.subprotocol or ""
         try:
-            await _listen(tried, line, within_s=session.environment.pace.timeout_s, wait_s=wait_s)
+            await _listen(tried, line, within_s=session.environment.pace.timeout_s)
         except Refused as error:
             tried.journey.refused = True
             tried.journey.error = scrub(f"refused: {error}")[:300]
@@ -206,13 +203,13 @@ async def _connect(
     return tried
 
 
-async def _listen(tried: _Try, line: Line, *, within_s: float, wait_s: float) -> None:
+async def _listen(tried: _Try, line: Line, *, within_s: float) -> None:
     async with asyncio.timeout(within_s):
         tried.let_in = await line.enter()
-    if tried.let_in or not wait_s:
+    if tried.let_in:
         return
     try:
-        async with asyncio.timeout(wait_s):
+        async with asyncio.timeout(GREETING_WAIT_S):
             tried.first = await line.receive()
     except TimeoutError:
         return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proofbook.collect.filling import fill, match_fields
-from proofbook.config.conversation import Expectation, Said
+from proofbook.config.conversation import Expectation, Message
 from proofbook.config.services import WebSocket
 from proofbook.files import parse_json
 
@@ -32,7 +32,7 @@ def what_to_say(endpoint: WebSocket, user: str) -> list[dict[str, str]]:
     return said
 
 
-def say(said: Said, values: Mapping[str, str]) -> str | bytes:
+def say(said: Message, values: Mapping[str, str]) -> str | bytes:
     """A message as the environment wants it sent, with these values in it."""
     if said.send_base64 is not None:
         # Latin 1 is every byte as one character, so that places are found among bytes as in text.

@@ -12,12 +12,12 @@ from proofbook.evidence.access import ENDPOINT
 from proofbook.evidence.schema import HEALTH
 from proofbook.judge.checks import earlier_access
 from proofbook.judge.checks.access import refused_by_name
-from proofbook.judge.checks.earlier_access import Said
+from proofbook.judge.checks.earlier_access import ControlResult
 from proofbook.judge.checks.probe_controls import all_of, transport_known
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
-from proofbook.protocol import HUNG_UP, UPGRADE_UNSEEN, TokenKind
+from proofbook.protocol import UPGRADE_UNSEEN, TokenKind
 
 # How an address without a WebSocket answers an upgrade: as a page, by sending elsewhere, or not found.
 NOT_THERE = (*range(200, 400), 404, 410)
@@ -32,7 +32,7 @@ _RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
 
 
 def proven_at(socket: WebSocket, environment: Environment) -> MoreControls:
-    """The controls of what fails at an endpoint: somebody was let in there, or the failing has another cause than our slip."""
+    """The controls of what fails at an endpoint: somebody was let in there, or the failing has another cause than our mistake."""
     login = environment.login
     proven = credentials_proven(
         socket.name,
@@ -64,29 +64,19 @@ def credentials_proven(
         otherwise = view.asked_otherwise(f"websocket {endpoint}", f"service {service}", address=True)
         before = 0 if otherwise else view.once(_number_in, endpoint, "websocket", "before")
         if came_in or before:
-            answer = Said(got=f"{came_in + before:,} connections", code="")
+            answer = ControlResult(got=f"{came_in + before:,} connections", code="")
             if not came_in:
                 answer = _unless_expired(endpoint, view, answer)
         else:
             got, code = _why_nobody(endpoint, view, shows_token=shows_token, issues_tokens=issues_tokens)
-            answer = _with_earlier_runs(endpoint, view, Said(got=got, code=code), service=service)
-        return [
-            Control(
-                kind="positive",
-                name="who was let in, now or before",
-                guards=("fail",),
-                expected="at least one, unless the answers have another cause",
-                got=answer.got,
-                held=not answer.code,
-                code=answer.code,
-                earlier_run=answer.run,
-            )
-        ]
+            answer = _with_earlier_runs(endpoint, view, ControlResult(got=got, code=code), service=service)
+        expected = "at least one, unless the answers have another cause"
+        return [answer.as_control("who was let in, now or before", expected=expected)]
 
     return control
 
 
-def _unless_expired(endpoint: str, view: View, answer: Said) -> Said:
+def _unless_expired(endpoint: str, view: View, answer: ControlResult) -> ControlResult:
     """That somebody came in before; but the token may have ended since."""
     known = earlier_access.of(view, ENDPOINT, endpoint, service="")
     if known is None or not known.expired or not refused_by_name(_at(endpoint, view, "websocket")).all():
@@ -94,7 +84,7 @@ def _unless_expired(endpoint: str, view: View, answer: Said) -> Said:
     return earlier_access.refused(known, answer)
 
 
-def _with_earlier_runs(endpoint: str, view: View, answer: Said, *, service: str) -> Said:
+def _with_earlier_runs(endpoint: str, view: View, answer: ControlResult, *, service: str) -> ControlResult:
     """Why nobody came in, by what earlier runs say too."""
     if answer.code not in ("token-unproven", "no-endpoint", "not-understood"):
         return answer
@@ -117,7 +107,7 @@ def _is_well(view: View, service: str) -> bool:
 
 
 def _why_nobody(endpoint: str, view: View, *, shows_token: bool, issues_tokens: bool) -> tuple[str, str]:
-    """Why nobody came in, in words, and the code of what may be our own slip; empty where it is not."""
+    """Why nobody came in, in words, and the code of what may be our own mistake; empty where it is not."""
     rows, tried = _at(endpoint, view, "websocket"), _at(endpoint, view, "refusals")
     answers = set(rows["http_status"].dropna())
     unknown = tried[tried["token_kind"] == TokenKind.AT_UNKNOWN_PATH]
@@ -168,16 +158,16 @@ def _hung_up(rows: pd.DataFrame) -> pd.Series:
 
     Frameworks hang up so where no WebSocket is, and so do those who take nobody without a login. A wrong answer is an answer.
     """
-    if "closed_in" not in rows:
+    if "closed_in" not in rows or "closed_by" not in rows:
         return pd.Series(data=False, index=rows.index)
-    ended = rows["closed_in"].eq("upgrade") & rows["error"].eq(HUNG_UP)
+    ended = rows["closed_in"].eq("upgrade") & rows["closed_by"].eq("server")
     return rows["http_status"].isna() & ended.fillna(False)
 
 
 def against_a_rule(rows: pd.DataFrame) -> pd.Series:
     """Whether each try was turned away for how it was made: by a status that blames the request, a close before anything was said, or words of another dialect.
 
-    Such an answer to everybody is as likely our slip (a subprotocol, a query or a header that is not stated) as the server's.
+    Such an answer to everybody is as likely our mistake (a subprotocol, a query or a header that is not stated) as the server's.
     """
     status = rows["http_status"]
     unseen = (

@@ -1,4 +1,4 @@
-"""What earlier runs say of who was let in, where nobody is now: whether it may be a slip of ours."""
+"""What earlier runs say of who was let in, where nobody is now: whether it may be a mistake of ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from proofbook.config import asked_alike, durations
 from proofbook.evidence.access import ACCESS, ENDPOINT, ISSUED, NO_TOKEN, STATED
-from proofbook.judge.findings import EarlierRun
+from proofbook.judge.findings import Control, EarlierRun
 from proofbook.judge.view import View
 
 # Not there, and nothing else: neither turned away, nor sent elsewhere, nor shown another page.
@@ -17,12 +17,25 @@ GONE = (404, 410)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a control says: what was got, and the code of what may be our slip; empty where it is not. run: the earlier one that it rests on."""
+class ControlResult:
+    """What a control says: what was got, and the code of what may be our mistake; empty where it is not. run: the earlier one that it rests on."""
 
     got: str
     code: str
     run: EarlierRun | None = None
+
+    def as_control(self, name: str, *, expected: str) -> Control:
+        """The positive control of a failure: it holds where nothing may be our mistake."""
+        return Control(
+            kind="positive",
+            name=name,
+            guards=("fail",),
+            expected=expected,
+            got=self.got,
+            held=not self.code,
+            code=self.code,
+            earlier_run=self.run,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +98,7 @@ def of(view: View, kind: str, name: str, *, service: str) -> Access | None:
     return Access(kind=kind, name=name, service=service, now=now.iloc[-1], then=then.iloc[-1] if len(then) else None)  # fmt: skip
 
 
-def refused(known: Access | None, answer: Said) -> Said:
+def refused(known: Access | None, answer: ControlResult) -> ControlResult:
     """The answer where everybody is refused by name with a token that somebody stated.
 
     Never more than not known: a token that was good may have ended since, or been revoked, as it should be.
@@ -93,18 +106,18 @@ def refused(known: Access | None, answer: Said) -> Said:
     if known is None or known.now["token_from"] != STATED:
         return answer
     if known.expired:
-        return Said(got=f"{answer.got}; the token ended at {known.now['expires']:%Y-%m-%d %H:%M} UTC, as it says itself", code="token-expired", run=known.run)  # fmt: skip
+        return ControlResult(got=f"{answer.got}; the token ended at {known.now['expires']:%Y-%m-%d %H:%M} UTC, as it says itself", code="token-expired", run=known.run)  # fmt: skip
     same = known.same("token")
     if same is None:
-        return Said(got=_with(answer.got, known), code=answer.code, run=known.run)
+        return ControlResult(got=_with(answer.got, known), code=answer.code, run=known.run)
     words = "with this very token" if same else "with another token"
-    return Said(got=f"{answer.got}; {known.once}, {words}", code="token-worked" if same else "token-changed", run=known.run)  # fmt: skip
+    return ControlResult(got=f"{answer.got}; {known.once}, {words}", code="token-worked" if same else "token-changed", run=known.run)  # fmt: skip
 
 
-def gone(known: Access | None, answer: Said, *, statuses: set[Any], reached: bool) -> Said:
+def gone(known: Access | None, answer: ControlResult, *, statuses: set[Any], reached: bool) -> ControlResult:
     """The answer where everybody gets that of an address at which nothing is.
 
-    It is no slip of ours where an earlier run was let in that sent the very same from the same place, each answer is that
+    It is no mistake of ours where an earlier run was let in that sent the very same from the same place, each answer is that
     nothing is there, and the token cannot be why.
 
     Args:
@@ -114,17 +127,19 @@ def gone(known: Access | None, answer: Said, *, statuses: set[Any], reached: boo
         return answer
     differs, same = known.differs, known.same("settings")
     if differs:
-        return Said(got=f"{_with(answer.got, known)}, asked otherwise: {', '.join(differs)}", code="settings-changed", run=known.run)  # fmt: skip
+        return ControlResult(got=f"{_with(answer.got, known)}, asked otherwise: {', '.join(differs)}", code="settings-changed", run=known.run)  # fmt: skip
     if same is False:
-        return Said(got=f"{_with(answer.got, known)}, with another value of a variable, another certificate or another version of Proofbook", code="settings-changed", run=known.run)  # fmt: skip
+        return ControlResult(got=f"{_with(answer.got, known)}, with another value of a variable, another certificate or another version of Proofbook", code="settings-changed", run=known.run)  # fmt: skip
     doubt = (
         _doubt(known, statuses, reached=reached)
         if same
         else "and nothing shows that all of it was sent alike"
     )
     if doubt:
-        return Said(got=f"{_with(answer.got, known)}, {doubt}", code=answer.code, run=known.run)
-    return Said(got=f"{_with(answer.got, known)}, asked in the very same way", code="", run=known.run)
+        return ControlResult(got=f"{_with(answer.got, known)}, {doubt}", code=answer.code, run=known.run)
+    return ControlResult(
+        got=f"{_with(answer.got, known)}, asked in the very same way", code="", run=known.run
+    )
 
 
 def _doubt(known: Access, statuses: set[Any], *, reached: bool) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from proofbook.evidence.access import ENDPOINT, PAGE
 from proofbook.judge.checks import earlier_access
-from proofbook.judge.checks.earlier_access import Said
+from proofbook.judge.checks.earlier_access import ControlResult
 from proofbook.judge.checks.probe_controls import ASKED_WRONGLY, NO_PAGE, asked_for
 from proofbook.judge.checks.success_rate import MoreControls
 from proofbook.judge.findings import Control
@@ -25,24 +25,13 @@ def health_path_known(service: str, *, endpoints: Sequence[str] = ()) -> MoreCon
 
     def control(view: View) -> Sequence[Control]:
         answer = _answer(view, service, endpoints=endpoints)
-        return [
-            Control(
-                kind="positive",
-                name="something at this address",
-                guards=("fail",),
-                expected="a page, or health before",
-                got=answer.got,
-                held=not answer.code,
-                code=answer.code,
-                earlier_run=answer.run,
-            )
-        ]
+        return [answer.as_control("something at this address", expected="a page, or health before")]
 
     return control
 
 
-def _answer(view: View, service: str, *, endpoints: Sequence[str]) -> Said:
-    """What was got at the address, and the code of what may be our slip; empty where it is not."""
+def _answer(view: View, service: str, *, endpoints: Sequence[str]) -> ControlResult:
+    """What was got at the address, and the code of what may be our mistake; empty where it is not."""
     answers = set(asked_for(view, service, kind="health")["status"])
     elsewhere = set(asked_for(view, service, kind="unknown-path")["status"])
     well_before = int(asked_for(view, service, kind="health", phase="before")["ok"].sum())
@@ -53,12 +42,12 @@ def _answer(view: View, service: str, *, endpoints: Sequence[str]) -> Said:
     wrongly = bool(answers) and answers == elsewhere and answers <= set(ASKED_WRONGLY)
     if well_before > 0 or not (nowhere or wrongly):
         now = "no page for us" if nowhere else "an answer of its own"
-        return Said(got=f"{well_before:,} well before; now {now}", code="")
+        return ControlResult(got=f"{well_before:,} well before; now {now}", code="")
     missing = "every request is called wrong, and nothing shows that it was ever well" if wrongly else "not seen, now or before"  # fmt: skip
-    answer = Said(got=missing, code="no-endpoint" if nowhere else "asked-wrongly")
+    answer = ControlResult(got=missing, code="no-endpoint" if nowhere else "asked-wrongly")
     known = earlier_access.of(view, PAGE, service, service=service)
     if known is not None and known.then is not None:
-        answer = Said(got="not seen now", code=answer.code)
+        answer = ControlResult(got="not seen now", code=answer.code)
     reached = any(_is_let_in(view, name) for name in endpoints)
     return earlier_access.gone(known, answer, statuses=answers, reached=reached)
 

@@ -75,7 +75,7 @@ class _Present:
 
 
 def _can_match(view: View, signature: LogPattern) -> Control:
-    """Positive: a pattern with a slip of the pen is never written either."""
+    """Positive: a pattern with a typing mistake is never written either."""
     found = [
         table for phase in ("before", "after") if (table := view.recorded("log_matches", phase)) is not None
     ]

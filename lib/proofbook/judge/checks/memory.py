@@ -120,12 +120,12 @@ class _Stable:
         )
         seconds = (rows["timestamp"].max() - rows["timestamp"].min()).total_seconds()
         of_series = f"{series or 'one without labels'}, the worst of {among} series: " if among > 1 else ""
-        seen = f"{of_series}{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {self.horizon_min:g} min {slope.per_s * self.horizon_s:+.0f} MB"
+        seen = f"{of_series}{rows['value'].iloc[0] / 1e6:.0f} → {rows['value'].iloc[-1] / 1e6:.0f} MB in {seconds:.0f} s; over {self.horizon_min:g} min {_change(slope.per_s * self.horizon_s)}"
         return Judgement(
             verdict=verdict,
             reason={Verdict.PASS: "", Verdict.FAIL: "leak", Verdict.INCONCLUSIVE: "too-early"}[verdict],
             seen=seen,
-            statement=f"{seen} (at most {growth:+.0f} at {percent(view.confidence)} confidence)",
+            statement=f"{seen} (at most {round(growth):+d} MB at {percent(view.confidence)} confidence)",
             estimate=Estimate(
                 value=slope.per_s * self.horizon_s,
                 low=slope.low * self.horizon_s,
@@ -255,3 +255,12 @@ def _trend(
         f"trend of {slope.values} batch means, t-interval widened for what correlation is left",
         "Conway 1963",
     )
+
+
+def _change(mb: float) -> str:
+    """A growth in words.
+
+    >>> _change(-0.2), _change(3.2), _change(-12)
+    ('no change', '+3 MB', '-12 MB')
+    """
+    return f"{round(mb):+d} MB" if round(mb) else "no change"

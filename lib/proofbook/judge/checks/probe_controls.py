@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from proofbook.evidence import stand_ins
 from proofbook.evidence.schema import HEALTH, SHADOW
 from proofbook.judge import failure_summary
 from proofbook.judge.checks.access import refused_by_name
@@ -309,7 +310,8 @@ def whole_word(service: str) -> MoreControls:
 
 def _word_control(such: pd.DataFrame, *, count: int, code: str, name: str, expected: str) -> Control:
     """Whether no page says a word of that sort; the first that does is quoted."""
-    body = " ".join(str(such["body"].iloc[0]).split())[:MOST_QUOTED] if len(such) else ""
+    body = str(such["body"].iloc[0]) if len(such) else ""
+    body = stand_ins.metrics_in(body) or " ".join(body.split())[:MOST_QUOTED]
     quoted = f": {body}" if body and not body.startswith("<") else ""
     return Control(
         kind="comparability",
