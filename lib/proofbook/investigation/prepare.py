@@ -175,7 +175,10 @@ def _user_keys(keys: Sequence[str]) -> list[str]:
 def _alone(user_keys: Sequence[str]) -> str:
     """SQL: of each row what it says by itself, its text without what is a value, and the socket that it names."""
     nothing = ", ".join(map(quoted, aggregates.EMPTY))
-    users = ", ".join(f"list_extract(element_at(fields, {quoted(key)}), 1)" for key in user_keys) or "NULL::VARCHAR"
+    users = (
+        ", ".join(f"list_extract(element_at(fields, {quoted(key)}), 1)" for key in user_keys)
+        or "NULL::VARCHAR"
+    )
     # Each in a column of its own, and of the text as it lies in the file: so it is found once for a text that comes again and again.
     return f"""SELECT * EXCLUDE (trace_of, named, holds, bare, masked, body), hash(trace_of) AS trace, nullif(named, '') AS socket, coalesce(holds, false) AS holds_traceback,
         CASE WHEN bare IS NULL OR bare IN ({nothing}) THEN NULL WHEN holds THEN regexp_replace(body, '[0-9]+', '#', 'g') ELSE masked END AS said FROM (

@@ -25,7 +25,7 @@ from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UnknownName, UsageError
 from proofbook.evidence import store
-from proofbook.investigation import conditions, live, practice, units
+from proofbook.investigation import conditions, live, mapped, practice, units
 from proofbook.investigation.columns import Places
 from proofbook.investigation.following import traffic
 from proofbook.investigation.following.given import Row
@@ -86,6 +86,7 @@ class Records:
         """Gives back to the system what was freed, which allocators keep else: the engine does so when it is told how much it may take."""
         self.engine.cursor().execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         pa.default_memory_pool().release_unused()
+        mapped.leave()
         # Of glibc; other systems have no such call.
         if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
             trim(0)

@@ -36,7 +36,9 @@ def value_of(entries: Any, place: str) -> Any:
     """Which endpoint or client a request had; null where it is not told."""
     if place == "client":
         return entries.http_remote_ip.nullif("")
-    return ibis.ifelse(entries.http_url.isnull(), ibis.null("string"), _replaced(entries.http_url, TO_ENDPOINT))
+    return ibis.ifelse(
+        entries.http_url.isnull(), ibis.null("string"), _replaced(entries.http_url, TO_ENDPOINT)
+    )
 
 
 def path_of(entries: Any) -> Any:
