@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,7 +186,7 @@ def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
     source = f"import proofbook as pb\nlook = pb.look({str(base / 'long.json')!r})\nprint(len(look.records.source.files))"
     notebook = with_code(context, address, base, "long", source)
     kernel = int(notebook.text_of("import os, proofbook as pb; pb.look; print(os.getpid())"))
-    folders = set(Path("/tmp").glob("proofbook-look-*"))
+    folders = set(Path(tempfile.gettempdir()).glob("proofbook-looked-at-*"))
     for _ in range(2):
         notebook.page.evaluate("() => { const shown = window.jupyterapp.shell.currentWidget.content; shown.activeCellIndex = 0; shown.deselectAll() }")  # fmt: skip
         notebook.command("notebook:run-cell")
@@ -200,7 +201,7 @@ def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
         assert took - waited <= 2.0
         told = str(notebook.page.locator(".jp-CodeCell").first.locator(".jp-OutputArea").text_content())
         assert told.strip().endswith("KeyboardInterrupt:") and "Query interrupted" not in told
-    assert set(Path("/tmp").glob("proofbook-look-*")) <= folders
+    assert set(Path(tempfile.gettempdir()).glob("proofbook-looked-at-*")) <= folders
     assert notebook.text_of("print(6 * 7)") == "42"
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from proofbook.concurrency import locks
-from proofbook.errors import CouldNotLook, Locked
+from proofbook.concurrency import scratch
+from proofbook.errors import CouldNotLook
 
 PREFIX = "proofbook-kernels-"
 # The path of a Unix socket has 107 bytes at most; `/proofbook-kernels-12345678/12345678/kernel-5` of them are ours.
 LONGEST = 107 - 45
-# Younger ones may not be locked yet.
-STALE_S = 60.0
 
 
 @contextlib.contextmanager
@@ -27,14 +23,11 @@ def place() -> Iterator[Path]:
     Raises:
         CouldNotLook: there is no folder for temporary files with a path that is short enough.
     """
-    base = _base()
-    _sweep(base)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    folder = scratch.new(PREFIX, base=_base())
     try:
-        with locks.held(folder):
-            yield folder
+        yield folder.path
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
 
 
 def inside(folder: Path) -> Path:
@@ -50,18 +43,3 @@ def _base() -> Path:
     raise CouldNotLook(
         f"expected a folder for the sockets of kernels whose path has at most {LONGEST} bytes, got {wanted} with {len(os.fsencode(wanted))}; set TMPDIR to a shorter one"
     )
-
-
-def _sweep(base: Path) -> None:
-    """Deletes what killed processes of this user left."""
-    for folder in base.glob(f"{PREFIX}*"):
-        # What belongs to others, or is in use, or went meanwhile, is not ours to delete.
-        with contextlib.suppress(OSError, Locked):
-            stat = folder.lstat()
-            if (
-                stat.st_uid == os.geteuid()
-                and time.time() - stat.st_mtime > STALE_S
-                and not folder.is_symlink()
-            ):
-                with locks.held(folder):
-                    shutil.rmtree(folder)

@@ -200,10 +200,11 @@ def since_when(look: Look) -> Answer:
     ends = seconds(look.span)[1]
     begins = float(asked.units.at_s[0]) if len(asked.units) else ends
     of = started.series(
-        asked.units.at_s[asked.among],
-        asked.selected[asked.among],
+        asked.units.at_s,
+        asked.selected,
         span_s=(min(begins, ends), ends),
         unit=asked.units.word,
+        among=asked.among,
     )
     return started.judge(of, in_words=look.conditions_in_words)
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+import string
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.backends.sql.datatypes import DuckDBType
 
 from proofbook import paths
 from proofbook.collect.logs import aggregates, places
@@ -23,6 +21,7 @@ from proofbook.collect.logs.entries import entries_of, rows_of, table
 from proofbook.collect.logs.formats import COLUMNS
 from proofbook.config.duckdb_text import quoted
 from proofbook.errors import UsageError
+from proofbook.evidence.store import MASK
 from proofbook.investigation.names import USER_KEYS
 from proofbook.judge.log_text import templates, tracebacks
 from proofbook.probe_marks import PROBE_TRACE, USER_AGENT
@@ -40,7 +39,6 @@ _WIDE = re.compile(rf"\b(?:{'|'.join(name for name in COLUMNS if name not in _BR
 _SOCKET = r"\b\d{1,3}(?:\.\d{1,3}){3}:\d{2,5}\b|\[[0-9a-f:]{3,39}\]:\d{2,5}\b"
 # It lives as long as the look: what is quick to write and read is worth more than a small file. Rows are held until a group of them is whole.
 _FORM = "FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 30720"
-_RAW = {name: DuckDBType.from_string(kind) for name, kind in COLUMNS.items()} | {"row": "int64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +73,7 @@ def prepare(engine: duckdb.DuckDBPyConnection, files: Sequence[Path], *, folder:
     in_order = _is_in_order(engine)
     # In whatever order: the number of its row says where an entry stands, and what need not wait is not held.
     engine.execute("SET preserve_insertion_order = false")
-    engine.execute(f"COPY ({_alone(ibis.table(_RAW, name='raw'), user_keys)}) TO {quoted(str(alone))} ({_FORM})")  # fmt: skip
+    engine.execute(f"COPY ({_alone(user_keys)}) TO {quoted(str(alone))} ({_FORM})")  # fmt: skip
     exceptions = _name_kinds(engine, f"read_parquet({quoted(str(alone))})")
     _place(engine, f"read_parquet({quoted(str(alone))})", derived, in_order=in_order)
     engine.execute("SET preserve_insertion_order = true")
@@ -174,36 +172,29 @@ def _user_keys(keys: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(key for _, key in sorted(named)))
 
 
-def _sql(found: Any) -> str:
-    return str(ibis.to_sql(found, dialect="duckdb"))
-
-
-def _alone(raw: Any, user_keys: Sequence[str]) -> str:
+def _alone(user_keys: Sequence[str]) -> str:
     """SQL: of each row what it says by itself, its text without what is a value, and the socket that it names."""
-    body, trace = raw.body, raw.trace_id.nullif("")
-    users = [raw.fields.get(key) for key in user_keys] or [ibis.null("string")]
-    # Each in a column of its own, and of the text as it lies in the file: so it is found once for a text that comes again and again.
-    found = raw.select(
-        *_BRIEF,
-        row=raw.row,
-        own=trace.fill_null("").startswith(PROBE_TRACE)
-        | raw.http_user_agent.fill_null("").startswith(USER_AGENT),
-        path=places.value_of(raw, "endpoint"),
-        user=ibis.coalesce(*users).nullif(""),
-        of_request=trace.notnull() | raw.http_status.notnull(),
-        traced=trace.notnull(),
-        over_ws=raw.http_url.startswith("ws"),
-        trace_of=trace,
-        # An address with a port, by which lines of one connection are joined.
-        named=body.re_extract(_SOCKET, 0),
-        holds=body.re_search(aggregates.HOLDS_TRACEBACK),
-        bare=body.strip(),
-        masked=aggregates.masked(body),
-        body=body,
-    )
     nothing = ", ".join(map(quoted, aggregates.EMPTY))
+    users = (
+        ", ".join(f"list_extract(element_at(fields, {quoted(key)}), 1)" for key in user_keys)
+        or "NULL::VARCHAR"
+    )
+    # Each in a column of its own, and of the text as it lies in the file: so it is found once for a text that comes again and again.
     return f"""SELECT * EXCLUDE (trace_of, named, holds, bare, masked, body), hash(trace_of) AS trace, nullif(named, '') AS socket, coalesce(holds, false) AS holds_traceback,
-        CASE WHEN bare IS NULL OR bare IN ({nothing}) THEN NULL WHEN holds THEN regexp_replace(body, '[0-9]+', '#', 'g') ELSE masked END AS said FROM ({_sql(found)})"""
+        CASE WHEN bare IS NULL OR bare IN ({nothing}) THEN NULL WHEN holds THEN regexp_replace(body, '[0-9]+', '#', 'g') ELSE masked END AS said FROM (
+        SELECT {", ".join(_BRIEF)}, row, nullif(trace_id, '') AS trace_of, trace_of IS NOT NULL AS traced, traced OR http_status IS NOT NULL AS of_request,
+            starts_with(coalesce(trace_of, ''), {quoted(PROBE_TRACE)}) OR starts_with(coalesce(http_user_agent, ''), {quoted(USER_AGENT)}) AS own,
+            {_replaced("http_url", places.TO_ENDPOINT)} AS path, nullif(coalesce({users}), '') AS "user", starts_with(http_url, 'ws') AS over_ws,
+            regexp_extract(body, {quoted(_SOCKET)}) AS named, regexp_matches(body, {quoted(aggregates.HOLDS_TRACEBACK)}) AS holds,
+            trim(body, {quoted(string.whitespace)}) AS bare, {_replaced(f"body[:{aggregates.MAX_MESSAGE_CHARS}]", [(aggregates.VALUE, MASK)])} AS masked, body
+        FROM raw)"""
+
+
+def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """SQL for a text in which everything of some patterns is replaced."""
+    for pattern, by in pairs:
+        text = f"regexp_replace({text}, {quoted(pattern)}, {quoted(by)}, 'g')"
+    return text
 
 
 def _name_kinds(engine: duckdb.DuckDBPyConnection, read: str) -> frozenset[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import shutil
-import tempfile
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +18,14 @@ from proofbook import paths
 from proofbook.collect.logs import reader as log_reader
 from proofbook.collect.logs.entries import Reading, connect, entries_of, stoppable, table
 from proofbook.collect.traces.reader import read_spans
+from proofbook.concurrency import scratch
+from proofbook.concurrency.scratch import Folder
 from proofbook.config import log_uri
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.sources import LogSource
 from proofbook.errors import EvidenceError, UnknownName, UsageError
 from proofbook.evidence import store
-from proofbook.investigation import conditions, live, practice, units
+from proofbook.investigation import conditions, live, mapped, practice, units
 from proofbook.investigation.columns import Places
 from proofbook.investigation.following import traffic
 from proofbook.investigation.following.given import Row
@@ -40,6 +40,8 @@ from proofbook.runs import folders
 MOST_NAMES = 500
 MOST_KEYS = 200
 MEMORY_LIMIT = "400MB"
+# How folders begin in which the files of a look lie.
+PREFIX = "proofbook-looked-at-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +69,19 @@ class Records:
     belongs to, else itself), of_request.
     """
 
-    def __init__(self, source: Source, *, folder: Path) -> None:
+    def __init__(self, source: Source, *, folder: Folder) -> None:
         self.source = source
-        # The files live as long as anything that looks at them.
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.engine = connect()
-        # Beside it there is a kernel with its libraries, and the values of the requests that are compared.
-        self.give_back()
-        self._prepared = prepare(self.engine, source.files, folder=folder)
+        try:
+            # Beside it there is a kernel with its libraries, and the values of the requests that are compared.
+            self.give_back()
+            self._prepared = prepare(self.engine, source.files, folder=folder.path)
+        except BaseException:
+            # A notebook keeps what was stopped until the next error, and with it all that an engine holds open.
+            self.engine.close()
+            raise
+        # The files live as long as anything that looks at them.
+        folder.remove_with(self)
         self.give_back()
         # The keys under which it stood who asked, and the templates that are exceptions.
         self.user_keys, self.exceptions = self._prepared.user_keys, self._prepared.exceptions
@@ -86,6 +93,7 @@ class Records:
         """Gives back to the system what was freed, which allocators keep else: the engine does so when it is told how much it may take."""
         self.engine.cursor().execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         pa.default_memory_pool().release_unused()
+        mapped.leave()
         # Of glibc; other systems have no such call.
         if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
             trim(0)
@@ -219,19 +227,19 @@ def opened(
     Raises:
         UnknownName: there is no such run. UsageError: there is nothing to read.
     """
-    folder = Path(tempfile.mkdtemp(prefix="proofbook-look-"))
+    folder = scratch.new(PREFIX)
     try:
-        found = find(source, base=base, folder=folder)
+        found = find(source, base=base, folder=folder.path)
         if before is not None:
-            (folder / "before").mkdir()
-            earlier = find(before, base=base, folder=folder / "before")
+            (folder.path / "before").mkdir()
+            earlier = find(before, base=base, folder=folder.path / "before")
             found = replace(found, files=(*found.files, *earlier.files))
         if spans:
-            read_spans(spans, base=base, to=folder / "spans.parquet")
-            found = replace(found, spans=(*found.spans, folder / "spans.parquet"))
+            read_spans(spans, base=base, to=folder.path / "spans.parquet")
+            found = replace(found, spans=(*found.spans, folder.path / "spans.parquet"))
         return Records(found, folder=folder)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
         raise
 
 
@@ -270,14 +278,14 @@ def find_live(environment: str, *, base: Path) -> Source:
 
 def opened_again(earlier: Records, *, base: Path) -> Records:
     """The records of what the environment's logs hold now, and of what they held before and hold no more."""
-    folder = Path(tempfile.mkdtemp(prefix="proofbook-look-"))
+    folder = scratch.new(PREFIX)
     try:
         found = find_live(earlier.source.live, base=base)
         # Those that were given lie where the earlier records do, and go with them.
-        spans = tuple(Path(shutil.copy(file, folder / f"spans-{number}.parquet")) for number, file in enumerate(earlier.source.spans))  # fmt: skip
+        spans = tuple(Path(shutil.copy(file, folder.path / f"spans-{number}.parquet")) for number, file in enumerate(earlier.source.spans))  # fmt: skip
         return Records(replace(found, files=(*found.files, *earlier.files), spans=spans), folder=folder)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
         raise
 
 

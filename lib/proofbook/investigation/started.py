@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from proofbook.investigation import mapped
 from proofbook.investigation.answers import FOUND, NOTHING, UNSURE, Answer
 from proofbook.investigation.moments import of_seconds
 from proofbook.judge.findings import Control, Estimate, Exposure, Method, Needed
@@ -48,18 +49,23 @@ class Series:
         return of_seconds(self.begins_s + bucket * self.width_s)
 
 
-def series(at_s: Floats, selected: NDArray[np.bool_], *, span_s: tuple[float, float], unit: str) -> Series:
-    """The selected units of a span by bucket, all of them as its exposure; of what is no request each second that is covered."""
+def series(at_s: Floats, selected: NDArray[np.bool_], *, span_s: tuple[float, float], unit: str, among: NDArray[np.bool_] | None = None) -> Series:  # fmt: skip
+    """The selected units of a span by bucket, all of them (or those among some) as its exposure; of what is no request each second that is covered."""
     length = span_s[1] - span_s[0]
     width = next((float(width) for width in WIDTHS_S if length / width <= MOST_BUCKETS), float(WIDTHS_S[-1]))
     number = max(1, int(np.ceil(length / width)))
-    place = np.floor((at_s - span_s[0]) / width).astype(np.int64)
-    inside = (place >= 0) & (place < number) & (at_s < span_s[1])
-    everything = np.bincount(place[inside], minlength=number)
+    everything, counts = np.zeros(number, dtype=np.int64), np.zeros(number, dtype=np.int64)
+    for part in mapped.parts(len(at_s)):
+        place = np.floor((at_s[part] - span_s[0]) / width).astype(np.int64)
+        inside = (place >= 0) & (place < number) & (at_s[part] < span_s[1])
+        if among is not None:
+            inside &= among[part]
+        everything += np.bincount(place[inside], minlength=number)
+        counts += np.bincount(place[inside & selected[part]], minlength=number)
     return Series(
         begins_s=span_s[0],
         width_s=width,
-        counts=np.bincount(place[inside & selected], minlength=number),
+        counts=counts,
         exposure=everything.astype(np.float64) if unit == "requests" else np.full(number, width),
         unit="requests" if unit == "requests" else "seconds",
     )

@@ -84,7 +84,7 @@ def _all_of_one(question: Question, known: list[Field]) -> str:
     """Whether all come from one address or one agent, or most of them do."""
     said = []
     for item in known:
-        counts = _counts(item, question.affected)
+        counts = item.counts(question.affected)
         if item.name not in ("address", "agent", "user") or counts.sum() < LEAST:
             continue
         top, whole = int(counts.max()), int(question.affected.sum())
@@ -95,18 +95,14 @@ def _all_of_one(question: Question, known: list[Field]) -> str:
     return f"; {'; '.join(said)}" if said else ""
 
 
-def _counts(item: Field, marks: Marks) -> np.ndarray:
-    return np.bincount(item.codes[marks[item.units]], minlength=len(item.values))
-
-
 def _distinct(item: Field, marks: Marks) -> int:
-    return int(np.count_nonzero(_counts(item, marks)))
+    return int(np.count_nonzero(item.counts(marks)))
 
 
 def _table(question: Question, known: list[Field]) -> pd.DataFrame:
     rows = []
     for item in known:
-        hit, seen = _counts(item, question.affected), _counts(item, question.exposed)
+        hit, seen = item.counts(question.affected), item.counts(question.exposed)
         for value in np.argsort(-hit, kind="stable")[:MOST_VALUES].tolist():
             if hit[value]:
                 share = proportion(int(hit[value]), int(seen[value]), confidence=0.975)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from proofbook.collect.logs.formats import COLUMNS
+from proofbook.concurrency import scratch
 from proofbook.config.duckdb_text import quoted
 from proofbook.evidence.assumptions import Assumption
 
 MEMORY_LIMIT = "700MB"
+# How folders begin to which engines spill.
+SPILLED = "proofbook-spilled-"
 # Of DuckDB's optimizers. It makes a join of every list of names of severities, which costs more than comparing: for a small log twice the time.
 DISABLED = ("in_clause",)
 
@@ -91,14 +93,17 @@ class Reading:
 
 def connect() -> duckdb.DuckDBPyConnection:
     """An engine in memory that speaks UTC and spills to disk rather than grow."""
+    # A folder of its own: engines name the files to which they spill alike, and would write over those of another.
+    spilled = scratch.new(SPILLED)
     engine = duckdb.connect(
         config={
             "memory_limit": MEMORY_LIMIT,
-            "temp_directory": tempfile.gettempdir(),
+            "temp_directory": str(spilled.path),
             # Nothing is fetched: what the package brings is all that reading needs.
             "autoinstall_known_extensions": False,
         }
     )
+    spilled.remove_with(engine)
     engine.execute("SET TimeZone = 'UTC'")
     engine.execute(f"SET disabled_optimizers = '{','.join(DISABLED)}'")
     # Its bar would be printed into whatever reads our output. In a kernel without widgets there is none to switch off.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from typing import Any
 
 import ibis
@@ -17,6 +19,9 @@ BUSIEST, WIDE_S = 100, 600
 _VALUE = r"/[^/]*[0-9][^/]*|/[^/]{32,}"
 # Versions are parts of names: /v1/chat.
 _VERSION = r"/(v[0-9])(/|$)"
+# What is replaced in an address by what: until its path is left, and until that holds no value.
+TO_PATH = ((r"^[a-zA-Z]+://[^/]*", ""), (r"[?#].*$", ""))
+TO_ENDPOINT = (*TO_PATH, (_VERSION, r"/\1·\2"), (_VALUE, f"/{MASK}"), ("·", ""))
 _HEALTH_PATH = r"^(?:[a-z]+://[^/]+)?/(?:.*/)?_?(?:healthz?|health[_-]?checks?|livez?|liveness|readyz?|readiness|ping|status/health|up)/?(?:[?#].*)?$"
 _HEALTH_AGENT = r"(?i)^(?:kube-probe|GoogleHC|ELB-HealthChecker|Amazon-Route53-Health|Consul Health|UptimeRobot|Pingdom|Prometheus|Blackbox|StatusCake|Better Uptime|proofbook-probe)"
 
@@ -31,13 +36,18 @@ def value_of(entries: Any, place: str) -> Any:
     """Which endpoint or client a request had; null where it is not told."""
     if place == "client":
         return entries.http_remote_ip.nullif("")
-    path = path_of(entries).re_replace(_VERSION, r"/\1·\2").re_replace(_VALUE, f"/{MASK}").re_replace("·", "")
-    return ibis.ifelse(entries.http_url.isnull(), ibis.null("string"), path)
+    return ibis.ifelse(
+        entries.http_url.isnull(), ibis.null("string"), _replaced(entries.http_url, TO_ENDPOINT)
+    )
 
 
 def path_of(entries: Any) -> Any:
     """The path that was asked for, without host and query."""
-    return entries.http_url.re_replace(r"^[a-zA-Z]+://[^/]*", "").re_replace(r"[?#].*$", "")
+    return _replaced(entries.http_url, TO_PATH)
+
+
+def _replaced(text: Any, pairs: Iterable[tuple[str, str]]) -> Any:
+    return functools.reduce(lambda found, pair: found.re_replace(*pair), pairs, text)
 
 
 def answered(entries: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from proofbook.investigation import asking, prepare
+from proofbook.investigation import asking, mapped, prepare
 from proofbook.investigation.columns import Marks, Places
 from proofbook.investigation.moments import Span
 from proofbook.investigation.units import Field, Units
@@ -83,12 +83,10 @@ class Tally:
         )
 
     def _facet(self, field: Field, low: int, high: int) -> Facet:
-        part = slice(*np.searchsorted(field.units, np.array((low, high), field.units.dtype)))
-        units, codes = field.units[part], field.codes[part]
-        chosen = self.selected[units]
+        first, end = np.searchsorted(field.units, np.array((low, high), field.units.dtype)).tolist()
         size = len(field.values)
-        counts = np.bincount(codes[chosen], minlength=size)
-        wrong = np.bincount(codes[chosen & self.wrong[units]], minlength=size)
+        counts = field.counts_between(first, end, self.selected)
+        wrong = field.counts_between(first, end, self.selected, self.wrong)
         order = np.lexsort((np.arange(size), -counts, -wrong))[:MOST_VALUES].tolist()
         values = tuple(Value(text=field.values[code], count=int(counts[code]), wrong=int(wrong[code])) for code in order if counts[code])  # fmt: skip
         return Facet(name=field.name, values=values, distinct=int(np.count_nonzero(counts)))
@@ -107,7 +105,7 @@ def tally(look: Look) -> Tally:
 def _entries(whole: Look) -> Places:
     """The numbers of the entries that a look selects, in their order."""
     if not whole.conditions:
-        return np.arange(whole.records.count, dtype=np.int32)
+        return mapped.numbered(whole.records.count, whole.records.derived.parent)
     found = whole.records.arrow(f"SELECT entry::INTEGER AS entry FROM {prepare.view_for(whole.selected)} WHERE {whole.selected} ORDER BY entry")  # fmt: skip
     return np.asarray(found["entry"].to_numpy())
 

@@ -57,7 +57,8 @@ def of(look: Look, lanes: Sequence[Lane]) -> tuple[Rise, ...]:
 
 def _whose(asked: Counted, begins_s: float, ends_s: float, *, when: str) -> str:
     """How many are affected, and what nearly all of them have in common and few others do; whether by luck, `differs` says."""
-    inside = (asked.units.at_s >= begins_s) & (asked.units.at_s < ends_s)
+    inside = np.zeros(len(asked.units), dtype=bool)
+    inside[slice(*np.searchsorted(asked.units.at_s, [begins_s, ends_s]))] = True
     affected, exposed = asked.selected & inside, asked.among & inside
     fields = {field.name: field for field in asked.units.fields}
     said = [f"{int(affected.sum()):,} {asked.units.word} {when}"]
@@ -80,9 +81,9 @@ def _in_common(asked: Counted, affected: Marks, exposed: Marks) -> Iterator[str]
     for field in asked.units.fields:
         if field.is_outcome or len(field.values) < 2:
             continue
-        counts = np.bincount(field.codes[affected[field.units]], minlength=len(field.values))
+        counts = field.counts(affected)
         top = int(counts.argmax())
-        hits, beside = int(counts[top]), int(np.count_nonzero(others[field.units[field.codes == top]]))
+        hits, beside = int(counts[top]), int(field.counts(others)[top])
         luck = stats.hypergeom.sf(hits - 1, n + of_others, hits + beside, n) * tried
         if (
             hits >= NEARLY_ALL * n
@@ -96,4 +97,4 @@ def _in_common(asked: Counted, affected: Marks, exposed: Marks) -> Iterator[str]
 
 
 def _distinct(field: Field, marks: Marks) -> int:
-    return int(np.count_nonzero(np.bincount(field.codes[marks[field.units]], minlength=len(field.values))))
+    return int(np.count_nonzero(field.counts(marks)))
