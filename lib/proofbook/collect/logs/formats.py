@@ -98,6 +98,8 @@ SAME_SEVERITY = {
     "D": "DEBUG",
     "V": "DEBUG",
     "T": "TRACE",
+    # CUPS and Murmur.
+    "X": "CRITICAL",
     "10": "TRACE",
     "20": "DEBUG",
     "30": "INFO",
@@ -108,14 +110,15 @@ SAME_SEVERITY = {
 _WORDS = "TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|ERR|CRITICAL|CRIT|FATAL|PANIC|ALERT|EMERGENCY|EMERG|SEVERE|SUCCESS"
 _START = "trace|debug|info|notice|warning|warn|error|err|critical|crit|fatal|panic|alert|emergency|emerg|severe|fail"
 # In brackets in any case, after the name of a module or not; as `level=`; as a field of its own in any case; as the first word
-# before a colon; as a word of its own in capitals, or beside the name of a thread or process in brackets; as klog's first letter; as the mark behind the time of redis; as Cisco's number between a facility and a mnemonic.
+# before a colon; as a word of its own in capitals, or beside the name of a thread or process in brackets; as klog's first letter; as the mark behind the time of redis; as Cisco's number between a facility and a mnemonic;
+# as PostgreSQL's LOG behind a prefix of any form.
 SEVERITY_IN_TEXT = (
-    rf"(?:[\[<] ?(?:[\w.-]+:)?(?i:({LEVELS})) *[\]>]"
+    rf"(?:[\[<] ?(?:[\w.-]*:)?(?i:({LEVELS})) *[\]>]"
     rf"|\b(?:(?i:level|lvl|severity)=\"?|at=)((?i:{LEVELS}))\b"
-    rf"|(?:^|[\x01\s|\[\](:,-]|\[[\w .#:-]+/)({_WORDS})(?:[\s|\]):,-]|/[\w-]+\]|$)"
-    rf"|(?:^|[\x01\t|,]|[\])] |\bPHP (?:(?:Parse|Core|Compile) )?) ?((?i:{_START})) ?(?:[\t|,:]|error:)"
+    rf"|(?:^|[\x01\s|\[\](:,-]|\[[\w .#:-]+/)({_WORDS})(?:[\s|\]):,-]|/[\w-]+\]|\[\d+\]|$)"
+    rf"|(?:^|[\x01\t|,]|[\])] |\bPHP (?:(?:Parse|Core|Compile) )?|(?:^|\x01)[\w.()/<>-]{{1,60}}:) ?((?i:{_START})) ?(?:[\t|,:]|error:)"
     r"|(?:^|\x01)([IWEF])(?:\d{4}){1,2} \d\d:\d\d:\d\d|(?:^|\x01)\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]+ ([.*#-])(?: |$)"
-    r"|%[A-Z][A-Z0-9_-]*-([0-7])-[A-Z0-9_]+:)"
+    r"|%[A-Z][A-Z0-9_-]*-([0-7])-[A-Z0-9_]+:|(?:^|[\x01\s:\]])(LOG):  \S)"
 )
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
 _SLASHED = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?"
@@ -132,7 +135,7 @@ CONTAINER = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 # A body that goes on where the entry before it stopped: an indented frame, or one that need not be indented, or what joins two tracebacks.
-CONTINUES = rf"^(?:[ \t]+\S|{CHAINS}|{GO_TRACE}|{RUBY_FRAME}|#[0-9]+ \S|at \S|(?:PHP )?Stack trace:|\[stacktrace\]|[Ss]tack backtrace:|note: run with|(?:READ|WRITE) of size |Current thread 0x|\*\* \(|\S+\n?[ \t]+\S+\.go:[0-9])"
+CONTINUES = rf"^(?:[ \t]+\S|{CHAINS}|{GO_TRACE}|{RUBY_FRAME}|#[0-9]+ \S|at \S|(?:PHP )?Stack trace:|\[stacktrace\]|[Ss]tack (?:backtrace|traceback):|note: run with|(?:READ|WRITE) of size |Current thread 0x|\*\* \(|\S+\n?[ \t]+\S+\.go:[0-9])"
 
 # Where JSON entries keep things, the more special first. A path is looked up once per entry, whatever its depth.
 _CLOUD: dict[str, tuple[str, ...]] = {

@@ -74,8 +74,14 @@ SOURCES = "go|py|js|mjs|ts|java|kt|scala|rb|php|rs|c|cc|cpp|h|cs|ex|exs|erl|pl|s
 # In the order in which they are tried: of what fits in one place, the more special first. Each takes one space after it along: what is indented stays so.
 _ITEMS: dict[str, _Item] = {
     "redis": _Item(pattern=r"[ \t]*\d+:[XCSM] \d\d [A-Z][a-z]{2} \d{4} [\d:.]{8,12} [.*#-](?:[ \t]|$)", sure=True),
-    "esxi": _Item(pattern=rf"[ \t]*(?:{SHORT_WORDS})\(\d{{1,3}}\)(?:[ \t]|$)", sure=True),
+    "esxi": _Item(pattern=rf"[ \t]*(?:{SHORT_WORDS})\(\d{{1,3}}\)(?:\[\+\])?(?:[ \t]|$)", sure=True),
     "close": _Item(pattern=r"[\])>}|,;:]{1,2}[ \t]?", sure=True),
+    "logger of Ruby": _Item(pattern=rf"[ \t]*#\d+\][ \t]+(?i:{LEVELS}|any)[ \t]+-- [^:\n]{{0,80}}:(?:[ \t]|$)", sure=True),
+    "logcat": _Item(pattern=r"[ \t]+(?:[\w-]+[ \t]+)?\d+[ \t]+\d+[ \t]+[VDIWEFSA][ \t]", sure=True),
+    "letter and component": _Item(pattern=r"[ \t]*[DIWEF]\d?[ \t]+(?:[A-Z_]{2,}|-)[ \t]+\[[^\[\]\n]{1,60}\](?:[ \t]|$)", sure=True),
+    "level and thread": _Item(pattern=rf"[ \t]*(?i:{LEVELS})/[\w .:#-]{{1,60}}\]:?(?:[ \t]|$)", sure=True),
+    "level and number": _Item(pattern=rf"[ \t]*(?i:{LEVELS})\[\d+\](?:\[[\w-]+\])?:?(?:[ \t]|$)", sure=True),
+    "brackets and level": _Item(pattern=rf"[ \t]*(?:\[[^\[\]\n]{{0,100}}\][ \t]*){{1,3}}(?:{LEVELS.upper()})(?::?[ \t]|$)", sure=True),
     "thread and level": _Item(pattern=rf"[ \t]*\[[^\[\]/\n]{{1,60}}/(?i:{LEVELS})\]:?[ \t]?", sure=True),
     "level": _Item(
         pattern=rf"[ \t]*[\[(<]? ?(?:[\w.-]+[.:])?(?i:{LEVELS}|{_NO_LEVELS})(?: *[\])>][:|]?[ \t]?|[:|,;][ \t]?|[ \t/-]|$)", sure=True,
@@ -92,13 +98,17 @@ _ITEMS: dict[str, _Item] = {
         sure=True,
     ),
     "thread and place": _Item(pattern=rf"[ \t]*\d{{1,10}} [\w./-]+\.(?:{SOURCES}):\d+\][ \t]?", sure=True),
+    "number and level": _Item(pattern=rf"[ \t]*\d{{1,20}} \[(?i:{LEVELS})\](?:[ \t]|$)", sure=True),
     "number in brackets": _Item(pattern=r"[ \t]*\[\d+\]:?[ \t]?", sure=True),
     # Several words are a message.
     "brackets": _Item(pattern=r"[ \t]*\[[^\[\]\n]{0,100}\]:?[ \t]?", unlike=r"[ \t]*\[(?:[A-Za-z]+ ){2,}[A-Za-z]+\]"),
     "parentheses": _Item(pattern=r"[ \t]*\([^()\n]{0,80}\)(?::?[ \t]|:?$)"),
     "angles": _Item(pattern=r"[ \t]*<[^<>\n]{0,80}>(?::?[ \t]|:?$)"),
+    "closing": _Item(pattern=r"[ \t]*[\w.:/$#-]{1,80}\][ \t]?", sure=True),
+    "logger": _Item(pattern=r"[ \t]*[A-Za-z_$][\w$]*(?:(?:\.|::)[\w$]+)+(?:[#:]\d+)?[ \t]+-{1,2}[ \t]", sure=True),
+    "title": _Item(pattern=r"[ \t]*={2,}(?:[ \t]|$)", sure=True),
     "dash": _Item(pattern=r"[ \t]*(?:-{1,3}|\||::?|>)[ \t]", sure=True),
-    "letter": _Item(pattern=r"[ \t]*\[?[TVDINWEFCA](?:\][ \t]?|[ \t/|:,])"),
+    "letter": _Item(pattern=r"[ \t]*\[?[TVDINWEFCA](?:\][ \t]?|[ \t/|:,])", unlike=r"[ \t]*(?:I|A) {1,2}[a-z']"),
     "number": _Item(pattern=r"[ \t]*[#-]?\d{1,10}(?:#\d+)?(?:[:\])][ \t]?|[ \t])"),
     "component": _Item(pattern=r"[ \t]*[^\s:\[\]\"'=]{1,100}(?:\[\d+\])? *:(?:[ \t]|$)"),
     "place": _Item(pattern=rf"[ \t]*[\w./$-]+\.(?:{SOURCES}):\d+\]?(?:[ \t]|$)"),
@@ -110,13 +120,20 @@ _NAME = r"[ \t]*[^\s\[\]():=\"']+[ \t]"
 # What is the level in an item, the letter that it is, and the mark.
 _LEVEL_OF = {
     "thread and level": rf"\b(?i:{LEVELS})\b",
+    "level and number": rf"\b(?i:{LEVELS})\b",
+    "brackets and level": rf"\b(?:{LEVELS.upper()})\b",
+    "level and thread": rf"\b(?i:{LEVELS})\b",
+    "number and level": rf"\b(?i:{LEVELS})\b",
+    "logger of Ruby": rf"\b(?i:{LEVELS}|any)\b",
+    "logcat": "[VDIWEFA]",
+    "letter and component": "[DIWEF]",
     "level": rf"\b(?i:{LEVELS}|{_NO_LEVELS})\b",
     "letter": "[TVDINWEFCA]",
     "redis": MARK,
     "esxi": SHORT_WORDS,
 }
 _COMPILED = {name: re.compile(item.pattern) for name, item in _ITEMS.items()}
-_COMPILED_NAME = re.compile(_NAME)
+_COMPILED_NAME, _NO_WORD = re.compile(_NAME), re.compile(r"[ \t]*\[?[DWEFVT](?:\]|[ \t/|])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +196,9 @@ def _next_item(left: Sequence[str], *, has_level: bool) -> tuple[str, str, list[
             continue
         ends = [found.end() if (found := _COMPILED[name].match(text)) else 0 for text in left]
         shown = not item.shown_by or any(re.match(item.shown_by, text) for text in left)
-        if not (is_common(ends, share=item.share) and shown and (item.sure or len(left) >= ENOUGH)):
+        # Of few lines, some must begin with a letter that is no word.
+        enough = item.sure or len(left) >= ENOUGH or (name == "letter" and any(map(_NO_WORD.match, left)))
+        if not (is_common(ends, share=item.share) and shown and enough):
             continue
         if not item.unlike or sum(bool(re.match(item.unlike, text)) for text in left) <= UNLIKE * len(left):
             return name, item.pattern, ends

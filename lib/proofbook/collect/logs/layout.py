@@ -40,19 +40,24 @@ GOES_ON = (
     r'|File "[^"]+", line [0-9]+'
     r"|at \S|\.\.\. [0-9]+ (?:more|common)|(?:[\w$]+[.:]+)*[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)"
     r"|panic(?:: |\((?:0x|\{))|fatal error: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
-    r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|[Ss]tack backtrace:|note: run with|\*\* \(|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:"
+    r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|[Ss]tack (?:backtrace|traceback):|coroutine \d+:$|Stack \(most recent call last\)|note: run with|\*\* [\w({\[<'\"]|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:"
     r"|#[0-9]+ |\[stacktrace\]|Last message(?: \(from [^)]*\))?: |State: |Node\.js v[0-9]|</?[A-Za-z?!]|--> |[\]})\"]+[;,]?\s*$)"
 )
 # Where so many entries, and that share of them, have other lines as well, messages of several lines are the rule.
 OFTEN, USUAL_SHARE = 3, 0.2
+# Lines after one that says nothing itself, at most, where they are its message.
+MOST_BESIDE = 5
+_LEVEL_FIRST = re.compile(rf"(?:{LEVELS.upper()}): ")
 # What Docker Compose puts before each line, also before one that goes on.
-_CONTAINER = re.compile(r"[\w.-]+ +\| ")
+CONTAINER_NAME = r"[\w.@-]+ +\| "
+_CONTAINER = re.compile(CONTAINER_NAME)
 _W = r"""[^\s\[\](){}<>|"'=:,;#+]+"""
 # What says that the time of its line follows: its name, the priority of syslog with what a sender puts around it, and Erlang's title of a report.
 _TIME_FOLLOWS = re.compile(
-    r"^(?:\"?(?:ts|t|time|timestamp|datetime)\"?[=:] ?\"?|(?:\d+ )?<\d{1,3}>(?:\d )?|=\w+ REPORT==== )$",
+    r"^(?:(?:# ?)?\"?(?:ts|t|time|timestamp|datetime)\"?[=:] ?\"?|(?:\d+ )?<\d{1,3}>(?:\d )?|=\w+ REPORT==== )$",
     re.IGNORECASE,
 )
+_IS_TITLE = re.compile(r"=\w+ REPORT==== $")
 # Lines whose time stands behind what they say: a request of Rails, and one that sets off those after it.
 _STARTED = r'Started [A-Z]+ "[^"]*" for \S+ at '
 _TIME_LAST = re.compile(rf'{_STARTED}[^"]+$|([=*#-])\1{{2,}} .* \1{{3,}}\s*$')
@@ -63,10 +68,17 @@ _ANYTHING = r".*[^\w./-]"
 _NAMED_BEHIND = re.compile(r"[\s,]((?:ts|t|time|timestamp|datetime)=\"?)$", re.IGNORECASE)
 # What may stand between such a time and the end of its line.
 CLOSERS = r"""[\])>}"'.;, \t]*"""
+# What follows the time of an access line.
+_ASKED = re.compile(r'\]? "(?:-|[A-Z]+ )')
 # What opens a time, and its name.
 BEFORE_TIME = r"""(?:[\s,]*\b(?i:ts|t|time|timestamp|datetime)=)?[\s\[(<{"']*$"""
 # Brackets in the pattern of what stands before a time, and any content of theirs.
-_IN_BRACKETS, _ANY_IN_BRACKETS, _WORD = re.compile(r"\\\[.*?\\\]"), r"\[[^\[\]]*\]", "\x00"
+_IN_BRACKETS, _ANY_IN_BRACKETS, _WORD, _IN_THEIR_PLACE = (
+    re.compile(r"\\\[.*?\\\]"),
+    r"\[[^\[\]]*\]",
+    "\x00",
+    "\x01",
+)
 # Words as a sentence has them, and how many of them in a row are one.
 _WORDS_IN_A_ROW, SENTENCE = re.compile(r"(?<![\w./-])[^\W\d_]{2,}(?: [^\W\d_]{2,})+(?![\w./-])"), 3
 
@@ -104,6 +116,11 @@ class Layout:
     def is_all_digits(self) -> bool:
         """Whether its time is a number, or begins with one."""
         return self.form is not None and (self.form.is_utc or not self.form.signs)
+
+    @property
+    def is_container(self) -> bool:
+        """Whether its header is the name of a container alone."""
+        return self.form is None and self.header == f"^{CONTAINER_NAME}"
 
     @property
     def may_hold_level(self) -> bool:
@@ -170,7 +187,7 @@ def _put_in_brackets(
     for shape in alike:
         # A word is written with brackets too.
         plain = shape.replace(_W, _WORD)
-        similar.setdefault(_IN_BRACKETS.sub("", plain), []).append(plain)
+        similar.setdefault(_IN_BRACKETS.sub(_IN_THEIR_PLACE, plain), []).append(plain)
     merged: dict[str, list[tuple[str, list[Found]]]] = {}
     for shapes in similar.values():
         within = [set(contents) for contents in zip(*map(_IN_BRACKETS.findall, shapes), strict=True)]
@@ -245,6 +262,14 @@ def learn_header(lines: Sequence[str]) -> list[Layout]:
     ]
 
 
+def with_containers(layouts: Sequence[Layout], lines: Sequence[str]) -> list[Layout]:
+    """The layouts, and that of lines that have the name of their container and no time, where most have such a name."""
+    named = sum(bool(_CONTAINER.match(line)) for line in lines)
+    if not layouts or 2 * named <= len(lines):
+        return list(layouts)
+    return [*layouts, Layout(form=None, header=f"^{CONTAINER_NAME}", lines=named)]
+
+
 def has_long_messages(lines: Sequence[str], begins: str) -> bool:
     """Whether messages of several lines that are not indented are usual among these."""
     is_head, is_part = re.compile(begins), re.compile(GOES_ON)
@@ -263,6 +288,24 @@ def has_long_messages(lines: Sequence[str], begins: str) -> bool:
     return longer >= OFTEN and longer >= USUAL_SHARE * entries
 
 
+def say_nothing_themselves(lines: Sequence[str], layouts: Sequence[Layout]) -> bool:
+    """Whether what the lines with a time say stands in those after them: a title, a method, or the time alone comes first."""
+    heads = [re.compile(layout.begins) for layout in layouts if layout.begins and not layout.is_message]
+    written = [line for line in lines if line.strip()]
+    found = [next((match for head in heads if (match := head.search(line))), None) for line in written]
+    count = sum(match is not None for match in found)
+    others = [line for line, match in zip(written, found, strict=True) if match is None and line[:1].strip()]
+    if not count or found[0] is None or not count <= len(others) <= MOST_BESIDE * count:
+        return False
+    after = zip(found, written[1:], found[1:], strict=False)
+    return all(
+        other is None
+        and (not re.search(r"\w", match.string[match.end() :]) or bool(_LEVEL_FIRST.match(following)))
+        for match, following, other in after
+        if match is not None
+    )
+
+
 def _shape(prefix: str) -> str:
     """The pattern of what stands before a time: words are any words, signs stay."""
     pieces = re.findall(rf"{_W}|[ \t]+|.", prefix)
@@ -278,7 +321,10 @@ def _is_header(shape: str, members: Sequence[tuple[str, Sequence[Found]]], *, of
     if words == 0 or shape.startswith(_ANYTHING) or shape.endswith(r"\["):
         return True
     line, found = members[0]
-    if _TIME_FOLLOWS.search(line[: found[0].start]) or _TIME_LAST.match(line):
+    before = line[: found[0].start]
+    if _TIME_FOLLOWS.search(before) or BEFORE_MARK.search(before) or _TIME_LAST.match(line):
+        return True
+    if found[0].form.name == times.COMMON_LOG and _ASKED.match(line, found[0].end):
         return True
     # After one word, such as a level or the name of a container, a few lines do; a sentence names a time as well.
     return len(members) >= 2 and len(members) >= (0.05 if words == 1 else 0.3) * of
@@ -301,6 +347,8 @@ def _layout(shape: str, form: TimeForm, members: Sequence[tuple[str, Found]]) ->
         level, marked = Level(before=begins, word=MARK, is_mark=True), MARK
         rests = [re.sub(f"^{MARK}", "", text) for text in rests]
     tail = tail_of(rests, has_level=level is not None)
+    if level is None and tail.level_at is None:
+        level = _letter_before(shape, before)
     after = rf"{tail.pattern}|[ \t]" if tail.pattern else r"[ \t]"
     header = rf"{begins}(?:{marked}(?:{tail.pattern})?|{after})?" if marked else rf"{begins}(?:{after})?"
     return Layout(
@@ -331,6 +379,18 @@ def _layout_behind(shape: str, form: TimeForm, members: Sequence[tuple[str, Foun
     )
 
 
+def _letter_before(shape: str, prefixes: Sequence[str]) -> Level | None:
+    """The letter for a level that stands alone before a time, as in `E [time]` and `<W>time`; None where none does."""
+    if shape not in (rf"{_W}[ \t]+\[", rf"<{_W}>", rf"\[{_W}\]", rf"\[{_W}[ \t]+", rf"\[{_W}\][ \t]+"):
+        return None
+    written = [re.sub(r"\W", "", prefix) for prefix in prefixes]
+    return (
+        Level(before="^", word="[TVDINWEFCAX]")
+        if all(re.fullmatch("[TVDINWEFCAX]", item) for item in written)
+        else None
+    )
+
+
 def _level_before(shape: str, form: TimeForm, prefixes: Sequence[str]) -> Level | None:
     """The level that stands before a time, or is a part of its form; None where none does in nearly all lines."""
     if "severity" in form.parts:
@@ -339,6 +399,7 @@ def _level_before(shape: str, form: TimeForm, prefixes: Sequence[str]) -> Level 
     words = [found.groups() for prefix in prefixes if (found := parts.match(prefix))]
     for place in range(shape.count(_W)):
         named = sum(bool(re.fullmatch(rf"(?i:{LEVELS})", item[place])) for item in words)
-        if named >= NEARLY_ALL * len(words):
+        # Of a title, as Erlang writes it, any word is a level or is none.
+        if named >= NEARLY_ALL * len(words) or (place == 0 and _IS_TITLE.match(prefixes[0])):
             return Level(before="^" + _W.join(shape.split(_W)[: place + 1]), word=_W)
     return None

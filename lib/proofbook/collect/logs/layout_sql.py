@@ -74,6 +74,8 @@ def zone_of(layout: Layout) -> str:
     """SQL: the text of the zone in `time_text`, empty where none stands there."""
     if layout.form is None or layout.form.is_utc:
         return "'Z'" if layout.form else "''"
+    if layout.form.parts[0] == "zone":
+        return times.zone_sql(layout.form, "time_text")
     if layout.form.is_iso:
         return f"CASE WHEN is_bare THEN '' ELSE coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '') END"
     found = f"coalesce(regexp_extract(time_text, {quoted(zones.ZONE_AT_END)}), '')"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from proofbook.config.duckdb_text import quoted
 
-_METHOD = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT"
+_METHOD = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT|PROPFIND|PROPPATCH|MKCOL|COPY|MOVE|LOCK|UNLOCK|PURGE"
 _REQUEST = rf"(?P<method>{_METHOD}) (?P<url>\S+) (?P<protocol>HTTP/[\d.]+)"
 _IN_QUOTES = ("method", "url", "protocol")
 _ASKED = f'"{_REQUEST}"'
@@ -64,7 +64,7 @@ FORMS = (
     ),
     RequestForm(
         name="status after a word",
-        pattern=rf"\b(?P<method>{_METHOD}) (?P<url>/\S*|https?://\S+)(?: (?P<protocol>HTTP/[\d.]+))?\"?(?: from \S+| -+>?|:| \([\d.]+ ?[mµ]?s\))? -? ?(?P<status>[1-5]\d\d)\b",
+        pattern=rf"\b(?P<method>{_METHOD}) (?P<url>(?:/|https?://)[^\s\"]*)(?: (?P<protocol>HTTP/[\d.]+))?\"?(?: from \S+| -+>?|:| \([\d.]+ ?[mµ]?s\))? -? ?(?P<status>[1-5]\d\d)\b",
         hint="",
     ),
     RequestForm(

@@ -43,13 +43,13 @@ def own_word(shape: Shape) -> str:
 def words_of(body: str, shape: Shape) -> str:
     """SQL: a struct of the words of a message that may be its severity, each empty where it is absent."""
     if _severity_in(shape) == "nowhere":
-        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR, mark VARCHAR, number VARCHAR)"
-    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e', 'mark', 'number'])"
+        return "NULL::STRUCT(a VARCHAR, b VARCHAR, c VARCHAR, d VARCHAR, e VARCHAR, mark VARCHAR, number VARCHAR, f VARCHAR)"
+    return f"regexp_extract(left({body}, 200), {quoted(formats.SEVERITY_IN_TEXT)}, ['a', 'b', 'c', 'd', 'e', 'mark', 'number', 'f'])"
 
 
 def first_word() -> str:
     """SQL: the first of those words, or what a mark stands for; NULL where there is none."""
-    words = ", ".join(f"nullif(w.{name}, '')" for name in "abcde")
+    words = ", ".join(f"nullif(w.{name}, '')" for name in "abcdef")
     numbers = " ".join(f"WHEN '{number}' THEN '{name}'" for number, name in keys.SYSLOG.items())
     return f"coalesce({words}, {of_mark('w.mark')}, CASE w.number {numbers} END)"
 

@@ -20,7 +20,15 @@ from proofbook.collect.logs.formats import (
     checked,
     usable,
 )
-from proofbook.collect.logs.layout import GOES_ON, Layout, has_long_messages, learn, learn_header
+from proofbook.collect.logs.layout import (
+    GOES_ON,
+    Layout,
+    has_long_messages,
+    learn,
+    learn_header,
+    say_nothing_themselves,
+    with_containers,
+)
 from proofbook.collect.logs.lines import Pieces, Rule
 from proofbook.collect.logs.requests import RequestForm
 from proofbook.collect.logs.times import TimeForm
@@ -309,7 +317,7 @@ def _of(
     else:
         has_pattern = isinstance(format, TextFormat) and bool(format.pattern)
         text = [line for line in lines if not line.lstrip().startswith("{") and _named_object(line) is None]
-        layouts = () if has_pattern else tuple(learn(text, stated=time))
+        layouts = () if has_pattern else tuple(with_containers(learn(text, stated=time), text))
         shape = Shape(name=name, format=format, snake=snake, layouts=layouts)
         if objects is None:
             found = (_object(line) or _named_object(line) for line in lines)
@@ -317,7 +325,7 @@ def _of(
         sample, own = keys.flat(objects), tuple(dict.fromkeys(key for item in objects for key in item))
         shape = replace(
             shape,
-            long_messages=has_long_messages(lines, shape.begins),
+            long_messages=has_long_messages(lines, shape.begins) or say_nothing_themselves(lines, layouts),
             learnt=keys.learn(sample),
             request=requests.form_of(text),
             has_pairs=_have_pairs(text),
@@ -371,7 +379,9 @@ def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
     for name, item in known.items():
         if lines and isinstance(item, TextFormat):
             found = re.compile(item.recognised_by or item.pattern).search
-            if 2 * sum(bool(found(line[:300])) for line in lines) >= len(lines):
+            count = sum(bool(found(line[:300])) for line in lines)
+            # Of java.util.logging every second line begins with a level, after one with a time.
+            if 2 * count > len(lines) or (item.has_time and 2 * count == len(lines)):
                 return name
     return "text"
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from proofbook.collect.logs import fields as extra
 from proofbook.collect.logs import formats, layout_sql, requests, severities, timestamps, typed_objects
-from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS
+from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, CONTAINER_NAME
 from proofbook.collect.logs.objects import Fields, json_paths, listed, text_of_bytes
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
@@ -92,8 +92,8 @@ SELECT
   coalesce(by_entry, by_text) AS severity_text,
   {severities.number_of("coalesce(by_entry, by_text)")} AS severity_number,
   CASE WHEN by_entry IS NOT NULL THEN 'entry' WHEN by_text IS NOT NULL THEN 'text' END AS severity_source,
-  CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NULL AND NOT is_json THEN coalesce(header2, '') || body2 ELSE body2 END AS body,
-  CASE WHEN t1 IS NOT NULL THEN header2 END AS header,
+  CASE WHEN rest IS NULL THEN NULL WHEN t1 IS NULL AND NOT is_json{_unless_named(shape)} THEN coalesce(header2, '') || body2 ELSE body2 END AS body,
+  CASE WHEN t1 IS NULL{_unless_named(shape)} THEN NULL ELSE header2 END AS header,
   coalesce(service, {quoted(service) if service else "NULL"}) AS service_name,
   {_identity(fields)}
   {quoted(source)} AS source,
@@ -101,6 +101,13 @@ SELECT
   line,
   lines{", yearless" if shape.may_be_yearless else ""}{", place" if shape.has_places(zone) else ""}
 FROM judged"""
+
+
+def _unless_named(shape: Shape) -> str:
+    """SQL: the rest of a condition, that the header is not the name of a container alone."""
+    if not any(layout.is_container for layout in shape.layouts):
+        return ""
+    return f" AND NOT coalesce(regexp_full_match(header2, {quoted(CONTAINER_NAME)}), false)"
 
 
 def _in_request(part: str, shape: Shape) -> str:
@@ -262,10 +269,14 @@ def _found(fields: Fields) -> dict[str, str]:
     grouped = "CASE WHEN g.body <> '' THEN g.body || substr(rest, length(first) + 1) ELSE rest END"
     more = "CASE WHEN lines > 1 THEN substr(rest, length(first) + 1) ELSE '' END"
     around = f"WHEN {_is_around(fields)} THEN {_around('time_text')} || substr(rest, length(first) + 1) "
+    after = "substr(rest, length(header) + 1)"
+    if shape.long_messages:
+        # The line with the time may have been a title alone.
+        after = f"CASE WHEN lines > 1 THEN regexp_replace({after}, '^[^\\w\n]*\n', '') ELSE {after} END"
     cut = (
         ""
         if fields.only_bodies
-        else f"{around if _is_around(fields) else ''}WHEN header IS NOT NULL THEN substr(rest, length(header) + 1) "
+        else f"{around if _is_around(fields) else ''}WHEN header IS NOT NULL THEN {after} "
     )
     others = (
         "observed", "severity", "service", "version", "instance", "trace", "span", "method", "url", "status",

@@ -9,7 +9,8 @@ import duckdb
 
 from proofbook.collect.logs.entries import Reading
 from proofbook.collect.logs.formats import COLUMNS, CONTINUES
-from proofbook.collect.logs.layout import CHAINS, GO_TRACE, RUBY_FRAME
+from proofbook.collect.logs.layout import CHAINS, CONTAINER_NAME, GO_TRACE, RUBY_FRAME
+from proofbook.collect.logs.layout import GOES_ON as GOES_ON_IN_TEXT
 from proofbook.config.duckdb_text import quoted
 
 # To cut every body takes longer than to look at its beginning.
@@ -95,7 +96,7 @@ _KINDS = (
     ("file", r'^[ \t]+(?:[|+] *)*File "'),
     ("in", r"^[ \t]+(?:at |from |in |#[0-9]|\.\.\. [0-9]+ |[0-9]+: |\S+\.\w+:[0-9]+|\([a-z]\w*(?: [0-9][^)]*)?\) \S|\*\* \(|thrown in |what\(\): )"),
     ("in", rf"^(?:#[0-9]+ (?:\S+\([0-9]+\)|\{{main\}}|\[internal)|{RUBY_FRAME}|at \S+.*(?:\(.*\)|:[0-9]+)$|\S+\.go:[0-9]+(?: \+0x| \(0x|$))"),
-    ("in", r"^(?:(?:PHP )?Stack trace:|\[stacktrace\]|[Ss]tack backtrace:|note: (?:run with|[Ss]ome details))"),
+    ("in", r"^(?:(?:PHP )?Stack trace:|\[stacktrace\]|[Ss]tack (?:backtrace|traceback):|note: (?:run with|[Ss]ome details))"),
     ("inner", r"^[ \t]*---> "),
     ("chain", rf"^(?:{CHAINS})"),
     ("panic", r"^(?:[ \t]*panic: |fatal error: |\[signal )"),
@@ -151,8 +152,13 @@ _MAY_BE_FOLLOWED_BY_A_BLANK_LINE = "before NOT IN ('other', 'function', 'more') 
 # Who wrote an entry, by its header: what stands before the time of day, and the name and number of a process after it. The rest may be lacking in
 # lines that go on, so the longer must begin with the shorter.
 _CLOCK = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:[.,:][0-9]+)?|[0-9]{6}[.,][0-9]+|[0-9]{9,}(?:[.,][0-9]+)?"
+# A line that has the name of its container and no time.
+_NAMED = f"coalesce(regexp_full_match(header, {quoted(CONTAINER_NAME)}), false)"
+_CONTAINER = f"nullif(regexp_extract(header, {quoted(f'^{CONTAINER_NAME}')}), '')"
 _BEFORE_TIME = rf"regexp_extract(coalesce(header, ''), {quoted(f'^(.*?)(?:{_CLOCK})')}, 1)"
-_AFTER_TIME = rf"regexp_replace(coalesce(header, ''), {quoted(f'^.*?(?:{_CLOCK})')}, '')"
+_AFTER_TIME = rf"CASE WHEN {_NAMED} THEN '' ELSE regexp_replace(coalesce(header, ''), {quoted(f'^.*?(?:{_CLOCK})')}, '') END"
+# As where no container is named: what is indented, what follows that, and what a traceback is made of.
+_GOES_ON_BY_ITSELF = f"is_named AND (regexp_matches(body, '^[ \\t]') OR before IN ('indented', 'in', 'file') OR regexp_matches(body, {quoted(GOES_ON_IN_TEXT)}))"
 _PROCESS = r"[\w./()@~+-]+\[[\w.:-]{1,40}\]"
 
 # Entries of one writer in the order of their times. One goes on with the entry before it when that was written at most a tenth of a second earlier, or a
@@ -163,7 +169,7 @@ WITH rows AS (SELECT file, line, coalesce(service_instance_id, file) AS instance
     FROM (SELECT *, left({_FILLED}, 1000) AS filled FROM ({{rows}}) WHERE timestamp IS NOT NULL AND http_status IS NULL)),
 near AS (SELECT DISTINCT instance, unnest([epoch(timestamp)::BIGINT - 1, epoch(timestamp)::BIGINT, epoch(timestamp)::BIGINT + 1]) AS second
     FROM rows WHERE kind NOT IN ('other', 'blank', 'exc', 'function') OR contains(body, ' panicked at ') OR (kind = 'function' AND contains(body, '.go:'))),
-headed AS (SELECT rows.*, CASE WHEN lines > 1 THEN {_kind_of("split_part(body, chr(10), -1)")} ELSE kind END AS ends, CASE WHEN header IS NOT NULL THEN {_BEFORE_TIME} || regexp_extract({_AFTER_TIME}, {quoted(_PROCESS)}) END AS wrote,
+headed AS (SELECT rows.*, CASE WHEN lines > 1 THEN {_kind_of("split_part(body, chr(10), -1)")} ELSE kind END AS ends, CASE WHEN header IS NOT NULL THEN coalesce({_CONTAINER}, {_BEFORE_TIME} || regexp_extract({_AFTER_TIME}, {quoted(_PROCESS)})) END AS wrote, {_NAMED} AS is_named,
         regexp_replace({_AFTER_TIME}, {quoted(_CLOCK)}, '', 'g') AS rest FROM rows JOIN near ON rows.instance = near.instance AND epoch(rows.timestamp)::BIGINT = near.second),
 written AS (SELECT *, coalesce(wrote, last_value(wrote IGNORE NULLS) OVER (PARTITION BY instance ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), '') AS writer
     FROM headed),
@@ -177,7 +183,7 @@ seen AS (SELECT *, last.kind AS before, last.body AS said, coalesce(last.holds, 
 linked AS (SELECT *, coalesce((gap <= INTERVAL 100 MILLISECOND OR (gap <= INTERVAL 1 SECOND AND epoch_us(timestamp) % 1000000 = 0 AND epoch_us(gap) = 1000000))
         AND (header IS NULL OR last.header IS NULL OR starts_with(rest, last.rest) OR starts_with(last.rest, rest))
         AND ('blank' NOT IN (kind, just_before) OR {_MAY_BE_FOLLOWED_BY_A_BLANK_LINE})
-        AND (regexp_matches(said, {quoted(_AWAITS)})
+        AND (regexp_matches(said, {quoted(_AWAITS)}) OR ({_GOES_ON_BY_ITSELF})
             OR CASE kind {" ".join(f"WHEN '{kind}' THEN {when}" for kind, when in _AFTER.items())} ELSE false END), false) AS goes_on FROM seen),
 parts AS (SELECT *, count_if(NOT goes_on) OVER (PARTITION BY instance, writer ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS part FROM linked)
 SELECT file, line, instance, writer, place, part, body, lines, severity_number, severity_text, severity_source, NOT goes_on AS is_head FROM parts
