@@ -117,7 +117,10 @@ def _origins(asked: Validation) -> list[str]:
     count = sum(file == found.files[0] for file in found.origins.values())
     return [
         f"{own} extends {', '.join(others)}; {count} of {len(found.origins)} values are its own",
-        *(f"{key}: {paths.shown(file)}" for key, file in sorted(found.origins.items())),
+        *(
+            f"{key}: {paths.shown(file)}{f', in place of {paths.shown(found.replaced[key])}' if key in found.replaced else ''}"
+            for key, file in sorted(found.origins.items())
+        ),
     ]
 
 

@@ -20,13 +20,14 @@ Table = dict[str, Any]
 class Layers:
     """What a file states, with all that it extends.
 
-    values: without `extends`. origins: the file of every value, by its dotted key. files: the file itself, then what it
-    extends, nearest first.
+    values: without `extends`. origins: the file of every value, by its dotted key; replaced: the file whose value it took the
+    place of. files: the file itself, then what it extends, nearest first.
     """
 
     values: Table
     files: tuple[Path, ...]
     origins: Mapping[str, Path] = field(default_factory=dict)
+    replaced: Mapping[str, Path] = field(default_factory=dict)
 
     def stated_in(self, key: str) -> Path:
         """The file that states a value, or the table around it; the file itself where none does."""
@@ -71,10 +72,28 @@ def read(path: Path) -> Layers:
             raise ConfigurationError(paths.shown(files[-1]), [(EXTENDS, f"expected files that do not extend each other in a circle, got {circle}")])  # fmt: skip
     merged: Table = {}
     origins: dict[str, Path] = {}
+    replaced: dict[str, Path] = {}
     for file, values in reversed(below):
+        if len(files) > 1:
+            _check_distinct(values, file)
         merged = _merged(merged, values)
-        _note(merged, values, file, origins)
-    return Layers(values=merged, files=tuple(files), origins=origins)
+        _note(merged, values, file, origins, replaced)
+    return Layers(values=merged, files=tuple(files), origins=origins, replaced=replaced)
+
+
+def _check_distinct(values: Table, file: Path) -> None:
+    """Returns where no file calls two tables of an array by one name: merging would make one of them, and lose what the first says.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    tables = {"": values, **{f"{key}.": value for key, value in values.items() if isinstance(value, dict)}}
+    for before, table in tables.items():
+        for key, value in table.items():
+            names = [item["name"] for item in value] if _are_named(value) else []
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise ConfigurationError(paths.shown(file), [(f"{before}{key}", f"expected different names, got {twice!r} twice")])  # fmt: skip
 
 
 def _normal(path: Path) -> Path:
@@ -131,11 +150,13 @@ def _merged_by_name(below: list[Table], above: list[Table]) -> list[Table]:
     return list(found.values())
 
 
-def _note(merged: Table, values: Table, file: Path, origins: dict[str, Path]) -> None:
-    """Notes that a file states these values, at the places that they have among those of all files."""
+def _note(
+    merged: Table, values: Table, file: Path, origins: dict[str, Path], replaced: dict[str, Path]
+) -> None:
+    """Notes that a file states these values, at the places that they have among those of all files, and what it takes the place of."""
     for key in _keys(values, merged, ""):
-        for below in [name for name in origins if name.startswith((f"{key}.", f"{key}["))]:
-            del origins[below]
+        for below in [name for name in origins if name == key or name.startswith((f"{key}.", f"{key}["))]:
+            replaced[key] = origins.pop(below)
         origins[key] = file
 
 

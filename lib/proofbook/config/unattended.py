@@ -93,16 +93,16 @@ class Maintenance(Settings):
     time_zone: TimeZone = "UTC"
 
     def holds(self, moment: dt.datetime) -> bool:
-        """Whether a moment lies in such a window."""
+        """Whether a moment lies in such a window, which lasts as long as it says, also where clocks are changed in it."""
         local = moment.astimezone(ZoneInfo(self.time_zone))
         hour, minute = map(int, self.start.split(":"))
         length = dt.timedelta(seconds=seconds(self.length))
         # One that began on an earlier day may still be going on.
         for back in range(length.days + 2):
             day = local - dt.timedelta(days=back)
-            began = day.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            began = day.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0).astimezone(dt.UTC)
             named = not self.days or DAYS[day.weekday()] in self.days
-            if named and began <= local < began + length:
+            if named and began <= moment < began + length:
                 return True
         return False
 

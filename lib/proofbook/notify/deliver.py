@@ -150,10 +150,24 @@ def _opened(at: Desk) -> Iterator[State]:
 
 
 def _note_runs(at: Desk, found: State, case: str, run_id: str, *, now: dt.datetime) -> State:
-    for folder, run in _untold(at, found, case, run_id, now=now):
+    found = _in_order(at, found, case, run_id, now=now)
+    for folder, run in _untold(at, found, case, run_id):
         seen = ended.of(run, folder, link=at.policy.link)
         found = _note_run(at, found, seen, finished=bool(run.ended))
     return found
+
+
+def _in_order(at: Desk, found: State, case: str, run_id: str, *, now: dt.datetime) -> State:
+    """The state in which the last run that was looked at lies before this one, also where the clock was set back since.
+
+    Whether it was wrong then or is now, nobody knows: what is there with later ids has been looked at, whatever comes later has not.
+    """
+    told = found.of(case)
+    ahead = f"{now + dt.timedelta(seconds=CLOCKS_DIFFER_S):%Y%m%dT%H%M%SZ}"
+    if not told.handled or told.handled < ahead:
+        return found
+    later = tuple(sorted(path.name for path in at.folder.iterdir() if path.name > run_id and path.is_dir()))
+    return found.with_case(case, replace(told, handled="", later=later))
 
 
 def _note_run(at: Desk, found: State, run: Ended, *, finished: bool) -> State:
@@ -164,19 +178,17 @@ def _note_run(at: Desk, found: State, run: Ended, *, finished: bool) -> State:
     return _noted(at, found.with_case(run.case, told), notice)
 
 
-def _untold(
-    at: Desk, found: State, case: str, run_id: str, *, now: dt.datetime
-) -> Iterator[tuple[Path, record.RunRecord]]:
+def _untold(at: Desk, found: State, case: str, run_id: str) -> Iterator[tuple[Path, record.RunRecord]]:
     """The runs of a case that are to be looked at: this one, and those since the last that was; oldest first."""
-    handled = found.of(case).handled
-    ahead = f"{now + dt.timedelta(seconds=CLOCKS_DIFFER_S):%Y%m%dT%H%M%SZ}"
-    if handled >= ahead:
-        # Handled while the clock was wrong: by ids, everything since would lie before it.
-        handled = ""
-    if handled and run_id <= handled:
+    told = found.of(case)
+    if told.handled and run_id <= told.handled:
         return
-    names = (path.name for path in at.folder.iterdir() if handled < path.name < run_id) if handled else ()
-    for name in [*sorted(names), run_id]:
+    names = (
+        (path.name for path in at.folder.iterdir() if told.handled < path.name < run_id)
+        if told.handled
+        else ()
+    )
+    for name in [*sorted(set(names) - set(told.later)), run_id]:
         try:
             run = record.read(at.folder / name)
         except CouldNotLook:

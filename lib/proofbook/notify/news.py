@@ -13,6 +13,8 @@ from proofbook.runs.due import Due
 from proofbook.runs.provenance import rfc3339
 
 WRONG = ("fail", "error")
+# Of the time between two reminders: runs do not end to the second, and who waits for a day would wait for two where a daily run was quick.
+EARLY = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Told:
     run_id, sentence, others, report: of the last run with that verdict. current, current_since: the verdict of the last run, and
     when it began. apart: runs in a row that were not as told; wrong: how many of these failed or ended in an error.
     findings: which were told since that began. fresh: others of that verdict, and in how many runs in a row.
+    later: runs with ids after `handled` that were handled too, before the clock was set back.
     """
 
     handled: str = ""
@@ -59,6 +62,7 @@ class Told:
     wrong: int = 0
     findings: tuple[str, ...] = ()
     fresh: Mapping[str, int] = field(default_factory=dict)
+    later: tuple[str, ...] = ()
 
 
 def of_run(told: Told, run: Ended, policy: Notify) -> tuple[Told, Notice | None]:
@@ -67,7 +71,8 @@ def of_run(told: Told, run: Ended, policy: Notify) -> tuple[Told, Notice | None]
     A verdict is news once enough runs in a row differ from what was told: one for pass, `after` that failed or ended in an
     error, `inconclusive_after` of any kind for inconclusive.
     """
-    told = replace(told, handled=run.run_id or told.handled)
+    handled = run.run_id or told.handled
+    told = replace(told, handled=handled, later=tuple(name for name in told.later if name > handled))
     if any(window.holds(run.began) for window in policy.maintenance):
         return told, None
     if run.verdict != told.current:
@@ -185,6 +190,9 @@ def resumed(silence: Silence, run: Ended) -> tuple[Silence, Notice | None]:
 def _is_time(said_at: str, policy: Notify, now: dt.datetime) -> bool:
     if not policy.remind_every or not said_at:
         return False
-    waited_s = (now - dt.datetime.fromisoformat(said_at)).total_seconds()
+    waited_s, every_s = (
+        (now - dt.datetime.fromisoformat(said_at)).total_seconds(),
+        seconds(policy.remind_every),
+    )
     # A clock that was set back would otherwise keep quiet for as long.
-    return waited_s >= seconds(policy.remind_every) or waited_s < -seconds(policy.remind_every)
+    return waited_s >= every_s * (1 - EARLY) or waited_s < -every_s

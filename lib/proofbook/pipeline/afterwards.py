@@ -105,7 +105,7 @@ def _follow(asked: Validation, run: str | CouldNotLook, *, base: Path, say: Say,
     stated = wanted.textfile if wanted else None
     for file in dict.fromkeys(filter(None, [stated, metrics_file])):
         with _told_if_broken(base, say):
-            _write_metrics(paths.home(base) / file, base=base, now=now)
+            _write_metrics(paths.home(base) / file, base=base, now=now, is_stated=file == stated)
     with _told_if_broken(base, say):
         if wanted is not None and wanted.otlp is not None:
             _send_metrics(environment.name, wanted, base=base, now=now)
@@ -116,7 +116,9 @@ def _follow(asked: Validation, run: str | CouldNotLook, *, base: Path, say: Say,
 
 def _remove_old(asked: Validation, policy: Retention, *, base: Path, say: Say, now: dt.datetime) -> None:
     name = asked.environment.name
-    pinned = {baseline.pinned(paths.outputs(base) / name), asked.case.before}
+    folder = paths.outputs(base) / name
+    # The run that has just ended is the oldest by its id where the clock was set back.
+    pinned = {baseline.pinned(folder), asked.case.before.partition("/")[0], _last_written(folder)[0]}
     entries = [item for item in history.entries(base=base, environment=name) if item.case == asked.case.name]
     old = retention.old(entries, policy, pinned=pinned, now=now)
     done = retention.remove(old, base=base, now=now)
@@ -131,9 +133,11 @@ def _remove_old(asked: Validation, policy: Retention, *, base: Path, say: Say, n
         )
 
 
-def _write_metrics(file: Path, *, base: Path, now: dt.datetime) -> None:
+def _write_metrics(file: Path, *, base: Path, now: dt.datetime, is_stated: bool) -> None:
+    """Writes metrics: of who names that file, or of all into a file that the command names."""
     try:
-        metrics.write(file, base=base, now=now)
+        only = metrics.sharing(file, base=base) if is_stated else None
+        metrics.write(file, base=base, now=now, only=only)
     except OSError as error:
         raise CouldNotLook(f"metrics: {paths.shown(file)} cannot be written ({error.strerror})") from None
 

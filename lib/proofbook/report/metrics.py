@@ -1,12 +1,14 @@
 """Metrics of environments, and their file in Prometheus' text format for node_exporter's textfile collector.
 
-One file holds them all, so that environments may share it: whoever ends last writes what is so of everybody.
+One file holds them all, so that environments may share it: whoever ends last writes what is so of everybody. Where environments
+name different files, each holds those that name it, since the collector refuses to read a series that two files hold.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -14,6 +16,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from proofbook import paths
+from proofbook.config import layers
+from proofbook.errors import ConfigurationError
 from proofbook.files import replace_text
 from proofbook.judge.findings import Verdict
 from proofbook.runs import due, newest
@@ -24,20 +28,35 @@ from proofbook.runs.record import RunRecord
 MODE = 0o644
 
 
-def write(file: Path, *, base: Path, now: dt.datetime) -> None:
-    """Writes the metrics of all environments, so that a reader sees the old file or the new one.
+def write(file: Path, *, base: Path, now: dt.datetime, only: Collection[str] | None = None) -> None:
+    """Writes the metrics of all environments, or only of these, so that a reader sees the old file or the new one.
 
     Raises:
         OSError: it cannot be written.
     """
-    replace_text(file, text(base=base, now=now), mode=MODE)
+    replace_text(file, text(base=base, now=now, only=only), mode=MODE)
 
 
-def text(*, base: Path, now: dt.datetime) -> str:
-    """The metrics of the newest run of each environment."""
+def text(*, base: Path, now: dt.datetime, only: Collection[str] | None = None) -> str:
+    """The metrics of the newest run of each environment, or only of these."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Environments(environment_folders(base), due.noted(paths.outputs(base)), now))
+    folders = [folder for folder in environment_folders(base) if only is None or folder.name in only]
+    registry.register(Environments(folders, due.noted(paths.outputs(base)), now))
     return generate_latest(registry).decode()
+
+
+def sharing(file: Path, *, base: Path) -> set[str] | None:
+    """The environments that name this file for their metrics; None where nobody names another one."""
+    home, named = paths.home(base), dict[str, Path]()
+    for name, path in paths.named("environments", base).items():
+        # Who states something that cannot be read has no run either.
+        with contextlib.suppress(ConfigurationError):
+            stated = layers.read(path).values.get("metrics")
+            textfile = stated.get("textfile") if isinstance(stated, dict) else None
+            if isinstance(textfile, str):
+                named[name] = (home / textfile).resolve()
+    here = {name for name, other in named.items() if other == file.resolve()}
+    return here if len(here) < len(named) else None
 
 
 def of(environment: str, *, base: Path, now: dt.datetime) -> list[Metric]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from proofbook.schedule.plan import Plan
 
-DAG = '''"""{title}. Put this file into the folder of your DAGs; it takes Airflow 2 and 3.
-
-{secrets}To hear when no run came, elsewhere: {due}
-"""
+DAG = """# {title}. Put this file into the folder of your DAGs; it takes Airflow 2 and 3.
+{secrets}# To hear when no run came, elsewhere: {due}
 
 import datetime as dt
 
@@ -37,7 +37,7 @@ with DAG(
         # Inconclusive is neither a success nor a failure.
         skip_on_exit_code=3,
     )
-'''
+"""
 
 
 def text(plan: Plan) -> str:
@@ -45,12 +45,17 @@ def text(plan: Plan) -> str:
     named = ", ".join(plan.secrets)
     return DAG.format(
         title=plan.title,
-        secrets=f"The environment of the worker has to set {named}.\n" if named else "",
+        secrets=f"# The environment of the worker has to set {named}.\n" if named else "",
         due=plan.command(plan.due(here=True)),
         dag_id=plan.name,
         every_s=plan.every_s,
         # Airflow takes a text that ends with .sh for the name of a template.
-        command=f"{plan.command(plan.run(here=True))} ",
-        folder=str(plan.folder),
-        variables=dict(plan.variables),
+        command=f"{_literal(plan.command(plan.run(here=True)))} ",
+        folder=_literal(str(plan.folder)),
+        variables={name: _literal(value) for name, value in plan.variables},
     )
+
+
+def _literal(text: str) -> str:
+    """A text as Airflow's templates leave it; they would fill in what looks like one of theirs."""
+    return f"{{% raw %}}{text}{{% endraw %}}" if re.search(r"\{[{%#]", text) else text

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shlex
 
+from proofbook.collect.fingerprints import FILE as KEY
+from proofbook.errors import UsageError
 from proofbook.schedule.document import in_yaml
 from proofbook.schedule.plan import Plan, cron_times
 
@@ -14,10 +16,18 @@ INSTALL = "pip install --constraint requirements.lock ."
 # Of the shell; a scheduler's job fails by what is wrong, and inconclusive is an answer of its own.
 CODE = "code=0; {run} || code=$?"
 PYTHON = "3.12"
+# GitHub starts nothing more often.
+GITHUB_MINUTES = 5
 
 
 def github(plan: Plan) -> str:
-    """A workflow for GitHub Actions."""
+    """A workflow for GitHub Actions.
+
+    Raises:
+        UsageError: GitHub runs nothing so often.
+    """
+    if plan.every_s < GITHUB_MINUTES * 60:
+        raise UsageError(f"--every: GitHub starts a schedule every {GITHUB_MINUTES} minutes at most, got {plan.every}")  # fmt: skip
     run = shlex.join(["proofbook", *plan.run(here=False)])
     key = f"{plan.name}-${{{{ github.run_id }}}}"
     kept = _kept(plan)
@@ -28,7 +38,7 @@ def github(plan: Plan) -> str:
         *([] if plan.store else [{"uses": "actions/cache/restore@v4", "with": {"path": "outputs", "key": key, "restore-keys": f"{plan.name}-"}}]),
         {"name": "Validate", "run": "\n".join([CODE.format(run=run), 'if [ "$code" -eq 3 ]; then echo "::warning::inconclusive"; exit 0; fi', 'exit "$code"', ""])},
         *([] if plan.store else [{"uses": "actions/cache/save@v4", "if": "always()", "with": {"path": "outputs", "key": key}}]),
-        {"uses": "actions/upload-artifact@v4", "if": "always()", "with": {"name": "outputs", "path": kept, "retention-days": 7, **({"include-hidden-files": True} if plan.store else {})}},
+        {"uses": "actions/upload-artifact@v4", "if": "always()", "with": {"name": "outputs", "path": f"{kept}\n!{kept}**/{KEY}\n", "retention-days": 7, **({"include-hidden-files": True} if plan.store else {})}},
     ]  # fmt: skip
     job = {
         "runs-on": "ubuntu-latest",
@@ -68,7 +78,12 @@ def gitlab(plan: Plan) -> str:
         **_with("variables", _stored(plan)),
         "script": [_install(plan), shlex.join(["proofbook", *plan.run(here=False)])],
         "allow_failure": {"exit_codes": [3]},
-        "artifacts": {"when": "always", "paths": [_kept(plan)], "expire_in": "1 week"},
+        "artifacts": {
+            "when": "always",
+            "paths": [_kept(plan)],
+            "exclude": [f"{_kept(plan)}**/{KEY}"],
+            "expire_in": "1 week",
+        },
     }
     notes = [
         f".gitlab-ci.yml; then, under Build > Pipeline schedules: {cron_times(plan)}",

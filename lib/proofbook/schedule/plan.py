@@ -29,6 +29,8 @@ OF_STORES = (
 )  # fmt: skip
 MINUTE_S, DAY_S, WEEK_S = 60, 86400, 7 * 86400
 HALF_AN_HOUR = 30
+# At night, and in no time zone one of the hours that are left out or come twice when clocks are changed.
+QUIET_HOUR = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +60,12 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """A short name for it, of letters, digits and hyphens."""
+        """A short name for it, of letters, digits and hyphens; another one for other environments, since files and locks are called by it."""
         named = re.sub(r"[^a-z0-9]+", "-", "-".join(self.environments).lower()).strip("-")
+        if (named,) == self.environments and len(named) <= 30:
+            return f"proofbook-{named}"
         digest = hashlib.sha256("\n".join(self.environments).encode()).hexdigest()[:6]
-        return f"proofbook-{named}" if len(named) <= 30 and named else f"proofbook-{named[:23]}-{digest}"
+        return "-".join(filter(None, ("proofbook", named[:23].strip("-"), digest)))
 
     @property
     def title(self) -> str:
@@ -86,7 +90,7 @@ def of(environments: list[Environment], named: list[str], *, every: str, base: P
     """The plan for environments as they were named.
 
     Raises:
-        UsageError: it is not known how often they run, or that is less than a minute.
+        UsageError: it is not known how often they run, or that is less than a minute; or a path does not fit into a line.
     """
     stated = {item.every for item in environments}
     if not every and (len(stated) != 1 or stated == {""}):
@@ -99,6 +103,11 @@ def of(environments: list[Environment], named: list[str], *, every: str, base: P
     if length_s < MINUTE_S:
         raise UsageError(f"--every: expected at least 1m, got {chosen}; for shorter rounds: proofbook watch")
     folder, store = paths.home(base), paths.store()
+    broken = next(
+        (text for text in (*named, str(folder), str(paths.outputs(base))) if not text.isprintable()), None
+    )
+    if broken is not None:
+        raise UsageError(f"expected paths that fit into one line of what a scheduler reads, got {broken!r}; rename the folder")  # fmt: skip
     named_secrets = {name for item in environments for name in _variables(item)}
     return Plan(
         environments=tuple(named),
@@ -169,7 +178,7 @@ def cron_times(plan: Plan, *, later: bool = False) -> str:
     if not rest and minutes % 60 == 0 and hours < 24 and 24 % hours == 0:
         return f"{minute} * * * *" if hours == 1 else f"{minute} {draw % hours}-23/{hours} * * *"
     if plan.every_s in (DAY_S, WEEK_S):
-        return f"{minute} 2 * * {'*' if plan.every_s == DAY_S else '1'}"
+        return f"{minute} {QUIET_HOUR} * * {'*' if plan.every_s == DAY_S else '1'}"
     raise UsageError(
         f"--every: cron cannot say {plan.every}: expected minutes that divide an hour (5m, 10m, 15m, 20m, 30m), hours that divide a day (1h, 2h, 3h, 4h, 6h, 8h, 12h), 1d or 1w; --for systemd and --for airflow take any"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import asking
 import pytest
 
 from proofbook.config import environment, layers
@@ -66,6 +67,9 @@ def test_every_value_is_known_with_the_file_that_states_it(tmp_path: Path) -> No
         "service[0].name": "base", "service[0].url": "base", "service[0].health": "base",
         "service[1].name": "over", "service[1].url": "over", "service[2].name": "over", "service[2].url": "over",
     }  # fmt: skip
+    assert {key: file.stem for key, file in found.replaced.items()} == {
+        "pace.per_s": "base", "tags": "base", "service[1].name": "base", "service[1].url": "base"
+    }, "whose value is not there any more"  # fmt: skip
     assert found.stated_in("service[0].url.env").stem == "base"
     assert found.stated_in("nowhere.at.all").stem == "over"
 
@@ -101,6 +105,18 @@ def test_a_file_may_extend_one_that_extends_another_each_relative_to_itself(tmp_
         ({"a": 'extends = "b.toml"', "b": "observe_s = -1"}, "b.toml: observe_s: expected greater than or equal to 0, got -1"),
         ({"a": 'extends = "b.toml"\nobserv_s = 1', "b": BASE}, "a.toml: observv"),
         ({"a": 'tags = ["a b"]'}, "a.toml: tags[0]: expected a word of letters, digits, hyphens and dots, such as eu-west, got 'a b'"),
+        (
+            {"a": 'extends = "b.toml"\n[[service]]\nname = "auth"\n[[service]]\nname = "auth"\nurl = "http://127.0.0.1:5"', "b": BASE},
+            "a.toml: service: expected different names, got 'auth' twice",
+        ),
+        (
+            {"a": 'extends = "b.toml"\n[[service]]\nname = "api"', "b": BASE + '[[service]]\nname = "api"\nurl = "http://127.0.0.1:6"'},
+            "b.toml: service: expected different names, got 'api' twice",
+        ),
+        (
+            {"a": 'extends = "b.toml"\n[[notify.command]]\nname = "x"\nrun = ["a"]\n[[notify.command]]\nname = "x"\nrun = ["b"]', "b": BASE},
+            "a.toml: notify.command: expected different names, got 'x' twice",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_names_the_file_in_which_it_is(
@@ -123,3 +139,13 @@ def test_a_run_keeps_one_file_that_says_the_same(tmp_path: Path) -> None:
     text = environment.kept_text(tmp_path / "over.toml")
     assert text is not None and tomllib.loads(text) == layers.read(tmp_path / "over.toml").values
     assert environment.kept_text(tmp_path / "base.toml") is None
+
+
+def test_a_list_that_took_the_place_of_another_is_said_by_explain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files(tmp_path, base=BASE, over=OVER)
+    said = asking.ask("explain", "over.toml").out.splitlines()
+    assert "# tags: over.toml, in place of base.toml" in said
+    assert "# service[0].health: base.toml" in said

@@ -520,6 +520,23 @@ def test_a_clock_that_jumped_ahead_and_back_keeps_nothing_quiet(base: Path, hook
     ]
 
 
+def test_a_clock_that_jumped_back_and_ahead_tells_nothing_twice(base: Path, hook: receivers.Webhook) -> None:
+    place = Place(base, TO_WEBHOOK)
+    for verdict in ("pass", "fail", "pass", "pass"):
+        place.end(verdict)
+    told = ["✘ staging · c: pass → fail", "✔ staging · c: recovered: fail → pass"]
+    place.at -= 6 * HOUR
+    place.end("pass")
+    place.at += 2.5 * HOUR
+    place.end("pass")
+    place.at += 6 * HOUR
+    place.end("pass")
+    assert [text.splitlines()[0] for text in hook.texts] == told
+    place.end("fail")
+    assert [text.splitlines()[0] for text in hook.texts] == [*told, told[0]]
+    assert state.read(base / "outputs" / "staging")[0].of("c").later == (), "nothing of it stays"
+
+
 @pytest.mark.slow
 def test_a_receiver_that_is_gone_for_good_fills_no_disk(base: Path) -> None:
     place = Place(base, TO_WEBHOOK)

@@ -11,14 +11,16 @@ import made
 import pytest
 import told
 
-from proofbook.config.unattended import Notify
+from proofbook.config.unattended import Maintenance, Notify
 from proofbook.judge import verdict as verdicts
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.notify import ended, news, notice
-from proofbook.notify.news import Ended, Silence, Told
+from proofbook.notify.news import Ended, Silence, Told, reminded
 from proofbook.runs import known_issues, newest, record
 from proofbook.runs.due import Due, Finished
+from proofbook.runs.provenance import rfc3339
 
+HOUR = dt.timedelta(hours=1)
 WORDS = {"p": "pass", "f": "fail", "i": "inconclusive", "e": "error", "k": "known"}
 
 
@@ -118,6 +120,36 @@ def test_runs_in_a_maintenance_window_are_no_news_and_the_first_after_it_is() ->
     assert heard("pfp", maintenance=[berlin]) == []
     over_midnight = {"start": "23:00", "for": "14h", "days": ["sun"]}
     assert heard("pfff", maintenance=[over_midnight])[0].startswith("3 changed")
+
+
+@pytest.mark.parametrize(
+    ("moment", "holds"),
+    [
+        # Clocks go from 02:00 to 03:00 on 29 March, and from 03:00 back to 02:00 on 25 October.
+        ("2026-03-29T00:29:00+00:00", False), ("2026-03-29T00:30:00+00:00", True),
+        ("2026-03-29T02:29:00+00:00", True), ("2026-03-29T02:30:00+00:00", False),
+        ("2026-10-24T23:29:00+00:00", False), ("2026-10-24T23:30:00+00:00", True),
+        ("2026-10-25T01:29:00+00:00", True), ("2026-10-25T01:30:00+00:00", False),
+    ],
+)  # fmt: skip
+def test_a_window_lasts_as_long_as_it_says_in_the_nights_when_clocks_are_changed(
+    moment: str, holds: bool
+) -> None:
+    window = Maintenance.model_validate({"start": "01:30", "for": "2h", "time_zone": "Europe/Berlin"})
+    assert window.holds(dt.datetime.fromisoformat(moment)) is holds
+
+
+def test_a_daily_reminder_comes_every_day_though_no_run_ends_to_the_second() -> None:
+    policy, day = Notify.model_validate({"remind_every": "24h", "command": [{"run": ["x"]}]}), dt.timedelta(days=1)  # fmt: skip
+    began = Told(verdict="fail", since=rfc3339(told.START), said_at=rfc3339(told.START))
+    state, days = began, []
+    for number in range(1, 8):
+        now = told.START + number * day + dt.timedelta(seconds=-200 if number % 2 else 100)
+        state, notice = reminded(state, "e", "c", policy, now=now)
+        days += [number] if notice else []
+    assert days == [1, 2, 3, 4, 5, 6, 7]
+    hours = [number for number in range(1, 24) if reminded(began, "e", "c", policy, now=told.START + number * HOUR)[1]]  # fmt: skip
+    assert hours == [], "an hourly run does not bring it sooner"
 
 
 def test_silence_is_told_once_again_by_reminders_and_ended_by_a_run() -> None:

@@ -174,3 +174,27 @@ def test_a_prometheus_that_scrapes_them_answers_which_environments_fail_and_whic
                 assert asked("time() > proofbook_run_due_timestamp_seconds") == ["staging"]
             finally:
                 process.kill()
+
+
+def test_no_series_is_in_two_files_of_one_folder_and_odd_names_are_read(base: Path, tmp_path: Path) -> None:
+    files = {"staging": "a.prom", "production": "b.prom", "eu west": "b.prom", "münchen+1": "c.prom"}
+    for number, (name, file) in enumerate(files.items()):
+        told.state_environment(base, name, f'[metrics]\ntextfile = "{tmp_path / file}"\n')
+        told.add_run(base, name, told.START + dt.timedelta(minutes=number + 1))
+    told.add_run(base, "of-no-file-any-more", told.START)
+    for name in files:
+        with afterwards.followed(Validation.load(name, base=base), base=base, say=pytest.fail):
+            pass
+    kept = {
+        path.name: [
+            line.rpartition(" ")[0] for line in path.read_text().splitlines() if not line.startswith("#")
+        ]
+        for path in sorted(tmp_path.glob("*.prom"))
+    }
+    every = [series for found in kept.values() for series in found]
+    assert len(kept) == 3 and len(every) == len(set(every)) > 0
+    named = {
+        file: {name for name in files if f'environment="{name}"' in "".join(found)}
+        for file, found in kept.items()
+    }
+    assert named == {"a.prom": {"staging"}, "b.prom": {"production", "eu west"}, "c.prom": {"münchen+1"}}

@@ -133,6 +133,25 @@ def test_a_run_ends_and_what_is_old_of_its_case_goes(base: Path) -> None:
     assert folders[1].name not in index and folders[5].name in index
 
 
+@pytest.mark.parametrize("of_case", ["", "/after"], ids=["whole", "a-phase-of-it"])
+def test_neither_the_run_that_just_ended_nor_the_one_that_the_case_names_goes_whatever_the_clock_says(
+    base: Path, of_case: str
+) -> None:
+    folders = made(base, "ppppp")
+    [just_ended] = made(base, "p", start=told.START - 1000 * HOUR)
+    (base / "notebooks" / "cases" / "c.toml").write_text(
+        SHORT_CASE.replace('before = "auto"', f'before = "{folders[1].name}{of_case}"')
+    )
+    told.state_environment(
+        base,
+        "staging",
+        'case = "c"\n[[websocket]]\nname = "ws"\nservice = "api"\npath = "/ws"\ntoken = { in = "none" }\n[[log]]\nname = "api"\nsource = "app.log"\n[retention]\nkeep = 2\n',
+    )
+    with afterwards.followed(Validation.load("staging", base=base), base=base, say=print):
+        pass
+    assert left([*folders, just_ended]) == ".W.WWW"
+
+
 def test_a_run_without_its_evidence_says_so_and_is_not_altered(base: Path) -> None:
     folders = made(base, "pp")
     removed(base, folders, keep=2, evidence=1)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
 import sys
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import asking
+import jinja2
 import pytest
 import receivers
 import told
 import yaml
 from conftest import with_notebooks
 
+from proofbook.collect import fingerprints
 from proofbook.config import environment as environments
 from proofbook.errors import UsageError
 from proofbook.schedule import plan as plans
@@ -210,7 +215,7 @@ def by_shell(script: str, stand_in: Path, shell: list[str], code: int) -> subpro
 def test_github_runs_it_once_and_warns_of_inconclusive(base: Path, stand_in: Path, tmp_path: Path) -> None:
     workflow = yaml.safe_load(FORMS["github"](plan_of(base, "staging", "production", every="6h")))
     assert re.fullmatch(r"\d+ \d-23/6 \* \* \*", workflow["on"]["schedule"][0]["cron"])
-    assert workflow["concurrency"] == {"group": "proofbook-staging-production", "cancel-in-progress": False}
+    assert workflow["concurrency"] == {"group": workflow["name"], "cancel-in-progress": False}
     job = workflow["jobs"]["validate"]
     assert job["env"] == {"HOOK_URL": "${{ secrets.HOOK_URL }}", "STAGING_JWT": "${{ secrets.STAGING_JWT }}"}
     step = next(item for item in job["steps"] if item.get("name") == "Validate")
@@ -439,3 +444,90 @@ def test_names_of_schedules_are_short_and_differ(base: Path) -> None:
     many = [f"eu-west-{number}" for number in range(8)]
     names = {plan_of(base, *some, every="1h").name for some in (many, many[:7], many[:6], ["eu-west-1"])}
     assert len(names) == 4 and all(re.fullmatch(r"[a-z0-9-]{1,45}", name) for name in names)
+
+
+def test_environments_whose_names_look_alike_have_schedules_of_their_own(base: Path) -> None:
+    alike = ["eu", "EU", "e u", "e-u", "münchen", "m nchen"]
+    for name in (*alike, "e", "u", "日本"):
+        told.state_environment(base, name)
+    some = [*([name] for name in alike), ["e", "u"], ["日本"]]
+    names = [plan_of(base, *environments, every="1h").name for environments in some]
+    assert len(set(names)) == len(names), "a lock or a file of one would be that of another"
+    assert names[0] == "proofbook-eu" and names[3] == "proofbook-e-u"
+    assert all(re.fullmatch(r"proofbook(-[a-z0-9]+)+", name) and len(name) <= 40 for name in names)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_an_awkward_path_is_read_as_it_was_meant(base: Path, form: str, stand_in: Path) -> None:
+    folder = base / 'it\'s {{ 7 }} \\ug """x'
+    folder.mkdir()
+    told.state_environment(base, "odd name+").rename(folder / "odd name+.toml")
+    name = str(folder / "odd name+.toml")
+    plan = replace(plan_of(base, name, every="6h"), program=(str(stand_in),))
+    text = FORMS[form](plan)
+    if form == "airflow":
+        [command] = re.findall(r"bash_command=(.*),$", text, flags=re.MULTILINE)
+        ast.parse(text)
+        template = jinja2.Template(ast.literal_eval(command))
+        assert shlex.split(template.render())[1:3] == ["run", name]
+    elif form == "cron":
+        assert name in shlex.split(entries(text)[0][1])
+    elif form != "systemd":
+        # systemd reads its own in a test above.
+        scripts = [
+            line
+            for document in yaml.safe_load_all(text)
+            for line in _texts(document)
+            if "proofbook run" in line
+        ]
+        assert scripts and all(shlex.quote(name) in line for line in scripts)
+
+
+def _texts(content: Any) -> list[str]:
+    if isinstance(content, dict | list):
+        items = content.values() if isinstance(content, dict) else content
+        return [text for item in items for text in _texts(item)]
+    return [content] if isinstance(content, str) else []
+
+
+def test_a_path_of_two_lines_is_refused_in_one(base: Path) -> None:
+    folder = base / "a\nb"
+    folder.mkdir()
+    told.state_environment(base, "x").rename(folder / "x.toml")
+    answer = asking.ask("schedule", str(folder / "x.toml"), "--every", "1h", "--for", "cron")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.last.startswith("expected paths that fit into one line of what a scheduler reads, got ")
+
+
+def test_github_is_not_asked_for_more_than_it_does(base: Path) -> None:
+    answer = asking.ask("schedule", "staging", "--every", "1m", "--for", "github")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.last == "--every: GitHub starts a schedule every 5 minutes at most, got 1m"
+    assert asking.ask("schedule", "staging", "--every", "5m", "--for", "github").code == 0
+
+
+@pytest.mark.parametrize("store", ["", "s3://acme-runs/checkout"])
+def test_what_is_kept_for_others_leaves_out_the_key_of_fingerprints(
+    base: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = "outputs/"
+    if store:
+        monkeypatch.setenv("PROOFBOOK_OUTPUTS", store)
+        kept = ".outputs/"
+    plan = plan_of(base, "staging")
+    github = yaml.safe_load(FORMS["github"](plan))["jobs"]["validate"]["steps"][-1]["with"]["path"]
+    assert github.splitlines() == [kept, f"!{kept}**/{fingerprints.FILE}"]
+    artifacts = yaml.safe_load(FORMS["gitlab"](plan))[plan.name]["artifacts"]
+    assert (artifacts["paths"], artifacts["exclude"]) == ([kept], [f"{kept}**/{fingerprints.FILE}"])
+
+
+def test_a_daily_run_is_at_an_hour_that_every_day_has_once(base: Path) -> None:
+    hour = int(times(base, "1d").split()[1])
+    changed = set()
+    for zone in ("Europe/Berlin", "Europe/Helsinki", "America/New_York", "America/Havana", "Australia/Lord_Howe", "Antarctica/Troll", "Asia/Beirut", "Atlantic/Azores"):  # fmt: skip
+        there = zoneinfo.ZoneInfo(zone)
+        for number in range(366 * 24):
+            local = dt.datetime(2026, 1, 1, 0, 30) + dt.timedelta(hours=number)
+            if len({local.replace(tzinfo=there, fold=fold).utcoffset() for fold in (0, 1)}) == 2:
+                changed.add(local.hour)
+    assert len(changed) >= 3 and hour not in changed
