@@ -31,6 +31,9 @@ _PIECE_BYTES = 64 * KIB
 # What is asked for is what can be unpacked piece by piece, so that little cannot become much unseen.
 _ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _ACCEPTED = "gzip, deflate"
+# What browsers and others know, and sends who does not look at what was asked for.
+_KNOWN_ELSEWHERE = ("br", "zstd", "compress", "x-compress", "dcb", "dcz")
+_GZIP_BEGINS = b"\x1f\x8b"
 
 
 # Of httpcore: the name of an event, and what is known of it.
@@ -46,7 +49,15 @@ class Unending(httpx.HTTPError):
 
 
 class Unreadable(httpx.HTTPError):
-    """An answer that is packed in a way that nobody asked for, or is not what its headers say."""
+    """An answer that is packed in a way that nobody asked for, or is not what its headers say; with its status."""
+
+    def __init__(self, said: str, status: int) -> None:
+        super().__init__(said)
+        self.status = status
+
+
+class PackedOtherwise(Unreadable):
+    """An answer that is packed in a way that others can read, and that was not asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +196,9 @@ def _unpacker(response: httpx.Response) -> Any:
     if encoding in ("", "identity"):
         return lambda raw: (raw,)
     if encoding not in _ENCODINGS:
-        raise Unreadable(f"an answer {response.status_code} packed as {encoding[:40]!r}, not as {_ACCEPTED}")
+        kind = PackedOtherwise if encoding in _KNOWN_ELSEWHERE else Unreadable
+        said = f"an answer {response.status_code} packed as {encoding[:40]!r}, not as {_ACCEPTED}"
+        raise kind(said, response.status_code)
     return _Unpacking(response.status_code, encoding).pieces
 
 
@@ -204,20 +217,25 @@ class _Unpacking:
             rest = self._inflate.unconsumed_tail
             # A full piece may have left something in the window although nothing is left of what came.
             more = bool(rest) or len(piece) == _PIECE_BYTES
+            if self._inflate.eof and self._inflate.unused_data.startswith(_GZIP_BEGINS):
+                # A file of gzip may have several members, one behind the other.
+                rest, more = self._inflate.unused_data, True
+                self._inflate = zlib.decompressobj(_ENCODINGS[self._encoding])
 
     def _next(self, raw: bytes) -> bytes:
         try:
             piece = self._inflate.decompress(raw, _PIECE_BYTES)
         except zlib.error:
             if self._began or self._encoding != "deflate":
-                raise Unreadable(
-                    f"an answer {self._status} that is not {self._encoding}, as it says"
-                ) from None
+                raise self._not_so() from None
             # Many servers mean the bare format by that name.
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
             try:
                 piece = self._inflate.decompress(raw, _PIECE_BYTES)
             except zlib.error:
-                raise Unreadable(f"an answer {self._status} that is not deflate, as it says") from None
+                raise self._not_so() from None
         self._began = True
         return piece
+
+    def _not_so(self) -> Unreadable:
+        return Unreadable(f"an answer {self._status} that is not {self._encoding}, as it says", self._status)

@@ -17,6 +17,7 @@ from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.error_numbers import error_numbers
+from proofbook.collect.rate_limit import asks_for_less
 from proofbook.collect.services import health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session, describe, name_not_found
@@ -254,9 +255,11 @@ class _Search:
                 within_s=self.session.environment.pace.timeout_s,
                 **health.asking(self.item),
             )
-        if answer.status_code == 429:
+        if asks_for_less(answer.status_code, answer.headers, answer.text):
             await self.session.back_off(
-                answer.headers.get("retry-after"), host=self.client.base_url.host or ""
+                answer.headers.get("retry-after"),
+                host=self.client.base_url.host or "",
+                status=answer.status_code,
             )
         return answer
 

@@ -6,8 +6,9 @@ import asyncio
 import datetime as dt
 import email.utils
 import logging
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from proofbook.config.services import Pace
@@ -17,6 +18,32 @@ logger = logging.getLogger("proofbook.collect")
 # Backing off has an end: after this many answers of 429, or one that asks for more, it is for a person to decide.
 MAX_429 = 3
 MAX_WAIT_S = 120.0
+TOO_MANY = 429
+# How servers say the same with another status; and with one of success, where the words leave no doubt.
+_EXCEEDED = re.compile(
+    r"rate[ _-]?(?:limits?[ _-]?)?(?:has been |was |is )?(?:exceeded|reached|hit)|too many requests|rate[ _-]limited"
+    r"|(?:request limit|quota) (?:has been |was )?(?:exceeded|reached)",
+    re.IGNORECASE,
+)
+_SLOWER = re.compile(r"throttl(?:ed|ing)|slow down|enhance your calm", re.IGNORECASE)
+_LEFT = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
+_LONGEST = 300
+
+
+def asks_for_less(status: int, headers: Mapping[str, str], body: str) -> bool:
+    """Whether an answer refuses a request because there were too many before it, whatever its status.
+
+    >>> asks_for_less(503, {}, "Rate limit exceeded"), asks_for_less(403, {"x-ratelimit-remaining": "0"}, ""), asks_for_less(503, {}, "")
+    (True, True, False)
+    """
+    if status == TOO_MANY:
+        return True
+    if len(body) <= _LONGEST and _EXCEEDED.search(body):
+        return True
+    if status < 400:
+        return False
+    is_none_left = any(headers.get(name, "").strip() == "0" for name in _LEFT)
+    return is_none_left or _SLOWER.search(body[:_LONGEST]) is not None
 
 
 class RateLimiter:
@@ -28,7 +55,7 @@ class RateLimiter:
         self._first_in_line = asyncio.Lock()
         self._next_at = 0.0
         self._refused = 0
-        self._refused_by = ""
+        self._refused_with = ""
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[None]:
@@ -44,26 +71,26 @@ class RateLimiter:
                     await asyncio.sleep(wait)
                 if self._refused >= MAX_429:
                     raise CouldNotLook(
-                        f"{self._refused_by} answered 429 (too many requests) {self._refused} times at {self._pace.per_s:g} requests/s; lower [pace] per_s, or concurrency where it counts connections"
+                        f"{self._refused_with} {self._refused} times at {self._pace.per_s:g} requests/s; lower [pace] per_s, or concurrency where it counts connections"
                     )
                 # From now and not from when its turn was due, so that no two are closer than the pace allows.
                 self._next_at = time.monotonic() + 1 / self._pace.per_s
             yield
 
-    def back_off(self, retry_after: str | None, *, host: str) -> None:
-        """Delays every further request after a 429 of a host, as long as it asks.
+    def back_off(self, retry_after: str | None, *, host: str, status: int = TOO_MANY) -> None:
+        """Delays every further request after a 429 of a host, or what says the same with another status, as long as it asks.
 
         Raises:
             CouldNotLook: it asks for more than MAX_WAIT_S.
         """
         self._refused += 1
-        self._refused_by = host
+        self._refused_with = f"{host} answered {status} (too many requests)"
         asked = seconds_of(retry_after, now=dt.datetime.now(dt.UTC))
         seconds = 2.0**self._refused if asked is None else asked
-        logger.info("%s answered 429: backing off for %.1f s (%d of %d)", host, seconds, self._refused, MAX_429)  # fmt: skip
+        logger.info("%s answered %d: backing off for %.1f s (%d of %d)", host, status, seconds, self._refused, MAX_429)  # fmt: skip
         if seconds > MAX_WAIT_S:
             raise CouldNotLook(
-                f"{host} answered 429 (too many requests) at {self._pace.per_s:g} requests/s and asks to wait {seconds:,.0f} s; run again after that, or lower [pace] per_s"
+                f"{self._refused_with} at {self._pace.per_s:g} requests/s and asks to wait {seconds:,.0f} s; run again after that, or lower [pace] per_s"
             )
         self._next_at = max(self._next_at, time.monotonic() + seconds)
 

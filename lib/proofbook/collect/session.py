@@ -25,7 +25,7 @@ from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.error_numbers import error_numbers
 from proofbook.collect.filling import fill
-from proofbook.collect.rate_limit import RateLimiter
+from proofbook.collect.rate_limit import TOO_MANY, RateLimiter
 from proofbook.config.environment import Environment
 from proofbook.config.fields import check_url
 from proofbook.config.probes import references
@@ -124,13 +124,13 @@ class Session:
             logger.debug("%s: number %d", what, self.done[what])
             yield
 
-    async def back_off(self, retry_after: str | None, *, host: str) -> None:
-        """Backs off after a 429 of a host, as long as it asks.
+    async def back_off(self, retry_after: str | None, *, host: str, status: int = TOO_MANY) -> None:
+        """Backs off after a 429 of a host, or what says the same with another status, as long as it asks.
 
         Raises:
             CouldNotLook: it asks for too long.
         """
-        self._limiter.back_off(retry_after, host=host)
+        self._limiter.back_off(retry_after, host=host, status=status)
 
     def host_of(self, socket: WebSocket) -> str:
         """The host of an endpoint."""

@@ -11,7 +11,7 @@ _STANDS_IN = re.compile(
     r"^\W*(?:"
     # Maintenance.
     r"(?:site |service |system |website |we are |we're )?(?:is |are |down |currently )*(?:under|in|for|undergoing)? ?(?:scheduled |planned )?maintenance"
-    r"(?: mode| page| in progress)?\W*$|we(?:'|’| wi)?ll be (?:right )?back|(?:under construction|coming soon|be right back)\W*$"
+    r"(?: mode| page| in progress)?\W*(?:$|[|–—-] )|we(?:'|’| wi)?ll be (?:right )?back|(?:under construction|coming soon|be right back)\W*$"
     r"|(?:geplante )?wartung(?:sarbeiten|sseite|smodus)?\W*$|(?:seite |site )?(?:in|im) (?:wartung|wartungsmodus)\W*$"
     r"|(?:site |service )?(?:est )?en maintenance|maintenance en cours|(?:sitio )?en mantenimiento|(?:sito )?in manutenzione|em manutenção"
     r"|(?:in )?onderhoud\W*$|przerwa techniczna|технические работы|メンテナンス|维护中"
@@ -22,6 +22,9 @@ _STANDS_IN = re.compile(
     r"|(?:error |http |http error )?(?:\d{3} ?[-:|]? ?)?(?:bad gateway|gateway time-?out|internal server error|not found|forbidden|"
     r"(?:service |temporarily )(?:temporarily )?(?:unavailable|offline|down))\b"
     r"|error(?: [45]\d\d)?\W*$|(?:[45]\d\d) error\W*$|application error\W*$|page not found\W*$|no such app\W*$|oops\b"
+    r"|(?:the |this |your )?(?:application|app|site|website|server|page|project|deployment) (?:is |was )?(?:currently )?not (?:available|found)\b"
+    r"|(?:this |your )?(?:account|site|website|domain) (?:has been |is )?(?:suspended|disabled|deactivated|expired)\b"
+    r"|(?:database|connection|server|runtime|proxy|bootstrap|fatal) (?:connection )?error\W*$|error establishing a|whitelabel error|unable to connect\b"
     r"|(?:sorry, |we're sorry, |we are sorry, )?(?:but )?something went wrong|(?:site|page) can(?:no|')t be reached"
     # Whoever wants to know first that a person asks: what follows is what _CHALLENGES finds.
     r"|just a moment\W*$|attention required|checking your browser|verify(?:ing)? (?:that )?you are (?:a )?human|are you a (?:robot|human)"
@@ -47,6 +50,8 @@ _CRASH = re.compile(
     r"|panic: |goroutine \d+ \[|(?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)\b|System\.\w*Exception|(?:[A-Z]\w+)?(?:Error|Exception): "
     r"|SQLSTATE\[|Internal Server Error\b|Bad Gateway\b|Service (?:Temporarily )?Unavailable\b|upstream connect error)"
 )
+# What PHP says and goes on after, such as that it has no database.
+_WARNING = re.compile(r"\W*(?:PHP )?Warning\s*:\s.{1,400}?\sin\s+\S.{0,200}?\son\s+line\s+\d+", re.DOTALL)
 _FAULT = re.compile(r"<(?:\w+:)?Fault\b")
 # A line of Prometheus' text format or of OpenMetrics, and what no other text has: a comment of it, a label, its own `up`.
 _SAMPLE = re.compile(
@@ -70,6 +75,16 @@ def is_page(text: str) -> bool:
 def is_login(text: str) -> bool:
     """Whether a page asks for a password."""
     return _LOGIN.search(text[:_READ]) is not None
+
+
+def warning_in(text: str) -> str:
+    """The warning of a program that went on after it, where a page begins with one; empty where it does not.
+
+    >>> warning_in("<b>Warning</b>:  mysqli_connect(): refused in <b>/a.php</b> on line <b>3</b>")
+    'Warning : mysqli_connect(): refused in /a.php on line 3'
+    """
+    found = _WARNING.match(_TAG.sub(" ", text[:_READ]))
+    return " ".join(found[0].split())[:_SHOWN] if found else ""
 
 
 def named_in(text: str) -> str:

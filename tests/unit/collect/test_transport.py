@@ -124,7 +124,7 @@ def test_what_no_slip_of_ours_explains_is_a_failure(authority: Authority, tmp_pa
 
 @pytest.mark.parametrize(
     ("first", "cause"),
-    [(b"", Cause.NONE), (b"HTTP/1.1 500 no\r\n\r\n", Cause.NONE), (b"SSH-2.0-x\r\n", Cause.NONE), (SETTINGS, Cause.HTTP2)],
+    [(b"", Cause.NONE), (b"HTTP/1.1 500 no\r\n\r\n", Cause.NONE), (b"SSH-2.0-x\r\n", Cause.NO_HTTP), (SETTINGS, Cause.HTTP2)],
     ids=["nothing", "HTTP", "SSH", "HTTP/2"],
 )  # fmt: skip
 def test_what_a_port_says_first_tells_what_it_speaks(first: bytes, cause: Cause) -> None:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.filling import match_fields
+from proofbook.collect.rate_limit import asks_for_less
 from proofbook.collect.services import grpc_calls, health_page, page_time, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, describe, name_not_found, side_by_side
@@ -162,10 +164,14 @@ async def client_for(
         await session.token(login.user)
     url = at or session.service_urls[service.name]
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
+    # Each request is somebody else's: a cookie would keep all of them at one of several instances.
+    nobodys = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     speaks: dict[str, Any] = {}
     if service.health_method == "gRPC":
         speaks["transport"] = grpc_calls.Transport(context=session.tls(service, url))
-    async with session.client(url, tls=service, base_url=url, limits=limits, **speaks) as client:
+    async with session.client(
+        url, tls=service, base_url=url, limits=limits, cookies=nobodys, **speaks
+    ) as client:
         yield client
 
 
@@ -190,11 +196,13 @@ async def _ask(
                 raise CouldNotLook(
                     f"the host of service {service.name!r} ({urlsplit(str(client.base_url)).hostname}) does not resolve; check its url"
                 ) from None
-            told = {**_NO_ANSWER, "error": describe(error)}
+            told = {**_NO_ANSWER, **_packed(error, service, kind), "error": describe(error)}
             return {**asked, **told, "total_s": time.perf_counter() - began, **_phases(moments, began)}
         total_s = time.perf_counter() - began
-    if answer.status_code == 429:
-        await session.back_off(answer.headers.get("retry-after"), host=client.base_url.host)
+    if asks_for_less(answer.status_code, answer.headers, answer.text):
+        await session.back_off(
+            answer.headers.get("retry-after"), host=client.base_url.host, status=answer.status_code
+        )
     as_health = "health" if kind in UNMARKED_PAGE_KINDS and path == service.health else kind
     return {**asked, **_told(answer, service, as_health), "total_s": total_s, **_phases(moments, began)}
 
@@ -212,6 +220,15 @@ _NO_ANSWER = {
     "dated_age_s": None,
     "revision": None,
 }
+
+
+def _packed(error: httpx.HTTPError, service: Service, kind: str) -> Mapping[str, object]:
+    """What is known of an answer that is packed in a way that cannot be unpacked here: that it came, and not what it says."""
+    if not isinstance(error, answers.PackedOtherwise) or kind == "timed":
+        return {}
+    wanted = service.health_status if kind == "health" else [HTTPStatus.OK]
+    told = {"status": error.status, "ok": error.status in wanted and not service.health_expect}
+    return {**told, "says": Word.UNKNOWN.value, "body": str(error)}
 
 
 async def _answer(

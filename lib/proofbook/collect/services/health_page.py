@@ -4,87 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Any
+from dataclasses import replace
 
+from proofbook.collect.services import health_text
+from proofbook.collect.services.health_words import (
+    KEYS,
+    YES_OR_NO,
+    Said,
+    Word,
+    is_bad_of_a_part,
+    meaning,
+)
 from proofbook.evidence import stand_ins
 from proofbook.files import parse_json
 
-
-class Word(StrEnum):
-    """What a page says: well, ill, neither of them, or something that nobody here knows."""
-
-    WELL = "well"
-    ILL = "ill"
-    HALF = "half-well"
-    UNKNOWN = "unknown"
-    # It is no page of the service: somebody in between wants to know who asks.
-    CHALLENGE = "challenge"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a page says of itself, and where: a JMESPath with the value found there; the path is empty for plain text."""
-
-    word: Word
-    path: str
-    value: Any
-    # Of a page that is well: what a part of it says that is not.
-    beside: str = field(default="", compare=False)
-
-    def shown(self) -> str:
-        """As it stands there, in short."""
-        value = "false" if self.value is False else "true" if self.value is True else str(self.value)[:60]
-        return f"{self.path} = {value}" if self.path else value
-
-
-_GOOD = frozenset([
-    "ok", "okay", "healthy", "up", "pass", "passed", "passing", "alive", "live", "ready", "running", "available", "green", "success",
-    "successful", "serving", "online", "operational", "active", "started", "good", "well", "fine", "normal", "pong", "true", "yes",
-    "working", "200",
-])  # fmt: skip
-_BAD = frozenset([
-    "down", "unhealthy", "fail", "fails", "failed", "failing", "failure", "error", "errors", "errored", "critical", "unavailable",
-    "out_of_service", "service_unavailable", "dead", "stopped", "stopping", "ko", "nok", "bad", "broken", "offline", "outage", "crashed",
-    "red", "false", "no", "500", "502", "503", "504", "major_outage", "major", "crash_loop", "panic", "fatal", "lost", "disconnected",
-    "unreachable",
-])  # fmt: skip
-_HALF = frozenset([
-    "degraded", "warn", "warning", "partial", "partially", "partially_available", "yellow", "starting", "initializing", "draining",
-    "maintenance", "pending", "unknown", "unstable", "service_unknown", "degraded_performance", "partial_outage", "minor_outage",
-    "minor", "under_maintenance", "impaired", "limited", "suspended", "paused", "read_only", "overloaded", "recovering", "amber", "orange",
-])  # fmt: skip
-# Of a part of the system, where the page has no word of its own: what can hardly mean anything else.
-_BAD_OF_A_PART = frozenset([
-    "down", "unhealthy", "failed", "failing", "unavailable", "out_of_service", "dead", "critical",
-])  # fmt: skip
-_NEGATED = re.compile(
-    r"(?:not|un|non|in)[\s_-]*(?:" + "|".join(sorted(_GOOD, key=len, reverse=True)) + r")\b"
-)
-_KEYS = (
-    "status",
-    "healthy",
-    "health",
-    "ok",
-    "state",
-    "alive",
-    "ready",
-    "up",
-    "success",
-    "available",
-    "live",
-    "serving",
-)
-# Keys of which 0 and 1 mean no and yes; of a status 0 may mean that there was no error.
-_YES_OR_NO = frozenset(_KEYS) - {"status", "health", "state"}
+__all__ = ["Said", "Word", "is_well", "read"]
 # What stands before such a key in its name: `isHealthy`, `overall_status`.
 _BEFORE_KEYS = re.compile(r"(?:is|overall|system|service|serving|health|app|application|cluster)(?=[a-z])")
 _WRAPPERS = ("status", "health", "state", "data", "result")
 # What is wrong, listed; empty where nothing is.
 _TROUBLES = ("error", "errors", "failure", "failures", "problems", "exception", "errormessage")
 # Under which wrappers repeat a status of HTTP; that it is none of a success tells, that it is one does not.
-_CODES = ("code", "statuscode", "httpstatus", "httpcode", "errorcode")
+_CODES = ("code", "statuscode", "httpstatus", "httpcode", "errorcode", "errno", "errcode", "retcode", "ret")
+# What a person is told beside such a code, or in place of all else.
+_MESSAGES = (
+    "message",
+    "msg",
+    "errmsg",
+    "errormessage",
+    "detail",
+    "details",
+    "description",
+    "reason",
+    "notice",
+)
+_FAILED = re.compile(r"\b(?:error|fail(?:ed|ure)?|exception|unavailable|time(?:d )?-?out|refused|denied|unreachable)\b", re.IGNORECASE)  # fmt: skip
+# What .NET writes for its three states, where they are written as numbers; the key beside tells that it is one of its reports.
+_DOTNET_KEY, _DOTNET = "totalduration", (Word.ILL, Word.HALF, Word.WELL)
 # How a value tells what is wrong with a part, in the words of clients and of those who wrap them.
 _TROUBLE = re.compile(
     r"(?:connect(?:ion)?|request|query|ping|read|write|operation|host|server|upstream|\w*error:?)?[\w :]{0,40}?"
@@ -95,10 +51,11 @@ _TROUBLE = re.compile(
 )
 # What such a value is of the past, or only told beside: `last_error`, `timeout_s`, `description`.
 _OF_ANOTHER_TIME = re.compile(
-    r"last|prev|past|history|recent|descr|help|doc|note|hint|config|timeout|policy|message_?of", re.IGNORECASE
+    r"last|prev|past|history|recent|descr|help|doc|note|notice|hint|config|timeout|policy|message_?of",
+    re.IGNORECASE,
 )
 # A flag of which `true` says that the service is not there for its users.
-_AWAY = re.compile(r"(?:is|in|under)?(?:maintenance(?:mode)?|draining|degraded|shuttingdown|stopping)")
+_AWAY = re.compile(r"(?:is|in|under)?(?:maintenance(?:mode)?|draining|degraded|shuttingdown|stopping|sealed)")
 # The last word of a key of which `false` says that a part is ill; features are turned on and off by other names.
 _PART_FLAG = re.compile(
     r"(?:healthy|connected|reachable|available|alive|ready|passed|passing|operational|working|ok)$",
@@ -108,34 +65,14 @@ _PART_FLAG = re.compile(
 _PART_NAMES = frozenset([
     "db", "database", "redis", "broker", "kafka", "rabbitmq", "mongo", "mongodb", "postgres", "postgresql", "mysql", "elasticsearch", "sql",
 ])  # fmt: skip
-_LINE = re.compile(rf"^\W*({'|'.join(_KEYS)})\W*[:=]\s*[\"']?([\w -]+)", re.IGNORECASE)
-# A part and its word, in one of several lines.
-_PART_LINE = re.compile(
-    r"^\W*([\w .()/-]{1,60}?)(?:\s*[:=|]\s*|\s*\.{2,}\s*|\s+-\s+|\s+)[\[(\"']?([A-Za-z_-]{2,20})[\])\"'.!]?\s*$"
-)
-_MOST_LINES = 100
-# A sentence that says how something is: `The server is ready.`
-_SENTENCE = re.compile(
-    r"^\w[\w .'-]{0,60}? (?:is|are) (?:(?:now|currently|still) )?([\w' ,-]{2,60})(?:$|[.!:;(])", re.IGNORECASE
-)
-_ELEMENT = re.compile(r"<(status|state|health|healthy)\b[^>]*>\s*([^<>]{1,40}?)\s*</", re.IGNORECASE)
-# Of the outermost element.
-_ATTRIBUTE = re.compile(
-    r"\s*(?:<\?[^>]*>\s*)?<[\w:]+\s[^>]*?\b(status|state|health)\s*=\s*[\"']([^\"'<>]{1,40})[\"']",
-    re.IGNORECASE,
-)
-_LONGEST_LINE = 200
-# What keeps JSON from being loaded as a script.
+# What makes of JSON a script, and what keeps it from being loaded as one.
+_CALLBACK = re.compile(r"\s*(?:/\*.*?\*/\s*)*[\w.$]{1,80}\((\s*[{\[\"].*)\)\s*;?\s*$", re.DOTALL)
 _GUARD = re.compile(r"\s*(?:\)\]\}'?,?|(?:while\s*\(1\)|for\s*\(;;\));)\s*")
 # An object of JSON, whether or not it is read to its end.
 _BEGINS = re.compile(r"\s*\{\s*\"")
-# Each check of a Kubernetes component with its outcome, and what the last line of such a page says.
-_CHECK = re.compile(r"^\[([+-])\]\S.*$", re.MULTILINE)
-_CHECKED = re.compile(r"^\S+ check (passed|failed)$", re.MULTILINE)
-# Of several words of one sentence.
-_WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL)
 # So deep are parts of a system looked for, and so many of their values.
 _DEEPEST, _MOST_PARTS = 4, 2000
+_MOST_LINES, _LONGEST_LINE = 100, 200
 
 
 def read(text: str, *, is_html: bool = False) -> Said | None:
@@ -147,6 +84,7 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     (<Word.ILL: 'ill'>, None)
     """
     text = text[found.end() :] if (found := _GUARD.match(text)) else text
+    text = found[1] if (found := _CALLBACK.match(text)) else text
     try:
         page = parse_json(text)
     except ValueError:
@@ -162,7 +100,7 @@ def read(text: str, *, is_html: bool = False) -> Said | None:
     if isinstance(page, list):
         return _of_parts(page)
     if isinstance(page, str | bool):
-        return Said(word=_meaning(page), path="", value=page)
+        return Said(word=meaning(page), path="", value=page)
     return None
 
 
@@ -184,12 +122,17 @@ def _of_words(text: str, *, is_html: bool) -> Said | None:
         return Said(word=Word.ILL, path="", value=crash)
     if metrics := stand_ins.metrics_in(text):
         return Said(word=Word.HALF, path="", value=metrics)
+    if warning := stand_ins.warning_in(text):
+        return Said(word=Word.HALF, path="", value=warning)
     if is_html or stand_ins.is_page(text):
         # Of a page for people nothing else is known.
         named = stand_ins.named_in(text)
+        if not named:
+            return health_text.of_page(text)
         word = Word.CHALLENGE if stand_ins.is_challenge(named) else Word.HALF
-        return Said(word=word, path="", value=named) if named else None
-    return _of_text(text)
+        return Said(word=word, path="", value=named)
+    told = health_text.of_text(text)
+    return told if told is not None else _of_object(health_text.pairs(text))
 
 
 def is_well(value: object) -> bool:
@@ -198,15 +141,16 @@ def is_well(value: object) -> bool:
     >>> is_well("UP"), is_well(True), is_well("billing")
     (True, True, False)
     """
-    return isinstance(value, str | bool) and _meaning(value) is Word.WELL
+    return isinstance(value, str | bool) and meaning(value) is Word.WELL
 
 
 def _of_object(page: dict[str, object]) -> Said | None:
-    own = list(_claims(page))
+    own = [*_of_dotnet(page), *_claims(page)]
     worst = next((said for word in (Word.ILL, Word.HALF) for said in own if said.word is word), None)
     if worst is not None:
         return worst
-    wrong = _code(page) or _ill_part(page, is_told=bool(own)) or _trouble(page, is_told=bool(own))
+    is_told = bool(own)
+    wrong = _code(page) or _ill_part(page, is_told=is_told) or _trouble(page, is_told=is_told) or _told(page, is_told=is_told)  # fmt: skip
     if wrong is not None:
         return wrong
     if any(said.word is Word.WELL for said in own):
@@ -220,7 +164,7 @@ def _of_object(page: dict[str, object]) -> Said | None:
 def _ill_part(page: dict[str, object], *, is_told: bool) -> Said | None:
     """A part that stands at the page's own top and is ill; is_told: whether the page has a word of its own beside it."""
     for key, value in page.items():
-        if isinstance(value, str) and _is_bad_of_a_part(value):
+        if isinstance(value, str) and is_bad_of_a_part(value):
             return Said(word=Word.HALF if is_told else Word.ILL, path=_quoted(key), value=value)
         if _is_trouble(key, value) or (value is True and _AWAY.fullmatch(_letters(key))):
             return Said(word=Word.HALF, path=_quoted(key), value=value)
@@ -231,6 +175,26 @@ def _code(page: dict[str, object]) -> Said | None:
     """The status of a server's error, where the page repeats it and the answer does not bear it."""
     codes = ((key, value) for key, value in page.items() if _letters(key) in _CODES)
     return next((Said(word=Word.ILL, path=_quoted(key), value=value) for key, value in codes if type(value) is int and 500 <= value <= 599), None)  # fmt: skip
+
+
+def _of_dotnet(page: dict[str, object]) -> Iterator[Said]:
+    """The state of a report of .NET's health checks that has a number for it."""
+    if any(_letters(key) == _DOTNET_KEY for key in page):
+        for key, value in page.items():
+            if key.lower() == "status" and type(value) is int and 0 <= value < len(_DOTNET):
+                yield Said(word=_DOTNET[value], path=_quoted(key), value=value)
+
+
+def _told(page: dict[str, object], *, is_told: bool) -> Said | None:
+    """What the page tells a person of a failure, beside a code that is none of success or where it says nothing else of itself."""
+    codes = [value for key, value in page.items() if _letters(key) in _CODES and type(value) is int]
+    failed = any(code not in (0, 1) and not 200 <= code <= 299 for code in codes)
+    for key, value in page.items():
+        if not (_letters(key) in _MESSAGES and isinstance(value, str)):
+            continue
+        if (failed and _FAILED.search(value)) or (not is_told and health_text.says_away(value)):
+            return Said(word=Word.HALF, path=_quoted(key), value=value)
+    return None
 
 
 def _trouble(page: dict[str, object], *, is_told: bool) -> Said | None:
@@ -253,7 +217,7 @@ def _is_trouble(key: str, value: object) -> bool:
     """
     if value is False:
         return key.lower() in _PART_NAMES or (
-            _letters(key) not in _KEYS and _PART_FLAG.search(key) is not None
+            _letters(key) not in KEYS and _PART_FLAG.search(key) is not None
         )
     if not isinstance(value, str) or len(value) > _LONGEST_LINE or _OF_ANOTHER_TIME.search(key):
         return False
@@ -276,7 +240,7 @@ def _of_parts(page: object) -> Said | None:
             inner = [(f"{path}{_quoted(str(key))}.", item) for key, item in value.items()]
         elif isinstance(value, list):
             inner = [(f"{path.removesuffix('.')}[{number}].", item) for number, item in enumerate(value)]
-        elif depth > 1 and isinstance(value, str) and _is_bad_of_a_part(value):
+        elif depth > 1 and isinstance(value, str) and is_bad_of_a_part(value):
             return Said(word=Word.HALF, path=path.removesuffix("."), value=value)
         else:
             continue
@@ -285,20 +249,15 @@ def _of_parts(page: object) -> Said | None:
     return None
 
 
-def _is_bad_of_a_part(value: str) -> bool:
-    """Whether a value says that a part is ill, perhaps with what is wrong behind it: `unavailable: no connection`."""
-    return _norm(re.split(r"[:,;(]", value, maxsplit=1)[0]) in _BAD_OF_A_PART
-
-
 def _claims(page: dict[str, object], prefix: str = "") -> Iterator[Said]:
     """The values at the page's own top that speak of it as a whole; one level down only where the top is no more than a wrapper."""
     by_name = {_plain(key): key for key in reversed(page)} | {key.lower(): key for key in reversed(page)}
     found = False
-    for name in _KEYS:
+    for name in KEYS:
         value = page.get(by_name.get(name, ""))
         if isinstance(value, str | bool) or (isinstance(value, int) and _counts(name, value)):
             found = True
-            word = _meaning(bool(value) if name in _YES_OR_NO and isinstance(value, int) else value)
+            word = meaning(bool(value) if name in YES_OR_NO and isinstance(value, int) else value)
             yield Said(word=word, path=prefix + _quoted(by_name[name]), value=value)
     if found or prefix:
         return
@@ -316,7 +275,7 @@ def _plain(key: str) -> str:
     """
     name = _letters(key)
     short = _BEFORE_KEYS.sub("", name, count=1) if _BEFORE_KEYS.match(name) else name
-    return short if short in _KEYS else name
+    return short if short in KEYS else name
 
 
 def _letters(key: str) -> str:
@@ -324,77 +283,7 @@ def _letters(key: str) -> str:
 
 
 def _counts(name: str, value: int) -> bool:
-    return value in (0, 1) if name in _YES_OR_NO else 200 <= value <= 599
-
-
-def _meaning(value: str | bool | int) -> Word:
-    if isinstance(value, bool):
-        return Word.WELL if value else Word.ILL
-    said = _norm(str(value))
-    if _NEGATED.match(said.replace("_", " ")) or said in _BAD:
-        return Word.ILL
-    if said in _HALF:
-        return Word.HALF
-    return Word.WELL if said in _GOOD else Word.UNKNOWN
-
-
-def _of_text(text: str) -> Said | None:
-    """Of plain text the first line speaks, by its first words; of a longer one nothing is known."""
-    checked = _CHECKED.search(text)
-    if checked is not None:
-        failed = next((line[0] for line in _CHECK.finditer(text) if line[1] == "-"), "")
-        is_well = checked[1] == "passed" and not failed
-        return Said(word=Word.WELL if is_well else Word.ILL, path="", value=failed or checked[0])
-    element = _ELEMENT.search(text) if text.lstrip().startswith("<") else None
-    element = element or _ATTRIBUTE.match(text)
-    if element is not None:
-        return Said(word=_meaning(element[2]), path="", value=f"{element[1]} = {element[2]}")
-    line = text.strip().split("\n", 1)[0].strip()
-    if not line or len(line) > _LONGEST_LINE or line.startswith("<"):
-        return None
-    listed = _of_list(text)
-    if listed is not None:
-        return listed
-    named = _LINE.match(line)
-    if named is not None and (word := _meaning(named[2])) is not Word.UNKNOWN:
-        return Said(word=word, path="", value=line)
-    whole = _meaning(line)
-    if whole is Word.UNKNOWN:
-        # "Unhealthy: no database", "DOWN (db)".
-        whole = _meaning(re.split(r"[^\w' -]| - |\s(?!ok|ready|healthy|serving)", line, maxsplit=1)[0])
-    if whole is Word.UNKNOWN:
-        whole = _of_sentence(line)
-    return None if whole is Word.UNKNOWN else Said(word=whole, path="", value=line)
-
-
-def _of_list(text: str) -> Said | None:
-    """What a list of parts with a word each says, such as `db: ok` and `redis: FAIL`; None where it is no such list, or none of them is ill."""
-    parts = [part for part in re.split(r"[\n;,|]", text) if part.strip()]
-    named = [_PART_LINE.match(part) for part in parts[:_MOST_LINES]]
-    words = [_meaning(part[2]) if part else Word.UNKNOWN for part in named]
-    if len(parts) < 2 or len(parts) > _MOST_LINES or Word.UNKNOWN in words:
-        return None
-    first = next((part for part, word in zip(parts, words, strict=True) if word is Word.ILL), None)
-    return Said(word=Word.HALF, path="", value=first.strip()) if first is not None else None
-
-
-def _of_sentence(line: str) -> Word:
-    """What a sentence says of its subject; nothing is known where a part of it is no word of health.
-
-    >>> _of_sentence("The server is up and running."), _of_sentence("This is fine art")
-    (<Word.WELL: 'well'>, <Word.UNKNOWN: 'unknown'>)
-    """
-    said = _SENTENCE.match(line)
-    if said is None:
-        return Word.UNKNOWN
-    # "not yet ready" is no other than "not ready".
-    whole = re.sub(r"^(not|no longer) (?:yet |currently |fully )?", "not ", said[1].lower())
-    words = {_meaning(part) for part in re.split(r",? and |, ?", whole)}
-    return next((word for word in (Word.UNKNOWN, *_WORST_FIRST) if word in words), Word.UNKNOWN)
-
-
-def _norm(value: str) -> str:
-    return re.sub(r"[\s-]+", "_", value.strip().strip(".!\"'").lower())
+    return value in (0, 1) if name in YES_OR_NO else 200 <= value <= 599
 
 
 def _quoted(key: str) -> str:

@@ -22,6 +22,8 @@ _WRAPPERS = ("data", "result", "health", "status", "meta")
 _EARLIEST_S, _LATEST_S = 1.0e9, 4.0e9
 _QUARTER_S = 900.0
 _LONGEST = 20_000
+# A Date that lies farther behind is that of a copy that somebody kept, or of a clock; which of them, tells whether it goes on.
+_MOST_BEHIND_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ class PageTime:
 def of(answer: Answer, *, now: dt.datetime, leaves_out: Collection[str] = ()) -> PageTime | None:
     """The time that an answer names as its own; None where it names none.
 
-    What is named as such comes first, then any other time that does not stand still by its nature.
+    What is named as such comes first, then any other time that does not stand still by its nature; the Date of the answer
+    comes where it is of long ago and no other time is.
 
     leaves_out: paths whose value is expected to be what it is.
     """
@@ -52,7 +55,11 @@ def of(answer: Answer, *, now: dt.datetime, leaves_out: Collection[str] = ()) ->
         and (read := _read(value, as_number=means_now(path))) is not None
     ]
     found.sort(key=lambda item: not means_now(item[0]))
-    return _dated(*found[0], reference=reference) if found else None
+    dated = _dated(*found[0], reference=reference) if found else None
+    behind_s = (now - reference).total_seconds()
+    if behind_s > _MOST_BEHIND_S and (dated is None or dated.age_s <= _MOST_BEHIND_S):
+        return PageTime(path="Date", moment=reference, age_s=behind_s)
+    return dated
 
 
 def _dated(path: str, moment: dt.datetime, *, reference: dt.datetime) -> PageTime:

@@ -31,6 +31,7 @@ class Cause(StrEnum):
     HTTP2 = "http/2"
     TLS = "tls"
     NO_TLS = "no-tls"
+    NO_HTTP = "no-http"
 
 
 # As nginx, Apache, Go and others say it.
@@ -80,7 +81,7 @@ def _in_clear(address: tuple[str, int]) -> Cause:
     with socket.create_connection(address, timeout=TIMEOUT_S) as plain, contextlib.suppress(ssl.SSLError):
         _trusting(address[0], plain).close()
         return Cause.TLS
-    return Cause.NONE
+    return Cause.NO_HTTP if said else Cause.NONE
 
 
 def _encrypted(address: tuple[str, int], context: ssl.SSLContext, name: str) -> Cause:

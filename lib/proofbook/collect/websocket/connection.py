@@ -26,6 +26,7 @@ from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from proofbook import probe_marks
+from proofbook.collect.rate_limit import asks_for_less
 from proofbook.collect.session import Session, describe, is_loopback
 from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refuses
 from proofbook.collect.websocket.journey import Journey
@@ -81,10 +82,10 @@ async def connect(
         journey.http_body = scrub(bytes(error.response.body or b"").decode("utf-8", "replace")[:300])
         journey.closed_in, journey.error = "upgrade", f"HTTP {journey.http_status}"
         journey.refused = refuses(endpoint, journey.http_status, None)
-        if journey.http_status == 429 and way.backs_off:
+        headers = {name.lower(): value for name, value in error.response.headers.raw_items()}
+        if way.backs_off and asks_for_less(journey.http_status, headers, journey.http_body):
             await session.back_off(
-                error.response.headers.get("Retry-After"),
-                host=session.host_of(endpoint),
+                headers.get("retry-after"), host=session.host_of(endpoint), status=journey.http_status
             )
     except NegotiationError as error:
         said = f"an answer with a subprotocol or an extension that was not asked for: {error}"

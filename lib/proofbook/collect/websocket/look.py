@@ -29,6 +29,8 @@ TIMES = 3
 MOST_TIMES = 8
 # A greeting of which only that it came is known.
 ANYTHING: dict[str, object] = {"regex": "(?s)."}
+# As above, where what is said may be an empty message, or a line that is.
+_EVEN_NOTHING: dict[str, object] = {"regex": "^"}
 # Known by what it says first, by how it refuses, or by its path.
 _FIRST = (
     (r'^\{"type": ?"auth_required", ?"ha_version"', "home-assistant"),
@@ -255,6 +257,8 @@ def greeting_of(messages: Sequence[str | bytes]) -> dict[str, object]:
     texts = [
         message if isinstance(message, str) else message.decode("utf-8", "replace") for message in messages
     ]
+    if not all(text.strip() for text in texts):
+        return _EVEN_NOTHING
     try:
         parsed = [_scalars(parse_json(text)) for text in texts]
     except ValueError:

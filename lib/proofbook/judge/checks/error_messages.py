@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from proofbook.config.conversation import Expectation
 from proofbook.config.services import WebSocket
+from proofbook.evidence import stand_ins
 from proofbook.evidence.schema import MESSAGES, WEBSOCKET
 from proofbook.files import parse_json
 from proofbook.judge.checks.success_rate import MoreControls, Rows
@@ -20,6 +21,16 @@ _ERRORS = frozenset([
     "error", "err", "failed", "failure", "fail", "fatal", "exception", "unavailable", "down", "unhealthy",
     "unauthorized", "unauthorised", "unauthenticated", "not_authorized", "forbidden", "denied", "access_denied", "permission_denied", "login_required",
 ])  # fmt: skip
+# What a server says that will soon be gone, or is not there for its users now.
+_LEAVING = frozenset([
+    "shutdown", "shutting_down", "server_shutdown", "going_away", "goodbye", "bye", "restart", "restarting", "server_restart",
+    "maintenance", "under_maintenance", "offline", "service_unavailable", "out_of_service", "draining",
+])  # fmt: skip
+# Of a message of this kind, only where it says why: of users it is told too that they left.
+_LEAVES, _WHY = "disconnect", "reason"
+_STATES = frozenset(["status", "state"])
+_FLAGS = frozenset(["ok", "success", "healthy"])
+_CODES = frozenset(["code", "status", "statuscode"])
 _NO_ERROR = (False, None, "", 0)
 
 
@@ -115,13 +126,28 @@ def _is_error(message: str) -> bool:
     try:
         found = parse_json(message)
     except ValueError:
-        return re.match(r"(error|exception|fatal)\b(?!s)", message.strip(), re.IGNORECASE) is not None
-    if not isinstance(found, dict):
+        if re.match(r"(error|exception|fatal)\b(?!s)", message.strip(), re.IGNORECASE):
+            return True
+        stands_in = stand_ins.named_in(message) if stand_ins.is_page(message) else stand_ins.crash_in(message)
+        return bool(stands_in)
+    return isinstance(found, dict) and any(
+        _is_wrong(key.lower(), value, found) for key, value in found.items()
+    )
+
+
+def _is_wrong(name: str, value: object, message: Mapping[str, object]) -> bool:
+    """Whether a field of a message says that something is wrong.
+
+    >>> _is_wrong("status", "maintenance", {}), _is_wrong("type", "disconnect", {"user": "a"}), _is_wrong("code", 503, {})
+    (True, False, True)
+    """
+    if name in ("error", "errors", "exception"):
+        return bool(value)
+    if isinstance(value, bool):
+        return name in _FLAGS and not value
+    if isinstance(value, int):
+        return name in _CODES and 500 <= value <= 599
+    if not isinstance(value, str) or name not in _KINDS | _STATES:
         return False
-    for key, value in found.items():
-        name = key.lower()
-        if name in ("error", "errors", "exception") and value:
-            return True
-        if name in _KINDS and isinstance(value, str) and value.lower() in _ERRORS:
-            return True
-    return False
+    word = re.sub(r"[\s.:-]+", "_", value.strip().lower())
+    return word in _ERRORS | _LEAVING or (word == _LEAVES and _WHY in message)

@@ -23,7 +23,8 @@ BY_CHANCE = 0.001
 MOST_QUOTED = 80
 # A request that lacks something, or is meant for another host or protocol.
 ASKED_WRONGLY = (400, 421, 426, 431, 505)
-NO_PAGE = (*range(300, 400), 401, 403, 404, 405, 407, 410)
+# 451 may be for those who ask from here alone; 511 is said by what stands between.
+NO_PAGE = (*range(300, 400), 401, 403, 404, 405, 407, 410, 451, 511)
 
 
 def all_of(*controls: MoreControls) -> MoreControls:
@@ -235,6 +236,7 @@ _TRANSPORT = {
     "other-name": "its certificate is for another name",
     "client-certificate": "it asks for a certificate of the client",
     "http/2": "it speaks HTTP/2 only",
+    "no-http": "what it says is no HTTP",
     "tls": "its port speaks TLS",
     "no-tls": "its port does not speak TLS",
 }
