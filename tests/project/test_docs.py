@@ -315,7 +315,7 @@ def is_there(name: str) -> bool:
 
 
 # Groups of entry points, and names of loggers, packages and kinds of data.
-NO_MODULES = re.compile(r"proofbook\.(collectors|checks|log_sources|log_formats|report_sections|websocket_dialects|finding|section|answer)$|proofbook\.(toml|skip)")  # fmt: skip
+NO_MODULES = re.compile(r"proofbook\.(collectors|checks|log_sources|log_formats|report_sections|websocket_dialects|finding|section|answer)$|proofbook\.(toml|skip|prom)")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
