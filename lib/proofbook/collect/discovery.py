@@ -1,4 +1,4 @@
-"""Looks for the health page of a service that nobody described, and says what an environment can state of it. It judges nothing."""
+"""Discovers the health page of a service, as settings of an environment file. It judges nothing."""
 
 from __future__ import annotations
 

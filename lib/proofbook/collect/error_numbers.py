@@ -1,4 +1,4 @@
-"""The numbers by which the system says why a connection failed, wherever a client of the network put them."""
+"""The errno values of a failed connection, wherever in the chain of exceptions they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of a phase: what each says that it does, how much it sends, how long it takes, and the work itself.
+"""Steps of a phase: the line of the plan, the number of requests, the duration, and the work itself; and collectors of other packages.
 
 Printed plan, length and work are the same object. The steps of a `[[probe]]` come from the collector that its kind names; one
 that breaks is a problem of the phase, which names package and place, and the rest of the phase goes on.

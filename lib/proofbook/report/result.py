@@ -1,4 +1,4 @@
-"""A run in one value: its findings, the verdict that follows from them, and the evidence that they rest on."""
+"""The result of a run: its findings, the verdict that follows from them, and the evidence that they rest on."""
 
 from __future__ import annotations
 

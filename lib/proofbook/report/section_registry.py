@@ -1,4 +1,4 @@
-"""Sections of the report: what one gives, and those that there are, by name; other packages add theirs as entry points."""
+"""The registry of report sections; other packages add theirs as entry points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader sees first: the verdict in words, what carries it, how we could be wrong, what to do, what changed.
+"""The summary of a run: the verdict in words, what carries it, how we could be wrong, what to do, what changed.
 
 A value of plain text, so that the page, a mail, a chat message and the terminal say the same.
 """

@@ -1,4 +1,4 @@
-"""Asks for the health of a service at every address of its host name, and not at the first that takes a connection alone."""
+"""Probes the health of a service at every address of its host name, not only at the first that connects."""
 
 from __future__ import annotations
 

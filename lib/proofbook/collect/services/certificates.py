@@ -1,4 +1,4 @@
-"""Looks at the certificates that TLS endpoints show: whether a client that checks them would connect, and until when."""
+"""Reads the certificates of TLS endpoints: whether a client would accept them, and until when."""
 
 from __future__ import annotations
 
