@@ -16,10 +16,10 @@ import httpx
 from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.error_numbers import error_numbers
+from proofbook.collect.connection_errors import describe, error_numbers, name_not_found
 from proofbook.collect.services import health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
-from proofbook.collect.session import Session, describe, name_not_found
+from proofbook.collect.session import Session
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import stand_ins

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.collect.session import Session, describe
+from proofbook.collect.connection_errors import describe
+from proofbook.collect.session import Session
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.probes import COLLECTORS, Probe

@@ -13,7 +13,7 @@ import websockets
 from first_tries import attempt, serving, talk, with_socket
 from trying import command, free_port
 
-from proofbook.collect.session import describe
+from proofbook.collect.connection_errors import describe
 from proofbook.pipeline import quickstart, try_options
 
 

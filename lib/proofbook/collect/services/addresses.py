@@ -14,8 +14,9 @@ from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from proofbook.collect import answers
+from proofbook.collect.connection_errors import describe
 from proofbook.collect.services import health
-from proofbook.collect.session import Session, describe, is_loopback, side_by_side
+from proofbook.collect.session import Session, is_loopback, side_by_side
 from proofbook.collect.websocket.addresses import MORE_TRIES, MOST_ADDRESSES, TRIES, reach
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook

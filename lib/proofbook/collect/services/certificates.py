@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from proofbook.collect.session import Session, describe
+from proofbook.collect.connection_errors import describe
+from proofbook.collect.session import Session
 from proofbook.config.environment import Environment
 from proofbook.evidence.schema import CERTIFICATES
 
