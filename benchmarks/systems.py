@@ -22,13 +22,13 @@ from pathlib import Path
 from foreign_systems import SYSTEMS, TOKEN, Found, Place, System, free_port, installed
 from more_foreign_systems import MORE
 
-# How the last line of a first screen begins; what follows is the report, which is not waited for.
+# How the last line of a summary begins; what follows is the report, which is not waited for.
 _LAST = ("  First run of", "  Since the last", "report:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The first screen of a command, and the seconds until it stood there."""
+    """The summary of a command, and the seconds until it stood there."""
 
     lines: tuple[str, ...]
     seconds: float

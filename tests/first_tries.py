@@ -19,7 +19,7 @@ from proofbook.collect import phases
 from proofbook.concurrency import sync
 from proofbook.judge.findings import Finding
 from proofbook.pipeline import quickstart, steps, try_discovery, try_options
-from proofbook.runs.record import Opening
+from proofbook.runs.record import Summary
 from proofbook.validation import Validation
 
 Answers = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -83,22 +83,22 @@ def with_socket(socket: Answers, health: str = WELL) -> Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What a first try said while it looked, the findings by their ids, and the first screen."""
+    """What a first try said while it looked, the findings by their ids, and the summary."""
 
     said: list[str]
     findings: dict[str, Finding]
-    opening: Opening
+    summary: Summary
     files: quickstart.Files
 
     @property
     def verdict(self) -> str:
-        return self.opening.verdict
+        return self.summary.verdict
 
     @property
     def shown(self) -> str:
         """What a person reads."""
-        facts = [fact.text for fact in self.opening.facts]
-        return "\n".join([*self.said, self.opening.words, *facts, self.opening.advice])
+        facts = [fact.text for fact in self.summary.facts]
+        return "\n".join([*self.said, self.summary.words, *facts, self.summary.advice])
 
 
 def attempt(url: str, *, base: Path, token: str = "", pace: dict[str, float] = PACE, **options: Any) -> Tried:
@@ -143,9 +143,9 @@ def judged(
             until=until,
         )
     )
-    found, opening = steps.first_findings(folder, asked)
+    found, summary = steps.first_findings(folder, asked)
     quickstart.note_held(files, found)
-    return Tried(said=said, findings={item.id: item for item in found}, opening=opening, files=files)
+    return Tried(said=said, findings={item.id: item for item in found}, summary=summary, files=files)
 
 
 def described(environment: str, *, base: Path, case: str = 'title = "t"\n[targets]\nconnection = 0.95\nhealth = 0.95\n') -> Tried:  # fmt: skip

@@ -12,7 +12,7 @@ from proofbook.files import digest
 from proofbook.judge.findings import MIME, Control, Estimate, Exposure, Finding, Method, Needed, Verdict
 from proofbook.report import chart_fallbacks, finding_html, section_registry, writer
 from proofbook.runs import record
-from proofbook.runs.record import Fact, Opening, RunRecord
+from proofbook.runs.record import Fact, RunRecord, Summary
 
 TIMES = {"started": "2026-01-05T09:40:00.000Z", "ended": "2026-01-05T09:41:00.000Z"}
 
@@ -86,7 +86,7 @@ def run_content(
     folder: Path, found: list[Finding], executed: list[Executed], text: str = "all is well", **more: Any
 ) -> dict[str, Any]:
     """The content of run.json."""
-    opening = Opening(
+    summary = Summary(
         verdict="fail", words="NOT FIXED", result="FAILURE", environment=text, case=text, at=TIMES["ended"], facts=(Fact(verdict="fail", text=text),),
         beside=text, doubt=text, advice=text, next_review=TIMES["ended"], since=text,
     )  # fmt: skip
@@ -100,7 +100,7 @@ def run_content(
         "reason": "still-there",
         "sentence": f"NOT FIXED: {text}",
         "next_review": TIMES["ended"],
-        "opening": dataclasses.asdict(opening),
+        "summary": dataclasses.asdict(summary),
         "findings": [item.to_json() for item in found],
         "evidence": [],
         "notebooks": [

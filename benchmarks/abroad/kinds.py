@@ -17,7 +17,7 @@ class State(Enum):
     """What is known of a system that was made so.
 
     BROKEN: users are harmed. WELL: they are not. UNASKED: it is well, and was asked in a way that cannot show it. BEYOND: it is
-    broken by something that no `try` asks for, and that its first screen must not claim.
+    broken by something that no `try` asks for, and that its summary must not claim.
     """
 
     BROKEN = "broken"

@@ -123,7 +123,7 @@ def _beyond(results: Sequence[Result]) -> list[str]:
         for name, part in _by_name(of_state(results, State.BEYOND)).items()
     ]
     head = ["| kind | what is broken | why it is not seen | ✔ |", "|---|---|---|---|"]
-    told = "These pass, and are counted apart: the first screen says that a fault which needs other users, messages, load or times than those tried would not have shown."
+    told = "These pass, and are counted apart: the summary says that a fault which needs other users, messages, load or times than those tried would not have shown."
     return ["## Beyond what a try asks", "", told, "", *head, *rows, ""]
 
 

@@ -1,4 +1,4 @@
-"""One collection: a server is made, somebody tries it who knows its manual, and what the first screen says is kept."""
+"""One collection: a server is made, somebody tries it who knows its manual, and what the summary says is kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from proofbook.collect import phases
 from proofbook.concurrency import sync
 from proofbook.errors import ProofbookError
 from proofbook.pipeline import quickstart, steps, try_options
-from proofbook.runs.record import Opening
+from proofbook.runs.record import Summary
 from proofbook.validation import Validation
 
 TOKEN = "ABROAD_TOKEN"
@@ -165,17 +165,17 @@ def _asked(asked: Asked, stage: Stage, base: Path, address: str) -> dict[str, An
     folder = base / "outputs" / validation.environment.name / f"run-{time.monotonic_ns()}"
     folder.mkdir(parents=True)
     sync.run(phases.record(validation.environment, validation.case, "after", folder=folder / "evidence", base=base, say=said.append))  # fmt: skip
-    found, opening = steps.first_findings(folder, validation)
+    found, summary = steps.first_findings(folder, validation)
     if files is not None:
         quickstart.note_held(files, found)
-    telling = [item for item in found if item.verdict.value == opening.verdict and item.required]
+    telling = [item for item in found if item.verdict.value == summary.verdict and item.required]
     return {
-        "verdict": opening.verdict,
+        "verdict": summary.verdict,
         "said_by": [item.id for item in telling],
         "reasons": [str(item.reason) for item in telling],
         "shown": [
             *(line for line in said if line.startswith(("found", "differs", "note"))),
-            *_screen(opening),
+            *_screen(summary),
         ],
     }
 
@@ -192,9 +192,9 @@ def _options(asked: Asked, stage: Stage, url: str) -> try_options.Options:
     return try_options.Options(url=url, ws=asked.ws, **shown)
 
 
-def _screen(opening: Opening) -> list[str]:
-    facts = [fact.text for fact in opening.facts]
-    return [opening.words, *facts, opening.beside, f"Could we be wrong? {opening.doubt}", f"Do: {opening.advice}", opening.command]  # fmt: skip
+def _screen(summary: Summary) -> list[str]:
+    facts = [fact.text for fact in summary.facts]
+    return [summary.words, *facts, summary.beside, f"Could we be wrong? {summary.doubt}", f"Do: {summary.advice}", summary.command]  # fmt: skip
 
 
 @contextlib.contextmanager

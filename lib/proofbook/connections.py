@@ -1,4 +1,4 @@
-"""When a connection counts as made, asked of its columns: collectors stop by it, judges judge by it."""
+"""When a connection counts as made, by its columns: one definition for collectors and judges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How probes mark what they send, so that it can be told apart in the service's own log, and found again there.
+"""Trace ids, canary and user agent of probes, by which their requests are found in the log of the service.
 
 A canary is such a mark of one session: every trace id that it sends begins with it, and the address of the page that must
 not exist carries it. A log that holds the canary is alive, and it is this system's log.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
+from proofbook.report.result import Result
 from proofbook.report.section_registry import Nothing, Part, Section, section
-from proofbook.report.summary import Summary
 
 
 @section(title="Answers of gRPC services")
-def grpc_health(summary: Summary) -> Part:
+def grpc_health(result: Result) -> Part:
     """A line for each answer of each service."""
-    rows = summary.evidence.table("grpc_health")
+    rows = result.evidence.table("grpc_health")
     if rows is None or rows.empty:
         return Nothing("No gRPC service was asked.")
     counts = rows[rows["kind"] == "health"].groupby(["service", "code", "status"]).size()

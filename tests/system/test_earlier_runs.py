@@ -67,8 +67,8 @@ def test_a_failed_run_is_before_for_the_run_after_the_fix(tmp_path: Path) -> Non
         before = gone["before_run"]
         assert (before["run_id"], before["phase"], before["differs"]) == (broken["run_id"], "after", [])
         assert 0 < before["age_s"] < 600
-        assert f"Before: run {broken['run_id']}, phase after, " in fixed["opening"]["since"]
-        assert "earlier, with the same settings." in fixed["opening"]["since"]
+        assert f"Before: run {broken['run_id']}, phase after, " in fixed["summary"]["since"]
+        assert "earlier, with the same settings." in fixed["summary"]["since"]
         # The run of before is that which recorded it, however many take it from each other.
         code, again, _ = run(base, "--before", f"{fixed['run_id']}/before")
         assert code == 0 and finding(again, "websocket-dropped-gone")["before_run"]["run_id"] == broken["run_id"]  # fmt: skip

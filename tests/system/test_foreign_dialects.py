@@ -85,7 +85,7 @@ def test_a_healthy_server_is_healthy_and_its_dialect_is_found(
     server: str, path: str, dialect: str, node: Up, tmp_path: Path
 ) -> None:
     found = judged(tmp_path / "here", node(server, TOKEN=TOKEN), path, token=TOKEN)
-    assert found.verdict == "pass" and found.opening.words == "HEALTHY", found.shown
+    assert found.verdict == "pass" and found.summary.words == "HEALTHY", found.shown
     assert service_in(found.files.environment)["ws"] == {"path": path, "dialect": dialect}
     assert f"it speaks {dialect}; it says that we are let in" in found.shown
     assert "refused by name (missing, tampered)" in found.shown
@@ -106,7 +106,7 @@ def test_a_token_of_ours_that_is_wrong_is_not_its_fault(
     server: str, path: str, dialect: str, node: Up, tmp_path: Path
 ) -> None:
     found = judged(tmp_path / "here", node(server, TOKEN=TOKEN), path, token="another-token")
-    assert found.verdict == "inconclusive" and found.opening.words.startswith("NOT KNOWN"), found.shown
+    assert found.verdict == "inconclusive" and found.summary.words.startswith("NOT KNOWN"), found.shown
     assert ("invalid token" if server == "socketio" else "4403 (Forbidden)") in found.shown
     assert "who was let in, now or before: nobody" in found.shown and "check token and path" in found.shown
 
@@ -221,12 +221,12 @@ def test_a_healthy_broker_is_healthy_without_a_page_for_health(
     name: str, path: str, dialect: str, broker: Up, passwords: None, tmp_path: Path
 ) -> None:
     found = judged(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token=TOKEN)
-    assert found.verdict == "pass" and found.opening.words == "HEALTHY", found.shown
+    assert found.verdict == "pass" and found.summary.words == "HEALTHY", found.shown
     service = service_in(found.files.environment)
     assert (service["health"], service["ws"]) == ("", {"path": path, "dialect": dialect})
     assert "all 60 tries with bad tokens were refused by name" in found.shown
     assert re.search(r"(\d+) of \1 conversations were answered in full", found.shown), found.shown
-    assert "Health of service is not measured" in found.opening.beside
+    assert "Health of service is not measured" in found.summary.beside
 
 
 @pytest.mark.parametrize(("name", "path", "dialect"), BROKERS)
@@ -244,7 +244,7 @@ def test_a_wrong_password_for_a_broker_is_not_its_fault(
     name: str, path: str, dialect: str, broker: Up, passwords: None, tmp_path: Path
 ) -> None:
     found = judged(tmp_path / "here", broker(name, ONLY_GOOD[name]), path, token="another-token")
-    assert found.verdict == "inconclusive" and found.opening.words.startswith("NOT KNOWN"), found.shown
+    assert found.verdict == "inconclusive" and found.summary.words.startswith("NOT KNOWN"), found.shown
     assert ("CONNACK" if name == "mosquitto" else "Authorization Violation") in found.shown
 
 

@@ -21,7 +21,7 @@ from corpus import HOSTILE
 
 from proofbook.evidence import store
 from proofbook.judge.findings import Verdict
-from proofbook.report import finding_html, junit, markdown, sections, summary
+from proofbook.report import finding_html, junit, markdown, result, sections
 from proofbook.report.section_registry import Part, Section
 from proofbook.runs import record
 from proofbook.validation import Validation
@@ -366,10 +366,10 @@ def test_impact_and_risks_follow_the_findings(workspace: Path, healthy_evidence:
         item if item.id != "websocket-refuses-bad-tokens" else dataclasses.replace(item, verdict=Verdict.FAIL)
         for item in good
     ]
-    fine, bad = (summary.summarise(assessment, items) for items in (good, broken))
+    fine, bad = (result.of_findings(assessment, items) for items in (good, broken))
     assert "✔ supported" in html(sections.impact(fine)) and "refuted" not in html(sections.impact(fine))
     assert "reopened" in html(sections.risks(bad)) and "reopened" not in html(sections.risks(fine))
     assert html(sections.recommendations(bad)).startswith("<ul><li>Hold the release of backend-")
     assert fine.next_review - fine.ended == dt.timedelta(hours=24)
-    unjudged = summary.summarise(assessment, [item for item in good if item.id != "websocket-delivery"])
+    unjudged = result.of_findings(assessment, [item for item in good if item.id != "websocket-delivery"])
     assert unjudged.overall.verdict is Verdict.ERROR and "unproven" in html(sections.impact(unjudged))

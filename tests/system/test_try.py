@@ -74,7 +74,7 @@ def test_a_healthy_starlette_application_is_healthy_and_two_files_are_kept(
 def test_a_backend_that_dies_in_the_middle_is_broken(start: Start, tmp_path: Path) -> None:
     port = python(start, "starlette_app", KILLED="40")
     found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/ws")
-    assert found.verdict == "fail" and found.opening.words == "BROKEN", found.shown
+    assert found.verdict == "fail" and found.summary.words == "BROKEN", found.shown
     assert "connections to ws" in found.shown.lower()
 
 
@@ -154,7 +154,7 @@ def test_what_the_new_revision_wrote_even_once_is_not_fixed(
 ) -> None:
     port, log = python(start, "starlette_app"), log_of_a_fix(still=True)
     found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, logs=str(log), gone=("RecursionError",))  # fmt: skip
-    assert found.verdict == "fail" and found.opening.words == "NOT FIXED", found.shown
+    assert found.verdict == "fail" and found.summary.words == "NOT FIXED", found.shown
 
 
 def test_an_address_that_still_serves_the_old_revision_is_a_before(start: Start, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_what_throws_everybody_out_or_calls_itself_ill_is_broken(
 ) -> None:
     port = python(start, "as_told", **told_to)
     found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/ws")
-    assert found.verdict == "fail" and found.opening.words == "BROKEN", found.shown
+    assert found.verdict == "fail" and found.summary.words == "BROKEN", found.shown
     assert sentence in found.shown, found.shown
 
 
@@ -268,7 +268,7 @@ def test_what_is_well_in_words_of_its_own_is_healthy(
 ) -> None:
     port = python(start, "as_told", **told_to)
     found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/ws")
-    assert found.verdict == "pass" and found.opening.words == "HEALTHY", found.shown
+    assert found.verdict == "pass" and found.summary.words == "HEALTHY", found.shown
 
 
 # Node behind nginx ---------------------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_an_upgrade_that_a_proxy_takes_away_is_named(
 ) -> None:
     port, ca = behind_nginx("")
     found = attempt_with("", f"https://127.0.0.1:{port}", base=tmp_path, ws="/ws", ca_file=str(ca))
-    assert found.verdict == "fail" and found.opening.words == "BROKEN", found.shown
+    assert found.verdict == "fail" and found.summary.words == "BROKEN", found.shown
     assert "something in between takes the Upgrade header away" in found.shown
     assert "0 of 60 connections were made, 60 ended with HTTP 426" in found.shown
     # What needs a connection is not known, and nothing but that one is wrong.
@@ -357,7 +357,7 @@ def test_a_certificate_that_nobody_vouches_for_is_one_sentence(
 def test_a_healthy_tornado_application_on_ipv6_is_healthy(start: Start, tmp_path: Path) -> None:
     port = python(start, "tornado_app", address="::1")
     found = attempt_with("", f"http://[::1]:{port}", base=tmp_path, ws="/live")
-    assert found.verdict == "pass" and found.opening.words == "HEALTHY", found.shown
+    assert found.verdict == "pass" and found.summary.words == "HEALTHY", found.shown
     assert "health at /" in found.shown and "it does not greet" in found.shown
 
 
@@ -366,7 +366,7 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
     inner = python(start, "tornado_app", address="::1")
     port = python(start, "slow_proxy", arguments=(str(inner),), DELAY_S="8")
     found = attempt_with("", f"http://127.0.0.1:{port}", base=tmp_path, ws="/live")
-    assert found.verdict == "fail" and found.opening.words == "BROKEN", found.shown
+    assert found.verdict == "fail" and found.summary.words == "BROKEN", found.shown
     assert "0 of 60" in found.shown
 
 

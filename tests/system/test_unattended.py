@@ -35,7 +35,7 @@ def test_a_change_of_verdict_is_told_by_the_run_that_finds_it(tmp_path: Path) ->
         assert run()[0] == 1
         assert len(chat.texts) == 1
         held, broken = sorted((base / "outputs" / "eu").glob("*/run.json"))
-        screen = json.loads(broken.read_text())["opening"]
+        screen = json.loads(broken.read_text())["summary"]
         [told] = screen["last_held"]
         assert (told["run_id"], told["runs_since"], told["same_settings"]) == (held.parent.name, 0, True)
         assert f"{told['finding']} last held in run {held.parent.name} (" in screen["since"]

@@ -16,7 +16,7 @@ from proofbook.redaction.unseen import visible
 
 if TYPE_CHECKING:
     from proofbook.report import writer
-    from proofbook.runs.record import Opening, RunRecord
+    from proofbook.runs.record import RunRecord, Summary
 
 app = typer.Typer(
     add_completion=False,
@@ -90,20 +90,20 @@ def options(
     return writer.Options(shares_assets=assets == "shared", inconclusive_as=inconclusive_as)
 
 
-def print_opening(opening: Opening) -> None:
-    """The first screen."""
+def print_summary(summary: Summary) -> None:
+    """The summary."""
     out = console()
-    first, *others = opening.lines()
-    out.print(f"[bold {COLOURS[opening.verdict]}]{plain(first)}[/]", soft_wrap=True)
+    first, *others = summary.lines()
+    out.print(f"[bold {COLOURS[summary.verdict]}]{plain(first)}[/]", soft_wrap=True)
     for line in others:
         out.print(plain(line), soft_wrap=True)
 
 
 def print_result(folder: Path, found: RunRecord) -> None:
-    """The first screen, and where the report is."""
-    from proofbook.report import first_screen
+    """The summary, and where the report is."""
+    from proofbook.report import summary
 
-    print_opening(first_screen.of_run(found))
+    print_summary(summary.of_run(found))
     print_report(folder)
 
 

@@ -1,4 +1,4 @@
-"""The environments of a command on the workers of a cluster: each a run that is begun here and done there."""
+"""Runs of a command on the workers of a Dask cluster: prepared here, executed there."""
 
 from __future__ import annotations
 

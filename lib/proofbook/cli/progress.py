@@ -1,4 +1,4 @@
-"""What runs where, on standard error: a line for each change, and on a terminal one more that says what is under way."""
+"""Progress on standard error: a line for each change, and on a terminal one more for what is running."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ from proofbook.cli.app import (
     Yes,
     app,
     options,
-    print_opening,
     print_report,
     print_result,
+    print_summary,
     say,
 )
 from proofbook.cli.results import Result, end_with_worst
@@ -244,10 +244,10 @@ def _end_with_quickstart(wanted: Options, *, base: Path, jobs: int, as_json: boo
         quickstart.propose_examples(wanted, files, store.read(folder / "evidence"))
         # With the examples that were just written into the case.
         asked = _load(str(files.environment), str(files.case), base)
-        found, opening = steps.first_findings(folder, asked)
+        found, summary = steps.first_findings(folder, asked)
         quickstart.note_held(files, found)
         if not as_json:
-            print_opening(opening)
+            print_summary(summary)
             say("writing the report")
         return asked
 

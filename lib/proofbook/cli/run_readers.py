@@ -1,4 +1,4 @@
-"""Commands that read runs: show, render again, check, compare, keep in order."""
+"""Commands that read runs: show, report, verify, compare, history, prune, baseline, accept."""
 
 from __future__ import annotations
 

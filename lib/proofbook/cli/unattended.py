@@ -1,4 +1,4 @@
-"""Commands for runs that nobody looks at: whether they came, who is told, and what a scheduler needs."""
+"""Commands for unattended runs: due, notify, schedule, push."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was let in and how was asked, by this run and by the newest earlier one in which somebody was."""
+"""Who was let in with which settings, in this run and in the newest earlier run in which somebody was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One HTTP answer, read no longer and no further than it may be: a stream that never ends, or a huge page, is a failed sample."""
+"""HTTP answers read with limits of time and size: an endless stream or a huge page is a failed sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps that ask WebSocket endpoints for more than ordinary messages, and services at every address, as far as the case wants it."""
+"""Steps of the further questions of a case: unusual messages, connections at once, compression, idle connections, every address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks for the health page of a service that nobody described, and says what an environment can state of it. It judges nothing."""
+"""Discovers the health page of a service, as settings of an environment file. It judges nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import httpx
 from proofbook import probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.error_numbers import error_numbers
+from proofbook.collect.connection_errors import describe, error_numbers, name_not_found
 from proofbook.collect.rate_limit import asks_for_less
 from proofbook.collect.services import health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
-from proofbook.collect.session import Session, describe, name_not_found
+from proofbook.collect.session import Session
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence import stand_ins

@@ -1,4 +1,4 @@
-"""What is said and expected, with its places such as `{id}` filled in."""
+"""Messages and expectations with their placeholders, such as `{id}`, filled in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fingerprints by which two runs of an environment know that they sent the same, and which tell nobody else anything.
+"""Keyed fingerprints of what was sent: two runs of an environment compare them, and nobody else can read them.
 
 They are made with a key that stays in the environment's folder of runs: it is in no run, and is sent nowhere. Who has a run,
 and guesses a token, cannot find out whether the guess is right.

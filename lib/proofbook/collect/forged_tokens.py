@@ -1,4 +1,4 @@
-"""Tokens that nobody issued, made of a good one: altered, cut, lengthened, unsigned, and signed with a key that is not the server's."""
+"""Bad tokens made of a good one: altered, cut, lengthened, unsigned, and signed with another key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records one phase: its plan is said, its steps are run, and what they give is written."""
+"""Records one phase: prints its plan, runs its steps, writes their tables."""
 
 from __future__ import annotations
 

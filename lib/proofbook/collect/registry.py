@@ -1,4 +1,4 @@
-"""Steps of a phase: what each says that it does, how much it sends, how long it takes, and the work itself.
+"""Steps of a phase: the line of the plan, the number of requests, the duration, and the work itself; and collectors of other packages.
 
 Printed plan, length and work are the same object. The steps of a `[[probe]]` come from the collector that its kind names; one
 that breaks is a problem of the phase, which names package and place, and the rest of the phase goes on.
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.collect.session import Session, describe
+from proofbook.collect.connection_errors import describe
+from proofbook.collect.session import Session
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.probes import COLLECTORS, Probe

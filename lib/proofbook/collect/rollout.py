@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from proofbook import probe_marks
 from proofbook.collect import answers
+from proofbook.collect.connection_errors import describe
 from proofbook.collect.services import health as services
-from proofbook.collect.session import Session, describe
+from proofbook.collect.session import Session
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Refused
 from proofbook.collect.websocket.entering import listen

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
 import json
 import logging
-import re
 import secrets
 import ssl
 from collections import Counter
@@ -23,7 +21,7 @@ import jmespath
 from proofbook import paths, probe_marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
-from proofbook.collect.error_numbers import error_numbers
+from proofbook.collect.connection_errors import describe
 from proofbook.collect.filling import fill
 from proofbook.collect.rate_limit import TOO_MANY, RateLimiter
 from proofbook.config.environment import Environment
@@ -33,7 +31,7 @@ from proofbook.config.references import Reference
 from proofbook.config.services import Login, Service, Tls, WebSocket
 from proofbook.errors import ConfigurationError, CouldNotLook
 from proofbook.protocol import UNMARKED_KINDS, UNMARKED_PAGE_KINDS, TokenKind
-from proofbook.redaction.scrubbing import Secret, scrub
+from proofbook.redaction.scrubbing import Secret
 
 Result = TypeVar("Result")
 # As sites that count their visitors set it.
@@ -397,48 +395,3 @@ async def side_by_side(work: Iterable[Coroutine[Any, Any, Result]]) -> list[Resu
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-def describe(error: BaseException) -> str:
-    """An error of the network in a few words, without secrets.
-
-    >>> describe(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"))
-    'connection refused: nothing listens there'
-    """
-    if errno.ECONNREFUSED in error_numbers(error):
-        # Each client of the network says that in other words, and some say nothing of why.
-        return "connection refused: nothing listens there"
-    text = str(error) or type(error).__name__
-    cause = error.__cause__ or error.__context__
-    if not str(error) and cause is not None and str(cause):
-        text = f"{type(error).__name__}: {cause}"
-    # What a person can act upon stands behind what OpenSSL calls it and before where in its source it stood.
-    of_tls = re.search(
-        r"\[SSL: [A-Z0-9_]+\] (?:certificate verify failed: )?(.+?)(?: \(_ssl\.c:\d+\))?$", text
-    )
-    if of_tls is not None:
-        text = (
-            f"its certificate is not accepted: {of_tls[1]}"
-            if "VERIFY_FAILED" in text
-            else f"TLS: {of_tls[1]}"
-        )
-    return scrub(text)[:300]
-
-
-def name_not_found(error: BaseException) -> bool:
-    """Whether a host name did not resolve: then nobody was asked, which is an error of ours, not a failed sample."""
-    text = ""
-    current: BaseException | None = error
-    while current is not None:
-        text += f" {type(current).__name__} {current}"
-        current = current.__cause__ or current.__context__
-    return any(
-        words in text
-        for words in (
-            "gaierror",
-            "Name or service not known",
-            "nodename nor servname",
-            "Temporary failure in name resolution",
-            "No address associated",
-        )
-    )

@@ -1,4 +1,4 @@
-"""Which settings decide how a system is asked, and which of them two environments state otherwise."""
+"""The settings that decide how a system is probed, and which of them differ between two environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is being validated: fixes and their symptoms, budgets, contracts, impact statements and risks."""
+"""Case files: fixes, budgets, contracts, impact statements and risks."""
 
 from __future__ import annotations
 

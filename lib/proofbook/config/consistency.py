@@ -1,4 +1,4 @@
-"""What can be wrong between an environment and a case, each of which is right by itself."""
+"""Cross-validation of an environment and a case, each of which is valid by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language in which an environment states how a WebSocket is spoken on: what opens it, what is answered, what refuses.
+"""The conversation of a WebSocket endpoint as an environment states it: opening, answers, refusal.
 
 A dialect that ships with Proofbook is a value of this language too, see `known_dialects`.
 """

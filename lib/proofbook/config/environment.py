@@ -1,4 +1,4 @@
-"""Where a case is validated: services, WebSocket endpoints, how to log in, logs, and the manners of probing."""
+"""Environment files: services, WebSocket endpoints, login, logs, and the rate limit."""
 
 from __future__ import annotations
 

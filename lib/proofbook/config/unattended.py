@@ -1,4 +1,4 @@
-"""What an environment states of runs that nobody looks at: whom to tell of what, metrics, and what is kept."""
+"""Settings of unattended runs in an environment: notices, metrics, retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of who was let in, and of how was asked: of this run, and of the newest earlier one in which somebody was."""
+"""The table of who was let in with which settings, in this run and in the newest earlier run in which somebody was."""
 
 from __future__ import annotations
 

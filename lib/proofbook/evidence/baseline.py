@@ -1,4 +1,4 @@
-"""What is taken as before from an earlier run, and the run that is pinned for that in an environment."""
+"""Evidence from before that is taken from an earlier run, and the run that is pinned for it (the baseline)."""
 
 from __future__ import annotations
 

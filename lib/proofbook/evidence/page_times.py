@@ -1,4 +1,4 @@
-"""Which times that a health page names are those of the page itself: collectors choose by it, judges judge by it."""
+"""Which timestamps of a health page are its own: one definition for collectors and judges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notebooks that wait and those that are executed: which begins next, which has ended, and what went wrong with it."""
+"""The queue of notebooks: which begins next, which has ended, and what went wrong with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run of one environment on another machine: in a process of its own there, which ends with whoever began it."""
+"""The run of one environment on another machine, in a process of its own that ends with its parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several pieces of work at once, each in a process of its own, and the notebooks of all of them, over the places that there are.
+"""Runs several environments at once, each in a process of its own, and shares the notebook workers among them.
 
 This process loads what all of them need, once, and every other is a copy of it: that of an environment, which collects, judges
 and renders, and that of each notebook, which an environment's process orders and this one begins. So it must not open

@@ -72,7 +72,7 @@ class _Outcome:
     broken: Control | None = None
 
     def not_known(self, *, reason: str, why: str, seen: str = "", broken: Control | None = None) -> _Outcome:
-        """The same where nothing is known, and why; `seen` is shorter, where that is too long for a first screen."""
+        """The same where nothing is known, and why; `seen` is shorter, where that is too long for a summary."""
         return _Outcome(
             verdict=Verdict.INCONCLUSIVE,
             reason=reason,

@@ -334,9 +334,9 @@ def rollout(table: pd.DataFrame) -> Any:
     return figure
 
 
-def evidence_path(summary: Any) -> Any:
+def evidence_path(result: Any) -> Any:
     """What each success rate had for and against it after every look of a watch, with the boundaries that decide; None without a watch."""
-    table = summary.path
+    table = result.path
     if table.empty:
         return None
     figure = _figure(

@@ -10,16 +10,16 @@ from proofbook.notebook.display import show_part
 
 # What its methods show: loaded with this module, so that a notebook's process has it before it is needed.
 from proofbook.report import sections  # noqa: F401  # loaded for others
+from proofbook.report.result import Result, of_run
 from proofbook.report.section_registry import of_extensions, rendered
-from proofbook.report.summary import Summary, of_run
 from proofbook.runs import folders
 
 
 class Report:
-    """What `00-validation-report` shows, section by section. `summary` is what they are made of."""
+    """What `00-validation-report` shows, section by section. `result` is what they are made of."""
 
-    def __init__(self, summary: Summary) -> None:
-        self.summary = summary
+    def __init__(self, result: Result) -> None:
+        self.result = result
 
     def verdict(self) -> None:
         """Shows the verdict in words, what carries it, how we could be wrong, what to do, what changed."""
@@ -83,11 +83,11 @@ class Report:
         Raises:
             UnknownName: there is none of that name.
         """
-        show_part(rendered(name, self.summary), name=name)
+        show_part(rendered(name, self.result), name=name)
 
     def sections_of_extensions(self) -> None:
         """Shows every section that another package adds, under its title; nothing where none does."""
-        for name, part in of_extensions(self.summary):
+        for name, part in of_extensions(self.result):
             show_part(part, name=name)
 
 

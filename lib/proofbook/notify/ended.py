@@ -51,14 +51,14 @@ def lost(environment: str, case: str, error: CouldNotLook, *, now: dt.datetime) 
 
 
 def _said(run: RunRecord, verdict: str, left: list[Finding]) -> dict[str, str]:
-    """What each finding says that carries the verdict, by its id: first those of the first screen, in its words.
+    """What each finding says that carries the verdict, by its id: first those of the summary, in its words.
 
     A fact without a finding, such as a notebook that broke, is told where no finding is.
     """
     words = {item.id: f"{item.claim}: {item.statement}" for item in left if item.verdict.value == verdict}
     facts = {
         fact.finding: fact.text
-        for fact in (run.opening.facts if run.opening else ())
+        for fact in (run.summary.facts if run.summary else ())
         if fact.verdict == verdict
     }
     words = words or {"": run.sentence}

@@ -1,4 +1,4 @@
-"""What follows a run: it is sent to the object store, people are told what is news, metrics are written, old runs are removed. Nothing here ends a run or changes its verdict."""
+"""What follows a run: upload to the object store, notices, metrics, retention. Nothing here ends a run or changes its verdict."""
 
 from __future__ import annotations
 

@@ -34,12 +34,11 @@ from proofbook.files import digest, replace_text
 from proofbook.judge.findings import Finding
 from proofbook.redaction import log_lines
 from proofbook.redaction.scrubbing import for_others, in_value, scrub
-from proofbook.report import diffs, index, markdown, summary, writer
-from proofbook.report import first_screen as opening
+from proofbook.report import diffs, index, markdown, result, summary, writer
 from proofbook.runs import leak_scan, record, retention, unexpected
 from proofbook.runs.folders import find
 from proofbook.runs.provenance import rfc3339, source_of
-from proofbook.runs.record import Notebook, Opening, Recorded, RunRecord, unfinished, write_unfinished
+from proofbook.runs.record import Notebook, Recorded, RunRecord, Summary, unfinished, write_unfinished
 from proofbook.validation import Validation
 
 Say = Callable[[str], None]
@@ -52,7 +51,7 @@ class Options:
     """How a run is judged and written.
 
     notebooks: only these; all where none is named. jobs: notebooks executed at once; 0 for one a core. timeout_s: the longest time of one.
-    until: when probing ends at the latest, by `time.monotonic`. to_job: whether its summary is added to that of a CI job.
+    until: when probing ends at the latest, by `time.monotonic`. to_job: whether its result is added to that of a CI job.
     """
 
     notebooks: Sequence[str] = ()
@@ -127,14 +126,14 @@ def judge(folder: Path, asked: Validation, *, executor: Orders, options: Options
     if document.findings_in(folder / "notebooks"):
         executed += execute({REPORT_NOTEBOOK: paths.notebooks(asked.base)[REPORT_NOTEBOOK]})
     with executor.place():
-        found = _record(folder, summary.of_run(folder, asked), executed, started)
+        found = _record(folder, result.of_run(folder, asked), executed, started)
         found = _give_out(folder, found, executed, options.files)
     tell_others(folder, base=asked.base, to_job=options.to_job, say=options.say)
     return found
 
 
 def tell_others(folder: Path, *, base: Path, say: Say, to_job: bool = True) -> None:
-    """Updates the index of all runs and, with `to_job`, the job summary; a problem there is printed and does not change this run."""
+    """Updates the index of all runs and, with `to_job`, the job result; a problem there is printed and does not change this run."""
     for tell in (
         lambda: index.add(folder, base=base),
         lambda: to_job and markdown.add_to_job_summary((folder / "summary.md").read_text(encoding="utf-8")),
@@ -243,11 +242,11 @@ def evidence_of(named: str, *, base: Path) -> Path:
         return validation.evidence_folder(named, base=base)
 
 
-def first_findings(folder: Path, asked: Validation) -> tuple[Sequence[Finding], Opening]:
-    """The findings of a run with evidence, judged in this process, and its first screen; the notebooks will give the same."""
+def first_findings(folder: Path, asked: Validation) -> tuple[Sequence[Finding], Summary]:
+    """The findings of a run with evidence, judged in this process, and its summary; the notebooks will give the same."""
     assessment = asked.over(store.read(folder / "evidence"))
     found = assessment.judge_all()
-    return found, opening.of(summary.summarise(assessment, found, folder=folder))
+    return found, summary.of(result.of_findings(assessment, found, folder=folder))
 
 
 def keep_inputs(asked: Validation, *, folder: Path) -> None:
@@ -270,7 +269,7 @@ def keep_inputs(asked: Validation, *, folder: Path) -> None:
 
 
 def _record(
-    folder: Path, result: summary.Summary, executed: Sequence[Executed], started: dt.datetime
+    folder: Path, result: result.Result, executed: Sequence[Executed], started: dt.datetime
 ) -> RunRecord:
     overall = result.overall
     manifest = result.evidence.manifest
@@ -285,7 +284,7 @@ def _record(
         reason=overall.reason,
         sentence=for_others(overall.sentence),
         next_review=rfc3339(result.next_review),
-        opening=Opening.from_json(in_value(dataclasses.asdict(opening.of(result)))),
+        summary=Summary.from_json(in_value(dataclasses.asdict(summary.of(result)))),
         findings_json=tuple(item.to_json() for item in result.findings),
         evidence=tuple(
             Recorded(name=f"{phase}/{name}", rows=table.rows, sha256=table.sha256)

@@ -1,4 +1,4 @@
-"""What `proofbook try` does with the files of the last time: what held then is expected still, and what differs is said."""
+"""How `proofbook try` uses the files of the last try: what held then is still expected, and differences are printed."""
 
 from __future__ import annotations
 

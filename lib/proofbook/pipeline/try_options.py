@@ -1,4 +1,4 @@
-"""The options of `proofbook try`, and whether they can be used, known before anything is sent."""
+"""The options of `proofbook try`, validated before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Plotly figure as those see it who cannot: its words, its table, and its picture for mail."""
+"""Text alternatives of a Plotly figure: a sentence, a table, and a picture for mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sentence of doubt over a pass: what alone was asked, how often a fault would have shown in it, and what would tell most more."""
+"""The answer to “Could we be wrong?” for a pass: what was tested, how likely a fault would have shown, and what would add most."""
 
 from __future__ import annotations
 

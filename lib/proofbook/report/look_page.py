@@ -28,7 +28,7 @@ _CELL_ID = re.compile(r' id="cell-id=[^"]*"')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedAnswer:
-    """An answer as it stands on the first screen, with its mark."""
+    """An answer as it stands at the top of the page, with its mark."""
 
     mark: str
     claim: str

@@ -13,8 +13,8 @@ from proofbook.files import replace_text
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.redaction import unseen
-from proofbook.report import chart_fallbacks, finding_html, first_screen, sections
-from proofbook.runs.record import Opening, RunRecord
+from proofbook.report import chart_fallbacks, finding_html, sections, summary
+from proofbook.runs.record import RunRecord, Summary
 
 # With its pictures; base64 makes four characters of three bytes.
 MOST_BYTES = 100_000
@@ -31,7 +31,7 @@ def write(folder: Path, *, run: RunRecord, with_charts: bool = True) -> tuple[Pa
     Raises:
         UsageError: charts are wanted and matplotlib is not installed.
     """
-    first = first_screen.of_run(run)
+    first = summary.of_run(run)
     found = list(run.findings)
     left = MOST_BYTES - len(_body(first, found, [], []).encode()) - 2000
     pictures, without = _pictures(_figures(folder / "notebooks") if with_charts else (), most_bytes=left)
@@ -68,8 +68,8 @@ def _pictures(
     return pictures, without
 
 
-def _message(first: Opening, run: RunRecord, html: str, pictures: Sequence[bytes]) -> EmailMessage:
-    """The mail: the first screen as text, and the page with its pictures attached."""
+def _message(first: Summary, run: RunRecord, html: str, pictures: Sequence[bytes]) -> EmailMessage:
+    """The mail: the summary as text, and the page with its pictures attached."""
     message = EmailMessage()
     message["Subject"] = unseen.visible(
         f"{findings.MARKS[Verdict(first.verdict)]} {first.words} · {first.environment} · {first.case}"
@@ -84,7 +84,7 @@ def _message(first: Opening, run: RunRecord, html: str, pictures: Sequence[bytes
     return message
 
 
-def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]], without: list[str]) -> str:
+def _body(first: Summary, found: list[Finding], pictures: list[tuple[str, str]], without: list[str]) -> str:
     ordered = sorted(found, key=lambda item: item.verdict is Verdict.PASS)
     rows = "".join(
         f'<tr><td style="padding:.3em .8em .3em 0;vertical-align:top;white-space:nowrap;font-weight:600;color:{finding_html.COLOURS[item.verdict]}">{findings.MARKS[item.verdict]} {item.verdict.value}</td>'
@@ -105,7 +105,7 @@ def _body(first: Opening, found: list[Finding], pictures: list[tuple[str, str]],
     )
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{finding_html.escape(first.words)}</title></head><body style="{_STYLE}">{sections.first_screen(first, links=False)}'
+        f'<title>{finding_html.escape(first.words)}</title></head><body style="{_STYLE}">{sections.summary_html(first, links=False)}'
         f'<h2 style="font-size:1.1em">Findings</h2><table role="presentation" style="border-collapse:collapse;font-size:.93em">{rows}</table>{more}{drawn}{left_out}</body></html>\n'
     )
     # Mail programs know no variables: colours are written out.

@@ -9,8 +9,8 @@ from pathlib import Path
 from proofbook.judge import findings
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.redaction import unseen
-from proofbook.report import first_screen
-from proofbook.runs.record import Opening, RunRecord, moment
+from proofbook.report import summary
+from proofbook.runs.record import RunRecord, Summary, moment
 
 # GitHub takes 65,536 characters in a comment.
 MOST_CHARS = 60_000
@@ -18,10 +18,10 @@ LONGEST_CELL = 300
 
 
 def render(run: RunRecord) -> str:
-    """The first screen, then every finding that does not pass; those that pass by number and folded."""
-    first = first_screen.of_run(run)
+    """The summary, then every finding that does not pass; those that pass by number and folded."""
+    first = summary.of_run(run)
     found = run.findings
-    lines = [*_first_screen(first), ""]
+    lines = [*_summary(first), ""]
     open_items = [item for item in found if item.verdict is not Verdict.PASS]
     passed = [item for item in found if item.verdict is Verdict.PASS]
     if open_items:
@@ -68,7 +68,7 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", text.replace("#", "&#35;").replace("@", "&#64;")).strip()
 
 
-def _first_screen(first: Opening) -> list[str]:
+def _summary(first: Summary) -> list[str]:
     mark = findings.MARKS[Verdict(first.verdict)]
     return [
         f"## {mark} {plain(first.words)} · {plain(first.environment)} · {plain(first.case)}",

@@ -34,7 +34,7 @@ class NotebookPart:
     """A notebook as the page shows it.
 
     headings: ids and words. left_out: heading and sentence of each part in which there was nothing. opens: whether it is the
-        report's own and shows the first screen.
+        report's own and shows the summary.
     """
 
     name: str

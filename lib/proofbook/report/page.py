@@ -15,7 +15,7 @@ from proofbook import paths
 from proofbook.files import replace_text
 from proofbook.judge.findings import MARKS
 from proofbook.redaction import unseen
-from proofbook.report import first_screen, notebook_part, sections, templating
+from proofbook.report import notebook_part, sections, summary, templating
 from proofbook.report.notebook_part import OWN, in_script
 from proofbook.report.sanitise import clean
 from proofbook.runs.digests import BLANK, DIGEST, about, page_digest
@@ -42,7 +42,7 @@ def write(path: Path, *, run: RunRecord, executed: Sequence[Executed], shares_as
         shares_assets: the charts' library is kept once for all reports, in `outputs/assets`, instead of in the page.
     """
     told: set[str] = set()
-    first = first_screen.of_run(run)
+    first = summary.of_run(run)
     # Where no fix is claimed, the report's own question would ask for one.
     question = "" if any(item.kind == "fix" for item in run.findings) else first.case
     parts = [
@@ -59,7 +59,7 @@ def write(path: Path, *, run: RunRecord, executed: Sequence[Executed], shares_as
         first=first,
         title=unseen.visible(f"{first.words} · {first.environment} · {first.case}"),
         # Where the report's own notebook did not get as far, the page says it itself.
-        first_screen="" if any(part.opens for part in parts) else clean(sections.first_screen(first)),
+        summary="" if any(part.opens for part in parts) else clean(sections.summary_html(first)),
         sections=parts,
         plotly=_packed_plotly() if drawn and not shares_assets else "",
         library=f"{ASSETS}/{library}" if library else "",

@@ -1,4 +1,4 @@
-"""Sections of the report: what one gives, and those that there are, by name; other packages add theirs as entry points."""
+"""The registry of report sections; other packages add theirs as entry points."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from proofbook.errors import ExtensionError
 from proofbook.registry import Registry
 from proofbook.report import finding_html
-from proofbook.report.summary import Summary
+from proofbook.report.result import Result
 
 # Beside the HTML of an output stands what the page must know of it: see `OutputData`.
 MIME = "application/vnd.proofbook.section+json"
@@ -37,14 +37,14 @@ class ReportSection:
     """A kind of section: its heading, where it brings one of its own, and what it makes of a run."""
 
     title: str
-    render: Callable[[Summary], Part]
+    render: Callable[[Result], Part]
 
-    def __call__(self, summary: Summary) -> Part:
-        return self.render(summary)
+    def __call__(self, result: Result) -> Part:
+        return self.render(result)
 
 
-def section(title: str = "") -> Callable[[Callable[[Summary], Part]], ReportSection]:
-    """Makes a section of a function that takes the summary of a run and gives a `Section` or `Nothing`.
+def section(title: str = "") -> Callable[[Callable[[Result], Part]], ReportSection]:
+    """Makes a section of a function that takes the result of a run and gives a `Section` or `Nothing`.
 
     title: the heading of a section of another package; ours have theirs in the notebook.
     """
@@ -75,34 +75,34 @@ SECTIONS: Registry[ReportSection] = Registry(
 )
 
 
-def rendered(name: str, summary: Summary) -> Part:
+def rendered(name: str, result: Result) -> Part:
     """What a section makes of a run; of one of another package under its title, or a sentence where it cannot be shown.
 
     Raises:
         UnknownName: there is none of that name.
     """
     if name in SECTIONS and not SECTIONS.is_ours(name):
-        return _of_extension(name, summary)
-    return SECTIONS.get(name).render(summary)
+        return _of_extension(name, result)
+    return SECTIONS.get(name).render(result)
 
 
-def of_extensions(summary: Summary) -> Iterator[tuple[str, Part]]:
+def of_extensions(result: Result) -> Iterator[tuple[str, Part]]:
     """The sections of other packages by name, each under its title; a sentence in place of one that cannot be shown."""
     for name in SECTIONS.names():
         if not SECTIONS.is_ours(name):
-            yield name, rendered(name, summary)
+            yield name, rendered(name, result)
     for error in SECTIONS.doubles():
         yield error.name, Section(finding_html.note(str(error)))
 
 
-def _of_extension(name: str, summary: Summary) -> Part:
+def _of_extension(name: str, result: Result) -> Part:
     try:
         found = SECTIONS.get(name)
     except ExtensionError as error:
         return Section(finding_html.note(str(error)))
     heading = f"<h2>{finding_html.sentence(found.title or name)}</h2>"
     try:
-        part = found.render(summary)
+        part = found.render(result)
     # Whatever the code of somebody else raises: the other sections are still worth reading.
     except Exception as error:
         why = f"it raised {type(error).__name__}: {error}"

@@ -14,11 +14,11 @@ from proofbook.judge import sequential_path
 from proofbook.judge.findings import MARKS, Finding, Verdict
 from proofbook.judge.registry import group_titles
 from proofbook.report import finding_html
-from proofbook.report import first_screen as openings
+from proofbook.report import summary as summaries
 from proofbook.report.finding_html import escape
+from proofbook.report.result import Result
 from proofbook.report.section_registry import Nothing, Part, Section, section
-from proofbook.report.summary import Summary
-from proofbook.runs.record import Fact, Opening
+from proofbook.runs.record import Fact, Summary
 
 
 class Standing(Enum):
@@ -45,30 +45,30 @@ class Carried:
 
 
 @section()
-def verdict(summary: Summary) -> Part:
-    """The first screen: the verdict in words, what carries it, how we could be wrong, what to do, what changed."""
-    return Section(first_screen(openings.of(summary)))
+def verdict(result: Result) -> Part:
+    """The summary: the verdict in words, what carries it, how we could be wrong, what to do, what changed."""
+    return Section(summary_html(summaries.of(result)))
 
 
-def first_screen(opening: Opening, *, links: bool = True) -> str:
-    """The first screen as HTML; without links where the findings are not on the same page."""
-    verdict = Verdict(opening.verdict)
+def summary_html(summary: Summary, *, links: bool = True) -> str:
+    """The summary as HTML; without links where the findings are not on the same page."""
+    verdict = Verdict(summary.verdict)
     colour = finding_html.COLOURS[verdict]
     facts = "".join(
         f"<li>{MARKS[Verdict(fact.verdict)]} {_link(fact) if links else escape(fact.text)}</li>"
-        for fact in opening.facts
+        for fact in summary.facts
     )
     return (
         f'<section class="pb-verdict" data-verdict="{verdict.value}" style="border-left:8px solid {colour};padding:.6em 1em">'
-        f'<p class="pb-words" style="font-size:1.6em;font-weight:700;margin:.2em 0;color:{colour}">{MARKS[verdict]} {escape(opening.words)}</p>'
-        f"<p class='pb-where' style='margin:.2em 0'>{escape(opening.environment)} · {escape(opening.case)} · {finding_html.time(opening.at)}</p>"
+        f'<p class="pb-words" style="font-size:1.6em;font-weight:700;margin:.2em 0;color:{colour}">{MARKS[verdict]} {escape(summary.words)}</p>'
+        f"<p class='pb-where' style='margin:.2em 0'>{escape(summary.environment)} · {escape(summary.case)} · {finding_html.time(summary.at)}</p>"
         f"<ul style='list-style:none;padding-left:0'>{facts}</ul>"
-        + (f"<p>{escape(opening.beside)}</p>" if opening.beside else "")
-        + f"<p><b>Could we be wrong?</b> {escape(opening.doubt)}</p>"
-        f"<p><b>Do:</b> {escape(opening.advice)} Next review {finding_html.time(opening.next_review)}.</p>"
-        + (f"<pre class='pb-command'>{escape(opening.command)}</pre>" if opening.command else "")
-        + (f"<p class='pb-since'>{escape(opening.since)}</p>" if opening.since else "")
-        + f"<p>VALIDATION RESULT: <b>{opening.result}</b></p></section>"
+        + (f"<p>{escape(summary.beside)}</p>" if summary.beside else "")
+        + f"<p><b>Could we be wrong?</b> {escape(summary.doubt)}</p>"
+        f"<p><b>Do:</b> {escape(summary.advice)} Next review {finding_html.time(summary.next_review)}.</p>"
+        + (f"<pre class='pb-command'>{escape(summary.command)}</pre>" if summary.command else "")
+        + (f"<p class='pb-since'>{escape(summary.since)}</p>" if summary.since else "")
+        + f"<p>VALIDATION RESULT: <b>{summary.result}</b></p></section>"
     )
 
 
@@ -82,44 +82,44 @@ def _link(fact: Fact) -> str:
 
 
 @section()
-def header(summary: Summary) -> Part:
+def header(result: Result) -> Part:
     """Who validated what, where and when."""
-    recorded = summary.evidence.manifest.phases
+    recorded = result.evidence.manifest.phases
     rows = [
         (
             "Environment",
-            escape(f"{summary.environment.title or summary.environment.name} ({summary.environment.name})"),
+            escape(f"{result.environment.title or result.environment.name} ({result.environment.name})"),
         ),
-        ("Mission", escape(summary.case.mission)),
-        ("Validation team", escape(summary.case.team)),
+        ("Mission", escape(result.case.mission)),
+        ("Validation team", escape(result.case.team)),
         *[
             (f"Evidence {phase}", f"{finding_html.time(item.started)} to {finding_html.time(item.ended)}")
             for phase, item in recorded.items()
         ],
-        ("Next review", finding_html.time(summary.next_review)),
-        ("Not checked", escape("; ".join(summary.not_checked))),
+        ("Next review", finding_html.time(result.next_review)),
+        ("Not checked", escape("; ".join(result.not_checked))),
     ]
     return Section(_table(["", ""], [row for row in rows if row[1]], headed=False))
 
 
 @section()
-def fixes(summary: Summary) -> Part:
+def fixes(result: Result) -> Part:
     """Each fix: problem, solution, what was seen before and what after, with the detection power."""
-    if not summary.case.fixes:
+    if not result.case.fixes:
         return Nothing("The case states no fix, so only regression checks were judged.")
-    return Section("".join(_fix(fix, summary) for fix in summary.case.fixes))
+    return Section("".join(_fix(fix, result) for fix in result.case.fixes))
 
 
 @section()
-def diffs(summary: Summary) -> Part:
+def diffs(result: Result) -> Part:
     """What each fix changed: in the architecture, in words, and in the code, as a diff."""
-    told = "".join(_diff(fix, summary) for fix in summary.case.fixes)
+    told = "".join(_diff(fix, result) for fix in result.case.fixes)
     return Section(told) if told else Nothing("The case names no patch and no git range.")
 
 
-def _diff(fix: Fix, summary: Summary) -> str:
+def _diff(fix: Fix, result: Result) -> str:
     told = f"<p><b>{escape(fix.title)}.</b> {escape(fix.architecture)}</p>" if fix.architecture else ""
-    text = summary.diffs.get(fix.id, "")
+    text = result.diffs.get(fix.id, "")
     if fix.git and not text:
         told += finding_html.nothing(f"{fix.title}: no diff of {fix.git} was recorded when the run was made.")
     if text:
@@ -131,24 +131,24 @@ def _diff(fix: Fix, summary: Summary) -> str:
 
 
 @section()
-def impact(summary: Summary) -> Part:
+def impact(result: Result) -> Part:
     """Each business statement: supported, refuted or unproven."""
-    if not summary.case.impacts:
+    if not result.case.impacts:
         return Nothing("The case states no business impact.")
     rows = []
-    for item in summary.case.impacts:
-        carried = _carried(item.findings, summary)
+    for item in result.case.impacts:
+        carried = _carried(item.findings, result)
         rows.append((escape(item.statement), STANDINGS[carried.standing], escape(carried.because)))
     return Section(_table(["Statement", "Standing", "Because"], rows))
 
 
 @section()
-def findings(summary: Summary) -> Part:
+def findings(result: Result) -> Part:
     """Every finding as a card that opens, grouped by question."""
     parts = []
     titles = group_titles()
-    for group in dict.fromkeys(item.group for item in summary.findings):
-        items = [item for item in summary.findings if item.group == group]
+    for group in dict.fromkeys(item.group for item in result.findings):
+        items = [item for item in result.findings if item.group == group]
         counts = ", ".join(
             f"{MARKS[verdict]} {count} {verdict.value}"
             for verdict in Verdict
@@ -160,14 +160,14 @@ def findings(summary: Summary) -> Part:
         parts.append(
             f"<section class='pb-group'>{title}{''.join(map(finding_html.finding, items))}</section>"
         )
-    return Section("".join(parts), findings=tuple(item.id for item in summary.findings))
+    return Section("".join(parts), findings=tuple(item.id for item in result.findings))
 
 
 @section()
-def deployment(summary: Summary) -> Part:
+def deployment(result: Result) -> Part:
     """The timeline of revisions, and what the platform says of each."""
-    windows = summary.view.windows
-    table = summary.evidence.table("revisions")
+    windows = result.view.windows
+    table = result.evidence.table("revisions")
     lines = [
         f"<p>Before: revision <b>{escape(windows.old_revision or 'unknown')}</b>. Now: <b>{escape(windows.new_revision or 'unknown')}</b>{', since ' + finding_html.time(windows.deployed_at) if windows.deployed_at is not None else ''}.</p>"
     ]
@@ -188,9 +188,9 @@ def deployment(summary: Summary) -> Part:
 
 
 @section()
-def risks(summary: Summary) -> Part:
+def risks(result: Result) -> Part:
     """The risk register: what holds a resolved risk closed, who accepted a residual one and until when."""
-    rows = [(escape(risk.title), *_risk(risk, summary), escape(risk.detail)) for risk in summary.case.risks]
+    rows = [(escape(risk.title), *_risk(risk, result), escape(risk.detail)) for risk in result.case.risks]
     return (
         Section(_table(["Risk", "Status", "Because", "Detail"], rows))
         if rows
@@ -199,9 +199,9 @@ def risks(summary: Summary) -> Part:
 
 
 @section()
-def contracts(summary: Summary) -> Part:
+def contracts(result: Result) -> Part:
     """Breaking changes, in one sentence each."""
-    items = [item for item in summary.findings if item.group == "contracts"]
+    items = [item for item in result.findings if item.group == "contracts"]
     rows = [
         (finding_html.badge(item), finding_html.sentence(item.claim), escape(item.statement))
         for item in items
@@ -216,19 +216,19 @@ def contracts(summary: Summary) -> Part:
 
 
 @section()
-def recommendations(summary: Summary) -> Part:
+def recommendations(result: Result) -> Part:
     """What to do, derived from findings and open risks."""
-    lines = (line[:1].upper() + line[1:] for line in openings.recommendations(summary))
+    lines = (line[:1].upper() + line[1:] for line in summaries.recommendations(result))
     return Section(f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>")
 
 
 @section()
-def watch(summary: Summary) -> Part:
+def watch(result: Result) -> Part:
     """How a watch went: its looks, and where each success rate stands; nothing where nothing was watched."""
-    words = sequential_path.in_words(summary.view)
+    words = sequential_path.in_words(result.view)
     if not words:
         return Section("")
-    table = summary.path
+    table = result.path
     rows = []
     for _, part in table.groupby("check", sort=False):
         last = part.iloc[-1]
@@ -240,9 +240,9 @@ def watch(summary: Summary) -> Part:
 
 
 @section()
-def readiness(summary: Summary) -> Part:
+def readiness(result: Result) -> Part:
     """Whether this may go on to production, as far as the findings carry."""
-    overall = summary.overall
+    overall = result.overall
     words = {
         Verdict.PASS: "Ready, as far as these findings go.",
         Verdict.FAIL: "Not ready.",
@@ -251,41 +251,41 @@ def readiness(summary: Summary) -> Part:
     }[overall.verdict]
     left = [*overall.blocking, *overall.beside]
     open_items = f" Open: {escape(', '.join(left))}." if left else ""
-    unchecked = f" Not checked: {escape(' '.join(summary.not_checked))}" if summary.not_checked else ""
+    unchecked = f" Not checked: {escape(' '.join(result.not_checked))}" if result.not_checked else ""
     return Section(
-        f"<p><b>{words}</b>{open_items}{unchecked} Next review {finding_html.time(summary.next_review)}.</p>"
+        f"<p><b>{words}</b>{open_items}{unchecked} Next review {finding_html.time(result.next_review)}.</p>"
     )
 
 
 @section()
-def uncertainty(summary: Summary) -> Part:
+def uncertainty(result: Result) -> Part:
     """What is still needed, and what nobody established."""
-    needed = finding_html.needed(list(summary.findings))
-    return Section(f"<p>{escape(openings.doubt(summary))}</p>{_sureness(summary)}{needed}")
+    needed = finding_html.needed(list(result.findings))
+    return Section(f"<p>{escape(summaries.doubt(result))}</p>{_sureness(result)}{needed}")
 
 
-def _sureness(summary: Summary) -> str:
+def _sureness(result: Result) -> str:
     """Which required claim is the least sure, at which size of a fault; and which have no number."""
-    if summary.overall.verdict is not Verdict.PASS:
+    if result.overall.verdict is not Verdict.PASS:
         return ""
-    found = summary.reach.sureness
-    item = next((item for item in summary.findings if item.id == found.of), None)
+    found = result.reach.sureness
+    item = next((item for item in result.findings if item.id == found.of), None)
     least = f"The least sure is {found.of}: {finding_html.detection_power(item)}, if {item.severity_at}." if item is not None else ""  # fmt: skip
     without = f"Without such a number: {', '.join(found.without)}." if found.without else ""
     return f"<p>{escape(' '.join(part for part in (least, without) if part))}</p>" if least or without else ""
 
 
 @section()
-def conclusion(summary: Summary) -> Part:
+def conclusion(result: Result) -> Part:
     """Only what the findings support."""
-    passed = sum(item.verdict is Verdict.PASS for item in summary.findings)
+    passed = sum(item.verdict is Verdict.PASS for item in result.findings)
     return Section(
-        f"<p>{escape(summary.overall.sentence)}. {passed} of {len(summary.findings)} findings pass.</p>"
+        f"<p>{escape(result.overall.sentence)}. {passed} of {len(result.findings)} findings pass.</p>"
     )
 
 
-def _fix(fix: Fix, summary: Summary) -> str:
-    items = [item for item in summary.findings if item.fix == fix.id]
+def _fix(fix: Fix, result: Result) -> str:
+    items = [item for item in result.findings if item.fix == fix.id]
     rows = [
         (
             finding_html.badge(item),
@@ -339,12 +339,12 @@ def _held(item: Finding) -> str:
     return f"{sum(control.held for control in item.controls)} of {len(item.controls)} held"
 
 
-def _carried(patterns: Sequence[str], summary: Summary) -> Carried:
+def _carried(patterns: Sequence[str], result: Result) -> Carried:
     """Where a statement stands that rests on the findings which match the patterns."""
-    carried = summary.of(patterns)
+    carried = result.of(patterns)
     failed = [item for item in carried if item.verdict is Verdict.FAIL]
     unproven = [item.id for item in carried if item.verdict is not Verdict.PASS]
-    unproven += [f"{pattern} (not judged)" for pattern in patterns if not summary.of([pattern])]
+    unproven += [f"{pattern} (not judged)" for pattern in patterns if not result.of([pattern])]
     if failed:
         because = "; ".join(f"{item.id}: {item.statement}" for item in failed)
         return Carried(standing=Standing.REFUTED, because=because)
@@ -353,14 +353,14 @@ def _carried(patterns: Sequence[str], summary: Summary) -> Carried:
     return Carried(standing=Standing.SUPPORTED, because=", ".join(item.id for item in carried))
 
 
-def _risk(risk: Risk, summary: Summary) -> tuple[str, str]:
+def _risk(risk: Risk, result: Result) -> tuple[str, str]:
     if risk.status == "resolved":
-        carried = _carried(risk.findings, summary)
+        carried = _carried(risk.findings, result)
         holds = carried.standing is Standing.SUPPORTED
         return ("<b>✔ resolved</b>" if holds else "<b>✘ reopened</b>", escape(carried.because))
     if risk.status == "accepted":
         assert risk.until is not None
-        over = summary.ended.date() > risk.until
+        over = result.ended.date() > risk.until
         return (
             "<b>! acceptance expired</b>" if over else "accepted",
             escape(f"{risk.owner}, until {risk.until.isoformat()}"),

@@ -1,4 +1,4 @@
-"""The files that are made from a run's evidence and notebooks and can be made again: what people and programs are given."""
+"""Writes the report, JUnit XML, Markdown and mail of a run; all of them can be written again."""
 
 from __future__ import annotations
 

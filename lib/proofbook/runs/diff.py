@@ -103,7 +103,7 @@ def _has_times(run: RunRecord) -> bool:
     Raises:
         ValueError: one cannot.
     """
-    told = [item.at for item in run.opening.last_held] if run.opening else []
+    told = [item.at for item in run.summary.last_held] if run.summary else []
     return all(map(newest.time, [run.ended or run.started, *told]))
 
 

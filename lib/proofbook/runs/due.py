@@ -1,4 +1,4 @@
-"""Whether an environment has had a finished run in time, and the file by which the page of all runs knows when one is due.
+"""Whether an environment has had a finished run in time, and when the next one is due.
 
 That file, `due.js`, is a script of one call an environment, since that is what a page opened from a disk may load: whoever
 opens the page sees what is late also where nothing runs any more.

@@ -1,4 +1,4 @@
-"""Which earlier run counts as before: named on the command line, by the case, or pinned for an environment."""
+"""The earlier run that is the evidence from before: named on the command line, by the case, or pinned for an environment."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def last(previous: RunRecord | None, found: Iterable[Finding], *, folder: Path) 
     if previous is None:
         return ()
     passed = {item.id for item in previous.findings if item.verdict is Verdict.PASS}
-    before = {item.finding: item for item in previous.opening.last_held} if previous.opening else {}
+    before = {item.finding: item for item in previous.summary.last_held} if previous.summary else {}
     told = []
     for item in found:
         run_id, at, since = previous.run_id, previous.ended or previous.started, 0

@@ -1,4 +1,4 @@
-"""An object of a JSON file, read key by key: what is missing in it, or of another kind, is named with its place."""
+"""Reads an object of a JSON file key by key; a missing key or a wrong type is named with its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last gate before a run is given out: no file of it holds a secret that this process knows."""
+"""Leak scan: the last check that no file of a run holds a secret that this process knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The newest run of an environment that says anything of it."""
+"""The newest finished run of an environment."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from proofbook.runs.json_reader import JsonObject, ObjectReader
 from proofbook.runs.provenance import Source, rfc3339
 
 SCHEMA_VERSION = 2
-# Version 1 had no opening, source and report.
+# Version 1 had no summary, source and report.
 READABLE = (1, SCHEMA_VERSION)
 
 
@@ -73,8 +73,8 @@ class LastHeld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """The first screen. `at` and `next_review` are RFC 3339 in UTC; `command` is what to type next, empty where nothing is owed."""
+class Summary:
+    """The summary. `at` and `next_review` are RFC 3339 in UTC; `command` is what to type next, empty where nothing is owed."""
 
     verdict: str
     words: str
@@ -92,13 +92,13 @@ class Opening:
     last_held: tuple[LastHeld, ...] = ()
 
     @classmethod
-    def from_json(cls, content: object) -> Opening:
-        """The first screen from its plain values.
+    def from_json(cls, content: object) -> Summary:
+        """The summary from its plain values.
 
         Raises:
             ValueError: something in it is missing or of another kind.
         """
-        given = ObjectReader(content, "opening.")
+        given = ObjectReader(content, "summary.")
         texts = (
             "words",
             "result",
@@ -140,6 +140,12 @@ class Opening:
         ]
 
 
+def _summary(written: JsonObject) -> Summary | None:
+    """The summary that a run.json holds; it was called `opening` before the first release."""
+    found = written.get("summary") or written.get("opening")
+    return Summary.from_json(found) if found else None
+
+
 def _last_held(given: ObjectReader) -> LastHeld:
     return LastHeld(
         finding=given.value("finding", str),
@@ -154,7 +160,7 @@ def _last_held(given: ObjectReader) -> LastHeld:
 class RunRecord:
     """One run, as everything that shows, compares or checks it reads it. Times are RFC 3339 in UTC.
 
-    ended: None while the run is unfinished. opening, source, next_review and report_sha256 are None or empty where the run
+    ended: None while the run is unfinished. summary, source, next_review and report_sha256 are None or empty where the run
         did not end, or was written by an older version. findings_json: the findings as they stand in the file, which digests
         are over and which lack the fields that came later.
     """
@@ -169,7 +175,7 @@ class RunRecord:
     reason: str
     sentence: str
     next_review: str = ""
-    opening: Opening | None = None
+    summary: Summary | None = None
     findings_json: tuple[JsonObject, ...] = ()
     evidence: tuple[Recorded, ...] = ()
     notebooks: tuple[Notebook, ...] = ()
@@ -201,7 +207,7 @@ class RunRecord:
             reason=given.value("reason", str),
             sentence=given.value("sentence", str),
             next_review=given.optional("next_review", str) or "",
-            opening=Opening.from_json(given.data["opening"]) if given.data.get("opening") else None,
+            summary=_summary(given.data),
             findings_json=tuple(item.data for item in found),
             evidence=tuple(_recorded(item) for item in given.many("evidence")),
             notebooks=tuple(_notebook(item) for item in given.many("notebooks")),
@@ -214,7 +220,7 @@ class RunRecord:
         """The content of run.json; what an older version or an unfinished run does not have is left out."""
         later: tuple[tuple[str, object], ...] = (
             ("next_review", self.next_review),
-            ("opening", self.opening and asdict(self.opening)),
+            ("summary", self.summary and asdict(self.summary)),
         )
         last: tuple[tuple[str, object], ...] = (
             ("source", self.source and asdict(self.source)),
@@ -273,7 +279,7 @@ class RunFile(TypedDict):
     reason: str
     sentence: str
     next_review: NotRequired[str]
-    opening: NotRequired[Opening]
+    summary: NotRequired[Summary]
     findings: list[Finding]
     evidence: list[Recorded]
     notebooks: list[Notebook]

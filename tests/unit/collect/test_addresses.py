@@ -138,7 +138,7 @@ def test_the_addresses_of_localhost_are_found_by_the_system() -> None:
     asked = ask(echo, asks=only, host="localhost")
     assert asked.told(ADDRESSES) == ("pass", ""), asked.findings[ADDRESSES].statement
     assert GOOD in asked.findings[ADDRESSES].statement
-    assert "2 connections to each address of its host name" in asked.plan[0]
+    assert "2 connections to each of up to 8 addresses of its host name" in asked.plan[0]
 
 
 def test_a_host_that_does_not_resolve_is_not_our_finding() -> None:

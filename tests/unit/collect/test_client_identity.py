@@ -22,8 +22,9 @@ from websockets.http11 import Request, Response
 
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
+from proofbook.collect.connection_errors import describe
 from proofbook.collect.services import health
-from proofbook.collect.session import Session, describe
+from proofbook.collect.session import Session
 from proofbook.collect.websocket import probes
 from proofbook.config.environment import Environment
 from proofbook.errors import ConfigurationError, CouldNotLook

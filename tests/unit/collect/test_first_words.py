@@ -85,7 +85,7 @@ def test_a_silent_server_is_asked_and_its_dialect_found(
     assert kept(tried) == {"path": "/ws", "dialect": dialect} and f"it speaks {dialect}" in tried.shown
     assert tried.findings[DELIVERY].verdict is Verdict.PASS, tried.shown
     plan = next(line for line in tried.said if "connections to /ws" in line)
-    assert "4 more at once that each ask a question of a dialect (json-rpc, signalr, stomp, mqtt)" in plan
+    assert "4 more at once, each with a question of a dialect (json-rpc, signalr, stomp, mqtt)" in plan
 
 
 async def stomp(request: web.Request) -> web.StreamResponse:

@@ -117,4 +117,4 @@ def test_a_first_try_of_a_name_asks_its_addresses_and_of_an_address_nothing_more
     assert by_name.verdict == by_address.verdict == "pass", by_name.shown
     assert told(by_name.findings["health-addresses-service"]) == ("pass", "")
     assert "health-addresses-service" not in by_address.findings
-    assert "2 health requests to each address of its host name" in by_name.shown
+    assert "2 health requests to each of up to 8 addresses of its host name" in by_name.shown

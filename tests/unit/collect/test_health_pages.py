@@ -268,7 +268,7 @@ def test_a_maintenance_page_at_a_known_path_is_not_healthy() -> None:
 
 
 @pytest.mark.parametrize("body", ['{"version": "1.2"}', "<h1>Welcome to nginx!</h1>"])
-def test_where_any_200_counts_the_first_screen_says_so(body: str) -> None:
+def test_where_any_200_counts_the_summary_says_so(body: str) -> None:
     _, finding = looked_at({"/health": (200, body)}, html=body.startswith("<"))
     assert finding.verdict is Verdict.PASS
     assert finding.seen.endswith("any 200 counts, since the page does not state its health")

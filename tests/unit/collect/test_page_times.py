@@ -100,7 +100,7 @@ def test_a_copy_of_an_hour_ago_is_not_healthy(tmp_path: Path) -> None:
     verdict, reason, shown = said("timestamp", lambda: stuck, folder=tmp_path)
     assert (verdict, reason) == (Verdict.INCONCLUSIVE, "stale-page"), shown
     assert f"timestamp is {stuck[:19]}" in shown and "s before the answer, in" in shown, shown
-    assert "its timestamp is of 3," in shown and "stands still" in shown
+    assert "its timestamp is 3," in shown and "does not change" in shown
 
 
 def test_instances_that_each_stand_still_do_not_go_on_together(tmp_path: Path) -> None:

@@ -303,9 +303,9 @@ def test_an_end_that_speaks_of_idleness_is_a_rule_and_is_said_beside_the_verdict
     assert tried.verdict == "pass", tried.shown
     assert (
         f"Not required, did not pass: {HELD}: 2 of 2 idle connections were ended after"
-        in tried.opening.beside
+        in tried.summary.beside
     )
-    assert f"by close {code} (“{reason}”)" in tried.opening.beside
+    assert f"by close {code} (“{reason}”)" in tried.summary.beside
 
 
 def test_a_goodbye_is_no_failure_where_several_are_open_at_once(tmp_path: Path) -> None:

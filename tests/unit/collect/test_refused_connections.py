@@ -13,7 +13,7 @@ import websockets
 from first_tries import attempt, serving, talk, with_socket
 from trying import command, free_port
 
-from proofbook.collect.session import describe
+from proofbook.collect.connection_errors import describe
 from proofbook.pipeline import quickstart, try_options
 
 
@@ -41,7 +41,7 @@ def test_other_errors_keep_their_own_words() -> None:
 
 
 @pytest.mark.slow
-def test_the_first_screen_says_that_nothing_listens(tmp_path: Path) -> None:
+def test_the_summary_says_that_nothing_listens(tmp_path: Path) -> None:
     tried = attempt(f"http://127.0.0.1:{free_port()}", base=tmp_path)
     assert tried.verdict == "fail"
     assert "60 ended with connection refused: nothing listens there" in tried.shown

@@ -80,8 +80,8 @@ def test_who_takes_a_token_in_a_first_message_of_its_own_is_not_called_open_to_e
         found = attempt_with(TOKEN, url, base=tmp_path, ws="/ws")
     bad = found.findings["websocket-refuses-bad-tokens"]
     assert (bad.verdict, bad.reason) == (Verdict.INCONCLUSIVE, "silent-to-all"), found.shown
-    assert found.verdict == "inconclusive" and "release" not in found.opening.advice
-    assert "first message" in found.opening.advice, found.shown
+    assert found.verdict == "inconclusive" and "release" not in found.summary.advice
+    assert "first message" in found.summary.advice, found.shown
 
 
 def test_who_is_silent_to_any_token_and_refuses_none_is_open_to_everybody(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_who_wants_something_before_it_serves_is_neither_healthy_nor_broken(
     with serving(server) as url:
         found = attempt_with(token, url, base=tmp_path, ws="/ws")
     assert found.verdict == "inconclusive", found.shown
-    assert "release" not in found.opening.advice
+    assert "release" not in found.summary.advice
 
 
 def test_who_waits_for_a_subscription_and_asks_for_no_token_is_healthy(tmp_path: Path) -> None:

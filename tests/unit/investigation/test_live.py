@@ -111,7 +111,7 @@ def test_what_was_kept_can_be_verified(shop: Shop, tmp_path: Path) -> None:
     pb.look("shop")
     (kept,) = (tmp_path / "outputs" / "shop" / "looks").glob("*")
     (answer,) = verify.run(kept)
-    assert answer.held and "tables are as they were kept" in answer.what
+    assert answer.held and "tables are unaltered since" in answer.what
     (kept / "evidence" / "look" / "log_kinds.parquet").write_bytes(b"else")
     (answer,) = verify.run(kept)
     assert not answer.held and "log_kinds.parquet" in answer.what

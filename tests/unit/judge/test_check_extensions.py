@@ -17,7 +17,7 @@ from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict, of_notebooks
 from proofbook.judge.registry import CLAIMS, group_titles
 from proofbook.report import sections
-from proofbook.report.summary import Summary, summarise
+from proofbook.report.result import Result, of_findings
 from proofbook.validation import Assessment, Validation
 
 GROUP = """
@@ -100,10 +100,10 @@ def asked(folder: Path) -> Assessment:
     return found.over(store.read(evidence))
 
 
-def summary_of(assessment: Assessment) -> Summary:
-    """The summary of a run whose notebooks judged everything that they could have asked for."""
+def summary_of(assessment: Assessment) -> Result:
+    """The result of a run whose notebooks judged everything that they could have asked for."""
     ours = [item for item in assessment.judge_all() if not item.id.startswith("extension-")]
-    return summarise(assessment, ours)
+    return of_findings(assessment, ours)
 
 
 def judged(assessment: Assessment, check_id: str) -> Finding:

@@ -370,9 +370,7 @@ def test_log_text_is_no_markup_in_the_chart_of_changes(tmp_path: Path) -> None:
     assert "click" in drawn and "<a href" not in drawn.replace("\\u003c", "<")
 
 
-def test_requests_that_failed_are_on_the_first_screen_of_an_access_log(
-    tmp_path: Path, workspace: Path
-) -> None:
+def test_requests_that_failed_are_in_the_summary_of_an_access_log(tmp_path: Path, workspace: Path) -> None:
     lines = [
         f'10.0.0.9 - - [01/Mar/2026:10:00:{n:02} +0000] "GET /cart/{n}?id={n} HTTP/1.1" {(200, 200, 404, 502)[n % 4]} 12'
         for n in range(40)

@@ -20,11 +20,11 @@ def test_recorded_evidence_gives_the_findings_that_it_gave_and_shows_no_bound_at
     again = judged_again(name, evidence_of(name, to=tmp_path / "evidence"))
     assert differences(recorded(name), again) == []
     assert [without_evidence(item) for item in again] == [without_evidence(item) for item in recorded(name)]
-    check_first_screen(again)
+    check_summary(again)
 
 
-def check_first_screen(found: list[dict[str, Any]]) -> None:
-    """What a first screen shows of findings has no bound, and says where a threshold allows something."""
+def check_summary(found: list[dict[str, Any]]) -> None:
+    """What a summary shows of findings has no bound, and says where a threshold allows something."""
     assert not [item["seen"] for item in found if BOUND.search(item["seen"])]
     assert any(BOUND.search(item["statement"]) for item in found)
     allowing = [item["id"] for item in found if item["threshold"].startswith(("none", "at most"))]

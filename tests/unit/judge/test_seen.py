@@ -1,4 +1,4 @@
-"""What a first screen shows of a finding: what was seen without its bounds, and whether a threshold allows or requires."""
+"""What a summary shows of a finding: what was seen without its bounds, and whether a threshold allows or requires."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_another_product_at_the_same_address_is_not_healthy(service: Service, tm
     again = attempt(service.url, base=tmp_path)
     assert again.verdict == "fail" and "now /health saying status = ok, service = billing" in again.shown
     # Nothing was released.
-    assert "release" not in again.opening.advice and again.opening.advice.startswith("fix ")
+    assert "release" not in again.summary.advice and again.summary.advice.startswith("fix ")
 
 
 def test_what_never_held_is_looked_at_anew(service: Service, tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ from proofbook.judge.reach import Asked, Log, NotAsked, Reach, Sureness, Unasked
 from proofbook.judge.settle import settle
 from proofbook.judge.view import View
 from proofbook.judge.window import Windows
-from proofbook.report import doubt, first_screen, sections
+from proofbook.report import doubt, sections, summary
+from proofbook.report.result import of_findings
 from proofbook.report.section_registry import Section
-from proofbook.report.summary import summarise
 
 # Two lines of a terminal of 100 columns, less what stands before it.
 LONGEST = 200 - len("  Could we be wrong? ")
@@ -228,7 +228,7 @@ def test_it_fits_in_two_lines_also_where_everything_was_asked() -> None:
 def screen(name: str, folder: Path) -> str:
     asked = recorded.asked_of(name, base=folder)
     assessment = asked.over(store.read(recorded.evidence_of(name, to=folder / "evidence")))
-    return first_screen.of(summarise(assessment, assessment.judge_all())).doubt
+    return summary.of(of_findings(assessment, assessment.judge_all())).doubt
 
 
 @pytest.mark.slow
@@ -244,7 +244,7 @@ def test_two_runs_have_two_sentences_and_neither_speaks_of_what_was_not_looked_a
 def test_the_report_names_the_least_sure_claim_and_those_without_a_number(tmp_path: Path) -> None:
     asked = recorded.asked_of("logs-only", base=tmp_path)
     assessment = asked.over(store.read(recorded.evidence_of("logs-only", to=tmp_path / "evidence")))
-    part = sections.uncertainty(summarise(assessment, assessment.judge_all()))
+    part = sections.uncertainty(of_findings(assessment, assessment.judge_all()))
     assert isinstance(part, Section)
     assert "The least sure is log-charged-twice-gone: 90.8%, if it goes on as often as the lower bound of before says. Without such a number: log-coverage." in part.html  # fmt: skip
 

@@ -163,7 +163,7 @@ def test_a_run_without_findings_or_evidence_still_has_a_page(folder: Path) -> No
         folder,
         [],
         [],
-        opening=None,
+        summary=None,
         verdict="error",
         reason="missing",
         sentence="COULD NOT LOOK: no notebook judged it",
@@ -175,7 +175,7 @@ def test_a_run_without_findings_or_evidence_still_has_a_page(folder: Path) -> No
 def test_the_run_of_an_older_version_is_still_rendered(folder: Path) -> None:
     old = made.write_notebook(folder, "01-old", made.words("# Old"), made.code(made.card(made.finding())))
     content = made.run_content(folder, [made.finding()], [old], schema_version=1)
-    for later in ("opening", "source", "next_review"):
+    for later in ("summary", "source", "next_review"):
         del content[later]
     writer.write(folder, run=record.RunRecord.from_json(content), executed=[old], options=writer.Options())
     text = (folder / "report.html").read_text()

@@ -19,7 +19,8 @@ from proofbook.errors import UnknownName
 from proofbook.evidence import store
 from proofbook.judge.findings import Control, Finding, Verdict, from_json
 from proofbook.notebook.report import Report
-from proofbook.report import finding_html, first_screen, sections
+from proofbook.report import finding_html, sections, summary
+from proofbook.report.result import Result, of_findings
 from proofbook.report.section_registry import (
     SECTIONS,
     Nothing,
@@ -29,7 +30,6 @@ from proofbook.report.section_registry import (
     rendered,
     said_by,
 )
-from proofbook.report.summary import Summary, summarise
 from proofbook.validation import Validation
 
 GROUP = "proofbook.report_sections"
@@ -37,28 +37,28 @@ ON_CALL = """
 from proofbook.report.section_registry import Nothing, Section, section
 
 @section("Who is <on> call?")
-def on_call(summary):
-    return Section(f"<p>Ada, for {summary.environment.name}</p>", findings=("x",))
+def on_call(result):
+    return Section(f"<p>Ada, for {result.environment.name}</p>", findings=("x",))
 
 @section("What is quiet?")
-def quiet(summary):
+def quiet(result):
     return Nothing("It is <quiet> here.")
 
 @section("What raises?")
-def raising(summary):
+def raising(result):
     raise RuntimeError("the duty roster cannot be reached")
 
 @section("What gives text?")
-def text(summary):
+def text(result):
     return "<p>text</p>"
 
-plain = lambda summary: Section("")
+plain = lambda result: Section("")
 """
 ENTRIES = {name: f"on_call:{name}" for name in ("on_call", "quiet", "raising", "text", "plain")}
 
 
 @pytest.fixture(scope="module")
-def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """What the report of recorded evidence is made of."""
     folder = tmp_path_factory.mktemp("recorded")
     files = recorded.GOLDEN / "files"
@@ -67,7 +67,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
         str(files / "environments" / f"{where}.toml"), str(files / "cases" / f"{what}.toml"), base=folder
     )
     assessment = asked.over(store.read(recorded.evidence_of("logs-only", to=folder / "evidence")))
-    return summarise(assessment, assessment.judge_all())
+    return of_findings(assessment, assessment.judge_all())
 
 
 @pytest.fixture
@@ -90,15 +90,15 @@ def test_every_section_of_ours_is_a_method_that_completion_shows() -> None:
     assert all((methods[name].__doc__ or "").startswith("Shows ") for name in SECTIONS.own_names())
 
 
-def test_a_report_without_extensions_shows_nothing_of_them(summary: Summary) -> None:
-    assert list(of_extensions(summary)) == []
+def test_a_report_without_extensions_shows_nothing_of_them(result: Result) -> None:
+    assert list(of_extensions(result)) == []
 
 
-def test_sections_of_other_packages_stand_under_their_titles(summary: Summary, extended: Path) -> None:
-    found = dict(of_extensions(summary))
+def test_sections_of_other_packages_stand_under_their_titles(result: Result, extended: Path) -> None:
+    found = dict(of_extensions(result))
     title = "<h2>Who is &lt;on&gt; call?</h2>"
     assert found["on_call"] == Section(f"{title}<p>Ada, for orders</p>", findings=("x",))
-    assert rendered("on_call", summary) == found["on_call"]
+    assert rendered("on_call", result) == found["on_call"]
     quiet = found["quiet"]
     assert isinstance(quiet, Section) and "It is &lt;quiet&gt; here." in quiet.html
 
@@ -114,17 +114,17 @@ def test_sections_of_other_packages_stand_under_their_titles(summary: Summary, e
     ],
 )  # fmt: skip
 def test_what_cannot_be_shown_is_a_sentence_that_names_the_extension(
-    name: str, said: str, summary: Summary, extended: Path
+    name: str, said: str, result: Result, extended: Path
 ) -> None:
-    part = dict(of_extensions(summary))[name]
+    part = dict(of_extensions(result))[name]
     assert isinstance(part, Section) and finding_html.escape(said) in part.html
-    ours = rendered("risks", summary)
+    ours = rendered("risks", result)
     assert isinstance(ours, Nothing) or "Ada" not in ours.html
 
 
-def test_a_section_that_nobody_has_names_the_nearest(summary: Summary) -> None:
+def test_a_section_that_nobody_has_names_the_nearest(result: Result) -> None:
     with pytest.raises(UnknownName, match="did you mean 'risks'"):
-        rendered("riks", summary)
+        rendered("riks", result)
 
 
 def test_an_output_says_what_it_is_and_text_that_looks_like_it_says_nothing() -> None:
@@ -152,12 +152,12 @@ def test_the_page_leaves_out_what_says_that_it_is_nothing_and_shows_each_card_on
     assert text.count('id="finding-kept"') == 1 and '<p class="pb-line" data-verdict="fail"' in text
 
 
-def test_the_first_screen_says_what_was_seen_without_bounds_and_what_is_allowed() -> None:
+def test_the_summary_says_what_was_seen_without_bounds_and_what_is_allowed() -> None:
     told = made.finding("x", "it works", statement="9 of 9 (100%; at least 70%)", seen="9 of 9", threshold="none", limits=True)  # fmt: skip
-    assert first_screen.seen(told) == "9 of 9" and first_screen.seen(made.finding("x")) == "all is well"
-    assert first_screen._against(told) == "Failed: it works. 9 of 9. Allowed: none."
+    assert summary.seen(told) == "9 of 9" and summary.seen(made.finding("x")) == "all is well"
+    assert summary._against(told) == "Failed: it works. 9 of 9. Allowed: none."
     wanted = made.finding("x", "it works", statement="y", seen="y", threshold="at most one may differ, else all", limits=False)  # fmt: skip
-    assert first_screen._against(wanted).endswith("Required: at most one may differ, else all.")
+    assert summary._against(wanted).endswith("Required: at most one may differ, else all.")
 
 
 @pytest.mark.parametrize("judged", ["fail", "inconclusive"])
@@ -170,22 +170,22 @@ def test_what_a_check_said_before_is_a_fact_of_its_control(judged: str) -> None:
     assert "judged" not in made.finding("x").to_json()["controls"][0]
 
 
-def test_a_statement_stands_by_its_findings_and_not_by_words(summary: Summary) -> None:
+def test_a_statement_stands_by_its_findings_and_not_by_words(result: Result) -> None:
     def standing(verdict: Verdict) -> sections.Standing:
         one: tuple[Finding, ...] = (
             made.finding("x", "supported, refuted and unproven are only words", verdict),
         )
-        return sections._carried(["x"], made_of(summary, one)).standing
+        return sections._carried(["x"], made_of(result, one)).standing
 
     assert standing(Verdict.PASS) is sections.Standing.SUPPORTED
     assert standing(Verdict.FAIL) is sections.Standing.REFUTED
     assert standing(Verdict.ERROR) is sections.Standing.UNPROVEN
-    unjudged = sections._carried(["y"], made_of(summary, ()))
+    unjudged = sections._carried(["y"], made_of(result, ()))
     assert unjudged.standing is sections.Standing.UNPROVEN and unjudged.because == "y (not judged)"
 
 
-def made_of(summary: Summary, found: tuple[Finding, ...]) -> Summary:
-    return summarise(summary.assessment, found)
+def made_of(result: Result, found: tuple[Finding, ...]) -> Result:
+    return of_findings(result.assessment, found)
 
 
 @pytest.mark.slow
@@ -219,5 +219,5 @@ def test_a_run_shows_the_section_of_another_package_and_goes_on_where_one_raises
     assert "Who is &lt;on&gt; call?</h2>" in text and "<p>Ada, for orders</p>" in text
     assert "it raised RuntimeError: the duty roster cannot be reached" in text
     assert ">Conclusion</h2>" in text
-    # The first screen is there once: the report's own notebook shows it.
+    # The summary is there once: the report's own notebook shows it.
     assert text.count('class="pb-verdict"') == 1

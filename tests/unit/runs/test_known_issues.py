@@ -20,10 +20,10 @@ from proofbook.errors import ProofbookError, UsageError
 from proofbook.evidence import baseline, store
 from proofbook.judge.findings import Verdict
 from proofbook.notebook.book import Book
-from proofbook.report import first_screen, summary
+from proofbook.report import result, summary
 from proofbook.runs import earlier, history, known_issues, record
 from proofbook.runs.earlier import Earlier
-from proofbook.runs.record import Opening
+from proofbook.runs.record import Summary
 from proofbook.validation import Assessment
 
 TODAY = dt.date(2026, 1, 5)
@@ -49,8 +49,8 @@ def health(folder: Path, phase: str, day: dt.date, *, shop_fails: bool) -> None:
     builders.write(folder, {"health": builders.health(*rows)}, at=at, phase=phase)
 
 
-def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
-    """A run of that day, kept as the runner keeps it; gives its first screen."""
+def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Summary:
+    """A run of that day, kept as the runner keeps it; gives its summary."""
     folder = base / "outputs" / "e" / run
     health(folder / "evidence", "after", day, shop_fails=shop_fails)
     path = base / "e.toml"
@@ -59,7 +59,7 @@ def judged(base: Path, run: str, day: dt.date, *, shop_fails: bool) -> Opening:
     recorded = store.read(folder / "evidence")
     book = Book(Assessment.of(where, what, recorded))
     found = book.judge_all()
-    told = first_screen.of(summary.summarise(book.assessment, found, folder=folder))
+    told = summary.of(result.of_findings(book.assessment, found, folder=folder))
     made.write_run(folder, found, [], case="", verdict=told.verdict, ended=f"{day.isoformat()}T09:01:00.000Z")
     return told
 
@@ -200,9 +200,9 @@ def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
     open_finding = made.finding(verdict=Verdict.INCONCLUSIVE, reason=reason, kind=kind, group=group)
     book = Book(Assessment.of(where, what, store.read(folder / "evidence")))
     found = [*book.judge_all(), open_finding]
-    told = first_screen.of(summary.summarise(book.assessment, found, folder=folder))
+    told = summary.of(result.of_findings(book.assessment, found, folder=folder))
     assert told.command == command and told.lines()[-2].strip() == command
-    settled = first_screen.of(summary.summarise(book.assessment, book.judge_all(), folder=folder))
+    settled = summary.of(result.of_findings(book.assessment, book.judge_all(), folder=folder))
     assert settled.verdict == "pass" and settled.command == ""
 
 
@@ -221,6 +221,6 @@ def test_what_failed_is_followed_by_the_command_that_looks_at_its_own_log(
     (in_folder / "e.toml").write_text(ENVIRONMENT)
     where = environment.load(str(in_folder / "e.toml"), base=in_folder)
     book = Book(Assessment.of(where, case.Case(title="t"), store.read(folder / "evidence")))
-    told = first_screen.of(summary.summarise(book.assessment, [made.finding("bad", "this does not hold")], folder=folder))  # fmt: skip
+    told = summary.of(result.of_findings(book.assessment, [made.finding("bad", "this does not hold")], folder=folder))  # fmt: skip
     assert told.verdict == "fail"
     assert told.command == (f"proofbook look {run} --html look.html    # what is different about what failed" if has_log else "")  # fmt: skip

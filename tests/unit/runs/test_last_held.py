@@ -12,9 +12,9 @@ import pytest
 import told
 
 from proofbook.judge.findings import Finding, Verdict
-from proofbook.report.first_screen import _all_held, _held
+from proofbook.report.summary import _all_held, _held
 from proofbook.runs import diff, held, record
-from proofbook.runs.record import LastHeld, Opening, RunRecord
+from proofbook.runs.record import LastHeld, RunRecord, Summary
 
 FAILED = made.finding("a", "a", Verdict.FAIL)
 PASSED = made.finding("a", "a", Verdict.PASS)
@@ -37,12 +37,12 @@ class Past:
         items = [found] if found.verdict is not Verdict.PASS else []
         said = held.last(self.last, items, folder=folder)
         run = record.read(folder)
-        opening = Opening(
+        summary = Summary(
             verdict=found.verdict.value, words="", result="", environment="eu", case="c", at="", facts=(), beside="", doubt="",
             advice="", next_review="", since="", last_held=said,
         )  # fmt: skip
         # As it is read again from run.json.
-        self.last = RunRecord.from_json(replace(run, opening=opening).to_json())
+        self.last = RunRecord.from_json(replace(run, summary=summary).to_json())
         self.ids.append(folder.name)
         return said
 
@@ -126,7 +126,7 @@ def test_an_earlier_run_whose_times_are_damaged_ends_no_later_run(past: Past, ke
     if key == "ended":
         content["ended"] = "yesterday"
     else:
-        content["opening"]["last_held"][0]["at"] = "an hour ago"
+        content["summary"]["last_held"][0]["at"] = "an hour ago"
     (folder / "run.json").write_text(json.dumps(content))
     found = diff.last_before(folder.with_name("20260106T000000Z-0000"), case="c")
     assert found is not None and found.run_id == past.ids[0]

@@ -48,13 +48,19 @@ def test_a_record_holds_every_key_of_the_published_file(folder: Path) -> None:
 @pytest.mark.parametrize("version", record.READABLE)
 def test_what_is_read_is_written_again_to_the_byte(version: int, folder: Path) -> None:
     content = written(folder, schema_version=version)
-    for name in ("opening", "source", "report", "next_review") if version == 1 else ():
+    for name in ("summary", "source", "report", "next_review") if version == 1 else ():
         del content[name]
     # Findings of a version that knew fewer fields stay as they are, too.
     for name in ("seen", "limits", "severity_at", "sensitivity") if version == 1 else ():
         del content["findings"][0][name]
     put(folder, content)
     assert record.read(folder).to_text() == json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def test_a_summary_under_its_old_name_is_read(folder: Path) -> None:
+    content = written(folder)
+    found = RunRecord.from_json({"opening": content.pop("summary"), **content}).summary
+    assert found is not None and found == RunRecord.from_json(written(folder)).summary
 
 
 def test_an_unfinished_run_is_written_as_ever(folder: Path) -> None:
@@ -77,7 +83,7 @@ def test_an_unfinished_run_is_written_as_ever(folder: Path) -> None:
         ({"findings": "many"}, "findings: expected a list, got str"),
         ({"findings": [{"verdict": "well"}]}, "findings[0].verdict: expected one of pass, inconclusive, error, fail, got 'well'"),
         ({"notebooks": [{"name": "x", "sha256": "", "problem": "", "seconds": "2"}]}, "notebooks[0].seconds: expected a number, got str"),
-        ({"opening": {"verdict": "pass"}}, "opening.facts: expected a list, got nothing"),
+        ({"summary": {"verdict": "pass"}}, "summary.facts: expected a list, got nothing"),
         ({"source": "here"}, "source: expected an object, got str"),
     ],
 )  # fmt: skip

@@ -123,8 +123,8 @@ class Loki:
     def ask(self, query: Query) -> list[Entry]:
         import httpx
 
+        from proofbook.collect.connection_errors import describe, name_not_found
         from proofbook.collect.rate_limit import seconds_of
-        from proofbook.collect.session import describe, name_not_found
 
         selector = self._selector
         if query.holding:

@@ -1,4 +1,4 @@
-"""Asks for the health of a service at every address of its host name, and not at the first that takes a connection alone."""
+"""Probes the health of a service at every address of its host name, not only at the first that connects."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from proofbook.collect import answers
+from proofbook.collect.connection_errors import describe
 from proofbook.collect.services import health
-from proofbook.collect.session import Session, describe, is_loopback, side_by_side
+from proofbook.collect.session import Session, is_loopback, side_by_side
 from proofbook.collect.websocket.addresses import MORE_TRIES, MOST_ADDRESSES, TRIES, reach
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook

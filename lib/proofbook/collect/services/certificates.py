@@ -1,4 +1,4 @@
-"""Looks at the certificates that TLS endpoints show: whether a client that checks them would connect, and until when."""
+"""Reads the certificates of TLS endpoints: whether a client would accept them, and until when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from proofbook.collect.session import Session, describe
+from proofbook.collect.connection_errors import describe
+from proofbook.collect.session import Session
 from proofbook.config.environment import Environment
 from proofbook.evidence.schema import CERTIFICATES
 

@@ -20,11 +20,12 @@ import pandas as pd
 from proofbook import probe_marks as marks
 from proofbook.collect import answers
 from proofbook.collect.answers import Answer
+from proofbook.collect.connection_errors import describe, name_not_found
 from proofbook.collect.filling import match_fields
 from proofbook.collect.rate_limit import asks_for_less
 from proofbook.collect.services import grpc_calls, health_page, page_time, transport
 from proofbook.collect.services.health_page import Word
-from proofbook.collect.session import Session, describe, name_not_found, side_by_side
+from proofbook.collect.session import Session, side_by_side
 from proofbook.config.conversation import Expectation
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook

@@ -11,9 +11,10 @@ import pandas as pd
 
 from proofbook.collect import answers
 from proofbook.collect.answers import KIB, Answer
+from proofbook.collect.connection_errors import describe
 from proofbook.collect.services import openapi_files, yaml_document
 from proofbook.collect.services.health import client_for, fetch_json
-from proofbook.collect.session import Session, describe
+from proofbook.collect.session import Session
 from proofbook.config.services import Service
 from proofbook.evidence.schema import ANSWERS, OPENAPI
 from proofbook.files import parse_json

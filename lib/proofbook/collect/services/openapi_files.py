@@ -1,4 +1,4 @@
-"""Joins an API definition that lies in several files of one place into one document, so that nothing else is needed to read it."""
+"""Joins an API definition in several files of one origin into one document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time that a health page names as its own, and how far it lies behind the answer."""
+"""The timestamp of a health page, and its age at the time of the answer."""
 
 from __future__ import annotations
 

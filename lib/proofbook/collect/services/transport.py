@@ -1,4 +1,4 @@
-"""Why a service gave no HTTP answer at all: what its port speaks instead, and what its TLS wants that we did not bring."""
+"""Why a service gave no HTTP answer: another protocol on its port, or what its TLS requires."""
 
 from __future__ import annotations
 

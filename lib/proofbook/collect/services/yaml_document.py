@@ -1,4 +1,4 @@
-"""Reads YAML that came over the network, as the JSON that it stands for: no types of Python, no bombs, no depth without end."""
+"""Reads YAML from the network as JSON: no Python types, no expansion bombs, limited depth."""
 
 from __future__ import annotations
 

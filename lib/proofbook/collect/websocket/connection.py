@@ -26,8 +26,9 @@ from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from proofbook import probe_marks
+from proofbook.collect.connection_errors import describe
 from proofbook.collect.rate_limit import asks_for_less
-from proofbook.collect.session import Session, describe, is_loopback
+from proofbook.collect.session import Session, is_loopback
 from proofbook.collect.websocket.dialects import Handshake, Line, prepare, refuses
 from proofbook.collect.websocket.journey import Journey
 from proofbook.config.services import WebSocket
