@@ -24,6 +24,8 @@ from proofbook.redaction.scrubbing import Secret, scrub
 
 _TELLING = ("type", "event", "kind", "op", "action", "status")
 GREETING_WAIT_S = 1.0
+# Who has said nothing for so long is likely to say nothing at all; others are connected meanwhile.
+SILENT_S = 0.5
 TIMES = 3
 # Where some are greeted and others are not.
 MOST_TIMES = 8
@@ -93,11 +95,9 @@ async def look(
     where = endpoint.path or "the endpoint"
     by_name = lets_in_by_name(endpoint)
     heard: list[str | bytes | None] = []
-    waiting: list[_Try] = []
+    waiting = await _begin(endpoint, token, session, questions, times=times)
     while len(heard) < times or (times > 1 and _is_unsure(heard)):
-        if heard == [None] and not waiting:
-            waiting = await _side_by_side(endpoint, token, session, questions, times=times - 1)
-        tried = waiting.pop() if waiting else await _connect(endpoint, token, session)
+        tried = waiting.pop(0) if waiting else await _connect(endpoint, token, session)
         shows = _shown(tried, endpoint) if knows_dialects else ""
         if not tried.let_in and (problem := _problem(tried, where, has_token=token is not None)):
             return EndpointFacts(
@@ -117,6 +117,27 @@ async def look(
     return _as_heard(heard)
 
 
+async def _begin(
+    endpoint: WebSocket, token: Secret | None, session: Session, questions: Questions | None, *, times: int
+) -> list[_Try]:
+    """The first connection, and where it is told nothing for a moment, as many more as there are to be."""
+    is_silent = asyncio.Event()
+    first = asyncio.ensure_future(_connect(endpoint, token, session, is_silent=is_silent))
+    silence = asyncio.ensure_future(is_silent.wait())
+    try:
+        await asyncio.wait((first, silence), return_when=asyncio.FIRST_COMPLETED)
+        if first.done() or times == 1:
+            return [await first]
+        others = await _side_by_side(endpoint, token, session, questions, times=times - 1)
+        tried = await first
+    finally:
+        for task in (first, silence):
+            task.cancel()
+        await asyncio.gather(first, silence, return_exceptions=True)
+    # Whom others have replaced is tried again alone, as by a server that ends the older connection for a newer.
+    return [] if _is_broken(tried) else [tried, *others]
+
+
 async def _side_by_side(
     endpoint: WebSocket, token: Secret | None, session: Session, questions: Questions | None, *, times: int
 ) -> list[_Try]:
@@ -130,11 +151,12 @@ async def _side_by_side(
     made = [tried for tried in await side_by_side(work) if tried is not None]
     journeys = [tried.journey for tried in made]
     await back_off_once([*journeys, *(questions.journeys if questions else [])], endpoint, session)
-    return (
-        made
-        if all(tried.journey.upgraded and not _problem(tried, "", has_token=False) for tried in made)
-        else []
-    )
+    return [] if any(map(_is_broken, made)) else made
+
+
+def _is_broken(tried: _Try) -> bool:
+    """Whether a connection did not come about or did not last."""
+    return bool(_problem(tried, "", has_token=False))
 
 
 def _is_unsure(heard: Sequence[str | bytes | None]) -> bool:
@@ -183,7 +205,14 @@ async def _token(endpoint: WebSocket, session: Session) -> Secret | None:
     return await session.token(user) if endpoint.token.place != "none" else None
 
 
-async def _connect(endpoint: WebSocket, token: Secret | None, session: Session, *, way: Way = USUAL) -> _Try:
+async def _connect(
+    endpoint: WebSocket,
+    token: Secret | None,
+    session: Session,
+    *,
+    way: Way = USUAL,
+    is_silent: asyncio.Event | None = None,
+) -> _Try:
     user = session.environment.user
     tried = _Try(journey=Journey(endpoint=endpoint.name, user=user))
     async with session.acquire("websocket connections"):
@@ -192,7 +221,7 @@ async def _connect(endpoint: WebSocket, token: Secret | None, session: Session, 
             return tried
         tried.subprotocol = line.connection.subprotocol or ""
         try:
-            await _listen(tried, line, within_s=session.environment.pace.timeout_s)
+            await _listen(tried, line, within_s=session.environment.pace.timeout_s, is_silent=is_silent)
         except Refused as error:
             tried.journey.refused = True
             tried.journey.error = scrub(f"refused: {error}")[:300]
@@ -205,16 +234,21 @@ async def _connect(endpoint: WebSocket, token: Secret | None, session: Session, 
     return tried
 
 
-async def _listen(tried: _Try, line: Line, *, within_s: float) -> None:
+async def _listen(tried: _Try, line: Line, *, within_s: float, is_silent: asyncio.Event | None) -> None:
+    """Waits to be let in, and for a word; is_silent is set where none came for a moment."""
     async with asyncio.timeout(within_s):
         tried.let_in = await line.enter()
     if tried.let_in:
         return
+    silence = (is_silent or asyncio.Event()).set
+    after_a_moment = asyncio.get_running_loop().call_later(SILENT_S, silence)
     try:
         async with asyncio.timeout(GREETING_WAIT_S):
             tried.first = await line.receive()
     except TimeoutError:
         return
+    finally:
+        after_a_moment.cancel()
 
 
 def _shown(tried: _Try, endpoint: WebSocket) -> str:
