@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from proofbook import paths
-from proofbook.collect.logs.entries import stoppable, table
+from proofbook.collect.logs.entries import Stoppable, table
 from proofbook.config import moments as config_moments
 from proofbook.config.duckdb_text import error_text, quoted
 from proofbook.errors import UnknownName, UsageError
@@ -144,7 +144,7 @@ class Look:
                 f"expected a look at an environment, whose logs go on, and {self.records.source.shown} is as it is; give the name of an environment to pb.look"
             )
         before = self.records.own_span[1]
-        with stoppable():
+        with Stoppable():
             read = records.opened_again(self.records, base=paths.root())
         span = self.stated_span
         if span is not None and span[1] > before:
@@ -313,7 +313,8 @@ class Look:
     @functools.cached_property
     def overview(self) -> Overview:
         """What a display of this look shows, as values."""
-        return overview.of(self)
+        with Stoppable():
+            return overview.of(self)
 
     @property
     def brushed(self) -> Look:
@@ -321,7 +322,8 @@ class Look:
         return self._widget.brushed.look if self._widget is not None else self
 
     def _ipython_display_(self) -> None:
-        self._widget = live.show(self)
+        with Stoppable():
+            self._widget = live.show(self)
 
     def _repr_html_(self) -> str:
         return markup.as_html(self.overview)
@@ -365,7 +367,8 @@ class Look:
         engine = self.records.engine.cursor()
         engine.execute("SET TimeZone = 'UTC'")
         engine.execute("SET enable_progress_bar = false")
-        tables.make_views(engine, self.records, selected=self.selected, span=self.span)
+        with Stoppable(engine):
+            tables.make_views(engine, self.records, selected=self.selected, span=self.span)
         return engine
 
     def _ask(self, sql: str) -> pd.DataFrame:
@@ -403,7 +406,7 @@ def look(
     base = paths.root()
     given = [spans] if isinstance(spans, str | Path) else spans
     files = [str(file) for file in given if str(file)]
-    with stoppable():
+    with Stoppable():
         found = Look(records.opened(source, base=base, before=before or None, spans=files))
     if not since and not until and not before:
         return found

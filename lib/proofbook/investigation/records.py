@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from proofbook import paths
 from proofbook.collect.logs import reader as log_reader
-from proofbook.collect.logs.entries import Reading, connect, entries_of, stoppable, table
+from proofbook.collect.logs.entries import Reading, Stoppable, connect, entries_of, table
 from proofbook.collect.traces.reader import read_spans
 from proofbook.concurrency import scratch
 from proofbook.concurrency.scratch import Folder
@@ -75,7 +75,8 @@ class Records:
         try:
             # Beside it there is a kernel with its libraries, and the values of the requests that are compared.
             self.give_back()
-            self._prepared = prepare(self.engine, source.files, folder=folder.path)
+            with Stoppable(self.engine):
+                self._prepared = prepare(self.engine, source.files, folder=folder.path)
         except BaseException:
             # A notebook keeps what was stopped until the next error, and with it all that an engine holds open.
             self.engine.close()
@@ -105,8 +106,9 @@ class Records:
 
     def arrow(self, sql: str) -> pa.Table:
         """The same, in columns."""
-        with stoppable():
-            return self.engine.cursor().execute(sql).to_arrow_table()
+        engine = self.engine.cursor()
+        with Stoppable(engine):
+            return engine.execute(sql).to_arrow_table()
 
     @functools.cached_property
     def span(self) -> Span:

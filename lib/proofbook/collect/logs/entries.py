@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 
 import duckdb
 import pandas as pd
@@ -114,23 +114,41 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def table(engine: duckdb.DuckDBPyConnection, sql: str) -> pd.DataFrame:
     """The answer to a query, through Arrow, which keeps types and time zones."""
-    with stoppable():
+    with Stoppable(engine):
         found: pd.DataFrame = engine.execute(sql).to_arrow_table().to_pandas(maps_as_pydicts="lossy")
     return found
 
 
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """What is stopped in the middle of a query raises KeyboardInterrupt, as elsewhere.
+class Stoppable:
+    """What is stopped in the middle raises KeyboardInterrupt, without the frames in which it was: a notebook keeps those, and all that they hold, until the next error.
 
-    DuckDB raises a RuntimeError of its own because of it, which looks like a defect.
+    In the middle of a query DuckDB raises a RuntimeError of its own because of it, which looks like a defect, and keeps what that had open until the
+    next query.
     """
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
+
+    def __init__(self, engine: duckdb.DuckDBPyConnection | None = None) -> None:
+        """engine: the connection that is asked inside, where that is one alone."""
+        self._engine = engine
+
+    def __enter__(self) -> None:
+        """Begins."""
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        because = (error.__cause__ or error.__context__) if isinstance(error, RuntimeError) else error
+        if not isinstance(because, KeyboardInterrupt):
+            return
+        # This frame belongs to what is raised.
+        del traceback
+        while error is not None:
+            error.__traceback__ = None
+            error = error.__cause__ or error.__context__
+        if self._engine is not None:
+            # It may be closed by now.
+            with contextlib.suppress(duckdb.Error):
+                self._engine.execute("SELECT 1")
+        raise KeyboardInterrupt from None
 
 
 def entries_of(path: Path) -> str:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from proofbook.collect.logs import aggregates, doubled_hours, fetch, times, years, zones
 from proofbook.collect.logs import files as log_files
 from proofbook.collect.logs.doubled_hours import DoubledHour
-from proofbook.collect.logs.entries import Reading, connect, entries_of, rows_of, table
+from proofbook.collect.logs.entries import Reading, Stoppable, connect, entries_of, rows_of, table
 from proofbook.collect.logs.opening import Opened, ask
 from proofbook.collect.logs.shape import MOST_KEYS, Shape
 from proofbook.collect.logs.sources import LogRequest
@@ -58,7 +58,7 @@ def read_logs(
         patterns: what a server that holds too much to be read whole is asked for.
     """
     now = now or dt.datetime.now(dt.UTC)
-    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".reading-") as name, connect() as engine:
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".reading-") as name, connect() as engine, Stoppable(engine):  # fmt: skip
         work = Path(name)
         try:
             fetched = _fetch(source, patterns, base=base, work=work, now=now)

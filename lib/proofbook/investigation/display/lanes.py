@@ -26,6 +26,8 @@ MOST_RISING, LEAST = 3, 5
 ALIKE = 0.8
 # Nothing is known of a gap so long beside the mean time between entries, and a hundredth of the span.
 LONG_GAP = 50
+# So short a part of the span that no pause within it is said to be long, nor tells what is usual.
+PARTS = 1000
 # So many pauses are no accident: longer ones are, if they are twice as long as the shortest of these.
 USUAL = 20
 
@@ -92,9 +94,12 @@ def unknown(look: Look, axis: Axis) -> tuple[tuple[float, float], ...]:
     """Where nothing was written by anything in this log, so that nothing is known: pairs of places on the axis."""
     first, last = (moment.isoformat() for moment in look.span)
     inside = f"timestamp BETWEEN TIMESTAMPTZ {quoted(first)} AND TIMESTAMPTZ {quoted(last)}"
+    # A pause is at most as long as a part, or lies between two of them: so entries need not be sorted.
     found = look.records.ask(
         f"""WITH seen AS (SELECT timestamp FROM {prepare.BRIEF} WHERE {inside} UNION ALL VALUES (TIMESTAMPTZ {quoted(first)}), (TIMESTAMPTZ {quoted(last)})),
-        gaps AS (SELECT timestamp AS began, lead(timestamp) OVER (ORDER BY timestamp) AS ended, count(*) OVER () AS n FROM seen)
+        placed AS (SELECT timestamp, (epoch_us(timestamp) - epoch_us(TIMESTAMPTZ {quoted(first)})) * {PARTS} // greatest(1, epoch_us(TIMESTAMPTZ {quoted(last)}) - epoch_us(TIMESTAMPTZ {quoted(first)})) AS part FROM seen),
+        held AS (SELECT min(timestamp) AS first, max(timestamp) AS last, count(*) AS n FROM placed GROUP BY part),
+        gaps AS (SELECT last AS began, lead(first) OVER (ORDER BY first) AS ended, sum(n) OVER () AS n FROM held)
         SELECT began, ended, epoch(ended) - epoch(began) AS gap_s, n FROM gaps WHERE ended IS NOT NULL ORDER BY gap_s DESC, began LIMIT 50"""
     )
     if found.empty:
@@ -102,7 +107,7 @@ def unknown(look: Look, axis: Axis) -> tuple[tuple[float, float], ...]:
     length = (look.span[1] - look.span[0]).total_seconds()
     # A pause that comes again and again is how this log is written.
     usual = found["gap_s"].iloc[USUAL - 1] if len(found) >= USUAL else 0.0
-    long = found[found["gap_s"] > max(length / 100, LONG_GAP * length / found["n"].iloc[0], 2 * usual)].sort_values("began")  # fmt: skip
+    long = found[found["gap_s"] > max(length / 100, LONG_GAP * length / int(found["n"].iloc[0]), 2 * usual)].sort_values("began")  # fmt: skip
     return tuple((axis.place(pd.Timestamp(began)), axis.place(pd.Timestamp(ended))) for began, ended in zip(long["began"], long["ended"], strict=True))  # fmt: skip
 
 
@@ -136,12 +141,12 @@ def _kinds(look: Look, axis: Axis, exposure: np.ndarray) -> list[Lane]:
 
 def _latencies(look: Look, axis: Axis) -> list[Lane]:
     found = look.sql(
-        f"SELECT {axis.bucket} AS bucket, quantile_cont(http_latency_s, 0.5) AS p50, quantile_cont(http_latency_s, 0.95) AS p95 FROM entries_brief WHERE http_latency_s IS NOT NULL AND NOT own GROUP BY bucket"
+        f"SELECT {axis.bucket} AS bucket, quantile_cont(http_latency_s, [0.5, 0.95]) AS found FROM entries_brief WHERE http_latency_s IS NOT NULL AND NOT own GROUP BY bucket"
     ).set_index("bucket")
     if found.empty:
         return []
     whole = found.reindex(range(axis.buckets))
-    p50, p95 = (tuple(None if value != value else float(value) for value in whole[name]) for name in ("p50", "p95"))  # fmt: skip
+    p50, p95 = (tuple(float(value[place]) if isinstance(value, np.ndarray) else None for value in whole["found"]) for place in (0, 1))  # fmt: skip
     return [Lane(title="latency: median, and 95th percentile (dashed)", kind="latency", values=p50, second=p95)]  # fmt: skip
 
 
