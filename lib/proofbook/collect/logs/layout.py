@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from proofbook.collect.logs import times, zones
 from proofbook.collect.logs.headers import (
@@ -313,7 +313,7 @@ def say_nothing_themselves(lines: Sequence[str], layouts: Sequence[Layout]) -> b
 def _shape(prefix: str) -> str:
     """The pattern of what stands before a time: words are any words, signs stay. In brackets, a word may be filled up from the left."""
     pieces = re.findall(rf"{_W}|\[[ \t]*(?=\w)|[ \t]+|.", prefix)
-    places = zip(pieces, [*pieces[1:], ""], strict=True)
+    places = pairwise([*pieces, ""])
     return "".join(
         _W
         if re.fullmatch(_W, piece)
