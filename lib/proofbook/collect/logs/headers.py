@@ -77,7 +77,7 @@ _ITEMS: dict[str, _Item] = {
     "esxi": _Item(pattern=rf"[ \t]*(?:{SHORT_WORDS})\(\d{{1,3}}\)(?:\[\+\])?(?:[ \t]|$)", sure=True),
     "close": _Item(pattern=r"[\])>}|,;:]{1,2}[ \t]?", sure=True),
     "logger of Ruby": _Item(pattern=rf"[ \t]*#\d+\][ \t]+(?i:{LEVELS}|any)[ \t]+-- [^:\n]{{0,80}}:(?:[ \t]|$)", sure=True),
-    "logcat": _Item(pattern=r"[ \t]+(?:[\w-]+[ \t]+)?\d+[ \t]+\d+[ \t]+[VDIWEFSA][ \t]", sure=True),
+    "logcat": _Item(pattern=r"[ \t]+(?:[\w-]+[ \t]+)?\d+[ \t]+\d+[ \t]+[VDIWEFSA][ \t](?:[\w.$/() -]{1,60}: ?)?", sure=True),
     "WebSphere": _Item(pattern=r"[ \t]*[0-9a-f]{8} [\w.$/-]{1,40} +[FEWAICDOR][ \t]+", sure=True),
     "letter and component": _Item(pattern=r"[ \t]*[DIWEF]\d?[ \t]+(?:[A-Z_]{2,}|-)[ \t]+\[[^\[\]\n]{1,60}\](?:[ \t]|$)", sure=True),
     "level and thread": _Item(pattern=rf"[ \t]*(?i:{LEVELS})/[\w .:#-]{{1,60}}\]:?(?:[ \t]|$)", sure=True),

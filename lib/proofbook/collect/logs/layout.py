@@ -70,6 +70,8 @@ _NAMED_BEHIND = re.compile(r"[\s,]((?:ts|t|time|timestamp|datetime)=\"?)$", re.I
 CLOSERS = r"""[\])>}"'.;, \t]*"""
 # Cells between bars before a time.
 _CELLS = re.compile(r"^(?:[^|]{1,40}\| ?){2,}$")
+# A letter for a level, and nothing else.
+_LETTER = re.compile(r"^(?:<[A-Z]>|\[[A-Z]\] ?|[A-Z] \[)$")
 # What follows the time of an access line.
 _ASKED = re.compile(r'\]? "(?:-|[A-Z]+ )')
 # What opens a time, and its name.
@@ -333,7 +335,9 @@ def _is_header(shape: str, members: Sequence[tuple[str, Sequence[Found]]], *, of
         return True
     line, found = members[0]
     before = line[: found[0].start]
-    if any(sure.search(before) for sure in (_TIME_FOLLOWS, BEFORE_MARK, _CELLS)) or _TIME_LAST.match(line):
+    if any(sure.search(before) for sure in (_TIME_FOLLOWS, BEFORE_MARK, _CELLS, _LETTER)) or _TIME_LAST.match(
+        line
+    ):
         return True
     if found[0].form.name == times.COMMON_LOG and _ASKED.match(line, found[0].end):
         return True
