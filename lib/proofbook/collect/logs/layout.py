@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from proofbook.collect.logs import times, zones
 from proofbook.collect.logs.headers import (
@@ -68,6 +68,10 @@ _ANYTHING = r".*[^\w./-]"
 _NAMED_BEHIND = re.compile(r"[\s,]((?:ts|t|time|timestamp|datetime)=\"?)$", re.IGNORECASE)
 # What may stand between such a time and the end of its line.
 CLOSERS = r"""[\])>}"'.;, \t]*"""
+# Cells between bars before a time.
+_CELLS = re.compile(r"^(?:[^|]{1,40}\| ?){2,}$")
+# A letter for a level, and nothing else.
+_LETTER = re.compile(r"^(?:<[A-Z]>|\[[A-Z]\] ?|[A-Z] \[)$")
 # What follows the time of an access line.
 _ASKED = re.compile(r'\]? "(?:-|[A-Z]+ )')
 # What opens a time, and its name.
@@ -79,6 +83,7 @@ _IN_BRACKETS, _ANY_IN_BRACKETS, _WORD, _IN_THEIR_PLACE = (
     "\x00",
     "\x01",
 )
+_FILLED_UP = r"[ \t]*"
 # Words as a sentence has them, and how many of them in a row are one.
 _WORDS_IN_A_ROW, SENTENCE = re.compile(r"(?<![\w./-])[^\W\d_]{2,}(?: [^\W\d_]{2,})+(?![\w./-])"), 3
 
@@ -264,7 +269,8 @@ def learn_header(lines: Sequence[str]) -> list[Layout]:
 
 def with_containers(layouts: Sequence[Layout], lines: Sequence[str]) -> list[Layout]:
     """The layouts, and that of lines that have the name of their container and no time, where most have such a name."""
-    named = sum(bool(_CONTAINER.match(line)) for line in lines)
+    found = [match.group().split()[0] for line in lines if (match := _CONTAINER.match(line))]
+    named = sum(not re.fullmatch(rf"(?i:{LEVELS}|status)", name) for name in found)
     if not layouts or 2 * named <= len(lines):
         return list(layouts)
     return [*layouts, Layout(form=None, header=f"^{CONTAINER_NAME}", lines=named)]
@@ -307,11 +313,18 @@ def say_nothing_themselves(lines: Sequence[str], layouts: Sequence[Layout]) -> b
 
 
 def _shape(prefix: str) -> str:
-    """The pattern of what stands before a time: words are any words, signs stay."""
-    pieces = re.findall(rf"{_W}|[ \t]+|.", prefix)
+    """The pattern of what stands before a time: words are any words, signs stay. In brackets, a word may be filled up from the left."""
+    pieces = re.findall(rf"{_W}|\[[ \t]*(?=\w)|[ \t]+|.", prefix)
+    places = pairwise([*pieces, ""])
     return "".join(
-        _W if re.fullmatch(_W, piece) else r"[ \t]+" if piece.isspace() else re.escape(piece)
-        for piece in pieces
+        _W
+        if re.fullmatch(_W, piece)
+        else rf"\[{_FILLED_UP}"
+        if piece[0] == "[" and re.match(_W, after)
+        else r"[ \t]+"
+        if piece.isspace()
+        else re.escape(piece)
+        for piece, after in places
     )
 
 
@@ -322,7 +335,9 @@ def _is_header(shape: str, members: Sequence[tuple[str, Sequence[Found]]], *, of
         return True
     line, found = members[0]
     before = line[: found[0].start]
-    if _TIME_FOLLOWS.search(before) or BEFORE_MARK.search(before) or _TIME_LAST.match(line):
+    if any(sure.search(before) for sure in (_TIME_FOLLOWS, BEFORE_MARK, _CELLS, _LETTER)) or _TIME_LAST.match(
+        line
+    ):
         return True
     if found[0].form.name == times.COMMON_LOG and _ASKED.match(line, found[0].end):
         return True
@@ -381,7 +396,13 @@ def _layout_behind(shape: str, form: TimeForm, members: Sequence[tuple[str, Foun
 
 def _letter_before(shape: str, prefixes: Sequence[str]) -> Level | None:
     """The letter for a level that stands alone before a time, as in `E [time]` and `<W>time`; None where none does."""
-    if shape not in (rf"{_W}[ \t]+\[", rf"<{_W}>", rf"\[{_W}\]", rf"\[{_W}[ \t]+", rf"\[{_W}\][ \t]+"):
+    if shape not in (
+        rf"{_W}[ \t]+\[",
+        rf"<{_W}>",
+        rf"\[{_FILLED_UP}{_W}\]",
+        rf"\[{_FILLED_UP}{_W}[ \t]+",
+        rf"\[{_FILLED_UP}{_W}\][ \t]+",
+    ):
         return None
     written = [re.sub(r"\W", "", prefix) for prefix in prefixes]
     return (

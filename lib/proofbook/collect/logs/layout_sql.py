@@ -100,7 +100,7 @@ def _level_of(layout: Layout) -> str:
     if layout.level.is_mark:
         return severities.of_mark(word)
     if not layout.level.is_word:
-        return word
+        return f"trim({word}, ' \t')"
     # Most stand alone after a space, and a pattern of all words for levels takes three times as long.
     first = "split_part(from_level, ' ', 2)"
     return f"CASE WHEN starts_with(from_level, ' ') AND {first} IN ({listed(USUAL_LEVELS)}) THEN {first} ELSE {word} END"

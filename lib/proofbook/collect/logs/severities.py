@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from proofbook.collect.logs import formats, keys
-from proofbook.collect.logs.headers import MARKS
+from proofbook.collect.logs.headers import MARKS, USUAL_LEVELS
 from proofbook.collect.logs.shape import Shape
 from proofbook.config.duckdb_text import quoted
 from proofbook.config.log_formats import TextFormat
@@ -52,6 +52,12 @@ def first_word() -> str:
     words = ", ".join(f"nullif(w.{name}, '')" for name in "abcdef")
     numbers = " ".join(f"WHEN '{number}' THEN '{name}'" for number, name in keys.SYSLOG.items())
     return f"coalesce({words}, {of_mark('w.mark')}, CASE w.number {numbers} END)"
+
+
+def in_a_cell(line: str) -> str:
+    """SQL: a level that is all of what stands between two tabs, wherever in a line; NULL where none is."""
+    words = "|".join((*USUAL_LEVELS, "FINE", "FINER", "FINEST", "SEVERE"))
+    return f"CASE WHEN contains({line}, chr(9)) THEN nullif(regexp_extract({line}, '\\t({words})\\t', 1), '') END"
 
 
 def of_mark(mark: str) -> str:

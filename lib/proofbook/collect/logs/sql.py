@@ -84,7 +84,7 @@ marked AS (SELECT *, regexp_matches({_looked_at(fields)}, {quoted(f"{_marks(rule
 parted AS (SELECT *, {_named(_parted(fields, rules))} FROM marked),
 clean AS (SELECT *, {_named(_clean(rules))}, {severities.named("severity", stated)} AS by_entry FROM parted),
 worded AS (SELECT *, {_part_of("header")} AS header2, CASE WHEN by_entry IS NULL THEN {severities.words_of(_with_level(shape), shape)} END AS w FROM clean),
-spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN {severities.first_word()} END AS word FROM worded),
+spoken AS (SELECT *, CASE WHEN w IS NOT NULL THEN coalesce({severities.first_word()}, {severities.in_a_cell("body2")}) END AS word FROM worded),
 judged AS (SELECT *, {severities.by_text("rest", shape)} AS by_text FROM spoken)
 SELECT
   {timestamp} AS timestamp,

@@ -107,6 +107,7 @@ _KINDS = (
     ("more", r"^(?:(?:Last message(?: \(from [^)]*\))?|State|Server|Request): |(?:READ|WRITE) of size |(?:freed|previously allocated) by thread |(?:Current thread|Thread) 0x)"),
     ("close", r"^(?:[\]})\"'^]+[;,]?|Node\.js v[0-9].*)$"),
     ("console", r"^(?:trce|dbug|info|warn|fail|crit): [A-Za-z_][^ \t\n]*\[-?[0-9]+\]$"),
+    ("exc", r"^(?:[A-Za-z_]\w*[.$])+[A-Z]\w*(?:Error|Exception|Throwable|Fault)(?:\n|$)"),
     ("function", rf"^{_FUNCTION}(?:\n|$)"),
     ("exc", rf"^{_EXCEPTION}"),
 )  # fmt: skip
@@ -157,8 +158,8 @@ _NAMED = f"coalesce(regexp_full_match(header, {quoted(CONTAINER_NAME)}), false)"
 _CONTAINER = f"nullif(regexp_extract(header, {quoted(f'^{CONTAINER_NAME}')}), '')"
 _BEFORE_TIME = rf"regexp_extract(coalesce(header, ''), {quoted(f'^(.*?)(?:{_CLOCK})')}, 1)"
 _AFTER_TIME = rf"CASE WHEN {_NAMED} THEN '' ELSE regexp_replace(coalesce(header, ''), {quoted(f'^.*?(?:{_CLOCK})')}, '') END"
-# As where no container is named: what is indented, what follows that, and what a traceback is made of.
-_GOES_ON_BY_ITSELF = f"is_named AND (regexp_matches(body, '^[ \\t]') OR before IN ('indented', 'in', 'file') OR regexp_matches(body, {quoted(GOES_ON_IN_TEXT)}))"
+# As where no container is named, after a line with a time: what is indented, what follows that, and what a traceback is made of.
+_GOES_ON_BY_ITSELF = f"is_named AND timed_before AND (regexp_matches(body, '^[ \\t]') OR before IN ('indented', 'in', 'file') OR regexp_matches(body, {quoted(GOES_ON_IN_TEXT)}))"
 _PROCESS = r"[\w./()@~+-]+\[[\w.:-]{1,40}\]"
 
 # Entries of one writer in the order of their times. One goes on with the entry before it when that was written at most a tenth of a second earlier, or a
@@ -174,7 +175,7 @@ headed AS (SELECT rows.*, CASE WHEN lines > 1 THEN {_kind_of("split_part(body, c
 written AS (SELECT *, coalesce(wrote, last_value(wrote IGNORE NULLS) OVER (PARTITION BY instance ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), '') AS writer
     FROM headed),
 placed AS (SELECT *, row_number() OVER w AS place, lag(kind) OVER w AS just_before, lead(kind) OVER w AS after, lead(body) OVER w AS following,
-        last_value(filled IGNORE NULLS) OVER up AS last,
+        last_value(filled IGNORE NULLS) OVER up AS last, coalesce(bool_or(NOT is_named) OVER up, false) AS timed_before,
         last_value(CASE WHEN kind NOT IN ('blank', 'indented') THEN CASE ends WHEN 'indented' THEN kind ELSE ends END END IGNORE NULLS) OVER up AS root, timestamp - lag(timestamp) OVER w AS gap
     FROM (SELECT *, CASE WHEN kind <> 'blank' THEN {{'kind': ends, 'body': right(body, 400), 'holds': holds, 'header': header, 'rest': rest}} END AS filled FROM written)
     WINDOW w AS (PARTITION BY instance, writer ORDER BY timestamp, line {{order}}),
