@@ -271,6 +271,7 @@ def _beside(summary: Summary) -> str:
         ]
     else:
         words = []
+    words += _fixes_that_hold(summary)
     beside = [name for name in summary.overall.beside if name not in summary.accepted]
     if beside:
         # Of what passed nobody looks further; so what is not known beside it is said here.
@@ -289,6 +290,20 @@ def _beside(summary: Summary) -> str:
     if summary.not_checked:
         words.append(f"Not checked: {' '.join(summary.not_checked)}")
     return " ".join(words)
+
+
+def _fixes_that_hold(summary: Summary) -> list[str]:
+    """How many fixes hold, where something else is not known; of a pass the facts say it."""
+    if summary.overall.verdict is not Verdict.INCONCLUSIVE:
+        return []
+    verdicts = {item.id: item.verdict for item in summary.findings}
+    fixes = [[verdicts.get(symptom.check_id) for symptom in fix.symptoms] for fix in summary.case.fixes]
+    held = sum(set(found) == {Verdict.PASS} for found in fixes)
+    if not held:
+        return []
+    if held < len(fixes):
+        return [f"{held} of {len(fixes)} fixes {'holds' if held == 1 else 'hold'}."]
+    return [{1: "The fix holds.", 2: "Both fixes hold."}.get(held, f"All {held} fixes hold.")]
 
 
 def _told_beside(item: Finding, *, passed: bool) -> str:

@@ -206,6 +206,38 @@ def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
     assert settled.verdict == "pass" and settled.command == ""
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        ("p", "The fix holds."), ("pp", "Both fixes hold."), ("ppp", "All 3 fixes hold."),
+        ("pi", "1 of 2 fixes holds."), ("ppi", "2 of 3 fixes hold."), ("ii", ""), ("p?", "1 of 2 fixes holds."),
+    ],
+)  # fmt: skip
+def test_where_something_else_is_not_known_the_first_screen_says_which_fixes_hold(
+    in_folder: Path, verdicts: str, sentence: str
+) -> None:
+    folder = in_folder / "outputs" / "e" / "20260105T090000Z-0000"
+    health(folder / "evidence", "after", TODAY, shop_fails=False)
+    (in_folder / "e.toml").write_text(f'{ENVIRONMENT}[[log]]\nname = "api"\nfile = "x.log"\n')
+    where = environment.load(str(in_folder / "e.toml"), base=in_folder)
+    fixes = [{"id": f"f{number}", "title": f"F{number}", "symptom": [{"log": f"oops {number}"}]} for number in range(len(verdicts))]  # fmt: skip
+    what = case.Case.model_validate({"title": "t", "fix": fixes}).model_copy(update={"name": "c"})
+    words = {"p": Verdict.PASS, "i": Verdict.INCONCLUSIVE}
+    found = [made.finding(fix.symptoms[0].check_id, "it is gone", words[letter], reason="too-few", kind="fix")
+             for fix, letter in zip(what.fixes, verdicts, strict=True) if letter != "?"]  # fmt: skip
+    book = Book(Assessment.of(where, what, store.read(folder / "evidence")))
+    open_one = made.finding("other", "it is well", Verdict.INCONCLUSIVE, reason="too-few")
+    told = first_screen.of(summary.summarise(book.assessment, [*found, open_one], folder=folder))
+    assert told.verdict == "inconclusive"
+    assert [part for part in ("hold.", "holds.") if part in told.beside] == (
+        [sentence.split()[-1]] if sentence else []
+    )
+    assert sentence in told.beside
+    if "?" not in verdicts and set(verdicts) == {"p"}:
+        settled = first_screen.of(summary.summarise(book.assessment, found, folder=folder))
+        assert "hold" not in settled.beside, "its facts say so"
+
+
 @pytest.mark.parametrize("has_log", [True, False])
 def test_what_failed_is_followed_by_the_command_that_looks_at_its_own_log(
     in_folder: Path, has_log: bool
