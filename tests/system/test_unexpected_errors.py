@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import made
@@ -126,6 +128,20 @@ def test_what_breaks_in_one_environment_leaves_the_others_to_be_judged(place: Pa
     done = called(place, workspace, "run", "broken.toml", "where.toml", "--notebook", "03-logs", "--json")
     first, second = json.loads(done.stdout)
     assert done.returncode == 4 and first["verdict"] == "error" and second["verdict"] == "pass"
+
+
+def test_a_run_whose_folder_somebody_removes_meanwhile_says_so(place: Path, workspace: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(called, place, workspace, "run", "where.toml")
+        while not running.done():
+            for folder in (place / "outputs" / "where").glob("2*"):
+                # What was written meanwhile goes with the next turn.
+                shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(0.01)
+        done = running.result()
+    assert done.returncode == 4 and "internal error" not in done.stderr, done.stderr
+    assert "was removed while this run was at work" in done.stderr
+    assert not list((place / "outputs").glob("traceback*"))
 
 
 def test_a_command_without_a_run_keeps_its_traceback_among_the_outputs(place: Path, workspace: Path) -> None:

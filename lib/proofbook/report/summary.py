@@ -273,6 +273,7 @@ def _beside(result: Result) -> str:
         ]
     else:
         words = []
+    words += _fixes_that_hold(result)
     beside = [name for name in result.overall.beside if name not in result.accepted]
     if beside:
         # Of what passed nobody looks further; so what is not known beside it is said here.
@@ -291,6 +292,20 @@ def _beside(result: Result) -> str:
     if result.not_checked:
         words.append(f"Not checked: {' '.join(result.not_checked)}")
     return " ".join(words)
+
+
+def _fixes_that_hold(result: Result) -> list[str]:
+    """How many fixes hold, where something else is not known; of a pass the facts say it."""
+    if result.overall.verdict is not Verdict.INCONCLUSIVE:
+        return []
+    verdicts = {item.id: item.verdict for item in result.findings}
+    fixes = [[verdicts.get(symptom.check_id) for symptom in fix.symptoms] for fix in result.case.fixes]
+    held = sum(set(found) == {Verdict.PASS} for found in fixes)
+    if not held:
+        return []
+    if held < len(fixes):
+        return [f"{held} of {len(fixes)} fixes {'holds' if held == 1 else 'hold'}."]
+    return [{1: "The fix holds.", 2: "Both fixes hold."}.get(held, f"All {held} fixes hold.")]
 
 
 def _told_beside(item: Finding, *, passed: bool) -> str:

@@ -24,7 +24,8 @@ OURS = Path(__file__).parents[1]
 
 
 def keep(error: BaseException, *, folder: Path | None = None, base: Path | None = None) -> CouldNotLook:
-    """The error to raise instead: what broke, and where its traceback is; of a full disk only which file had no room.
+    """The error to raise instead: what broke, and where its traceback is; of a full disk only which file had no room, and of a
+    run whose folder somebody removed only that.
 
     Args:
         folder: the run that it belongs to; where there is none, or it cannot be written, the traceback is kept in the
@@ -34,6 +35,10 @@ def keep(error: BaseException, *, folder: Path | None = None, base: Path | None 
     if isinstance(error, OSError) and error.errno in FULL:
         named = isinstance(error.filename, str | bytes)
         return NoRoom(_what(error) if named else _where_full(error.errno, folder))
+    if isinstance(error, FileNotFoundError) and folder is not None and not folder.is_dir():
+        return CouldNotLook(
+            f"{paths.shown(folder)} was removed while this run was at work, so nothing of it is kept; run it again, and leave what is old to [retention] or proofbook prune"
+        )
     text = for_others("".join(traceback.format_exception(error)))
     return InternalError(_what(error), where=_where(error), kept=_write(text, folder=folder, base=base))
 

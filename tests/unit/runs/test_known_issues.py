@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
@@ -204,6 +205,43 @@ def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
     assert told.command == command and told.lines()[-2].strip() == command
     settled = summary.of(result.of_findings(book.assessment, book.judge_all(), folder=folder))
     assert settled.verdict == "pass" and settled.command == ""
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        ("p", "The fix holds."), ("pp", "Both fixes hold."), ("ppp", "All 3 fixes hold."),
+        ("pi", "1 of 2 fixes holds."), ("ppi", "2 of 3 fixes hold."), ("ii", ""), ("p?", "1 of 2 fixes holds."),
+    ],
+)  # fmt: skip
+def test_where_something_else_is_not_known_the_first_screen_says_which_fixes_hold(
+    in_folder: Path, verdicts: str, sentence: str
+) -> None:
+    folder = in_folder / "outputs" / "e" / "20260105T090000Z-0000"
+    health(folder / "evidence", "after", TODAY, shop_fails=False)
+    (in_folder / "e.toml").write_text(ENVIRONMENT)
+    where = environment.load(str(in_folder / "e.toml"), base=in_folder)
+    book = Book(Assessment.of(where, case.Case(title="t"), store.read(folder / "evidence")))
+    open_one = made.finding("other", "it is well", Verdict.INCONCLUSIVE, reason="too-few")
+    whole = summary.summarise(book.assessment, [*book.judge_all(), open_one], folder=folder)
+    fixes = [{"id": f"f{number}", "title": f"F{number}", "symptom": [{"log": f"oops {number}"}]} for number in range(len(verdicts))]  # fmt: skip
+    what = case.Case.model_validate({"title": "t", "fix": fixes})
+    (in_folder / "e.toml").write_text(f'{ENVIRONMENT}[[log]]\nname = "api"\nfile = "x.log"\n')
+    with_log = environment.load(str(in_folder / "e.toml"), base=in_folder)
+    words = {"p": Verdict.PASS, "i": Verdict.INCONCLUSIVE}
+    found = [
+        made.finding(fix.symptoms[0].check_id, "it is gone", words[letter], kind="fix")
+        for fix, letter in zip(what.fixes, verdicts, strict=True)
+        if letter in words
+    ]
+    with_fixes = dataclasses.replace(
+        whole,
+        assessment=Assessment.of(with_log, what, whole.evidence),
+        findings=(*found, open_one),
+    )
+    told = first_screen.of(with_fixes)
+    assert told.verdict == "inconclusive" and sentence in told.beside
+    assert ("hold" in told.beside) is bool(sentence)
 
 
 @pytest.mark.parametrize("has_log", [True, False])
