@@ -30,7 +30,7 @@ from proofbook.redaction.scrubbing import scrub
 # Where frameworks and platforms put it; the last is any page at all.
 HEALTH_PATHS = (
     "/health", "/healthz", "/api/health", "/livez", "/readyz", "/health/ready", "/status", "/ping", "/actuator/health", "/q/health",
-    "/-/healthy", "/api", "/",
+    "/-/healthy", "/up", "/api", "/",
 )  # fmt: skip
 # Where gRPC over JSON (its gateways, Connect) has it; asked for where no page is found.
 POSTED = "/grpc.health.v1.Health/Check"
@@ -152,8 +152,8 @@ class _Search:
                 return await self._described(path, answer)
             if path not in self.tried:
                 found[path] = answer
-            elif _adds_a_slash(path, answer) and f"{path}/" not in self.tried:
-                waiting.insert(0, f"{path}/")
+            elif (there := _sends_to(path, answer)) and there not in (*self.tried, *waiting):
+                waiting.insert(0, there)
         if not any(_says_something(answer) for path, answer in found.items() if path != "/") and (
             told := await self._with_token()
         ):
@@ -365,9 +365,13 @@ def _quoted(answer: Answer) -> str:
     return f" “{said}”" if said else ""
 
 
-def _adds_a_slash(path: str, answer: Answer) -> bool:
-    """Whether the answer sends to the same path with a slash at its end, as several frameworks do."""
-    return answer.is_redirect and urlsplit(answer.headers["location"]).path == f"{path}/"
+def _sends_to(path: str, answer: Answer) -> str:
+    """The path that an answer sends to: the same with a slash at its end, as several frameworks do, or of / any other of this server; else empty."""
+    if not answer.is_redirect:
+        return ""
+    there = urlsplit(answer.headers["location"])
+    is_own = path == "/" and there.path.startswith("/") and not (there.netloc or there.query)
+    return there.path if there.path == f"{path}/" or is_own else ""
 
 
 def _are_alike(answer: Answer, unknown: Answer) -> bool:

@@ -140,6 +140,9 @@ async def try_tokens(
     tampered: list[Secret | None] = [None]
     if good is not None:
         tampered = [Secret(one, issued=True) for one in forged_tokens.tampered(good.reveal())]
+        if endpoint.token.place != "subprotocol":
+            # What a server compares with that was never given a token; as a subprotocol nothing is empty.
+            tampered.append(Secret(""))
     shown = _tokens_by_kind(good, session)
     extra = {tampered_with(name): {name: value} for name, value in endpoint.test_headers.items()}
     kinds = [kind for kind in token_kinds(endpoint, session.environment) if shown.get(kind, tampered)]
