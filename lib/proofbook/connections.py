@@ -7,6 +7,7 @@ import pandas as pd
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
+from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 
 # Normal closure, and going away: what a server may mean well. Whether it does, only the environment can say.
 CLEAN_CODES = (1000, 1001)
@@ -61,3 +62,14 @@ def ended_unasked(rows: pd.DataFrame, socket: WebSocket) -> pd.Series:
 def ended_by_server(rows: pd.DataFrame) -> pd.Series:
     """Whether each connection was closed, reset or broken off by the server."""
     return rows["upgraded"].astype(bool) & rows["closed_by"].eq("server")
+
+
+def perhaps_full(rows: pd.DataFrame) -> pd.Series:
+    """Whether each was turned away by a status or a close code as one that is not wanted, and not because anything is broken.
+
+    503 counts: some proxies say so that a client has too many open. Whether it was that, only a connection that is alone can tell.
+    """
+    status = rows["http_status"]
+    by_status = (status.between(400, 499) & status.ne(404)) | status.isin(FULL_STATUS)
+    by_code = rows["close_code"].isin((*FULL_CODES, *TURNED_DOWN_CODES))
+    return (by_status | by_code).fillna(False).astype(bool)

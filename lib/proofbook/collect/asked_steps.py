@@ -7,10 +7,10 @@ import functools
 from collections.abc import Iterator, Sequence
 
 from proofbook import connections
-from proofbook.collect.registry import Recorded, Step
+from proofbook.collect.registry import Followup, Recorded, Step
 from proofbook.collect.services import addresses as service_addresses
 from proofbook.collect.session import Session
-from proofbook.collect.websocket import addresses, at_once, held, unusual_messages
+from proofbook.collect.websocket import addresses, at_once, held, in_turn, unusual_messages
 from proofbook.collect.websocket.unusual_messages import Question
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
@@ -106,6 +106,24 @@ def held_steps(environment: Environment, case: Case, over: asyncio.Event, *, hel
             seconds=held_s,
             run=functools.partial(_hold, socket, environment, count, over, held_s),
         )
+
+
+def in_turn_followups(environment: Environment) -> Iterator[Followup]:
+    """Where connections are turned away: whether that is for others of ours that are open."""
+    count = environment.pace.concurrency
+    for socket in environment.websockets if count > 1 else ():
+        most = in_turn.most_connections(count)
+        yield Followup(
+            says=f"{socket.name}: where connections are turned away, up to {most} more: {in_turn.ALONE} alone and then {count} open at once, {in_turn.TURNS} times, and again with longer pauses where one that is alone is turned away",
+            run=functools.partial(_ask_in_turn, socket, environment),
+        )
+
+
+async def _ask_in_turn(
+    socket: WebSocket, environment: Environment, session: Session, recorded: Recorded
+) -> Recorded:
+    table = await in_turn.ask(socket, environment=environment, session=session, recorded=recorded)
+    return {ASKED.name: table} if len(table) else {}
 
 
 async def _hold(

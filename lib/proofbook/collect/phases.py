@@ -103,8 +103,11 @@ async def _run(plan: Plan, session: Session, until: float | None) -> tuple[Recor
         beside.cancel()
         await asyncio.gather(beside, return_exceptions=True)
         raise
-    parts.append(await beside)
-    return _joined(parts), [*dict.fromkeys(problems), *broken, *_names_taken()]
+    recorded = _joined([*parts, await beside])
+    for followup in plan.last:
+        more = await _run_stage([followup.step(recorded)], session, problems, until)
+        recorded = _joined([recorded, more])
+    return recorded, [*dict.fromkeys(problems), *broken, *_names_taken()]
 
 
 async def _run_stages(

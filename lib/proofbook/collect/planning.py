@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proofbook.collect import registry, steps
-from proofbook.collect.asked_steps import asked_steps, held_steps
-from proofbook.collect.registry import Step, Task
+from proofbook.collect.asked_steps import asked_steps, held_steps, in_turn_followups
+from proofbook.collect.registry import Followup, Step, Task
 from proofbook.collect.websocket import probes
 from proofbook.config.case import Case
 from proofbook.config.environment import Environment
@@ -51,7 +51,7 @@ class Plan:
     Args:
         first: stages in their order, then a wait until `warm_up_s` is over. steady: stages after that, while `meanwhile`
             goes on, which ends with `over`; then a wait until `observe_s` is over.
-        beside: what goes on from the beginning until `over`.
+        beside: what goes on from the beginning until `over`. last: what is asked after all of it, where what came back wants it.
         probes: what collectors of other packages do, after `first`.
         timed: whether the plan says how long it takes.
     """
@@ -61,6 +61,7 @@ class Plan:
     steady: Sequence[Stage] = ()
     meanwhile: Stage = ()
     beside: Stage = ()
+    last: Sequence[Followup] = ()
     over: asyncio.Event = field(default_factory=asyncio.Event)
     observe_s: float = 0.0
     probes: Sequence[Task] = ()
@@ -71,6 +72,7 @@ class Plan:
         lines = [step.says for stage in (self.beside, *self.first) for step in stage]
         lines += [line for task in self.probes for line in registry.lines_of(task)]
         lines += [step.says for stage in (*self.steady, self.meanwhile) for step in stage]
+        lines += [followup.says for followup in self.last]
         lines = [line for line in lines if line]
         if reads:
             lines += [f"log {item.name}: read once" for item in environment.logs]
@@ -157,6 +159,7 @@ def _after(environment: Environment, case: Case, tasks: Sequence[Task], sizes: S
         steady=_alone(steps.latency_steps(environment, count=sizes.latency)),
         meanwhile=list(steps.metrics_steps(environment, over)),
         beside=list(held_steps(environment, case, over, held_s=case.asks.held_s)),
+        last=list(in_turn_followups(environment)),
         over=over,
         observe_s=environment.observe_s,
         probes=tasks,
@@ -180,6 +183,7 @@ def _round(environment: Environment, case: Case, tasks: Sequence[Task], sizes: S
         meanwhile=list(steps.metrics_steps(environment, over)),
         # As long as a round takes: the next is not to wait.
         beside=list(held_steps(environment, case, over, held_s=0.0)),
+        last=list(in_turn_followups(environment)),
         over=over,
         probes=tasks,
     )

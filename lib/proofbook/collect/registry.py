@@ -46,6 +46,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Followup:
+    """What is asked once all else was, because of what came back.
+
+    says: what it does, in a line of the plan. run: does it, given the tables so far, and gives more rows by name of table.
+    """
+
+    says: str
+    run: Callable[[Session, Recorded], Awaitable[Recorded]]
+
+    def step(self, recorded: Recorded) -> Step:
+        """It as a step, for what was recorded."""
+
+        async def run(session: Session) -> Recorded:
+            return await self.run(session, recorded)
+
+        return Step(says=self.says, run=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What the steps of a probe are made from.
 

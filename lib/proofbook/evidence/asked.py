@@ -17,6 +17,7 @@ class Asks(StrEnum):
     ADDRESS = "address"
     HEALTH_ADDRESS = "health-address"
     HELD = "held"
+    IN_TURN = "in-turn"
 
 
 class Reply(StrEnum):
@@ -47,9 +48,9 @@ ASKED = Table(
     row="one message, or one connection, that asks for more than the ordinary ones",
     columns=(
         Column("endpoint", "str", "name of the WebSocket endpoint in the environment; of the service where `asks` is `health-address`"),
-        Column("asks", "str", "`ordinary` (to compare with), `size`, `characters`, `at-once`, `address`, `health-address` or `held`"),
+        Column("asks", "str", "`ordinary` (to compare with), `size`, `characters`, `at-once`, `address`, `health-address`, `held` or `in-turn` (alone, then beside others of ours)"),
         Column("detail", "str", "the length that was wanted, which characters, `idle` or `busy` of held ones, how far one came to an address (`open`, `closed`, `silent`, `no-way`); else empty"),
-        Column("connection", "int64", "number of the connection among those of this endpoint and question"),
+        Column("connection", "int64", "number of the connection among those of this endpoint and question; of `in-turn` how many were opened before it that were to stay open"),
         Column("timestamp", TIME, "when it was asked"),
         Column("address", "str", "address that was connected to; empty: it was not chosen here"),
         Column("deflate", "boolean", "whether permessage-deflate was agreed on; missing: it was not upgraded"),

@@ -7,12 +7,12 @@ import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
 from aiohttp import web
 from first_tries import WELL, Answers, attempt, page, serving, talk, with_socket
 
-from proofbook.judge.checks.probe_effect import _depends_on_those_after, _Lives
+from proofbook.judge.checks.probe_effect import _depends_on_others
 from proofbook.judge.findings import Verdict
 
 pytestmark = [pytest.mark.waits, pytest.mark.slow]
@@ -82,6 +82,8 @@ def the_newest_alone(code: int) -> Answers:
         (at_most(4, saying(403, "too many connections")), "or more of ours were open"),
         # As nginx says it of a client that has more open than it may.
         (at_most(4, saying(503, "503 Service Temporarily Unavailable")), "or more of ours were open"),
+        # All but one of those that the pace opens.
+        (at_most(9, saying(403, "too many connections")), "while 9 or more of ours were open"),
         (the_newest_alone(4409), "while another of ours was made"),
     ],
 )
@@ -96,21 +98,43 @@ def test_a_server_that_lets_a_client_have_a_few_connections_is_not_broken(
     assert "lower [pace] concurrency" in tried.shown
 
 
-def test_an_older_connection_is_ended_by_a_newer_one_also_where_the_answer_to_that_is_read_much_later() -> (
-    None
-):
-    together, alone = 0.02 * np.arange(60), 100.0 + np.arange(5)
-    asked = np.concatenate([together, alone])
-    # Each is told that it is open long after the server ended the one before.
-    began = asked + np.repeat([0.4, 0.1], [60, 5])
-    ended = np.concatenate([together + 0.3 + 0.02, alone + 0.3])
-    # After the last of them none comes.
-    is_ended = np.repeat([True, False], [59, 6])
-    everyone = np.ones(65, dtype=bool)
-    lives = _Lives(asked=asked, began=began, ended=np.maximum(began, ended), came_in=everyone, failed=is_ended, tells=everyone)  # fmt: skip
-    assert "59 of 59 turned away while another of ours was made, 0 of 6" in _depends_on_those_after(
-        lives, 0.0
-    )
+def in_turn(*turns: str) -> pd.DataFrame:
+    """Rows of `asked`, a letter for each connection of a turn: `i` let in, `a` turned away, `e` ended later."""
+    rows = [
+        {
+            "connection": number,
+            "let_in": letter in "ie",
+            "reply": "",
+            "close_code": 4409 if letter == "e" else None,
+        }
+        for turn in turns
+        for number, letter in enumerate(turn)
+    ]
+    return pd.DataFrame(rows).convert_dtypes()
+
+
+ALONE = ("i", "i", "i")
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ("iiaa", "6 of 6 turned away while 2 or more of ours were open, 0 of 15 while not"),
+        ("ia", "3 of 3 turned away while 1 or more of ours were open, 0 of 12 while not"),
+        ("eeei", "9 of 9 turned away while another of ours was made, 0 of 12 while not"),
+        ("iiiiiiiiia", "3 of 3 turned away while 9 or more of ours were open, 0 of 36 while not"),
+        # Whom they turn away does not depend on how many are open.
+        ("aiii", ""),
+        ("aiai", ""),
+        ("iiii", ""),
+    ],
+)
+def test_whether_company_is_why_some_are_turned_away_is_told_by_their_order(beside: str, told: str) -> None:
+    assert _depends_on_others(in_turn(*(*ALONE, beside) * 3), (1000, 1001)) == told
+
+
+def test_who_is_turned_away_alone_as_well_is_not_turned_away_for_its_company() -> None:
+    assert not _depends_on_others(in_turn(*("a", "i", "a", "iiaa") * 3), (1000, 1001))
 
 
 def at_most_and_slowly(count: int, away: Away) -> Answers:

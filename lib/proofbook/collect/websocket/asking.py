@@ -7,7 +7,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +18,9 @@ from websockets.exceptions import ConnectionClosed
 from proofbook.collect.session import Session
 from proofbook.collect.websocket.connection import USUAL, Way, close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name
-from proofbook.collect.websocket.entering import enter, greet, refuse, shown
+from proofbook.collect.websocket.entering import enter, greet, listen, refuse, shown
 from proofbook.collect.websocket.journey import Journey
-from proofbook.collect.websocket.messages import correlate, say, text_of
+from proofbook.collect.websocket.messages import correlate, say, text_of, what_to_say
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import ASKED, Asks, Reply
 from proofbook.files import parse_json
@@ -138,6 +138,22 @@ class Asker:
             return Heard(reply=Reply.ANOTHERS, echoed=False, heard=shown(anothers))
         return Heard(reply=Reply.OTHER, heard=shown(other)) if other else Heard(reply=Reply.NONE)
 
+    async def is_answered(self, row: dict[str, object], opened: Opened) -> bool:
+        """Whether a connection was let in, and answers a message where one may be sent; notes in its row what came back."""
+        if opened.line is None or not self.session.environment.delivers(self.endpoint):
+            return opened.line is not None
+        (said, *_) = what_to_say(self.endpoint, self.user)
+        self.said.append(said)
+        heard = await self.ask(opened.line, said)
+        found: Mapping[str, object] = {
+            "bytes": length_of(self.endpoint, said),
+            "reply": heard.reply.value,
+            "echoed": heard.echoed,
+            "heard": heard.heard,
+        }
+        row |= found
+        return heard.is_well
+
     def note(self, asks: Asks, opened: Opened, **more: Any) -> dict[str, object]:
         """A new row, which `settle` completes once the connection is closed."""
         row: dict[str, object] = {
@@ -162,6 +178,17 @@ class Asker:
     def frame(self) -> pd.DataFrame:
         """The rows as a table."""
         return ASKED.frame(self.rows)
+
+
+async def stays(opened: Opened, line: Line, until: asyncio.Event) -> bool:
+    """Whether a connection that was let in is still open at the event; it is listened to until then."""
+    try:
+        await listen(line, until)
+    except Refused as error:
+        refuse(opened.journey, error)
+    except ConnectionClosed:
+        opened.open_s = time.perf_counter() - opened.began
+    return line.connection.close_code is None
 
 
 def settle(row: dict[str, object], opened: Opened) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from proofbook.collect.session import Session, side_by_side
-from proofbook.collect.websocket.asking import Asker, Opened, length_of, settle
+from proofbook.collect.websocket.asking import Asker, Opened, settle
 from proofbook.collect.websocket.connection import Way
-from proofbook.collect.websocket.messages import what_to_say
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
 from proofbook.protocol import FULL_CODES, FULL_STATUS
@@ -82,7 +80,7 @@ class _Together:
                 self._look_whether_full(opened)
                 row = asker.note(Asks.AT_ONCE, opened, connection=number, at_once=self.at_once)
                 await all_open.wait()
-                is_well = await self._is_answered(row, opened)
+                is_well = await asker.is_answered(row, opened)
                 await all_answered.wait()
                 is_well = is_well and opened.line is not None and opened.line.connection.close_code is None
             self._look_whether_full(opened)
@@ -94,22 +92,6 @@ class _Together:
         ended = journey.close_code if journey.closed_by == "server" else None
         if journey.http_status in FULL_STATUS or ended in FULL_CODES:
             self.full.set()
-
-    async def _is_answered(self, row: dict[str, object], opened: Opened) -> bool:
-        asker = self.asker
-        if opened.line is None or not asker.session.environment.delivers(asker.endpoint):
-            return opened.line is not None
-        (said, *_) = what_to_say(asker.endpoint, asker.user)
-        asker.said.append(said)
-        heard = await asker.ask(opened.line, said)
-        found: Mapping[str, object] = {
-            "bytes": length_of(asker.endpoint, said),
-            "reply": heard.reply.value,
-            "echoed": heard.echoed,
-            "heard": heard.heard,
-        }
-        row |= found
-        return heard.is_well
 
 
 class _Meeting:

@@ -6,12 +6,10 @@ import asyncio
 import time
 
 import pandas as pd
-from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect.session import Session, side_by_side
-from proofbook.collect.websocket.asking import Asker, Opened, length_of, settle
-from proofbook.collect.websocket.dialects import Line, Refused
-from proofbook.collect.websocket.entering import listen, refuse
+from proofbook.collect.websocket.asking import Asker, Opened, length_of, settle, stays
+from proofbook.collect.websocket.dialects import Line
 from proofbook.collect.websocket.messages import what_to_say
 from proofbook.config.services import WebSocket
 from proofbook.evidence.asked import Asks
@@ -54,14 +52,9 @@ async def _stays(opened: Opened, line: Line, until: asyncio.Event, least_s: floa
 
     ending = asyncio.create_task(end())
     try:
-        await listen(line, over)
-    except Refused as error:
-        refuse(opened.journey, error)
-    except ConnectionClosed:
-        opened.open_s = time.perf_counter() - opened.began
+        return await stays(opened, line, over)
     finally:
         ending.cancel()
-    return line.connection.close_code is None
 
 
 async def _ask_at_the_end(asker: Asker, line: Line, row: dict[str, object]) -> None:

@@ -45,16 +45,11 @@ class _AtOnce:
     def ordinary(self, view: View, alone: pd.DataFrame) -> tuple[int, int]:
         """How many ordinary connections went well, of how many."""
         rows = view.table(WEBSOCKET)
-        well, count = int(self.well(alone).sum()), len(alone)
+        well, count = int(comparison.well(alone, normal=self.normal).sum()), len(alone)
         if rows is None:
             return well, count
         good = pd.Series(self.ok(rows[rows["endpoint"] == self.endpoint])).fillna(False)
         return well + int(good.sum()), count + len(good)
-
-    def well(self, rows: pd.DataFrame) -> pd.Series:
-        """Whether each connection was let in, answered where it spoke, and left open or ended normally."""
-        left = rows["close_code"].isna() | rows["close_code"].isin(self.normal).fillna(False)
-        return comparison.answered(rows) & left.astype(bool)
 
     def judge(self, view: View) -> Judgement:
         rows = view.need(ASKED)
@@ -64,7 +59,7 @@ class _AtOnce:
             raise InsufficientEvidence(
                 "no-samples", "no connections were opened at once", repair="record the phase again"
             )
-        good = self.well(together)
+        good = comparison.well(together, normal=self.normal)
         full = together["http_status"].isin(FULL_STATUS) | together["close_code"].isin(_TURNED_AWAY)
         full = full.fillna(False).astype(bool) & ~good
         failed = together[~good & ~full]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from proofbook.evidence.asked import Reply
@@ -40,3 +42,9 @@ def answered(rows: pd.DataFrame) -> pd.Series:
     """Which rows of `asked` were let in, and answered where they spoke."""
     let_in = rows["let_in"].fillna(False).astype(bool)
     return let_in & rows["reply"].isin((Reply.AS_EXPECTED, Reply.NOT_ASKED))
+
+
+def well(rows: pd.DataFrame, *, normal: Sequence[int]) -> pd.Series:
+    """Which rows of `asked` were let in, answered where they spoke, and left open or ended with a close code that is normal."""
+    left = rows["close_code"].isna() | rows["close_code"].isin(list(normal)).fillna(False)
+    return answered(rows) & left.astype(bool)

@@ -7,67 +7,46 @@ so by a status or a close code of its own, and it depends on our other connectio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from proofbook import connections
 from proofbook.evidence import stand_ins
-from proofbook.evidence.asked import ASKED
-from proofbook.evidence.schema import REFUSALS, SHADOW, WEBSOCKET
+from proofbook.evidence.asked import ASKED, Asks
+from proofbook.evidence.schema import WEBSOCKET
 from proofbook.judge.checks import comparison
 from proofbook.judge.checks.success_rate import MoreControls, Rows
 from proofbook.judge.findings import Control
 from proofbook.judge.view import View
-from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 
 # Statuses by which a server, or a firewall before it, turns away one client and not a request.
 _KEPT_OUT = (401, 403, 406, 418, 429, 451)
-# By chance at most once in so many runs, though several ways of counting are tried.
-_ALPHA = 1e-5
-# A server knows of the end of a connection a little later than the probe, and of a beginning a little earlier: by how much depends
-# on how busy both are.
-_ABOUT_S = (0.0, 0.02, 0.05, 0.15)
-# Of those that nothing of ours explains so many may fail all the same, and of the others so many must: clocks are not exact, and
-# least of all on a busy machine.
+# Of one way of counting; a server that refuses by chance would also have to spare nearly all that are alone.
+_ALPHA = 0.005
+# Of those that nothing of ours explains so many may fail all the same, and of the others so many must: a server may notice late that
+# a connection is over.
 _OTHERWISE, _MOSTLY = 0.1, 0.6
 # From so many refusals on, after so many that came in, it is a turn and no chance.
 _LEAST_AFTER, _LEAST_BEFORE = 10, 5
 
 
-def turned_away(rows: pd.DataFrame) -> pd.Series:
-    """Whether each was turned away by a status or a close code that says that it is not wanted, and not that anything is broken."""
-    by_code = rows["close_code"].isin((*FULL_CODES, *TURNED_DOWN_CODES))
-    status = rows["http_status"]
-    return (by_code | (status.between(400, 499) & status.ne(404)) | status.isin(set(FULL_STATUS) - {503})).fillna(False).astype(bool)  # fmt: skip
+def beside_our_own(endpoint: str, where: Rows, ok: Rows, *, normal: Sequence[int]) -> MoreControls:
+    """The comparability control of "it fails": that one is turned away does not depend on our other connections that are open then.
 
-
-def _perhaps_full(rows: pd.DataFrame) -> pd.Series:
-    """Whether each was turned away, or met a 503, as some proxies say that a client has too many open; whether it was that, only its company tells."""
-    return turned_away(rows) | rows["http_status"].isin(FULL_STATUS).fillna(False).astype(bool)
-
-
-def beside_our_own(endpoint: str, where: Rows, ok: Rows) -> MoreControls:
-    """The comparability control of "it fails": that one is turned away does not depend on our other connections that are open then."""
+    Args:
+        normal: close codes that do not speak against a connection.
+    """
 
     def control(view: View) -> Sequence[Control]:
         rows = view.need(WEBSOCKET)
         rows = rows[where(rows)]
         good = _good(rows, ok)
-        if good.all() or not _perhaps_full(rows[~good]).all():
+        asked = view.table(ASKED)
+        if good.all() or not connections.perhaps_full(rows[~good]).all() or asked is None:
             return []
-        lives = _lives(view, endpoint, ok)
-        # Who is turned away by a close was open for a moment, which may count with the server or not.
-        told = next(
-            (
-                told
-                for about_s in _about_s(rows)
-                for counted in (lives, replace(lives, came_in=lives.came_in & ~lives.failed))
-                for depends in (_depends_on_those_open, _depends_on_those_after)
-                if (told := depends(counted, about_s))
-            ),
-            "",
-        )
+        asked = asked[(asked["endpoint"] == endpoint) & (asked["asks"] == Asks.IN_TURN)]
+        told = _depends_on_others(asked.sort_values("timestamp", kind="stable"), normal)
         if not told:
             return []
         return [
@@ -83,13 +62,6 @@ def beside_our_own(endpoint: str, where: Rows, ok: Rows) -> MoreControls:
         ]
 
     return control
-
-
-def _about_s(rows: pd.DataFrame) -> tuple[float, ...]:
-    """The allowances to try: those of a machine with time, and as long as upgrades take where they take longer."""
-    took_s = float(rows["upgrade_s"].astype(float).quantile(0.9))
-    slow = (took_s, 2 * took_s)
-    return (*_ABOUT_S, *(about_s for about_s in slow if about_s > _ABOUT_S[-1]))
 
 
 def not_challenged(where: Rows, ok: Rows) -> MoreControls:
@@ -165,102 +137,34 @@ def _good(rows: pd.DataFrame, ok: Rows) -> pd.Series:
     return pd.Series(ok(rows), index=rows.index).fillna(False).astype(bool)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lives:
-    """Connections of ours to an endpoint: when each was asked for, decided on, and open until; seconds of one clock. came_in: it was open at all. tells: it is of
-    a probe, or of unmarked probes of which some are let in; who has a bad token, or is unmarked, may be turned away for that, and is only open.
-    """
-
-    asked: np.ndarray
-    began: np.ndarray
-    ended: np.ndarray
-    came_in: np.ndarray
-    failed: np.ndarray
-    tells: np.ndarray
-
-
-def _lives(view: View, endpoint: str, ok: Rows) -> _Lives:
-    """All of ours that were recorded, those turned away and those let in; bad tokens count only as far as they were open."""
-    parts = []
-    for name in (WEBSOCKET, SHADOW, REFUSALS):
-        rows = view.table(name)
-        if rows is not None and len(rows := rows[rows["endpoint"] == endpoint]):
-            parts.append(
-                _of_probes(
-                    rows, ok, tells=name is WEBSOCKET or (name is SHADOW and _good(rows, ok).nunique() == 2)
-                )
-            )
-    asked = view.table(ASKED)
-    if asked is not None and len(asked := asked[asked["endpoint"] == endpoint]):
-        parts.append(_of_asked(asked))
-    both = pd.concat(parts)
-    both = both[both["came_in"] | both["failed"]]
-    return _Lives(
-        **{name: both[name].to_numpy() for name in ("asked", "began", "ended", "came_in", "failed", "tells")}
-    )
-
-
-def _of_probes(rows: pd.DataFrame, ok: Rows, *, tells: bool) -> pd.DataFrame:
-    parts = rows[["tcp_s", "tls_s", "upgrade_s", "greeting_s", "reply_s", "dwell_s"]].astype(float)
-    # When somebody was refused is not recorded; the server takes about as long to decide that as to let in.
-    parts["upgrade_s"] = parts["upgrade_s"].fillna(parts["upgrade_s"].median())
-    parts = parts.fillna(0)
-    asked = _seconds(rows) + parts["tcp_s"] + parts["tls_s"]
-    began = asked + parts["upgrade_s"]
-    return pd.DataFrame(
-        {
-            "asked": asked,
-            "began": began,
-            "ended": began + parts[["greeting_s", "reply_s", "dwell_s"]].sum(axis=1),
-            "came_in": rows["upgraded"].astype(bool),
-            "failed": ~_good(rows, ok) & _perhaps_full(rows) & tells,
-            "tells": tells,
-        }
-    )
-
-
-def _of_asked(rows: pd.DataFrame) -> pd.DataFrame:
-    began = _seconds(rows)
-    return pd.DataFrame(
-        {
-            "asked": began,
-            "began": began,
-            "ended": began + rows["open_s"].astype(float).fillna(0),
-            "came_in": rows["let_in"].fillna(False).astype(bool),
-            "failed": _perhaps_full(rows),
-            "tells": True,
-        }
-    )
-
-
-def _seconds(rows: pd.DataFrame) -> pd.Series:
-    return (rows["timestamp"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-
-
-def _depends_on_those_open(lives: _Lives, about_s: float) -> str:
-    """That connections are refused where so many others are open, and not where fewer are; empty where it is not so."""
-    # Of those that came in and were thrown out later another rule speaks.
-    counts = lives.tells & ~(lives.failed & lives.came_in)
-    moments = lives.began[:, None]
-    open_then = (lives.began < moments + about_s) & (lives.ended > moments - about_s) & lives.came_in
-    np.fill_diagonal(open_then, False)
-    beside = open_then.sum(axis=1)
-    for count in range(1, int(beside.max(initial=0)) + 1):
-        if told := _told(
-            lives.failed[counts], (beside >= count)[counts], f"{count} or more of ours were open"
-        ):
+def _depends_on_others(rows: pd.DataFrame, normal: Sequence[int]) -> str:
+    """That connections are turned away where others of ours are open, or made after them, and not where none is; empty where it is not so."""
+    if rows.empty:
+        return ""
+    well = comparison.well(rows, normal=normal)
+    turn = (rows["connection"] == 0).cumsum()
+    came_in = rows["let_in"].fillna(False).astype(bool)
+    before = _before(well, turn).to_numpy()
+    after = _before(came_in[::-1], turn[::-1])[::-1].to_numpy()
+    failed = ~well.to_numpy()
+    # The allowance that fits best.
+    counts = sorted(range(1, int(before.max()) + 1), key=lambda count: _differ(failed, before >= count))
+    for count in reversed(counts):
+        if told := _told(failed, before >= count, f"{count} or more of ours were open"):
             return told
-    return ""
+    # Whom a later one is to have ended came in.
+    stood = came_in.to_numpy()
+    return _told(failed[stood], after[stood] > 0, "another of ours was made")
 
 
-def _depends_on_those_after(lives: _Lives, about_s: float) -> str:
-    """That connections are ended where another is made, and not where none is; empty where it is not so."""
-    # The same allowance for those that stayed: else what is short would look as if it had been ended.
-    until = lives.ended + about_s
-    # The server ends the older one when the newer is asked for, and on a busy machine its answer to that is read much later.
-    after = (lives.began > lives.began[:, None]) & (lives.asked <= until[:, None]) & lives.came_in
-    counts = lives.came_in & lives.tells
-    return _told(lives.failed[counts], after.any(axis=1)[counts], "another of ours was made")
+def _differ(failed: np.ndarray, exposed: np.ndarray) -> float:
+    """By how much the shares of those that failed differ."""
+    return float(failed[exposed].mean() - failed[~exposed].mean())
+
+
+def _before(counted: pd.Series, turn: pd.Series) -> pd.Series:
+    """How many are counted before each one, of its turn."""
+    return counted.astype(int).groupby(turn).cumsum() - counted.astype(int)
 
 
 def _told(failed: np.ndarray, exposed: np.ndarray, when: str) -> str:
