@@ -9,7 +9,6 @@ import errno
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,19 +17,18 @@ from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.connection_errors import describe, error_numbers, name_not_found
 from proofbook.collect.rate_limit import asks_for_less
-from proofbook.collect.services import health, health_page, page_time
+from proofbook.collect.services import first_answers, health, health_page, page_time
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
-from proofbook.evidence import stand_ins
 from proofbook.evidence.page_times import means_now
 from proofbook.redaction.scrubbing import scrub
 
 # Where frameworks and platforms put it; the last is any page at all.
 HEALTH_PATHS = (
     "/health", "/healthz", "/api/health", "/livez", "/readyz", "/health/ready", "/status", "/ping", "/actuator/health", "/q/health",
-    "/-/healthy", "/api", "/",
+    "/-/healthy", "/up", "/api", "/",
 )  # fmt: skip
 # Where gRPC over JSON (its gateways, Connect) has it; asked for where no page is found.
 POSTED = "/grpc.health.v1.Health/Check"
@@ -49,7 +47,6 @@ _REFUSED = (401, 403, 406, 429)
 _REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
 # Under which a page says which product it is of; a name may be that of an instance.
 _PRODUCT_KEYS = ("service", "application", "app", "product")
-_TITLE = re.compile(r"<title[^>]*>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
 # The worst word counts: who is alive may not be ready.
 _WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN, Word.CHALLENGE)
 
@@ -152,8 +149,8 @@ class _Search:
                 return await self._described(path, answer)
             if path not in self.tried:
                 found[path] = answer
-            elif _adds_a_slash(path, answer) and f"{path}/" not in self.tried:
-                waiting.insert(0, f"{path}/")
+            elif (there := first_answers.sends_to(path, answer)) and there not in (*self.tried, *waiting):
+                waiting.insert(0, there)
         if not any(_says_something(answer) for path, answer in found.items() if path != "/") and (
             told := await self._with_token()
         ):
@@ -181,7 +178,7 @@ class _Search:
         await self.session.token(login.user)
         self.item = plain.model_copy(update={"sends_token": True})
         answer, unknown = await self._ask(path), await self._ask(plain.unknown_path)
-        if _no_health(answer) or _are_alike(answer, unknown):
+        if first_answers.no_health(answer) or first_answers.are_alike(answer, unknown):
             self.item, self.token_refused = plain, True
             return None
         self.unknown = unknown
@@ -227,10 +224,15 @@ class _Search:
             self.tried[path] = f"gives no answer: {describe(error)}"
             return None
         self.clock = _clock(answer)
-        self.has_pages |= not (answer.status_code in _NOT_THERE or answer.is_redirect)
         # That every path answers alike says less than what it is that answers.
-        is_alike = not _is_login_page(answer) and _are_alike(answer, self.unknown)
-        if why_not := _ALIKE if is_alike else _no_health(answer):
+        is_alike = not first_answers.is_login_page(answer) and first_answers.are_alike(answer, self.unknown)
+        is_none = (
+            answer.status_code in _NOT_THERE
+            or answer.is_redirect
+            or (is_alike and first_answers.is_a_word(answer))
+        )
+        self.has_pages |= not is_none
+        if why_not := _ALIKE if is_alike else first_answers.no_health(answer):
             self.tried[path] = why_not
         if answer.status_code in _REFUSED and self.refused is None:
             self.refused = path, answer
@@ -363,38 +365,6 @@ def _quoted(answer: Answer) -> str:
     """The beginning of a body in quotes; empty of a page for people, or of none."""
     said = "" if answer.is_html else " ".join(scrub(answer.text[:300]).split())[:80]
     return f" “{said}”" if said else ""
-
-
-def _adds_a_slash(path: str, answer: Answer) -> bool:
-    """Whether the answer sends to the same path with a slash at its end, as several frameworks do."""
-    return answer.is_redirect and urlsplit(answer.headers["location"]).path == f"{path}/"
-
-
-def _are_alike(answer: Answer, unknown: Answer) -> bool:
-    """Whether a path answers as one that must not exist does, and is there no more than that; of 404 there is another word."""
-    if answer.status_code != unknown.status_code or not (answer.status_code < 300 or answer.status_code >= 500):  # fmt: skip
-        return False
-    if answer.status_code >= 500 or answer.body == unknown.body:
-        return True
-    titles = [found[1] for page in (answer, unknown) if (found := _TITLE.search(page.text[:50_000]))]
-    return answer.is_html and unknown.is_html and len(titles) == 2 and titles[0] == titles[1]
-
-
-def _no_health(answer: Answer) -> str:
-    """Why an answer is no health page, or nothing."""
-    if answer.is_redirect:
-        return f"answers {answer.status_code} to {answer.headers.get('location', 'elsewhere')[:80]}"
-    if answer.status_code in (401, 403):
-        return f"answers {answer.status_code}: it wants a login"
-    if not 200 <= answer.status_code < 300:
-        return f"answers {answer.status_code}"
-    if _is_login_page(answer):
-        return "is a login page"
-    return "is a page of metrics" if stand_ins.metrics_in(answer.text) else ""
-
-
-def _is_login_page(answer: Answer) -> bool:
-    return answer.is_html and stand_ins.is_login(answer.text)
 
 
 def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]:

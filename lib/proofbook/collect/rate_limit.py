@@ -30,8 +30,8 @@ _LEFT = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining
 _LONGEST = 300
 
 
-def asks_for_less(status: int, headers: Mapping[str, str], body: str) -> bool:
-    """Whether an answer refuses a request because there were too many before it, whatever its status.
+def asks_for_less(status: int | None, headers: Mapping[str, str], body: str) -> bool:
+    """Whether an answer refuses a request because there were too many before it, whatever its status; None of the close of a connection.
 
     >>> asks_for_less(503, {}, "Rate limit exceeded"), asks_for_less(403, {"x-ratelimit-remaining": "0"}, ""), asks_for_less(503, {}, "")
     (True, True, False)
@@ -40,7 +40,7 @@ def asks_for_less(status: int, headers: Mapping[str, str], body: str) -> bool:
         return True
     if len(body) <= _LONGEST and _EXCEEDED.search(body):
         return True
-    if status < 400:
+    if status is not None and status < 400:
         return False
     is_none_left = any(headers.get(name, "").strip() == "0" for name in _LEFT)
     return is_none_left or _SLOWER.search(body[:_LONGEST]) is not None

@@ -55,6 +55,11 @@ def not_measured(environment: Environment, case: Case) -> list[str]:
         if not item.health:
             found.append(f"Health of {item.name} is not measured: it has no health page.")
     for socket in environment.websockets:
+        secret = next((name for name, value in socket.query.items() if value.text is None), "")
+        if secret and environment.login is None:
+            found.append(
+                f"Whether {socket.name} refuses another {secret} is not tried: if it is the token, name its variable with --token-env too, or state it as token."
+            )
         if socket.expect is None:
             found.append(f"Delivery over {socket.name} is not measured: state send and expect.")
         elif not environment.delivers(socket):

@@ -129,14 +129,18 @@ def _go_on(
 
 
 def note_held(files: Files, findings: Iterable[Finding]) -> None:
-    """Notes in the environment which checks have passed by it, so that another time begins from there."""
+    """Notes in the environment which checks have held by it, always or mostly, so that another time begins from there."""
     if _is_ours(files.environment):
         text = files.environment.read_text(encoding="utf-8").rpartition(_SEAL)[0]
         last = try_again.last_time(files.environment)
-        passed = {item.id for item in findings if item.verdict is Verdict.PASS}
-        _save(
-            files.environment, try_again.with_held(text, passed | (last.held if last is not None else set()))
-        )
+        held = {item.id for item in findings if item.verdict is Verdict.PASS or _mostly_held(item)}
+        _save(files.environment, try_again.with_held(text, held | (last.held if last is not None else set())))
+
+
+def _mostly_held(item: Finding) -> bool:
+    """Whether a check that failed shows all the same what is usual, so that a service that is worse later is not taken for another."""
+    shown = item.estimate.value if item.estimate is not None and not item.limits else None
+    return item.verdict is Verdict.FAIL and shown is not None and shown > 0.5
 
 
 def propose_examples(options: Options, files: Files, recorded: store.Evidence) -> None:

@@ -51,10 +51,15 @@ class Options:
         """The endpoint, as `ws` of a service states it."""
         where, _, query = self.ws.partition("?")
         added = {**dict(parse_qsl(query, keep_blank_values=True)), **_table(self.query)}
+        token = {"env": self.token_env}
+        # What names the token's variable is where the token goes.
+        name = next((name for name, value in added.items() if value == token), "")
+        added.pop(name, None)
         stated = {
             "path" if where.startswith("/") else "url": where,
             "dialect": self.dialect,
             "query": added,
+            "token": {"in": "query", "name": name} if name else {},
             "subprotocols": list(self.subprotocols),
         }
         return {key: value for key, value in stated.items() if value}

@@ -134,7 +134,7 @@ class Secret:
     def __init__(self, value: str, *, issued: bool = False) -> None:
         """`issued`: one of many that a login gives. Such a one is remembered only where the rules do not know it by its shape."""
         self._value = value
-        if not issued or _scrubbed(value, RULES) != MASK:
+        if value and (not issued or _scrubbed(value, RULES) != MASK):
             _KNOWN.add(value)
 
     def reveal(self) -> str:

@@ -15,6 +15,7 @@ import builders
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from proofbook.collect import rate_limit
 from proofbook.collect.planning import describe_plan
 from proofbook.collect.services import health, openapi
 from proofbook.collect.session import Session
@@ -230,3 +231,46 @@ def test_a_quick_look_needs_no_file(tmp_path: Path) -> None:
     assert tuple(pb.logs(str(tmp_path / "export.json")).columns) == tuple(
         column.name for column in log_tables.LOGS.columns
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (503, "Rate limit exceeded, retry later", {"Retry-After": "0"}),
+        (403, '{"message": "API rate limit exceeded for 127.0.0.1."}', {"Retry-After": "0"}),
+        (403, "no", {"X-RateLimit-Remaining": "0", "Retry-After": "0"}),
+        (420, "Enhance your calm", {"Retry-After": "0"}),
+        (400, '{"__type": "ThrottlingException"}'.replace("Exception", "ed"), {"Retry-After": "0"}),
+        (200, '{"error": "rate limit exceeded"}', {"Retry-After": "0"}),
+    ],
+)
+def test_too_many_requests_are_obeyed_whatever_their_status(
+    status: int, body: str, headers: dict[str, str]
+) -> None:
+    async def go() -> None:
+        server, asked = await answering(status, body, headers)
+        async with server:
+            where = environment(server.sockets[0].getsockname()[1])
+            with pytest.raises(CouldNotLook, match=rf"answered {status} \(too many requests\) 3 times"):
+                await health.probe_health(
+                    where.services[0],
+                    session=Session(where, base=Path()),
+                    checkpoints=(100,),
+                    decided=lambda *_: True,
+                )
+        assert len(asked) < 100
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, '{"status": "ok", "throttled": false, "rate_limit": 100}'),
+        (503, "no backend"),
+        (403, "forbidden"),
+        (200, "rate limit exceeded is what the second chapter is about. " * 20),
+    ],
+)
+def test_an_answer_that_only_speaks_of_limits_is_an_answer(status: int, body: str) -> None:
+    assert not rate_limit.asks_for_less(status, {"x-ratelimit-remaining": "12"}, body)

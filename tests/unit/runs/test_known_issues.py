@@ -214,7 +214,7 @@ def test_what_is_not_known_yet_ends_with_the_command_to_type_next(
         ("pi", "1 of 2 fixes holds."), ("ppi", "2 of 3 fixes hold."), ("ii", ""), ("p?", "1 of 2 fixes holds."),
     ],
 )  # fmt: skip
-def test_where_something_else_is_not_known_the_first_screen_says_which_fixes_hold(
+def test_where_something_else_is_not_known_the_summary_says_which_fixes_hold(
     in_folder: Path, verdicts: str, sentence: str
 ) -> None:
     folder = in_folder / "outputs" / "e" / "20260105T090000Z-0000"
@@ -223,7 +223,7 @@ def test_where_something_else_is_not_known_the_first_screen_says_which_fixes_hol
     where = environment.load(str(in_folder / "e.toml"), base=in_folder)
     book = Book(Assessment.of(where, case.Case(title="t"), store.read(folder / "evidence")))
     open_one = made.finding("other", "it is well", Verdict.INCONCLUSIVE, reason="too-few")
-    whole = summary.summarise(book.assessment, [*book.judge_all(), open_one], folder=folder)
+    whole = result.of_findings(book.assessment, [*book.judge_all(), open_one], folder=folder)
     fixes = [{"id": f"f{number}", "title": f"F{number}", "symptom": [{"log": f"oops {number}"}]} for number in range(len(verdicts))]  # fmt: skip
     what = case.Case.model_validate({"title": "t", "fix": fixes})
     (in_folder / "e.toml").write_text(f'{ENVIRONMENT}[[log]]\nname = "api"\nfile = "x.log"\n')
@@ -239,7 +239,7 @@ def test_where_something_else_is_not_known_the_first_screen_says_which_fixes_hol
         assessment=Assessment.of(with_log, what, whole.evidence),
         findings=(*found, open_one),
     )
-    told = first_screen.of(with_fixes)
+    told = summary.of(with_fixes)
     assert told.verdict == "inconclusive" and sentence in told.beside
     assert ("hold" in told.beside) is bool(sentence)
 

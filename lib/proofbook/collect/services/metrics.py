@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 import httpx
@@ -64,7 +65,8 @@ def read(text: str, *, service: Service, at: pd.Timestamp) -> list[Reading]:
     start = next((item.value for item in found if item.name == STARTED), 0.0)
     now, rows = time.perf_counter(), []
     for item in found:
-        if item.name in (service.memory_metric, STARTED):
+        # What has no value now, such as NaN, is no reading.
+        if item.name in (service.memory_metric, STARTED) and math.isfinite(item.value):
             stated = (item.labels.get(name) for name in _OF_INSTANCE)
             instance = next((value for value in stated if value), f"started {start:.2f}")
             rows.append((service.name, at, now, instance, _series(item.labels), item.name, float(item.value)))

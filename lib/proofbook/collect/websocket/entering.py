@@ -144,6 +144,8 @@ async def listen(line: Line, until: asyncio.Event) -> None:
     try:
         while not until.is_set():
             receive = asyncio.create_task(line.receive())
+            # Where nobody waits for it any more, what it ends with is of no interest.
+            receive.add_done_callback(lambda task: task.cancelled() or task.exception())
             done, _ = await asyncio.wait({receive, ended}, return_when=asyncio.FIRST_COMPLETED)
             if receive in done:
                 receive.result()

@@ -11,6 +11,7 @@ import pandas as pd
 from websockets.exceptions import ConnectionClosed
 
 from proofbook.collect import forged_tokens
+from proofbook.collect.rate_limit import TOO_MANY, asks_for_less
 from proofbook.collect.session import Session, side_by_side
 from proofbook.collect.websocket.connection import close, connect
 from proofbook.collect.websocket.dialects import Line, Refused, lets_in_by_name, refuses
@@ -140,6 +141,9 @@ async def try_tokens(
     tampered: list[Secret | None] = [None]
     if good is not None:
         tampered = [Secret(one, issued=True) for one in forged_tokens.tampered(good.reveal())]
+        if endpoint.token.place != "subprotocol":
+            # What a server compares with that was never given a token; as a subprotocol nothing is empty.
+            tampered.append(Secret(""))
     shown = _tokens_by_kind(good, session)
     extra = {tampered_with(name): {name: value} for name, value in endpoint.test_headers.items()}
     kinds = [kind for kind in token_kinds(endpoint, session.environment) if shown.get(kind, tampered)]
@@ -223,6 +227,9 @@ async def _run_journey(
             line.abort()
             raise
         await close(journey, endpoint, line)
+        if journey.closed_by == "server" and asks_for_less(None, {}, journey.close_reason):
+            host = session.host_of(endpoint)
+            await session.back_off(None, host=host, status=journey.close_code or TOO_MANY)
 
 
 async def _probe_auth(

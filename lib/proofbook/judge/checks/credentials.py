@@ -27,8 +27,8 @@ UPGRADE_LOST = 426
 _ANOTHER_CAUSE = (408, UPGRADE_LOST, 429, 499)
 # What was tried that should be let in.
 _TRIED = ("websocket", "refusals", "shadow")
-# A close that says that the protocol, or a rule of the application, was not kept.
-_RULES = (1002, 1003, 1007, 1010, *range(3000, 5000))
+# A close that says that the protocol, or a rule of the application, was not kept; or with no code, as of a server that does not go on.
+_RULES = (1002, 1003, 1005, 1007, 1010, *range(3000, 5000))
 
 
 def proven_at(socket: WebSocket, environment: Environment) -> MoreControls:
