@@ -6,16 +6,17 @@ READY := $(VENV)/.ready
 # Where it is set, as in many images, every process compiles anew what it imports.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: report test test-fast coverage lab bench check clean
+.PHONY: report test test-fast prepared coverage lab bench check clean
 
 report: $(READY)
 	$(BIN)/proofbook demo
 
-test: $(READY) chromium servers spark pythons
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict lib benchmarks
+test: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 prepared
 	$(BIN)/python -m pytest -n 8
+
+# What is checked without a test, beside what tests need: each of the two computes on one processor, or waits for a network.
+prepared: check chromium servers spark pythons
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time; of a property and of a table of cases only some.
 test-fast: $(READY)
@@ -52,7 +53,7 @@ chromium:
 
 # Servers that we did not write, for the tests of `proofbook try` and of notices, and a writer of journals. Without the right to install them those tests skip and say so.
 .PHONY: servers
-servers:
+servers: | chromium
 	@missing=; \
 	command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
@@ -67,7 +68,7 @@ servers:
 
 # Spark for the test of logs that lie in an engine; without Java, or the right to install it, that test skips and says so.
 .PHONY: spark
-spark: $(READY)
+spark: $(READY) | servers
 	@command -v java >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq default-jre-headless >/dev/null; } || \
 	  echo "Java is not installed and may not be installed by this user: the Spark test will skip; install it with: sudo apt-get install default-jre-headless"
@@ -75,6 +76,7 @@ spark: $(READY)
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.lock
 
 # Other Pythons that we support, to judge the same evidence with: those on the PATH, or installed by pyenv. Without them those tests skip and say so.
+# They compile what they import: a tenth of what is installed.
 .PHONY: pythons
 pythons:
 	@for version in 3.11 3.12 3.13; do \
@@ -87,7 +89,7 @@ pythons:
 	  done; \
 	  if [ -z "$$found" ]; then echo "Python $$version is not installed: the test that judges with it will skip"; continue; fi; \
 	  "$$found" -m venv .venv-$$version && \
-	  .venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable . && \
+	  .venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint requirements.lock --editable . && \
 	  touch .venv-$$version/.ready || exit 1; \
 	done
 

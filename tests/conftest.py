@@ -210,9 +210,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             # Held until it has recorded what is healthy, so that no other worker brings up a rehearsal for that.
             session.config.stash[HEALTHY_LOCK] = locked(session.config)
             session.config.stash[machine.ROOM].leave()
-    # Thousands of tests and the modules that they are in live to the end, and looking through them for garbage again and again
-    # takes a tenth of the time.
-    gc.collect()
+    # Thousands of tests and the modules that they are in live to the end, and looking through them for garbage takes as long
+    # as ten tests, also once.
     gc.freeze()
     gc.enable()
 

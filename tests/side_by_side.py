@@ -58,10 +58,10 @@ def scheduler(config: Any, log: Any) -> Any:
                     for waits in (True, False)
                 }
             is_first = node.gateway.id in REHEARSING and not self.assigned_work[node]
-            rehearsing = next((name for name in self.workqueue if name.startswith(REHEARSAL)), None)
+            rehearsing = (name for name in self.workqueue if is_first and name.startswith(REHEARSAL))
             begins_waiting = int(node.gateway.id.removeprefix("gw")) % 2 == 1
-            if is_first and rehearsing is not None:
-                self._take(rehearsing)
+            if first := next(rehearsing, None):
+                self._take(first)
             else:
                 own, others = self.lines[begins_waiting], self.lines[not begins_waiting]
                 if line := own or others:

@@ -87,6 +87,7 @@ def jwt(ends_in_s: float) -> str:
     )
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_gone_is_a_fault_where_an_earlier_run_was_let_in_by_the_very_same(
     runs: Runs, service: Talk
 ) -> None:
@@ -108,12 +109,14 @@ def test_an_endpoint_that_is_gone_is_a_fault_where_an_earlier_run_was_let_in_by_
     assert f"in run {first}, " in next(item for item in found.controls if item.earlier_run).got
 
 
+@pytest.mark.slow
 def test_what_was_never_there_stays_unknown(runs: Runs) -> None:
     for _ in range(2):
         found = runs.run(path="/wrong")[CONNECTION]
         assert said(found) == (Verdict.INCONCLUSIVE, "no-endpoint"), found.statement
 
 
+@pytest.mark.slow
 def test_a_path_that_is_stated_otherwise_since_is_our_slip_and_named(runs: Runs) -> None:
     runs.run()
     found = runs.run(path="/wss")[CONNECTION]
@@ -122,6 +125,7 @@ def test_a_path_that_is_stated_otherwise_since_is_our_slip_and_named(runs: Runs)
     assert found.needed is not None and "as it was in that run" in found.needed.what
 
 
+@pytest.mark.slow
 def test_who_was_let_in_before_at_another_path_proves_nothing_of_this_one(runs: Runs, service: Talk) -> None:
     runs.run()
     first = runs.folder
@@ -138,6 +142,7 @@ def test_who_was_let_in_before_at_another_path_proves_nothing_of_this_one(runs: 
     assert found.before_run is not None and found.before_run.differs == ()
 
 
+@pytest.mark.slow
 def test_an_ingress_that_lost_everything_is_a_fault_if_it_was_asked_from_the_same_place(
     runs: Runs, service: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +162,7 @@ def test_an_ingress_that_lost_everything_is_a_fault_if_it_was_asked_from_the_sam
     assert said(runs.run()[HEALTH]) == (Verdict.FAIL, "below-target")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [302, 403, 405])
 def test_an_answer_that_may_be_meant_for_us_alone_stays_unknown(
     answer: int, runs: Runs, service: Talk
@@ -168,6 +174,7 @@ def test_an_answer_that_may_be_meant_for_us_alone_stays_unknown(
     assert "may be meant for who asks" in found.statement and "were well in run" in found.statement
 
 
+@pytest.mark.slow
 def test_a_token_that_worked_and_is_refused_is_told_from_another_and_neither_is_a_fault(
     runs: Runs, service: Talk
 ) -> None:
@@ -182,6 +189,7 @@ def test_a_token_that_worked_and_is_refused_is_told_from_another_and_neither_is_
     assert "with another token" in found.statement
 
 
+@pytest.mark.slow
 def test_a_token_that_says_that_its_time_is_over_is_believed(runs: Runs, service: Talk) -> None:
     service.tokens = {"another-that-is-good"}
     found = runs.run(token=jwt(-3600))[CONNECTION]
@@ -190,6 +198,7 @@ def test_a_token_that_says_that_its_time_is_over_is_believed(runs: Runs, service
     assert said(found) == (Verdict.INCONCLUSIVE, "token-unproven"), found.statement
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("refuses", "verdict", "reason"),
     [(401, Verdict.FAIL, "below-target"), (404, Verdict.INCONCLUSIVE, "no-endpoint")],
@@ -204,6 +213,7 @@ def test_not_found_may_mean_a_token_that_ended_only_where_bad_ones_were_answered
     assert said(found) == (verdict, reason), found.statement
 
 
+@pytest.mark.slow
 def test_without_a_key_nothing_is_the_same(runs: Runs, service: Talk) -> None:
     runs.run()
     (runs.base / "outputs" / "eu" / FILE).unlink()
@@ -238,6 +248,7 @@ def test_a_key_that_was_cut_or_leads_elsewhere_is_none(tmp_path: Path) -> None:
     assert Fingerprints.of(tmp_path / "nowhere") == Fingerprints()
 
 
+@pytest.mark.slow
 def test_a_damaged_run_costs_only_what_it_said(runs: Runs, service: Talk) -> None:
     runs.run()
     first = runs.folder.name

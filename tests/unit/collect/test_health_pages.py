@@ -343,6 +343,7 @@ def test_a_page_of_now_or_with_a_time_of_something_else_is_well(dated: str) -> N
     assert finding.verdict is Verdict.PASS, finding.statement
 
 
+@pytest.mark.slow
 def test_a_time_that_is_expected_to_be_what_it_is_dates_nothing() -> None:
     fields = {"status": "ok", "timestamp": LONG_AGO}
     _, finding = looked_at({"/health": (200, json.dumps(fields))}, stated={"health_expect": {"json": fields}})

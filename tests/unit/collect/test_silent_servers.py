@@ -73,6 +73,7 @@ def first_token(*, asks_for_one: bool) -> Answers:
     return with_socket(answer)
 
 
+@pytest.mark.slow
 def test_who_takes_a_token_in_a_first_message_of_its_own_is_not_called_open_to_everybody(
     tmp_path: Path,
 ) -> None:
@@ -84,6 +85,7 @@ def test_who_takes_a_token_in_a_first_message_of_its_own_is_not_called_open_to_e
     assert "first message" in found.summary.advice, found.shown
 
 
+@pytest.mark.slow
 def test_who_is_silent_to_any_token_and_refuses_none_is_open_to_everybody(tmp_path: Path) -> None:
     with serving(first_token(asks_for_one=True)) as url:
         found = attempt_with(TOKEN, url, base=tmp_path, ws="/ws")
@@ -114,6 +116,7 @@ def test_who_wants_something_before_it_serves_is_neither_healthy_nor_broken(
     assert "release" not in found.summary.advice
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_subscription_and_asks_for_no_token_is_healthy(tmp_path: Path) -> None:
     with serving(silent("subscribe", says='{"event":"subscribed"}')) as url:
         found = attempt_with("", url, base=tmp_path, ws="/ws")

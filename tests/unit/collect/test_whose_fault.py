@@ -124,6 +124,7 @@ def test_a_crash_is_nobody_elses_fault(tmp_path: Path) -> None:
     assert "ended with close 1011 (internal error)" in found.seen
 
 
+@pytest.mark.slow
 def test_a_message_of_three_megabytes_is_read(tmp_path: Path) -> None:
     async def tell(connection: ServerConnection) -> None:
         await connection.send("x" * 3_000_000)

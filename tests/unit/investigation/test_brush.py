@@ -63,6 +63,7 @@ def test_any_numbers_that_a_browser_sends_are_a_window_or_none(buckets: list[flo
     assert brushed.problem == "" and 0 <= len(brushed.look) <= len(look)
 
 
+@pytest.mark.slow
 def test_what_goes_to_the_browser_holds_no_secret_and_at_most_a_page(tmp_path: Path) -> None:
     entries = [
         {"timestamp": f"2026-01-05T09:{second // 60:02}:{second % 60:02}Z", "severity": "ERROR", "textPayload": BODY + "x" * 5000, "labels": {"who": "v" * 400 + str(second % 3), "password": "hunter2-hunter2"}}

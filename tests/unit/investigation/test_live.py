@@ -106,6 +106,7 @@ def test_an_environment_without_a_log_or_with_none_that_can_be_read_leaves_nothi
     assert not list((tmp_path / "outputs").rglob("evidence"))
 
 
+@pytest.mark.slow
 def test_what_was_kept_can_be_verified(shop: Shop, tmp_path: Path) -> None:
     shop.writes(0, 5)
     pb.look("shop")
@@ -130,6 +131,7 @@ def test_secrets_in_a_log_are_not_kept(shop: Shop, tmp_path: Path) -> None:
     assert all(token.encode() not in path.read_bytes() for path in (tmp_path / "outputs").rglob("*") if path.is_file())  # fmt: skip
 
 
+@pytest.mark.slow
 def test_old_looks_go_and_it_is_said(shop: Shop, tmp_path: Path) -> None:
     shop.writes(0, 5)
     looks = tmp_path / "outputs" / "shop" / "looks"

@@ -136,6 +136,7 @@ def test_a_message_stands_for_the_status_that_goes_with_it(seen: Look) -> None:
     assert any("500 at /chat" in said and "Nothing is added by" in said for said in draft.left_out)
 
 
+@pytest.mark.slow
 def test_what_failed_as_often_before_is_no_symptom_of_what_began(tmp_path: Path) -> None:
     it = History(seed=3).traffic(0, HOUR, url="/list", faults=0.3, symptom="Cache of lists is cold again")
     it.traffic(HOUR / 2, HOUR, url="/chat", faults=0.2, symptom="Decode failed: frame 9 of client 2.3")
@@ -146,6 +147,7 @@ def test_what_failed_as_often_before_is_no_symptom_of_what_began(tmp_path: Path)
     assert {sign.said.split(":")[0] for sign in seen.where("wrong").draft("all").signs} == {"Cache of lists is cold again", "Decode failed"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_as_frequent_in_quiet_time_is_no_symptom(tmp_path: Path) -> None:
     usual = History(seed=3).traffic(0, HOUR, url="/list", faults=0.1, symptom="Cache of lists is cold again")
     for name, history in (("quiet", between(usual, 0, 30)), ("now", between(usual, 30, 60))):
@@ -156,6 +158,7 @@ def test_what_is_as_frequent_in_quiet_time_is_no_symptom(tmp_path: Path) -> None
         seen.where("wrong").draft("x")
 
 
+@pytest.mark.slow
 def test_of_what_few_met_a_case_of_its_own_is_proposed(tmp_path: Path) -> None:
     it = History(seed=3).traffic(0, HOUR, per_min=20, url="/chat", faults=0.5, symptom="Decode failed: frame 9 of client 2.3")  # fmt: skip
     it.traffic(0, HOUR, per_min=4, url="/list", faults=0.04, symptom="Cache of lists is cold again")
@@ -164,6 +167,7 @@ def test_of_what_few_met_a_case_of_its_own_is_proposed(tmp_path: Path) -> None:
     assert any("Cache of lists" in said and "is weak beside" in said for said in draft.left_out)
 
 
+@pytest.mark.slow
 def test_the_rarest_symptom_says_how_many_requests_are_needed(tmp_path: Path) -> None:
     it = History(seed=3).traffic(0, HOUR, per_min=20, url="/chat", faults=0.5, symptom="Decode failed: frame 9 of client 2.3")  # fmt: skip
     it.traffic(0, HOUR, per_min=20, url="/list", faults=0.05, symptom="Cache of lists is cold again")
