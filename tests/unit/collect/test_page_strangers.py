@@ -8,7 +8,9 @@ import pytest
 from aiohttp import web
 from first_tries import WELL, Tried, attempt, described, page, serving
 
+from proofbook.evidence import store
 from proofbook.judge.findings import Verdict
+from proofbook.protocol import UNMARKED_PAGE_KINDS
 
 HEALTH = "health-service"
 ENVIRONMENT = '[[service]]\nname = "service"\nurl = "{url}"\ntimed = ["/api/items"]\n'
@@ -94,3 +96,17 @@ def test_who_is_no_probe_sends_no_sign_of_one_and_what_is_stated(tmp_path: Path)
     assert len(met) == 10 and len(bare) == 5
     assert all(headers["x-team"] == "a" and "traceparent" not in headers for headers in met)
     assert set(bare[0]) == {"host", "x-team", "accept-encoding"}
+
+
+def test_another_page_is_not_expected_to_say_what_the_health_page_says(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return page('{"status": "ok"}' if request.path == "/health" else '[{"id": 1}]')
+
+    with serving(answer) as url:
+        described(
+            ENVIRONMENT.format(url=url) + 'health_expect = { json = { status = "ok" } }\n', base=tmp_path
+        )
+    rows = store.read(next(tmp_path.rglob("evidence"))).table("health")
+    assert rows is not None
+    asked = rows[rows["kind"].isin(UNMARKED_PAGE_KINDS)]
+    assert asked.groupby("path")["ok"].mean().to_dict() == {"/health": 1.0, "/api/items": 1.0}

@@ -204,8 +204,9 @@ async def _ask(
         await session.back_off(
             answer.headers.get("retry-after"), host=client.base_url.host, status=answer.status_code
         )
-    as_health = "health" if kind in UNMARKED_PAGE_KINDS and path == service.health else kind
-    return {**asked, **_told(answer, service, as_health), "total_s": total_s, **_phases(moments, began)}
+    # Of another page nobody said what health says.
+    asked_as = ("health" if path == service.health else "timed") if is_unmarked else kind
+    return {**asked, **_told(answer, service, asked_as), "total_s": total_s, **_phases(moments, began)}
 
 
 _NO_ANSWER = {
