@@ -246,7 +246,7 @@ def test_who_refuses_the_good_token_as_well_at_its_first_message_may_want_it_els
         tried = with_token(url, tmp_path, monkeypatch)
     found = tried.findings[BAD_TOKENS]
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "good-token-refused"), found.statement
-    assert tried.verdict == "inconclusive" and "where the server wants it" in tried.shown
+    assert tried.verdict == "inconclusive" and "where the server expects it" in tried.shown
 
 
 @pytest.mark.parametrize("serve", [same])

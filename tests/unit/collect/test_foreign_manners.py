@@ -85,7 +85,7 @@ def test_a_query_that_names_the_variable_of_the_token_is_where_the_token_goes(
         assert tried.verdict == "pass", tried.shown
         alone = attempt(url, base=tmp_path / "alone", **both)
     assert REFUSALS not in alone.findings and alone.verdict == "pass"
-    assert "Whether ws refuses another key is not tried" in alone.opening.beside
+    assert "Whether ws refuses another key is not tried" in alone.summary.beside
 
 
 def test_who_ends_every_connection_without_a_code_may_want_what_was_not_sent(tmp_path: Path) -> None:
