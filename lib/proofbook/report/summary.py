@@ -67,7 +67,7 @@ def of_run(run: RunRecord) -> Summary:
 def doubt(result: Result) -> str:
     """How the verdict could be wrong; over a pass, what alone was asked."""
     if result.overall.verdict is Verdict.FAIL:
-        hardly = f"Hardly: fewer than {_of_hundred(result.view.alpha_fail)} runs of a healthy system look like this, and one occurrence proves what must never happen."
+        hardly = f"Hardly: fewer than {_of_hundred(result.view.alpha_fail)} runs of a healthy system look like this; where none is allowed, one occurrence is proof."
         return " ".join(filter(None, [hardly, _no_mistake_of_ours(result)]))
     if result.overall.verdict is Verdict.ERROR:
         return "We could not look, so this says nothing about the system."
