@@ -21,10 +21,11 @@ class Folder:
     def __init__(self, path: Path, *, lock: int) -> None:
         self.path = path
         self._locks = [lock]
+        self._process = os.getpid()
 
     def remove(self) -> None:
-        """Deletes it with all that it holds, once."""
-        while self._locks:
+        """Deletes it with all that it holds, once, and not for a copy of its process."""
+        while self._locks and self._process == os.getpid():
             shutil.rmtree(self.path, ignore_errors=True)
             os.close(self._locks.pop())
 

@@ -184,13 +184,13 @@ def _alone(user_keys: Sequence[str]) -> str:
         CASE WHEN bare IS NULL OR bare IN ({nothing}) THEN NULL WHEN holds THEN regexp_replace(body, '[0-9]+', '#', 'g') ELSE masked END AS said FROM (
         SELECT {", ".join(_BRIEF)}, row, nullif(trace_id, '') AS trace_of, trace_of IS NOT NULL AS traced, traced OR http_status IS NOT NULL AS of_request,
             starts_with(coalesce(trace_of, ''), {quoted(PROBE_TRACE)}) OR starts_with(coalesce(http_user_agent, ''), {quoted(USER_AGENT)}) AS own,
-            {_replaced("http_url", places.TO_ENDPOINT)} AS path, nullif(coalesce({users}), '') AS "user", starts_with(http_url, 'ws') AS over_ws,
+            {replaced("http_url", places.TO_ENDPOINT)} AS path, nullif(coalesce({users}), '') AS "user", starts_with(http_url, 'ws') AS over_ws,
             regexp_extract(body, {quoted(_SOCKET)}) AS named, regexp_matches(body, {quoted(aggregates.HOLDS_TRACEBACK)}) AS holds,
-            trim(body, {quoted(string.whitespace)}) AS bare, {_replaced(f"body[:{aggregates.MAX_MESSAGE_CHARS}]", [(aggregates.VALUE, MASK)])} AS masked, body
+            trim(body, {quoted(string.whitespace)}) AS bare, {replaced(f"substring(body, 1, {aggregates.MAX_MESSAGE_CHARS})", [(aggregates.VALUE, MASK)])} AS masked, body
         FROM raw)"""
 
 
-def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
+def replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
     """SQL for a text in which everything of some patterns is replaced."""
     for pattern, by in pairs:
         text = f"regexp_replace({text}, {quoted(pattern)}, {quoted(by)}, 'g')"

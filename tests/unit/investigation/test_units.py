@@ -9,7 +9,7 @@ import pytest
 from test_odd_logs import entry, written
 
 import proofbook as pb
-from proofbook.investigation import columns
+from proofbook.investigation import columns, mapped
 from proofbook.investigation.units import Units
 
 COUNT, AGENTS = 600, 300
@@ -61,3 +61,51 @@ def test_keys_read_one_at_a_time_are_those_read_together(units: Units, monkeypat
     again = pb.look(written(tmp_path, *lines)).records.requests
     assert [field.name for field in again.fields] == [field.name for field in units.fields]
     assert values_of(again, "client") == values_of(units, "client")
+
+
+def test_a_log_counted_part_by_part_in_files_is_counted_the_same(units: Units, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # fmt: skip
+    monkeypatch.setattr(mapped, "AT_ONCE", 70)
+    monkeypatch.setattr(mapped, "SHORT_BYTES", 0)
+    lines = [asked(number) for number in reversed(range(COUNT))]
+    again = pb.look(written(tmp_path, *lines)).records.requests
+    assert not again.at_s.flags.owndata and units.at_s.flags.owndata
+    same(again, units)
+
+
+def same(one: Units, other: Units) -> None:
+    for name in ("at_s", "ids", "asked"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    assert [field.name for field in one.fields] == [field.name for field in other.fields]
+    for a, b in zip(one.fields, other.fields, strict=True):
+        assert (a.values, a.codes.dtype) == (b.values, b.codes.dtype)
+        assert np.array_equal(a.units, b.units) and np.array_equal(a.codes, b.codes), a.name
+
+
+def talks(number: int) -> list[dict[str, object]]:
+    """The lines of a request, of which some say two things, in one order or the other, and some the same twice."""
+    said = ["opened", "closed", "opened", "failed"][: 1 + number % 4]
+    said = said if number % 3 else said[::-1]
+    trace = f"{number % 40:032x}"
+    return [entry(number, textPayload=text, severity=("INFO", "ERROR")[text == "failed"], trace=trace) for text in said]  # fmt: skip
+
+
+def test_a_request_that_says_several_things_has_all_of_them_in_however_small_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = written(tmp_path, *(line for number in range(300) for line in talks(number)))
+    whole = pb.look(file).records.requests
+    (template,) = [field for field in whole.fields if field.name == "template"]
+    # Each has all that its trace says in eight turns, once.
+    assert len(template.units) > len(whole) == 40
+    monkeypatch.setattr(mapped, "AT_ONCE", 7)
+    monkeypatch.setattr(mapped, "SHORT_BYTES", 0)
+    same(pb.look(file).records.requests, whole)
+
+
+def test_values_are_counted_among_marked_units(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = [field for field in units.fields if field.name == "path"]
+    marks = np.arange(COUNT) % 6 == 0
+    monkeypatch.setattr(mapped, "AT_ONCE", 11)
+    found = dict(zip(path.values, path.counts(marks).tolist(), strict=True))
+    assert found == {"/orders": 100, "/carts": 0, "/users": 0}
+    assert path.counts_between(0, 60, marks, ~marks).sum() == 0
