@@ -40,7 +40,7 @@ GOES_ON = (
     r'|File "[^"]+", line [0-9]+'
     r"|at \S|\.\.\. [0-9]+ (?:more|common)|(?:[\w$]+[.:]+)*[\w$]*(?:Error|Exception|Exit|Interrupt|Fault|Warning)(?::|$)"
     r"|panic(?:: |\((?:0x|\{))|fatal error: |created by |\[signal |exit status [0-9]|[\w./*()-]+\.[\w.*()-]+\((?:0x|\.\.\.|\{|\))"
-    r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|[Ss]tack (?:backtrace|traceback):|coroutine \d+:$|Stack \(most recent call last\)|note: run with|\*\* [\w({\[<'\"]|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:"
+    r"|\S+\.(?:go|rs|py|js|rb|php|java|cs|ex):[0-9]+(?: \+0x|$)|thread '|[Ss]tack (?:backtrace|traceback):|coroutine \d+:$|Stack \(most recent call last\)|note: run with|\*\* (?:Last message|When |Reason for|State machine|In state|[({\[])|\(\w+ [0-9.]+\) \S|(?:PHP )?Stack trace:"
     r"|#[0-9]+ |\[stacktrace\]|Last message(?: \(from [^)]*\))?: |State: |Node\.js v[0-9]|</?[A-Za-z?!]|--> |[\]})\"]+[;,]?\s*$)"
 )
 # Where so many entries, and that share of them, have other lines as well, messages of several lines are the rule.

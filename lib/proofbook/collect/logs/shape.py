@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proofbook.collect.logs import columns as in_columns
-from proofbook.collect.logs import keys, requests, zones
+from proofbook.collect.logs import keys, requests, times, zones
 from proofbook.collect.logs.columns import Columns
 from proofbook.collect.logs.formats import (
     OBJECT_AFTER_NAME,
@@ -381,7 +381,8 @@ def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
             found = re.compile(item.recognised_by or item.pattern).search
             count = sum(bool(found(line[:300])) for line in lines)
             # Of java.util.logging every second line begins with a level, after one with a time.
-            if 2 * count > len(lines) or (item.has_time and 2 * count == len(lines)):
+            is_half = 2 * count == len(lines) and (item.has_time or not any(map(times.first_in, lines)))
+            if 2 * count > len(lines) or is_half:
                 return name
     return "text"
 

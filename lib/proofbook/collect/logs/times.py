@@ -147,7 +147,7 @@ FORMS: tuple[TimeForm, ...] = (
     _form("2026-03-01 10:00:00 AM", rf"{_Y}-{_M}-{_D}[T \t]{_ISO_CLOCK}{_HALF}{_ZONE}"),
     _form("2026/03/01 10:00:00", rf"{_Y}/{_M}/{_D}(?:[T \t_]| {{2}}| - ){_SHORT_CLOCK}{_ZONE}"),
     _form("2026.03.01 10:00:00", rf"{_Y}\.{_M}\.{_D}(?:[T \t_]| {{2}}){_SHORT_CLOCK}{_ZONE}"),
-    _form("2026 Mar 01 10:00:00", rf"{_Y}[ /-]{_MONTH}[ /-]{{1,2}}{_D},? {_CLOCK}{_ZONE}"),
+    _form("2026 Mar 01 10:00:00", rf"(?P<year>(?:19|20)\d\d)[ /-]{_MONTH}[ /-]{{1,2}}{_D},? {_CLOCK}{_ZONE}"),
     _form("2026-060T10:00:00", rf"{_Y}-(?P<day_of_year>\d{{3}})[T ]{_CLOCK}{_ZONE}"),
     _form("2026-03-01-10.00.00", rf"{_Y}-{_M}-{_D}-(?:{_DOTTED_CLOCK}){_ZONE}"),
     _form("2026-03-01-10:00:00", rf"{_Y}-{_M}-{_D}(?:-| - ){_CLOCK}{_ZONE}"),
