@@ -45,16 +45,19 @@ def followed(
     """
     object_store.refresh(base=base, environment=asked.environment.name, past=bool(asked.environment.logs))
     after, folder = After(), paths.outputs(base) / asked.environment.name
-    before = _last_written(folder)
+    before = _written(folder)
 
     def follow(error: Exception | None = None) -> None:
         # Before anybody is told: a message may link to the report, and what others told meanwhile is not told again.
         # Which run that was is asked first: what is brought from the store is written later.
-        run_id, written = _last_written(folder)
+        # By what is there now and was not: a clock that was set back makes what is new look old.
+        written = _written(folder)
+        new = {name: at for name, at in written.items() if before.get(name) != at}
+        run_id = max(new or written, key=written.__getitem__, default="")
         # A command that is wrong ends before a run begins, which is no news.
-        about = error if isinstance(error, CouldNotLook) and (run_id, written) == before else run_id
+        about = error if isinstance(error, CouldNotLook) and not new else run_id
         after.not_stored = _send(asked, base=base, anew=True)
-        _follow(asked, about if is_news else "", base=base, say=say, metrics_file=metrics_file)
+        _follow(asked, about if is_news else "", latest=run_id, base=base, say=say, metrics_file=metrics_file)
         after.not_stored = after.not_stored or _send(asked, base=base)
         if after.not_stored:
             say(after.not_stored)
@@ -86,8 +89,10 @@ def tell_of_due(found: Due, *, base: Path, say: Say) -> None:
             deliver.of_due(at, found)
 
 
-def _follow(asked: Validation, run: str | CouldNotLook, *, base: Path, say: Say, metrics_file: str) -> None:
-    """Does what follows a run. run: the one of which people are told, or why there is none; empty where it is no news."""
+def _follow(
+    asked: Validation, run: str | CouldNotLook, *, latest: str, base: Path, say: Say, metrics_file: str
+) -> None:
+    """Does what follows a run. run: the one of which people are told, or why there is none; empty where it is no news. latest: the last that was written."""
     environment = asked.environment
     now = dt.datetime.now(dt.UTC)
     with _told_if_broken(base, say):
@@ -111,14 +116,16 @@ def _follow(asked: Validation, run: str | CouldNotLook, *, base: Path, say: Say,
             _send_metrics(environment.name, wanted, base=base, now=now)
     with _told_if_broken(base, say):
         if environment.retention is not None:
-            _remove_old(asked, environment.retention, base=base, say=say, now=now)
+            _remove_old(asked, environment.retention, latest=latest, base=base, say=say, now=now)
 
 
-def _remove_old(asked: Validation, policy: Retention, *, base: Path, say: Say, now: dt.datetime) -> None:
+def _remove_old(
+    asked: Validation, policy: Retention, *, latest: str, base: Path, say: Say, now: dt.datetime
+) -> None:
     name = asked.environment.name
     folder = paths.outputs(base) / name
     # The run that has just ended is the oldest by its id where the clock was set back.
-    pinned = {baseline.pinned(folder), asked.case.before.partition("/")[0], _last_written(folder)[0]}
+    pinned = {baseline.pinned(folder), asked.case.before.partition("/")[0], latest}
     entries = [item for item in history.entries(base=base, environment=name) if item.case == asked.case.name]
     old = retention.old(entries, policy, pinned=pinned, now=now)
     done = retention.remove(old, base=base, now=now)
@@ -159,8 +166,11 @@ def _told_if_broken(base: Path, say: Say) -> Iterator[None]:
         say(str(error if isinstance(error, ProofbookError) else unexpected.keep(error, base=base)))
 
 
-def _last_written(folder: Path) -> tuple[str, int]:
-    """The run whose run.json was written last, whatever its id says of a clock that was wrong, and when; empty without one."""
-    found = [(path.stat().st_mtime_ns, path.parent.name) for path in folder.glob("*/run.json")]
-    written, run_id = max(found, default=(0, ""))
-    return run_id, written
+def _written(folder: Path) -> dict[str, int]:
+    """When the run.json of each run of an environment was written last, by the run's id."""
+    found = {}
+    for path in folder.glob("*/run.json"):
+        # Somebody may remove it meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            found[path.parent.name] = path.stat().st_mtime_ns
+    return found

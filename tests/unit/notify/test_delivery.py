@@ -29,7 +29,9 @@ from proofbook.errors import Locked
 from proofbook.notify import deliver, state
 from proofbook.notify.alertmanager import alerts_of
 from proofbook.notify.notice import Notice
+from proofbook.pipeline import afterwards
 from proofbook.runs import due
+from proofbook.validation import Validation
 
 HOUR = dt.timedelta(hours=1)
 TO_WEBHOOK = '[[notify.webhook]]\nurl = { env = "PROOFBOOK_TEST_WEBHOOK" }\ntimeout_s = 5\n'
@@ -535,6 +537,19 @@ def test_a_clock_that_jumped_back_and_ahead_tells_nothing_twice(base: Path, hook
     place.end("fail")
     assert [text.splitlines()[0] for text in hook.texts] == [*told, told[0]]
     assert state.read(base / "outputs" / "staging")[0].of("c").later == (), "nothing of it stays"
+
+
+def test_a_run_is_told_of_though_the_clock_that_was_set_back_makes_it_the_oldest_file(
+    base: Path, hook: receivers.Webhook
+) -> None:
+    place, now = Place(base, TO_WEBHOOK), dt.datetime.now(dt.UTC)
+    place.at = now + 3 * HOUR
+    place.end("pass")
+    with afterwards.followed(Validation.load("staging", base=base), base=base, say=pytest.fail):
+        folder = told.add_run(base, "staging", now, "fail")
+        written = (folder / "run.json").stat().st_mtime - 7200
+        os.utime(folder / "run.json", (written, written))
+    assert [text.splitlines()[0] for text in hook.texts] == ["✘ staging · c: pass → fail"]
 
 
 @pytest.mark.slow
