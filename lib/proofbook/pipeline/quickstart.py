@@ -134,9 +134,7 @@ def note_held(files: Files, findings: Iterable[Finding]) -> None:
         text = files.environment.read_text(encoding="utf-8").rpartition(_SEAL)[0]
         last = try_again.last_time(files.environment)
         held = {item.id for item in findings if item.verdict is Verdict.PASS or _mostly_held(item)}
-        _save(
-            files.environment, try_again.with_held(text, held | (last.held if last is not None else set()))
-        )
+        _save(files.environment, try_again.with_held(text, held | (last.held if last is not None else set())))
 
 
 def _mostly_held(item: Finding) -> bool:
