@@ -38,6 +38,8 @@ ASKED_AGAIN = 2
 _BESIDE = ASKED_AGAIN + 5
 MOST_DROPPED = 2
 MAX_CLOCK_SKEW_S = 60.0
+# Of a text that is expected from then on.
+_LONGEST_WORDS = 60
 _NOT_THERE = (404, 410)
 _NOWHERE = tuple(f"answers {status}" for status in _NOT_THERE)
 # How a server answers that knows upgrades alone: not a request that it takes, not by this method, an upgrade wanted, not implemented.
@@ -279,12 +281,22 @@ class _Search:
                 seen.append(await self._ask(path))
         said = health_page.read(answer.text, is_html=answer.is_html)
         other, where_not = await self._other_unknown(path)
+        if where_not and not other and (word := self._own_word(seen, said)):
+            other, where_not = {"health_expect": {"regex": word}}, ()
         return Health(
             path=path,
             status=status,
             settings={**_from_bodies(seen, said), **other},
             remarks=(*_remarks(answer, said), *_dated(seen, self.item), *where_not, *_clock(answer)),
         )
+
+    def _own_word(self, seen: Sequence[Answer], said: Said | None) -> str:
+        """A pattern of the text by which a page says each time that it is well, and a path that must not exist does not; empty where there is none."""
+        assert self.unknown is not None
+        if said is None or said.word is not Word.WELL or said.path or _is_well_said(self.unknown):
+            return ""
+        same = all(answer.text.strip() == seen[0].text.strip() for answer in seen)
+        return rf"^\s*{re.escape(str(said.value))}" if same and len(str(said.value)) <= _LONGEST_WORDS else ""
 
     async def _other_unknown(self, path: str) -> tuple[dict[str, object], tuple[str, ...]]:
         """A path beside this one that is not there, where the usual one answers all the same, as in applications of one page."""
@@ -316,6 +328,12 @@ class _Search:
         if _ALIKE in self.tried.values():
             return ("give the address of the health page: proofbook try URL/path",)
         return ()
+
+
+def _is_well_said(answer: Answer) -> bool:
+    """Whether an answer says that it is well."""
+    said = health_page.read(answer.text, is_html=answer.is_html)
+    return said is not None and said.word is Word.WELL
 
 
 def _says_something(answer: Answer) -> bool:

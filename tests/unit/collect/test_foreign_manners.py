@@ -162,3 +162,42 @@ def test_one_bad_instance_of_three_is_found_although_cookies_would_keep_one_away
     with serving(balanced) as url:
         tried = attempt(url, base=tmp_path)
     assert tried.verdict == "fail", tried.shown
+
+
+def test_who_greeted_most_and_then_nobody_is_broken_the_next_time_too(tmp_path: Path) -> None:
+    connected = iter(range(10_000))
+
+    async def tired(request: web.Request) -> web.StreamResponse:
+        return await talk(request, '{"type": "hello"}' if next(connected) < 60 else "")
+
+    with serving(with_socket(tired)) as url:
+        first = attempt(url, base=tmp_path, ws="/ws")
+        second = attempt(url, base=tmp_path, ws="/ws")
+    assert first.verdict == "fail", first.shown
+    assert second.verdict == "fail", second.shown
+
+
+def test_a_server_of_websockets_with_one_word_for_every_path_has_no_health_page(tmp_path: Path) -> None:
+    def saying(word: str) -> object:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return await talk(request) if request.path == "/room" else page(word)
+
+        return answer
+
+    with serving(saying("Welcome to the server!")) as url:  # type: ignore[arg-type]  # an answer
+        tried = attempt(url, base=tmp_path / "word", ws="/room")
+    assert tried.verdict == "pass" and "no health page" in tried.shown, tried.shown
+    with serving(saying("DOWN")) as url:  # type: ignore[arg-type]  # an answer
+        tried = attempt(url, base=tmp_path / "down", ws="/room")
+    assert tried.verdict != "pass", tried.shown
+
+
+def test_a_text_that_is_well_is_told_from_the_page_that_every_other_path_has(tmp_path: Path) -> None:
+    async def streamlit(request: web.Request) -> web.StreamResponse:
+        if request.path == "/_stcore/health":
+            return page("ok")
+        return web.Response(text="<title>App</title>", content_type="text/html")
+
+    with serving(streamlit) as url:
+        tried = attempt(f"{url}/_stcore/health", base=tmp_path)
+    assert tried.verdict == "pass", tried.shown

@@ -16,6 +16,7 @@ from first_tries import serving
 from proofbook.collect.services import metrics
 from proofbook.collect.session import Session
 from proofbook.config.environment import Environment
+from proofbook.config.services import Service
 from proofbook.evidence.schema import METRICS
 from proofbook.judge.checks import memory
 from proofbook.judge.findings import Judgement, Verdict
@@ -157,3 +158,12 @@ def test_a_page_of_openmetrics_is_read(text: str) -> None:
         ('area="heap"', "process_resident_memory_bytes"): 150_000_000.0,
         ("", "process_start_time_seconds"): 1764355200.0,
     }
+
+
+def test_what_has_no_value_is_no_reading() -> None:
+    service = Service.model_validate(
+        {"name": "a", "url": "http://a", "metrics": "/metrics", "memory_metric": "resident"}
+    )
+    for value in ("NaN", "+Inf", "-Inf"):
+        assert not metrics.read(f"resident {value}\n", service=service, at=pd.Timestamp.now("UTC")), value
+    assert len(metrics.read("resident 1.0e8\n", service=service, at=pd.Timestamp.now("UTC"))) == 1
