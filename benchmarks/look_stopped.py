@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jupyter_client.manager import start_new_kernel
 
 WITHIN_S = 1.0
@@ -30,7 +31,7 @@ DIGEST = "import hashlib; print(hashlib.sha256(look._repr_html_().encode()).hexd
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """How a cell ended that was interrupted. after_s: when, in seconds of the processor. back_s: how long until the prompt was back, without what was waited for a processor. left: temporary files that were not there before. busy_s: what the kernel computed in the second after. held_mb: deleted files that it holds open."""
+    """How a cell ended that was interrupted. after_s: when, in seconds of the processor. back_s: how long until the prompt was back, without what was waited for a processor; at least what one of its threads computed until then. left: temporary files that were not there before. busy_s: what the kernel computed in the second after. held_mb: deleted files that it holds open."""
 
     after_s: float
     ended: str
@@ -91,11 +92,13 @@ class Kernel:
         before, began, asked = self._files(), self._computed_s(), self._client.execute(source)
         while self._computed_s() - began < after_s:
             time.sleep(0.01)
-        pressed, waited = time.monotonic(), self._waited_s()
+        pressed, threads = time.monotonic(), self._threads()
         self._manager.interrupt_kernel()
         reply = self._reply(asked)
         back = time.monotonic() - pressed
-        back -= max(now - waited.get(thread, now) for thread, now in self._waited_s().items())
+        passed = [now - threads[thread] for thread, now in self._threads().items() if thread in threads]
+        ran, waited = np.array(passed).T
+        back = max(back - waited.sum(), ran.max())
         computed = self._computed_s()
         time.sleep(1)  # nothing can be waited for: this is about what does not come
         return Stopped(
@@ -122,14 +125,14 @@ class Kernel:
         fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _waited_s(self) -> dict[str, float]:
-        """How long each of its threads stood ready and was not let run: the others wait for the one that did so longest."""
-        waited = {"": 0.0}
+    def _threads(self) -> dict[str, Any]:
+        """Of each thread how long it computed, and how long it stood ready and was not let run: they wait for each other."""
+        found = {}
         for thread in Path(f"/proc/{self._pid}/task").iterdir():
             # A thread may end meanwhile.
             with suppress(OSError):
-                waited[thread.name] = int((thread / "schedstat").read_text(encoding="ascii").split()[1]) / 1e9  # fmt: skip
-        return waited
+                found[thread.name] = np.array((thread / "schedstat").read_text(encoding="ascii").split()[:2], dtype=np.float64) / 1e9  # fmt: skip
+        return found
 
     def _held_mb(self) -> float:
         held = 0

@@ -147,6 +147,8 @@ class Stoppable:
         if self._engine is not None:
             # It may be closed by now.
             with contextlib.suppress(duckdb.Error):
+                # Its other threads would go on with what they are at.
+                self._engine.interrupt()
                 self._engine.execute("SELECT 1")
         raise KeyboardInterrupt from None
 
