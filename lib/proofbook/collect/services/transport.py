@@ -78,7 +78,7 @@ def _in_clear(address: tuple[str, int]) -> Cause:
         return Cause.HTTP2
     if said.startswith(b"HTTP/"):
         return Cause.NONE
-    with socket.create_connection(address, timeout=TIMEOUT_S) as plain, contextlib.suppress(ssl.SSLError):
+    with socket.create_connection(address, timeout=TIMEOUT_S) as plain, contextlib.suppress(OSError):
         _trusting(address[0], plain).close()
         return Cause.TLS
     return Cause.NO_HTTP if said else Cause.NONE
