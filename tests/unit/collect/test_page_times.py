@@ -72,10 +72,16 @@ def test_what_names_no_time_of_its_own_has_none(text: str) -> None:
 
 
 def test_an_age_is_told_by_the_clock_of_the_answer() -> None:
-    an_hour_ago = '{"timestamp": "2026-05-01T11:00:00Z"}'
-    of_theirs, of_ours = read(an_hour_ago, date=NOW - dt.timedelta(hours=1)), read(an_hour_ago, date=None)
-    assert of_theirs is not None and of_theirs.age_s == 0
-    assert of_ours is not None and of_ours.age_s == 3600
+    four_minutes_ago = '{"timestamp": "2026-05-01T11:56:00Z"}'
+    of_theirs = read(four_minutes_ago, date=NOW - dt.timedelta(minutes=4))
+    of_ours = read(four_minutes_ago, date=None)
+    assert of_theirs is not None and (of_theirs.path, of_theirs.age_s) == ("timestamp", 0)
+    assert of_ours is not None and (of_ours.path, of_ours.age_s) == ("timestamp", 240)
+
+
+def test_an_answer_whose_own_date_is_of_an_hour_ago_is_that_old() -> None:
+    found = read('{"timestamp": "2026-05-01T11:00:00Z"}', date=NOW - dt.timedelta(hours=1))
+    assert found is not None and (found.path, found.age_s) == ("Date", 3600)
 
 
 def ago(seconds: float) -> str:

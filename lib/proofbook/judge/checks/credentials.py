@@ -9,7 +9,7 @@ import pandas as pd
 from proofbook.config.environment import Environment
 from proofbook.config.services import WebSocket
 from proofbook.evidence.access import ENDPOINT
-from proofbook.evidence.schema import HEALTH
+from proofbook.evidence.schema import HEALTH, MESSAGES
 from proofbook.judge.checks import earlier_access
 from proofbook.judge.checks.access import refused_by_name
 from proofbook.judge.checks.earlier_access import ControlResult
@@ -28,7 +28,8 @@ _ANOTHER_CAUSE = (408, UPGRADE_LOST, 429, 499)
 # What was tried that should be let in.
 _TRIED = ("websocket", "refusals", "shadow")
 # A close that says that the protocol, or a rule of the application, was not kept; or with no code, as of a server that does not go on.
-_RULES = (1002, 1003, 1005, 1007, 1010, *range(3000, 5000))
+NO_CODE = 1005
+_RULES = (1002, 1003, NO_CODE, 1007, 1010, *range(3000, 5000))
 
 
 def proven_at(socket: WebSocket, environment: Environment) -> MoreControls:
@@ -118,6 +119,8 @@ def _why_nobody(endpoint: str, view: View, *, shows_token: bool, issues_tokens: 
     too = ", and a path that must not exist is answered alike" if alike and len(unknown) else ""
     refused = bool(refused_by_name(rows).all())
     by_rule = bool((against_a_rule(rows) | refused_by_name(rows)).all())
+    # Who was told something and then left without a word asked rightly.
+    by_rule &= not (rows["close_code"].eq(NO_CODE).fillna(False).any() and _was_told_something(endpoint, view))
     nowhere = rows["http_status"].isin(NOT_THERE) | (alike & ~(rows["http_status"] >= 500).fillna(False))
     wrong_address = alike if refused else bool(nowhere.fillna(False).all())
     if refused and not shows_token:
@@ -129,6 +132,12 @@ def _why_nobody(endpoint: str, view: View, *, shows_token: bool, issues_tokens: 
     if by_rule and not refused:
         return "nobody, and each was turned away as a request that lacks something is", "not-understood"
     return "nobody, which neither a wrong token nor a wrong address explains", ""
+
+
+def _was_told_something(endpoint: str, view: View) -> bool:
+    """Whether any message was received from an endpoint."""
+    messages = view.table(MESSAGES)
+    return messages is not None and bool((messages["endpoint"] == endpoint).any())
 
 
 def _at(endpoint: str, view: View, name: str, phase: str = "after") -> pd.DataFrame:
