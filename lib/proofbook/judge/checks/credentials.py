@@ -120,7 +120,9 @@ def _why_nobody(endpoint: str, view: View, *, shows_token: bool, issues_tokens: 
     refused = bool(refused_by_name(rows).all())
     by_rule = bool((against_a_rule(rows) | refused_by_name(rows)).all())
     # Who was told something and then left without a word asked rightly.
-    by_rule &= not (rows["close_code"].eq(NO_CODE).fillna(False).any() and _was_told_something(endpoint, view))
+    by_rule &= not (
+        rows["close_code"].eq(NO_CODE).fillna(False).any() and _was_told_something(endpoint, view)
+    )
     nowhere = rows["http_status"].isin(NOT_THERE) | (alike & ~(rows["http_status"] >= 500).fillna(False))
     wrong_address = alike if refused else bool(nowhere.fillna(False).all())
     if refused and not shows_token:
