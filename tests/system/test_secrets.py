@@ -194,7 +194,7 @@ def test_the_last_gate_finds_a_known_secret_in_any_file_and_takes_the_report_bac
     )
     (tmp_path / "note.txt").write_bytes(b"\xff hunter2-hunter2")
     assert [path.name for path in leak_scan.leaks(tmp_path)] == ["b.parquet", "note.txt"]
-    with pytest.raises(CouldNotLook, match=r"stands in evidence/b\.parquet, note\.txt") as raised:
+    with pytest.raises(CouldNotLook, match=r"is in evidence/b\.parquet, note\.txt") as raised:
         leak_scan.check(tmp_path, rendered=("report.html",))
     assert "hunter2" not in str(raised.value) and not (tmp_path / "report.html").exists()
 
@@ -218,7 +218,7 @@ def test_a_run_with_a_secret_in_it_is_an_error_without_a_report(
     (run / "inputs" / "forgotten.txt").write_text(f"key {CANARY}")
     done = proofbook("report", run.name, cwd=base, workspace=base)
     told = done.stdout + done.stderr
-    assert done.returncode == 4 and "stands in inputs/forgotten.txt" in told and CANARY not in told
+    assert done.returncode == 4 and "is in inputs/forgotten.txt" in told and CANARY not in told
     assert not (run / "report.html").exists()
     assert json.loads((run / "run.json").read_text())["reason"] == "secret-found"
 
@@ -235,7 +235,7 @@ def test_a_secret_written_into_a_file_that_a_run_keeps_makes_the_run_an_error(
     done = proofbook("run", "written", "--notebook", "06-contracts", cwd=base, workspace=base)
     told = done.stdout + done.stderr
     [run] = (base / "outputs" / "written").glob("2*")
-    assert done.returncode == 4 and "stands in inputs/written.toml" in told and CANARY not in told
+    assert done.returncode == 4 and "is in inputs/written.toml" in told and CANARY not in told
     assert json.loads((run / "run.json").read_text())["reason"] == "secret-found"
     assert not (run / "report.html").exists() and not (run / "summary.md").exists()
 

@@ -22,7 +22,13 @@ TOO_MANY = 429
 # How servers say the same with another status; and with one of success, where the words leave no doubt.
 _EXCEEDED = re.compile(
     r"rate[ _-]?(?:limits?[ _-]?)?(?:has been |was |is )?(?:exceeded|reached|hit)|too many requests|rate[ _-]limited"
-    r"|(?:request limit|quota) (?:has been |was )?(?:exceeded|reached)",
+    r"|(?:requests?|calls?|api|rate|daily|hourly) (?:limit|quota) (?:has been |was |is )?(?:exceeded|reached)",
+    re.IGNORECASE,
+)
+# What reports a state of its own speaks of itself or of what it depends on, and not of who asks.
+_OF_ITSELF = re.compile(
+    r"""["']?\b(?:status|state|health)["']?\s*[:=]\s*["']?(?:down|unhealthy|degraded|critical|fail(?:ed|ing)?|not[ _-]?ready|red)\b"""
+    r"""|["']?\bhealthy["']?\s*[:=]\s*["']?(?:false|no)\b""",
     re.IGNORECASE,
 )
 _SLOWER = re.compile(r"throttl(?:ed|ing)|slow down|enhance your calm", re.IGNORECASE)
@@ -38,6 +44,8 @@ def asks_for_less(status: int | None, headers: Mapping[str, str], body: str) -> 
     """
     if status == TOO_MANY:
         return True
+    if _OF_ITSELF.search(body[:_LONGEST]):
+        return False
     if len(body) <= _LONGEST and _EXCEEDED.search(body):
         return True
     if status is not None and status < 400:
