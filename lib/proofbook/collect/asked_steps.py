@@ -109,12 +109,12 @@ def held_steps(environment: Environment, case: Case, over: asyncio.Event, *, hel
 
 
 def in_turn_followups(environment: Environment) -> Iterator[Followup]:
-    """Where connections are turned away: whether that is for others of ours that are open."""
+    """If connections are rejected: whether that is because others of ours are open."""
     count = environment.pace.concurrency
     for socket in environment.websockets if count > 1 else ():
         most = in_turn.most_connections(count)
         yield Followup(
-            says=f"{socket.name}: where connections are turned away, up to {most} more: {in_turn.ALONE} alone and then {count} open at once, {in_turn.TURNS} times, and again with longer pauses where one that is alone is turned away",
+            says=f"{socket.name}: if connections are rejected, up to {most} more: {in_turn.ALONE} alone, then {count} open at once, {in_turn.TURNS} times; repeated with longer pauses if one alone is rejected",
             run=functools.partial(_ask_in_turn, socket, environment),
         )
 

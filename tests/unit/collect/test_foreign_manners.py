@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from first_tries import WELL, attempt, page, serving, talk, with_socket
+from first_tries import WELL, Answers, attempt, page, serving, talk, with_socket
 
 from proofbook.errors import CouldNotLook
 from proofbook.judge.findings import Verdict
@@ -130,7 +130,7 @@ def test_who_ends_connections_because_there_were_too_many_is_asked_for_less(
 
 
 def test_a_front_page_that_is_elsewhere_is_asked_there_and_a_login_is_none(tmp_path: Path) -> None:
-    def sends_to(there: str, text: str) -> object:
+    def sends_to(there: str, text: str) -> Answers:
         async def answer(request: web.Request) -> web.StreamResponse:
             if request.path == "/":
                 return page("", 302, Location=there)
@@ -139,10 +139,10 @@ def test_a_front_page_that_is_elsewhere_is_asked_there_and_a_login_is_none(tmp_p
 
         return answer
 
-    with serving(sends_to("/app", "<title>Plots</title>")) as url:  # type: ignore[arg-type]  # an answer
+    with serving(sends_to("/app", "<title>Plots</title>")) as url:
         tried = attempt(url, base=tmp_path / "app")
     assert tried.verdict == "pass" and "health at /app" in tried.shown, tried.shown
-    with serving(sends_to("/login", "<form><input type=password></form>")) as url:  # type: ignore[arg-type]  # an answer
+    with serving(sends_to("/login", "<form><input type=password></form>")) as url:
         tried = attempt(url, base=tmp_path / "login")
     assert tried.verdict == "inconclusive", tried.shown
 
@@ -178,16 +178,16 @@ def test_who_greeted_most_and_then_nobody_is_broken_the_next_time_too(tmp_path: 
 
 
 def test_a_server_of_websockets_with_one_word_for_every_path_has_no_health_page(tmp_path: Path) -> None:
-    def saying(word: str) -> object:
+    def saying(word: str) -> Answers:
         async def answer(request: web.Request) -> web.StreamResponse:
             return await talk(request) if request.path == "/room" else page(word)
 
         return answer
 
-    with serving(saying("Welcome to the server!")) as url:  # type: ignore[arg-type]  # an answer
+    with serving(saying("Welcome to the server!")) as url:
         tried = attempt(url, base=tmp_path / "word", ws="/room")
     assert tried.verdict == "pass" and "no health page" in tried.shown, tried.shown
-    with serving(saying("DOWN")) as url:  # type: ignore[arg-type]  # an answer
+    with serving(saying("DOWN")) as url:
         tried = attempt(url, base=tmp_path / "down", ws="/room")
     assert tried.verdict != "pass", tried.shown
 

@@ -119,10 +119,10 @@ ALONE = ("i", "i", "i")
 @pytest.mark.parametrize(
     ("beside", "told"),
     [
-        ("iiaa", "6 of 6 turned away while 2 or more of ours were open, 0 of 15 while not"),
-        ("ia", "3 of 3 turned away while 1 or more of ours were open, 0 of 12 while not"),
-        ("eeei", "9 of 9 turned away while another of ours was made, 0 of 12 while not"),
-        ("iiiiiiiiia", "3 of 3 turned away while 9 or more of ours were open, 0 of 36 while not"),
+        ("iiaa", "6 of 6 rejected while 2 or more of ours were open, 0 of 15 while not"),
+        ("ia", "3 of 3 rejected while 1 or more of ours were open, 0 of 12 while not"),
+        ("eeei", "9 of 9 rejected while another of ours was made, 0 of 12 while not"),
+        ("iiiiiiiiia", "3 of 3 rejected while 9 or more of ours were open, 0 of 36 while not"),
         # Whom they turn away does not depend on how many are open.
         ("aiii", ""),
         ("aiai", ""),

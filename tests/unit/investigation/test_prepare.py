@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import duckdb
 import ibis
@@ -32,14 +34,18 @@ LOOK = "import proofbook as pb, sys; pb.look()._repr_html_(); print('ibis.backen
     ids=["endpoint", "path", "message"],
 )  # fmt: skip
 def test_a_text_without_its_values_is_the_same_in_both(
-    column: str, texts: list[str | None], expression: object, pairs: object, by_hand: str
+    column: str,
+    texts: list[str | None],
+    expression: Callable[[Any], Any],
+    pairs: Sequence[tuple[str, str]],
+    by_hand: str,
 ) -> None:
     with duckdb.connect() as engine:
         engine.execute(f"CREATE TABLE said (row INTEGER, {column} VARCHAR)")
         engine.executemany("INSERT INTO said VALUES (?, ?)", list(enumerate(texts)))
         table = ibis.table({"row": "int32", column: "string"}, name="said")
-        by_ibis = ibis.to_sql(table.order_by("row").select(found=expression(table)), dialect="duckdb")  # type: ignore[operator]
-        sql = prepare.replaced(by_hand, pairs)  # type: ignore[arg-type]
+        by_ibis = ibis.to_sql(table.order_by("row").select(found=expression(table)), dialect="duckdb")
+        sql = prepare.replaced(by_hand, pairs)
         found = engine.execute(f"SELECT {sql} FROM said ORDER BY row").fetchall()
         assert found == engine.execute(str(by_ibis)).fetchall()
         assert found[0] == (None,) and len({text for (text,) in found}) > len(texts) / 2

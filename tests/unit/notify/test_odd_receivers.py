@@ -45,7 +45,7 @@ def serving(behaviour: Behaviour) -> Iterator[int]:
 # By HTTP ------------------------------------------------------------------------------------------------------------
 
 
-def answering(first: bytes, *, then: bytes = b"", every_s: float = 0.0, connection: socket.socket) -> None:
+def answering(first: bytes, then: bytes, every_s: float, connection: socket.socket) -> None:
     """Answers a request with some bytes, then with others again and again."""
     connection.recv(65_536)
     connection.sendall(first)
@@ -54,12 +54,8 @@ def answering(first: bytes, *, then: bytes = b"", every_s: float = 0.0, connecti
         time.sleep(every_s)
 
 
-def answers(first: bytes, **more: object) -> Behaviour:
-    return functools.partial(_answer, first, more)
-
-
-def _answer(first: bytes, more: dict[str, object], connection: socket.socket) -> None:
-    answering(first, connection=connection, **more)  # type: ignore[arg-type]
+def answers(first: bytes, *, then: bytes = b"", every_s: float = 0.0) -> Behaviour:
+    return functools.partial(answering, first, then, every_s)
 
 
 def post(behaviour: Behaviour, *, timeout_s: float = 1.0) -> str:

@@ -53,4 +53,5 @@ def is_a_word(answer: Answer) -> bool:
 
 
 def is_login_page(answer: Answer) -> bool:
+    """Whether an answer is a page that asks people to log in."""
     return answer.is_html and stand_ins.is_login(answer.text)

@@ -1,6 +1,6 @@
 """Connections that are made while nothing of ours is open, in turn with several beside each other.
 
-A server may turn a client away for what the client has open already, which no single user meets. When that was cannot be told from
+A server may reject a client for what the client has open already, which no single user meets. When that was cannot be told from
 the times of probes that overlap: a server learns of an end as late as it likes. So it is asked again, with the order known.
 """
 
@@ -28,16 +28,16 @@ TURNS = 3
 ALONE = 3
 # A server notices an end some time after the client; one that takes its time over an upgrade takes it over this, too.
 LEAST_PAUSE_S, MOST_PAUSE_S, UPGRADES_LONG = 0.5, 2.0, 2
-# And once more with a longer pause, where one was turned away that should have been alone.
+# Repeated with a longer pause if one that is alone is rejected.
 LONGER = (1, 3)
 # How long at most it is waited until one is let in again.
 LET_IN_WITHIN_S = 6.0
-# A refusal is no answer to how often we ask: nothing else is asked meanwhile.
+# To be rejected is what is tried: it slows nothing down.
 _WAY = Way(backs_off=False)
 
 
 def most_connections(at_once: int) -> int:
-    """How many connections it takes at most, beside those that wait until one is let in."""
+    """How many connections it takes at most, without those that find out when one is let in again."""
     return len(LONGER) * TURNS * (ALONE + at_once)
 
 
@@ -46,8 +46,8 @@ async def ask(
 ) -> pd.DataFrame:
     """Some connections alone, then as many as the pace allows, each opened when the one before has been decided on; and again.
 
-    recorded: what was collected. Nothing is asked unless some of ours came in, and all that did not were turned away as one is that is
-    not wanted. It is over early where one is turned away alone as well, or none beside others.
+    recorded: what was collected. Nothing is asked unless some of ours came in, and all that did not were rejected by name, as a client
+    is that is not wanted. It ends early if one alone is rejected as well, or none beside others.
 
     Returns:
         The table `asked`: a row for each connection, in their order.
@@ -65,7 +65,7 @@ async def ask(
 
 
 async def _are_well_alone(asker: Asker, pause_s: float, at_once: int) -> bool:
-    """Asks in turn; whether none was turned away that was alone, which the server may think it is not if the pause was too short."""
+    """Whether none that was alone is rejected; one may be if the pause was too short for the server to notice an end."""
     for _ in range(TURNS):
         if not await _until_let_in(asker, pause_s):
             return True
@@ -80,7 +80,7 @@ async def _are_well_alone(asker: Asker, pause_s: float, at_once: int) -> bool:
 
 
 def _is_in_question(endpoint: WebSocket, environment: Environment, recorded: Recorded) -> bool:
-    """Whether connections were turned away, and nothing else went wrong with them, while some came in."""
+    """Whether connections were rejected by name, and failed in no other way, while some were let in."""
     rows = recorded.get(WEBSOCKET.name)
     if rows is None or environment.pace.concurrency < 2:
         return False

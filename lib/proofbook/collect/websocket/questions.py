@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
 
+from proofbook.collect.rate_limit import asks_for_less
 from proofbook.collect.session import Session
 from proofbook.collect.websocket.connection import USUAL, Way, close, connect
 from proofbook.collect.websocket.dialects import Line, Refused
@@ -152,6 +153,6 @@ class Questions:
 
 
 async def back_off_once(journeys: Sequence[Journey], endpoint: WebSocket, session: Session) -> None:
-    """Backs off where any of several connections that were made at once was answered 429, however many were."""
-    if any(journey.http_status == 429 for journey in journeys):
+    """Backs off once if any of several connections that were made at once was rate limited, however many were."""
+    if any(asks_for_less(journey.http_status, {}, journey.http_body) for journey in journeys):
         await session.back_off(None, host=session.host_of(endpoint))

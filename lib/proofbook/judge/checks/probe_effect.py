@@ -52,7 +52,7 @@ def beside_our_own(endpoint: str, where: Rows, ok: Rows, *, normal: Sequence[int
         return [
             Control(
                 kind="comparability",
-                name="connections of our own beside those that were turned away",
+                name="connections of our own beside those that were rejected",
                 guards=("fail",),
                 expected="make no difference",
                 got=told,
@@ -138,7 +138,7 @@ def _good(rows: pd.DataFrame, ok: Rows) -> pd.Series:
 
 
 def _depends_on_others(rows: pd.DataFrame, normal: Sequence[int]) -> str:
-    """That connections are turned away where others of ours are open, or made after them, and not where none is; empty where it is not so."""
+    """That connections are rejected where others of ours are open, or made after them, and not where none is; empty where it is not so."""
     if rows.empty:
         return ""
     well = comparison.well(rows, normal=normal)
@@ -168,11 +168,11 @@ def _before(counted: pd.Series, turn: pd.Series) -> pd.Series:
 
 
 def _told(failed: np.ndarray, exposed: np.ndarray, when: str) -> str:
-    """How many were turned away with others of ours and without, where that is the whole difference."""
+    """How many were rejected with others of ours and without, where that is the whole difference."""
     with_, without = failed[exposed], failed[~exposed]
     if not len(with_) or not len(without) or without.mean() > _OTHERWISE or with_.mean() < _MOSTLY:
         return ""
     some, others = (int(with_.sum()), len(with_)), (int(without.sum()), len(without))
     if not comparison.fails_more(some, others, alpha=_ALPHA):
         return ""
-    return f"{some[0]:,} of {some[1]:,} turned away while {when}, {others[0]:,} of {others[1]:,} while not"
+    return f"{some[0]:,} of {some[1]:,} rejected while {when}, {others[0]:,} of {others[1]:,} while not"
