@@ -6,17 +6,22 @@ READY := $(VENV)/.ready
 # Where it is set, as in many images, every process compiles anew what it imports.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: report test test-fast prepared coverage lab bench check clean
+.PHONY: report test test-extended test-fast prepared coverage lab bench check clean
 
 report: $(READY)
 	$(BIN)/proofbook demo
 
 test: $(READY)
 	@$(MAKE) --no-print-directory --jobs 2 prepared
-	$(BIN)/python -m pytest -n 8
+	$(BIN)/python -m pytest -n 8 -m "not extended"
+
+# The rest: more cases of what `make test` has some of, and what takes long and is held by another test too. Continuous integration runs both.
+test-extended: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 prepared spark pythons
+	$(BIN)/python -m pytest -n 8 -m extended
 
 # What is checked without a test, beside what tests need: each of the two computes on one processor, or waits for a network.
-prepared: check chromium servers spark pythons
+prepared: check chromium servers
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time; of a property and of a table of cases only some.
 test-fast: $(READY)

@@ -155,6 +155,8 @@ def lasts_s(item: pytest.Item) -> float:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests with a rehearsal come first; of the others what takes longest, then what needs the evidence that a rehearsal records, and last what is fast."""
+    for item in beyond_usual_cases(items):
+        item.add_marker("extended")
     for item in items:
         if needs(item, "rehearsal") or needs(item, "healthy_evidence"):
             item.add_marker("rehearsal")
@@ -175,23 +177,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
     )
     if config.getoption("--fast"):
-        kept = sampled([item for item in items if item.get_closest_marker("slow") is None])
+        left_out = ("slow", "extended")
+        kept = sampled([item for item in items if not any(map(item.get_closest_marker, left_out))])
         chosen = {id(item) for item in kept}
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
         items[:] = kept
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of the cases of each test the first, the last and what lies evenly between where more are wanted, in the order of the items."""
+    """Of the cases of each test the first and the last, in the order of the items."""
+    chosen = {id(item) for cases in by_test(items) for item in evenly(cases, FAST_CASES)}
+    return [item for item in items if id(item) in chosen]
+
+
+def beyond_usual_cases(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """The cases of tests that say how many of theirs are usual, but for as many."""
+    for cases in by_test(items):
+        if marker := cases[0].get_closest_marker("usual_cases"):
+            usual = {id(item) for item in evenly(cases, *marker.args)}
+            yield from (item for item in cases if id(item) not in usual)
+
+
+def by_test(items: list[pytest.Item]) -> list[list[pytest.Item]]:
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    chosen = {
-        id(some[round(number * (len(some) - 1) / (FAST_CASES - 1))])
-        for some in cases.values()
-        for number in range(FAST_CASES)
-    }
-    return [item for item in items if id(item) in chosen]
+    return list(cases.values())
+
+
+def evenly(cases: list[pytest.Item], count: int) -> list[pytest.Item]:
+    """Of some cases the first, the last where more than one is wanted, and what lies evenly between."""
+    return [cases[round(number * (len(cases) - 1) / max(1, count - 1))] for number in range(count)]
 
 
 # Before pytest-xdist's own, which tells the process that shares out that it may begin.

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_a_broken_and_a_healthy_server_are_collected_once_and_judged_rightly(tmp_path: Path) -> None:
     lacking = [name for name in ("node", "npm", "mosquitto", "nats-server", "nginx") if not (shutil.which(name) or shutil.which(name, path="/usr/sbin"))]  # fmt: skip

@@ -50,6 +50,7 @@ def execute(
 
 
 # Copies of a process are not made on every system.
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize("warm", [True, False])
 @pytest.mark.parametrize(
     ("cell", "problem"),
@@ -100,6 +101,7 @@ def gone(pid: int, *, within_s: float = 60) -> bool:
     return not there
 
 
+@pytest.mark.extended
 def test_a_kernel_that_a_cell_holds_in_one_long_call_ends_with_its_time(
     workspace: Path, tmp_path: Path
 ) -> None:
@@ -115,6 +117,7 @@ def test_a_kernel_that_a_cell_holds_in_one_long_call_ends_with_its_time(
     assert gone(pid_in(pid))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
 def test_when_the_process_that_executes_ends_so_does_every_kernel_and_it_is_said(
     workspace: Path, tmp_path: Path, sign: signal.Signals
@@ -144,6 +147,7 @@ def test_the_process_that_executes_ends_though_the_signal_for_it_is_not_heard(
     assert executor._process.returncode == 0
 
 
+@pytest.mark.extended
 def test_whoever_reads_a_notebook_while_it_is_executed_reads_a_whole_one(
     workspace: Path, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def waits(place: Place, condition: str) -> Path:
     return waiting
 
 
+@pytest.mark.extended
 def test_a_worker_that_is_killed_costs_no_run_and_doubles_none(
     place: Place, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_worker_that_is_killed_costs_no_run_and_doubles_none(
     assert len(list(tmp_path.glob("outputs/*/*/report.html"))) == 3
 
 
+@pytest.mark.extended
 def test_what_ended_before_a_cluster_was_lost_is_kept_and_the_rest_can_go_on_here(
     place: Place, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
@@ -201,6 +203,7 @@ def is_below(pid: int, ancestor: int) -> bool:
     return False
 
 
+@pytest.mark.extended
 def test_a_worker_of_another_version_is_refused_with_a_sentence(
     workspace: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:

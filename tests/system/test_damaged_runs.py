@@ -123,6 +123,7 @@ FILES = {
 WRITTEN_ONLY = ("report", "page of all runs")
 
 
+@pytest.mark.usual_cases(8)
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
@@ -171,6 +172,7 @@ def disk(request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.Monkey
         yield there / "outputs"
 
 
+@pytest.mark.usual_cases(1)
 def test_no_command_breaks_or_calls_it_a_failure_where_nothing_can_be_written(
     disk: Path, place: Path, workspace: Path
 ) -> None:

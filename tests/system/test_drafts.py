@@ -25,6 +25,7 @@ def is_open(tried: Tried) -> bool:
     )
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("fault", "symptom"), [("recursion-not-fixed", "RecursionError"), ("health-only", "503 at /ws")]
 )

@@ -48,6 +48,7 @@ def finding(content: dict[str, Any], name: str) -> dict[str, Any]:
     return next(item for item in content["findings"] if item["id"] == name)
 
 
+@pytest.mark.extended
 @pytest.mark.long
 def test_a_failed_run_is_before_for_the_run_after_the_fix(tmp_path: Path) -> None:
     base = with_notebooks(tmp_path)

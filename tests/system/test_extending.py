@@ -63,6 +63,7 @@ def test_there_are_recipes_for_collectors_and_websocket_dialects() -> None:
     assert {"A collector", "A WebSocket dialect"} <= SECTIONS.keys()
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.long
 @pytest.mark.parametrize("title", SECTIONS)
 def test_a_recipe_works_as_it_is_written(title: str, tmp_path: Path) -> None:

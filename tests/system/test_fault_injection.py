@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 
+@pytest.mark.extended
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),

@@ -107,6 +107,7 @@ def test_both_fixes_are_seen_before_and_gone_after(healthy_evidence: Path, works
         assert item.estimate is not None and item.estimate.high is not None
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.parametrize("name", [*ALONE, *SMALL])
 def test_the_fault_is_called_what_it_is(name: str, rehearsal: Rehearsal, tmp_path: Path) -> None:
     covered = () if name.startswith("log-") else ("log-coverage",)
@@ -117,6 +118,7 @@ def test_the_fault_is_called_what_it_is(name: str, rehearsal: Rehearsal, tmp_pat
         assert findings[item].verdict is Verdict.PASS, findings[item].statement
 
 
+@pytest.mark.extended
 def test_faults_that_come_together_are_each_called_what_they_are(
     rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
@@ -135,6 +137,7 @@ def test_faults_that_come_together_are_each_called_what_they_are(
         )
 
 
+@pytest.mark.extended
 def test_what_few_requests_leave_open_is_due_to_a_fault_and_not_to_their_number(
     rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
@@ -158,6 +161,7 @@ def test_what_few_requests_leave_open_is_due_to_a_fault_and_not_to_their_number(
     assert {findings[item].verdict for item in wanted} == {Verdict.PASS}, told(findings)
 
 
+@pytest.mark.extended
 def test_what_is_odd_and_well_is_not_called_broken(rehearsal: Rehearsal, tmp_path: Path) -> None:
     variant = HEALTHY["sockets-end-at-age"]
     findings, verdict = asked(rehearsal, variant, to=tmp_path)

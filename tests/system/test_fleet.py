@@ -15,6 +15,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.extended
 def test_a_fleet_with_faults_gives_every_verdict_and_tells_every_change_once() -> None:
     words = ("--environments", "4", "--rounds", "3", "--share", "0.4", "--timeout-s", "60", "--seed", "4")
     done = subprocess.run([sys.executable, str(ROOT / "benchmarks" / "fleet.py"), *words], capture_output=True, text=True, timeout=1200)  # fmt: skip

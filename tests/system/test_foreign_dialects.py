@@ -136,6 +136,7 @@ dwell_s = 1.2
 """
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.long(90)
 @pytest.mark.parametrize(
     ("variables", "verdict"), [({"PING_MS": "300"}, "pass"), ({"PING_MS": "300", "SILENT": "1"}, "fail")]
@@ -265,6 +266,7 @@ def kernel(start: Start, tmp_path: Path) -> tuple[int, str]:
         return port, f"/api/kernels/{json.load(answer)['id']}/channels"
 
 
+@pytest.mark.extended
 def test_a_kernel_of_jupyter_answers_and_its_states_are_no_replies(
     kernel: tuple[int, str], tmp_path: Path
 ) -> None:
@@ -279,6 +281,7 @@ def test_a_kernel_of_jupyter_answers_and_its_states_are_no_replies(
     assert nothing_fell(tmp_path / "here"), told(done)
 
 
+@pytest.mark.extended
 def test_a_kernel_of_jupyter_that_is_gone_is_not_well(kernel: tuple[int, str], tmp_path: Path) -> None:
     port, path = kernel
     asked = urllib.request.Request(

@@ -106,6 +106,7 @@ def test_its_table_is_planned_recorded_and_explained_like_ours(server: Server, t
     }
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.parametrize(
     ("server", "status", "verdict", "code"),
     [

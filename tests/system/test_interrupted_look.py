@@ -11,6 +11,7 @@ from conftest import ROOT
 pytestmark = pytest.mark.waits
 
 
+@pytest.mark.extended
 def test_a_look_that_is_stopped_leaves_nothing_and_can_be_opened_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def environment(workspace: Path, tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize(
     ("how", "end"), [*((how, "reaches its end") for how in LEAVING), ("a daemon", "hangs")]
 )
@@ -127,6 +128,7 @@ def test_a_kernel_gets_the_variables_that_it_needs_and_those_that_are_listed(
     assert given["NAMED_TOKEN"] not in json.dumps([cell.get("outputs") for cell in written["cells"]])
 
 
+@pytest.mark.extended
 def test_output_without_end_is_cut_and_the_notebook_goes_on(
     environment: str, temporary: Path, tmp_path: Path
 ) -> None:
@@ -166,6 +168,7 @@ def test_where_no_path_is_short_enough_it_is_said(monkeypatch: pytest.MonkeyPatc
         pytest.fail("an executor without sockets was made")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("killed", ["everything", "the executor"])
 def test_what_killed_processes_leave_is_deleted_by_who_is_left_or_comes_next(
     killed: str, environment: str, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -106,8 +106,7 @@ def test_a_brush_changes_what_stands_below_and_its_code_gives_the_same(
     notebook.until(lambda: notebook.page.evaluate("navigator.clipboard.readText()") == code(notebook))
 
     notebook.page.locator(".pb-facets button", has_text="eu").first.click()
-    notebook.until(lambda: head(notebook) != by_keyboard)
-    assert code(notebook).endswith('.where(region="eu")')
+    notebook.until(lambda: code(notebook).endswith('.where(region="eu")') and head(notebook) != by_keyboard)
     asked = "print(f'{len(it):,} entries, {it.overview.facets.count:,} requests, {it.overview.facets.wrong:,} of them went wrong')"
     shown = head(notebook)
     assert notebook.text_of(f"it = {code(notebook)}\n{asked}") == shown
@@ -115,6 +114,7 @@ def test_a_brush_changes_what_stands_below_and_its_code_gives_the_same(
     assert notebook.wrong == []
 
 
+@pytest.mark.extended
 def test_restart_papermill_and_lab_give_the_same_outputs(
     context: Any, address: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +134,7 @@ def test_restart_papermill_and_lab_give_the_same_outputs(
     assert lab.outputs(tmp_path / "by.ipynb") == once
 
 
+@pytest.mark.extended
 def test_reopened_without_its_kernel_the_picture_is_there_and_no_error(
     context: Any, address: str, base: Path
 ) -> None:
@@ -153,6 +154,7 @@ def test_reopened_without_its_kernel_the_picture_is_there_and_no_error(
     assert not again.page.get_by_text("Loading widget").is_visible()
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_everything_can_be_read_on_light_and_on_dark_paper(
     theme: str, context: Any, address: str, base: Path
@@ -178,6 +180,7 @@ def kept_waiting_s(kernel: int) -> float:
     return others + machine.waited_s(kernel) / (os.cpu_count() or 1)
 
 
+@pytest.mark.extended
 def test_stop_gives_the_prompt_back_in_the_middle_of_a_long_look(
     context: Any, address: str, base: Path
 ) -> None:

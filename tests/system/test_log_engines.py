@@ -100,6 +100,7 @@ def from_files(evidence: Path, workspace: Path) -> list[dict[str, object]]:
     return judged({}, where, what, evidence)
 
 
+@pytest.mark.extended
 def test_duckdb_by_url_gives_the_findings_of_the_file(
     exported: dict[str, Path], healthy_evidence: Path, workspace: Path
 ) -> None:
@@ -197,6 +198,7 @@ def until(log: Path, words: str, *, of: subprocess.Popen[bytes], timeout_s: floa
     raise AssertionError(f"{log.name} never said {words!r}:\n{log.read_text()[-2000:]}")
 
 
+@pytest.mark.extended
 @pytest.mark.long(220)
 def test_spark_gives_the_findings_of_the_file(
     spark_cluster: str,

@@ -33,6 +33,7 @@ def page_of_incident(log: Path) -> Path:
     return made(log, log.parent / "look.html")
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
 def test_it_opens_offline_without_a_script_and_everyone_can_read_it(
@@ -62,6 +63,7 @@ def test_the_first_screen_says_since_when_what_is_different_and_who(
     )
 
 
+@pytest.mark.extended
 def test_the_same_log_gives_the_same_bytes_and_the_file_says_if_it_was_altered(
     log: Path, page_of_incident: Path, tmp_path: Path
 ) -> None:
@@ -89,6 +91,7 @@ def test_nothing_of_a_log_is_taken_for_html(open_page: Open, tmp_path: Path) -> 
     assert "<script>alert(<*>)</script>" in page.locator("main").inner_text()
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -104,6 +107,7 @@ def test_what_is_typed_wrong_gets_one_sentence_and_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.extended
 def test_a_file_that_cannot_be_written_is_said(log: Path, tmp_path: Path) -> None:
     done = proofbook(
         "look", str(log), "--html", str(tmp_path / "none" / "look.html"), cwd=tmp_path, workspace=ROOT

@@ -46,6 +46,7 @@ def comparable(path: Path) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.extended
 def test_a_notebook_of_ours_is_executed_without_a_kernel_and_is_what_a_kernel_makes_of_it(
     workspace: Path, evidence: Path, tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ for source in notebooks:
 """
 
 
+@pytest.mark.extended
 def test_what_notebooks_of_ours_load_is_loaded_once_for_all(
     workspace: Path, evidence: Path, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.rehearsal
 @SIGNS
 def test_a_demonstration_leaves_nothing_behind(place: Path, sign: signal.Signals) -> None:
@@ -95,6 +96,7 @@ def test_a_demonstration_leaves_nothing_behind(place: Path, sign: signal.Signals
     assert not left
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.rehearsal
 @pytest.mark.parametrize(
     ("sign", "workers"),

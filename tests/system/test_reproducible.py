@@ -34,6 +34,7 @@ def here(healthy_evidence: Path, workspace: Path) -> bytes:
     return judged(healthy_evidence, workspace)
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.parametrize(
     "variables",
     [
@@ -48,6 +49,7 @@ def test_time_zone_locale_and_hashing_change_nothing(
     assert judged(healthy_evidence, workspace, **variables) == here
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_every_supported_python_gives_the_same_findings(
     here: bytes, healthy_evidence: Path, workspace: Path, version: str

@@ -111,6 +111,7 @@ def test_plain_papermill_gives_the_findings_of_the_run(
     assert all(item.to_json() == kept[item.id] for item in found)
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 def test_plain_papermill_works_alone_while_a_rehearsal_is_up(rehearsal: Rehearsal, tmp_path: Path) -> None:
     rehearsal.deploy()
@@ -334,6 +335,7 @@ def by_the_library(place: Path, workspace: Path, code: int) -> tuple[dict[str, A
     return {item.id: item.to_json() for item in judged}["log-missing-gone"], verdict.sentence
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize(
     ("name", "code", "reason"),
     [

@@ -162,6 +162,7 @@ def test_a_run_of_one_machine_is_read_verified_and_replayed_on_another(
     assert SECRET not in texts + done.stdout + done.stderr
 
 
+@pytest.mark.extended
 def test_two_schedulers_that_begin_the_same_at_once_lose_nothing(
     s3: S3, asked: Any, words: tuple[str, ...]
 ) -> None:
@@ -179,6 +180,7 @@ def test_two_schedulers_that_begin_the_same_at_once_lose_nothing(
         assert asked("verify", run_id, machine="elsewhere").returncode == 0
 
 
+@pytest.mark.extended
 def test_a_store_that_forgets_us_half_way_costs_nothing(
     s3: S3, asked: Any, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

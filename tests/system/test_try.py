@@ -78,6 +78,7 @@ def test_a_backend_that_dies_in_the_middle_is_broken(start: Start, tmp_path: Pat
     assert "connections to ws" in found.shown.lower()
 
 
+@pytest.mark.extended
 @pytest.mark.long(90)
 def test_a_server_that_floods_costs_little_more_memory_than_one_that_does_not(
     start: Start, tmp_path: Path
@@ -137,6 +138,7 @@ def log_of_a_fix(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         thread.join()
 
 
+@pytest.mark.extended
 def test_what_the_old_revision_wrote_and_the_new_one_does_not_is_fixed(
     start: Start, tmp_path: Path, log_of_a_fix: Callable[..., Path]
 ) -> None:
@@ -157,6 +159,7 @@ def test_what_the_new_revision_wrote_even_once_is_not_fixed(
     assert found.verdict == "fail" and found.summary.words == "NOT FIXED", found.shown
 
 
+@pytest.mark.extended
 def test_an_address_that_still_serves_the_old_revision_is_a_before(start: Start, tmp_path: Path) -> None:
     old, new = python(start, "starlette_app", CRASHES="2"), python(start, "starlette_app", VERSION="2.3.2")
     here = tmp_path / "here"
@@ -373,6 +376,7 @@ def test_behind_a_proxy_that_is_slower_than_anyone_waits_it_is_broken(start: Sta
 # From a wheel -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.extended
 @pytest.mark.long(200)
 def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
     start: Start, wheel: Path, tmp_path: Path

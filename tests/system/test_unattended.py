@@ -82,6 +82,7 @@ def test_a_run_that_could_not_look_is_told_too(tmp_path: Path) -> None:
         assert "no-such-host.invalid" in chat.texts[0]
 
 
+@pytest.mark.extended
 def test_a_run_that_a_full_disk_leaves_nothing_of_is_told_once_and_goes_on_when_there_is_room(
     tmp_path: Path,
 ) -> None:

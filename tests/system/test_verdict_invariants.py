@@ -109,6 +109,7 @@ def without(book: Book, missing: Iterable[str], *, empty: bool) -> View:
     return replace(view, tables=tables, windows=windows)
 
 
+@pytest.mark.usual_cases(8)
 @pytest.mark.parametrize("empty", [False, True])
 @pytest.mark.parametrize(
     "missing", [subset for size in range(1, 5) for subset in itertools.combinations(MISSING, size)], ids="+".join
@@ -191,6 +192,7 @@ def in_order(book: Book) -> Callable[[bool], tuple[View, dict[str, Any]]]:
 
 
 # Each example shuffles every table and asks every check.
+@pytest.mark.extended
 @settings(QUICK, max_examples=8)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_the_order_of_independent_samples_changes_nothing_at_all(

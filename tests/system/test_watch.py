@@ -121,6 +121,7 @@ def test_a_clock_that_is_set_meanwhile_costs_no_round_and_adds_none(
     assert at == [(number, 60.0 * number) for number in range(60)]
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when_decided(
     rehearsal: Rehearsal, watched_case: str
@@ -187,6 +188,7 @@ def test_a_watch_that_is_interrupted_goes_on_counts_nothing_twice_and_stops_when
     assert again.returncode == 0, again.stdout
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 def test_a_run_that_is_finished_is_not_watched_and_not_touched(
     rehearsal: Rehearsal, finished_run: Path

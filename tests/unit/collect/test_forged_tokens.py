@@ -129,6 +129,7 @@ def test_a_token_that_is_no_jwt_is_forged_in_no_way_and_tried_as_often(
     assert found.statement == "all 60 tries with bad tokens were refused by name (missing, tampered)"
 
 
+@pytest.mark.usual_cases(3)
 @pytest.mark.parametrize(
     ("key", "kind", "careless"),
     [

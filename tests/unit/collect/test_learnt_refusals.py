@@ -47,6 +47,7 @@ def by_close(code: int, reason: str = "", *, first: str = "", after_s: float = 0
     return refuse
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("refuse", "refusal"),

@@ -640,6 +640,7 @@ def lines_of(first_s: int, *, crash_every: int = 0) -> list[str]:
     return found
 
 
+@pytest.mark.usual_cases(8)
 @pytest.mark.parametrize("share", [1, 40])
 @pytest.mark.parametrize("form", IN_ANOTHER_FORM)
 def test_a_symptom_that_goes_on_in_another_form_is_never_gone(form: str, share: int) -> None:

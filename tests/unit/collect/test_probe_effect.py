@@ -74,6 +74,7 @@ def the_newest_alone(code: int) -> Answers:
     return with_socket(answer)
 
 
+@pytest.mark.usual_cases(3)
 @pytest.mark.parametrize(
     ("answer", "told"),
     [

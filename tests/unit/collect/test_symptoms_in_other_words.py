@@ -106,6 +106,7 @@ RAW = {
 }
 
 
+@pytest.mark.usual_cases(6)
 @pytest.mark.parametrize("form", DATED_OTHERWISE)
 def test_a_symptom_in_lines_that_are_dated_otherwise_is_not_gone(form: str) -> None:
     after = text_lines(200)
@@ -115,6 +116,7 @@ def test_a_symptom_in_lines_that_are_dated_otherwise_is_not_gone(form: str) -> N
     assert found.verdict is not Verdict.PASS, found.statement
 
 
+@pytest.mark.usual_cases(6)
 @pytest.mark.parametrize("runtime", RAW)
 def test_a_symptom_that_the_runtime_writes_between_objects_is_not_gone(runtime: str) -> None:
     after = objects(200)
@@ -197,6 +199,7 @@ def logged(logger: Any, first_s: int, *, error_every: int = 0) -> str:
     return json_lines(*(logger(FAILED if error_every and index % error_every == 0 else WELL, at) for index, at in enumerate(times)))  # fmt: skip
 
 
+@pytest.mark.usual_cases(5)
 @pytest.mark.parametrize("logger", LOGGERS)
 def test_errors_that_are_new_are_told_however_a_logger_notes_the_status(logger: Any) -> None:
     found = judged(no_new_errors("log"), before=logged(logger, 0), after=logged(logger, 200, error_every=7), kind="guard")  # fmt: skip

@@ -88,6 +88,7 @@ def test_a_name_that_is_not_that_of_the_certificate_is_named(authority: Authorit
         judged(local, tmp_path, "other-name", "its certificate is for another name", ca_file=str(authority.folder / "ca.pem"))  # fmt: skip
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_certificate_that_the_server_asks_for_is_named_and_can_be_shown(
     version: ssl.TLSVersion, authority: Authority, tmp_path: Path

@@ -81,6 +81,7 @@ def test_what_goes_to_the_browser_holds_no_secret_and_at_most_a_page(tmp_path: P
     )  # type: ignore[index,call-overload,union-attr]
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_a_brush_of_two_hundred_thousand_requests_is_answered_at_once(tmp_path: Path) -> None:
     practice.write(practice.requests(5, hours=6, count=200_000, incident=practice.Incident(begins_s=5.75 * 3600, share=0.4)), tmp_path / "log.json")  # fmt: skip

@@ -51,6 +51,7 @@ def test_a_text_without_its_values_is_the_same_in_both(
         assert found[0] == (None,) and len({text for (text,) in found}) > len(texts) / 2
 
 
+@pytest.mark.extended
 def test_a_first_display_loads_no_compiler_of_other_engines() -> None:
     told = subprocess.run([sys.executable, "-c", LOOK], check=True, capture_output=True, text=True).stdout
     assert told.strip() == "False"

@@ -36,6 +36,7 @@ def looked(folder: Path, *, seed: int, kind: str, quiet_windows: int = ENOUGH) -
     return guilty, rank(made_systems.kept(system, folder / "looked"), quiet=quiet)
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.long
 @pytest.mark.parametrize("kind", FAULTS)
 def test_the_faulty_service_stands_first_and_is_called(tmp_path: Path, kind: str) -> None:
@@ -48,6 +49,7 @@ def test_the_faulty_service_stands_first_and_is_called(tmp_path: Path, kind: str
         assert first.chance == pytest.approx(1 / (1 + ranking.placebos))
 
 
+@pytest.mark.extended
 @pytest.mark.long
 def test_nobody_is_called_where_nothing_is_wrong(tmp_path: Path) -> None:
     for seed in range(10, 14):

@@ -43,6 +43,7 @@ def exports(exported: tuple[Path, str], tmp_path: Path) -> str:
 ALL = ("--spans", "now/spans.csv", "--logs", "now/app.log", "--metrics", "now/metrics.csv", "--before", "quiet/spans.csv", "--before-logs", "quiet/app.log", "--before-metrics", "quiet/metrics.csv")  # fmt: skip
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_files_of_others_end_in_a_ranking(exports: str, tmp_path: Path) -> None:
     done = proofbook("suspects", *ALL, cwd=tmp_path, workspace=tmp_path)

@@ -11,6 +11,7 @@ from log_histories import History, assessed, judged, recorded
 from proofbook.judge.reasons import REASONS
 
 
+@pytest.mark.usual_cases(5)
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}-{case.name}")
 def test_gone_is_said_where_the_symptom_would_have_shown_and_nowhere_else(case: Case, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def test_a_log_that_carries_it_is_believed(build: Callable[[], History], tmp_pat
     assert (found.verdict.value, found.reason) == ("pass", ""), found.seen
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "reasons", "later"), CANNOT, ids=lambda item: getattr(item, "__name__", "")

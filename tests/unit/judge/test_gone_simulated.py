@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_every_situation_of_the_simulation_is_drawn_and_judged() -> None:
     words = [sys.executable, str(ROOT / "benchmarks" / "gone.py"), "--runs", "2", "--seed", "1"]

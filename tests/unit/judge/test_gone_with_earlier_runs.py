@@ -51,12 +51,14 @@ def test_a_daily_job_that_stays_silent_at_its_hour_is_gone_by_what_earlier_runs_
     assert "history" not in alone.to_json()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("changed", [{"environment": "other"}, {"pattern": "Recursion"}])
 def test_what_another_environment_or_another_pattern_saw_counts_for_nothing(changed: dict[str, str], tmp_path: Path) -> None:  # fmt: skip
     found = with_runs(daily_job(until=DEPLOYED + 30 * HOUR), tmp_path, **changed)
     assert (found.verdict.value, found.history) == ("inconclusive", None)
 
 
+@pytest.mark.extended
 def test_windows_that_several_runs_read_count_once(tmp_path: Path) -> None:
     history = daily_job(until=DEPLOYED + 30 * HOUR)
     overlapping = [(max(start - 20 * HOUR, SPANS[0][0]), end) for start, end in SPANS]

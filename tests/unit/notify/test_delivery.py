@@ -418,6 +418,7 @@ def test_a_run_of_which_nobody_told_because_that_was_killed_is_made_up_for(
     ]
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_two_schedulers_that_start_the_same_tell_it_once(base: Path, hook: receivers.Webhook) -> None:
     place = Place(base, TO_WEBHOOK)
@@ -428,6 +429,7 @@ def test_two_schedulers_that_start_the_same_tell_it_once(base: Path, hook: recei
     assert len(hook.posted) == 1
 
 
+@pytest.mark.extended
 @pytest.mark.long(110)
 @pytest.mark.slow
 def test_of_five_hundred_runs_over_forty_environments_every_change_is_told_once(

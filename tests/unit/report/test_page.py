@@ -29,6 +29,7 @@ def folder(tmp_path: Path, workspace: Path) -> Path:
 TOGETHER = [["script", "image", "svg", "link"], ["frame", "base", "attribute", "entity", "plotly", "style"], ["right to left", "emoji", "lone surrogate", "controls", "template", "markdown"], ["closing script", "comment"], ["long"]]  # fmt: skip
 
 
+@pytest.mark.usual_cases(1)
 @pytest.mark.browser
 @pytest.mark.parametrize("names", TOGETHER, ids=" and ".join)
 def test_hostile_text_is_shown_and_does_nothing_wherever_it_comes_in(
@@ -64,6 +65,7 @@ def test_what_cannot_be_seen_or_turns_the_text_round_is_shown_by_its_number(
     assert not {"\u202e", "\x07"} & set(text)
 
 
+@pytest.mark.extended
 @pytest.mark.browser
 def test_a_page_of_ten_thousand_findings_opens_and_can_be_searched(open_page: Open, folder: Path) -> None:
     items = [made.finding(f"f-{n}", f"number {n} holds", Verdict.PASS, controls=()) for n in range(10_000)]
@@ -81,6 +83,7 @@ def test_a_page_of_ten_thousand_findings_opens_and_can_be_searched(open_page: Op
     assert path.stat().st_size < 100_000
 
 
+@pytest.mark.extended
 @pytest.mark.browser
 def test_twenty_charts_fit_and_are_drawn_when_they_come_into_view(open_page: Open, folder: Path) -> None:
     cells = [

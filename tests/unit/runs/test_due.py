@@ -141,6 +141,7 @@ def test_the_page_knows_of_every_environment_when_its_next_run_is_due(base: Path
     ]
 
 
+@pytest.mark.extended
 @pytest.mark.browser
 def test_whoever_opens_the_page_sees_what_is_overdue(base: Path, open_page: Any) -> None:
     def shown() -> tuple[list[str], list[str]]:
