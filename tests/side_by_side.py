@@ -16,6 +16,8 @@ import guard
 
 # Collecting is mostly waiting: two rehearsals leave half of two processors to the other tests, four disturb each other.
 REHEARSING = ("gw0", "gw1")
+# So few tests with a rehearsal are done by one worker: bringing one up takes as long as two of them.
+FEW = 5
 REHEARSAL = "rehearsal "
 # The other workers give way to them.
 NICE = 5
@@ -40,7 +42,7 @@ def scheduler(config: Any, log: Any) -> Any:
         def schedule(self) -> None:
             if self.collection is None:
                 kinds = json.loads((Path(os.environ[guard.VARIABLE]) / "kinds").read_text(encoding="utf-8"))
-                count = min(len(REHEARSING), self.numnodes)
+                count = min(len(REHEARSING), self.numnodes, -(-len(kinds["rehearsing"]) // FEW))
                 rehearsing = {name: f"{REHEARSAL}{at % count}" for at, name in enumerate(kinds["rehearsing"])}
                 self.part = {**kinds["together"], **rehearsing}
                 # They come first, so they go to the workers that come first.

@@ -164,6 +164,7 @@ def test_what_ended_before_a_cluster_was_lost_is_kept_and_the_rest_can_go_on_her
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.extended
 def test_runs_of_a_cluster_are_in_the_store_of_the_command_and_read_from_there(
     place: Place,
     tmp_path: Path,
@@ -203,7 +204,6 @@ def is_below(pid: int, ancestor: int) -> bool:
     return False
 
 
-@pytest.mark.extended
 def test_a_worker_of_another_version_is_refused_with_a_sentence(
     workspace: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:

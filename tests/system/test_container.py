@@ -71,7 +71,7 @@ def kept() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.long
 @pytest.mark.skipif(
     not can_make_namespaces(),

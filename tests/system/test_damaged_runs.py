@@ -123,7 +123,7 @@ FILES = {
 WRITTEN_ONLY = ("report", "page of all runs")
 
 
-@pytest.mark.usual_cases(8)
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("file", "damage"),
     [

@@ -413,7 +413,7 @@ def _manifest(place: Place) -> list[list[str]]:
 EXECUTING = {"replay", "run"}
 
 
-@pytest.mark.usual_cases(19)
+@pytest.mark.usual_cases(8)
 @pytest.mark.parametrize("name", INPUTS)
 def test_nothing_is_executed_fetched_or_written_elsewhere(name: str, place: Place, workspace: Path) -> None:
     (place.folder / "e2.toml").write_text(SERVICE)

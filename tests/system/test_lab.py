@@ -154,7 +154,7 @@ def test_reopened_without_its_kernel_the_picture_is_there_and_no_error(
     assert not again.page.get_by_text("Loading widget").is_visible()
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_everything_can_be_read_on_light_and_on_dark_paper(
     theme: str, context: Any, address: str, base: Path

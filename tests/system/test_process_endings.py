@@ -96,7 +96,7 @@ def test_a_demonstration_leaves_nothing_behind(place: Path, sign: signal.Signals
     assert not left
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.rehearsal
 @pytest.mark.parametrize(
     ("sign", "workers"),

@@ -157,7 +157,7 @@ def test_nothing_is_cut_off_on_paper(open_page: Open, finished_run: Path) -> Non
     assert page.locator(".modebar-container").first.evaluate("e => getComputedStyle(e).display") == "none"
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.rehearsal
 @pytest.mark.browser
 @pytest.mark.parametrize("kind", ["light", "dark", "phone", "index", "comparison"])

@@ -34,7 +34,7 @@ def here(healthy_evidence: Path, workspace: Path) -> bytes:
     return judged(healthy_evidence, workspace)
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "variables",
     [

@@ -206,6 +206,7 @@ def test_a_store_that_forgets_us_half_way_costs_nothing(
     ]
 
 
+@pytest.mark.extended
 def test_a_run_that_cannot_be_sent_is_an_error_and_is_sent_with_the_next(
     s3: S3, asked: Any, words: tuple[str, ...]
 ) -> None:

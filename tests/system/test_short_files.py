@@ -51,7 +51,7 @@ def short(rehearsal: Rehearsal) -> tuple[str, str]:
     return "short", "short-case"
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.parametrize("fault", ["", "fix-not-deployed", "auth-bypass", "log-truncated"])
 def test_short_files_give_the_verdict_of_the_full_case(
     rehearsal: Rehearsal, short: tuple[str, str], tmp_path: Path, fault: str

@@ -415,6 +415,7 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
 # Bad input ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -144,6 +144,16 @@ def test_a_run_whose_folder_somebody_removes_meanwhile_says_so(place: Path, work
     assert not list((place / "outputs").glob("traceback*"))
 
 
+def test_a_part_of_a_run_that_was_removed_is_said_as_such_and_a_file_that_it_lacks_is_not(
+    tmp_path: Path,
+) -> None:
+    gone = FileNotFoundError(2, "No such file or directory", str(tmp_path / "evidence" / "after" / "0"))
+    assert "was removed while" in str(unexpected.keep(gone, folder=tmp_path, base=tmp_path))
+    for lacking in (tmp_path / "logs.parquet", tmp_path.parent / "elsewhere" / "a.log"):
+        error = FileNotFoundError(2, "No such file or directory", str(lacking))
+        assert "internal error" in str(unexpected.keep(error, folder=tmp_path, base=tmp_path))
+
+
 def test_a_command_without_a_run_keeps_its_traceback_among_the_outputs(place: Path, workspace: Path) -> None:
     runs = place / "outputs" / "e"
     made.write_run(runs / "20260101T000000Z-0000", [made.finding()], [], case="c", verdict="fail")

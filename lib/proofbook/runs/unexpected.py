@@ -35,12 +35,20 @@ def keep(error: BaseException, *, folder: Path | None = None, base: Path | None 
     if isinstance(error, OSError) and error.errno in FULL:
         named = isinstance(error.filename, str | bytes)
         return NoRoom(_what(error) if named else _where_full(error.errno, folder))
-    if isinstance(error, FileNotFoundError) and folder is not None and not folder.is_dir():
+    if isinstance(error, FileNotFoundError) and folder is not None and _was_removed(folder, error.filename):
         return CouldNotLook(
             f"{paths.shown(folder)} was removed while this run was at work, so nothing of it is kept; run it again, and leave what is old to [retention] or proofbook prune"
         )
     text = for_others("".join(traceback.format_exception(error)))
     return InternalError(_what(error), where=_where(error), kept=_write(text, folder=folder, base=base))
+
+
+def _was_removed(folder: Path, missing: object) -> bool:
+    """Whether the folder of a run is not there any more, or the part of it that something was missing in: a run makes its own folders."""
+    if not folder.is_dir():
+        return True
+    place = Path(os.fsdecode(missing)).absolute() if isinstance(missing, str | bytes) else None
+    return place is not None and place.is_relative_to(folder.absolute()) and not place.parent.is_dir()
 
 
 def _what(error: BaseException) -> str:

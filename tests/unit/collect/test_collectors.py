@@ -257,6 +257,7 @@ async def serving() -> Any:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("kind", "work", "why"),
     [

@@ -118,6 +118,7 @@ def test_an_object_without_a_zone_has_the_time_of_its_container(tmp_path: Path) 
     assert rows(read(tmp_path, json_lines(outer))) == [("2026-03-01T10:00:03.121", "INFO", "fine")]
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     "written",
     [
@@ -294,6 +295,7 @@ def test_a_log_over_new_year_runs_forwards_in_both_orders(tmp_path: Path) -> Non
 # Severities --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("line", "severity"),
     [

@@ -18,6 +18,7 @@ TOKEN = "opaque-token-of-ann"
 CONNECTION, REFUSALS = "websocket-connection", "websocket-refuses-bad-tokens"
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     "greeting",
     [

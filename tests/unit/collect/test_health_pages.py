@@ -126,6 +126,7 @@ def test_a_page_that_calls_itself_ill_is_a_failure_with_its_own_words(body: str,
     assert finding.verdict is Verdict.FAIL and f"with a page that says {shown}" in finding.statement
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -110,6 +110,7 @@ def test_a_server_whose_replies_are_others_fails(dialect: str, tmp_path: Path) -
     )
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "dialect", ["signalr", "stomp", "action-cable", "nats", "home-assistant", "node-red"]

@@ -262,6 +262,7 @@ REAL = os.environ.get("PROOFBOOK_REAL_LOGS")
 INCIDENTS = sorted((Path(REAL) / "train-ticket").glob("*/logs.csv.gz"))[::3] if REAL else []
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.slow
 @pytest.mark.skipif(not INCIDENTS, reason="PROOFBOOK_REAL_LOGS names no folder with train-ticket")
 @pytest.mark.parametrize("path", INCIDENTS, ids=[path.parent.name for path in INCIDENTS])

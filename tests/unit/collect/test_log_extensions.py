@@ -200,6 +200,7 @@ ODD = LogSourceKind(usage="odd:", parse={parse}, {way}=read)
 """
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("code", "why"),
     [
@@ -359,6 +360,7 @@ def test_an_environment_names_such_a_format_and_an_unknown_one_comes_with_the_ne
 TEXT_OF = "from proofbook.config.log_formats import JsonFormat, TextFormat\nODD = "
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("code", "why"),
     [

@@ -278,6 +278,7 @@ WRITTEN = {
 }  # fmt: skip
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize("name", list(WRITTEN))
 def test_every_shape_is_found_and_read(name: str, tmp_path: Path) -> None:
     written = WRITTEN[name]
@@ -614,6 +615,7 @@ AMONG_OBJECTS = {
 }
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize("odd", AMONG_OBJECTS.values(), ids=AMONG_OBJECTS)
 def test_counts_are_those_of_the_entries_whatever_stands_among_objects(tmp_path: Path, odd: str) -> None:
     (tmp_path / "log").write_text("\n".join([*OBJECTS, odd, OBJECTS[3]]))

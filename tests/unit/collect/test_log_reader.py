@@ -483,6 +483,7 @@ def claimed(view: View, recipe: Recipe | None = None, *, kind: str = "fix") -> F
     return settle(Check(id="x", kind=kind, claim="gone", group="logs", recipe=recipe), view)
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("shape", UNREAD)
 def test_an_unread_line_refutes_gone_where_the_entries_around_it_are_from_after(
@@ -640,7 +641,7 @@ def lines_of(first_s: int, *, crash_every: int = 0) -> list[str]:
     return found
 
 
-@pytest.mark.usual_cases(8)
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize("share", [1, 40])
 @pytest.mark.parametrize("form", IN_ANOTHER_FORM)
 def test_a_symptom_that_goes_on_in_another_form_is_never_gone(form: str, share: int) -> None:

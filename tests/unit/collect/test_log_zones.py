@@ -45,6 +45,7 @@ def night(form: str, local: list[str]) -> str:
 # A zone that is stated -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("zone", "winter", "summer"),
     [

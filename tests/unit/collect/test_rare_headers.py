@@ -27,6 +27,7 @@ def told(reading: Reading) -> list[tuple[str, str | None, str]]:
     return list(zip(times, levels, found["body"], strict=True))
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     "line",
     [

@@ -37,7 +37,7 @@ def followed(look: Look) -> Answer:
 ASKED: list[Callable[[Look], Answer]] = [Look.started, Look.differs, Look.who, Look.changes, changed_in_the_middle]  # fmt: skip
 
 
-@pytest.mark.usual_cases(11)
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize("ask", [*ASKED, followed])
 @pytest.mark.parametrize(
     "entries",

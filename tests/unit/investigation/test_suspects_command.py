@@ -87,6 +87,7 @@ def test_what_is_missing_is_said_in_one_sentence(exports: str, tmp_path: Path, a
 SOME = ("02", "08", "14", "22", "26", "38", "34", "42")
 
 
+@pytest.mark.extended
 @pytest.mark.long(90)
 @pytest.mark.slow
 @pytest.mark.skipif(

@@ -83,6 +83,7 @@ def test_what_held_is_a_key_of_the_file_that_a_comment_does_not_change(
     assert again.files.environment.read_text() == text
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize(
     ("then", "verdict", "sentence"),
     [

@@ -12,6 +12,7 @@ from proofbook.selfcheck.rule_error_rates import Rate
 from proofbook.stats import plans, sequential
 
 
+@pytest.mark.usual_cases(4)
 @pytest.mark.parametrize("rule", rule_error_rates.RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.slow
 def test_a_rule_passes_at_its_boundary_in_at_most_one_of_twenty(
