@@ -272,6 +272,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="effects, separated by commas")
     given = parser.parse_args(None if arguments is None else list(arguments))
+    if given.runs < 1:
+        parser.error(f"argument --runs: expected 1 or more, got {given.runs}")
     only = set(given.only.split(",")) - {""}
     print(
         "| history | number | called gone | at most (95 %) | not known | still there |\n|---|---|---|---|---|---|"
@@ -282,7 +284,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
             continue
         # All of these are silent, and so are judged.
         silent = effects in WELL or (len(effects) > 1 and set(effects) & set(HIDES))
-        runs = given.runs // 2 if silent else given.runs
+        runs = -(-given.runs // 2) if silent else given.runs
         for number in numbers:
             said = tried(effects, number, runs=runs, seed=given.seed)
             upper = proportion(said["pass"], runs).high

@@ -264,6 +264,9 @@ def table(rows: list[Row]) -> str:
     """The rows as Markdown; whether each holds by what was counted, and with which bounds."""
     lines = ["| what | wanted | counted | 95 % bounds | holds |", "|---|---|---|---|---|"]
     for what, wanted, hits, count, share, side in rows:
+        if not count:
+            lines.append(f"| {what} | {wanted} | 0 of 0 | not known | not known |")
+            continue
         bounds = proportion(hits, count, confidence=0.975)
         holds = hits / count <= share if side == "at most" else hits / count >= share
         told = "" if wanted == "not stated" else "yes" if holds else "**no**"

@@ -74,7 +74,7 @@ def command_line() -> str:
         "# Commands",
         NOTE,
         f"`proofbook COMMAND --help` shows the same. {group.help}",
-        "Exit codes: 0 pass, 1 fail, 2 the command or a file is wrong, 3 inconclusive, 4 error, 5 no finished run in time (`due`), 75 another process is there, 130 interrupted.",
+        "Exit codes: 0 pass, 1 fail, 2 the command or a file is wrong, 3 inconclusive, 4 error, 5 no finished run in time (`due`), 75 another process is there, 130 interrupted. They are the same if nobody reads what is printed, as in `proofbook explain ENV | head`.",
         "`ENV` and `CASE` are names or paths of TOML files. `RUN` is the id of a run, or its folder.",
         table(
             ("command", "does"),

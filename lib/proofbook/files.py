@@ -66,6 +66,11 @@ def digest(path: Path) -> str:
 
 
 def replace_text(path: Path, text: str, *, mode: int = 0o666) -> None:
+    """The same as `replace`, of a text. A lone half of a letter, as a cut line leaves it, is no reason to lose the rest."""
+    replace(path, text.encode("utf-8", "replace"), mode=mode)
+
+
+def replace(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Writes a file so that readers see the old or the new one, never a part; nothing more stays where that fails.
 
     What is written first has a name that cannot be foretold and is new, so that no symlink planted there is followed.
@@ -76,9 +81,8 @@ def replace_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     temporary = path.with_name(f".{_short(path)}.{secrets.token_hex(8)}{UNFINISHED}")
     number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        # A lone half of a letter, as a cut line leaves it, is no reason to lose the rest.
-        with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

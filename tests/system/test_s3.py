@@ -8,13 +8,16 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import made
 import pytest
@@ -23,6 +26,7 @@ from conftest import proofbook
 
 from proofbook import paths
 from proofbook.judge.findings import Verdict
+from proofbook.runs.place import opened
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
@@ -249,6 +253,41 @@ def test_a_store_that_never_answers_is_given_up_in_time(s3: S3, asked: Any) -> N
     assert (
         done.stderr == "s3://runs/team does not answer: nothing moved for 3 s (PROOFBOOK_STORE_TIMEOUT_S)\n"
     )
+
+
+def test_a_list_of_very_many_names_tells_of_each_page_that_it_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pages(BaseHTTPRequestHandler):
+        """Gives one name a page, of four."""
+
+        def do_GET(self) -> None:
+            number = int(parse_qs(urlsplit(self.path).query).get("continuation-token", ["0"])[0])
+            more = f"<NextContinuationToken>{number + 1}</NextContinuationToken>" if number < 3 else ""
+            name = f"<Contents><Key>team/one/2026010{number}T000000Z-0000/run.json</Key><Size>1</Size></Contents>"
+            is_cut = f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
+            body = f"<ListBucketResult><KeyCount>1</KeyCount>{is_cut}{more}{name}</ListBucketResult>".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *given: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            store = S3(port=server.server_port, scratch=tmp_path)
+            for name, value in store.variables().items():
+                monkeypatch.setenv(name, value)
+            beats: list[float] = []
+            at = opened(store.bucket, here=tmp_path, mode=0o700, alive=lambda: beats.append(0.0))
+            assert len(at.listed()["one"].runs) == 4 and len(beats) >= 4
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_without_credentials_it_says_which_are_wanted(s3: S3, asked: Any, tmp_path: Path) -> None:

@@ -423,7 +423,7 @@ def test_a_wheel_in_an_empty_folder_tries_a_service_and_gives_the_demo(
         (["ws://localhost:8000/ws"], "expected a service URL such as http://localhost:8000/ws"),
         (["ftp://localhost"], "expected a service URL such as http://localhost, got 'ftp://localhost'; give the path of a WebSocket with --ws"),
         (["http://me:secret-word@localhost"], "the URL of localhost contains a password; put a token into an environment variable and name it with --token-env"),
-        (["http://localhost:1/health?key=secret-word"], "the URL of localhost/health contains a query; put what every request needs into headers of an environment file"),
+        (["http://localhost:1/health?key=secret-word"], "the query of localhost/health holds key, which may be a secret and would be written into files; export it in a variable and send it in a header: --header NAME=env:VARIABLE"),
         (["http://localhost:1", "--ws", "/ws?token=secret-word"], "--ws: its query holds token, which may be a secret; export it in a variable and name that: --query token=env:VARIABLE"),
         (["http://localhost:1", "--ws", "ws"], "--ws: expected a path such as /ws, got 'ws'"),
         (["http://localhost:1", "--gone", "1011"], "--gone 1011 is a WebSocket close code; give the WebSocket's path with --ws"),

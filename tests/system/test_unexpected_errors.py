@@ -217,11 +217,18 @@ def test_output_that_cannot_be_written_is_an_error_and_no_failure(command: str, 
     assert done.returncode == 4 and done.stderr.startswith(
         "there is no room to write: No space left on device"
     ), done
+
+
+def test_a_command_ends_as_ever_where_nobody_reads_what_it_prints(place: Path) -> None:
+    program = [sys.executable, "-m", "proofbook.cli", "schema"]
+    outputs = {**os.environ, "PROOFBOOK_OUTPUTS": str(place / "outputs")}
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, text=True, env=outputs, cwd=place)
+    ended = subprocess.run(program, stdout=write, stderr=write, env=outputs, cwd=place)
     os.close(write)
-    assert (done.returncode, done.stderr) == (4, "the output was closed before all of it was written\n")
+    never = subprocess.run(program, env=outputs, cwd=place, preexec_fn=lambda: os.closerange(0, 3))
+    assert (ended.returncode, never.returncode) == (0, 0)
+    assert not list(place.glob("outputs/traceback-*"))
 
 
 def test_a_command_that_cannot_be_loaded_is_told_in_a_sentence(place: Path) -> None:

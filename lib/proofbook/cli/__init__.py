@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import os
 import signal
 import sys
 from pathlib import Path
 
+from proofbook.cli import streams
 from proofbook.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, ProofbookError
 
 __all__ = ["main"]
@@ -26,10 +25,7 @@ def main() -> None:
         elsewhere.end_with_parent()
     # Being ended by a scheduler is an interruption like any other: children are ended, the run is marked.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a sign shows another one.
-            stream.reconfigure(errors="replace")
+    streams.prepare()
     _have_a_home()
     try:
         code = _told()
@@ -74,7 +70,7 @@ def _command() -> int:
     try:
         code = app(standalone_mode=False)
     except SystemExit as error:
-        # Typer ends with 1 when nobody reads what is printed.
+        # Typer ends with 1 by any pipe that is closed, such as that of a process of ours.
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
@@ -88,8 +84,6 @@ def _command() -> int:
 
 def _explained(error: Exception) -> int:
     """The exit code of an exception that is no ProofbookError; prints a sentence."""
-    if isinstance(error, OSError) and error.errno == errno.EPIPE:
-        return _ended("the output was closed before all of it was written", EXIT_CODES["error"])
     if type(error).__name__ == "Abort":
         # A question that was answered with Ctrl-C.
         return _ended("interrupted", EXIT_INTERRUPTED)
@@ -118,7 +112,7 @@ def _in_our_words(error: Exception) -> str:
 
 
 def _ended(sentence: str, code: int) -> int:
-    """The code, after printing the sentence; output that nobody reads any more is dropped."""
+    """The code, after printing the sentence; output for which there is no room is dropped."""
     from proofbook.redaction import log_lines
 
     with contextlib.suppress(OSError):

@@ -79,7 +79,7 @@ Url = Annotated[
     str,
     typer.Argument(
         metavar="URL",
-        help="Service URL, such as https://api.example.com; include an unusual health path.",
+        help="Service URL, such as https://api.example.com; include an unusual health path, with its query.",
     ),
 ]
 WebSocketPath = Annotated[str, typer.Option("--ws", metavar="PATH", help="WebSocket path, such as /ws.")]

@@ -39,7 +39,11 @@ LOGS = Table(
         Column("span_id", "str", "the part of the request"),
         Column("http_method", "str", "of a request"),
         Column("http_url", "str", "of a request"),
-        Column("http_status", "Int32", "of a request; missing: not the entry of a request"),
+        Column(
+            "http_status",
+            "Int32",
+            "of a request, 100 to 599; missing: not the entry of a request, or of one that was not answered",
+        ),
         Column("http_latency_s", "float64", "of a request", "s"),
         Column("http_user_agent", "str", "program that asked, of a request", optional=OLDER),
         Column("http_remote_ip", "str", "who asked, of a request", optional=OLDER),

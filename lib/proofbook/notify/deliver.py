@@ -23,6 +23,7 @@ from proofbook.notify.notice import OVERDUE, TROUBLE, NotDelivered, Notice
 from proofbook.notify.state import State
 from proofbook.runs import record
 from proofbook.runs.due import Due
+from proofbook.runs.folders import id_at
 from proofbook.runs.json_reader import JsonObject
 from proofbook.runs.newest import CLOCKS_DIFFER_S, is_news
 from proofbook.runs.provenance import rfc3339
@@ -72,7 +73,7 @@ def of_run(at: Desk, run_id: str, *, now: dt.datetime) -> None:
 def of_lost(at: Desk, lost: Ended, *, now: dt.datetime) -> None:
     """Tells of a run that left nothing behind, and of those before it that nobody told of."""
     with _opened(at) as found:
-        found = _note_runs(at, found, lost.case, f"{now:%Y%m%dT%H%M%SZ}", now=now)
+        found = _note_runs(at, found, lost.case, id_at(now), now=now)
         _send(at, _note_run(at, found, lost, finished=False), now=now, repeat=True)
 
 

@@ -119,8 +119,7 @@ def _go_on(
     if last is None:
         return frozenset()
     (service,) = settings["service"]
-    asks_one_page = urlsplit(options.url).path not in ("", "/")
-    differs, held = try_again.go_on(service, last, asks_one_page=asks_one_page)
+    differs, held = try_again.go_on(service, last, asks_one_page=bool(options.page))
     for item in differs:
         say(f"differs · {item.sentence}")
     if any(item.is_kept for item in differs):

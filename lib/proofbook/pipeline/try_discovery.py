@@ -42,7 +42,7 @@ async def discover(options: Options, *, base: Path, say: Say) -> tuple[Settings,
     pace = LOOPBACK_PACE if is_loopback(options.url) else PACE
     settings: Settings = {"title": parts.netloc, "pace": dict(pace), "service": [service]}
     session = Session(_environment(settings), base=base)
-    paths = [parts.path] if parts.path not in ("", "/") else discovery.HEALTH_PATHS
+    paths = [options.page] if options.page else discovery.HEALTH_PATHS
     say(f"plan · first look · {discovery.plan(paths, has_token=bool(options.token_env))}")
     is_met = False
     found = await discovery.find_health(session.environment.services[0], paths, session=session)

@@ -42,6 +42,13 @@ class Options:
     server_name: str = ""
 
     @property
+    def page(self) -> str:
+        """The page that the URL names, with its query; empty where it names the service alone."""
+        parts = urlsplit(self.url)
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{parts.path or '/'}{query}" if query or parts.path not in ("", "/") else ""
+
+    @property
     def sent_headers(self) -> dict[str, Any]:
         """The headers of every request, as a table of an environment file."""
         return {**_table(self.headers), **({"Origin": self.origin} if self.origin else {})}
@@ -115,9 +122,13 @@ def _check_url(url: str) -> None:
         raise UsageError(
             f"the URL of {parts.hostname} contains a password; put a token into an environment variable and name it with --token-env, or what a login sends, with --header Authorization=env:NAME"
         )
-    if parts.query or parts.fragment:
+    if secret := _secret_in(parts.query):
         raise UsageError(
-            f"the URL of {parts.hostname}{parts.path} contains a query; put what every request needs into headers of an environment file"
+            f"the query of {parts.hostname}{parts.path} holds {secret}, which may be a secret and would be written into files; export it in a variable and send it in a header: --header NAME=env:VARIABLE"
+        )
+    if parts.fragment:
+        raise UsageError(
+            f"the URL of {parts.hostname}{parts.path} ends in a fragment, which no server is told; leave out the # and what follows"
         )
 
 
@@ -125,8 +136,7 @@ def _check_websocket(options: Options) -> None:
     where, _, query = options.ws.partition("?")
     if "@" in where:
         raise UsageError("--ws: expected a path without a password; name a token with --token-env")
-    secret = next((name for name, value in parse_qsl(query) if _may_be_secret(name, value)), "")
-    if secret:
+    if secret := _secret_in(query):
         raise UsageError(
             f"--ws: its query holds {secret}, which may be a secret; export it in a variable and name that: --query {secret}=env:VARIABLE"
         )
@@ -174,6 +184,11 @@ def _may_be_secret(name: str, value: str) -> bool:
     """
     telling = re.search(r"(?i)auth|cookie|token|secret|passw|key|session|signature|^sig$|jwt", name)
     return bool(telling or re.fullmatch(r"(?=.*\d)[\w+/=.-]{20,}", value))
+
+
+def _secret_in(query: str) -> str:
+    """The name of the first value in a query that may be a secret; empty where none may."""
+    return next((name for name, value in parse_qsl(query) if _may_be_secret(name, value)), "")
 
 
 def _table(written: Sequence[str]) -> dict[str, Any]:
@@ -235,8 +250,13 @@ def command_of(options: Options) -> str:
         ("--since", options.since.isoformat() if options.since else ""),
         ("--within", f"{options.within_s:g}s" if options.within_s else ""),
     )
-    words = [f"{option} {json.dumps(value) if re.search(r'[^A-Za-z0-9_./:=-]', value) else value}" for option, value in pairs if value]  # fmt: skip
-    return " ".join(["proofbook try", options.url, *words])
+    words = [f"{option} {_typed(value)}" for option, value in pairs if value]
+    return " ".join(["proofbook try", _typed(options.url), *words])
+
+
+def _typed(value: str) -> str:
+    """A value as it is typed into a shell."""
+    return json.dumps(value) if re.search(r"[^A-Za-z0-9_./:=-]", value) else value
 
 
 def _expired_at(token: str) -> dt.datetime | None:

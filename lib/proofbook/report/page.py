@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proofbook import paths
-from proofbook.files import replace_text
+from proofbook.files import replace, replace_text
 from proofbook.judge.findings import MARKS
 from proofbook.redaction import unseen
 from proofbook.report import notebook_part, sections, summary, templating
@@ -92,11 +92,13 @@ def _keep_library(folder: Path) -> str:
     """Puts the charts' library beside all reports; gives its file's name, which changes with its content."""
     from plotly.offline import get_plotlyjs
 
-    text = get_plotlyjs()
-    name = f"plotly-{hashlib.sha256(text.encode()).hexdigest()[:12]}.js"
-    if not (folder / name).exists():
-        folder.resolve().mkdir(parents=True, exist_ok=True)
-        replace_text(folder.resolve() / name, text)
+    content = get_plotlyjs().encode()
+    name = f"plotly-{hashlib.sha256(content).hexdigest()[:12]}.js"
+    path = folder.resolve() / name
+    # One that was cut, as by a machine that lost its power, would show no chart of any report for ever.
+    if not path.is_file() or path.stat().st_size != len(content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, content)
     return name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 from pathlib import Path
@@ -17,7 +18,16 @@ LAST = "last"
 
 def new_run_id() -> str:
     """Sorts by time: `20261124T104128Z-1f3a`; longer in an object store, where no folder keeps two machines from taking the same."""
-    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(6 if paths.store() else 2)}"
+    return id_at(dt.datetime.now(dt.UTC)) + (secrets.token_hex(4) if paths.store() else "")
+
+
+def id_at(moment: dt.datetime) -> str:
+    """How the id of a run begins that begins then: what follows the second are parts of it, so that runs of one second are in order too.
+
+    >>> id_at(dt.datetime(2026, 11, 24, 10, 41, 28, 500_000))
+    '20261124T104128Z-8000'
+    """
+    return f"{moment:%Y%m%dT%H%M%SZ}-{(moment.microsecond << 16) // 1_000_000:04x}"
 
 
 def find(run: str, *, base: Path) -> Path:
@@ -79,21 +89,26 @@ def new_folder(environment: str, *, base: Path) -> Path:
     Raises:
         UsageError: it cannot be made, or would lie elsewhere. NoRoom: the disk is full.
     """
-    folder = paths.outputs(base) / environment / new_run_id()
-    if folder.parent.is_symlink():
+    parent = paths.outputs(base) / environment
+    if parent.is_symlink():
         raise UsageError(
-            f"expected a folder for the runs of {environment}, got a symlink: {paths.shown(folder.parent)}; to keep runs elsewhere set PROOFBOOK_OUTPUTS"
+            f"expected a folder for the runs of {environment}, got a symlink: {paths.shown(parent)}; to keep runs elsewhere set PROOFBOOK_OUTPUTS"
         )
     permissions = mode()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
+        parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = parent / new_run_id()
+            # Another process that began at the same moment may have taken it.
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                break
         folder.chmod(permissions)
     except OSError as error:
         if error.errno in FULL:
-            raise NoRoom(f"{error.strerror}: {paths.shown(folder.parent)}") from None
+            raise NoRoom(f"{error.strerror}: {paths.shown(parent)}") from None
         raise UsageError(
-            f"expected to be able to write to {paths.shown(folder.parent)}, but: {error.strerror}; set PROOFBOOK_OUTPUTS to another folder"
+            f"expected to be able to write to {paths.shown(parent)}, but: {error.strerror}; set PROOFBOOK_OUTPUTS to another folder"
         ) from None
     return folder
 

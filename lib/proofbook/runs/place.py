@@ -151,9 +151,30 @@ def opened(address: str, *, here: Path, mode: int, alive: Callable[[], None]) ->
     import fsspec
 
     kind, _, rest = address.partition("://")
-    client = fsspec.filesystem(kind, use_listings_cache=False, skip_instance_cache=True, **PATIENT.get(kind, {}))  # fmt: skip
+    client = fsspec.filesystem(kind, use_listings_cache=False, skip_instance_cache=True, **PATIENT.get(kind, {}), **_telling(kind, alive))  # fmt: skip
     root = rest if kind == "file" else client._strip_protocol(address)
     return Place(client=client, root=root.rstrip("/"), here=here, mode=mode, alive=alive)
+
+
+def _telling(kind: str, alive: Callable[[], None]) -> Mapping[str, Any]:
+    """What has a client tell of each answer of the store: a list of a million names is a thousand of them, and fsspec gives it as one."""
+
+    async def told(*_: Any) -> None:
+        alive()
+
+    if kind == "s3":
+        from aiobotocore.session import AioSession
+
+        session = AioSession()
+        session.register("after-call.s3", lambda **_: alive())
+        return {"session": session}
+    if kind == "gs":
+        import aiohttp
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(told)
+        return {"session_kwargs": {"trace_configs": [trace]}}
+    return {}
 
 
 def why(error: BaseException, address: str) -> tuple[str, bool]:

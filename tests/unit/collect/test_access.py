@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import stat
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from builders import FEW
+from conftest import on_a_disk
 from talks import Talk, talks
 
 from proofbook.collect import phases
@@ -238,10 +240,26 @@ def test_no_evidence_holds_a_token_or_what_one_could_be_guessed_by(runs: Runs, s
     assert told != {Fingerprints(key=bytes(32))("token", TOKEN)} and Fingerprints()("token", TOKEN) == ""
 
 
-def test_a_key_that_was_cut_or_leads_elsewhere_is_none(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(b"short")
-    assert Fingerprints.of(tmp_path) == Fingerprints()
-    (tmp_path / FILE).unlink()
+@pytest.mark.parametrize("left", [b"", b"short"])
+def test_a_key_that_was_cut_is_made_anew_and_said_to_be(
+    left: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FILE).write_bytes(left)
+    made = Fingerprints.of(tmp_path)
+    assert len(made.key) == 32 and Fingerprints.of(tmp_path) == made
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0 and len(list(tmp_path.iterdir())) == 1
+    [said] = caplog.messages
+    assert said.startswith(f"{tmp_path / FILE} was cut short and is made anew")
+
+
+def test_a_key_for_which_there_is_no_room_is_none_and_leaves_nothing(tmp_path: Path) -> None:
+    with on_a_disk(tmp_path / "full", size_kb=4) as folder:
+        (folder / "filled").write_bytes(bytes(os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize))
+        assert Fingerprints.of(folder) == Fingerprints()
+        assert [item.name for item in folder.iterdir()] == ["filled"]
+
+
+def test_a_key_that_leads_elsewhere_is_none(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(bytes(32))
     (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
     assert Fingerprints.of(tmp_path) == Fingerprints()

@@ -54,6 +54,22 @@ def test_what_was_no_whole_request_has_a_status_in_an_access_log(
     assert reading.first == pd.Timestamp("2026-03-01T09:00:00Z")
 
 
+def test_what_servers_write_where_nothing_was_answered_is_no_status(tmp_path: Path) -> None:
+    # Most requests of an outage are such, and the others keep theirs.
+    found = [0, 0, 503, 0, 502]
+    envoy = [{"start_time": f"2026-03-01T10:00:0{n}Z", "method": "GET", "response_code": status} for n, status in enumerate(found)]  # fmt: skip
+    nginx = [f'10.0.0.9 - - [01/Mar/2026:10:00:0{n} +0000] "GET /cart HTTP/1.1" {status:03} 0 "-" "-"\n' for n, status in enumerate(found)]  # fmt: skip
+    for text in (json_lines(*envoy), "".join(nginx)):
+        assert statuses(read(tmp_path, text)) == [None, None, 503, None, 502]
+
+
+def test_a_word_or_an_exit_code_under_status_is_a_field_and_no_status_of_http(tmp_path: Path) -> None:
+    jobs = [{"ts": f"2026-03-01T10:00:0{n}Z", "msg": "ended", "status": said, "code": 502} for n, said in enumerate(["failed", "1000", "0"])]  # fmt: skip
+    reading = read(tmp_path, json_lines(*jobs))
+    assert statuses(reading) == [502] * 3
+    assert [dict(item)["status"] for item in reading.entries["fields"]] == ["failed", "1000", "0"]
+
+
 @pytest.mark.parametrize(
     "line", ['2026-03-01T10:00:00Z [shop] "basket" 404 items', '2026-03-01T10:00:00Z a "-" 200 b']
 )

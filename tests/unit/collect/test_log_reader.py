@@ -16,7 +16,7 @@ from builders import examples, json_lines, log_entry, read_log, view, write
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proofbook.collect.logs import recorder
+from proofbook.collect.logs import engines, recorder
 from proofbook.collect.logs.entries import NOTHING, connect
 from proofbook.collect.logs.reader import read_logs
 from proofbook.collect.logs.recorder import record
@@ -714,6 +714,15 @@ def test_rows_of_an_engine_without_a_time_are_unread_lines(tmp_path: Path) -> No
     assert about[["lines", "read", "unparsed"]].to_numpy().tolist() == [[32, 30, 2]]
     assert dict(zip(lost["pattern"], lost["lines"], strict=True)) == {ANY_LINE: 2, "RecursionError": 1}
     assert lost["first"].isna().all() and lost["last"].isna().all()
+
+
+@pytest.mark.parametrize("nothing", [0, "-", "000"])
+def test_rows_of_an_engine_that_were_not_answered_have_no_status(nothing: int | str, tmp_path: Path) -> None:
+    statuses = [type(nothing)(502), nothing]
+    pd.DataFrame({"at": START, "said": "", "status": statuses}).to_parquet(tmp_path / "rows.parquet")
+    source = LogSource.model_validate({"name": "log", "engine": "duckdb://", "table": "rows.parquet", "columns": {"timestamp": "at", "body": "said", "http_status": "status"}})  # fmt: skip
+    found = engines.rows(source, base=tmp_path).http_status.to_pyarrow().to_pylist()
+    assert found == [502, None]
 
 
 def test_the_same_unread_lines_in_two_exports_count_once(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from proofbook.collect.logs import entries
 from proofbook.collect.traces import reader
 from proofbook.errors import UsageError
 from proofbook.evidence import schema
@@ -174,3 +175,12 @@ def test_measurements_in_wide_form_are_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("timestamp,cpu,memory\n2026-01-01T00:00:00Z,1,2\n", encoding="utf-8")
     with pytest.raises(UsageError, match="a column for each of name, value, service or instance, got the columns timestamp, cpu, memory"):  # fmt: skip
         reader.read_measurements(["m.csv"], base=tmp_path, to=tmp_path / "m.parquet")
+
+
+def test_spans_are_read_within_the_memory_that_a_log_gets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spans.csv").write_text("trace_id,span_id,service,operation,startTime,duration\nt,s,a,b,1700000000000000,5\n")  # fmt: skip
+    monkeypatch.setattr(entries, "MEMORY_LIMIT", "1MB")
+    with pytest.raises(UsageError, match="Out of Memory"):
+        reader.read_spans(["spans.csv"], base=tmp_path, to=tmp_path / "spans.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from typing import Any
 
 import pytest
@@ -48,8 +49,20 @@ def test_the_address_of_a_websocket_elsewhere_keeps_its_query_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rest", "page"),
+    [("", ""), ("/", ""), ("/up", "/up"), ("/graphql?query={__typename}", "/graphql?query={__typename}"), ("?route=health", "/?route=health")],
+)  # fmt: skip
+def test_the_page_that_is_asked_for_health_keeps_its_query(rest: str, page: str) -> None:
+    asked = Options(url=URL + rest)
+    check(asked, now=NOW)
+    assert asked.page == page
+    assert shlex.split(command_of(asked)) == ["proofbook", "try", URL + rest]
+
+
+@pytest.mark.parametrize(
     ("given", "sentence"),
     [
+        ({"url": f"{URL}/#/health"}, "the URL of localhost/ ends in a fragment, which no server is told; leave out the # and what follows"),
         ({"ws": "/ws?access_token=s3cr3t"}, "--ws: its query holds access_token, which may be a secret; export it in a variable and name that: --query access_token=env:VARIABLE"),
         ({"headers": ("Authorization=Bearer s3cr3t",)}, "--header: Authorization may be a secret, so its value is not written; export it in a variable and name that: --header Authorization=env:VARIABLE"),
         ({"headers": ("X-Api-Key=s3cr3t",)}, "--header: X-Api-Key may be a secret, so its value is not written; export it in a variable and name that: --header X-Api-Key=env:VARIABLE"),
@@ -66,5 +79,5 @@ def test_what_cannot_be_sent_or_must_not_be_written_is_one_sentence(
     given: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        check(Options(url=URL, **given), now=NOW)
+        check(Options(**{"url": URL, **given}), now=NOW)
     assert str(caught.value).endswith(sentence) and "s3cr3t" not in str(caught.value)

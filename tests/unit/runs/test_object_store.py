@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from pathlib import Path
@@ -83,6 +84,14 @@ def test_ids_of_runs_are_long_enough_for_machines_that_know_nothing_of_each_othe
     assert len(names) == 2000 and {len(name) for name in names} == {29}
     monkeypatch.delenv("PROOFBOOK_OUTPUTS")
     assert len(folders.new_run_id()) == 21
+
+
+def test_runs_that_begin_in_the_same_second_are_in_the_order_in_which_they_began() -> None:
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    begun = [
+        folders.id_at(start + dt.timedelta(microseconds=n)) for n in (0, 20, 900, 500_000, 999_999, 1_000_000)
+    ]
+    assert begun == sorted(set(begun)) and [name[:17] for name in begun[:5]] == ["20260101T000000Z-"] * 5
 
 
 def test_commands_read_a_run_that_only_the_store_has(store: Path, workspace: Path, tmp_path: Path) -> None:

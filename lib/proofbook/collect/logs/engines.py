@@ -112,7 +112,7 @@ def _mapped(table: Any, source: LogSource) -> Any:
         kind = _TYPES[COLUMNS[name]]
         path = source.columns.get(name)
         column = ibis.null() if path is None else _at(table, path)
-        columns[name] = column.cast(kind)
+        columns[name] = _answered(column) if name == "http_status" else column.cast(kind)
     stated = columns["severity_text"].upper()
     names = {**{name: name for name in SEVERITY_NUMBERS}, **SAME_SEVERITY}
     columns["severity_text"] = stated.cases(*names.items(), else_=ibis.null().cast("string"))
@@ -121,6 +121,14 @@ def _mapped(table: Any, source: LogSource) -> Any:
     numbers = {word: SEVERITY_NUMBERS[name] for word, name in names.items()}
     columns["severity_number"] = stated.cases(*numbers.items(), else_=0).cast("int64")
     return table.select(**columns, source=ibis.literal(source.name))
+
+
+def _answered(status: Any) -> Any:
+    """A status as a number, as `requests.answered` reads one."""
+    if status.type().is_string():
+        status = status.re_search("^[1-5][0-9]{2}$").ifelse(status, ibis.null().cast("string"))
+    number = status.cast("int32")
+    return number.between(100, 599).ifelse(number, ibis.null().cast("int32"))
 
 
 def _at(table: Any, path: str) -> Any:

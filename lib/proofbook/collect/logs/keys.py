@@ -15,6 +15,8 @@ MOST = 0.8
 DEPTH, MOST_PARENTS = 3, 12
 # Of a sample of entries, so many tell which zones its times name.
 ENOUGH = 50
+# What servers write as the status of a request that was not answered.
+_UNANSWERED = frozenset(["0", "000", "-", "-1"])
 LEVEL_WORDS = re.compile(f"(?:{LEVELS}|[tdiwef])(?:[1-9]|[+-][0-9]{{1,3}})?", re.IGNORECASE)
 # Names in small letters and digits alone, the better ones first.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -221,7 +223,9 @@ def _scalars(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> 
             yield path, value
 
 
-def _named(values: Mapping[str, list[Any]], names: Sequence[str], fits: Callable[[Any], bool]) -> list[str]:
+def _named(
+    values: Mapping[str, list[Any]], names: Sequence[str], fits: Callable[[Any], bool | None]
+) -> list[str]:
     """The paths that end in one of these names and hold what fits, by the order of the names and then by their depth."""
     ranked = []
     for path, held in values.items():
@@ -235,9 +239,11 @@ def _named(values: Mapping[str, list[Any]], names: Sequence[str], fits: Callable
     return [path for _, _, path in sorted(ranked, key=lambda item: (item[1], item[0]))]
 
 
-def _mostly(fits: Callable[[Any], bool], held: Sequence[Any]) -> bool:
+def _mostly(fits: Callable[[Any], bool | None], held: Sequence[Any]) -> bool:
+    """Whether most of these fit, of those that tell it."""
     some = held[:: max(1, len(held) // (2 * ENOUGH))]
-    return sum(map(fits, some)) >= MOST * len(some)
+    told = [found for found in map(fits, some) if found is not None]
+    return bool(told) and sum(told) >= MOST * len(told)
 
 
 def _is_time(value: Any) -> bool:
@@ -253,8 +259,9 @@ def _is_surely_a_time(value: Any) -> bool:
     return _is_time(value)
 
 
-def _is_status(value: Any) -> bool:
-    return bool(re.fullmatch("[1-5][0-9]{2}", str(value)))
+def _is_status(value: Any) -> bool | None:
+    """Whether it is a status of HTTP; None of what stands there where nothing was answered, which may be most requests of an outage."""
+    return None if str(value) in _UNANSWERED else bool(re.fullmatch("[1-5][0-9]{2}", str(value)))
 
 
 def _is_level(value: Any) -> bool:
@@ -277,7 +284,7 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[-+.,:]*\d[-+\d.,:]*", value) is None
 
 
-_FITS: dict[str, Callable[[Any], bool]] = {
+_FITS: dict[str, Callable[[Any], bool | None]] = {
     "timestamp": _is_time, "fraction": _is_nanos, "status": _is_status, "severity": _is_level, "body": _is_message, "stack": _is_text, "method": _is_text,
     "url": _is_text, "trace": _is_text, "span": _is_text, "service": _is_text, "instance": _is_text,
     "user_agent": _is_message, "remote_ip": _is_text, "request_bytes": _is_size, "response_bytes": _is_size, "protocol": _is_text,

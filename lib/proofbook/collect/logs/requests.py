@@ -144,6 +144,12 @@ def status_alone(line: str) -> str:
     return f"CASE WHEN contains({line}, '] \"') THEN nullif(regexp_extract({line}, {quoted(_UNASKED)}, 1), '') END"
 
 
+def answered(status: str) -> str:
+    """SQL: a status as a number; NULL of what stands there where nothing was answered (0, 000, -, -1), or is no status of HTTP."""
+    number = f"try_cast({status} AS INTEGER)"
+    return f"CASE WHEN {number} BETWEEN 100 AND 599 THEN {number} END"
+
+
 def nothing(form: RequestForm) -> str:
     """SQL: that struct where there is no request."""
     return "NULL::STRUCT(" + ", ".join(f"{part} VARCHAR" for part in form.parts) + ")"

@@ -336,6 +336,9 @@ def _of(
         )
         severity = keys.words_first(sample, shape.places["severity"])
         first = {"severity": severity[:1]} if severity else {}
+        if statuses := shape.learnt.get("status"):
+            # A key called `status` may hold the word of a job.
+            first["status"] = statuses[:1]
         if shape.learnt.get("fraction"):
             # What lies around both is no text of a time.
             first["timestamp"] = shape.learnt["timestamp"][:1]
@@ -349,7 +352,8 @@ def _of(
             time=written,
             assumed=assumed,
         )
-        return replace(shape, held=keys.held(sample, shape.places, keys=own))
+        places = {name: paths for name, paths in shape.places.items() if name != "status" or statuses}
+        return replace(shape, held=keys.held(sample, places, keys=own))
     inner = shape_of(within, time=time)
     if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):
         # Times before lines may be the program's own: it is text in which they stand first.

@@ -127,6 +127,7 @@ def _identity(fields: Fields) -> str:
     }
     address = f"CASE WHEN q.status <> '' THEN {requests.address_of('rest')} END"
     alone = f", CASE WHEN NOT is_json THEN {requests.status_alone('rest')} END" if fields.may_request else ""
+    status = requests.answered(f"coalesce(status, {in_request('status')}{alone})")
     whole = {
         name: f"try_cast(coalesce({name}, {in_request(name)}) AS BIGINT)"
         for name in ("request_bytes", "response_bytes")
@@ -137,7 +138,7 @@ def _identity(fields: Fields) -> str:
   coalesce(span, CASE WHEN starts_with(trace, '00-') THEN nullif(split_part(trace, '-', 3), '') END, {ids["span"]}) AS span_id,
   coalesce(method, {in_request("method")}) AS http_method,
   {_part_of("url0")} AS http_url,
-  try_cast(coalesce(status, {in_request("status")}{alone}) AS INTEGER) AS http_status,
+  {status} AS http_status,
   CASE WHEN ends_with(latency, 's') THEN try_cast(rtrim(latency, 's') AS DOUBLE) END AS http_latency_s,
   {_part_of("agent0")} AS http_user_agent,
   coalesce(remote_ip, {address}) AS http_remote_ip,

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from proofbook.collect.logs.entries import connect
 from proofbook.collect.logs.files import opened, packing
 from proofbook.collect.traces import columns, documents
 from proofbook.collect.traces.names import service_sql
@@ -48,7 +49,7 @@ def read_spans(files: Sequence[str], *, base: Path, to: Path) -> Read:
     Raises:
         UsageError: a file is absent, or holds no spans in a form that is known.
     """
-    with closing(_engine()) as engine:
+    with closing(connect()) as engine:
         engine.execute("CREATE TABLE found (trace_id VARCHAR, span_id VARCHAR, parent_id VARCHAR, service VARCHAR, instance VARCHAR, operation VARCHAR, started TIMESTAMPTZ, took_s DOUBLE, status VARCHAR)")  # fmt: skip
         forms = [_add_spans(engine, path, shown) for shown, path in _paths(files, base, what="spans")]
         read = _count(engine, "SELECT count(*) FROM found")
@@ -73,7 +74,7 @@ def read_measurements(files: Sequence[str], *, base: Path, to: Path) -> Read:
     Raises:
         UsageError: a file is absent, or no column holds one of these.
     """
-    with closing(_engine()) as engine:
+    with closing(connect()) as engine:
         engine.execute("CREATE TABLE found (service VARCHAR, instance VARCHAR, timestamp TIMESTAMPTZ, name VARCHAR, value DOUBLE)")  # fmt: skip
         forms = []
         for shown, path in _paths(files, base, what="measurements"):
@@ -98,12 +99,6 @@ def read_measurements(files: Sequence[str], *, base: Path, to: Path) -> Read:
             to,
         )
     return Read(form=tuple(forms), rows=kept, duplicates=valid - kept, unread=read - valid)
-
-
-def _engine() -> duckdb.DuckDBPyConnection:
-    engine = duckdb.connect(config={"autoinstall_known_extensions": False})
-    engine.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-    return engine
 
 
 def _write(engine: duckdb.DuckDBPyConnection, query: str, to: Path) -> None:
