@@ -23,12 +23,13 @@ from proofbook.collect.answers import Answer
 from proofbook.collect.connection_errors import describe, name_not_found
 from proofbook.collect.filling import match_fields
 from proofbook.collect.rate_limit import asks_for_less
-from proofbook.collect.services import grpc_calls, health_page, page_time, transport
+from proofbook.collect.services import grpc_calls, health_page, page_time, stored_copies, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, side_by_side
 from proofbook.config.conversation import Expectation
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence.product_keys import states_health
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json
 from proofbook.protocol import UNMARKED_PAGE_KINDS
@@ -51,7 +52,7 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none),
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), stored (the header that says that it is one),
         dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, connect_s, tls_s, first_byte_s, total_s, revision, trace_id,
         cause (a transport.Cause, or empty).
     Raises:
@@ -217,6 +218,7 @@ _NO_ANSWER = {
     "says": "",
     "part": "",
     "age_s": None,
+    "stored": "",
     "dated_in": "",
     "dated": pd.NaT,
     "dated_age_s": None,
@@ -273,7 +275,12 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
     body_ok: bool | None = None
     if kind != "timed" and service.health_expect:
         body_ok = _body_ok(service.health_expect, answer.text)
-    elif said is not None and said.word in (Word.WELL, Word.ILL):
+    if (
+        said is not None
+        and said.word in (Word.WELL, Word.ILL)
+        and body_ok is not False
+        and not states_health(service.health_expect)
+    ):
         body_ok = said.word is Word.WELL
     dated = (
         page_time.of(answer, now=dt.datetime.now(dt.UTC), leaves_out=_expected_keys(service))
@@ -289,6 +296,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "says": said.word.value if said is not None else "",
         "part": scrub(_ill_part(said)) if said is not None and body_ok else "",
         "age_s": age_of(answer) if kind == "health" else None,
+        "stored": scrub(stored_copies.named_in(answer.headers)) if kind == "health" else "",
         "dated_in": scrub(dated.path) if dated is not None else "",
         "dated": pd.Timestamp(dated.moment) if dated is not None else pd.NaT,
         "dated_age_s": dated.age_s if dated is not None else None,

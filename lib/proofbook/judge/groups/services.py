@@ -11,6 +11,7 @@ from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import Service
 from proofbook.evidence.asked import Asks
+from proofbook.evidence.product_keys import states_health
 from proofbook.judge.check import Check
 from proofbook.judge.checks import addresses, certificates, probes
 from proofbook.judge.checks.health_controls import (
@@ -22,6 +23,7 @@ from proofbook.judge.checks.health_controls import (
     written_now,
 )
 from proofbook.judge.checks.health_path import health_path_known
+from proofbook.judge.checks.mixed_answers import answers_alike
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
@@ -80,7 +82,9 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
         what="were answered as healthy",
         planned=True,
         tells_endings=True,
-        adds=lambda rows: _ill_part(rows) or ("" if item.health_expect else _any_answer_counts(rows)),
+        adds=lambda rows: (
+            _ill_part(rows) or ("" if states_health(item.health_expect) else _any_answer_counts(rows))
+        ),
         controls=all_of(
             transport_known(item.name),
             probes_answered(item),
@@ -93,7 +97,8 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
             fresh_answers(item.name),
             written_now(item.name, most_s=item.health_max_age_s),
             unmarked_answered(item, target=case.targets.health),
-            *([] if item.health_expect else [whole_word(item.name)]),
+            *([] if states_health(item.health_expect) else [whole_word(item.name)]),
+            answers_alike(item, target=case.targets.health),
         ),
     )
     return Check(
