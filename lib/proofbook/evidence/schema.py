@@ -57,6 +57,7 @@ HEALTH = Table(
         Column("connect_s", "float64", "connecting; missing: it did not connect", "s"),
         Column("tls_s", "float64", "TLS handshake; missing: not encrypted", "s"),
         Column("first_byte_s", "float64", "from sending to the headers; missing: no answer", "s"),
+        Column("certificate_days", "float64", "until the certificate expires that this connection was shown; missing: none was, or it was not checked", "days", optional=OLDER),
         _TRACE,
     ),
 )  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import health, view
+from builders import connections, health, view
 
 from proofbook.config.services import Service
-from proofbook.judge.checks.mixed_answers import answers_alike, unlike
+from proofbook.evidence.schema import WEBSOCKET
+from proofbook.judge.checks.held import heard_at_all
+from proofbook.judge.checks.mixed_answers import answers_alike, beside, unlike
 
 OK = {"body": '{"status": "ok"}', "says": "well", "part": ""}
 OLD = {"body": '{"version": "1.2", "uptime": 3}', "says": "", "part": ""}
@@ -75,3 +77,42 @@ def test_more_than_may_fail_take_the_pass_away_and_call_nothing_broken(
     assert all(control.held for control in found) is held
     assert all(control.guards == ("pass",) for control in found)
     assert held or found[0].got == "12 of 100 say db = down, the others do not"
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ([{"body": "OK (no database)"}] * 2, "although 2 of them say otherwise: OK (no database)"),
+        ([{"body": ""}] * 2, "although 2 of them say otherwise: nothing"),
+        ([{"total_s": 3.0}, {"total_s": 2.5}], "although 2 of them took 2.5 s or more, the median is 0.01 s"),
+        # Each names a time of its own, or is a little slower.
+        ([{"body": f"OK {number}"} for number in range(30)], ""),
+        ([{"total_s": 0.2}] * 2, ""),
+        ([], ""),
+    ],
+)
+def test_what_a_few_say_or_take_otherwise_is_told_beside_a_pass(odd: list[dict[str, Any]], told: str) -> None:
+    usual = {"body": "OK", "says": "well"}
+    assert beside(health(*[usual] * 20, *[{**usual, **item} for item in odd])) == told
+
+
+SILENT = {"clean": False, "close_s": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("usual", "silent", "code"),
+    [
+        ({}, 10, "close-unanswered"),
+        ({}, 5, ""),
+        # Its own manner: it greets, and answers no close.
+        (SILENT, 0, ""),
+        ({"greeted": None}, 10, "close-unanswered"),
+        ({**SILENT, "greeted": None}, 0, "never-heard"),
+    ],
+)
+def test_connections_that_hang_after_their_greeting_are_not_well_where_others_do_not(
+    usual: dict[str, Any], silent: int, code: str
+) -> None:
+    rows = connections(WEBSOCKET, *[usual] * (100 - silent), *[{**usual, **SILENT}] * silent)
+    found = heard_at_all(lambda rows: rows["endpoint"] == "ws", target=0.95)(view({("after", "websocket"): rows}))  # fmt: skip
+    assert [control.code for control in found if not control.held] == ([code] if code else [])

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import re
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -37,6 +38,7 @@ from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
 UNKNOWN_TRIES = 5
+_ENCRYPTED, _CERTIFICATE_ENDS = "connection.start_tls.complete", "certificate"
 _HEADERS_CAME = tuple(f"{protocol}.receive_response_headers.complete" for protocol in ("http11", "http2"))
 
 
@@ -53,7 +55,7 @@ async def probe_health(
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
         body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), stored (the header that says that it is one),
-        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, connect_s, tls_s, first_byte_s, total_s, revision, trace_id,
+        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, certificate_days (left of the one that was shown), connect_s, tls_s, first_byte_s, total_s, revision, trace_id,
         cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
@@ -246,8 +248,10 @@ async def _answer(
 ) -> Answer:
     """The answer; `moments` becomes when each part of the request began and ended."""
 
-    async def mark(event: str, _: Any) -> None:
+    async def mark(event: str, info: Mapping[str, Any]) -> None:
         moments[event] = time.perf_counter()
+        if event == _ENCRYPTED and (ends := _certificate_end(info["return_value"])) is not None:
+            moments[_CERTIFICATE_ENDS] = ends
 
     is_page = kind != "timed" and path not in service.timed
     return await answers.ask(
@@ -316,14 +320,24 @@ def age_of(answer: Answer) -> float | None:
     return float(stated) if stated.isdigit() and int(stated) > 0 else None
 
 
+def _certificate_end(stream: Any) -> float | None:
+    """When the certificate of an encrypted connection ends, in seconds since 1970; None where it was not checked."""
+    shown = stream.get_extra_info("ssl_object")
+    ends = (shown.getpeercert() or {}).get("notAfter") if shown is not None else None
+    return None if ends is None else float(ssl.cert_time_to_seconds(str(ends)))
+
+
 def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
     def between(first: str, last: str) -> float | None:
         return marks[last] - marks[first] if first in marks and last in marks else None
 
     headers = next((name for name in _HEADERS_CAME if name in marks), "")
     return {
+        "certificate_days": (marks[_CERTIFICATE_ENDS] - time.time()) / 86400
+        if _CERTIFICATE_ENDS in marks
+        else None,
         "connect_s": between("connection.connect_tcp.started", "connection.connect_tcp.complete"),
-        "tls_s": between("connection.start_tls.started", "connection.start_tls.complete"),
+        "tls_s": between("connection.start_tls.started", _ENCRYPTED),
         "first_byte_s": marks[headers] - began if headers else None,
     }
 

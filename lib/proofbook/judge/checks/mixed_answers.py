@@ -16,6 +16,9 @@ _KEY = re.compile(r'"([^"\\]{1,60})"\s*:')
 _TITLE = re.compile(r"<title\b[^>]*>([^<]*)", re.IGNORECASE)
 _PAGE = re.compile(r"<(?:!doctype html|html|head|body|title|h1)\b", re.IGNORECASE)
 _LONGEST = 80
+_FOR_PEOPLE = "a page for people"
+# One of twenty; in seconds, and against half of all.
+_A_FEW, _SLOW_S, _SLOWER = 0.05, 1.0, 10
 
 
 def answers_alike(item: Service, *, target: float) -> MoreControls:
@@ -72,6 +75,30 @@ def unlike(rows: pd.DataFrame) -> pd.Series:
     return found[found != ""]
 
 
+def beside(rows: pd.DataFrame) -> str:
+    """What is to be said of answers that count: that a few say something else than the others, or take much longer; else empty.
+
+    It takes no pass away: instances may name themselves, and be slow.
+    """
+    told = []
+    bodies = rows["body"].fillna("").astype(str).str.strip()
+    counts = bodies.value_counts()
+    others = bodies[bodies != counts.index[0]]
+    if (
+        len(rows) <= 2 * counts.iloc[0]
+        and len(others) >= _A_FEW * len(rows)
+        and _kind(counts.index[0]) != _FOR_PEOPLE
+    ):
+        told.append(
+            f"{len(others):,} of them say otherwise: {' '.join(others.iloc[0].split())[:_LONGEST] or 'nothing'}"
+        )
+    usual_s = rows["total_s"].median()
+    slow = rows.loc[rows["total_s"] >= max(_SLOW_S, _SLOWER * usual_s), "total_s"]
+    if len(slow) >= _A_FEW * len(rows):
+        told.append(f"{len(slow):,} of them took {slow.min():.1f} s or more, the median is {usual_s:.2g} s")
+    return f"although {' and '.join(told)}" if told else ""
+
+
 def _other_documents(bodies: pd.Series, statuses: pd.Series) -> pd.Series:
     """What each answer is, where most with its status are another document; else empty."""
     kinds = bodies.map(_kind)
@@ -101,7 +128,7 @@ def _kind(body: str) -> str:
         return "JSON"
     if text[0] != "<":
         return "text"
-    return "a page for people" if _PAGE.search(text) else "XML"
+    return _FOR_PEOPLE if _PAGE.search(text) else "XML"
 
 
 def _marks(body: str) -> frozenset[str]:

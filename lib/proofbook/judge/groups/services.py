@@ -13,7 +13,7 @@ from proofbook.config.services import Service
 from proofbook.evidence.asked import Asks
 from proofbook.evidence.product_keys import states_health
 from proofbook.judge.check import Check
-from proofbook.judge.checks import addresses, certificates, probes
+from proofbook.judge.checks import addresses, certificates, mixed_answers, probes
 from proofbook.judge.checks.health_controls import (
     had_started,
     no_long_answer,
@@ -23,7 +23,6 @@ from proofbook.judge.checks.health_controls import (
     written_now,
 )
 from proofbook.judge.checks.health_path import health_path_known
-from proofbook.judge.checks.mixed_answers import answers_alike
 from proofbook.judge.checks.probe_controls import (
     all_of,
     fresh_answers,
@@ -82,9 +81,7 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
         what="were answered as healthy",
         planned=True,
         tells_endings=True,
-        adds=lambda rows: (
-            _ill_part(rows) or ("" if states_health(item.health_expect) else _any_answer_counts(rows))
-        ),
+        adds=lambda rows: _beside(item, rows),
         controls=all_of(
             transport_known(item.name),
             probes_answered(item),
@@ -98,7 +95,7 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
             written_now(item.name, most_s=item.health_max_age_s),
             unmarked_answered(item, target=case.targets.health),
             *([] if states_health(item.health_expect) else [whole_word(item.name)]),
-            answers_alike(item, target=case.targets.health),
+            mixed_answers.answers_alike(item, target=case.targets.health),
         ),
     )
     return Check(
@@ -109,6 +106,12 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
         required=item.critical,
         critical=item.critical,
     )
+
+
+def _beside(item: Service, rows: pd.DataFrame) -> str:
+    """What is to be said of answers that all count as healthy."""
+    counts = "" if states_health(item.health_expect) else _any_answer_counts(rows)
+    return ", ".join(part for part in (_ill_part(rows) or mixed_answers.beside(rows), counts) if part)
 
 
 def _any_answer_counts(rows: pd.DataFrame) -> str:
