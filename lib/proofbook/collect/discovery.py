@@ -156,7 +156,8 @@ class _Search:
         ):
             return told
         if found:
-            path = min(found, key=lambda path: (path == "/", _rank(found[path])))
+            # Of two that are well, who is alive may not be ready, on one replica of several and now and then.
+            path = min(found, key=lambda path: (path == "/", _rank(found[path]), "live" in path))
             return await self._described(path, found[path])
         if paths == HEALTH_PATHS and (posted := await self.posted()) is not None:
             return posted

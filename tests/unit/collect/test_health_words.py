@@ -197,3 +197,17 @@ def test_an_expectation_of_the_product_alone_leaves_to_the_page_how_it_is(
     body = f'{{"service": "chat", "version": "2", "status": "{word}"}}'.encode()
     answer = Answer(status_code=200, headers=httpx.Headers(), body=body)
     assert health.is_well(answer, Service.model_validate(stated)) is well
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Traceback (most recent call last):\n  File", "a page that says Traceback (most recent call last):"),
+        # What an endpoint says in its own words is its own affair.
+        ('{"error": "no such item"}', ""),
+    ],
+)
+def test_the_text_of_a_crash_is_no_answer_of_an_endpoint_that_is_timed(text: str, error: str) -> None:
+    answer = Answer(status_code=200, headers=httpx.Headers(), body=text.encode())
+    row = health._told(answer, Service.model_validate({"name": "a", "url": "http://a"}), "timed")
+    assert (row["ok"], row["error"]) == (not error, error)

@@ -30,6 +30,7 @@ from proofbook.collect.session import Session, side_by_side
 from proofbook.config.conversation import Expectation
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence import stand_ins
 from proofbook.evidence.product_keys import states_health
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json
@@ -291,10 +292,12 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         if kind == "health"
         else None
     )
-    is_ill = said is not None and said.word is not Word.WELL and body_ok is False
+    # Of what is only timed, the text of a crash is no answer.
+    crash = stand_ins.crash_in(answer.text) if kind == "timed" else ""
+    ill = said.shown() if said is not None and said.word is not Word.WELL and body_ok is False else crash
     return {
         "status": answer.status_code,
-        "ok": answer.status_code in wanted and body_ok is not False,
+        "ok": answer.status_code in wanted and body_ok is not False and not crash,
         "body_ok": pd.NA if body_ok is None else body_ok,
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
@@ -304,7 +307,7 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
         "dated_in": scrub(dated.path) if dated is not None else "",
         "dated": pd.Timestamp(dated.moment) if dated is not None else pd.NaT,
         "dated_age_s": dated.age_s if dated is not None else None,
-        "error": f"a page that says {scrub(said.shown())}" if said is not None and is_ill else "",
+        "error": f"a page that says {scrub(ill)}" if ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
 
