@@ -69,7 +69,7 @@ class _Valid:
             estimate=Estimate(value=days, low=days, high=days, unit="days left") if row["verified"] else None,
             method=self.method(),
             threshold=f"at least {self.least_days:g} days",
-            exposure=Exposure(n=1 + len(others), unit="connections"),
+            exposure=Exposure(n=1 + len(others), unit="connections" if len(others) else "certificate"),
             controls=tuple(self.controls(view, row)),
         )
 
