@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import parse_qsl, unquote, urlsplit
+
 import pandas as pd
 
 from proofbook.config.case import Case
@@ -11,6 +14,11 @@ from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 
 # Normal closure, and going away: what a server may mean well. Whether it does, only the environment can say.
 CLEAN_CODES = (1000, 1001)
+# Parameters of an address by which a server may know a client again, and what stands for another one on each connection.
+_OF_A_CLIENT = re.compile(
+    r"(?i:(?:.*[-_.])?(?:u?id|uuid|guid|(?:user|client|peer|device|session|socket|player|member|participant|connection)(?:[-_]?(?:u?id|name))?|sid|name|nick(?:name)?|login|account))|[a-z]+Id"
+)
+NEW_ID = "{id}"
 # An intermediary that cuts by age is not exact to the millisecond.
 _NEARLY = 0.95
 
@@ -62,6 +70,17 @@ def ended_unasked(rows: pd.DataFrame, socket: WebSocket) -> pd.Series:
 def ended_by_server(rows: pd.DataFrame) -> pd.Series:
     """Whether each connection was closed, reset or broken off by the server."""
     return rows["upgraded"].astype(bool) & rows["closed_by"].eq("server")
+
+
+def client_named_by(socket: WebSocket) -> str:
+    """The parameter of the address by which the server may take all probes for one client; empty where there is none, or each probe has its own value.
+
+    >>> client_named_by(WebSocket(service="a", path="/peers?id=p1")), client_named_by(WebSocket(service="a", path="/ws", query={"v": "3"}))
+    ('id', '')
+    """
+    written = urlsplit(socket.path or (socket.url.text if socket.url is not None else "") or "").query
+    stated = {**dict(parse_qsl(written)), **{name: value.text or "" for name, value in socket.query.items()}}
+    return next((name for name, value in stated.items() if _OF_A_CLIENT.fullmatch(name) and NEW_ID not in unquote(value)), "")  # fmt: skip
 
 
 def perhaps_full(rows: pd.DataFrame) -> pd.Series:

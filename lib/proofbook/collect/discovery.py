@@ -17,12 +17,13 @@ from proofbook.collect import answers
 from proofbook.collect.answers import Answer
 from proofbook.collect.connection_errors import describe, error_numbers, name_not_found
 from proofbook.collect.rate_limit import asks_for_less
-from proofbook.collect.services import first_answers, health, health_page, page_time
+from proofbook.collect.services import first_answers, health, health_page, page_time, stored_copies
 from proofbook.collect.services.health_page import Said, Word
 from proofbook.collect.session import Session
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
 from proofbook.evidence.page_times import means_now
+from proofbook.evidence.product_keys import PRODUCT_KEYS, REVISION_KEYS
 from proofbook.redaction.scrubbing import scrub
 
 # Where frameworks and platforms put it; the last is any page at all.
@@ -46,9 +47,6 @@ _NOWHERE = tuple(f"answers {status}" for status in _NOT_THERE)
 _NO_HTTP = {"answers 400", "answers 405", "answers 426", "answers 501"}
 _ALIKE = "answers as a path that must not exist does"
 _REFUSED = (401, 403, 406, 429)
-_REVISION_KEYS = ("revision", "version", "build", "commit", "sha", "release")
-# Under which a page says which product it is of; a name may be that of an instance.
-_PRODUCT_KEYS = ("service", "application", "app", "product")
 # The worst word counts: who is alive may not be ready.
 _WORST_FIRST = (Word.ILL, Word.HALF, Word.WELL, Word.UNKNOWN, Word.CHALLENGE)
 
@@ -158,7 +156,8 @@ class _Search:
         ):
             return told
         if found:
-            path = min(found, key=lambda path: (path == "/", _rank(found[path])))
+            # Of two that are well, who is alive may not be ready, on one replica of several and now and then.
+            path = min(found, key=lambda path: (path == "/", _rank(found[path]), "live" in path))
             return await self._described(path, found[path])
         if paths == HEALTH_PATHS and (posted := await self.posted()) is not None:
             return posted
@@ -355,8 +354,10 @@ def _remarks(answer: Answer, said: Said | None) -> tuple[str, ...]:
         told = [] if said.word is Word.WELL else [f"it says {said.shown()!r}"]
     product = _product_of([answer])
     told += [f"it calls itself {', '.join(f'{key} = {value}' for key, value in product.items())}"] if product else []  # fmt: skip
-    age_s = health.age_of(answer)
-    told += [f"it is a cached copy, {age_s:,.0f} s old"] if age_s else []
+    if age_s := health.age_of(answer):
+        told.append(f"it is a cached copy, {age_s:,.0f} s old")
+    elif stored := stored_copies.named_in(answer.headers):
+        told.append(f"it is a cached copy ({stored})")
     return tuple(told)
 
 
@@ -396,7 +397,7 @@ def _from_bodies(seen: Sequence[Answer], said: Said | None) -> dict[str, object]
     found: dict[str, object] = {"health_expect": {"json": expected}} if expected else {}
     bodies = [_object_of(answer) for answer in seen]
     # What differs from one answer to the next names an instance, whatever it is called.
-    revision = next((key for key in _REVISION_KEYS if isinstance(value := bodies[0].get(key), str) and all(body.get(key) == value for body in bodies)), None)  # fmt: skip
+    revision = next((key for key in REVISION_KEYS if isinstance(value := bodies[0].get(key), str) and all(body.get(key) == value for body in bodies)), None)  # fmt: skip
     return {**found, "revision_path": revision} if revision else found
 
 
@@ -405,7 +406,7 @@ def _product_of(seen: Sequence[Answer]) -> dict[str, str]:
     first, *others = [_object_of(answer) for answer in seen]
     return {
         key: value
-        for key in _PRODUCT_KEYS
+        for key in PRODUCT_KEYS
         if isinstance(value := first.get(key), str) and re.fullmatch(r"[A-Za-z][\w .-]{1,40}", value)
         if not re.search(r"\d{3}|[0-9a-f]{8}", value) and all(other.get(key) == value for other in others)
     }

@@ -46,6 +46,7 @@ HEALTH = Table(
         Column("says", "str", "what the page says of itself: `well`, `ill`, `half-well`, `unknown`, `challenge`; empty: nothing", optional=OLDER),
         Column("part", "str", "what a page that counts as healthy says all the same of a part, as `db = down`; empty: nothing", optional=OLDER),
         Column("age_s", "float64", "age of the stored copy that a cache answered with; missing: it is none", "s", optional=OLDER),
+        Column("stored", "str", "header by which a cache says that it answered, where it states no age; empty: none", optional=OLDER),
         Column("dated_in", "str", "where the page names a time as its own; empty: nowhere", optional=OLDER),
         Column("dated", TIME, "that time; missing: none", optional=OLDER),
         Column("dated_age_s", "float64", "how far it lies behind the answer; missing: none", "s", optional=OLDER),
@@ -56,6 +57,7 @@ HEALTH = Table(
         Column("connect_s", "float64", "connecting; missing: it did not connect", "s"),
         Column("tls_s", "float64", "TLS handshake; missing: not encrypted", "s"),
         Column("first_byte_s", "float64", "from sending to the headers; missing: no answer", "s"),
+        Column("certificate_days", "float64", "until the certificate expires that this connection was shown; missing: none was, or it was not checked", "days", optional=OLDER),
         _TRACE,
     ),
 )  # fmt: skip

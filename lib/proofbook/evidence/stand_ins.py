@@ -52,6 +52,8 @@ _CRASH = re.compile(
 )
 # What PHP says and goes on after, such as that it has no database.
 _WARNING = re.compile(r"\W*(?:PHP )?Warning\s*:\s.{1,400}?\sin\s+\S.{0,200}?\son\s+line\s+\d+", re.DOTALL)
+# Where it gives up in the middle of a page, as PHP writes that in one.
+_GAVE_UP = re.compile(r"<b>(?:Fatal|Parse) error</b>\s*:\s.{1,200}", re.DOTALL)
 _FAULT = re.compile(r"<(?:\w+:)?Fault\b")
 # A line of Prometheus' text format or of OpenMetrics, and what no other text has: a comment of it, a label, its own `up`.
 _SAMPLE = re.compile(
@@ -78,12 +80,16 @@ def is_login(text: str) -> bool:
 
 
 def warning_in(text: str) -> str:
-    """The warning of a program that went on after it, where a page begins with one; empty where it does not.
+    """The warning of a program that went on after it, where a page begins with one, or the error with which it ends; empty where there is none.
 
     >>> warning_in("<b>Warning</b>:  mysqli_connect(): refused in <b>/a.php</b> on line <b>3</b>")
     'Warning : mysqli_connect(): refused in /a.php on line 3'
+    >>> warning_in("<title>Shop</title><h1>Shop</h1><b>Fatal error</b>: no database")
+    'Fatal error : no database'
     """
     found = _WARNING.match(_TAG.sub(" ", text[:_READ]))
+    if found is None and (end := _GAVE_UP.search(text[:_READ])) is not None:
+        return " ".join(_TAG.sub(" ", end[0]).split())[:_SHOWN]
     return " ".join(found[0].split())[:_SHOWN] if found else ""
 
 

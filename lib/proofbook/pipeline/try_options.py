@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from proofbook.collect import jwt
 from proofbook.config import dialects, duckdb_text, log_uri
 from proofbook.config.fields import address_problem
+from proofbook.connections import NEW_ID
 from proofbook.errors import UsageError
 from proofbook.report.finding_html import duration
 
@@ -181,7 +182,12 @@ def _may_be_secret(name: str, value: str) -> bool:
 
     >>> _may_be_secret("EIO", "4"), _may_be_secret("access_token", "x"), _may_be_secret("k", "9f86d081884c7d659a2feaa0c55ad015")
     (False, True, True)
+    >>> _may_be_secret("token", "{id}")
+    False
     """
+    if value == NEW_ID:
+        # Another one on each connection.
+        return False
     telling = re.search(r"(?i)auth|cookie|token|secret|passw|key|session|signature|^sig$|jwt", name)
     return bool(telling or re.fullmatch(r"(?=.*\d)[\w+/=.-]{20,}", value))
 

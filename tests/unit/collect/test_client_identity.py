@@ -86,6 +86,7 @@ def test_a_client_certificate_is_shown_to_health_and_websocket(tmp_path: Path) -
     context.load_verify_locations(tmp_path / "ca.pem")
     made, pages, _ = asked(tmp_path, context, cert_file="client.pem", key_file="client.key")
     assert made["upgraded"].all() and pages["ok"].all()
+    assert pages["certificate_days"].between(8.9, 9.0).all()
     made, pages, _ = asked(tmp_path, context)
     assert not made["upgraded"].any() and not pages["ok"].any()
 

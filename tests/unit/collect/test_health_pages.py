@@ -293,6 +293,11 @@ def test_words_between_well_and_ill_make_nothing_certain(word: str) -> None:
     assert said is not None and said.word is Word.HALF
 
 
+def test_of_two_that_are_well_the_one_that_says_whether_it_is_ready_is_asked() -> None:
+    found, _ = looked_at({"/livez": (200, "ok"), "/readyz": (200, "ok")}, samples=1)
+    assert found.path == "/readyz"
+
+
 @pytest.mark.parametrize("ill", [(503, "no database"), (200, CHECKS.format("-", "failed", "failed"))])
 def test_who_is_alive_and_not_ready_is_not_well(ill: Page) -> None:
     found, finding = looked_at({"/livez": (200, "ok"), "/readyz": ill}, samples=12)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from test_health_pages import looked_at
 
-from proofbook.collect.services import health_page
+from proofbook.collect.answers import Answer
+from proofbook.collect.services import health, health_page
 from proofbook.collect.services.health_page import Word
+from proofbook.config.services import Service
 from proofbook.judge.findings import Verdict
 
 METRICS = '# HELP up Whether it is up.\n# TYPE up gauge\nup{job="chat"} 0\n# TYPE memory_bytes gauge\nmemory_bytes 12\n'
@@ -174,3 +177,37 @@ def test_metrics_at_the_path_of_health_are_not_called_healthy(up: int) -> None:
 def test_metrics_at_another_usual_path_do_not_hide_the_health_page() -> None:
     found, finding = looked_at({"/healthz": (200, "ok"), "/status": (200, METRICS)})
     assert found.path == "/healthz" and finding.verdict is Verdict.PASS, finding.statement
+
+
+@pytest.mark.parametrize(
+    ("expected", "word", "well"),
+    [
+        ({"service": "chat"}, "ok", True),
+        # Nobody said that this is well: the page's own word counts.
+        ({"service": "chat"}, "down", False),
+        ({"service": "chat", "version": "2"}, "down", False),
+        ({"service": "chat", "status": "down"}, "down", True),
+        ({"service": "other"}, "ok", False),
+    ],
+)
+def test_an_expectation_of_the_product_alone_leaves_to_the_page_how_it_is(
+    expected: dict[str, str], word: str, well: bool
+) -> None:
+    stated = {"name": "a", "url": "http://a", "health_expect": {"json": expected}}
+    body = f'{{"service": "chat", "version": "2", "status": "{word}"}}'.encode()
+    answer = Answer(status_code=200, headers=httpx.Headers(), body=body)
+    assert health.is_well(answer, Service.model_validate(stated)) is well
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Traceback (most recent call last):\n  File", "a page that says Traceback (most recent call last):"),
+        # What an endpoint says in its own words is its own affair.
+        ('{"error": "no such item"}', ""),
+    ],
+)
+def test_the_text_of_a_crash_is_no_answer_of_an_endpoint_that_is_timed(text: str, error: str) -> None:
+    answer = Answer(status_code=200, headers=httpx.Headers(), body=text.encode())
+    row = health._told(answer, Service.model_validate({"name": "a", "url": "http://a"}), "timed")
+    assert (row["ok"], row["error"]) == (not error, error)

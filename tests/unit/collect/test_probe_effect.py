@@ -10,9 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from aiohttp import web
+from builders import START, refused, table_of, view
 from first_tries import WELL, Answers, attempt, page, serving, talk, with_socket
 
-from proofbook.judge.checks.probe_effect import _depends_on_others
+from proofbook.config.services import WebSocket
+from proofbook.connections import client_named_by
+from proofbook.evidence.schema import WEBSOCKET
+from proofbook.judge.checks.probe_effect import _depends_on_others, beside_our_own
 from proofbook.judge.findings import Verdict
 
 pytestmark = [pytest.mark.waits, pytest.mark.slow]
@@ -79,7 +83,6 @@ def the_newest_alone(code: int) -> Answers:
     ("answer", "told"),
     [
         (at_most(1, saying(403, "already connected")), "while 1 or more of ours were open"),
-        (at_most(1, closing(4001, "already connected")), "while 1 or more of ours were open"),
         (at_most(4, saying(403, "too many connections")), "or more of ours were open"),
         # As nginx says it of a client that has more open than it may.
         (at_most(4, saying(503, "503 Service Temporarily Unavailable")), "or more of ours were open"),
@@ -136,6 +139,61 @@ def test_whether_company_is_why_some_are_turned_away_is_told_by_their_order(besi
 
 def test_who_is_turned_away_alone_as_well_is_not_turned_away_for_its_company() -> None:
     assert not _depends_on_others(in_turn(*("a", "i", "a", "iiaa") * 3), (1000, 1001))
+
+
+@pytest.mark.parametrize(
+    ("query", "ends", "code"),
+    [
+        ({"id": "p1"}, "without a word", "same-client"),
+        ({"id": "p1"}, "by name", "same-client"),
+        # Whoever has an id of its own, or none, is not one client: then a server that serves one at a time is broken.
+        ({"id": "{id}"}, "without a word", ""),
+        ({"room": "a"}, "without a word", ""),
+        ({"room": "a"}, "by name", "too-many-at-once"),
+    ],
+)
+def test_connections_of_one_client_may_shut_each_other_out_in_any_way(
+    query: dict[str, str], ends: str, code: str
+) -> None:
+    socket = WebSocket(service="s", path="/ws", query=query)
+    failed = {"greeted": False} if ends == "without a word" else refused(409)
+    rows = table_of(WEBSOCKET, *[{}] * 2, *[failed] * 8)
+    turns = in_turn(*(*ALONE, "ia") * 3).assign(endpoint="ws", asks="in-turn", timestamp=START)
+    over = view({("after", "websocket"): rows, ("after", "asked"): turns})
+    found = beside_our_own(socket, lambda rows: rows["endpoint"] == "ws", lambda rows: rows["greeted"].fillna(False))(over)  # fmt: skip
+    assert [(control.code, control.held) for control in found] == ([(code, False)] if code else [])
+    assert all(("same id in the address" in control.name) is (code == "same-client") for control in found)
+
+
+@pytest.mark.parametrize(
+    ("stated", "named"),
+    [
+        ({"path": "/ws?v=3&clientId=7"}, "clientId"),
+        ({"path": "/ws", "query": {"peer_id": {"env": "ID"}}}, "peer_id"),
+        ({"path": "/ws?user={id}"}, ""),
+        ({"path": "/ws", "query": {"valid": "1", "grid": "2", "room": "a"}}, ""),
+    ],
+)
+def test_which_parameter_of_an_address_names_a_client(stated: dict[str, object], named: str) -> None:
+    assert client_named_by(WebSocket.model_validate({"service": "s", **stated})) == named
+
+
+def test_a_server_that_cuts_the_older_of_two_of_one_id_is_not_broken(tmp_path: Path) -> None:
+    open_: dict[str, asyncio.BaseTransport] = {}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if (older := open_.pop(who := request.query["id"], None)) is not None:
+            older.close()
+        assert request.transport is not None
+        open_[who] = request.transport
+        return await talk(request)
+
+    with serving(with_socket(answer)) as url:
+        tried = attempt(url, base=tmp_path, ws="/ws", query=("id=p1",), pace=PACE)
+        apart = attempt(url, base=tmp_path / "apart", ws="/ws", query=("id={id}",), pace=PACE)
+    assert (tried.verdict, tried.findings[CONNECTION].reason) == ("inconclusive", "same-client"), tried.shown
+    assert "let each probe name a client of its own" in tried.shown
+    assert apart.verdict == "pass", apart.shown
 
 
 def at_most_and_slowly(count: int, away: Away) -> Answers:

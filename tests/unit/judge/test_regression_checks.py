@@ -252,6 +252,16 @@ def test_a_certificate_must_verify_for_a_while_yet(
     assert (found.verdict, found.reason) == (verdict, reason), found.statement
 
 
+def test_a_certificate_that_only_one_of_several_instances_has_must_last_too() -> None:
+    tables = {
+        ("after", "certificates"): builders.table_of(CERTIFICATES, {"service": "web"}),
+        ("after", "health"): builders.health(*[{"service": "web", "certificate_days": days} for days in (90.0, 90.0, 2.0, 90.0)]),
+    }  # fmt: skip
+    found = judged(certificates.valid("web", least_days=14), tables)
+    assert found.verdict is FAIL
+    assert found.statement == "valid for 2.0 more days, on 1 of 4 connections"
+
+
 @pytest.mark.parametrize(("slow", "verdict"), [(0, PASS), (1, PASS), (3, INCONCLUSIVE), (27, FAIL)])
 def test_slow_requests_are_held_against_the_median_of_before(slow: int, verdict: Verdict) -> None:
     tables = {

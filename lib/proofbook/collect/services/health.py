@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import re
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -23,12 +24,14 @@ from proofbook.collect.answers import Answer
 from proofbook.collect.connection_errors import describe, name_not_found
 from proofbook.collect.filling import match_fields
 from proofbook.collect.rate_limit import asks_for_less
-from proofbook.collect.services import grpc_calls, health_page, page_time, transport
+from proofbook.collect.services import grpc_calls, health_page, page_time, stored_copies, transport
 from proofbook.collect.services.health_page import Word
 from proofbook.collect.session import Session, side_by_side
 from proofbook.config.conversation import Expectation
 from proofbook.config.services import Service
 from proofbook.errors import CouldNotLook
+from proofbook.evidence import stand_ins
+from proofbook.evidence.product_keys import states_health
 from proofbook.evidence.schema import HEALTH, LATENCY
 from proofbook.files import parse_json
 from proofbook.protocol import UNMARKED_PAGE_KINDS
@@ -36,6 +39,7 @@ from proofbook.redaction.scrubbing import scrub
 
 BODY_SAMPLE = 300
 UNKNOWN_TRIES = 5
+_ENCRYPTED, _CERTIFICATE_ENDS = "connection.start_tls.complete", "certificate"
 _HEADERS_CAME = tuple(f"{protocol}.receive_response_headers.complete" for protocol in ("http11", "http2"))
 
 
@@ -51,8 +55,8 @@ async def probe_health(
 
     Returns:
         One row per request: service, kind (`health` or `unknown-path`), timestamp (UTC), status (nullable int), ok,
-        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none),
-        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, connect_s, tls_s, first_byte_s, total_s, revision, trace_id,
+        body_ok, body (sample), says (a Word of `health_page`, or empty), age_s (of a stored copy; NaN where it is none), stored (the header that says that it is one),
+        dated_in, dated (UTC) and dated_age_s (of a time that the page names as its own), error, certificate_days (left of the one that was shown), connect_s, tls_s, first_byte_s, total_s, revision, trace_id,
         cause (a transport.Cause, or empty).
     Raises:
         CouldNotLook: the host name does not resolve, or 429 came too often.
@@ -217,6 +221,7 @@ _NO_ANSWER = {
     "says": "",
     "part": "",
     "age_s": None,
+    "stored": "",
     "dated_in": "",
     "dated": pd.NaT,
     "dated_age_s": None,
@@ -244,8 +249,10 @@ async def _answer(
 ) -> Answer:
     """The answer; `moments` becomes when each part of the request began and ended."""
 
-    async def mark(event: str, _: Any) -> None:
+    async def mark(event: str, info: Mapping[str, Any]) -> None:
         moments[event] = time.perf_counter()
+        if event == _ENCRYPTED and (ends := _certificate_end(info["return_value"])) is not None:
+            moments[_CERTIFICATE_ENDS] = ends
 
     is_page = kind != "timed" and path not in service.timed
     return await answers.ask(
@@ -273,26 +280,34 @@ def _told(answer: Answer, service: Service, kind: str) -> Mapping[str, object]:
     body_ok: bool | None = None
     if kind != "timed" and service.health_expect:
         body_ok = _body_ok(service.health_expect, answer.text)
-    elif said is not None and said.word in (Word.WELL, Word.ILL):
+    if (
+        said is not None
+        and said.word in (Word.WELL, Word.ILL)
+        and body_ok is not False
+        and not states_health(service.health_expect)
+    ):
         body_ok = said.word is Word.WELL
     dated = (
         page_time.of(answer, now=dt.datetime.now(dt.UTC), leaves_out=_expected_keys(service))
         if kind == "health"
         else None
     )
-    is_ill = said is not None and said.word is not Word.WELL and body_ok is False
+    # Of what is only timed, the text of a crash is no answer.
+    crash = stand_ins.crash_in(answer.text) if kind == "timed" else ""
+    ill = said.shown() if said is not None and said.word is not Word.WELL and body_ok is False else crash
     return {
         "status": answer.status_code,
-        "ok": answer.status_code in wanted and body_ok is not False,
+        "ok": answer.status_code in wanted and body_ok is not False and not crash,
         "body_ok": pd.NA if body_ok is None else body_ok,
         "body": scrub(answer.text[:BODY_SAMPLE]),
         "says": said.word.value if said is not None else "",
         "part": scrub(_ill_part(said)) if said is not None and body_ok else "",
         "age_s": age_of(answer) if kind == "health" else None,
+        "stored": scrub(stored_copies.named_in(answer.headers)) if kind == "health" else "",
         "dated_in": scrub(dated.path) if dated is not None else "",
         "dated": pd.Timestamp(dated.moment) if dated is not None else pd.NaT,
         "dated_age_s": dated.age_s if dated is not None else None,
-        "error": f"a page that says {scrub(said.shown())}" if said is not None and is_ill else "",
+        "error": f"a page that says {scrub(ill)}" if ill else "",
         "revision": field_of(service.revision_path, answer) if kind == "health" else None,
     }
 
@@ -308,14 +323,24 @@ def age_of(answer: Answer) -> float | None:
     return float(stated) if stated.isdigit() and int(stated) > 0 else None
 
 
+def _certificate_end(stream: Any) -> float | None:
+    """When the certificate of an encrypted connection ends, in seconds since 1970; None where it was not checked."""
+    shown = stream.get_extra_info("ssl_object")
+    ends = (shown.getpeercert() or {}).get("notAfter") if shown is not None else None
+    return None if ends is None else float(ssl.cert_time_to_seconds(str(ends)))
+
+
 def _phases(marks: dict[str, float], began: float) -> dict[str, float | None]:
     def between(first: str, last: str) -> float | None:
         return marks[last] - marks[first] if first in marks and last in marks else None
 
     headers = next((name for name in _HEADERS_CAME if name in marks), "")
     return {
+        "certificate_days": (marks[_CERTIFICATE_ENDS] - time.time()) / 86400
+        if _CERTIFICATE_ENDS in marks
+        else None,
         "connect_s": between("connection.connect_tcp.started", "connection.connect_tcp.complete"),
-        "tls_s": between("connection.start_tls.started", "connection.start_tls.complete"),
+        "tls_s": between("connection.start_tls.started", _ENCRYPTED),
         "first_byte_s": marks[headers] - began if headers else None,
     }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 import socket as sockets
 import time
 from collections.abc import Sequence
@@ -170,6 +172,7 @@ def _handshake(
         kind=kind,
         as_test=endpoint.sends_test_headers and kind == TokenKind.GOOD,
     )
+    url = _with_new_id(url)
     found = Handshake(url=url, headers={**headers, **extra}, subprotocols=list(endpoint.subprotocols))
     prepare(found, endpoint, token.reveal() if token is not None else None)
     return found
@@ -213,6 +216,15 @@ async def _open(
     journey.upgraded, journey.http_status = True, 101
     journey.deflate = any(item.name == "permessage-deflate" for item in connection.protocol.extensions)
     return connection
+
+
+def _with_new_id(url: str) -> str:
+    """The address with an id that no other connection has, wherever {id} stands in it.
+
+    >>> _with_new_id("ws://a/ws?v=3"), len(_with_new_id("ws://a/ws?id=%7Bid%7D"))
+    ('ws://a/ws?v=3', 29)
+    """
+    return re.sub(r"\{id\}|%7Bid%7D", lambda _: secrets.token_hex(8), url, flags=re.IGNORECASE)
 
 
 def _named(url: str, server_name: str | None) -> str:

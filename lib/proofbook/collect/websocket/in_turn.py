@@ -28,6 +28,8 @@ TURNS = 3
 ALONE = 3
 # A server notices an end some time after the client; one that takes its time over an upgrade takes it over this, too.
 LEAST_PAUSE_S, MOST_PAUSE_S, UPGRADES_LONG = 0.5, 2.0, 2
+# Beside each other where some are let in and hear nothing: each takes as long as is waited for a word.
+MOST_SILENT = 3
 # Repeated with a longer pause if one that is alone is rejected.
 LONGER = (1, 3)
 # How long at most it is waited until one is let in again.
@@ -47,19 +49,21 @@ async def ask(
     """Some connections alone, then as many as the pace allows, each opened when the one before has been decided on; and again.
 
     recorded: what was collected. Nothing is asked unless some of ours came in, and all that did not were rejected by name, as a client
-    is that is not wanted. It ends early if one alone is rejected as well, or none beside others.
+    is that is not wanted; or however they failed, where the address names one client for all of them. It ends early if one alone is
+    rejected as well, or none beside others.
 
     Returns:
         The table `asked`: a row for each connection, in their order.
     """
     token = await session.token(environment.user)
     asker = Asker(endpoint=endpoint, user=environment.user, token=token, session=session)
-    if not _is_in_question(endpoint, environment, recorded):
+    at_once = _in_question(endpoint, environment, recorded)
+    if not at_once:
         return asker.frame()
     pause_s = _pause_s(recorded[WEBSOCKET.name], endpoint)
     for longer in LONGER:
         asker.rows.clear()
-        if await _are_well_alone(asker, longer * pause_s, environment.pace.concurrency):
+        if await _are_well_alone(asker, longer * pause_s, at_once):
             break
     return asker.frame()
 
@@ -79,17 +83,20 @@ async def _are_well_alone(asker: Asker, pause_s: float, at_once: int) -> bool:
     return True
 
 
-def _is_in_question(endpoint: WebSocket, environment: Environment, recorded: Recorded) -> bool:
-    """Whether connections were rejected by name, and failed in no other way, while some were let in."""
+def _in_question(endpoint: WebSocket, environment: Environment, recorded: Recorded) -> int:
+    """How many are to be opened beside each other; 0 unless some were let in, and those that failed may have for the others' sake."""
     rows = recorded.get(WEBSOCKET.name)
-    if rows is None or environment.pace.concurrency < 2:
-        return False
+    at_once = environment.pace.concurrency
+    if rows is None or at_once < 2:
+        return 0
     rows = rows[rows["endpoint"] == endpoint.name]
     good = connections.connected(rows, endpoint, max_connection_s=environment.rollout.max_connection_s)
     failed = rows[~good]
-    if failed.empty or not connections.perhaps_full(failed).all():
-        return False
-    return bool(good.any()) or any(_let_in(recorded, endpoint))
+    if failed.empty or not (good.any() or any(_let_in(recorded, endpoint))):
+        return 0
+    if connections.perhaps_full(failed).all():
+        return at_once
+    return min(at_once, MOST_SILENT) if connections.client_named_by(endpoint) else 0
 
 
 def _let_in(recorded: Recorded, endpoint: WebSocket) -> Iterator[bool]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
-from proofbook.evidence.schema import CERTIFICATES
+from proofbook.evidence.schema import CERTIFICATES, HEALTH
 from proofbook.judge.check import Mutant, Recipe
 from proofbook.judge.checks.probe_controls import transport_known
 from proofbook.judge.findings import Control, Estimate, Exposure, Judgement, Method, Verdict
@@ -44,39 +45,52 @@ class _Valid:
             )
         return rows.iloc[0]
 
+    def others(self, view: View) -> pd.Series:
+        """Days left of the certificates that health requests were shown, each on a connection of its own; instances may have their own."""
+        rows = view.table(HEALTH)
+        if rows is None or "certificate_days" not in rows:
+            return pd.Series(dtype="float64")
+        return rows.loc[rows["service"] == self.service, "certificate_days"].dropna()
+
     def judge(self, view: View) -> Judgement:
-        row = self.row_of(view)
-        days = float(row["days"])
+        row, others = self.row_of(view), self.others(view)
+        days = (
+            min(float(row["days"]), others.min()) if row["verified"] and len(others) else float(row["days"])
+        )
         good = bool(row["verified"]) and days >= self.least_days
+        soon = others[others < self.least_days]
+        told = f", on {len(soon):,} of {len(others):,} connections" if len(soon) else ""
         return Judgement(
             verdict=Verdict.PASS if good else Verdict.FAIL,
             reason="" if good else "certificate",
-            statement=f"valid for {days:.1f} more days"
+            statement=f"valid for {days:.1f} more days{told}"
             if row["verified"]
             else f"clients that check it refuse it: {row['problem']}",
             estimate=Estimate(value=days, low=days, high=days, unit="days left") if row["verified"] else None,
             method=self.method(),
             threshold=f"at least {self.least_days:g} days",
-            exposure=Exposure(n=1, unit="certificate"),
-            controls=(
-                *transport_known(self.service)(view),
-                Control(
-                    kind="liveness",
-                    name="a certificate was shown",
-                    guards=("pass", "fail"),
-                    expected="a handshake",
-                    got="verified" if row["verified"] else "refused",
-                    held=True,
-                ),
-                Control(
-                    kind="negative",
-                    name="a client that trusts nobody",
-                    guards=("pass",),
-                    expected="refuses the certificate",
-                    got="refused" if row["distrusted"] else "accepted, or not answered",
-                    held=bool(row["distrusted"]),
-                ),
-            ),
+            exposure=Exposure(n=1 + len(others), unit="connections" if len(others) else "certificate"),
+            controls=tuple(self.controls(view, row)),
+        )
+
+    def controls(self, view: View, row: pd.Series) -> Iterator[Control]:
+        """That one was shown, as its users are, and that who trusts nobody refuses it."""
+        yield from transport_known(self.service)(view)
+        yield Control(
+            kind="liveness",
+            name="a certificate was shown",
+            guards=("pass", "fail"),
+            expected="a handshake",
+            got="verified" if row["verified"] else "refused",
+            held=True,
+        )
+        yield Control(
+            kind="negative",
+            name="a client that trusts nobody",
+            guards=("pass",),
+            expected="refuses the certificate",
+            got="refused" if row["distrusted"] else "accepted, or not answered",
+            held=bool(row["distrusted"]),
         )
 
     def method(self) -> Method:

@@ -24,7 +24,7 @@ _ERRORS = frozenset([
 # What a server says that will soon be gone, or is not there for its users now.
 _LEAVING = frozenset([
     "shutdown", "shutting_down", "server_shutdown", "going_away", "goodbye", "bye", "restart", "restarting", "server_restart",
-    "maintenance", "under_maintenance", "offline", "service_unavailable", "out_of_service", "draining",
+    "maintenance", "under_maintenance", "offline", "service_unavailable", "out_of_service", "draining", "degraded",
 ])  # fmt: skip
 # Of a message of this kind, only where it says why: of users it is told too that they left.
 _LEAVES, _WHY = "disconnect", "reason"
@@ -138,7 +138,7 @@ def _is_error(message: str) -> bool:
 def _is_wrong(name: str, value: object, message: Mapping[str, object]) -> bool:
     """Whether a field of a message says that something is wrong.
 
-    >>> _is_wrong("status", "maintenance", {}), _is_wrong("type", "disconnect", {"user": "a"}), _is_wrong("code", 503, {})
+    >>> _is_wrong("status", "degraded", {}), _is_wrong("type", "disconnect", {"user": "a"}), _is_wrong("code", 503, {})
     (True, False, True)
     """
     if name in ("error", "errors", "exception"):

@@ -334,8 +334,13 @@ def fresh_answers(service: str) -> MoreControls:
         if "age_s" not in rows:
             # Older evidence holds none.
             return []
-        copies = rows["age_s"].dropna()
-        oldest = f", up to {copies.max():,.0f} s old" if len(copies) else ""
+        ages = rows["age_s"].dropna()
+        named = (
+            rows.loc[rows["stored"].fillna("").ne(""), "stored"] if "stored" in rows else rows["age_s"][:0]
+        )
+        copies = rows.loc[ages.index.union(named.index)]
+        oldest = f", up to {ages.max():,.0f} s old" if len(ages) else ""
+        oldest += f", by {named.iloc[0]}" if len(named) else ""
         return [
             Control(
                 kind="comparability",

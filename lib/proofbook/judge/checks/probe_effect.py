@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from proofbook import connections
+from proofbook.config.services import WebSocket
 from proofbook.evidence import stand_ins
 from proofbook.evidence.asked import ASKED, Asks
 from proofbook.evidence.schema import WEBSOCKET
@@ -31,33 +32,36 @@ _OTHERWISE, _MOSTLY = 0.1, 0.6
 _LEAST_AFTER, _LEAST_BEFORE = 10, 5
 
 
-def beside_our_own(endpoint: str, where: Rows, ok: Rows, *, normal: Sequence[int]) -> MoreControls:
+def beside_our_own(socket: WebSocket, where: Rows, ok: Rows) -> MoreControls:
     """The comparability control of "it fails": that one is turned away does not depend on our other connections that are open then.
 
-    Args:
-        normal: close codes that do not speak against a connection.
+    However it is turned away, where the address names one client for all of ours; else by name.
     """
+    named = connections.client_named_by(socket)
 
     def control(view: View) -> Sequence[Control]:
         rows = view.need(WEBSOCKET)
         rows = rows[where(rows)]
         good = _good(rows, ok)
         asked = view.table(ASKED)
-        if good.all() or not connections.perhaps_full(rows[~good]).all() or asked is None:
+        by_name = connections.perhaps_full(rows[~good]).all()
+        if good.all() or asked is None or not (named or by_name):
             return []
-        asked = asked[(asked["endpoint"] == endpoint) & (asked["asks"] == Asks.IN_TURN)]
-        told = _depends_on_others(asked.sort_values("timestamp", kind="stable"), normal)
+        asked = asked[(asked["endpoint"] == socket.name) & (asked["asks"] == Asks.IN_TURN)]
+        told = _depends_on_others(
+            asked.sort_values("timestamp", kind="stable"), connections.normal_codes(socket)
+        )
         if not told:
             return []
         return [
             Control(
                 kind="comparability",
-                name="connections of our own beside those that were rejected",
+                name=f"connections of our own{f' with the same {named} in the address' if named else ''}, beside those that were rejected",
                 guards=("fail",),
                 expected="make no difference",
                 got=told,
                 held=False,
-                code="too-many-at-once",
+                code="same-client" if named else "too-many-at-once",
             )
         ]
 

@@ -11,8 +11,9 @@ from proofbook.config.case import Case
 from proofbook.config.environment import Environment
 from proofbook.config.services import Service
 from proofbook.evidence.asked import Asks
+from proofbook.evidence.product_keys import states_health
 from proofbook.judge.check import Check
-from proofbook.judge.checks import addresses, certificates, probes
+from proofbook.judge.checks import addresses, certificates, mixed_answers, probes
 from proofbook.judge.checks.health_controls import (
     had_started,
     no_long_answer,
@@ -80,7 +81,7 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
         what="were answered as healthy",
         planned=True,
         tells_endings=True,
-        adds=lambda rows: _ill_part(rows) or ("" if item.health_expect else _any_answer_counts(rows)),
+        adds=lambda rows: _beside(item, rows),
         controls=all_of(
             transport_known(item.name),
             probes_answered(item),
@@ -93,7 +94,8 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
             fresh_answers(item.name),
             written_now(item.name, most_s=item.health_max_age_s),
             unmarked_answered(item, target=case.targets.health),
-            *([] if item.health_expect else [whole_word(item.name)]),
+            *([] if states_health(item.health_expect) else [whole_word(item.name)]),
+            mixed_answers.answers_alike(item, target=case.targets.health),
         ),
     )
     return Check(
@@ -104,6 +106,12 @@ def _health(item: Service, case: Case, *, endpoints: Sequence[str]) -> Check:
         required=item.critical,
         critical=item.critical,
     )
+
+
+def _beside(item: Service, rows: pd.DataFrame) -> str:
+    """What is to be said of answers that all count as healthy."""
+    counts = "" if states_health(item.health_expect) else _any_answer_counts(rows)
+    return ", ".join(part for part in (_ill_part(rows) or mixed_answers.beside(rows), counts) if part)
 
 
 def _any_answer_counts(rows: pd.DataFrame) -> str:

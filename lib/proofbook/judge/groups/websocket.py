@@ -92,9 +92,7 @@ class _Endpoint:
         """Controls of "it fails": it is not that our own connections are too many, beside each other or altogether."""
         return all_of(
             room_for_all(self.here, self.connected, at_once=self.environment.pace.concurrency),
-            probe_effect.beside_our_own(
-                self.socket.name, self.here, self.connected, normal=connections.normal_codes(self.socket)
-            ),
+            probe_effect.beside_our_own(self.socket, self.here, self.connected),
             probe_effect.not_kept_out(self.here, self.connected),
             probe_effect.not_challenged(self.here, self.connected),
         )
@@ -133,7 +131,7 @@ class _Endpoint:
                 probes_let_in(name, self.connected),
                 greets_well(self.socket),
                 tells_no_error(self.socket, self.here, target=target),
-                held.heard_at_all(self.here),
+                held.heard_at_all(self.here, target=target),
                 held.not_cut_short(
                     self.socket,
                     self.went_well,
