@@ -16,7 +16,7 @@ from proofbook.protocol import FULL_CODES, FULL_STATUS, TURNED_DOWN_CODES
 CLEAN_CODES = (1000, 1001)
 # Parameters of an address by which a server may know a client again, and what stands for another one on each connection.
 _OF_A_CLIENT = re.compile(
-    r"(?i:(?:.*[-_.])?(?:u?id|uuid|guid|(?:user|client|peer|device|session|socket|player|member|participant|connection)(?:[-_]?(?:u?id|name))?|sid|name|nick(?:name)?|login|account))|[a-z]+Id"
+    r"(?i)id|(?:.*[-_.])?(?:uid|uuid|guid|(?:user|client|peer|device|session|socket|player|member|participant|connection)(?:[-_]?(?:u?id|name))?|sid|name|nick(?:name)?|login|account)"
 )
 NEW_ID = "{id}"
 # An intermediary that cuts by age is not exact to the millisecond.
@@ -77,6 +77,8 @@ def client_named_by(socket: WebSocket) -> str:
 
     >>> client_named_by(WebSocket(service="a", path="/peers?id=p1")), client_named_by(WebSocket(service="a", path="/ws", query={"v": "3"}))
     ('id', '')
+    >>> client_named_by(WebSocket(service="a", path="/ws?roomId=1")), client_named_by(WebSocket(service="a", path="/ws?clientId=1"))
+    ('', 'clientId')
     """
     written = urlsplit(socket.path or (socket.url.text if socket.url is not None else "") or "").query
     stated = {**dict(parse_qsl(written)), **{name: value.text or "" for name, value in socket.query.items()}}
