@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from proofbook import paths
 from proofbook.errors import CouldNotLook
-from proofbook.files import read_json, replace_text
+from proofbook.files import read_json
 from proofbook.judge import findings as judged
 from proofbook.judge.findings import Finding
 
@@ -136,7 +136,7 @@ def note_problem(path: Path, problem: str) -> None:
     """Writes what went wrong into an executed notebook, so that whoever reads it knows."""
     content = read_json(path)
     content.setdefault("metadata", {})[_OURS] = {"problem": problem}
-    replace_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def to_convert(path: Path, *, change: Callable[[object], object]) -> NotebookNode:

@@ -171,7 +171,7 @@ def _outcome(name: str, source: Path, folder: Path, seconds: float, problem: str
         left.unlink(missing_ok=True)
     if not path.exists():
         # Keep what was asked, so that the report shows the notebook even though nothing of it ran.
-        files.replace_text(path, source.read_text(encoding="utf-8"))
+        path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     problem = for_others(problem)[:300] or _stopped_early(path)
     if problem:
         document.note_problem(path, problem)
