@@ -58,6 +58,15 @@ def test_the_patch_shown_in_the_report_is_the_change_that_is_deployed(patch: str
     ]
 
 
+def test_what_make_test_leaves_out_is_tested_before_every_merge() -> None:
+    recipes = {
+        target: text.split(" -n 8 ")[1].splitlines()[0]
+        for target, text in re.findall(r"^(test|test-extended): .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
+    }  # fmt: skip
+    assert recipes == {"test": '-m "not extended"', "test-extended": "-m extended"}
+    assert {*recipes} <= {line.removeprefix("make ") for line in (ROOT / ".ci/run").read_text().splitlines()}
+
+
 def test_pins_are_names_and_versions_only() -> None:
     lines = [
         line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")
