@@ -206,13 +206,18 @@ class Records:
             f"SELECT entry, unit FROM {view_for(wrong)} WHERE NOT own AND {wrong} ORDER BY entry"
         )
 
-    @functools.cached_property
+    # Not kept: it holds these records, and two that hold each other stay, with their long arrays, until somebody looks for garbage.
+    @property
     def known(self) -> conditions.Known:
         """What conditions can name."""
+        return conditions.Known(keys=self.keys, values=self._values, socket_paths=self._socket_paths)
+
+    @functools.cached_property
+    def _socket_paths(self) -> tuple[str, ...]:
         upgraded = self.ask(
             f"SELECT DISTINCT path FROM {BRIEF} WHERE http_status = 101 AND path IS NOT NULL ORDER BY path LIMIT {MOST_NAMES}"
         )
-        return conditions.Known(keys=self.keys, values=self._values, socket_paths=tuple(upgraded["path"]))
+        return tuple(upgraded["path"])
 
     def _values(self, sql: str, text: str) -> list[str]:
         found = self.ask(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 import proofbook as pb
 from proofbook.errors import ProofbookError, UnknownName, UsageError
+from proofbook.investigation import mapped
 from proofbook.investigation.look import Look
 
 
@@ -52,6 +55,23 @@ def test_a_look_is_narrowed_and_stays_what_it_was(seen: Look) -> None:
     assert len(seen.where(status=[403, 500])) == 3
     assert len(seen.where(template="mail to *")) == 1
     assert len(seen) == 7
+
+
+def test_who_lets_go_of_a_look_gives_back_what_it_holds_at_once(
+    seen: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapped, "SHORT_BYTES", 0)
+    seen.table().to_json(tmp_path / "log.json", orient="records", lines=True, date_format="iso")
+    gc.disable()  # a cycle would be found sooner or later, and hundreds of megabytes be held until then
+    try:
+        look = pb.look(tmp_path / "log.json")
+        look._repr_html_()
+        look.where(status=403).differs()
+        held = weakref.ref(look.records)
+        del look
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_what_went_wrong_is_5xx_refused_upgrades_and_errors_of_no_request(seen: Look) -> None:
