@@ -284,6 +284,7 @@ def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(str(proofbook.__file__)).parent / "py.typed").is_file()
 
 
+@pytest.mark.extended
 @pytest.mark.long
 def test_the_wheel_says_so_too(wheel: Path) -> None:
     assert "proofbook/py.typed" in zipfile.ZipFile(wheel).namelist()

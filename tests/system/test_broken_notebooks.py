@@ -283,6 +283,7 @@ def test_ctrl_c_ends_the_children_and_marks_the_run(workspace: Path, tmp_path: P
     assert json.loads(kept.read_text())["reason"] == "interrupted"
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 def test_ctrl_c_while_judging_ends_notebooks_and_kernels(
     workspace: Path, healthy_evidence: Path, tmp_path: Path

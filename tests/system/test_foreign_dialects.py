@@ -136,7 +136,7 @@ dwell_s = 1.2
 """
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.long(90)
 @pytest.mark.parametrize(
     ("variables", "verdict"), [({"PING_MS": "300"}, "pass"), ({"PING_MS": "300", "SILENT": "1"}, "fail")]

@@ -56,6 +56,7 @@ def test_run_all_over_a_log_names_the_cause_and_shows_it_without_a_script(
     assert not any("tex2jax_process" in shown for shown in html)
 
 
+@pytest.mark.extended
 def test_with_nothing_given_it_opens_the_incident_for_practice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def test_verdict_and_findings_are_readable_without_scripts_and_on_a_phone(
     assert wrong == []
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 def test_every_part_of_the_seed_report_is_there(finished_run: Path) -> None:
     text = (finished_run / "report.html").read_text()
@@ -84,6 +85,7 @@ def test_every_part_of_the_seed_report_is_there(finished_run: Path) -> None:
         assert words in text, words
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 @pytest.mark.browser
 def test_a_finding_can_be_linked_to_searched_for_and_filtered(open_page: Open, finished_run: Path) -> None:
@@ -106,6 +108,7 @@ def test_a_finding_can_be_linked_to_searched_for_and_filtered(open_page: Open, f
     assert wrong == []
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 @pytest.mark.browser
 def test_tables_sort_by_their_headings(open_page: Open, finished_run: Path) -> None:
@@ -146,6 +149,7 @@ CUT_OFF = """[...document.querySelectorAll('main *')].filter(e => e.checkVisibil
   && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => `${e.tagName}.${e.className}`)"""
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 @pytest.mark.browser
 def test_nothing_is_cut_off_on_paper(open_page: Open, finished_run: Path) -> None:

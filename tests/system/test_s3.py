@@ -137,6 +137,7 @@ def add(s3: S3, workspace: Path, monkeypatch: pytest.MonkeyPatch, number: int = 
     return folder
 
 
+@pytest.mark.extended
 def test_a_run_of_one_machine_is_read_verified_and_replayed_on_another(
     s3: S3, asked: Any, words: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -210,7 +211,6 @@ def test_a_store_that_forgets_us_half_way_costs_nothing(
     ]
 
 
-@pytest.mark.extended
 def test_a_run_that_cannot_be_sent_is_an_error_and_is_sent_with_the_next(
     s3: S3, asked: Any, words: tuple[str, ...]
 ) -> None:

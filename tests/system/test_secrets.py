@@ -240,6 +240,7 @@ def test_a_secret_written_into_a_file_that_a_run_keeps_makes_the_run_an_error(
     assert not (run / "report.html").exists() and not (run / "summary.md").exists()
 
 
+@pytest.mark.extended
 @pytest.mark.rehearsal
 def test_pseudonyms_stand_in_all_that_is_given_out_and_are_the_same_throughout(
     healthy_evidence: Path, workspace: Path, tmp_path: Path

@@ -63,7 +63,7 @@ def test_a_task_takes_at_most_eight_lines_and_its_answer_stands_in_what_they_say
     assert task.says and [answer for answer in task.says if answer not in text] == []
 
 
-@pytest.mark.usual_cases(1)
+@pytest.mark.extended
 @pytest.mark.slow
 @by_name
 def test_what_is_published_is_what_it_says_when_it_is_executed(task: Any, base: Path, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ TOKEN = "correct-horse-battery-staple"
 # Starlette ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.extended
 def test_a_healthy_starlette_application_is_healthy_and_two_files_are_kept(
     start: Start, tmp_path: Path
 ) -> None:

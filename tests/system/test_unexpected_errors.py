@@ -122,6 +122,7 @@ def test_a_watch_that_breaks_is_an_error_with_its_reason(place: Path, workspace:
     assert json.loads((run / "run.json").read_text())["reason"] == "internal-error"
 
 
+@pytest.mark.extended
 def test_what_breaks_in_one_environment_leaves_the_others_to_be_judged(place: Path, workspace: Path) -> None:
     (place / "outputs" / "broken" / "known-issues.json").mkdir(parents=True)
     (place / "broken.toml").write_text((place / "where.toml").read_text())
@@ -177,6 +178,7 @@ def test_who_may_not_write_the_index_sees_the_runs_all_the_same(
     assert done.returncode == 0 and ("20260101T000000Z-0000" in done.stdout or "1 runs" in done.stdout)
 
 
+@pytest.mark.extended
 def test_an_index_that_cannot_be_written_does_not_change_the_verdict_of_a_run(
     place: Path, workspace: Path
 ) -> None:

@@ -164,6 +164,7 @@ def with_failures(view: View, name: str, share: float, seed: int, *, times: int)
     return view.exchange(name, broken, phase)
 
 
+@pytest.mark.extended
 @QUICK
 @given(st.sampled_from(sorted(FAILS)), st.floats(0, 0.6), st.integers(0, 2**32 - 1))
 def test_adding_failures_after_the_fix_never_moves_a_verdict_towards_pass(

@@ -35,6 +35,7 @@ def saying(*turns: list[str]) -> Answers:
     return with_socket(answer)
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize(
     "turns",
     [

@@ -71,6 +71,7 @@ def test_a_greeting_that_comes_with_the_upgrade_is_one(frames: bytes, tmp_path: 
     assert ('greeting = { json = { type = "hello" } }' in tried.files.environment.read_text()) is bool(frames)
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize(
     ("frames", "headers", "said"),
     [

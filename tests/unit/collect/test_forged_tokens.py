@@ -77,6 +77,7 @@ def unsigned_too(token: str, *names: str) -> bool:
     return careful(token) or (token.count(".") == 2 and algorithm_of(token) in names)
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize(
     ("believes", "kinds"),
     [

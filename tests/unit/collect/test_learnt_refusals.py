@@ -102,6 +102,7 @@ def test_a_wrong_token_that_is_thrown_out_late_proves_nothing_of_a_server(
     assert "--query NAME=env:VARIABLE" in tried.shown
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "is_good",

@@ -90,6 +90,7 @@ def test_more_entries_at_one_moment_than_a_page_holds_are_all_read(
     assert read("gcp:example/api", tmp_path).kept == 252
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_what_is_too_much_to_read_whole_is_searched_by_the_server_and_sampled_for_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -127,6 +128,7 @@ def test_what_is_too_much_to_read_whole_is_searched_by_the_server_and_sampled_fo
     assert "log-cut" in [code for code, _ in cover(rhythm, late, sampled_s=7200).reasons]
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_requests_of_which_only_some_were_read_are_no_share_of_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

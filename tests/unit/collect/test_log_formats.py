@@ -465,6 +465,7 @@ def test_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert reading.problem == "expected a file at logs, got a folder; name its files, such as logs/*.json"
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["object", "text"])
 def test_what_is_cut_of_a_line_of_fifty_megabytes_is_read_beside_it(kind: str, tmp_path: Path) -> None:
@@ -487,6 +488,7 @@ def test_what_is_cut_of_a_line_of_fifty_megabytes_is_read_beside_it(kind: str, t
     assert kept == [(10_000_000, 1)]
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
 def test_a_packed_log_is_read_up_to_where_it_is_cut(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
@@ -638,6 +640,7 @@ TEXT = st.sampled_from(
 )
 
 
+@pytest.mark.extended
 @examples(30)
 @given(
     parts=st.lists(st.one_of(GOOD, JUNK, TEXT), max_size=12),

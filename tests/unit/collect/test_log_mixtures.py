@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_no_line_of_a_mixture_of_forms_is_lost_and_none_crashes() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "mixtures.py"), "--count", "40", "--jobs", "1"]

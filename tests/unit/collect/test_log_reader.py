@@ -499,6 +499,7 @@ def test_an_unread_line_refutes_gone_where_the_entries_around_it_are_from_after(
     assert "RecursionError: too deep" in found.statement and "not read" in found.statement
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("shape", UNREAD)
 def test_an_unread_line_of_no_known_time_makes_gone_inconclusive(shape: str, newest_first: bool) -> None:
@@ -672,6 +673,7 @@ def told(first_s: int, form: str, *, error_every: int = 0) -> str:
     return json_lines(*(dict(zip(keys, row if row[3] else row[:3], strict=False)) for row in rows))
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize("form", ["error", "err", "exception", "error.message", "columns"])
 def test_what_an_entry_says_of_its_error_beside_its_message_is_found(form: str) -> None:
     before = told(0, form, error_every=20)

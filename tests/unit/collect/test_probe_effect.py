@@ -229,6 +229,7 @@ def test_once_the_pace_is_one_connection_such_a_server_is_well(tmp_path: Path) -
     assert tried.verdict == "pass", tried.shown
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.parametrize(("share", "takes_s"), [(0.2, 0.0), (0.5, 0.0), (0.9, 0.0), (0.2, 0.3), (0.9, 0.3)])
 def test_a_server_that_refuses_by_chance_is_broken_however_many_are_open(
     share: float, takes_s: float, tmp_path: Path

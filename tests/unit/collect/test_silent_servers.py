@@ -93,7 +93,7 @@ def test_who_is_silent_to_any_token_and_refuses_none_is_open_to_everybody(tmp_pa
     assert (bad.verdict, bad.reason) == (Verdict.FAIL, "bad-token-accepted"), found.shown
 
 
-@pytest.mark.usual_cases(5)
+@pytest.mark.usual_cases(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("token", ["", TOKEN], ids=["no token", "a token"])
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_who_is_greeted_each_time_is_asked_no_more_often_than_before(tmp_path: P
     assert next(number) == 3
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "error",

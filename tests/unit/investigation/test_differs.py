@@ -52,6 +52,7 @@ def test_a_pair_of_values_is_named_and_not_its_parts(seed: int) -> None:
     assert {"client = 2.3", "region = eu"} <= set(removed["suspect"])
 
 
+@pytest.mark.extended
 def test_of_quiet_windows_hardly_any_names_a_suspect() -> None:
     answers = [asked(*drawn(seed)) for seed in range(100, 120)]
     assert sum(answer.answer == FOUND for answer in answers) <= 3
@@ -182,6 +183,7 @@ def test_a_step_that_bad_requests_lack_is_missing_among_them() -> None:
     assert first["as strong when nothing is wrong"] == f"0 of {QUIET} quiet windows"
 
 
+@pytest.mark.extended
 def test_of_quiet_windows_hardly_any_lacks_something() -> None:
     answers = [asked(*with_a_step(seed, without_it=0)) for seed in range(100, 120)]
     # Where too few are bad there is no answer.

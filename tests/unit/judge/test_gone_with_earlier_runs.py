@@ -39,6 +39,7 @@ def test_a_daily_job_is_held_against_its_hour_as_earlier_runs_saw_it(tmp_path: P
     assert found.needed.until.startswith(f"{minute((DAYS + 1) * DAY + 2 * HOUR):%Y-%m-%dT%H:0}")
 
 
+@pytest.mark.extended
 def test_a_daily_job_that_stays_silent_at_its_hour_is_gone_by_what_earlier_runs_saw(tmp_path: Path) -> None:
     history = daily_job(until=DEPLOYED + 30 * HOUR)
     found = with_runs(history, tmp_path)

@@ -79,6 +79,7 @@ STRANGE = (scanners, scanners_of_known_paths, scanners_without_a_client, garbage
 OF_USERS = (users_who_are_refused_now, users_whose_requests_fail_now, a_path_that_users_had_before, an_error_of_no_request)  # fmt: skip
 
 
+@pytest.mark.usual_cases(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("build", STRANGE)
 def test_new_errors_of_strangers_are_shown_and_do_not_veto(build: Callable[[], History], tmp_path: Path) -> None:  # fmt: skip

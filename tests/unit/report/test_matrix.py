@@ -88,6 +88,7 @@ def test_junit_has_a_suite_for_each_environment_and_an_error_for_one_without_a_r
     }
 
 
+@pytest.mark.extended
 @pytest.mark.browser
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_the_page_opens_on_a_phone_without_a_network(

@@ -150,6 +150,7 @@ def test_an_unchanged_run_is_not_read_again(base: Path, monkeypatch: pytest.Monk
     assert ids(index.read(base=base)) == ["20260101T000000Z-0000"]
 
 
+@pytest.mark.extended
 @pytest.mark.browser
 def test_the_page_shows_every_run_and_filters_them(base: Path, open_page: Open) -> None:
     for day, verdict in enumerate(("fail", "inconclusive", "pass", "pass"), start=1):
