@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import connections, health, view
+from builders import health, view
 
 from proofbook.config.services import Service
-from proofbook.evidence.schema import WEBSOCKET
-from proofbook.judge.checks.held import heard_at_all
 from proofbook.judge.checks.mixed_answers import answers_alike, beside, unlike
 
 OK = {"body": '{"status": "ok"}', "says": "well", "part": ""}
@@ -97,22 +95,3 @@ def test_what_a_few_say_or_take_otherwise_is_told_beside_a_pass(odd: list[dict[s
 
 
 SILENT = {"clean": False, "close_s": 2.0}
-
-
-@pytest.mark.parametrize(
-    ("usual", "silent", "code"),
-    [
-        ({}, 10, "close-unanswered"),
-        ({}, 5, ""),
-        # Its own manner: it greets, and answers no close.
-        (SILENT, 0, ""),
-        ({"greeted": None}, 10, "close-unanswered"),
-        ({**SILENT, "greeted": None}, 0, "never-heard"),
-    ],
-)
-def test_connections_that_hang_after_their_greeting_are_not_well_where_others_do_not(
-    usual: dict[str, Any], silent: int, code: str
-) -> None:
-    rows = connections(WEBSOCKET, *[usual] * (100 - silent), *[{**usual, **SILENT}] * silent)
-    found = heard_at_all(lambda rows: rows["endpoint"] == "ws", target=0.95)(view({("after", "websocket"): rows}))  # fmt: skip
-    assert [control.code for control in found if not control.held] == ([code] if code else [])

@@ -131,7 +131,7 @@ class _Endpoint:
                 probes_let_in(name, self.connected),
                 greets_well(self.socket),
                 tells_no_error(self.socket, self.here, target=target),
-                held.heard_at_all(self.here, target=target),
+                held.heard_at_all(self.here),
                 held.not_cut_short(
                     self.socket,
                     self.went_well,
