@@ -225,6 +225,7 @@ def test_without_a_key_nothing_is_the_same(runs: Runs, service: Talk) -> None:
     assert said(found) == (Verdict.INCONCLUSIVE, "settings-changed"), found.statement
 
 
+@pytest.mark.slow
 def test_no_evidence_holds_a_token_or_what_one_could_be_guessed_by(runs: Runs, service: Talk) -> None:
     service.tokens = {TOKEN}
     runs.run(token=TOKEN)

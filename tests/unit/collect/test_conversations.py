@@ -232,6 +232,7 @@ async def as_graphql(connection: ServerConnection) -> None:
         await connection.send(json.dumps({"id": asked["id"], "data": {"user": 1} if right else None}))
 
 
+@pytest.mark.slow
 def test_doubled_braces_are_braces_and_single_ones_a_value() -> None:
     expect = {"json": {"id": "{id}", "data.user": 1}}
     assert journeys(as_graphql, send_json={"id": "{id}", "query": "{user{{id}}}"}, expect=expect)[
@@ -267,6 +268,7 @@ def test_an_id_varies_among_bytes_too() -> None:
     assert all(item[:2] == b"\xfe\x00" and item.endswith(b"{id}") for item in seen)
 
 
+@pytest.mark.slow
 def test_a_message_may_come_in_several_frames_and_a_frame_hold_several() -> None:
     async def records(connection: ServerConnection) -> None:
         async for message in connection:

@@ -96,6 +96,7 @@ def test_an_address_at_which_nobody_listens_fails_and_is_nothing_where_it_is_thi
     assert told(local) == ("pass", ""), local.statement
 
 
+@pytest.mark.slow
 def test_an_address_without_a_way_from_here_is_not_held_against_the_service() -> None:
     finding, _ = found([GOOD, FAR])
     assert told(finding) == ("inconclusive", "no-way"), finding.statement

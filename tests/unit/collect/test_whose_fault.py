@@ -21,7 +21,7 @@ from proofbook.evidence import store
 from proofbook.judge.findings import Finding, Verdict
 from proofbook.validation import Assessment
 
-pytestmark = pytest.mark.waits
+pytestmark = [pytest.mark.waits, pytest.mark.slow]
 
 TARGETS = dict.fromkeys(("health", "connection", "authentication", "delivery"), 0.8)
 CASE = Case.model_validate({"title": "t", "targets": TARGETS})

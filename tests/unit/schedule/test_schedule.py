@@ -116,6 +116,7 @@ def test_the_lines_of_cron_run_in_the_workspace_with_the_secrets_of_a_file(
     assert (base / "outputs" / f".{plan.name}.log").read_text() == "overdue\n"
 
 
+@pytest.mark.slow
 def test_cron_never_runs_two_at_once(base: Path, stand_in: Path, tmp_path: Path) -> None:
     told.state_environment(base, "staging", 'every = "1h"\n')
     (_, running), _ = entries(FORMS["cron"](replace(plan_of(base, "staging"), program=(str(stand_in),))))

@@ -17,6 +17,7 @@ def met(count: int) -> list[Trouble | None]:
     return asyncio.run(ask())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said", "status"),
     [
