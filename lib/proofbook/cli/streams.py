@@ -56,5 +56,7 @@ class _Kept(io.FileIO):
             return super().write(data)
         except ConnectionError:
             # Children print there too, and would end by it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
             return memoryview(data).nbytes
