@@ -201,7 +201,9 @@ def try_url(
 ) -> None:
     """Validate any service without a configuration file. The exit code is the verdict."""
     # Before anything heavy is loaded, so that it is there at once.
-    say(f"probing · {url.rpartition('@')[2]}")
+    # Nothing was checked yet: what stands before an @ may be a password, and what follows a ? or # a secret.
+    page, *rest = re.split(r"[?#]", url, maxsplit=1)
+    say(f"probing · {'the service' if '@' in ''.join(rest) else page.rpartition('@')[2]}")
     from proofbook.cli.times import length_s, moment
     from proofbook.config.log_uri import is_file
     from proofbook.paths import from_here
