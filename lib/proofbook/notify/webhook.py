@@ -62,6 +62,8 @@ def post(url: str, content: object, *, headers: dict[str, str], timeout_s: float
         raise NotDelivered("the URL cannot be used; expected http:// or https:// and a host") from None
     except httpx.RemoteProtocolError:
         raise NotDelivered("what it answered is not HTTP, or nothing at all") from None
+    except (httpx.ReadError, httpx.WriteError) as error:
+        raise NotDelivered(f"the connection ended without an answer ({_why(error)})") from None
     except httpx.HTTPError as error:
         raise NotDelivered(f"cannot be reached ({_why(error)})") from None
     if not answer.status:

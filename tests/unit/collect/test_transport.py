@@ -54,7 +54,7 @@ def saying(first: bytes) -> Iterator[str]:
                 with connection:
                     connection.settimeout(5)
                     try:
-                        connection.recv(1000)
+                        connection.recv(65_536)
                         connection.sendall(first)
                     except OSError:
                         continue

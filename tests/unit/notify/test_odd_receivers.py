@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,13 +46,29 @@ def serving(behaviour: Behaviour) -> Iterator[int]:
 # By HTTP ------------------------------------------------------------------------------------------------------------
 
 
+def read_request(connection: socket.socket) -> None:
+    """Reads all of a request: to close while a part is unread is a reset, and a client sends its content after the header."""
+    with connection.makefile("rb") as lines:
+        length = 0
+        for line in iter(lines.readline, b"\r\n"):
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        lines.read(length)
+
+
 def answering(first: bytes, then: bytes, every_s: float, connection: socket.socket) -> None:
     """Answers a request with some bytes, then with others again and again."""
-    connection.recv(65_536)
+    read_request(connection)
     connection.sendall(first)
     while then:
         connection.sendall(then)
         time.sleep(every_s)
+
+
+def reset(connection: socket.socket) -> None:
+    """Ends a connection without an answer, as a process that is killed or a firewall does."""
+    read_request(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def answers(first: bytes, *, then: bytes = b"", every_s: float = 0.0) -> Behaviour:
@@ -95,11 +112,12 @@ def test_who_took_it_is_not_told_again_whatever_else_it_answers(behaviour: Behav
     [
         (answers(b"\xff\xfe\x00garbage\r\n\r\n"), "what it answered is not HTTP, or nothing at all"),
         (answers(b""), "what it answered is not HTTP, or nothing at all"),
+        (reset, "the connection ended without an answer (Connection reset by peer)"),
         (answers(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/very-secret-path\r\nContent-Length: 0\r\n\r\n"), "answered 302 Found"),
         (answers(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 4\r\n\r\nslow"), "answered 429 Too Many Requests: slow"),
         (answers(b"HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbad\r\n", then=b"1\r\n!\r\n", every_s=0.3), "answered 500 Internal Server Error: bad!"),
     ],
-    ids=["garbage", "nothing", "redirect", "too-many", "error-in-drops"],
+    ids=["garbage", "nothing", "reset", "redirect", "too-many", "error-in-drops"],
 )  # fmt: skip
 def test_what_is_no_success_is_said_in_a_sentence(behaviour: Behaviour, sentence: str) -> None:
     assert why_not(behaviour).startswith(sentence)
