@@ -38,11 +38,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a log has: keys of the map `fields`, and which of its values a text means (`*` stands for anything), itself first."""
+    """What a log has: keys of the map `fields`, which of its values a text means (`*` stands for anything), itself first, and the templates that are exceptions."""
 
     keys: tuple[str, ...]
     values: Callable[[str, str], Sequence[str]]
     socket_paths: tuple[str, ...] = ()
+    exceptions: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -97,13 +98,18 @@ def as_call(verb: str, text: str, values: Mapping[str, object], fields: Mapping[
 
 
 def wrong(known: Known) -> Condition:
-    """What went wrong by itself: answers of 500 and more, refused upgrades, lost connections, errors of no request."""
+    """What went wrong by itself: answers of 500 and more, refused upgrades, lost connections, errors of no request (of unknown severity: exceptions)."""
     refused = refused_upgrade(known)
     lost = f" OR try_cast(fields['close_code'] AS INTEGER) IN ({', '.join(map(str, LOST))})"
     if "close_code" not in known.keys:
         lost = ""
+    error = f"severity_number >= {ERROR}"
+    if known.exceptions:
+        # What runs without a logger, or a collector that keeps the text alone, states no severity.
+        raised = ", ".join(map(quoted, known.exceptions))
+        error = f"({error} OR (coalesce(severity_number, 0) = 0 AND template IN ({raised})))"
     return Condition(
-        sql=f"coalesce(http_status >= 500 OR {refused}{lost} OR (http_status IS NULL AND severity_number >= {ERROR}), false)",
+        sql=f"coalesce(http_status >= 500 OR {refused}{lost} OR (http_status IS NULL AND {error}), false)",
         in_words="wrong",
         about=("status", "severity"),
     )

@@ -109,8 +109,8 @@ class Look:
         """What holds a condition: `"wrong"`, comparisons such as `"status>=500"`, or values such as `status=500, path="/ws"`.
 
         Args:
-            condition: `wrong` (5xx, refused upgrades, lost connections, errors of no request), or comparisons joined by `and`: =, !=, >=,
-                <=, >, < of numbers, ~ of a regular expression.
+            condition: `wrong` (5xx, refused upgrades, lost connections, errors of no request, and exceptions without a severity), or
+                comparisons joined by `and`: =, !=, >=, <=, >, < of numbers, ~ of a regular expression.
             fields: values of what else an entry holds, by key. values: of the names in `names()`; a list means any of them, None that
                 there is none, `*` in a text anything.
         Raises:

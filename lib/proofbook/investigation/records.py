@@ -210,7 +210,12 @@ class Records:
     @property
     def known(self) -> conditions.Known:
         """What conditions can name."""
-        return conditions.Known(keys=self.keys, values=self._values, socket_paths=self._socket_paths)
+        return conditions.Known(
+            keys=self.keys,
+            values=self._values,
+            socket_paths=self._socket_paths,
+            exceptions=tuple(sorted(self.exceptions)),
+        )
 
     @functools.cached_property
     def _socket_paths(self) -> tuple[str, ...]:

@@ -128,3 +128,31 @@ def test_a_log_says_the_same_whatever_the_order_of_its_lines(tmp_path: Path) -> 
     # Each request has three messages, and of a key one value.
     assert sum(map(sum, (marks for (name, _), marks in counted[0].items() if name == "template"))) >= 30
     assert sum(map(sum, (marks for (name, _), marks in counted[0].items() if name == "k"))) == 30
+
+
+PYTHON = """Traceback (most recent call last):
+  File "/srv/app/threads.py", line 12, in read
+    return cache[key]
+KeyError: 'expires'"""
+JAVA = """java.lang.IllegalStateException: no session
+\tat com.example.Sessions.of(Sessions.java:41)
+\tat com.example.Api.get(Api.java:12)"""
+NODE = """TypeError: Cannot read properties of undefined (reading 'id')
+    at read (/srv/app/threads.js:12:3)
+    at processTicksAndRejections (node:internal/process/task_queues:95:5)"""
+GO = """panic: assignment to entry in nil map
+
+goroutine 7 [running]:
+main.read(0x1)
+\t/srv/app/threads.go:12 +0x1d"""
+
+
+@pytest.mark.parametrize("trace", [PYTHON, JAVA, NODE, GO], ids=["python", "java", "node", "go"])
+def test_an_exception_without_a_severity_is_wrong_and_one_that_says_it_is_a_remark_is_not(
+    trace: str, tmp_path: Path
+) -> None:
+    quiet = [entry(second, textPayload=f"beat {second}") for second in range(60)]
+    thrown = [entry(60 + second, textPayload=trace) for second in range(4)]
+    noted = [entry(70 + second, textPayload=trace, severity="INFO") for second in range(3)]
+    wrong = pb.look(written(tmp_path, *quiet, *thrown, *noted)).where("wrong")
+    assert wrong.sql("SELECT count(*) AS n FROM entries")["n"].tolist() == [4]
