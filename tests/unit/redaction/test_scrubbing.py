@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterator
 
 import duckdb
 import pytest
 from corpus import secrets
+from hypothesis import given, strategies
 
 from proofbook.collect.logs.sql import cleaned
 from proofbook.redaction import scrubbing
@@ -60,6 +62,16 @@ def test_a_secret_of_a_known_shape_is_scrubbed_wherever_it_stands(name: str) -> 
         assert cleaned_text == scrub(text), place
 
 
+@pytest.mark.parametrize("rule", scrubbing.RULES, ids=lambda rule: rule.pattern[:40])
+@given(data=strategies.data())
+def test_whatever_a_rule_masks_is_not_skipped_at_the_first_look(
+    rule: scrubbing.Rule, data: strategies.DataObject
+) -> None:
+    text = data.draw(strategies.from_regex(rule.pattern, alphabet=strategies.characters(codec="ascii")))
+    assert re.search(rule.hint, text)
+    assert not rule.words or any(word in text.lower() for word in rule.words)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -67,6 +79,7 @@ def test_a_secret_of_a_known_shape_is_scrubbed_wherever_it_stands(name: str) -> 
         "Invalid user id format: staging-e2e-user-001",
         "expected a Bearer token, got none; cookie missing: log in again",
         "GET /v1/items?key=42&page=3 200 in 41 ms",
+        "usage: top -u root, ps --user=root, systemctl --user status, sudo -u app: no such user",
         "task-scheduler-with-a-long-name started disk-cleanup-of-temporary-files",
         'File "/srv/app/secrets/tokens.py", line 3, in refresh_token',
         "https://example.com/a/b?c=d#e, http://127.0.0.1:8080/health, mailto:a@example.com",
