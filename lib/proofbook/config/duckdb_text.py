@@ -92,3 +92,12 @@ def _engine() -> duckdb.DuckDBPyConnection:
 def quoted(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def json_pointer(steps: Sequence[str]) -> str:
+    """The JSON Pointer of RFC 6901 through these keys, whatever they are; not quoted.
+
+    >>> json_pointer(["labels", "example.com/user"])
+    '/labels/example.com~1user'
+    """
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)

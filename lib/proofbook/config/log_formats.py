@@ -54,7 +54,7 @@ class JsonFormat(LogFormat):
     """Entries that are JSON objects.
 
     It is recognised by its keys: one of `any_key`, all of `all_keys`, and a number in each of `numbers`; where none of these
-    is stated, it must be named.
+    is stated, it must be named. An entry with one of `no_key` is another format's.
 
     Args:
         places: where it keeps each of PLACES, as paths such as `fields.message`, the first that is there; the usual places
@@ -65,6 +65,7 @@ class JsonFormat(LogFormat):
     """
 
     any_key: tuple[str, ...] = ()
+    no_key: tuple[str, ...] = ()
     all_keys: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class JsonFormat(LogFormat):
             return False
         return (
             (not self.any_key or any(key in entry for key in self.any_key))
+            and not any(key in entry for key in self.no_key)
             and all(key in entry for key in self.all_keys)
             and all(isinstance(entry.get(key), int | float) for key in self.numbers)
         )

@@ -34,6 +34,18 @@ ENTRY_KEYS = frozenset(
         "httpRequest",
     ]
 )
+# Attributes of OTLP that stand beside an entry's time and message.
+_TAKEN = frozenset(
+    [
+        "service.name",
+        "service.version",
+        "service.instance.id",
+        "http.request.method",
+        "url.full",
+        "http.response.status_code",
+        "exception.stacktrace",
+    ]
+)
 CHUNK_BYTES = 1 << 22
 # No wrapper is deeper.
 DEPTH = 8
@@ -173,12 +185,15 @@ def _past(what: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _entries(value: Any) -> Iterator[Any]:
-    """The entries in a value: itself, or what an array, a wrapper or an OTLP document holds."""
+    """The entries in a value: itself, or what an array, a wrapper, an OTLP document or a stream of Loki holds."""
     if isinstance(value, list):
         for item in value:
             yield from _entries(item)
     elif isinstance(value, dict) and "resourceLogs" in value:
         yield from _otlp(value)
+    elif isinstance(value, dict) and value.keys() == {"stream", "values"}:
+        for at, line, *_ in (item for item in value["values"] if isinstance(item, list) and len(item) > 1):
+            yield {"timestamp": at, "line": line, "labels": value["stream"]}
     elif isinstance(value, dict) and not is_entry(value) and _nested(value):
         for item in _nested(value):
             yield from _entries(item)
@@ -203,7 +218,11 @@ def _otlp(document: dict[str, object]) -> Iterator[dict[str, object]]:
         about = _attributes(_dict(resource.get("resource")).get("attributes"))
         for scope in _list(resource.get("scopeLogs") or resource.get("instrumentationLibraryLogs")):
             for record in _list(scope.get("logRecords")):
-                own = _attributes(record.get("attributes"))
+                own = {
+                    name: item
+                    for name, item in _attributes(record.get("attributes")).items()
+                    if item is not None
+                }
                 number = record.get("severityNumber")
                 stack = own.get("exception.stacktrace")
                 yield {
@@ -219,6 +238,8 @@ def _otlp(document: dict[str, object]) -> Iterator[dict[str, object]]:
                     "url.full": own.get("url.full"),
                     "http.response.status_code": own.get("http.response.status_code"),
                     **({"exception": stack} if stack else {}),
+                    "attributes": {name: item for name, item in own.items() if name not in _TAKEN},
+                    "resource": {name: item for name, item in about.items() if name not in _TAKEN},
                 }
 
 

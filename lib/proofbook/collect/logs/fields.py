@@ -5,9 +5,9 @@ A list of key and value becomes a map at the end, so that pieces of different or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from proofbook.config.duckdb_text import quoted
+from proofbook.config.duckdb_text import json_pointer, quoted
 
 # So many names are kept of an entry, the others are counted; and so many characters of a value, which then says what it lacks.
 MOST_FIELDS, MOST_CHARS = 64, 4000
@@ -16,27 +16,23 @@ NOTHING = "[]::STRUCT(key VARCHAR, value VARCHAR)[]"
 _PAIR = r'(?:^|[\s,;|\[(])([A-Za-z_][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s,;|"\])]*)'
 
 
-def of_object(text: str, *, path: str = "", prefix: str = "", may_repeat: bool = True) -> str:
+def of_object(text: str, *, steps: Sequence[str] = (), prefix: str = "", may_repeat: bool = True) -> str:
     """SQL: the names and values of a JSON object as a list; what is nested deeper stays JSON.
 
-    path: of an object within, such as `labels`. may_repeat: whether a name may stand in it twice; if one does all the same, the
+    steps: to an object within, such as `labels`. may_repeat: whether a name may stand in it twice; if one does all the same, the
     query fails.
     """
-    place = f"$.{_step(path)}" if path else "$"
-    inner = f"json_extract({text}, {quoted(place)})" if path else text
-    names = f"json_keys({text}, {quoted(place)})" if path else f"json_keys({text})"
+    place = json_pointer(steps)
+    inner = f"json_extract({text}, {quoted(place)})" if steps else text
+    names = f"json_keys({text}, {quoted(place)})" if steps else f"json_keys({text})"
     key = f"{quoted(prefix)} || e.key" if prefix else "e.key"
     # DuckDB makes no map of an object that has a name twice, and says so by an error that nothing catches.
     once = f"list_unique({names}) = len({names})"
     quick = f"map_entries(json_transform({inner}, '\"MAP(VARCHAR, VARCHAR)\"'))"
-    step = "'.\"' || replace(k, '\"', '\\\"') || '\"'"
+    step = "'/' || replace(replace(k, '~', '~0'), '/', '~1')"
     slow = f"list_transform(list_sort(list_distinct({names})), k -> {{'key': k, 'value': json_extract_string({text}, {quoted(place)} || {step})}})"
     found = f"CASE WHEN {once} THEN {quick} ELSE {slow} END" if may_repeat else quick
     return f"list_transform({found}, e -> {{'key': {key}, 'value': e.value}})" if prefix else found
-
-
-def _step(path: str) -> str:
-    return ".".join(f'"{step}"' for step in path.split("."))
 
 
 def of_values(values: Mapping[str, str]) -> str:

@@ -188,6 +188,8 @@ PAYLOAD_STACK = (
     "error.stack",
     "error.traceback",
 )
+# What a program says of a level where the service that keeps its entries says none.
+PAYLOAD_LEVEL = ("severity", "level", "levelname", "log.level", "loglevel", "lvl")
 STRUCTURED: dict[str, tuple[str, ...]] = {
     "timestamp": (
         "timestamp", "@timestamp", "@t", "time", "ts", "record.time.timestamp", "asctime", "datetime", "date",
@@ -212,12 +214,15 @@ STRUCTURED: dict[str, tuple[str, ...]] = {
     "method": ("http.method", "http.request.method", "req.method", "method", "RequestMethod"),
     "url": ("http.url", "url.full", "req.url", "url", "RequestPath"),
     "status": ("http.status_code", "http.response.status_code", "res.statusCode", "status_code", "status", "StatusCode"),
-    "latency": (),
-    "id": ("insertId", "insert_id", "__CURSOR"),
+    # The rest of it is found by the names of its keys.
+    "latency": ("httpRequest.latency",),
+    "id": ("insertId", "insert_id", "__CURSOR", "logging.googleapis.com/insertId"),
 }  # fmt: skip
 # The formats, in no order: that of LOG_FORMATS counts.
 CLOUD_LOGGING = JsonFormat(
     any_key=("textPayload", "jsonPayload", "httpRequest", "logName", "insertId", "insert_id", "protoPayload"),
+    # What a program writes for the service that makes such an entry of it.
+    no_key=("message", "msg", "time", "level"),
     places=_CLOUD_SNAKE,
     fewer_places=_CLOUD,
     alone=True,
@@ -226,7 +231,8 @@ CLOUD_LOGGING = JsonFormat(
 )
 # Its documents are written out with OpenTelemetry's names before.
 OTLP = JsonFormat(any_key=("resourceLogs",))
-DOCKER_JSON = JsonFormat(all_keys=("log", "stream"), wraps=("log", "time"))
+# What has a message of its own was parsed before, or is no container's.
+DOCKER_JSON = JsonFormat(all_keys=("log", "stream"), no_key=("message", "msg"), wraps=("log", "time"))
 JOURNALD = JsonFormat(any_key=("__REALTIME_TIMESTAMP",), severities=keys.SYSLOG)
 SERILOG = JsonFormat(any_key=("@t",))
 LOGURU = JsonFormat(any_key=("record",))

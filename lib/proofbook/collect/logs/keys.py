@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -35,7 +36,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "body": (
         "message", "msg", "shortmessage", "renderedmessage", "messagetemplate", "logmessage", "fullmessage", "line", "text", "raw",
         "content", "body", "description", "log", "event", "textpayload", "nachricht",
-        "meldung", "mensaje",
+        "meldung", "mensaje", "resultdescription",
     ),
     "stack": (
         "exception", "stacktrace", "stack", "traceback", "errorstack", "exceptionstacktrace", "backtrace", "exceptionmessage", "errormessage",
@@ -47,10 +48,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
     ),
     "method": ("httpmethod", "requestmethod", "method", "clientrequestmethod", "verb", "csmethod"),
     "url": ("httpurl", "url", "requesturi", "requesturl", "uri", "path", "requestpath", "clientrequesturi", "urlpath", "csuristem"),
-    "trace": ("traceid", "trace", "xb3traceid", "dtraceid", "ddtraceid", "comtrace", "oteltraceid", "traceparent"),
+    "trace": ("traceid", "trace", "xb3traceid", "dtraceid", "ddtraceid", "comtrace", "oteltraceid", "traceparent", "operationid"),
     "span": ("spanid", "span", "xb3spanid", "ddspanid", "comspanid", "otelspanid"),
-    "service": ("servicename", "service", "application", "applicationname", "appname"),
-    "instance": ("instanceid", "pod", "podname", "hostname", "host", "containerid", "containername"),
+    "service": ("servicename", "service", "application", "applicationname", "appname", "cloudrolename", "containername"),
+    "instance": ("instanceid", "pod", "podname", "hostname", "host", "containerid", "containername", "cloudroleinstance"),
     "user_agent": ("httpuseragent", "useragentoriginal", "useragent", "agent", "requestuseragent", "csuseragent", "clientrequestuseragent"),
     "remote_ip": (
         "clientip", "remoteip", "remoteaddr", "remoteaddress", "clientaddress", "sourceip", "sourceipaddress", "httpclientip", "cip", "idorigh",
@@ -141,6 +142,8 @@ def learn(objects: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
         timed = [path for path, held in values.items() if _mostly(_is_surely_a_time, held)]
         found["timestamp"] = tuple(timed[:1])
     within = [path.rpartition(".")[0] for path in found["timestamp"][:1]]
+    # Of a file that was read.
+    found["url"] = tuple(path for path in found["url"] if not path.endswith("file.path"))
     found["fraction"] = tuple(path for path in found["fraction"] if path.rpartition(".")[0] in within)
     return {thing: paths for thing, paths in found.items() if paths}
 
@@ -159,6 +162,57 @@ def held(
     return tuple(dict.fromkeys(path for path in found if path is not None))
 
 
+def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The objects that texts under a key hold, by keys with the name of a message under which most of the entries have one."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for entry in objects:
+        for key, value in entry.items():
+            if is_named("body", key) and (inner := _object_in(value)) is not None:
+                found.setdefault(key, []).append(inner)
+    return {key: inner for key, inner in found.items() if 2 * len(inner) >= len(objects)}
+
+
+def merged(entry: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The entry, with what the object in the text under that key holds in place of the text; where both have a key, the inner one counts.
+
+    >>> merged({"message": '{"msg": "boom", "ts": 2}', "ts": 1}, "message")
+    {'ts': 2, 'msg': 'boom'}
+    """
+    inner = _object_in(entry.get(key))
+    if inner is None:
+        return dict(entry)
+    return _patched({name: value for name, value in entry.items() if name != key}, inner)
+
+
+def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """As RFC 7396 has it, by which the engine merges too."""
+    found = dict(outer)
+    for name, value in inner.items():
+        if value is None:
+            found.pop(name, None)
+        elif isinstance(value, dict):
+            within = found.get(name)
+            found[name] = _patched(within if isinstance(within, dict) else {}, value)
+        else:
+            found[name] = value
+    return found
+
+
+def _object_in(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def names_at_top(objects: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The names of the keys that entries have themselves."""
+    return frozenset(key for entry in objects for key in entry)
+
+
 def names_in(objects: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """The names of all keys in a sample of entries, at any depth."""
     found: set[str] = set()
@@ -171,20 +225,20 @@ def names_in(objects: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(found)
 
 
-def parents(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The paths of objects within a sample of entries, no more than MOST_PARENTS and no deeper than DEPTH."""
-    found: dict[str, int] = {}
+def parents(objects: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], ...]:
+    """The steps to objects within a sample of entries, no more than MOST_PARENTS and no deeper than DEPTH; a step may hold a dot."""
+    found: dict[tuple[str, ...], int] = {}
     for entry in objects:
-        for path in _objects_in(entry):
-            found[path] = found.get(path, 0) + 1
-    return tuple(sorted(found, key=lambda path: -found[path])[:MOST_PARENTS])
+        for steps in _objects_in(entry):
+            found[steps] = found.get(steps, 0) + 1
+    return tuple(sorted(found, key=lambda steps: -found[steps])[:MOST_PARENTS])
 
 
-def _objects_in(entry: Mapping[str, Any], before: str = "", depth: int = DEPTH) -> Iterator[str]:
+def _objects_in(entry: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for key, value in entry.items():
-        if isinstance(value, dict) and value and depth > 1:
-            yield f"{before}{key}"
-            yield from _objects_in(value, f"{before}{key}.", depth - 1)
+        if isinstance(value, dict) and value and len(before) + 1 < DEPTH:
+            yield (*before, key)
+            yield from _objects_in(value, (*before, key))
 
 
 def time_form_of(

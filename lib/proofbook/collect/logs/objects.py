@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from proofbook.collect.logs import formats, typed_objects
 from proofbook.collect.logs.shape import Shape
-from proofbook.config.duckdb_text import quoted
+from proofbook.config.duckdb_text import json_pointer, quoted
 
 _FOR_BODIES = ("timestamp", "fraction", "body", "payload", "stack")
 _NOTHING = "NULL::VARCHAR"
@@ -39,7 +39,11 @@ class Fields:
         usual = [key for key in self.keys if not _absent(key, shape.names)]
         self.usual = usual if usual and len(self.keys) - len(usual) > FEW else self.keys
         self.texts = list(_keys_of(formats.PAYLOAD_TEXT))
-        self.inner = [*self.texts, *_keys_of(formats.PAYLOAD_STACK)]
+        self.stacks = list(_keys_of(formats.PAYLOAD_STACK))
+        self.levels = (
+            list(_keys_of(formats.PAYLOAD_LEVEL)) if "payload" in self.places and not only_bodies else []
+        )
+        self.inner = [*self.texts, *self.stacks, *self.levels]
         self.may_request = not shape.of_json and not self.groups
 
     def at(self, name: str, *others: str) -> str:
@@ -98,20 +102,32 @@ def _keys_of(paths: Iterable[str]) -> list[str]:
 
 
 def _absent(key: str, names: frozenset[str]) -> list[str]:
-    """Names of a JSONPath's steps that a sample has not: if there are none, what it leads to may be usual."""
+    """Names of a JSONPath's steps that a sample has not: if there are none, what it leads to may be usual. A JSON Pointer is of the sample."""
+    if key.startswith("/"):
+        return []
     steps = re.findall(r'"([^"]+)"|(\w+)', key.removeprefix("$"))
     return [name for name in (quoted_ or plain for quoted_, plain in steps) if name not in names][:1]
 
 
 def json_paths(path: str) -> list[str]:
-    """The JSONPaths of `a.b`: nested, and, since a key may hold a dot itself, as one key."""
+    """The JSONPaths of `a.b`: nested, and, since a key may hold a dot itself, as one key; JSON Pointers where a key cannot stand in a path.
+
+    >>> json_paths("log.level"), json_paths('a"b')
+    (['$.log.level', '$."log.level"'], ['/a"b'])
+    """
     steps = path.split(".")
+    if not all(steps) or any(sign in path for sign in '"\\*'):
+        # A JSONPath has no form for every key.
+        return list(dict.fromkeys((json_pointer(steps), json_pointer([path]))))
     nested = "$" + "".join(f".{step}" if step.isidentifier() else f'."{step}"' for step in steps)
-    certain = steps[0] in ("resource", "labels", "httpRequest", "http_request")
+    certain = steps[0] in ("resource", "labels", "httpRequest", "http_request") and len(steps) < 4
     if len(steps) == 1 or certain:
         return [nested]
-    # Such as "log.level" in `_source`.
-    inner = [f"""$."{steps[0]}"."{".".join(steps[1:])}\""""] if len(steps) > 2 else []
+    # Such as "log.level" in `_source`, or "service.name" in `resource.attributes`.
+    inner = [
+        "$" + "".join(f'."{step}"' for step in (*steps[:depth], ".".join(steps[depth:])))
+        for depth in range(1, len(steps) - 1)
+    ]
     return [nested, f'$."{path}"', *inner]
 
 

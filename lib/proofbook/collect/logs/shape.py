@@ -34,6 +34,8 @@ from proofbook.collect.logs.requests import RequestForm
 from proofbook.collect.logs.times import TimeForm
 from proofbook.config.log_formats import AUTO, DETAILS, ColumnFormat, JsonFormat, LogFormat, TextFormat
 
+# What Docker itself says of a line.
+OF_DOCKER = frozenset(["log", "stream", "time", "attrs"])
 # Names of keys that a refusal shows.
 MOST_KEYS = 20
 _PAIR = re.compile(r"(?:^|\s)[A-Za-z_][\w.@/-]*=\S")
@@ -77,12 +79,13 @@ PIECES: dict[str, Pieces] = {
 class Shape:
     """What a source's lines are: a format, and the format that a container runtime put around each of them.
 
-    snake: whether keys may be written in snake_case; looking for both takes longer. layouts: of its lines of text, learnt from
+    outer: where what stands around a line says whose it is; outer_parents: the steps to what it says beside, none where it says nothing.
+    opened: the key of the text that is an object in most objects, whose keys are read as if they stood beside it. snake: whether keys may be written in snake_case; looking for both takes longer. layouts: of its lines of text, learnt from
     a sample. long_messages: whether lines that are not indented belong to the entry before them too. learnt:
     where its objects keep things too, by the sample; first: where to look before all others. numbers: what its severities mean that are numbers, by the sample.
     columns: of a file in columns, where the shape is that of its messages.
     stated_begins: the pattern of a line that begins an entry, where it is stated. keys: the names of the sample's keys.
-    held: where the sample's objects keep what has a column of its own; parents: where they hold other objects.
+    held: where the sample's objects keep what has a column of its own; parents: the steps to where they hold other objects.
     request: how its lines of text write requests. has_pairs: whether they are pairs of names and values. traced: whether they
     name their trace in brackets. zones: what zones the times of its objects name, an empty one where they name none.
     time: the form of those times, where it is none of the usual ones of objects. names: of all keys in the sample.
@@ -92,6 +95,9 @@ class Shape:
     name: str
     format: LogFormat
     wrapper: str = ""
+    outer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    outer_parents: tuple[tuple[str, ...], ...] = ()
+    opened: str = ""
     snake: bool = True
     layouts: tuple[Layout, ...] = ()
     long_messages: bool = False
@@ -102,7 +108,7 @@ class Shape:
     stated_begins: str = ""
     keys: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
-    parents: tuple[str, ...] = ()
+    parents: tuple[tuple[str, ...], ...] = ()
     request: RequestForm = requests.FORMS[0]
     has_pairs: bool = False
     traced: bool = False
@@ -115,7 +121,8 @@ class Shape:
     def in_words(self) -> str:
         """Its formats, the innermost first."""
         inner = self.name if self.columns is None or self.columns.body else ""
-        return " in ".join(filter(None, [inner, self.wrapper, self.columns.kind if self.columns else ""]))
+        around = self.wrapper or ("json" if self.opened else "")
+        return " in ".join(filter(None, [inner, around, self.columns.kind if self.columns else ""]))
 
     @property
     def of_json(self) -> bool:
@@ -191,7 +198,12 @@ class Shape:
     @property
     def may_be_typed(self) -> bool:
         """Whether DuckDB's own reader for JSON can read a file of it."""
-        return self.is_objects and isinstance(self.format, JsonFormat) and self.format.columns
+        return (
+            self.is_objects
+            and not self.opened
+            and isinstance(self.format, JsonFormat)
+            and self.format.columns
+        )
 
     @property
     def places(self) -> Mapping[str, tuple[str, ...]]:
@@ -246,7 +258,7 @@ def of_source(stated: Stated, lines: Sequence[str]) -> Shape:
     if stated.pattern:
         shape = Shape(name="pattern", format=TextFormat(pattern=stated.pattern))
     else:
-        shape = shape_of(lines, stated=stated.format, time=stated.time)
+        shape = shape_of(lines, stated=stated.format, time=stated.time, closed=tuple(stated.places.values()))
     return with_stated(shape, stated)
 
 
@@ -276,8 +288,12 @@ def of_columns(columns: Columns, text: str) -> Shape:
     return replace(inner, format=format, snake=True, columns=columns, numbers=numbers, zones=columns.zones)
 
 
-def shape_of(lines: Sequence[str], *, stated: str = AUTO, time: TimeForm | None = None) -> Shape:
-    """The shape of a sample of lines, by what most of them are, or by the name of a format. time: the form of their times, where it is stated.
+def shape_of(
+    lines: Sequence[str], *, stated: str = AUTO, time: TimeForm | None = None, closed: Sequence[str] = ()
+) -> Shape:
+    """The shape of a sample of lines, by what most of them are, or by the name of a format.
+
+    time: the form of their times, where it is stated. closed: keys of which it is stated what they hold.
 
     Raises:
         ExtensionError: the format of that name, of another package, cannot be used.
@@ -291,11 +307,32 @@ def shape_of(lines: Sequence[str], *, stated: str = AUTO, time: TimeForm | None 
     known, _ = usable()
     if objects and 2 * len(objects) >= len(lines):
         name = _json_format(objects, known)
+        inner = {key: found for key, found in keys.objects_in_texts(objects).items() if key not in closed}
+        if inner and not (name == "docker-json" and keys.names_at_top(objects) <= OF_DOCKER):
+            return _opened(objects, *next(iter(inner.items())), known=known, time=time)
         snake = any("_" in key for item in objects for key in item)
         return _of(name, known[name], lines, objects=objects, snake=snake, time=time)
     written = [line for line in lines if line.strip() and not line[:1].isspace()]
     name = _text_format(written, known)
     return _of(name, known[name], lines, time=time)
+
+
+def _opened(
+    objects: Sequence[dict[str, Any]],
+    key: str,
+    inner: Sequence[dict[str, Any]],
+    *,
+    known: Mapping[str, LogFormat],
+    time: TimeForm | None,
+) -> Shape:
+    """The shape of objects that hold what a program wrote, itself an object, as a text under a key."""
+    merged = [keys.merged(item, key) for item in objects]
+    name = _json_format(merged, known)
+    said = keys.flat(inner)
+    # What collects entries states a severity of its own, often the same of all.
+    severity = keys.words_first(said, (*STRUCTURED["severity"], *keys.learn(said).get("severity", ())))
+    lines = [json.dumps(item) for item in merged]
+    return replace(_of(name, known[name], lines, objects=merged, time=time, severity=severity), opened=key)
 
 
 def _of(
@@ -306,8 +343,9 @@ def _of(
     objects: Sequence[dict[str, Any]] | None = None,
     snake: bool = True,
     time: TimeForm | None = None,
+    severity: Sequence[str] = (),
 ) -> Shape:
-    """A shape of that format; of one that wraps lines, the shape of what it wraps."""
+    """A shape of that format; of one that wraps lines, the shape of what it wraps. severity: where it is looked for before all other places."""
     if isinstance(format, JsonFormat) and format.wraps is not None:
         if objects is None:
             objects = [item for item in map(_object, lines) if item is not None]
@@ -334,8 +372,8 @@ def _of(
             names=keys.names_in(objects),
             keys=own[:MOST_KEYS],
         )
-        severity = keys.words_first(sample, shape.places["severity"])
-        first = {"severity": severity[:1]} if severity else {}
+        severity = severity or keys.words_first(sample, shape.places["severity"])
+        first = {"severity": tuple(severity[:1])} if severity else {}
         if statuses := shape.learnt.get("status"):
             # A key called `status` may hold the word of a job.
             first["status"] = statuses[:1]
@@ -360,7 +398,13 @@ def _of(
         return _of("text", TEXT, lines)
     within = [line for line in within if not line.lstrip().startswith("{")]
     # What is wrapped twice is read as text.
-    return replace(inner, wrapper=name, snake=True, layouts=inner.layouts or tuple(learn_header(within)))
+    inner = replace(inner, wrapper=name, snake=True, layouts=inner.layouts or tuple(learn_header(within)))
+    if not objects or keys.names_at_top(objects) <= OF_DOCKER:
+        return inner
+    # What collects the lines of containers says whose they are.
+    told = keys.learn(keys.flat(objects))
+    outer = {str(thing): told[thing] for thing in ("service", "instance") if thing in told}
+    return replace(inner, outer=outer, outer_parents=((), *keys.parents(objects)))
 
 
 def _have_pairs(lines: Sequence[str]) -> bool:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 from collections.abc import Mapping
 
 from proofbook.collect.logs import fields as extra
 from proofbook.collect.logs import formats, layout_sql, requests, severities, timestamps, typed_objects
 from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, CONTAINER_NAME
 from proofbook.collect.logs.objects import Fields, json_paths, listed, text_of_bytes
-from proofbook.collect.logs.shape import Shape
-from proofbook.config.duckdb_text import quoted
+from proofbook.collect.logs.shape import OF_DOCKER, Shape
+from proofbook.config.duckdb_text import json_pointer, quoted
 from proofbook.config.log_formats import DETAILS, LOG_FORMATS, JsonFormat, TextFormat
 from proofbook.redaction.scrubbing import Rule, suspect
 
@@ -257,11 +258,15 @@ def _with_level(shape: Shape) -> str:
 def _found(fields: Fields) -> dict[str, str]:
     """What an entry says, by name, as it stands there."""
     shape, at = fields.shape, fields.at
-    texts = len(fields.texts)
+    texts, stacks = len(fields.texts), len(fields.texts) + len(fields.stacks)
     said = at("body", *(f"p[{1 + n}]" for n in range(texts)), "payload")
     if shape.name == "journald":
         said = f"CASE WHEN regexp_full_match({said}, '\\[[0-9]{{1,3}}(,[0-9]{{1,3}})*\\]') THEN {text_of_bytes(said)} ELSE {said} END"
-    stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, len(fields.inner))))
+    stack = at("stack", *(f"p[{1 + n}]" for n in range(texts, stacks)))
+    level = [
+        f"nullif({at('severity')}, 'DEFAULT')",
+        *(f"p[{1 + n}]" for n in range(stacks, len(fields.inner))),
+    ]
     in_text = f"left(regexp_extract(rest, {quoted(formats.TIME_FIRST)}, 1), 64)"
     written = "g.timestamp" if fields.groups else f"CASE WHEN header IS NULL THEN {in_text} END"
     # An object that cannot be parsed is broken, whatever times it holds.
@@ -288,10 +293,17 @@ def _found(fields: Fields) -> dict[str, str]:
         "stack": stack if shape.columns else f"CASE WHEN is_json THEN {stack} END",
         "t": f"CASE WHEN is_json THEN {_time_in_object(fields)} {broken}ELSE nullif({written}, '') END",
         "q": f"CASE WHEN NOT is_json THEN {request} END" if fields.may_request else no_request,
-        **{name: at(name) for name in others},
-        "severity": f"coalesce({at('severity')}, {severities.own_word(shape)}, said_level)",
+        **{name: _first_or_outside(shape, name, at(name)) for name in others},
+        "severity": f"coalesce({', '.join(level)}, {severities.own_word(shape)}, said_level)",
         "listed": extra.NOTHING if fields.only_bodies else _extra_of(fields),
     }
+
+
+def _first_or_outside(shape: Shape, name: str, found: str) -> str:
+    """SQL: what an entry says, else what stands around it."""
+    places = [key for path in shape.outer.get(name, ()) for key in json_paths(path)]
+    outside = (f"json_extract_string(around, {quoted(place)})" for place in places)
+    return f"coalesce({', '.join([found, *outside])})" if places else found
 
 
 def _is_around(fields: Fields) -> str:
@@ -335,14 +347,23 @@ def _extra_of(fields: Fields) -> str:
     elif not fields.groups:
         whole = extra.of_object("object", may_repeat=fields.may_repeat)
         within = [
-            extra.of_object("object", path=path, prefix=f"{path}.", may_repeat=fields.may_repeat)
-            for path in shape.parents
+            extra.of_object("object", steps=steps, prefix=f"{'.'.join(steps)}.", may_repeat=fields.may_repeat)
+            for steps in shape.parents
         ]
         found = f"list_concat({', '.join([whole, *within])})" if within else whole
         pairs = extra.of_pairs("left(rest, 8000)") if shape.has_pairs else "NULL"
         parts.append(f"CASE WHEN is_json THEN {found} ELSE {pairs} END")
-        without += shape.parents
-        without += [f"{path}.{name}" for path in fields.places.get("payload", ()) if path in shape.parents for name in told]  # fmt: skip
+        parents = [".".join(steps) for steps in shape.parents]
+        without += parents
+        if shape.outer_parents:
+            parts += [
+                f"CASE WHEN around IS NOT NULL THEN {extra.of_object('around', steps=steps, prefix=''.join(f'{step}.' for step in steps))} END"
+                for steps in shape.outer_parents
+            ]
+            without += OF_DOCKER
+            without += [".".join(steps) for steps in shape.outer_parents]
+            without += [path for paths in shape.outer.values() for path in paths[:1]]
+        without += [f"{path}.{name}" for path in fields.places.get("payload", ()) if path in parents for name in told]  # fmt: skip
     if columns is not None:
         taken = {name for names in columns.places.values() for name in names[:1]}
         taken |= set(columns.date_and_time or ())
@@ -365,11 +386,24 @@ def _named(expressions: Mapping[str, str]) -> str:
 
 
 def _unwrapped(shape: Shape, lines: str) -> str:
+    """Each line as `rest`, without its wrapper, of which `ts0` is the time and `around` what it says beside where that is wanted."""
+    found = _out_of_wrapper(shape, lines)
+    if not shape.opened:
+        return found
+    # What the object in a text holds in place of the text, as `keys.merged` has it.
+    place, without = quoted(json_pointer([shape.opened])), quoted(json.dumps({shape.opened: None}))
+    merged = f"coalesce(try(json_merge_patch(rest, {without}, inside))::VARCHAR, rest)"
+    return f"""SELECT * EXCLUDE (inside) REPLACE (CASE WHEN starts_with(ltrim(inside), '{{') THEN {merged} ELSE rest END AS rest)
+        FROM (SELECT *, CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, {place})) END AS inside FROM ({found}))"""
+
+
+def _out_of_wrapper(shape: Shape, lines: str) -> str:
     cells = ", cells" if shape.columns else ""
     wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
     if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
         inner, time = (json_paths(path)[0] for path in wrapper.wraps)
-        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines{cells} FROM (
+        outer = ", CASE WHEN d IS NOT NULL THEN text END AS around" if shape.outer_parents else ""
+        return f"""SELECT rtrim(coalesce(d[1], text), chr(10)) AS rest, d[2] AS ts0, line, lines{cells}{outer} FROM (
             SELECT *, CASE WHEN starts_with(text, '{{') THEN try(json_extract_string(text, [{listed([inner, time])}])) END AS d FROM ({lines}))"""
     if isinstance(wrapper, TextFormat):
         pattern = quoted(wrapper.pattern)
