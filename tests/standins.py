@@ -81,14 +81,15 @@ def gcloud() -> int:
 
 
 def kubectl() -> int:
-    """`kubectl logs --selector`: ten lines by itself; what came before a restart only with --previous."""
+    """`kubectl logs --selector`: ten lines by itself; what came before a restart only with --previous, and whose a line is only with --prefix."""
     if "--previous" in sys.argv and not os.environ.get("RESTARTED"):
         print("Error from server (BadRequest): previous terminated container not found", file=sys.stderr)
         return 1
     which = "previous" if "--previous" in sys.argv else "current"
     since = _option("since-time")
+    before = "[pod/api-5d4f-x1/app] " if "--prefix" in sys.argv else ""
     lines = [
-        f"{entry['timestamp']} {entry['textPayload']}"
+        f"{before}{entry['timestamp']} {entry['textPayload']}"
         for entry in _entries()
         if entry["timestamp"] >= since and entry.get("container", "current") == which
     ]

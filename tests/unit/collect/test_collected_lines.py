@@ -172,6 +172,27 @@ def test_whose_lines_of_text_they_are_is_kept(tmp_path: Path) -> None:
     assert column_of(reading, "fields")[0] == {"kubernetes.labels.app.kubernetes.io/part-of": "mall"}
 
 
+SAID = '{"level": "error", "msg": "boom", "time": "%s"}'
+PREFIXED = {
+    "kubectl --prefix": "[pod/shop-{n}/app] " + SAID,
+    "kubectl --prefix --timestamps": "[pod/shop-{n}/app] {at} " + SAID,
+    "kubectl --prefix, text": "[pod/shop-{n}/app] {at} ERROR boom",
+    "stern": "shop-{n} app " + SAID,
+    "stern in colour": "shop-{n} › app " + SAID,
+    "compose": "shop-{n}  | " + SAID,
+}
+
+
+@pytest.mark.parametrize("name", PREFIXED)
+def test_an_object_behind_the_names_of_pod_and_container_is_read(name: str, tmp_path: Path) -> None:
+    lines = [PREFIXED[name].replace("%s", at(second)).replace("{at}", at(second)).replace("{n}", str(second % 2)) for second in range(20)]  # fmt: skip
+    reading = read(tmp_path, "\n".join(lines) + "\n")
+    assert told(reading) == [("ERROR", "boom")] * 20
+    if name.startswith("kubectl"):
+        assert column_of(reading, "service_instance_id") == ["shop-0", "shop-1"] * 10
+        assert set(column_of(reading, "service_name")) == {"app"}
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -202,6 +223,28 @@ def test_what_loki_answers_is_read_as_a_file(indent: int | None, tmp_path: Path)
     reading = read(tmp_path, json.dumps(answer, indent=indent))
     assert sorted(told(reading)) == [("ERROR", 'no "0"')] * 2 + [("ERROR", 'no "1"')] * 2
     assert sorted(column_of(reading, "service_instance_id")) == ["p-1", "p-1", "p-2", "p-2"]
+
+
+def test_what_gcloud_prints_by_itself_is_read(tmp_path: Path) -> None:
+    """Without --format it is YAML."""
+    entry = "---\ninsertId: a%d\nlabels:\n  instanceId: i-1\nlogName: projects/p/logs/x\nseverity: ERROR\ntextPayload: |-\n  Traceback (most recent call last):\n    File \"a.py\", line 1, in f\n  KeyError: 1\ntimestamp: '%s'\n"
+    reading = read(tmp_path, "".join(entry % (second, at(second)) for second in (2, 1, 0)))
+    trace = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nKeyError: 1'
+    assert told(reading) == [("ERROR", trace)] * 3 and held(reading, "service_instance_id") == ["i-1"]
+
+
+def test_text_between_lines_of_dashes_is_no_yaml(tmp_path: Path) -> None:
+    text = "".join(
+        f"---\nStarted: {at(second)} INFO request\nwith a note: of two lines\n" for second in range(5)
+    )
+    assert read(tmp_path, text).shape == "text"
+
+
+def test_what_splunk_exports_is_read(tmp_path: Path) -> None:
+    entries = [{"preview": False, "result": {"_time": at(second), "_raw": written(second), "host": "web-1"}} for second in range(3)]  # fmt: skip
+    reading = read(tmp_path, json_lines(*entries))
+    assert told(reading) == [("ERROR", f'no "{second}"') for second in range(3)]
+    assert held(reading, "service_instance_id", "http_status") == ["web-1", 503]
 
 
 def test_attributes_of_otlp_are_fields(tmp_path: Path) -> None:

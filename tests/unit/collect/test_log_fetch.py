@@ -207,7 +207,8 @@ def test_kubectl_is_asked_for_every_line_and_for_those_before_a_restart(
     put_on_path(tmp_path, [*crashed, *served], monkeypatch)
     assert read("k8s:staging/app=api,tier!=db", tmp_path).kept == 50
     monkeypatch.setenv("RESTARTED", "1")
-    assert read("k8s:staging/app=api", tmp_path).kept == 55
+    reading = read("k8s:staging/app=api", tmp_path)
+    assert reading.kept == 55 and set(reading.entries["service_instance_id"]) == {"api-5d4f-x1"}
 
 
 def test_both_streams_of_a_container_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

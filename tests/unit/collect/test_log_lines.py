@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proofbook.collect.logs import lines
 from proofbook.collect.logs.lines import Rule
-from proofbook.collect.logs.shape import PIECES
+from proofbook.collect.logs.pieces import PIECES
 
 STRICT = Rule(begins="^[0-9]", goes_on="^(?:Error|at )")
 LONG = Rule(begins="^[0-9]", goes_on=None)

@@ -21,7 +21,7 @@ def _kubectl(place: LogPlace, request: LogRequest) -> list[Command]:
     words = [
         "kubectl", "logs", f"--namespace={place.parts['namespace']}", f"--selector={place.parts['selector']}", "--all-containers",
         # With a selector it prints ten lines of each pod, and of five pods, by itself.
-        "--tail=-1", "--max-log-requests=100", "--timestamps",
+        "--tail=-1", "--max-log-requests=100", "--timestamps", "--prefix",
         f"--since-time={request.since:%Y-%m-%dT%H:%M:%SZ}",
     ]  # fmt: skip
     # What a container wrote that has been restarted since: often nobody has, which is no error.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from proofbook.collect.logs.times import first_in
+from proofbook.collect.services import yaml_document
 
 # The keys of which an entry holds at least one; an object without any of them is a wrapper round entries.
 ENTRY_KEYS = frozenset(
@@ -51,6 +52,11 @@ CHUNK_BYTES = 1 << 22
 DEPTH = 8
 # What may stand between two entries; a byte order mark also where files were put together.
 _BETWEEN, _BETWEEN_FILES = re.compile(r"[ \t\r\n,]*"), re.compile(r"[ \t\r\n,\ufeff]*")
+# As gcloud prints entries where no other form is asked for.
+_YAML_FIRST, _YAML_NEXT = (
+    re.compile(r"---[ \t]*\r?\n[A-Za-z_@][\w.]*:\s"),
+    re.compile(r"^---[ \t]*\r?\n", re.MULTILINE),
+)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
@@ -61,7 +67,7 @@ class Bytes(Protocol):
 
 
 def kind_of(head: str, *, whole: bool) -> str:
-    """`array`, `objects` or `otlp` where the text is such a document, else an empty string: lines are read as they are.
+    """`array`, `objects`, `otlp` or `yaml` where the text is such a document, else an empty string: lines are read as they are.
 
     Args:
         head: the start of the text. whole: whether it is all of it.
@@ -69,6 +75,9 @@ def kind_of(head: str, *, whole: bool) -> str:
     start = head.lstrip()
     if re.match(r"\[\s*(?:[{\[\]]|$)", start):
         return "array"
+    if _YAML_FIRST.match(start):
+        first_document = _of_yaml(_YAML_NEXT.split(start, maxsplit=2)[1])
+        return "yaml" if isinstance(first_document, dict) and ENTRY_KEYS & first_document.keys() else ""
     if not start.startswith("{"):
         return ""
     first, _, rest = start.partition("\n")
@@ -101,7 +110,8 @@ def sample(head: str, *, most: int = 200) -> list[str]:
 def write_lines(file: Bytes, kind: str, *, to: Path) -> None:
     """The entries of a document, one a line, in their order. What is left of a cut document is written as it is."""
     with to.open("w", encoding="utf-8", newline="\n") as out:
-        for value in _values(file, inside_array=kind == "array"):
+        values = _documents(file) if kind == "yaml" else _values(file, inside_array=kind == "array")
+        for value in values:
             if isinstance(value, str):
                 out.write(" ".join(value.split()) + "\n")
                 continue
@@ -176,6 +186,27 @@ def _values(file: Bytes, *, inside_array: bool) -> Iterator[tuple[Any] | str]:
         chunk = file.read(max(CHUNK_BYTES, len(text) - at))
         ended = not chunk
         text, at = text[at:] + unicode.decode(chunk, final=ended), 0
+
+
+def _documents(file: Bytes) -> Iterator[tuple[Any] | str]:
+    """The values of a stream of YAML documents, in the same way."""
+    unicode = codecs.getincrementaldecoder("utf-8")("replace")
+    text, ended = "", False
+    while not ended:
+        chunk = file.read(CHUNK_BYTES)
+        ended = not chunk
+        *whole, text = _YAML_NEXT.split(text + unicode.decode(chunk, final=ended))
+        for document in filter(str.strip, [*whole, text] if ended else whole):
+            found = _of_yaml(document)
+            yield document if found is None else (found,)
+
+
+def _of_yaml(document: str) -> Any:
+    """The value; None where it is no YAML."""
+    try:
+        return yaml_document.parse(document)
+    except ValueError:
+        return None
 
 
 def _past(what: re.Pattern[str], text: str, at: int) -> int:

@@ -129,9 +129,11 @@ TIME_IN_TEXT = rf"({_ISO}|{_SLASHED}|{_COMMON_LOG}|^(?:<\d{{1,3}}>)?{_SYSLOG}|^{
 # The same at the beginning of a line.
 TIME_FIRST = rf"^[\[(<\"]?({_ISO}|{_SLASHED}|{_COMMON_LOG}|(?:<\d{{1,3}}>)?{_SYSLOG}|{_KLOG})(?:[^0-9A-Za-z.,]|[.,](?:[^0-9]|$)|$)"
 OBJECT_FIRST = r"^\{\""
-# What Docker Compose and others put before each line of a container.
-OBJECT_AFTER_NAME = r"^[\w.@/:-]+(?:\[\d+\])?(?: +\||:)? +\{\""
-CONTAINER = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) [FP] )?"
+# What Docker Compose, `kubectl logs --prefix`, stern and others put before each line of a container.
+OBJECT_AFTER_NAME = r"^(?:\[[\w.@/:-]+\]|[\w.@/:-]+(?:\[\d+\])?(?:(?: ›)? [\w.@/:-]+)?)(?: +\||:)? +\{\""
+# What `kubectl logs --prefix` puts before each line: pod and container.
+OF_POD = r"^\[pod/([\w.-]+)/([\w.-]+)\] "
+CONTAINER = r"^(?:\[pod/[\w./-]+\] )?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) [FP] )?"
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 # A body that goes on where the entry before it stopped: an indented frame, or one that need not be indented, or what joins two tracebacks.

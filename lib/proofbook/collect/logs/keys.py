@@ -162,26 +162,43 @@ def held(
     return tuple(dict.fromkeys(path for path in found if path is not None))
 
 
-def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The objects that texts under a key hold, by keys with the name of a message under which most of the entries have one."""
-    found: dict[str, list[dict[str, Any]]] = {}
+def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """The objects that texts hold, by the steps to them: of keys with the name of a message, themselves or one level down, under which most entries have one."""
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for entry in objects:
         for key, value in entry.items():
-            if is_named("body", key) and (inner := _object_in(value)) is not None:
-                found.setdefault(key, []).append(inner)
-    return {key: inner for key, inner in found.items() if 2 * len(inner) >= len(objects)}
+            held = (
+                {(key, name): text for name, text in value.items()}
+                if isinstance(value, dict)
+                else {(key,): value}
+            )
+            for steps, text in held.items():
+                if is_named("body", steps[-1]) and (inner := _object_in(text)) is not None:
+                    found.setdefault(steps, []).append(inner)
+    return {steps: inner for steps, inner in found.items() if 2 * len(inner) >= len(objects)}
 
 
-def merged(entry: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The entry, with what the object in the text under that key holds in place of the text; where both have a key, the inner one counts.
+def merged(entry: Mapping[str, Any], steps: Sequence[str]) -> dict[str, Any]:
+    """The entry, with what the object in the text there holds in place of the text; where both have a key, the inner one counts.
 
-    >>> merged({"message": '{"msg": "boom", "ts": 2}', "ts": 1}, "message")
+    >>> merged({"message": '{"msg": "boom", "ts": 2}', "ts": 1}, ["message"])
     {'ts': 2, 'msg': 'boom'}
     """
-    inner = _object_in(entry.get(key))
-    if inner is None:
-        return dict(entry)
-    return _patched({name: value for name, value in entry.items() if name != key}, inner)
+    text: Any = entry
+    for step in steps:
+        text = text.get(step) if isinstance(text, dict) else None
+    inner = _object_in(text)
+    return dict(entry) if inner is None else _patched(_patched(entry, nothing_at(steps)), inner)
+
+
+def nothing_at(steps: Sequence[str]) -> dict[str, Any]:
+    """The patch that takes away what is there.
+
+    >>> nothing_at(["result", "_raw"])
+    {'result': {'_raw': None}}
+    """
+    first, *others = steps
+    return {first: nothing_at(others) if others else None}
 
 
 def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:

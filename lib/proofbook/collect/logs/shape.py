@@ -14,6 +14,7 @@ from proofbook.collect.logs.columns import Columns
 from proofbook.collect.logs.formats import (
     OBJECT_AFTER_NAME,
     OBJECT_FIRST,
+    OF_POD,
     STRUCTURED,
     TEXT,
     TIME_FIRST,
@@ -30,6 +31,7 @@ from proofbook.collect.logs.layout import (
     with_containers,
 )
 from proofbook.collect.logs.lines import Pieces, Rule
+from proofbook.collect.logs.pieces import CRI_LINE, PIECES
 from proofbook.collect.logs.requests import RequestForm
 from proofbook.collect.logs.times import TimeForm
 from proofbook.config.log_formats import AUTO, DETAILS, ColumnFormat, JsonFormat, LogFormat, TextFormat
@@ -39,40 +41,6 @@ OF_DOCKER = frozenset(["log", "stream", "time", "attrs"])
 # Names of keys that a refusal shows.
 MOST_KEYS = 20
 _PAIR = re.compile(r"(?:^|\s)[A-Za-z_][\w.@/-]*=\S")
-_CRI_LINE = re.compile(r"(\S+ )(stdout|stderr) ([PF]) (.*)", re.DOTALL)
-_DOCKER_LINE = re.compile(r'\{"log": ?"((?:[^"\\]|\\.)*)"(.*?"stream": ?"(\w+)".*)', re.DOTALL)
-
-
-def _cri_pieces(line: str) -> tuple[str, str]:
-    found = _CRI_LINE.match(line)
-    return (found[2], found[4]) if found else ("", line)
-
-
-def _docker_pieces(line: str) -> tuple[str, str]:
-    found = _DOCKER_LINE.match(line)
-    return (found[3], found[1]) if found else ("", line)
-
-
-def _docker_joined(line: str, added: str) -> str:
-    found = _DOCKER_LINE.match(line)
-    return f'{{"log":"{found[1]}{added}"{found[2]}' if found else line + added
-
-
-# A line of a container that is too long comes in pieces: of Docker each but the last has no end of line.
-PIECES: dict[str, Pieces] = {
-    "container": Pieces(
-        is_open=r"^\S+ (?:stdout|stderr) P ",
-        hints=(b" stdout P ", b" stderr P "),
-        split=_cri_pieces,
-        join=lambda line, added: line + added,
-    ),
-    "docker-json": Pieces(
-        is_open=r'^\{"log": ?"(?:[^"\\]|\\.)*(?:[^n"\\]|[^\\]n|\\[^n]|\\\\n)", ?"stream":',
-        hints=(b'"stream":',),
-        split=_docker_pieces,
-        join=_docker_joined,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +48,7 @@ class Shape:
     """What a source's lines are: a format, and the format that a container runtime put around each of them.
 
     outer: where what stands around a line says whose it is; outer_parents: the steps to what it says beside, none where it says nothing.
-    opened: the key of the text that is an object in most objects, whose keys are read as if they stood beside it. snake: whether keys may be written in snake_case; looking for both takes longer. layouts: of its lines of text, learnt from
+    opened: the steps to the text that is an object in most objects, whose keys are read as if they stood beside it. of_pods: whether the names of a pod and a container stand before its lines. snake: whether keys may be written in snake_case; looking for both takes longer. layouts: of its lines of text, learnt from
     a sample. long_messages: whether lines that are not indented belong to the entry before them too. learnt:
     where its objects keep things too, by the sample; first: where to look before all others. numbers: what its severities mean that are numbers, by the sample.
     columns: of a file in columns, where the shape is that of its messages.
@@ -97,7 +65,8 @@ class Shape:
     wrapper: str = ""
     outer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outer_parents: tuple[tuple[str, ...], ...] = ()
-    opened: str = ""
+    opened: tuple[str, ...] = ()
+    of_pods: bool = False
     snake: bool = True
     layouts: tuple[Layout, ...] = ()
     long_messages: bool = False
@@ -307,32 +276,34 @@ def shape_of(
     known, _ = usable()
     if objects and 2 * len(objects) >= len(lines):
         name = _json_format(objects, known)
-        inner = {key: found for key, found in keys.objects_in_texts(objects).items() if key not in closed}
+        texts = keys.objects_in_texts(objects)
+        inner = {steps: found for steps, found in texts.items() if ".".join(steps) not in closed}
         if inner and not (name == "docker-json" and keys.names_at_top(objects) <= OF_DOCKER):
             return _opened(objects, *next(iter(inner.items())), known=known, time=time)
         snake = any("_" in key for item in objects for key in item)
         return _of(name, known[name], lines, objects=objects, snake=snake, time=time)
     written = [line for line in lines if line.strip() and not line[:1].isspace()]
     name = _text_format(written, known)
-    return _of(name, known[name], lines, time=time)
+    of_pods = 2 * sum(bool(re.match(OF_POD, line)) for line in written) > len(written)
+    return replace(_of(name, known[name], lines, time=time), of_pods=of_pods)
 
 
 def _opened(
     objects: Sequence[dict[str, Any]],
-    key: str,
+    steps: tuple[str, ...],
     inner: Sequence[dict[str, Any]],
     *,
     known: Mapping[str, LogFormat],
     time: TimeForm | None,
 ) -> Shape:
-    """The shape of objects that hold what a program wrote, itself an object, as a text under a key."""
-    merged = [keys.merged(item, key) for item in objects]
+    """The shape of objects that hold what a program wrote, itself an object, as a text."""
+    merged = [keys.merged(item, steps) for item in objects]
     name = _json_format(merged, known)
     said = keys.flat(inner)
     # What collects entries states a severity of its own, often the same of all.
     severity = keys.words_first(said, (*STRUCTURED["severity"], *keys.learn(said).get("severity", ())))
     lines = [json.dumps(item) for item in merged]
-    return replace(_of(name, known[name], lines, objects=merged, time=time, severity=severity), opened=key)
+    return replace(_of(name, known[name], lines, objects=merged, time=time, severity=severity), opened=steps)
 
 
 def _of(
@@ -393,7 +364,7 @@ def _of(
         places = {name: paths for name, paths in shape.places.items() if name != "status" or statuses}
         return replace(shape, held=keys.held(sample, places, keys=own))
     inner = shape_of(within, time=time)
-    if name == "container" and not inner.of_json and not any(_CRI_LINE.match(line) for line in lines):
+    if name == "container" and not inner.of_json and not any(CRI_LINE.match(line) for line in lines):
         # Times before lines may be the program's own: it is text in which they stand first.
         return _of("text", TEXT, lines)
     within = [line for line in within if not line.lstrip().startswith("{")]

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 
 from proofbook.collect.logs import fields as extra
-from proofbook.collect.logs import formats, layout_sql, requests, severities, timestamps, typed_objects
+from proofbook.collect.logs import formats, keys, layout_sql, requests, severities, timestamps, typed_objects
 from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, CONTAINER_NAME
 from proofbook.collect.logs.objects import Fields, json_paths, listed, text_of_bytes
 from proofbook.collect.logs.shape import OF_DOCKER, Shape
@@ -302,8 +302,10 @@ def _found(fields: Fields) -> dict[str, str]:
 def _first_or_outside(shape: Shape, name: str, found: str) -> str:
     """SQL: what an entry says, else what stands around it."""
     places = [key for path in shape.outer.get(name, ()) for key in json_paths(path)]
-    outside = (f"json_extract_string(around, {quoted(place)})" for place in places)
-    return f"coalesce({', '.join([found, *outside])})" if places else found
+    outside = [f"json_extract_string(around, {quoted(place)})" for place in places]
+    if shape.of_pods and name in ("instance", "service"):
+        outside.append(f"nullif(whose.{name}, '')")
+    return f"coalesce({', '.join([found, *outside])})" if outside else found
 
 
 def _is_around(fields: Fields) -> str:
@@ -387,18 +389,21 @@ def _named(expressions: Mapping[str, str]) -> str:
 
 def _unwrapped(shape: Shape, lines: str) -> str:
     """Each line as `rest`, without its wrapper, of which `ts0` is the time and `around` what it says beside where that is wanted."""
+    if shape.of_pods:
+        lines = f"SELECT *, regexp_extract(text, {quoted(formats.OF_POD)}, ['instance', 'service']) AS whose FROM ({lines})"
     found = _out_of_wrapper(shape, lines)
     if not shape.opened:
         return found
     # What the object in a text holds in place of the text, as `keys.merged` has it.
-    place, without = quoted(json_pointer([shape.opened])), quoted(json.dumps({shape.opened: None}))
+    place = quoted(json_pointer(shape.opened))
+    without = quoted(json.dumps(keys.nothing_at(shape.opened)))
     merged = f"coalesce(try(json_merge_patch(rest, {without}, inside))::VARCHAR, rest)"
     return f"""SELECT * EXCLUDE (inside) REPLACE (CASE WHEN starts_with(ltrim(inside), '{{') THEN {merged} ELSE rest END AS rest)
         FROM (SELECT *, CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, {place})) END AS inside FROM ({found}))"""
 
 
 def _out_of_wrapper(shape: Shape, lines: str) -> str:
-    cells = ", cells" if shape.columns else ""
+    cells = f"{', cells' if shape.columns else ''}{', whose' if shape.of_pods else ''}"
     wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
     if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
         inner, time = (json_paths(path)[0] for path in wrapper.wraps)
