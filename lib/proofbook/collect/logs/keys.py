@@ -83,7 +83,7 @@ _WINDOWS_KEYS = frozenset(
 _GELF_KEYS = frozenset(["shortmessage", "version", "host"])
 
 
-def flat(objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def flat(objects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The texts and numbers of each object by their paths, no deeper than DEPTH: the samples that the functions below take."""
     return [dict(_scalars(entry)) for entry in objects]
 
@@ -162,9 +162,9 @@ def held(
     return tuple(dict.fromkeys(path for path in found if path is not None))
 
 
-def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], list[Mapping[str, Any]]]:
     """The objects that texts hold, by the steps to them: of keys with the name of a message, themselves or one level down, under which most entries have one."""
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    found: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for entry in objects:
         for key, value in entry.items():
             held = (
@@ -178,7 +178,7 @@ def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ..
     return {steps: inner for steps, inner in found.items() if 2 * len(inner) >= len(objects)}
 
 
-def merged(entry: Mapping[str, Any], steps: Sequence[str]) -> dict[str, Any]:
+def merged(entry: Mapping[str, Any], steps: Sequence[str]) -> Mapping[str, Any]:
     """The entry, with what the object in the text there holds in place of the text; where both have a key, the inner one counts.
 
     >>> merged({"message": '{"msg": "boom", "ts": 2}', "ts": 1}, ["message"])
@@ -191,7 +191,7 @@ def merged(entry: Mapping[str, Any], steps: Sequence[str]) -> dict[str, Any]:
     return dict(entry) if inner is None else _patched(_patched(entry, nothing_at(steps)), inner)
 
 
-def nothing_at(steps: Sequence[str]) -> dict[str, Any]:
+def nothing_at(steps: Sequence[str]) -> Mapping[str, Any]:
     """The patch that takes away what is there.
 
     >>> nothing_at(["result", "_raw"])
@@ -201,7 +201,7 @@ def nothing_at(steps: Sequence[str]) -> dict[str, Any]:
     return {first: nothing_at(others) if others else None}
 
 
-def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> Mapping[str, Any]:
     """As RFC 7396 has it, by which the engine merges too."""
     found = dict(outer)
     for name, value in inner.items():
@@ -215,7 +215,7 @@ def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, An
     return found
 
 
-def _object_in(value: Any) -> dict[str, Any] | None:
+def _object_in(value: Any) -> Mapping[str, Any] | None:
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return None
     try:

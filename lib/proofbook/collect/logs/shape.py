@@ -289,9 +289,9 @@ def shape_of(
 
 
 def _opened(
-    objects: Sequence[dict[str, Any]],
+    objects: Sequence[Mapping[str, Any]],
     steps: tuple[str, ...],
-    inner: Sequence[dict[str, Any]],
+    inner: Sequence[Mapping[str, Any]],
     *,
     known: Mapping[str, LogFormat],
     time: TimeForm | None,
@@ -311,7 +311,7 @@ def _of(
     format: LogFormat,
     lines: Sequence[str],
     *,
-    objects: Sequence[dict[str, Any]] | None = None,
+    objects: Sequence[Mapping[str, Any]] | None = None,
     snake: bool = True,
     time: TimeForm | None = None,
     severity: Sequence[str] = (),
@@ -383,7 +383,7 @@ def _have_pairs(lines: Sequence[str]) -> bool:
     return 2 * sum(len(_PAIR.findall(line[:1000])) > 1 for line in lines) > len(lines)
 
 
-def _json_format(objects: Sequence[dict[str, Any]], known: Mapping[str, LogFormat]) -> str:
+def _json_format(objects: Sequence[Mapping[str, Any]], known: Mapping[str, LogFormat]) -> str:
     """The name of the format that most of these entries have."""
     formats = {name: item for name, item in known.items() if isinstance(item, JsonFormat)}
     votes = dict.fromkeys(formats, 0)
@@ -406,12 +406,12 @@ def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
     return "text"
 
 
-def _named_object(line: str) -> dict[str, Any] | None:
+def _named_object(line: str) -> Mapping[str, Any] | None:
     """The object behind the name of a container or a program."""
     return _object(line[line.index("{") :]) if re.match(OBJECT_AFTER_NAME, line) else None
 
 
-def _object(line: str) -> dict[str, Any] | None:
+def _object(line: str) -> Mapping[str, Any] | None:
     if not line.lstrip().startswith("{"):
         return None
     try:
