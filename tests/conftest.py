@@ -70,9 +70,8 @@ skip_iri_grammar()
 # How long examples take says how busy the machine is, and nothing about the code.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
-# Of `--fast`: a tenth of the examples that a property has in `make test`, and so many cases of a table.
+# Of `--fast`: a tenth of the examples that a property has in `make test`.
 settings.register_profile("fast", settings.default, max_examples=settings.default.max_examples // 10)
-FAST_CASES = 2
 # The processor time beyond which a test is named there, so that its author sees that it is slow; an idle machine takes half of it.
 FAST_S = 0.6
 TOOK = "seconds of the processor"
@@ -82,7 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast",
         action="store_true",
-        help=f"no test that is slow, a tenth of the examples of a property, and {FAST_CASES} cases of a test that has more",
+        help="no test that is slow, a tenth of the examples of a property, and one case of a test that has more",
     )
 
 
@@ -185,8 +184,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sampled(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of the cases of each test the first and the last, in the order of the items."""
-    chosen = {id(item) for cases in by_test(items) for item in evenly(cases, FAST_CASES)}
+    """Of the cases of each test the first, in the order of the items."""
+    chosen = {id(cases[0]) for cases in by_test(items)}
     return [item for item in items if id(item) in chosen]
 
 
