@@ -105,6 +105,7 @@ def written(second: int) -> str:
 
 
 COLLECTED = {
+    "its own key": lambda n: {"timestamp": at(n), "level": "info", "msg": written(n)},
     "cloudwatch": lambda n: {"timestamp": 1772359200500 + 1000 * n, "ingestionTime": 1772359209000, "message": written(n)},
     "filebeat": lambda n: {"@timestamp": at(n), "message": written(n), "stream": "stderr", "log": {"offset": n, "file": {"path": "/var/log/x"}}, "kubernetes": {"pod": {"name": "p-1"}}},
     "logcli": lambda n: {"labels": {"app": "shop", "pod": "p-1"}, "line": written(n), "timestamp": at(n)},
@@ -136,6 +137,13 @@ def test_messages_of_text_among_such_objects_and_broken_ones_stay_as_they_are(tm
     messages = ['{"level": "error", "msg": "boom"}', "WARN plain", '{"level": "error", broken', '{"level": "info", "msg": "fine"}']  # fmt: skip
     reading = read(tmp_path, json_lines(*({"timestamp": at(second), "message": text} for second, text in enumerate(messages))))  # fmt: skip
     assert told(reading) == [("ERROR", "boom"), ("WARNING", "WARN plain"), (None, messages[2]), ("INFO", "fine")]  # fmt: skip
+
+
+def test_an_object_that_says_nothing_in_words_is_its_own_message(tmp_path: Path) -> None:
+    messages = ['{"method": "GET", "path": "/cart", "status": 503}', '{"level": "error", "msg": "boom"}']
+    reading = read(tmp_path, json_lines(*({"timestamp": at(second), "level": "info", "message": text} for second, text in enumerate(messages))))  # fmt: skip
+    assert told(reading) == [("INFO", messages[0]), ("ERROR", "boom")]
+    assert held(reading, "http_url", "http_status") == ["/cart", 503]
 
 
 @pytest.mark.parametrize("pattern", ['no "[13]"', "no ", '"level": "error"', "[^\\x00-\\x7f]"])

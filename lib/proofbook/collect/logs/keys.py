@@ -179,26 +179,15 @@ def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ..
 
 
 def merged(entry: Mapping[str, Any], steps: Sequence[str]) -> Mapping[str, Any]:
-    """The entry, with what the object in the text there holds in place of the text; where both have a key, the inner one counts.
+    """The entry, with what the object in the text there holds beside; where both have a key, the inner one counts.
 
-    >>> merged({"message": '{"msg": "boom", "ts": 2}', "ts": 1}, ["message"])
-    {'ts': 2, 'msg': 'boom'}
+    >>> merged({"line": '{"msg": "boom", "ts": 2}', "ts": 1}, ["line"])
+    {'line': '{"msg": "boom", "ts": 2}', 'ts': 2, 'msg': 'boom'}
     """
     text: Any = entry
     for step in steps:
         text = text.get(step) if isinstance(text, dict) else None
-    inner = _object_in(text)
-    return dict(entry) if inner is None else _patched(_patched(entry, nothing_at(steps)), inner)
-
-
-def nothing_at(steps: Sequence[str]) -> Mapping[str, Any]:
-    """The patch that takes away what is there.
-
-    >>> nothing_at(["result", "_raw"])
-    {'result': {'_raw': None}}
-    """
-    first, *others = steps
-    return {first: nothing_at(others) if others else None}
+    return _patched(entry, _object_in(text) or {})
 
 
 def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -300,10 +300,21 @@ def _opened(
     merged = [keys.merged(item, steps) for item in objects]
     name = _json_format(merged, known)
     said = keys.flat(inner)
+    learnt = keys.learn(said)
     # What collects entries states a severity of its own, often the same of all.
-    severity = keys.words_first(said, (*STRUCTURED["severity"], *keys.learn(said).get("severity", ())))
+    severity = keys.words_first(said, (*STRUCTURED["severity"], *learnt.get("severity", ())))
     lines = [json.dumps(item) for item in merged]
-    return replace(_of(name, known[name], lines, objects=merged, time=time, severity=severity), opened=steps)
+    shape = _of(name, known[name], lines, objects=merged, time=time, severity=severity)
+    # An object that says nothing in words is its own message.
+    there = {path for item in said for path in item}
+    body = [path for path in (*STRUCTURED["body"], *learnt.get("body", ())) if path in there]
+    text = ".".join(steps)
+    return replace(
+        shape,
+        opened=steps,
+        first={**shape.first, "body": (*dict.fromkeys(body), text)},
+        held=tuple(dict.fromkeys((*shape.held, text, *body[:1]))),
+    )
 
 
 def _of(

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import json
 from collections.abc import Mapping
 
 from proofbook.collect.logs import fields as extra
-from proofbook.collect.logs import formats, keys, layout_sql, requests, severities, timestamps, typed_objects
+from proofbook.collect.logs import formats, layout_sql, requests, severities, timestamps, typed_objects
 from proofbook.collect.logs.layout import BEFORE_TIME, CLOSERS, CONTAINER_NAME
 from proofbook.collect.logs.objects import Fields, json_paths, listed, text_of_bytes
 from proofbook.collect.logs.shape import OF_DOCKER, Shape
@@ -394,10 +393,9 @@ def _unwrapped(shape: Shape, lines: str) -> str:
     found = _out_of_wrapper(shape, lines)
     if not shape.opened:
         return found
-    # What the object in a text holds in place of the text, as `keys.merged` has it.
+    # As `keys.merged` has it.
+    merged = "coalesce(try(json_merge_patch(rest, inside))::VARCHAR, rest)"
     place = quoted(json_pointer(shape.opened))
-    without = quoted(json.dumps(keys.nothing_at(shape.opened)))
-    merged = f"coalesce(try(json_merge_patch(rest, {without}, inside))::VARCHAR, rest)"
     return f"""SELECT * EXCLUDE (inside) REPLACE (CASE WHEN starts_with(ltrim(inside), '{{') THEN {merged} ELSE rest END AS rest)
         FROM (SELECT *, CASE WHEN starts_with(ltrim(rest), '{{') THEN try(json_extract_string(rest, {place})) END AS inside FROM ({found}))"""
 
