@@ -130,7 +130,7 @@ TIME_IN_TEXT = rf"({_ISO}|{_SLASHED}|{_COMMON_LOG}|^(?:<\d{{1,3}}>)?{_SYSLOG}|^{
 TIME_FIRST = rf"^[\[(<\"]?({_ISO}|{_SLASHED}|{_COMMON_LOG}|(?:<\d{{1,3}}>)?{_SYSLOG}|{_KLOG})(?:[^0-9A-Za-z.,]|[.,](?:[^0-9]|$)|$)"
 OBJECT_FIRST = r"^\{\""
 # What Docker Compose, `kubectl logs --prefix`, stern and others put before each line of a container.
-OBJECT_AFTER_NAME = r"^(?:\[[\w.@/:-]+\]|[\w.@/:-]+(?:\[\d+\])?(?:(?: ›)? [\w.@/:-]+)?)(?: +\||:)? +\{\""
+OBJECT_AFTER_NAME = r"^(?:\[pod/[\w./-]+\]|[\w.@/:-]+(?:\[\d+\])?|[a-z0-9][a-z0-9.-]*-[a-z0-9]+(?: ›)? [a-z0-9-]+)(?: +\||:)? +\{\""
 # What `kubectl logs --prefix` puts before each line: pod and container.
 OF_POD = r"^\[pod/([\w.-]+)/([\w.-]+)\] "
 CONTAINER = r"^(?:\[pod/[\w./-]+\] )?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) [FP] )?"
