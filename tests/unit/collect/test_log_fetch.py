@@ -280,7 +280,12 @@ class LokiApi:
             if int(query["start"]) <= at < int(query["end"]) and re.search(pattern, line)
         ]
         rows.sort(key=lambda row: int(row[0]), reverse=query.get("direction", "backward") == "backward")
-        streams = [{"stream": {"app": "api", "level": "error"}, "values": rows[: int(query["limit"])]}]
+        streams = [
+            {
+                "stream": {"app": "api", "level": "error", "pod": "api-1"},
+                "values": rows[: int(query["limit"])],
+            }
+        ]
         return 200, json.dumps({"status": "success", "data": {"resultType": "streams", "result": streams}})
 
 
@@ -322,6 +327,8 @@ def test_loki_is_read_forwards_in_pages_of_the_size_that_it_allows(
     reading = read(source, tmp_path)
     assert (reading.kept, reading.problem, reading.note) == (1000, "", "")
     assert reading.entries["body"].tolist()[:2] == ["RecursionError", "served"]
+    assert set(reading.entries["service_instance_id"]) == {"api-1"}
+    assert {fields["labels.app"] for fields in reading.entries["fields"]} == {"api"}
     assert {query["direction"] for query in api.asked} == {"forward"}
 
 

@@ -170,17 +170,18 @@ LOKI = LogSourceKind(usage="loki:URL{…}", parse=_url_and_selector, server=Loki
 
 
 def _entry(nanoseconds: int, line: str, labels: dict[str, str]) -> Entry:
-    """A line of Loki as structured JSON: a line that is such itself stays so, with Loki's time where it has none."""
+    """A line of Loki as structured JSON, with its labels: a line that is such itself stays so, at Loki's time."""
     at = dt.datetime.fromtimestamp(nanoseconds // 1_000_000_000, dt.UTC)
     told: Entry = {"time": f"{at:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 1_000_000_000:09d}Z"}
+    whose: Entry = {"labels": labels} if labels else {}
     level = labels.get("level") or labels.get("detected_level") or labels.get("severity")
     try:
         own = parse_json(line) if line.startswith("{") else None
     except ValueError:
         own = None
     if isinstance(own, dict):
-        return {**own, **told}
-    return {**told, "message": line, **({"level": level} if level and level != "unknown" else {})}
+        return {**whose, **own, **told}
+    return {**whose, **told, "message": line, **({"level": level} if level and level != "unknown" else {})}
 
 
 def _first_line(text: str) -> str:
