@@ -188,17 +188,33 @@ PREFIXED = {
     "stern": "shop-{n} app " + SAID,
     "stern in colour": "shop-{n} › app " + SAID,
     "compose": "shop-{n}  | " + SAID,
+    "compose, text": "shop-{n}  | {at} ERROR boom",
+    "syslog": "Mar  1 10:00:0{s} shop-{n} app[12]: " + SAID,
+    "syslog, text": "<11>Mar  1 10:00:0{s} shop-{n} app[12]: boom",
+    "RFC 5424": "<14>1 {at} shop-{n} app 12 - - " + SAID,
+    "RFC 5424 with data": '<14>1 {at} shop-{n} app 12 m [a@1 b="c"] ' + SAID,
+    "journalctl -o short-iso": "2026-03-01T10:00:00+0000 shop-{n} app[12]: " + SAID,
+    "Heroku": "{at} app[shop-{n}]: ERROR boom",
 }
+UNNAMED = {"stern", "stern in colour"}
 
 
 @pytest.mark.parametrize("name", PREFIXED)
 def test_an_object_behind_the_names_of_pod_and_container_is_read(name: str, tmp_path: Path) -> None:
-    lines = [PREFIXED[name].replace("%s", at(second)).replace("{at}", at(second)).replace("{n}", str(second % 2)) for second in range(20)]  # fmt: skip
-    reading = read(tmp_path, "\n".join(lines) + "\n")
+    lines = [
+        PREFIXED[name].replace("%s", at(second)).replace("{at}", at(second)).replace("{s}", str(second // 3)).replace("{n}", str(second % 2))
+        for second in range(20)
+    ]  # fmt: skip
+    reading = read(tmp_path, "\n".join(lines) + "\n", utc_offset="+00:00")
     assert told(reading) == [("ERROR", "boom")] * 20
-    if name.startswith("kubectl"):
-        assert column_of(reading, "service_instance_id") == ["shop-0", "shop-1"] * 10
-        assert set(column_of(reading, "service_name")) == {"app"}
+    assert column_of(reading, "service_instance_id") == [None] * 20 if name in UNNAMED else ["shop-0", "shop-1"] * 10  # fmt: skip
+    assert set(column_of(reading, "service_name")) == ({None} if name in UNNAMED or "compose" in name else {"app"})  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ["Mar  1 10:00:00 ERROR app: boom", f"{at(0)} ERROR app[12]: boom", "alpha-1 - | boom"])  # fmt: skip
+def test_a_level_is_no_instance(line: str, tmp_path: Path) -> None:
+    reading = read(tmp_path, f"{line}\n" * 5 if "10:" in line else f"{at(0)} {line}\n" * 5, utc_offset="+00:00")  # fmt: skip
+    assert column_of(reading, "service_instance_id") == [None] * 5
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,17 @@ TIME_FIRST = rf"^[\[(<\"]?({_ISO}|{_SLASHED}|{_COMMON_LOG}|(?:<\d{{1,3}}>)?{_SYS
 OBJECT_FIRST = r"^\{\""
 # What Docker Compose, `kubectl logs --prefix`, stern and others put before each line of a container.
 OBJECT_AFTER_NAME = r"^(?:\[pod/[\w./-]+\]|[\w.@/:-]+(?:\[\d+\])?|[a-z0-9][a-z0-9.-]*-[a-z0-9]+(?: ›)? [a-z0-9-]+)(?: +\||:)? +\{\""
-# What `kubectl logs --prefix` puts before each line: pod and container.
-OF_POD = r"^\[pod/([\w.-]+)/([\w.-]+)\] "
+# Behind what RFC 5424 puts before a message.
+OBJECT_IN_SYSLOG = r"^(?:\d+ )?<\d{1,3}>1 (?:\S+ ){5}(?:-|\[[^\]]*\]) \{\""
+# How a line of text begins that says whose it is: by `kubectl logs --prefix`, Docker Compose, Heroku and the forms of syslog.
+WHOSE = (
+    r"^\[pod/(?P<instance>[\w.-]+)/(?P<service>[\w.-]+)\] ",
+    r"^(?P<instance>[A-Za-z][\w.-]*[-_]\d+) +\| ",
+    r"^(?:\d+ )?<\d{1,3}>1 \S+ (?P<instance>\S+) (?P<service>\S+) ",
+    rf"^(?:<\d{{1,3}}>)?{_SYSLOG} (?P<instance>[\w.:-]+) (?P<service>[\w./-]+)(?:\[\d+\])?: ",
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) (?P<instance>[\w.:-]+) (?P<service>[\w./-]+)\[\d+\]: ",
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) (?P<service>app|heroku)\[(?P<instance>[\w.-]+)\]: ",
+)
 CONTAINER = r"^(?:\[pod/[\w./-]+\] )?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) [FP] )?"
 ANSI = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"

@@ -14,10 +14,11 @@ from proofbook.collect.logs.columns import Columns
 from proofbook.collect.logs.formats import (
     OBJECT_AFTER_NAME,
     OBJECT_FIRST,
-    OF_POD,
+    OBJECT_IN_SYSLOG,
     STRUCTURED,
     TEXT,
     TIME_FIRST,
+    WHOSE,
     checked,
     usable,
 )
@@ -48,7 +49,7 @@ class Shape:
     """What a source's lines are: a format, and the format that a container runtime put around each of them.
 
     outer: where what stands around a line says whose it is; outer_parents: the steps to what it says beside, none where it says nothing.
-    opened: the steps to the text that is an object in most objects, whose keys are read as if they stood beside it. of_pods: whether the names of a pod and a container stand before its lines. snake: whether keys may be written in snake_case; looking for both takes longer. layouts: of its lines of text, learnt from
+    opened: the steps to the text that is an object in most objects, whose keys are read as if they stood beside it. whose: the pattern of how its lines begin, where that says of which instance and service they are. snake: whether keys may be written in snake_case; looking for both takes longer. layouts: of its lines of text, learnt from
     a sample. long_messages: whether lines that are not indented belong to the entry before them too. learnt:
     where its objects keep things too, by the sample; first: where to look before all others. numbers: what its severities mean that are numbers, by the sample.
     columns: of a file in columns, where the shape is that of its messages.
@@ -66,7 +67,7 @@ class Shape:
     outer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outer_parents: tuple[tuple[str, ...], ...] = ()
     opened: tuple[str, ...] = ()
-    of_pods: bool = False
+    whose: str = ""
     snake: bool = True
     layouts: tuple[Layout, ...] = ()
     long_messages: bool = False
@@ -284,8 +285,16 @@ def shape_of(
         return _of(name, known[name], lines, objects=objects, snake=snake, time=time)
     written = [line for line in lines if line.strip() and not line[:1].isspace()]
     name = _text_format(written, known)
-    of_pods = 2 * sum(bool(re.match(OF_POD, line)) for line in written) > len(written)
-    return replace(_of(name, known[name], lines, time=time), of_pods=of_pods)
+    return replace(_of(name, known[name], lines, time=time), whose=_whose(written))
+
+
+def _whose(lines: Sequence[str]) -> str:
+    """The pattern by which most of the lines say whose they are; empty where none does."""
+    for pattern in WHOSE:
+        found = [match["instance"] for line in lines if (match := re.match(pattern, line))]
+        if 2 * sum(not keys.LEVEL_WORDS.fullmatch(name) for name in found) > len(lines):
+            return pattern
+    return ""
 
 
 def _opened(
@@ -419,7 +428,8 @@ def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
 
 def _named_object(line: str) -> Mapping[str, Any] | None:
     """The object behind the name of a container or a program."""
-    return _object(line[line.index("{") :]) if re.match(OBJECT_AFTER_NAME, line) else None
+    is_named = re.match(OBJECT_AFTER_NAME, line) or re.match(OBJECT_IN_SYSLOG, line)
+    return _object(line[line.index('{"') :]) if is_named else None
 
 
 def _object(line: str) -> Mapping[str, Any] | None:

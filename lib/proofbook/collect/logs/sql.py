@@ -99,7 +99,7 @@ SELECT
   {quoted(source)} AS source,
   {quoted(file)} AS file,
   line,
-  lines{", yearless" if shape.may_be_yearless else ""}{", place" if shape.has_places(zone) else ""}
+  lines{", is_yearless AS yearless" if shape.may_be_yearless else ""}{", place" if shape.has_places(zone) else ""}
 FROM judged"""
 
 
@@ -227,8 +227,9 @@ def _opened(fields: Fields, lines: str) -> str:
     # Raw lines may follow an object, and the name of a container or a header stand before it.
     named = f"WHEN regexp_matches(first, {quoted(formats.OBJECT_AFTER_NAME)}) THEN substr(first, strpos(first, '{{'))"
     after = "ltrim(substr(first, length(header) + 1))"
+    in_syslog = f"WHEN regexp_matches(first, {quoted(formats.OBJECT_IN_SYSLOG)}) THEN substr(first, strpos(first, '{{\"')) "
     object_ = f"""CASE WHEN NOT contains(first, '{{') THEN NULL WHEN starts_with(ltrim(first), '{{') THEN first
-        WHEN header IS NOT NULL THEN CASE WHEN starts_with({after}, '{{"') THEN {after} END {named} END"""
+        {in_syslog if fields.shape.name == "syslog-5424" else ""}WHEN header IS NOT NULL THEN CASE WHEN starts_with({after}, '{{"') THEN {after} END {named} END"""
     return f"""wrapped AS ({_unwrapped(fields.shape, lines)}),
 lined AS (SELECT *, CASE WHEN lines > 1 THEN split_part(rest, chr(10), 1) ELSE rest END AS first FROM wrapped),
 {layout_sql.laid_out(fields.shape)}
@@ -302,8 +303,8 @@ def _first_or_outside(shape: Shape, name: str, found: str) -> str:
     """SQL: what an entry says, else what stands around it."""
     places = [key for path in shape.outer.get(name, ()) for key in json_paths(path)]
     outside = [f"json_extract_string(around, {quoted(place)})" for place in places]
-    if shape.of_pods and name in ("instance", "service"):
-        outside.append(f"nullif(whose.{name}, '')")
+    if name in formats.groups_of(shape.whose):
+        outside.append(f"CASE WHEN whose.{name} NOT IN ('', '-') THEN whose.{name} END")
     return f"coalesce({', '.join([found, *outside])})" if outside else found
 
 
@@ -388,8 +389,8 @@ def _named(expressions: Mapping[str, str]) -> str:
 
 def _unwrapped(shape: Shape, lines: str) -> str:
     """Each line as `rest`, without its wrapper, of which `ts0` is the time and `around` what it says beside where that is wanted."""
-    if shape.of_pods:
-        lines = f"SELECT *, regexp_extract(text, {quoted(formats.OF_POD)}, ['instance', 'service']) AS whose FROM ({lines})"
+    if shape.whose:
+        lines = f"SELECT *, regexp_extract(text, {quoted(shape.whose)}, [{listed(formats.groups_of(shape.whose))}]) AS whose FROM ({lines})"
     found = _out_of_wrapper(shape, lines)
     if not shape.opened:
         return found
@@ -401,7 +402,7 @@ def _unwrapped(shape: Shape, lines: str) -> str:
 
 
 def _out_of_wrapper(shape: Shape, lines: str) -> str:
-    cells = f"{', cells' if shape.columns else ''}{', whose' if shape.of_pods else ''}"
+    cells = f"{', cells' if shape.columns else ''}{', whose' if shape.whose else ''}"
     wrapper = LOG_FORMATS.get(shape.wrapper) if shape.wrapper else None
     if isinstance(wrapper, JsonFormat) and wrapper.wraps is not None:
         inner, time = (json_paths(path)[0] for path in wrapper.wraps)

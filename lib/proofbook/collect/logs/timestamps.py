@@ -95,12 +95,14 @@ def of_entry(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
         at_json, outside = f"coalesce({at_json}, {outside})", f"WHEN ts0 IS NOT NULL THEN {outside} "
     else:
         outside = ""
+    # An object behind a header may name the year that the header does not.
+    yearless = f"yearless AND NOT coalesce(is_json AND {at_json} IS NOT NULL, false)"
     if shape.layouts:
         at_json = f"coalesce({at_json}, {laid_out})"
     dated = f"CASE WHEN is_json THEN {at_json} {outside}WHEN header IS NOT NULL THEN {laid_out} ELSE {at_text} END"
     if shape.columns:
         row = _time_of_row(shape.columns, zone=zone, year=year)
-        dated = f"coalesce({row}, {dated})"
+        dated, yearless = f"coalesce({row}, {dated})", f"{yearless} AND {row} IS NULL"
         place = (
             place
             and f"CASE WHEN {row} IS NOT NULL THEN {_place_in(shape.columns.written, zone)} ELSE {place} END"
@@ -109,6 +111,7 @@ def of_entry(shape: Shape, *, zone: str | None, year: int) -> dict[str, str]:
         "t1": dated,
         "t2": time_of("observed", zone=json_zone, year=year) if has_observed else "NULL::TIMESTAMPTZ",
         **({"place": place} if place else {}),
+        **({"is_yearless": yearless} if shape.may_be_yearless else {}),
     }
 
 
