@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import made
 import pytest
 from conftest import on_a_disk, proofbook
@@ -153,6 +154,25 @@ def test_a_part_of_a_run_that_was_removed_is_said_as_such_and_a_file_that_it_lac
     for lacking in (tmp_path / "logs.parquet", tmp_path.parent / "elsewhere" / "a.log"):
         error = FileNotFoundError(2, "No such file or directory", str(lacking))
         assert "internal error" in str(unexpected.keep(error, folder=tmp_path, base=tmp_path))
+
+
+def test_what_an_engine_finds_missing_in_a_run_that_was_removed_is_said_as_such(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+
+    def told(error: BaseException) -> str:
+        return str(unexpected.keep(error, folder=run, base=tmp_path))
+
+    def broken(sql: str) -> duckdb.Error:
+        with pytest.raises(duckdb.Error) as raised:
+            duckdb.execute(sql)
+        return raised.value
+
+    part = broken(f"COPY (SELECT 1) TO '{run}/evidence/after/.logs.parquet' (FORMAT parquet)")
+    lacking = broken(f"SELECT * FROM '{run}/logs.parquet'")
+    assert "was removed while" in told(part) and "internal error" in told(lacking)
+    shutil.rmtree(run)
+    assert all("was removed while" in told(error) for error in (lacking, ValueError("anything")))
 
 
 def test_a_command_without_a_run_keeps_its_traceback_among_the_outputs(place: Path, workspace: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import re
 import tempfile
 import traceback
 from functools import partial
@@ -35,7 +36,7 @@ def keep(error: BaseException, *, folder: Path | None = None, base: Path | None 
     if isinstance(error, OSError) and error.errno in FULL:
         named = isinstance(error.filename, str | bytes)
         return NoRoom(_what(error) if named else _where_full(error.errno, folder))
-    if isinstance(error, FileNotFoundError) and folder is not None and _was_removed(folder, error.filename):
+    if folder is not None and _was_removed(folder, error):
         return CouldNotLook(
             f"{paths.shown(folder)} was removed while this run was at work, so nothing of it is kept; run it again, and leave what is old to [retention] or proofbook prune"
         )
@@ -43,10 +44,17 @@ def keep(error: BaseException, *, folder: Path | None = None, base: Path | None 
     return InternalError(_what(error), where=_where(error), kept=_write(text, folder=folder, base=base))
 
 
-def _was_removed(folder: Path, missing: object) -> bool:
+def _was_removed(folder: Path, error: BaseException) -> bool:
     """Whether the folder of a run is not there any more, or the part of it that something was missing in: a run makes its own folders."""
     if not folder.is_dir():
+        # Whatever breaks then, in our code or in that of an engine.
         return True
+    if isinstance(error, OSError):
+        missing = error.filename if isinstance(error, FileNotFoundError) else None
+    else:
+        # Engines name a file in their text alone.
+        found = re.search(rf"{re.escape(str(folder.absolute()))}/[^\s\"':]*", str(error))
+        missing = found[0] if found else None
     place = Path(os.fsdecode(missing)).absolute() if isinstance(missing, str | bytes) else None
     return place is not None and place.is_relative_to(folder.absolute()) and not place.parent.is_dir()
 
