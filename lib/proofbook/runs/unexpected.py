@@ -45,12 +45,11 @@ def keep(error: BaseException, *, folder: Path | None = None, base: Path | None 
 
 
 def _was_removed(folder: Path, error: BaseException) -> bool:
-    """Whether the folder of a run is not there any more, or the part of it that something was missing in: a run makes its own folders."""
-    if not folder.is_dir():
-        # Whatever breaks then, in our code or in that of an engine.
-        return True
+    """Whether something was missing in the folder of a run, which is not there any more, or in a part of it that is not: a run makes its own folders."""
     if isinstance(error, OSError):
         missing = error.filename if isinstance(error, FileNotFoundError) else None
+        if isinstance(error, FileNotFoundError) and not folder.is_dir():
+            return True
     else:
         # Engines name a file in their text alone.
         found = re.search(rf"{re.escape(str(folder.absolute()))}/[^\s\"':]*", str(error))
