@@ -53,6 +53,26 @@ def test_the_code_of_a_change_selects_what_it_says(look: Look) -> None:
     assert eval(code, {"look": look}).started().statement.endswith("as strong in 0 of 199 reshuffled orders")
 
 
+def test_of_two_values_that_the_same_requests_have_the_one_with_a_name_of_its_own_is_told(
+    tmp_path: Path,
+) -> None:
+    lines = [
+        {
+            "time": f"2026-01-05T08:{second // 60:02d}:{second % 60:02d}Z",
+            "message": (said := "session not found" if second > 700 and second % 4 == 2 else "served"),
+            "level": "error" if said != "served" else "info",
+            "status": 500 if said != "served" else 200,
+            "method": "GET",
+            "path": "/cart",
+            "pod": f"shop-{second % 4}",
+            "file": f"/var/log/shop-{second % 4}.log",
+        }
+        for second in range(1200)
+    ]
+    (first, *_) = log(tmp_path, *lines).overview.changes
+    assert "have instance = shop-2" in first.who and "/var/log" not in first.who
+
+
 def test_requests_of_a_log_that_writes_traces_alone_are_counted(tmp_path: Path) -> None:
     traced = [
         entry(second, "down" if second % 3 == 0 else "", trace=f"t{second // 2}") for second in range(0, 60)

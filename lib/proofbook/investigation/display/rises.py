@@ -15,6 +15,7 @@ from proofbook.investigation.columns import Marks
 from proofbook.investigation.display import lanes as lane_of
 from proofbook.investigation.display.gesture import where
 from proofbook.investigation.display.lanes import Lane
+from proofbook.investigation.names import NAMES
 from proofbook.investigation.units import Field
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _in_common(asked: Counted, affected: Marks, exposed: Marks) -> Iterator[str]
     told = set()
     if n < LEAST or not of_others:
         return
-    for field in asked.units.fields:
+    # Of two that the same requests have, the one that every log has is told.
+    for field in sorted(asked.units.fields, key=lambda field: field.name not in NAMES):
         if field.is_outcome or len(field.values) < 2:
             continue
         counts = field.counts(affected)
