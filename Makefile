@@ -25,7 +25,7 @@ prepared: check chromium servers
 
 # What needs neither root nor a rehearsal, a browser, foreign servers, Java or whole runs, and does not wait for real time; of a property and of a table of cases only some.
 test-fast: $(READY)
-	$(BIN)/python -m pytest -n 4 --fast
+	$(BIN)/python -m pytest -n 3 --fast
 
 # Apart from `make test`, since counting makes tests take a third longer.
 coverage: $(READY)

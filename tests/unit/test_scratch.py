@@ -58,6 +58,7 @@ def test_what_a_link_points_to_and_what_has_another_name_stays(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept-link", "mine"]
 
 
+@pytest.mark.slow
 def test_two_processes_that_spill_keep_their_own_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

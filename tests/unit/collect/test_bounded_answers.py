@@ -313,6 +313,7 @@ def test_json_that_is_nested_too_deeply_is_another_answer_and_no_crash() -> None
     assert document["error"].tolist() == ["the answer is not read: it is nested too deeply"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["drips", "floods for ever", "is a gzip bomb"])
 def test_a_first_look_names_the_page_that_cannot_be_read_and_goes_on(name: str) -> None:
     answer, error = BAD[name]

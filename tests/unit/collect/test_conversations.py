@@ -211,6 +211,7 @@ def test_messages_that_bear_the_id_are_the_reply_only_as_it_is_expected(
         assert in_words(rows) == "3 ended with a reply that came twice"
 
 
+@pytest.mark.slow
 def test_an_acknowledgement_that_looks_like_the_reply_can_be_named_as_none() -> None:
     async def acknowledges(connection: ServerConnection) -> None:
         async for message in connection:

@@ -98,6 +98,7 @@ def test_who_is_no_probe_sends_no_sign_of_one_and_what_is_stated(tmp_path: Path)
     assert set(bare[0]) == {"host", "x-team", "accept-encoding"}
 
 
+@pytest.mark.slow
 def test_another_page_is_not_expected_to_say_what_the_health_page_says(tmp_path: Path) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         return page('{"status": "ok"}' if request.path == "/health" else '[{"id": 1}]')

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pandas as pd
+import pytest
 
 from proofbook.collect import standstills
 from proofbook.evidence.schema import STANDSTILLS
@@ -25,6 +26,7 @@ for began, ended in rows:
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_stopped_notes_from_when_to_when() -> None:
     child = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
     assert child.stdin is not None and child.stdout is not None

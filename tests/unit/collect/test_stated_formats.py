@@ -102,6 +102,7 @@ def test_a_refusal_says_what_was_there_and_what_to_state(text: str, told: list[s
     assert all(word in problem for word in told), problem
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_the_same_and_shows_what_it_understood(
     tmp_path: Path, workspace: Path
 ) -> None:

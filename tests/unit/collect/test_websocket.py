@@ -400,6 +400,7 @@ def test_a_missing_greeting_and_a_wrong_one_are_told_apart() -> None:
     assert run(none, timeout_s=1.0, **greeting)["error"] == "no greeting"
 
 
+@pytest.mark.slow
 def test_binary_and_plain_text_conversations_work() -> None:
     assert run(echo, send_base64=base64.b64encode(b"\x00ping").decode(), expect={"regex": "ping"})["reply_ok"]
     assert run(echo, send="hello {id}", expect={"regex": "^hello {id}$"})["reply_ok"]

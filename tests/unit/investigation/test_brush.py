@@ -51,6 +51,7 @@ def test_the_code_that_is_shown_gives_the_same_numbers(
     assert len(brushed.look) == len(pasted)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_selected_is_said_and_changes_nothing(look: Look) -> None:
     brushed = Brush(look, look.overview).select([], [("region", "mars")], name="look")
     assert "no region 'mars' in this log" in brushed.problem

@@ -22,6 +22,7 @@ def incident(tmp_path_factory: pytest.TempPathFactory) -> Look:
     return pb.look(practice.incident(tmp_path_factory.mktemp("log") / "incident.json"))
 
 
+@pytest.mark.slow
 def test_what_is_new_is_named_first_with_how_often_so_much_changes(incident: Look) -> None:
     for found in (incident.changes("13:45"), incident.between("13:45", "13:50").changes(), incident.changes(("13:45", "13:50"))):  # fmt: skip
         assert found.answer == "found"

@@ -53,6 +53,7 @@ def test_the_code_of_a_change_selects_what_it_says(look: Look) -> None:
     assert eval(code, {"look": look}).started().statement.endswith("as strong in 0 of 199 reshuffled orders")
 
 
+@pytest.mark.slow
 def test_of_two_values_that_the_same_requests_have_the_one_with_a_name_of_its_own_is_told(
     tmp_path: Path,
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_rise_in_the_last_minutes_is_too_early_to_tell(incident: Look) -> None
     assert answer.answer == UNSURE and answer.reason == "too-early"
 
 
+@pytest.mark.slow
 def test_a_few_are_too_few(incident: Look) -> None:
     few = incident.between("08:00", "08:10").where("status>=500").started()
     assert few.answer == UNSURE and few.reason == "too-few-samples"

@@ -75,6 +75,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", MISTAKES)
 def test_what_is_missing_is_said_in_one_sentence(exports: str, tmp_path: Path, arguments: tuple[str, ...]) -> None:  # fmt: skip
     done = proofbook("suspects", *arguments, cwd=tmp_path, workspace=tmp_path)

@@ -205,6 +205,7 @@ def test_a_program_gets_the_notice_as_json(base: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_program_that_hangs_is_ended_with_its_children(base: Path, tmp_path: Path) -> None:
     child = tmp_path / "child"
     place = Place(

@@ -183,6 +183,7 @@ def test_a_mail_that_was_taken_is_not_sent_again_however_the_server_says_goodbye
     mail_to(functools.partial(speaks, quit_=goodbye))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "more", "sentence"),
     [

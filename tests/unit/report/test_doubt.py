@@ -122,6 +122,7 @@ def dead_after(seconds: float) -> Handler:
     return handler
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "stated", "names"),
     [

@@ -268,6 +268,7 @@ def test_pruning_keeps_the_newest_and_the_last_that_passed_and_failed() -> None:
     assert history.prunable(fresh, keep=1, now=NOW) == []
 
 
+@pytest.mark.slow
 def test_prune_lists_first_and_deletes_only_when_told(base: Path) -> None:
     folders = [add(base, f"2026010{day}T000000Z-0000") for day in range(1, 5)]
     listed = proofbook("prune", "--keep", "2", cwd=base, workspace=base)
