@@ -129,8 +129,8 @@ def test_what_a_collector_says_of_such_an_entry_is_kept(tmp_path: Path) -> None:
     assert held(reading["journald"], "service_name") == ["shop.service"]
     assert held(reading["fluent bit"], "service_name", "service_instance_id") == ["shop", "p-1"]
     assert held(reading["filebeat"], "service_instance_id") == ["p-1"]
-    assert column_of(reading["filebeat"], "fields")[0]["log.file.path"] == "/var/log/x"  # type: ignore[index]
-    assert column_of(reading["logcli"], "fields")[0]["labels.app"] == "shop"  # type: ignore[index]
+    assert column_of(reading["filebeat"], "fields")[0]["log.file.path"] == "/var/log/x"
+    assert column_of(reading["logcli"], "fields")[0]["labels.app"] == "shop"
 
 
 def test_messages_of_text_among_such_objects_and_broken_ones_stay_as_they_are(tmp_path: Path) -> None:
@@ -247,6 +247,11 @@ def test_what_loki_answers_is_read_as_a_file(indent: int | None, tmp_path: Path)
     reading = read(tmp_path, json.dumps(answer, indent=indent))
     assert sorted(told(reading)) == [("ERROR", 'no "0"')] * 2 + [("ERROR", 'no "1"')] * 2
     assert sorted(column_of(reading, "service_instance_id")) == ["p-1", "p-1", "p-2", "p-2"]
+
+
+@pytest.mark.parametrize("values", [3, None, "a", {}, [3, ["1"]]])
+def test_a_stream_that_holds_no_lines_breaks_nothing(values: object, tmp_path: Path) -> None:
+    assert read(tmp_path, json.dumps([{"stream": "stdout", "values": values}])).read == 0
 
 
 def test_what_gcloud_prints_by_itself_is_read(tmp_path: Path) -> None:

@@ -222,7 +222,9 @@ def _entries(value: Any) -> Iterator[Any]:
             yield from _entries(item)
     elif isinstance(value, dict) and "resourceLogs" in value:
         yield from _otlp(value)
-    elif isinstance(value, dict) and value.keys() == {"stream", "values"}:
+    elif (
+        isinstance(value, dict) and value.keys() == {"stream", "values"} and isinstance(value["values"], list)
+    ):
         for at, line, *_ in (item for item in value["values"] if isinstance(item, list) and len(item) > 1):
             yield {"timestamp": at, "line": line, "labels": value["stream"]}
     elif isinstance(value, dict) and not is_entry(value) and _nested(value):

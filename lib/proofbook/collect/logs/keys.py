@@ -173,7 +173,7 @@ def objects_in_texts(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ..
                 else {(key,): value}
             )
             for steps, text in held.items():
-                if is_named("body", steps[-1]) and (inner := _object_in(text)) is not None:
+                if is_named("body", steps[-1]) and (inner := object_in(text)) is not None:
                     found.setdefault(steps, []).append(inner)
     return {steps: inner for steps, inner in found.items() if 2 * len(inner) >= len(objects)}
 
@@ -187,7 +187,7 @@ def merged(entry: Mapping[str, Any], steps: Sequence[str]) -> Mapping[str, Any]:
     text: Any = entry
     for step in steps:
         text = text.get(step) if isinstance(text, dict) else None
-    return _patched(entry, _object_in(text) or {})
+    return _patched(entry, object_in(text) or {})
 
 
 def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -204,7 +204,8 @@ def _patched(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> Mapping[str,
     return found
 
 
-def _object_in(value: Any) -> Mapping[str, Any] | None:
+def object_in(value: Any) -> Mapping[str, Any] | None:
+    """The JSON object that a text is; None where it is none."""
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return None
     try:

@@ -270,7 +270,7 @@ def shape_of(
     """
     if stated != AUTO:
         return _of(stated, checked(stated), lines, time=time)
-    objects = [item for item in map(_object, lines) if item is not None]
+    objects = [item for item in map(keys.object_in, lines) if item is not None]
     if not objects and len(lines) == 1 and lines[0].startswith('{"'):
         # One entry that is longer than the sample: its first keys must do.
         objects = [dict.fromkeys(re.findall(r'"([\w@.]+)": ?', lines[0][:4000]), "")]
@@ -339,7 +339,7 @@ def _of(
     """A shape of that format; of one that wraps lines, the shape of what it wraps. severity: where it is looked for before all other places."""
     if isinstance(format, JsonFormat) and format.wraps is not None:
         if objects is None:
-            objects = [item for item in map(_object, lines) if item is not None]
+            objects = [item for item in map(keys.object_in, lines) if item is not None]
         within = [str(item.get(format.wraps[0], "")).rstrip("\n") for item in objects]
     elif isinstance(format, TextFormat) and format.wraps:
         within = [re.sub(format.pattern, "", line) for line in lines]
@@ -349,7 +349,7 @@ def _of(
         layouts = () if has_pattern else tuple(with_containers(learn(text, stated=time), text))
         shape = Shape(name=name, format=format, snake=snake, layouts=layouts)
         if objects is None:
-            found = (_object(line) or _named_object(line) for line in lines)
+            found = (keys.object_in(line) or _named_object(line) for line in lines)
             objects = [item for item in found if item is not None]
         sample, own = keys.flat(objects), tuple(dict.fromkeys(key for item in objects for key in item))
         shape = replace(
@@ -429,14 +429,4 @@ def _text_format(lines: Sequence[str], known: Mapping[str, LogFormat]) -> str:
 def _named_object(line: str) -> Mapping[str, Any] | None:
     """The object behind the name of a container or a program."""
     is_named = re.match(OBJECT_AFTER_NAME, line) or re.match(OBJECT_IN_SYSLOG, line)
-    return _object(line[line.index('{"') :]) if is_named else None
-
-
-def _object(line: str) -> Mapping[str, Any] | None:
-    if not line.lstrip().startswith("{"):
-        return None
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+    return keys.object_in(line[line.index('{"') :]) if is_named else None
